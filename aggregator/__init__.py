@@ -1,0 +1,1 @@
+"""A feed aggregator daemon that turns many feeds into one stream of events."""

@@ -1,0 +1,1 @@
+"""Documents to events: pure functions and the matching index."""

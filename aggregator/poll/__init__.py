@@ -1,0 +1,1 @@
+"""When to ask a feed, asking it, and reading its answer safely."""

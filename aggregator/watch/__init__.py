@@ -1,0 +1,1 @@
+"""For the people who watch the daemon: logs, metrics, pages, digests."""
