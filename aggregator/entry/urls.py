@@ -1,0 +1,261 @@
+"""URLs: the address that is published, and the address by which two links are compared.
+
+- `absolute_url` is for publishing: what a browser would open, or '' when that is not http(s).
+- `canonical_url` is for comparison only and never shown: one spelling for all addresses of one page.
+- Nothing here raises, whatever the text is, and nothing asks the network.
+
+Quoting and the order of parameters are w3lib's; it raises on ports and hosts that are none, so everything goes
+through `_parts` first. A parameter is dropped only when it is known to carry no content: a wrong drop makes two
+pages one, which hides news, while a missed one only costs a match.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from publicsuffixlist import PublicSuffixList
+from w3lib.url import canonicalize_url
+
+MAX_URL_CHARS = 4096
+"""Longer ones are not used: a cut address is a wrong one. The longest of 31,097 links of real feeds has 437."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_EDGE = "".join(map(chr, range(0x21))) + "\u00a0\u3000\ufeff\u200b"
+_SPACES = re.compile(r"\s")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_HOST = re.compile(r"[^\s/?#@:\\<>\[\]^|%\"'`{}!$&()*+,;=]+")
+_NEVER_IN_URL = re.compile("[\\x00-\\x20\\x7f-\\xa0'{}\\\\\"<>|^`\\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TRACKING = _names(
+    """
+    fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ymclid igshid igsh twclid ttclid li_fat_id mc_cid
+    mc_eid mkt_tok vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking oly_anon_id oly_enc_id
+    rb_clickid s_cid ck_subscriber_id wickedid epik srsltid sscid irclickid gad_source gad_campaignid _ga _gl
+    _ke _bhlid _openstat cmpid cmp cid_source ncid ocid icid ito ns_mchannel ns_source ns_campaign ns_linkname
+    ns_fee at_medium at_campaign wt_mc wt.mc_id wtmc maca xtor xtref eref rsspartner feedtype feedname wprss emc
+    cmpid1 campaign_id ftag intcid soc_src soc_trk guccounter guce_referrer guce_referrer_sig sr_share smid
+    smtyp smprod taid mod_source __twitter_impression usqp amp_js_v amp_gsa spm spm_id_from vd_source
+    share_source share_medium share_plat share_session_id share_tag share_times share_from share_token share_id
+    bbid from_spmid is_story_h5 unique_k wfr sharer_shareid sharer_shareinfo sharer_sharetime isappinstalled
+    nsukey adchannelid chksm xtrack rss_source trackingid tracking_id cx_testid cx_testvariant cx_artpos
+    jsessionid phpsessid aspsessionid zanpid mibextid wpisrc wpmm traffic_source rdt_cid piano_id ns_ad
+    outputtype _ssclid
+    """
+)
+"""Names that carry no content wherever they stand, lower case; families with a common start are in `_FAMILY`."""
+
+_FAMILY = re.compile(
+    r"utm_|at_(?:campaign|link|bbc|ptr|audience|format|creation|objective|medium|mid|nation|product|brand)|"
+    r"pk_|piwik_|mtm_|matomo_|hsa_|__s$|ga_|aspsession|fb_|hmsr|sourceshare",
+    re.IGNORECASE,
+)
+
+_REFERRERS = _names("from source src ref referer referrer feed campaign partner rss via origin nav mc kc fr oc")
+"""Names that carry content on some sites: dropped only with a value of `_REFERRER_VALUE`."""
+_REFERRER_VALUE = re.compile(
+    r"(?:rss|atom|feed|newsfeed|feedburner|timeline|singlemessage|groupmessage|appmsg|androidqq|weibo|wechat|weixin|qzone|"
+    r"twitter|facebook|mastodon|telegram|email|newsletter|share|social|mobile|app)(?:[\d._:-]\w*)*|",
+    re.IGNORECASE,
+)
+_ONLY = {
+    "mp.weixin.qq.com": frozenset({"__biz", "mid", "idx", "sn"}),
+    "youtube.com": frozenset({"v", "list"}),
+    "news.google.com": frozenset({"url", "q"}),
+}
+"""Hosts whose every other parameter is known to be decoration."""
+
+_AMP_CACHE = re.compile(r"/(?:amp/s|[cv]/s|c|v|amp)/(?P<rest>[^/?#]+\.[^/?#]+/.*)")
+_AMP_PATH = re.compile(r"(?<=[^/])(?:/amp(?:\.html)?/?|\.amp(?=\.html$)|\.amp/?)$")
+_MOBILE = re.compile(r"^(?:www\d?|m|mobile|amp|wap)\.(?=[^.]+\.)|(?<=^..)\.m(?=\.)")
+_SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid)=[^/?#]*", re.IGNORECASE)
+
+
+class _Parts(NamedTuple):
+    """An http(s) address taken apart: `host` lower case without userinfo and port, `port` with its colon or ''."""
+
+    scheme: str
+    host: str
+    port: str
+    path: str
+    query: str
+    fragment: str
+
+    def text(self) -> str:
+        query = f"?{self.query}" if self.query else ""
+        fragment = f"#{self.fragment}" if self.fragment else ""
+        return f"{self.scheme}://{self.host}{self.port}{self.path}{query}{fragment}"
+
+
+def absolute_url(base: str, url: str) -> str:
+    """`url` as a browser on page `base` would open it; '' when that is not http(s), has no host, or is too long.
+
+    White space and control characters are removed or percent-encoded as the URL standard says; other characters stay.
+    """
+    cleaned = _cleaned(url)
+    if not cleaned:
+        return ""
+    if not _SCHEME.match(cleaned):
+        cleaned = _joined(_cleaned(base), cleaned)
+    return cleaned if _parts(cleaned) else ""
+
+
+def canonical_url(url: str) -> str:
+    """One spelling for all addresses of a page, for comparison only; '' for what is no absolute http(s) address.
+
+    Idempotent. The scheme becomes https; userinfo, default ports, `www.`/`m.`/`amp.`, tracking parameters, session
+    ids, a trailing slash and the fragment (but `#!…` and `#/…`, which name pages) go; parameters are sorted.
+    """
+    previous, current = "", _cleaned(url).replace("&amp;", "&")
+    for _ in range(4):  # an AMP cache address holds another one; odd quoting settles at the second round
+        previous, current = current, _canonical_once(current)
+        if current in (previous, ""):
+            return current
+    return current if _canonical_once(current) == current else ""
+
+
+def without_userinfo(url: str) -> str:
+    """The address without `user:password@`; other bytes stay. For what is logged or published."""
+    head, separator, tail = url.partition("//")
+    if not separator:
+        return url
+    end = min((i for i in map(tail.find, "/?#\\") if i >= 0), default=len(tail))
+    return head + separator + tail[:end].rpartition("@")[2] + tail[end:]
+
+
+def front_matter_url(url: str) -> str:
+    """The address with what no valid URL carries (quotes, braces, white space, controls…) percent-encoded."""
+    return _NEVER_IN_URL.sub(lambda found: quote(found[0], safe=""), _without_surrogates(url))
+
+
+def host_of(url: str) -> str:
+    """The host, lower case, without port and userinfo; '' when there is none."""
+    parts = _parts(_cleaned(url))
+    return parts.host if parts else ""
+
+
+def site_of(url: str) -> str:
+    """The publisher's registrable name (`news.example.co.uk` → `example.co.uk`): the unit of independence.
+
+    By the public suffix list bundled with its package, private suffixes included, so that two blogs of one platform
+    are two publishers. An IP address or a name without a dot is its own site; '' when there is no host.
+    """
+    host = host_of(url).rstrip(".")
+    if not host or _is_ip(host):
+        return host
+    return str(_suffixes().privatesuffix(host) or re.sub(r"^(?:www|m|amp)\.", "", host))
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _cleaned(url: str) -> str:
+    """Without surrounding white space, controls (as browsers do) and `\\` in place of `/`; '' when too long."""
+    text = _CONTROLS.sub("", url.strip(_EDGE)).strip(_EDGE)
+    if len(text) > MAX_URL_CHARS:
+        return ""
+    before, mark, after = _split_path(text)
+    return _SPACES.sub(lambda found: quote(found[0]), before.replace("\\", "/") + mark + after)
+
+
+def _split_path(text: str) -> tuple[str, str, str]:
+    cut = min((i for i in map(text.find, "?#") if i >= 0), default=len(text))
+    return text[:cut], text[cut : cut + 1], text[cut + 1 :]
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return ""
+
+
+def _without_surrogates(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", "", text)
+
+
+def _parts(url: str) -> _Parts | None:
+    try:
+        split: SplitResult = urlsplit(url)
+        port = split.port
+        host = (split.hostname or "").lower()
+    except ValueError:
+        return None
+    scheme = split.scheme.lower()
+    if scheme not in ("http", "https") or not _is_host(host):
+        return None
+    host = f"[{host}]" if ":" in host else host
+    written = "" if port in (None, 80 if scheme == "http" else 443) else f":{port}"
+    return _Parts(scheme, host, written, split.path, split.query, split.fragment)
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        return _is_ip(host)
+    return len(host) <= 253 and bool(_HOST.fullmatch(host)) and ".." not in host and not host.startswith(".")
+
+
+def _canonical_once(url: str) -> str:
+    parts = _parts(url)
+    if parts is None:
+        return ""
+    amp = _AMP_CACHE.fullmatch(parts.path)
+    if amp and (parts.host.endswith(".cdn.ampproject.org") or _MOBILE.sub("", parts.host).startswith("google.")):
+        return "https://" + amp["rest"] + (f"?{parts.query}" if parts.query else "")
+    parts = _same_page(parts)
+    try:
+        written = canonicalize_url(parts.text(), keep_fragments=True)
+    except (ValueError, UnicodeError):
+        return parts.text()
+    return written.rstrip("?") if parts.fragment == "" else written
+
+
+def _same_page(parts: _Parts) -> _Parts:
+    """The address with what does not name the page taken out."""
+    host = _MOBILE.sub("", parts.host.rstrip("."))
+    path = _SESSION_PATH.sub("", parts.path)
+    path = _AMP_PATH.sub("", path)
+    path = urlsplit(_joined("https://h/", path if path.startswith("/") else "/" + path)).path.rstrip("/") or "/"
+    query = parts.query
+    if host == "youtu.be" and len(path) > 1:
+        host, query, path = "youtube.com", f"v={path[1:]}", "/watch"
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
+    return _Parts("https", host, parts.port, path, _content_query(query, host), fragment)
+
+
+def _content_query(query: str, host: str) -> str:
+    if not query:
+        return ""
+    only = _ONLY.get(host)
+    kept = []
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name in only if only is not None else not _is_tracking(name.lower(), value):
+            kept.append(pair)
+    return "&".join(kept)
+
+
+def _is_tracking(name: str, value: str) -> bool:
+    if name in _TRACKING or _FAMILY.match(name):
+        return True
+    if name == "rss" and value in ("0", "1"):
+        return True
+    return (name in _REFERRERS or not name) and bool(_REFERRER_VALUE.fullmatch(value))
