@@ -14,20 +14,33 @@ one of these, and its text says what to do:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class AggregatorError(Exception):
     """Root of all of ours."""
 
 
-class ConfigError(AggregatorError):
-    """The configuration cannot be used. `file` and `key` say where, the text says what and how to mend it."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a configuration: where (`file`, `line`, `key`), what, and how to mend it."""
 
-    def __init__(self, message: str, *, file: str = "", key: str = "", line: int | None = None) -> None:
-        place = f"{file}:{line}" if line else file
-        super().__init__(": ".join(part for part in (place, key, message) if part))
-        self.file = file
-        self.key = key
-        self.line = line
+    text: str
+    key: str = ""
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.key, self.text) if part)
+
+
+class ConfigError(AggregatorError):
+    """The configuration or the command line cannot be used; `problems` holds everything found, in file order."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
 
 
 class EngineError(AggregatorError):

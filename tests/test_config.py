@@ -1,0 +1,145 @@
+"""feeds.toml: what it means, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.config import configuration, duration, feed_id_for, size_bytes
+from aggregator.errors import ConfigError
+from aggregator.model import Auth, Backlog, Match, Queue, Settings
+
+
+def problems_of(text: str) -> list[tuple[int | None, str, str]]:
+    with pytest.raises(ConfigError) as caught:
+        configuration(text, file="f.toml")
+    return [(p.line, p.key, p.text) for p in caught.value.problems]
+
+
+def test_an_empty_file_means_every_default():
+    assert configuration("").settings == Settings()
+    assert configuration("").feeds == ()
+
+
+def test_a_feed_takes_what_it_leaves_out_from_the_defaults():
+    read = configuration(
+        '[defaults]\nlanguage = "zh"\nmin_interval = "5m"\n[fetch]\nmax_body = "1MiB"\n'
+        '[[feed]]\nurl = "https://example.org/a"\n[[feed]]\nurl = "https://example.org/b"\nlanguage = "en"\n'
+        'max_body = "2MiB"\nbacklog = "all"\nclock_offset = "-8h"\nheaders = { X-Key = "1" }\n'
+        'auth = { scheme = "basic", user = "me", environment = "SECRET" }\n'
+    )
+    first, second = read.feeds
+    assert (first.language, first.min_interval, first.max_body_bytes) == ("zh", timedelta(minutes=5), 1024**2)
+    assert (second.language, second.backlog, second.max_body_bytes) == ("en", Backlog.ALL, 2 * 1024**2)
+    assert second.clock_offset == timedelta(hours=-8)
+    assert second.headers == (("X-Key", "1"),)
+    assert second.auth == Auth("basic", user="me", environment="SECRET")
+
+
+def test_queues_and_their_filters_are_read():
+    text = '[[queue]]\nname = "w"\nkind = "list"\nmin_sources = 3\nmatch = { languages = ["zh"], words = ["quake"] }\n'
+    assert configuration(text).settings.queues == (
+        Queue("w", kind="list", min_sources=3, match=Match(languages=("zh",), words=("quake",))),
+    )
+
+
+def test_retention_and_sizes_are_read_under_the_names_of_the_contract():
+    read = configuration('[retention]\nmax_stream_bytes = "2GiB"\nseen = "90d"\n[documents]\nmax_document = "64KiB"\n')
+    assert read.settings.retention.max_stream_bytes == 2 * 1024**3
+    assert read.settings.retention.seen == timedelta(days=90)
+    assert read.settings.documents.max_document_bytes == 65536
+
+
+def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one():
+    assert problems_of('[fetch]\n\ntimout = "30s"\n') == [(3, "fetch.timout", 'unknown key; did you mean "timeout"?')]
+
+
+def test_an_unknown_key_of_the_second_feed_is_found_on_its_own_line():
+    text = '[[feed]]\nurl = "https://a.org/"\n[[feed]]\nurl = "https://b.org/"\nmin_intervall = "5m"\n'
+    assert problems_of(text) == [(5, "feed[1].min_intervall", 'unknown key; did you mean "min_interval"?')]
+
+
+def test_every_problem_is_told_at_once_in_file_order():
+    text = '[fetch]\ntimeout = 30\n[http]\nlisten = "9191"\n[[feed]]\nurl = "ftp://x"\n[digest]\ncron = "often"\n'
+    assert [(line, key) for line, key, _ in problems_of(text)] == [
+        (2, "fetch.timeout"),
+        (4, "http.listen"),
+        (6, "feed[0].url"),
+        (8, "digest.cron"),
+    ]
+
+
+def test_broken_toml_is_told_with_its_line():
+    [(line, _, text)] = problems_of("[fetch]\ntimeout = \n")
+    assert line == 2
+    assert text.startswith("not valid TOML")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        ('[[feed]]\nurl = "https://a.org/"\n' * 2, "feed[0].url", "there twice"),
+        (
+            '[[feed]]\nid = "x"\nurl = "https://a.org/"\n[[feed]]\nid = "x"\nurl = "https://b.org/"\n',
+            "feed[0].id",
+            "used 2",
+        ),
+        ('[[feed]]\nurl = "https://a.org/"\nid = "A b"\n', "feed[0].id", "no feed id"),
+        ('[[feed]]\nid = "x"\n', "feed[0].url", "must be given"),
+        ('[[feed]]\nurl = "http://[bad"\n', "feed[0].url", "not a URL"),
+        ('[[feed]]\nurl = "https://a.org/"\ncategories = ["a", "b", "c", "d"]\n', "feed[0].categories", "at most 3"),
+        ('[[feed]]\nurl = "https://a.org/"\nmin_interval = "2d"\n', "feed[0].min_interval", "longer than max_interval"),
+        ('[[feed]]\nurl = "https://a.org/"\nauth = { scheme = "bearer" }\n', "feed[0].auth", "where the secret is"),
+        ('[[feed]]\nurl = "https://a.org/"\nheaders = { X = "a\\nb" }\n', "feed[0].headers.X", "line breaks"),
+        ('[[feed]]\nurl = "https://a.org/"\nenabled = "yes"\n', "feed[0].enabled", "found 'yes'"),
+        ('[[queue]]\nname = "q"\nmatch = { feeds = ["nope"] }\n', "queue[0].match", 'no feed has the id "nope"'),
+        ('[dedup]\nstrictness = "fuzzy"\n', "dedup.strictness", "'strict', 'balanced' or 'loose'"),
+        ('[digest]\ntimezone = "Mars/Base"\n', "digest.timezone", "no time zone"),
+        ('[aggregator]\nkey_prefix = "a b"\n', "aggregator.key_prefix", "no prefix"),
+        ("feed = 3\n", "feed", "list"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_remedy(text: str, key: str, says: str):
+    found = problems_of(text)
+    assert any(k == key and says in said for _, k, said in found), found
+
+
+def test_a_feed_id_is_derived_from_host_path_and_url_and_never_changes():
+    assert feed_id_for("https://www.example.org/news/rss.xml") == "example-org-news-rss-xml-36e089"
+    assert feed_id_for("https://新闻.example/") != feed_id_for("https://体育.example/")
+
+
+@given(st.text())
+def test_any_text_is_a_configuration_or_a_configuration_error(text: str):
+    with suppress(ConfigError):
+        assert configuration(text).feeds == ()
+
+
+@given(st.from_regex(r"https?://[a-z]{1,70}\.[a-z]{2,9}/[ -~]{0,90}", fullmatch=True))
+def test_a_derived_feed_id_is_a_valid_feed_id(url: str):
+    identity = feed_id_for(url)
+    assert len(identity) <= 64
+    assert set(identity) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@given(st.integers(1, 10**5), st.sampled_from(["s", "m", "h", "d"]))
+def test_a_duration_reads_as_written(number: int, unit: str):
+    seconds = number * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+    if seconds <= 3650 * 86400:
+        assert duration(f"{number}{unit}") == timedelta(seconds=seconds)
+    else:
+        with pytest.raises(ValueError, match="ten years"):
+            duration(f"{number}{unit}")
+
+
+def test_durations_and_sizes_without_a_unit_are_refused():
+    with pytest.raises(ValueError, match="unit"):
+        duration("30")
+    with pytest.raises(ValueError, match="unit"):
+        size_bytes("ten")
+    assert duration("1h30m") == timedelta(minutes=90)
+    assert size_bytes("1GiB") == 1024**3
