@@ -646,13 +646,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintRecord:
-    """One line of the fingerprint log, from which the matching index is rebuilt. `packed` is `Fingerprint.pack()`."""
+    """One line of the fingerprint log, from which the matching index is rebuilt. `packed` is `Fingerprint.pack()`.
+
+    `absorbs` are the events that were merged into `event_id` on this entry's evidence.
+    """
 
     entry_id: str
     event_id: str
     feed_id: str
     first_seen_at: datetime
     packed: bytes
+    absorbs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
