@@ -737,3 +737,8 @@ class Digest:
     slow: tuple[DigestFeed, ...]
     saved_count: int
     """Reports that repeated an event already told: what a reader was spared."""
+    trouble_count: int = 0
+    """All feeds in trouble; `trouble` holds the worst of them."""
+    language: str = ""
+    """Set when only events of this language are told; likewise `category`."""
+    category: str = ""

@@ -1,0 +1,237 @@
+"""The log: one JSON line for each event in service, coloured lines on a terminal.
+
+Rules:
+- structlog writes by itself, not through stdlib logging: measured in tests/bench/log_cost.py, a line costs a third of
+  what the same line costs through `ProcessorFormatter`, which serves foreign stdlib loggers only.
+- In the journal a line begins with its priority (`<4>`), which journald takes off and files; elsewhere it does not.
+- No secret and no URL userinfo reaches the log: `redacted` walks every value of every line, tracebacks included.
+- An exception is one field (`exception`) of its line, never lines of its own.
+
+What the process knows of its surroundings (is stdout a terminal, the journal?) is an argument: see `is_journal`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from aggregator.errors import ConfigError, Problem
+
+HIDDEN = "***"
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
+PRIORITIES = {"debug": b"<7>", "info": b"<6>", "warning": b"<4>", "error": b"<3>", "critical": b"<2>"}
+"""syslog(3) priorities as journald reads them at the start of a line (sd-daemon(3))."""
+
+MAX_VALUE_CHARS = 16_000
+"""Longest string value. journald cuts lines at 48 KiB (LineMax); three of these fit. A guess."""
+
+_SECRET_KEYS = re.compile(
+    r"(?i)(?:^|[_-])(?:password|passwd|passphrase|secret|authorization|cookie|credentials?|api_?key"
+    r"|(?:access|refresh|auth|bearer)_?token)$"
+)
+_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|signature)|api_?key|key|auth|sig|pwd)=)[^&;#\s\"'<>\\]+"
+)
+_AUTHORIZATION = re.compile(
+    r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?|(?:bearer|basic)\s+(?=\S{8}))"
+    r"[^\s,'\"]+"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Form(StrEnum):
+    """How lines are written: `pretty` for people, `json` for programs, `journal` for journald (JSON with priority)."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+    JOURNAL = "journal"
+
+
+def is_journal(journal_stream: str | None, *, device: int, inode: int) -> bool:
+    """Whether the stream of this device and inode is the journal.
+
+    `journal_stream` is the value of $JOURNAL_STREAM, `device:inode` of what systemd connected; a child whose output
+    was redirected inherits the variable, so only a match counts (systemd.exec(5)).
+    """
+    return journal_stream == f"{device}:{inode}"
+
+
+def form_of(*, terminal: bool, journal: bool, requested: str | None = None) -> Form:
+    """The form that fits the stream, unless one is asked for by name. Raises ConfigError for an unknown name."""
+    if requested:
+        try:
+            return Form(requested.lower())
+        except ValueError:
+            text = f"{requested!r} is none of {', '.join(Form)}"
+            raise ConfigError(Problem(text, key="LOG_FORMAT")) from None
+    if journal:
+        return Form.JOURNAL
+    return Form.PRETTY if terminal else Form.JSON
+
+
+def level_number(name: str) -> int:
+    """The numeric level of a name such as `info` or `WARN`. Raises ConfigError for an unknown one."""
+    known = {**LEVELS, "warn": logging.WARNING}
+    try:
+        return known[name.strip().lower()]
+    except KeyError:
+        raise ConfigError(Problem(f"{name!r} is none of {', '.join(LEVELS)}", key="LOG_LEVEL")) from None
+
+
+def redacted(text: str) -> str:
+    """The text without URL userinfo, values of secret query parameters, and Authorization values."""
+    if "@" in text:
+        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    if "=" in text:
+        text = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
+    if "uthorization" in text or "earer " in text or "asic " in text or "BASIC " in text or "AUTHORIZATION" in text:
+        text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Processor: hide secrets in every value of the line, at any depth."""
+    return {key: _clean(key, value) for key, value in line.items()}
+
+
+def configure(
+    *,
+    level: str = "info",
+    form: Form = Form.JSON,
+    stream: TextIO | None = None,
+    constants: Mapping[str, str] | None = None,
+) -> None:
+    """Set up structlog and the stdlib root logger for this process; a later call replaces an earlier one.
+
+    `stream` (default: stdout) must have a `buffer` unless the form is PRETTY. `constants` are added to every line.
+    Raises ConfigError for an unknown level.
+    """
+    number = level_number(level)
+    target = stream if stream is not None else sys.stdout
+    before = _common_processors(constants or {})
+    render = _pretty(target) if form is Form.PRETTY else _json_lines(with_priority=form is Form.JOURNAL)
+    structlog.configure(
+        processors=[*before, redact, render],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=(
+            structlog.WriteLoggerFactory(file=target)
+            if form is Form.PRETTY
+            else structlog.BytesLoggerFactory(file=target.buffer)
+        ),
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+    _configure_foreign(number, target, before, render)
+
+
+def _common_processors(constants: Mapping[str, str]) -> list[Processor]:
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    if constants:
+        processors.insert(1, _adding(dict(constants)))
+    return processors
+
+
+def _adding(constants: dict[str, str]) -> Processor:
+    def add_constants(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        return {**constants, **line}
+
+    return add_constants
+
+
+def _configure_foreign(level: int, stream: TextIO, before: list[Processor], render: Processor) -> None:
+    """Bring stdlib loggers (asyncio, aiohttp, apscheduler, warnings) into the same form on the same stream."""
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _as_text(render)],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
+    logging.captureWarnings(True)
+
+
+def _as_text(render: Processor) -> Processor:
+    def rendered_text(logger: WrappedLogger, method: str, line: EventDict) -> str:
+        rendered = render(logger, method, line)
+        return rendered.decode() if isinstance(rendered, bytes) else str(rendered).rstrip("\n")
+
+    return rendered_text
+
+
+def _json_lines(*, with_priority: bool) -> Processor:
+    def json_line(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
+        ordered = {
+            "at": line.pop("at", None),
+            "level": line.pop("level", "info"),
+            "event": line.pop("event", ""),
+            **line,
+        }
+        body = _json(ordered)
+        return PRIORITIES.get(str(ordered["level"]), b"<6>") + body if with_priority else body
+
+    return json_line
+
+
+def _json(line: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # orjson refuses lone surrogates and integers over 64 bits, both of which hostile feeds can bring about.
+        return json.dumps(line, default=str, ensure_ascii=True).encode()
+
+
+def _pretty(stream: TextIO) -> Processor:
+    console = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), pad_event_to=24, timestamp_key="at", exception_formatter=structlog.dev.plain_traceback
+    )
+
+    def pretty_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
+        # Feed texts must not drive the terminal: their control characters are shown, not sent.
+        shown = {key: _visible(value) if isinstance(value, str) else value for key, value in line.items()}
+        return str(console(logger, method, shown)) + "\n"
+
+    return pretty_line
+
+
+def _visible(text: str) -> str:
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _clean(key: object, value: Any) -> Any:
+    if isinstance(value, str):
+        if _SECRET_KEYS.search(str(key)):
+            return HIDDEN
+        return redacted(value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…")
+    if isinstance(value, Mapping):
+        return {inner: _clean(inner, held) for inner, held in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(key, held) for held in value]
+    if isinstance(value, bytes | BaseException):
+        return _clean(key, str(value))
+    return value

@@ -1,0 +1,184 @@
+"""What the daemon counts, for Prometheus.
+
+Rules: one registry of our own for each `Metrics`, so that two daemons in one process (tests) do not share counts.
+Labels are bounded: a value outside a label's known set is counted as `other`, and group lags beyond `MAX_GROUPS` are
+summed under `other`; a feed, host or URL is never a label. Names end in their unit (`_seconds`, `_bytes`, `_total`).
+
+prometheus-client is used in this module only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from aggregator.model import FailureKind, Health, Kind, Outcome
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+OTHER = "other"
+
+POLLS = ("new", "unchanged", "not_modified", "failed")
+"""What a poll gave: new entries, a body with nothing new, a 304, or nothing."""
+STEPS = ("claim", "fetch", "parse", "commit", "assign", "publish")
+REPORTS = ("new_event", "joined_event", "edited", "repeated")
+KILLS = ("wall", "cpu", "memory", "crashed")
+RELOADS = ("applied", "unchanged", "refused")
+MAX_GROUPS = 50
+
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""From an entry's matching (0.3 ms) to the fetch's default time limit (30 s)."""
+
+
+class Metrics:
+    """Counters and gauges of one daemon. Each method is one fact told by the shell."""
+
+    def __init__(self, *, version: str = "") -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._make_poll_metrics()
+        self._make_event_metrics()
+        self._make_state_metrics()
+        if version:
+            self._gauge("build_info", "Version that runs.", "version").labels(version).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"aggregator_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"aggregator_{name}", text, labels, registry=self.registry)
+
+    def _make_poll_metrics(self) -> None:
+        self._polls = self._counter("polls", "Polls by outcome.", "outcome")
+        self._failures = self._counter("poll_failures", "Failed polls by kind of failure.", "kind")
+        self._entries = self._counter("entries", "Entries parsed, by outcome at the poll.", "outcome")
+        self._killed = self._counter("children_killed", "Parser processes that went over a limit or died.", "reason")
+        self._bytes = self._counter("fetched_bytes", "Bytes of bodies received, decoded.")
+        self._steps = Histogram(
+            "aggregator_step_seconds", "Time a step took.", ["step"], registry=self.registry, buckets=_BUCKETS
+        )
+        _prepare(self._polls, POLLS)
+        _prepare(self._failures, tuple(FailureKind))
+        _prepare(self._entries, tuple(Outcome))
+        _prepare(self._killed, KILLS)
+        for step in STEPS:
+            self._steps.labels(step)
+
+    def _make_event_metrics(self) -> None:
+        self._reports = self._counter("reports", "Entries by outcome at the event stage.", "outcome")
+        self._messages = self._counter("messages", "Messages published, by kind.", "kind")
+        self._dropped = self._counter("dropped", "Messages lost to a cap before a consumer had read them.")
+        self._window = self._gauge("window_entries", "Fingerprints in the matching window.")
+        self._waiting = self._gauge("waiting_entries", "Entries committed and not yet assigned.")
+        self._leader = self._gauge("leader", "1 while this worker leads the event stage.")
+        self._lag = self._gauge("group_lag", "Messages a consumer group has not acknowledged.", "stream", "group")
+        _prepare(self._reports, REPORTS)
+        _prepare(self._messages, tuple(Kind))
+
+    def _make_state_metrics(self) -> None:
+        self._feeds = self._gauge("feeds", "Feeds by health.", "health")
+        self._held = self._gauge("hosts_held", "Hosts left alone until a time they asked for.")
+        self._overdue = self._gauge("overdue_seconds", "How late the most overdue feed is.")
+        self._up = self._gauge("engine_up", "1 while the Redis server answers.")
+        self._engine_memory = self._gauge("engine_memory_bytes", "Memory the Redis server uses.")
+        self._children_memory = self._gauge("children_memory_bytes", "Resident memory of our child processes.")
+        self._active = self._gauge("last_active_timestamp_seconds", "When the stage last finished a round.", "stage")
+        self._reloads = self._counter("reloads", "Configuration reloads by result.", "result")
+        _prepare(self._reloads, RELOADS)
+        for health in Health:
+            self._feeds.labels(health)
+
+    # --- the poll stage
+
+    def count_poll(self, outcome: str, *, failure: FailureKind | None = None, body_bytes: int = 0) -> None:
+        """One poll ended: `outcome` is one of POLLS."""
+        self._polls.labels(_bounded(outcome, POLLS)).inc()
+        self._bytes.inc(body_bytes)
+        if failure is not None:
+            self._failures.labels(failure).inc()
+
+    def count_entries(self, outcomes: Mapping[str, int]) -> None:
+        """The outcomes of one poll's entries, keyed by `Outcome`."""
+        for outcome, count in outcomes.items():
+            self._entries.labels(_bounded(outcome, tuple(Outcome))).inc(count)
+
+    def count_killed(self, reason: str) -> None:
+        """A parser was killed or died: `reason` is one of KILLS."""
+        self._killed.labels(_bounded(reason, KILLS)).inc()
+
+    def observe(self, step: str, elapsed: timedelta) -> None:
+        """A step took this long: `step` is one of STEPS."""
+        self._steps.labels(_bounded(step, STEPS)).observe(elapsed.total_seconds())
+
+    # --- the event stage
+
+    def count_report(self, outcome: str, count: int = 1) -> None:
+        """Entries assigned: `outcome` is one of REPORTS."""
+        self._reports.labels(_bounded(outcome, REPORTS)).inc(count)
+
+    def count_message(self, kind: str, count: int = 1) -> None:
+        self._messages.labels(_bounded(kind, tuple(Kind))).inc(count)
+
+    def count_dropped(self, count: int) -> None:
+        self._dropped.inc(count)
+
+    def show_window(self, entries: int) -> None:
+        self._window.set(entries)
+
+    def show_waiting(self, entries: int) -> None:
+        self._waiting.set(entries)
+
+    def show_leader(self, leads: bool) -> None:
+        self._leader.set(leads)
+
+    def show_groups(self, lags: Mapping[tuple[str, str], int]) -> None:
+        """The lag of every consumer group, keyed by (stream, group); replaces what was shown before."""
+        self._lag.clear()
+        largest = sorted(lags.items(), key=lambda pair: (-pair[1], pair[0]))
+        for (stream, group), lag in largest[:MAX_GROUPS]:
+            self._lag.labels(stream, group).set(lag)
+        rest = largest[MAX_GROUPS:]
+        if rest:
+            self._lag.labels(OTHER, OTHER).set(sum(lag for _, lag in rest))
+
+    # --- state
+
+    def show_feeds(self, healths: Mapping[str, int]) -> None:
+        """How many feeds have each health; healths left out have none."""
+        for health in Health:
+            self._feeds.labels(health).set(healths.get(health, 0))
+
+    def show_schedule(self, *, hosts_held: int, overdue: timedelta) -> None:
+        self._held.set(hosts_held)
+        self._overdue.set(max(overdue.total_seconds(), 0.0))
+
+    def show_engine(self, *, up: bool, memory_bytes: int = 0) -> None:
+        self._up.set(up)
+        self._engine_memory.set(memory_bytes)
+
+    def show_children(self, memory_bytes: int) -> None:
+        self._children_memory.set(memory_bytes)
+
+    def show_active(self, stage: str, at: datetime) -> None:
+        """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""
+        self._active.labels(_bounded(stage, ("poll", "event", "housekeeping"))).set(at.timestamp())
+
+    def count_reload(self, result: str) -> None:
+        """The configuration was read again: `result` is one of RELOADS."""
+        self._reloads.labels(_bounded(result, RELOADS)).inc()
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text form, served as CONTENT_TYPE."""
+        return generate_latest(self.registry)
+
+
+def _bounded(value: str, known: tuple[str, ...]) -> str:
+    return value if value in known else OTHER
+
+
+def _prepare(metric: Counter, values: tuple[str, ...]) -> None:
+    """Make each labelled counter exist at 0, so that a rate over its first increase is seen."""
+    for value in values:
+        metric.labels(value)

@@ -1,0 +1,74 @@
+"""Small phrases that every rendering of the digest shares, so that they all say the same. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+
+from aggregator.model import Digest, DigestEvent, Event, Totals
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 report`, `12,000 reports`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(length: timedelta) -> str:
+    """A span in its two largest units: `3 d 4 h`, `2 h 5 min`, `40 s`, `0.35 s`."""
+    seconds = max(length.total_seconds(), 0.0)
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds else "0 s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    total_minutes = int(seconds // 60)
+    days, rest = divmod(total_minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    units = [(days, "d"), (hours, "h"), (minutes, "min")]
+    shown = [f"{value} {unit}" for value, unit in units if value]
+    return " ".join(shown[:2])
+
+
+def clock(at: datetime, zone: tzinfo) -> str:
+    """The time of day, `09:05`."""
+    return at.astimezone(zone).strftime("%H:%M")
+
+
+def day_and_clock(at: datetime, zone: tzinfo) -> str:
+    """`2026-11-22 09:05`."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def window(record: Digest, zone: tzinfo) -> str:
+    """The window in words: `2026-11-22 08:00 to 09:00 UTC`."""
+    start, end = record.window_from_at.astimezone(zone), record.window_to_at.astimezone(zone)
+    name = end.tzname() or ""
+    if start.date() == end.date():
+        return f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} {name}".rstrip()
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {name}".rstrip()
+
+
+def spread(event: DigestEvent | Event) -> str:
+    """How long the event has been reported: `over 3 h 10 min`, or '' for a single report."""
+    length = event.last_seen_at - event.first_seen_at
+    return f"over {span(length)}" if event.source_count > 1 and length >= MINUTE else ""
+
+
+def sources(event: DigestEvent | Event) -> str:
+    """`4 sources, 3 independent` or `1 source`."""
+    text = counted(event.source_count, "source")
+    copies = event.source_count - event.independent_count
+    return f"{text}, {event.independent_count} independent" if event.source_count > 1 and copies > 0 else text
+
+
+def outcomes(totals: Totals) -> tuple[tuple[str, int], ...]:
+    """The four numbers of a window, in the order they are read: new, joined, edited, seen."""
+    reports, entries = totals.reports, totals.entries
+    return (
+        ("new", reports.get("new_event", 0)),
+        ("joined", reports.get("joined_event", 0)),
+        ("edited", entries.get("edited", 0)),
+        ("seen", entries.get("seen", 0)),
+    )
