@@ -1,0 +1,278 @@
+"""The event stage's decisions: one entry and its assignment to the publication that tells of it.
+
+Rules: an event is never changed in place, a report gives a new record of it; an edit never moves an entry to another
+event; ids follow from content, so that telling the same thing twice gives the same messages; a merge is told once,
+by the survivor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from aggregator.model import (
+    Assignment,
+    Entry,
+    Event,
+    FingerprintRecord,
+    Kind,
+    Match,
+    Message,
+    Publication,
+    Queue,
+    Source,
+)
+
+SOURCES_KEPT = 50
+"""Reports that an event's record and messages list: the first and the newest 49 (design.md)."""
+SITES_KEPT = 500
+"""Publishers remembered for counting independent ones; a guess, no event seen came near it."""
+RELATED_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One entry's publication, and the events as they stand after it (the entry's own and those it absorbed)."""
+
+    publication: Publication
+    event: Event
+    absorbed: tuple[Event, ...] = ()
+
+
+def event_id_of(entry_id: str) -> str:
+    """The id of the event whose first report is this entry: `e` and 20 hex digits."""
+    return f"e{hashlib.sha256(entry_id.encode()).hexdigest()[:20]}"
+
+
+def message_id_of(kind: Kind, *parts: str) -> str:
+    """32 hex digits that follow from what the message tells."""
+    return hashlib.sha256("\0".join((kind, *parts)).encode()).hexdigest()[:32]
+
+
+def reported(
+    entry: Entry,
+    assignment: Assignment,
+    *,
+    stream_id: str,
+    packed: bytes,
+    events: Mapping[str, Event],
+    queues: Iterable[Queue],
+) -> Reported:
+    """A new entry's report. `events` holds the records of `assignment.event_id` and of those it absorbs, where kept."""
+    event_id = assignment.event_id or event_id_of(entry.entry_id)
+    before = events.get(event_id)
+    event = _grown(before, entry, assignment) if before else _begun(event_id, entry, assignment)
+    kind = Kind.JOINED if assignment.event_id else Kind.NEW
+    absorbed = tuple(events[a] for a in assignment.absorbs if a in events and a != event_id)
+    for other in absorbed:
+        event = _merged(event, other)
+    report = _message(kind, entry, event, score=assignment.score, reason=assignment.reason)
+    merges = tuple(_merge_message(event, other.event_id) for other in absorbed)
+    event, queued = _queued(event, entry, report, merges, queues)
+    record = FingerprintRecord(
+        entry.entry_id, event_id, entry.feed_id, entry.first_seen_at, packed, tuple(a.event_id for a in absorbed)
+    )
+    gone = tuple(replace(other, merged_into=event_id) for other in absorbed)
+    publication = Publication(
+        stream_id, entry.entry_id, entry.revision, event_id, (report, *merges), queued, (event, *gone), record
+    )
+    return Reported(publication, event, gone)
+
+
+def revised(
+    entry: Entry, event_id: str | None, *, stream_id: str, events: Mapping[str, Event], queues: Iterable[Queue]
+) -> Reported:
+    """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
+    own = event_id or event_id_of(entry.entry_id)
+    before = events.get(own) or _begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
+    event = _with_edit(before, entry)
+    message = _message(Kind.EDITED, entry, event, score=1.0, reason="edited")
+    queued = tuple(
+        (queue.name, message)
+        for queue in queues
+        if queue.deliver == "reports" and event.independent_count >= queue.min_sources and matches(queue.match, entry)
+    )
+    publication = Publication(stream_id, entry.entry_id, entry.revision, own, (message,), queued, (event,), None)
+    return Reported(publication, event)
+
+
+# --- events ---------------------------------------------------------------------------------------------------
+
+
+def _source(entry: Entry) -> Source:
+    return Source(entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at)
+
+
+def _begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
+    return Event(
+        event_id=event_id,
+        lang=entry.lang,
+        title=entry.title,
+        first_seen_at=entry.first_seen_at,
+        last_seen_at=entry.first_seen_at,
+        sources=(_source(entry),),
+        source_count=1,
+        independent_sites=(entry.site or entry.feed_id,),
+        independent_count=1,
+        categories=entry.categories,
+        related=assignment.related[:RELATED_KEPT],
+    )
+
+
+def _grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
+    site = entry.site or entry.feed_id
+    independent = not assignment.is_copy and site not in event.independent_sites
+    return replace(
+        event,
+        last_seen_at=max(event.last_seen_at, entry.first_seen_at),
+        sources=_kept((*event.sources, _source(entry))),
+        source_count=event.source_count + 1,
+        independent_sites=(*event.independent_sites, site)[:SITES_KEPT] if independent else event.independent_sites,
+        independent_count=event.independent_count + independent,
+        related=_union(event.related, assignment.related)[:RELATED_KEPT],
+    )
+
+
+def _merged(event: Event, other: Event) -> Event:
+    sites = _union(event.independent_sites, other.independent_sites)
+    return replace(
+        event,
+        first_seen_at=min(event.first_seen_at, other.first_seen_at),
+        last_seen_at=max(event.last_seen_at, other.last_seen_at),
+        sources=_kept((*event.sources, *other.sources)),
+        source_count=event.source_count + other.source_count,
+        independent_sites=sites[:SITES_KEPT],
+        independent_count=len(sites),
+        related=_union(event.related, other.related)[:RELATED_KEPT],
+        queues_served=_union(event.queues_served, other.queues_served),
+    )
+
+
+def _with_edit(event: Event, entry: Entry) -> Event:
+    sources = tuple(_source(entry) if s.entry_id == entry.entry_id else s for s in event.sources)
+    is_first = bool(sources) and sources[0].entry_id == entry.entry_id
+    return replace(event, sources=sources, title=entry.title if is_first else event.title)
+
+
+def _kept(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    return sources if len(sources) <= SOURCES_KEPT else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+# --- messages -------------------------------------------------------------------------------------------------
+
+
+def _message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: str) -> Message:
+    return Message(
+        id=message_id_of(kind, event.event_id, entry.entry_id, str(entry.revision)),
+        kind=kind,
+        event_id=event.event_id,
+        entry_id=entry.entry_id,
+        feed_id=entry.feed_id,
+        revision=entry.revision,
+        lang=entry.lang,
+        title=entry.title,
+        url=entry.url,
+        guid=entry.guid,
+        author=entry.author,
+        categories=entry.categories,
+        tags=entry.tags,
+        published_at=entry.published_at,
+        first_seen_at=entry.first_seen_at,
+        published_raw=entry.published_raw,
+        date_source=entry.date_source,
+        sources=event.sources,
+        source_count=event.source_count,
+        independent_count=event.independent_count,
+        score=score,
+        reason=reason,
+        related=event.related,
+        document=entry.document,
+    )
+
+
+def _merge_message(survivor: Event, absorbed: str) -> Message:
+    first = survivor.sources[0]
+    return Message(
+        id=message_id_of(Kind.MERGED, survivor.event_id, absorbed),
+        kind=Kind.MERGED,
+        event_id=survivor.event_id,
+        entry_id=first.entry_id,
+        feed_id=first.feed_id,
+        lang=survivor.lang,
+        title=survivor.title,
+        url=first.url,
+        categories=survivor.categories,
+        first_seen_at=survivor.first_seen_at,
+        sources=survivor.sources,
+        source_count=survivor.source_count,
+        independent_count=survivor.independent_count,
+        reason="merged",
+        related=survivor.related,
+        merged_into=survivor.event_id,
+        merged_from=absorbed,
+    )
+
+
+# --- queues ---------------------------------------------------------------------------------------------------
+
+
+def _queued(
+    event: Event, entry: Entry, report: Message, merges: tuple[Message, ...], queues: Iterable[Queue]
+) -> tuple[Event, tuple[tuple[str, Message], ...]]:
+    """What each queue is told; an event queue is served once, at the first matching report with enough sources."""
+    told: list[tuple[str, Message]] = []
+    served = list(event.queues_served)
+    for queue in queues:
+        was_served = queue.name in served
+        if was_served and queue.deliver == "events":
+            told.extend((queue.name, merge) for merge in merges)
+            continue
+        if event.independent_count < queue.min_sources or not matches(queue.match, entry):
+            continue
+        told.append((queue.name, report))
+        if queue.deliver == "events":
+            served.append(queue.name)
+    return replace(event, queues_served=tuple(served)), tuple(told)
+
+
+def matches(match: Match, entry: Entry) -> bool:
+    """Does an entry pass a queue's filter? Keys are joined by AND, the values of one key by OR."""
+    return (
+        (not match.categories or not set(match.categories).isdisjoint(entry.categories))
+        and (not match.feeds or entry.feed_id in match.feeds)
+        and (not match.languages or any(_speaks(entry.lang, wanted) for wanted in match.languages))
+        and (not match.words or _mentions(f"{entry.title}\n{entry.text}", match.words))
+    )
+
+
+def _speaks(lang: str, wanted: str) -> bool:
+    """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
+    lang, wanted = lang.lower(), wanted.lower()
+    return lang == wanted or lang.startswith(f"{wanted}-")
+
+
+def _mentions(text: str, words: Iterable[str]) -> bool:
+    """Whole words where the script separates words, substrings where it does not; case and width do not count."""
+    folded = _folded(text)
+    return any(re.search(_word_pattern(_folded(word)), folded) for word in words)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+_SPACED = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+"""A letter or digit of a script that puts spaces between words: not Thai, Lao, Burmese, Khmer, kana, Han."""
+
+
+def _word_pattern(word: str) -> str:
+    starts = f"(?<!{_SPACED})" if re.match(_SPACED, word[:1]) else ""
+    ends = f"(?!{_SPACED})" if re.match(_SPACED, word[-1:]) else ""
+    return f"{starts}{re.escape(word)}{ends}"

@@ -1,0 +1,154 @@
+"""From an entry and its assignment to what consumers are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import Assignment, DateSource, Entry, Event, Kind, Match, Queue
+from aggregator.pipeline.reporting import SOURCES_KEPT, Reported, event_id_of, matches, reported, revised
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def entry(name: str = "a", **changes: object) -> Entry:
+    base = Entry(
+        entry_id=f"{name}-id", feed_id=f"{name}-feed", revision=0, identity_key=name, guid=name,
+        url=f"https://{name}.example/1", canonical_url=f"https://{name}.example/1", title=f"Title {name}", lang="en",
+        author="", categories=("News", name, "World"), tags=(), published_at=NOW, matched_at=NOW, published_raw="",
+        date_source=DateSource.FEED, first_seen_at=NOW, content_hash="", text="A quake hit the coast", document="doc",
+        site=f"{name}.example",
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+def told(one: Entry, assignment: Assignment | None = None, *, events: tuple[Event, ...] = (), queues: tuple[Queue, ...] = ()) -> Reported:
+    answer = assignment or Assignment(one.entry_id, None, 1.0, "new")
+    return reported(one, answer, stream_id="1-0", packed=b"p", events={e.event_id: e for e in events}, queues=queues)
+
+
+def joined(one: Entry, event: Event, **facts: object) -> Assignment:
+    return Assignment(one.entry_id, event.event_id, 0.9, "similar", **facts)
+
+
+def test_a_first_report_begins_an_event_whose_id_follows_from_it():
+    one = told(entry())
+    [message] = one.publication.messages
+    assert (message.kind, message.event_id) == (Kind.NEW, event_id_of("a-id"))
+    assert (one.event.source_count, one.event.independent_count) == (1, 1)
+    assert one.publication.record is not None
+    assert one.publication.record.packed == b"p"
+
+
+def test_telling_the_same_thing_twice_gives_the_same_publication():
+    assert told(entry()) == told(entry())
+
+
+def test_a_joined_report_grows_its_event_and_counts_independent_publishers_once():
+    event = told(entry("a")).event
+    second = told(entry("b"), joined(entry("b"), event), events=(event,))
+    third = told(entry("c", site="b.example"), joined(entry("c"), event), events=(second.event,))
+    assert second.publication.messages[0].kind is Kind.JOINED
+    assert [s.feed_id for s in third.event.sources] == ["a-feed", "b-feed", "c-feed"]
+    assert (third.event.source_count, third.event.independent_count) == (3, 2)
+
+
+def test_a_wire_copy_is_a_source_but_no_independent_one():
+    event = told(entry("a")).event
+    copy = told(entry("b"), joined(entry("b"), event, is_copy=True), events=(event,))
+    assert (copy.event.source_count, copy.event.independent_count) == (2, 1)
+
+
+def test_the_record_keeps_the_first_report_and_the_newest():
+    event = told(entry("a")).event
+    for n in range(70):
+        one = entry(f"s{n}")
+        event = told(one, joined(one, event), events=(event,)).event
+    assert len(event.sources) == SOURCES_KEPT
+    assert (event.sources[0].entry_id, event.sources[1].entry_id, event.sources[-1].entry_id) == ("a-id", "s21-id", "s69-id")
+    assert event.source_count == 71
+
+
+def test_an_edit_stays_in_its_event_and_renews_its_title():
+    event = told(entry("a")).event
+    edit = revised(entry("a", revision=1, title="Mended"), event.event_id, stream_id="2-0", events={event.event_id: event}, queues=())
+    assert edit.publication.messages[0].kind is Kind.EDITED
+    assert edit.event.title == "Mended"
+    assert edit.event.sources[0].title == "Mended"
+    assert edit.publication.record is None
+
+
+def test_a_merge_is_told_once_and_leaves_an_alias():
+    first, second = told(entry("a")).event, told(entry("b")).event
+    one = entry("c")
+    result = told(one, joined(one, first, absorbs=(second.event_id,)), events=(first, second))
+    report, merge = result.publication.messages
+    assert (report.kind, merge.kind) == (Kind.JOINED, Kind.MERGED)
+    assert (merge.merged_into, merge.merged_from) == (first.event_id, second.event_id)
+    assert [e.merged_into for e in result.publication.events] == ["", first.event_id]
+    assert (result.event.source_count, result.event.independent_count) == (3, 3)
+    assert result.publication.record is not None
+    assert result.publication.record.absorbs == (second.event_id,)
+
+
+def test_an_event_queue_waits_for_enough_sources_and_is_served_once():
+    queue = Queue("big", min_sources=2)
+    first = told(entry("a"), queues=(queue,))
+    second = told(entry("b"), joined(entry("b"), first.event), events=(first.event,), queues=(queue,))
+    third = told(entry("c"), joined(entry("c"), first.event), events=(second.event,), queues=(queue,))
+    assert [len(r.publication.queued) for r in (first, second, third)] == [0, 1, 0]
+    assert second.event.queues_served == ("big",)
+
+
+def test_a_report_queue_gets_every_matching_report_and_edit():
+    queue = Queue("all", deliver="reports")
+    first = told(entry("a"), queues=(queue,))
+    second = told(entry("b"), joined(entry("b"), first.event), events=(first.event,), queues=(queue,))
+    edit = revised(entry("b", revision=1), first.event.event_id, stream_id="3-0", events={first.event.event_id: second.event}, queues=(queue,))
+    assert [len(r.publication.queued) for r in (first, second, edit)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("match", "passes"),
+    [
+        (Match(), True),
+        (Match(categories=("World",)), True),
+        (Match(categories=("Sport",)), False),
+        (Match(languages=("en",), feeds=("a-feed",)), True),
+        (Match(languages=("zh",), feeds=("a-feed",)), False),
+        (Match(words=("QUAKE",)), True),
+        (Match(words=("quak",)), False),
+        (Match(words=("flood", "coast")), True),
+    ],
+)
+def test_keys_of_a_filter_are_joined_by_and_values_by_or(match: Match, passes: bool):
+    assert matches(match, entry()) is passes
+
+
+def test_words_are_found_in_scripts_without_spaces_and_between_them():
+    one = entry(title="东京发布AI模型，地震預警", text="")
+    assert matches(Match(words=("地震",)), one)
+    assert matches(Match(words=("ai",)), one)
+    assert not matches(Match(words=("a",)), one)
+
+
+def test_a_language_takes_its_regions_but_not_the_other_way_round():
+    assert matches(Match(languages=("zh",)), entry(lang="zh-TW"))
+    assert not matches(Match(languages=("zh-TW",)), entry(lang="zh"))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), min_size=1, max_size=80))
+def test_counts_add_up_however_an_event_grows(reports: list[tuple[str, bool]]):
+    event = None
+    for n, (site, copy) in enumerate(reports):
+        one = entry(f"e{n}", site=site, first_seen_at=NOW + timedelta(minutes=n))
+        assignment = joined(one, event, is_copy=copy) if event else None
+        event = told(one, assignment, events=(event,) if event else ()).event
+    assert event is not None
+    assert event.source_count == len(reports)
+    assert 1 <= event.independent_count <= len({site for site, _ in reports})
+    assert len(event.sources) == min(len(reports), SOURCES_KEPT)

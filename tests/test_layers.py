@@ -1,0 +1,185 @@
+"""Who may import whom, who may be impure, and which module owns which third-party package: the table, enforced."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "aggregator"
+WINGS = ("poll", "entry", "dedup", "engine", "watch")
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "model": set(),
+    **{wing: {"model", "errors", wing} for wing in WINGS},
+    "config": {"model", "errors"},
+    "subscriptions": {"model", "errors", "config"},
+    "pipeline": {"model", "errors", "entry", "dedup", "pipeline"},
+    "daemon": {"model", "errors", "config", "pipeline", "daemon", *WINGS},
+    "cli": {"model", "errors", "config", "subscriptions", "pipeline", "daemon", "cli", "__init__", *WINGS},
+    "__init__": set(),
+    "__main__": {"cli"},
+}
+"""Part of the package → the parts it may import."""
+
+PIPELINE_POLL = {"poll.schedule"}
+"""The one module of the poll wing that `pipeline` may import: it is pure."""
+
+PURE = (
+    "model",
+    "errors",
+    "config",
+    "subscriptions",
+    "pipeline",
+    "poll.schedule",
+    "entry",
+    "dedup",
+    "engine.wire",
+    "watch.digest",
+)
+IMPURE_MODULES = {
+    "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil",
+    "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
+    "aiohttp", "pebble", "redis", "requests", "structlog",
+}  # fmt: skip
+IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "urandom", "getenv"}
+PURE_EXCEPTIONS = {
+    ("entry.parse", "io"),
+    ("entry.language", "pathlib"),
+    ("dedup.backtest", "time"),
+    ("dedup.model_data", "pathlib"),
+}
+"""(module, what) and the reason: they read their own package data, or time what they were asked to time."""
+
+OWNERS: dict[str, set[str]] = {
+    "feedparser": {"entry.xml_feed"},
+    "charset_normalizer": {"entry.decode"},
+    "nh3": {"entry.markup", "entry.sanitise"},
+    "w3lib": {"entry.urls"},
+    "pebble": {"poll.sandbox"},
+    "opencc": {"dedup.words"},
+    "tomlkit": {"subscriptions"},
+    "prometheus_client": {"watch.metrics"},
+}
+"""Third-party package → the modules that own it; one that is not listed is free within its layer."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide which part is meant"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(tree: ast.Module) -> set[str]:
+    return {name.removeprefix("aggregator.") for name in imports(tree) if name.startswith("aggregator.")}
+
+
+ALL = list(modules())
+
+
+@pytest.mark.parametrize(("name", "tree"), ALL, ids=[name for name, _ in ALL])
+def test_a_module_imports_only_what_its_layer_may(name: str, tree: ast.Module):
+    part = name.split(".")[0]
+    wrong = [
+        target
+        for target in ours(tree)
+        if target.split(".")[0] not in MAY_IMPORT[part]
+        and not (part == "pipeline" and any(target.startswith(allowed) for allowed in PIPELINE_POLL))
+        and target != "__version__"
+    ]
+    assert not wrong, f"{name} must not import {wrong}"
+
+
+def is_pure(name: str) -> bool:
+    return any(name == pure or name.startswith(f"{pure}.") for pure in PURE)
+
+
+@pytest.mark.parametrize(("name", "tree"), [m for m in ALL if is_pure(m[0])], ids=[n for n, _ in ALL if is_pure(n)])
+def test_a_pure_module_has_no_clock_chance_files_or_sockets(name: str, tree: ast.Module):
+    impure = {i.split(".")[0] for i in imports(tree)} & IMPURE_MODULES
+    impure |= {call for call in called_names(tree) if call in IMPURE_CALLS}
+    impure |= {"async" for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+    assert not {what for what in impure if (name, what) not in PURE_EXCEPTIONS}
+
+
+def called_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute):
+                yield node.func.attr
+
+
+@pytest.mark.parametrize("package", sorted(OWNERS))
+def test_a_dependency_has_its_owner(package: str):
+    users = {name for name, tree in ALL if any(i.split(".")[0] == package for i in imports(tree))}
+    assert users <= OWNERS[package], f"{package} is imported by {sorted(users - OWNERS[package])}"
+
+
+def test_imports_within_a_wing_go_in_one_direction():
+    graph = {name: named(tree) for name, tree in ALL}
+    for start in graph:
+        assert start not in reachable(start, graph), f"{start} imports itself by way of others"
+
+
+def named(tree: ast.Module) -> set[str]:
+    names = {name for name, _ in ALL}
+    return {t if t in names else t.rpartition(".")[0] for t in ours(tree)} & names
+
+
+def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(graph[name])
+    return found
+
+
+def test_no_import_hides_inside_a_function_of_the_core():
+    hidden = [
+        f"{name}:{node.lineno}"
+        for name, tree in ALL
+        if is_pure(name)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert not hidden
+
+
+def test_a_broad_except_stands_in_the_guard_of_one_poll_only():
+    broad = [
+        f"{name}:{node.lineno}"
+        for name, tree in ALL
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
+    ]
+    assert len(broad) <= 1, broad
+
+
+def test_every_public_function_and_module_says_what_it_is():
+    silent = [name for name, tree in ALL if not ast.get_docstring(tree)]
+    assert not silent
+
+
+def test_the_standard_library_list_is_the_interpreters_own():
+    assert IMPURE_MODULES - {"aiohttp", "pebble", "redis", "requests", "structlog"} <= sys.stdlib_module_names
