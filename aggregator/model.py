@@ -205,6 +205,8 @@ class FailureKind(StrEnum):
     NOT_FOUND = "not_found"
     GONE = "gone"
     BAD_ENCODING = "bad_encoding"
+    BUSY = "busy"
+    """Our own budget for a redirect's target host was spent: no fault of the feed."""
     NOT_A_FEED = "not_a_feed"
     UNPARSABLE = "unparsable"
     PARSER_KILLED = "parser_killed"
@@ -214,10 +216,15 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The opaque cache validators of one URL, sent back exactly as received (RFC 9110 section 8.8)."""
+    """The opaque cache validators of one URL, sent back exactly as received (RFC 9110 section 8.8).
+
+    Each character stands for one byte of the header (latin-1), so that an ETag that is no text survives. `url` is the
+    address that gave them: they are sent to no other. Empty: the address of the request.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +267,8 @@ class PollState:
     failure_count: int = 0
     failure_kind: FailureKind | None = None
     failure_detail: str = ""
+    failure_status: int | None = None
+    """HTTP status of the last failed poll: a second 403 in a row is treated as throttling."""
     poll_count: int = 0
     change_count: int = 0
     entry_count: int = 0
@@ -268,6 +277,8 @@ class PollState:
     """The adaptive interval in force; zero before the first successful poll."""
     change_gap: timedelta | None = None
     """Estimated mean time between changes of the feed; see poll.schedule."""
+    activity: tuple[float, ...] = ()
+    """Evidence of how often the feed changes: see poll.rate for its 26 numbers; empty before the first success."""
     next_poll_at: datetime = EPOCH
     next_poll_reason: str = ""
     last_poll_at: datetime | None = None
@@ -369,6 +380,8 @@ class FetchFailed:
     caching: Caching = field(default_factory=Caching)
     redirects: tuple[Redirect, ...] = ()
     elapsed: timedelta = timedelta(0)
+    ours: bool = False
+    """True where the failure itself shows that our own network is at fault: no route, no name server answers."""
 
 
 FetchResult = Fetched | NotModified | FetchFailed
