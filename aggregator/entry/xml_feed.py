@@ -1,0 +1,194 @@
+"""RSS, RDF and Atom text to feedparser's dictionaries.
+
+feedparser's two parsers are used directly instead of `feedparser.parse`, which runs exactly these and nothing more
+once decoding and cleaning are done: the strict one, and the loose one when the document is not well-formed. Deriving
+from them gives what `parse` cannot:
+
+- it stops at the entry limit, at 300 levels of elements, at 1,000 name spaces or attributes of one element, so that
+  hostile documents cost little (feedparser is quadratic in the last two);
+- guids stay as published, instead of being made absolute (a feed that moves would get new ones);
+- `media:description` and `itunes:summary` no longer take the place of the entry's own text;
+- language and base address of each entry, all hours and days of `skipHours` and `skipDays`;
+- it is known whether the last entry was complete, so that half an entry of a truncated document is dropped.
+
+Nothing is sanitised, nothing but links is made absolute.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.sax
+import xml.sax.handler
+import xml.sax.xmlreader
+from dataclasses import dataclass
+from typing import Any
+
+from feedparser.api import LooseFeedParser, StrictFeedParser
+from feedparser.exceptions import UndeclaredNamespace
+
+from aggregator.entry import repair
+
+MAX_DEPTH = 300
+"""Levels of nested elements; a guess, the deepest of 2,087 corpus documents has 26."""
+MAX_NAMES = 1000
+"""Name spaces of a document, attributes of an element; a guess, 40 and 22 in the corpora."""
+
+_AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
+"""Expat's words for a text that ends too early; all entries closed before that are whole."""
+_ENTRY_TAG = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>/]")
+_TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document so many name spaces"
+
+FeedDict = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RawFeed:
+    """feedparser's view of a document. `dropped_count` entries lay beyond the limit; `notes` tell what was repaired."""
+
+    version: str
+    feed: FeedDict
+    entries: list[FeedDict]
+    dropped_count: int
+    notes: tuple[str, ...]
+
+
+class Refused(Exception):
+    """The document is hostile: the text says how."""
+
+
+class _EnoughEntries(Exception):
+    """The entry limit is reached; what was read so far is kept."""
+
+
+class _Extras:
+    """What both parsers do beyond feedparser; mixed in before its classes, whose attributes it uses."""
+
+    max_entries: int
+    entries: list[FeedDict]
+    feeddata: FeedDict
+    baseuri: str
+    lang: str | None
+    inentry: int
+    depth: int
+    namespaces_in_use: dict[str, str]
+
+    def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
+        if self.depth > MAX_DEPTH:
+            raise Refused(f"elements are nested more than {MAX_DEPTH} deep")
+        if len(attrs) > MAX_NAMES or len(self.namespaces_in_use) > MAX_NAMES:
+            raise Refused(_TOO_MANY)
+        super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+
+    def _start_item(self, attrs: dict[str, str]) -> None:
+        if len(self.entries) >= self.max_entries:
+            raise _EnoughEntries
+        super()._start_item(attrs)  # type: ignore[misc]
+        self.entries[-1]["x_base"] = self.baseuri
+        self.entries[-1]["x_lang"] = self.lang
+
+    _start_entry = _start_item
+
+    def _start_media_description(self, attrs: dict[str, str]) -> None:
+        self.push("media_description", 1)  # type: ignore[attr-defined]
+
+    def _end_media_description(self) -> None:
+        self.pop("media_description")  # type: ignore[attr-defined]
+
+    def _start_itunes_summary(self, attrs: dict[str, str]) -> None:
+        self.push("itunes_summary", 1)  # type: ignore[attr-defined]
+
+    def _end_itunes_summary(self) -> None:
+        self.pop("itunes_summary")  # type: ignore[attr-defined]
+
+    def _end_hour(self) -> None:
+        self.feeddata.setdefault("x_hours", []).append(self.pop("hour"))  # type: ignore[attr-defined]
+
+    def _end_day(self) -> None:
+        self.feeddata.setdefault("x_days", []).append(self.pop("day"))  # type: ignore[attr-defined]
+
+
+class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
+    can_be_relative_uri = StrictFeedParser.can_be_relative_uri - {"id"}
+
+    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - the name is SAX's
+        if (
+            len(attrs) > MAX_NAMES
+        ):  # checked here, because feedparser looks each of them up in a list: 108 s for 100,000
+            raise Refused(_TOO_MANY)
+        super().startElementNS(name, qname, attrs)
+
+
+class _LooseReader(_Extras, LooseFeedParser):  # type: ignore[misc]
+    can_be_relative_uri = LooseFeedParser.can_be_relative_uri - {"id"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one parser made of a text. `error`: why it gave up before the end, '' if it did not."""
+
+    reader: Any
+    error: str = ""
+    stopped: bool = False
+
+
+def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
+    """Read the text of a feed that came from `url`. Raises Refused for a hostile document."""
+    prepared = repair.prepared(text)
+    if prepared.danger:
+        raise Refused(prepared.danger)
+    text, notes = prepared.text, []
+    run = _strict(text, url, max_entries)
+    if run.error:
+        notes.append(f"mended: {run.error}")
+        text = repair.mended(prepared)
+        run = _strict(text, url, max_entries)
+    truncated = bool(run.error) and repair.is_truncated(text)
+    if truncated:
+        notes.append("truncated")
+    if run.error and not (truncated and run.error.startswith(_AT_THE_END)):
+        notes.append(f"not well-formed: {run.error}")
+        run = _loose(text, url, max_entries)
+    entries = run.reader.entries
+    if truncated and run.reader.inentry and entries:
+        entries = entries[:-1]
+    dropped = max(0, len(_ENTRY_TAG.findall(text)) - max_entries) if run.stopped else 0
+    return RawFeed(run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes))
+
+
+def _strict(text: str, url: str, max_entries: int) -> _Run:
+    reader = _StrictReader(url, None, "utf-8")
+    _prepare(reader, max_entries)
+    parser = xml.sax.make_parser()
+    parser.setFeature(xml.sax.handler.feature_namespaces, True)
+    parser.setFeature(xml.sax.handler.feature_external_ges, False)
+    parser.setContentHandler(reader)
+    parser.setErrorHandler(reader)
+    source = xml.sax.xmlreader.InputSource()
+    source.setByteStream(io.BytesIO(text.encode("utf-8")))
+    source.setEncoding("utf-8")  # whatever the declaration says: the text was decoded by us
+    try:
+        parser.parse(source)
+    except _EnoughEntries:
+        return _Run(reader, stopped=True)
+    except xml.sax.SAXParseException as error:
+        return _Run(reader, error=error.getMessage())
+    except UndeclaredNamespace as error:
+        return _Run(reader, error=str(error))
+    return _Run(reader)
+
+
+def _loose(text: str, url: str, max_entries: int) -> _Run:
+    reader = _LooseReader(url, None, "utf-8", {})
+    _prepare(reader, max_entries)
+    try:
+        reader.feed(text)
+    except _EnoughEntries:
+        return _Run(reader, stopped=True)
+    return _Run(reader)
+
+
+def _prepare(reader: Any, max_entries: int) -> None:
+    reader.resolve_relative_uris = False
+    reader.sanitize_html = False
+    reader.max_entries = max_entries
