@@ -1,0 +1,38 @@
+"""The host of an address: the unit of politeness.
+
+Rules: a host is the name without port, in lower case and in its ASCII form (IDN), so that every spelling of it shares
+one budget. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlsplit
+
+import idna
+
+
+def host_of(url: str) -> str:
+    """The host of `url` as budgets and holds know it; '' where there is none."""
+    try:
+        name = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return ascii_host(name)
+
+
+def ascii_host(name: str) -> str:
+    """`name` in lower-case ASCII (UTS 46, as browsers do); unchanged where it is not a name that IDNA allows."""
+    lowered = name.lower().rstrip(".")
+    if lowered.isascii():
+        return lowered
+    try:
+        return idna.encode(lowered, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return lowered
+
+
+def share(*parts: object) -> float:
+    """A number in 0..1 that is the same for the same parts and evenly spread over different ones."""
+    digest = hashlib.blake2b("\0".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
