@@ -1,0 +1,325 @@
+"""The status port: health, readiness, metrics, and the digest page with its live updates.
+
+Rules: GET only, nothing is changed by a request; every page works without JavaScript and loads nothing from elsewhere
+(a strict Content-Security-Policy says so to the browser). What the pages show comes through `Watched`, which the
+daemon implements; answers are kept for `FRESH_SECONDS`, so that a crowd of readers asks the Redis server no more than
+one does. The port has no passwords: it listens on loopback unless the operator decides otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Protocol, TypeVar
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from aggregator.errors import AggregatorError
+from aggregator.model import Event, Kind, Message, PollState
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.live import Broadcast
+from aggregator.watch.metrics import CONTENT_TYPE, Metrics
+from aggregator.watch.page import TEMPLATES, Choice, Pages, choice_of, event_of, is_chosen
+
+log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
+
+FRESH_SECONDS = 2.0
+MAX_EVENTS_READ = 5000
+MAX_LIVE = 200
+"""Open live pages at most; each is one connection and a queue of 100 messages. A guess."""
+BEAT_SECONDS = 15.0
+"""A comment this often keeps proxies from closing a silent live stream (nginx: 60 s)."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+class Watched(Protocol):
+    """What the status port asks the daemon. Methods that ask the Redis server raise EngineError when it is away."""
+
+    async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
+        """Events with a report since then, the newest `limit` of them, in any order."""
+        ...
+
+    async def event(self, event_id: str) -> Event | None:
+        """The event of this id; of an absorbed one, the record whose `merged_into` names the survivor."""
+        ...
+
+    async def reports(self, event_id: str) -> Sequence[Message]:
+        """The messages still kept of this event, in any order."""
+        ...
+
+    async def feeds(self) -> Sequence[PollState]: ...
+
+    async def groups(self) -> Mapping[tuple[str, str], int]:
+        """The lag of every consumer group, keyed by (stream, group)."""
+        ...
+
+    def live(self) -> AsyncIterator[Message]:
+        """The messages published from now on."""
+        ...
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        """Whether the daemon does its work, and if not, why."""
+        ...
+
+    def stuck(self) -> Sequence[str]:
+        """The stages that do not move (`progress.Progress.stuck`)."""
+        ...
+
+
+class StatusServer:
+    """The server of the status port. `now` tells the time (aware UTC); `digests` are the dated files, where kept."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        *,
+        metrics: Metrics,
+        zone: tzinfo = UTC,
+        version: str = "",
+        digests: DigestFiles | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._watched = watched
+        self._metrics = metrics
+        self._digests = digests
+        self._now = now
+        self._pages = Pages(zone=zone, version=version, has_digests=digests is not None)
+        self._broadcast = Broadcast(watched.live)
+        self._fresh = _Fresh()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; answers with the address bound (port 0 lets the system choose). Raises OSError when it is taken."""
+        runner = web.AppRunner(
+            self._application(), access_log=None, handle_signals=False, keepalive_timeout=30.0, shutdown_timeout=1.0
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        bound = runner.addresses[0]
+        log.info("status_port_open", host=bound[0], port=bound[1])
+        return str(bound[0]), int(bound[1])
+
+    async def stop(self) -> None:
+        """Close the port and every live stream."""
+        for stream in list(self._streams):
+            stream.cancel()
+        await self._broadcast.close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._guarded])
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/metrics", self._metrics_text)
+        application.router.add_get("/", self._front)
+        application.router.add_get(r"/events/{event_id:e[0-9a-f]{20}}", self._event)
+        application.router.add_get("/feeds", self._feeds)
+        application.router.add_get("/live", self._live, allow_head=False)
+        application.router.add_get("/static/{name}", self._asset)
+        if self._digests is not None:
+            application.router.add_get("/digest", self._digest_days)
+            application.router.add_get(r"/digest/{day:\d{4}-\d{2}-\d{2}}", self._digest_day)
+        return application
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Errors become pages, and every answer carries the security headers."""
+        try:
+            response = await handler(request)
+        except web.HTTPException as refusal:
+            if refusal.status < 400:
+                raise
+            response = self._error(refusal.status, refusal.reason)
+            response.headers.update({key: value for key, value in refusal.headers.items() if key == "Allow"})
+        except AggregatorError as error:
+            log.warning("page_unavailable", path=request.path, error=str(error))
+            response = self._error(503, "The Redis server does not answer. The page is back as soon as it is.")
+        if not response.prepared:
+            response.headers.update(SECURITY_HEADERS)
+        return response
+
+    # --- for machines
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        stuck = self._watched.stuck()
+        return _json({"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200)
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        ready, reasons = self._watched.ready()
+        return _json({"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503)
+
+    async def _metrics_text(self, _request: web.Request) -> web.Response:
+        try:
+            self._metrics.show_groups(await self._fresh("groups", self._watched.groups))
+        except AggregatorError as error:
+            # Metrics are wanted most when the Redis server is away: the old lags stand.
+            log.warning("lags_unknown", error=str(error))
+        return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    # --- for people
+
+    async def _front(self, request: web.Request) -> web.Response:
+        choice, now = choice_of(request.query), self._now()
+        events = await self._events(choice.hours, now)
+        feeds = await self._fresh("feeds", self._watched.feeds)
+        ready, reasons = self._watched.ready()
+        shown = [] if ready else list(reasons) or ["starting"]
+        return _html(self._pages.front(events=events, feeds=feeds, choice=choice, now=now, reasons=shown))
+
+    async def _events(self, hours: int, now: datetime) -> Sequence[Event]:
+        since_at = now - timedelta(hours=hours)
+
+        async def read() -> Sequence[Event]:
+            return await self._watched.events(since_at=since_at, limit=MAX_EVENTS_READ)
+
+        return await self._fresh(f"events {hours}", read)
+
+    async def _event(self, request: web.Request) -> web.Response:
+        event = await self._watched.event(request.match_info["event_id"])
+        if event is None:
+            raise web.HTTPNotFound(reason="No event of this id is kept.")
+        if event.merged_into:
+            raise web.HTTPFound(f"/events/{event.merged_into}")
+        reports = await self._watched.reports(event.event_id)
+        return _html(self._pages.event(event, reports=reports, now=self._now()))
+
+    async def _feeds(self, request: web.Request) -> web.Response:
+        feeds = await self._fresh("feeds", self._watched.feeds)
+        page = request.query.get("page", "1")
+        return _html(
+            self._pages.feeds(
+                feeds,
+                health=request.query.get("health", "")[:20],
+                words=request.query.get("q", "").strip()[:200],
+                page=max(int(page), 1) if page.isdecimal() and len(page) < 7 else 1,
+                now=self._now(),
+            )
+        )
+
+    async def _digest_days(self, _request: web.Request) -> web.Response:
+        days = await asyncio.to_thread(self._digests.days) if self._digests else []
+        return _html(self._pages.digest_days(days))
+
+    async def _digest_day(self, request: web.Request) -> web.Response:
+        try:
+            day = date.fromisoformat(request.match_info["day"])
+        except ValueError:
+            raise web.HTTPNotFound(reason="There is no such day.") from None
+        records = await asyncio.to_thread(self._digests.read, day) if self._digests else []
+        if not records:
+            raise web.HTTPNotFound(reason="No digest of this day is kept.")
+        return _html(self._pages.digest_day(day, records))
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise web.HTTPNotFound(reason="There is no such file.")
+        headers = {
+            "Content-Type": f"{ASSETS[name]}; charset=utf-8",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        }
+        return web.Response(body=(TEMPLATES / name).read_bytes(), headers=headers)
+
+    # --- live
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: one `event` for each new or joined report that passes the reader's filter."""
+        if self._broadcast.listener_count >= MAX_LIVE:
+            raise web.HTTPServiceUnavailable(reason="Too many pages are open.")
+        choice = choice_of(request.query)
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
+        await response.prepare(request)
+        stream = asyncio.create_task(self._tell(response, choice), name="live-page")
+        self._streams.add(stream)
+        try:
+            await stream
+        except ConnectionResetError:
+            log.debug("live_page_left")
+        finally:
+            self._streams.discard(stream)
+            stream.cancel()
+        return response
+
+    async def _tell(self, response: web.StreamResponse, choice: Choice) -> None:
+        async with self._broadcast.listening() as queue:
+            await response.write(b"retry: 3000\n: open\n\n")
+            while True:
+                try:
+                    message = await asyncio.wait_for(queue.get(), BEAT_SECONDS)
+                except TimeoutError:
+                    await response.write(b": beat\n\n")
+                    continue
+                if message.kind in {Kind.NEW, Kind.JOINED} and is_chosen(event := event_of(message), choice):
+                    await response.write(_sse(message, self._pages.card(event, choice=choice, now=self._now())))
+
+    def _error(self, status: int, text: str) -> web.Response:
+        return _html(self._pages.error(status, text), status=status)
+
+
+class _Fresh:
+    """Answers kept for a moment, and asked for once when many want them at the same time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
+
+    async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        now = time.monotonic()
+        asked_at, answer = self._kept.get(key, (0.0, None))
+        if answer is None or (answer.done() and (now - asked_at > FRESH_SECONDS or _failed(answer))):
+            answer = asyncio.create_task(ask(), name=f"page-{key}")
+            self._kept[key] = (now, answer)
+        # One reader who leaves must not take the answer from the others.
+        kept: Answer = await asyncio.shield(answer)
+        return kept
+
+
+def _failed(answer: asyncio.Future[Any]) -> bool:
+    return answer.cancelled() or answer.exception() is not None
+
+
+def _sse(message: Message, card: str) -> bytes:
+    payload = orjson.dumps({"kind": message.kind, "event_id": message.event_id, "card": card})
+    return b"id: %s\nevent: report\ndata: %s\n\n" % (message.id.encode(), payload)
+
+
+def _html(text: str, *, status: int = 200) -> web.Response:
+    response = web.Response(body=text.encode("utf-8", "replace"), status=status)
+    response.headers["Content-Type"] = "text/html; charset=utf-8"
+    response.headers["Cache-Control"] = "no-store"
+    response.enable_compression()
+    return response
+
+
+def _json(value: Mapping[str, Any], *, status: int) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(value),
+        status=status,
+        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+    )

@@ -1,0 +1,333 @@
+"""The pages of the status port as HTML, from records.
+
+Rules: a page is a function of records, the reader's choice and the time; templates only lay out. Everything a feed
+wrote is escaped (Jinja2's autoescape is on and no template says `safe`), links lead to http(s) only, and every title
+carries its language so that browsers pick the right glyphs and line breaks. No style or script stands in the page
+(the Content-Security-Policy forbids it), except in the digest that is a file of its own.
+
+Jinja2 is used in this module only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from aggregator.model import UNDETERMINED, Digest, Event, Health, Kind, Message, PollState, Source
+from aggregator.watch import timeline, wording
+from aggregator.watch.digest import host_of, is_told
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_EVENTS = 100
+"""Events on the front page: about 120 kB of HTML. The filter finds the others."""
+MAX_CATEGORIES = 60
+FEEDS_ON_A_PAGE = 100
+WINDOWS = (6, 24, 72, 168)
+"""The windows offered, in hours."""
+ORDERS = ("top", "newest")
+
+REASONS: Mapping[str, str] = {
+    "new": "the first report of this event",
+    "same_url": "links to the same page",
+    "similar": "tells the same in other words",
+    "copy": "repeats the text of an earlier report",
+    "update": "a newer version of an earlier report",
+    "operator": "joined by the operator",
+}
+LANGUAGES: Mapping[str, str] = {
+    "ar": "العربية", "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "hi": "हिन्दी",
+    "id": "Indonesia", "it": "Italiano", "ja": "日本語", "ko": "한국어", "nl": "Nederlands", "pl": "Polski",
+    "pt": "Português", "ru": "Русский", "tr": "Türkçe", "uk": "Українська", "vi": "Tiếng Việt", "zh": "中文",
+}  # fmt: skip
+_BAD_HEALTH = (Health.GONE, Health.QUARANTINED, Health.FAILING, Health.OFFLINE)
+_HEALTH_ORDER = (*_BAD_HEALTH, Health.NEW, Health.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the reader asked to see."""
+
+    language: str = ""
+    category: str = ""
+    words: str = ""
+    hours: int = 24
+    order: str = "top"
+
+    def query(self, **changed: str | int) -> str:
+        """The query string of this choice with some of it changed; '' when nothing is chosen."""
+        asked = {
+            "lang": self.language,
+            "category": self.category,
+            "q": self.words,
+            "hours": self.hours,
+            "order": self.order,
+        }
+        asked |= changed
+        plain = {"lang": "", "category": "", "q": "", "hours": 24, "order": "top"}
+        chosen = {key: value for key, value in asked.items() if value != plain[key]}
+        return f"?{urlencode(chosen)}" if chosen else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line of an event's page."""
+
+    at: datetime
+    feed_id: str
+    title: str
+    url: str
+    lang: str
+    role: str
+    """first, independent, copy or edited."""
+    score: float | None
+    reason: str
+
+
+def choice_of(query: Mapping[str, str]) -> Choice:
+    """The choice in GET parameters; what is not understood counts as not asked."""
+    hours = query.get("hours", "")
+    order = query.get("order", "")
+    return Choice(
+        language=query.get("lang", "").strip()[:35],
+        category=query.get("category", "").strip()[:200],
+        words=query.get("q", "").strip()[:200],
+        hours=int(hours) if hours.isdecimal() and int(hours) in WINDOWS else 24,
+        order=order if order in ORDERS else "top",
+    )
+
+
+def is_chosen(event: Event, choice: Choice) -> bool:
+    """Whether the event passes the reader's filter of language, category and words (all of them in its titles)."""
+    if choice.language and primary_language(event.lang) != primary_language(choice.language):
+        return False
+    if choice.category and choice.category not in event.categories:
+        return False
+    text = " ".join((event.title, *(source.title for source in event.sources))).casefold()
+    return all(word in text for word in choice.words.casefold().split())
+
+
+def primary_language(tag: str) -> str:
+    """`zh` of `zh-Hant-TW`."""
+    return tag.partition("-")[0].lower()
+
+
+def event_of(message: Message) -> Event:
+    """What a message tells of its event, as far as a card on the front page needs it."""
+    seen_at = message.first_seen_at or message.published_at
+    first_at = next((source.published_at for source in message.sources if source.published_at), None) or seen_at
+    if seen_at is None or first_at is None:
+        raise ValueError(f"message {message.id} has no time")
+    return Event(
+        event_id=message.event_id,
+        lang=message.lang,
+        title=message.sources[0].title if message.sources else message.title,
+        first_seen_at=min(first_at, seen_at),
+        last_seen_at=seen_at,
+        sources=message.sources,
+        source_count=message.source_count,
+        independent_sites=(),
+        independent_count=message.independent_count,
+        categories=message.categories,
+    )
+
+
+class Pages:
+    """The templates, loaded once; `zone` is the time zone every time is told in."""
+
+    def __init__(self, *, zone: tzinfo, version: str, has_digests: bool) -> None:
+        self._zone = zone
+        self._environment = _environment(zone)
+        self._environment.globals.update(
+            version=version, has_digests=has_digests, zone_name=_zone_name(zone), asset=_asset_versions()
+        )
+
+    def front(
+        self,
+        *,
+        events: Sequence[Event],
+        feeds: Sequence[PollState],
+        choice: Choice,
+        now: datetime,
+        reasons: Sequence[str],
+    ) -> str:
+        """Today's events. `reasons` says why the daemon is not ready, when it is not."""
+        from_at = now - timedelta(hours=choice.hours)
+        told = [event for event in events if is_told(event, from_at, now + timedelta(seconds=1))]
+        chosen = sorted((event for event in told if is_chosen(event, choice)), key=_order(choice.order))
+        return self._render(
+            "front.html",
+            now=now,
+            choice=choice,
+            events=chosen[:MAX_EVENTS],
+            total=len(chosen),
+            languages=_tally(primary_language(event.lang) for event in told),
+            categories=_tally(name for event in told for name in dict.fromkeys(event.categories))[:MAX_CATEGORIES],
+            stats=_stats(chosen, feeds),
+            from_at=from_at,
+            bars=timeline.bars(chosen, from_at=from_at, to_at=now, zone=self._zone),
+            marks=timeline.marks(from_at=from_at, to_at=now, zone=self._zone),
+            reasons=reasons,
+        )
+
+    def card(self, event: Event, *, choice: Choice, now: datetime) -> str:
+        """One event as it stands in the list of the front page, for live updates."""
+        return self._render("card.html", event=event, from_at=now - timedelta(hours=choice.hours), now=now)
+
+    def event(self, event: Event, *, reports: Sequence[Message], now: datetime) -> str:
+        """All that is known of one event."""
+        lines = [_report_of(message) for message in reports if message.kind is not Kind.MERGED]
+        lines = lines or [_report_of_source(event, source, index) for index, source in enumerate(event.sources)]
+        length = max(event.last_seen_at - event.first_seen_at, timedelta(hours=1))
+        from_at, to_at = event.first_seen_at - length * 0.04, event.first_seen_at + length * 1.04
+        return self._render(
+            "event.html",
+            event=event,
+            reports=sorted(lines, key=lambda line: (line.at, line.role != "first")),
+            now=now,
+            from_at=from_at,
+            to_at=to_at,
+            marks=timeline.marks(from_at=from_at, to_at=to_at, zone=self._zone),
+        )
+
+    def feeds(self, feeds: Sequence[PollState], *, health: str, words: str, page: int, now: datetime) -> str:
+        """The health of every feed, those in trouble first."""
+        found = sorted((state for state in feeds if _is_found(state, health, words)), key=_feed_order)
+        start = (page - 1) * FEEDS_ON_A_PAGE
+        counts = Counter(state.health for state in feeds)
+        return self._render(
+            "feeds.html",
+            feeds=found[start : start + FEEDS_ON_A_PAGE],
+            total=len(found),
+            healths=[(kind, counts[kind]) for kind in _HEALTH_ORDER if counts[kind]],
+            health=health,
+            words=words,
+            page=page,
+            pages=max(-(-len(found) // FEEDS_ON_A_PAGE), 1),
+            now=now,
+        )
+
+    def digest_days(self, days: Sequence[date]) -> str:
+        """The days there are digests of, newest first."""
+        return self._render("digests.html", days=sorted(days, reverse=True))
+
+    def digest_day(self, day: date, digests: Sequence[Digest]) -> str:
+        """The digests of one day, newest first."""
+        return self._render("digest.html", day=day, digests=list(reversed(digests)))
+
+    def digest_file(self, record: Digest) -> str:
+        """One digest as a file that needs nothing beside it."""
+        style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+        return self._render("digest_file.html", digest=record, style=style)
+
+    def error(self, status: int, text: str) -> str:
+        return self._render("error.html", status=status, text=text)
+
+    def _render(self, name: str, **values: Any) -> str:
+        return self._environment.get_template(name).render(**values)
+
+
+def _environment(zone: tzinfo) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "clock": lambda at: wording.clock(at, zone),
+        "moment": lambda at: wording.day_and_clock(at, zone),
+        "machine": lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "window": lambda record: wording.window(record, zone),
+        "span": wording.span,
+        "counted": wording.counted,
+        "sources": wording.sources,
+        "spread": wording.spread,
+        "outcomes": wording.outcomes,
+        "lang": lambda tag: "" if tag == UNDETERMINED else tag,
+        "language": lambda tag: LANGUAGES.get(primary_language(tag), "unknown" if tag == UNDETERMINED else tag),
+        "href": safe_link,
+        "host": host_of,
+        "dots": lambda event, from_at, to_at: timeline.dots(event, from_at=from_at, to_at=to_at, zone=zone),
+        "sparks": timeline.sparks,
+        "reason": lambda word: REASONS.get(word, word),
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def safe_link(url: str) -> str:
+    """The URL when it is http(s), else ''."""
+    return url if url.lower().startswith(("http://", "https://")) else ""
+
+
+def _asset_versions() -> Callable[[str], str]:
+    """Paths of our own files with a hash of their content, so that browsers may keep them for good."""
+    versions = {
+        path.name: sha256(path.read_bytes()).hexdigest()[:12]
+        for path in TEMPLATES.iterdir()
+        if path.suffix in {".css", ".js", ".svg"}
+    }
+    return lambda name: f"/static/{name}?v={versions[name]}"
+
+
+def _zone_name(zone: tzinfo) -> str:
+    return getattr(zone, "key", None) or str(zone)
+
+
+def _order(order: str) -> Callable[[Event], tuple[float, ...]]:
+    if order == "newest":
+        return lambda event: (-event.last_seen_at.timestamp(), -event.independent_count)
+    return lambda event: (-event.independent_count, -event.source_count, -event.last_seen_at.timestamp())
+
+
+def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
+    return sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _stats(events: Sequence[Event], feeds: Sequence[PollState]) -> list[tuple[str, str]]:
+    reports = sum(event.source_count for event in events)
+    bad = sum(state.health in _BAD_HEALTH for state in feeds)
+    return [
+        (f"{len(events):,}", "event" if len(events) == 1 else "events"),
+        (f"{reports:,}", "report" if reports == 1 else "reports"),
+        (f"{reports - len(events):,}", "duplicates saved"),
+        (f"{len(feeds):,}", "feed" if len(feeds) == 1 else "feeds"),
+        (f"{bad:,}", "in trouble"),
+    ]
+
+
+def _report_of(message: Message) -> Report:
+    role = {Kind.NEW: "first", Kind.EDITED: "edited"}.get(
+        message.kind, "copy" if message.reason == "copy" else "independent"
+    )
+    at = message.published_at or message.first_seen_at
+    if at is None:
+        raise ValueError(f"message {message.id} has no time")
+    score = message.score if message.kind is Kind.JOINED else None
+    return Report(at, message.feed_id, message.title, message.url, message.lang, role, score, message.reason)
+
+
+def _report_of_source(event: Event, source: Source, index: int) -> Report:
+    """A report whose message is no longer kept: its verdict is not known any more."""
+    at = source.published_at or event.first_seen_at
+    return Report(at, source.feed_id, source.title, source.url, event.lang, "" if index else "first", None, "")
+
+
+def _is_found(state: PollState, health: str, words: str) -> bool:
+    text = f"{state.feed_id} {state.title} {host_of(state.url)}".casefold()
+    return (not health or state.health == health) and all(word in text for word in words.casefold().split())
+
+
+def _feed_order(state: PollState) -> tuple[int, int, str]:
+    return (_HEALTH_ORDER.index(state.health), -state.failure_count, state.feed_id)
