@@ -1,0 +1,64 @@
+"""Characters that may leave the program, by schema.md.
+
+Text of one line (titles, authors, categories) and bodies lose control characters, lone surrogates, noncharacters and
+the bidi overrides and isolates that make a line read other than it is written. Nothing is normalised: that belongs
+to the fingerprint.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_TITLE_CHARS = 500
+"""schema.md."""
+
+_BIDI = "\u202a-\u202e\u2066-\u2069"
+_NEVER = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_LINE_NEVER = re.compile(f"[{_NEVER}{_BIDI}\u200b\u2060\ufeff]")
+_BODY_NEVER = re.compile(f"[{_NEVER}{_BIDI}\x0b\x0c\x85]")
+_ASTRAL_ENDS = "".join(chr(plane + end) for plane in range(0x10000, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
+_ASTRAL_NONCHARACTERS = re.compile(f"[{_ASTRAL_ENDS}]")
+
+_JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua840-\ua8ff\ua980-\uabff"
+    "\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
+)
+"""Arabic, Syriac, N'Ko, the scripts of India, Tibetan, Burmese, Khmer, Mongolian: joiners change what is written."""
+_PICTURE = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
+_JOINERS = re.compile(f"(?<![{_JOINING}{_PICTURE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}{_PICTURE}])")
+
+_WHITE = re.compile(r"[^\S \u00a0\u3000]")
+_RUN = re.compile(r"\s+")
+_REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,7})|([0-9]{1,8}))(?![0-9a-fA-F]);?")
+
+
+def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
+    """The text as one clean line of at most `limit` characters, cut with `…`. Idempotent.
+
+    A run of white space becomes one SPACE unless it is all SPACE, U+3000 and NBSP (those carry layout in CJK titles).
+    """
+    text = _ASTRAL_NONCHARACTERS.sub("", _LINE_NEVER.sub("", text))
+    if "\u200c" in text or "\u200d" in text:
+        text = _JOINERS.sub("", text)
+    if _WHITE.search(text):
+        text = _RUN.sub(lambda run: " " if _WHITE.search(run[0]) else run[0], text)
+    text = text.strip()
+    return text if len(text) <= limit else text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+
+
+def body_characters(html: str) -> str:
+    """The body with CR as LF, without what may not leave the program, stripped; references to it go too."""
+    if "\r" in html:
+        html = html.replace("\r\n", "\n").replace("\r", "\n")
+    html = _ASTRAL_NONCHARACTERS.sub("", _BODY_NEVER.sub("", html))
+    if "&#" in html:
+        html = _REFERENCE.sub(lambda found: "" if _is_hidden(found) else found[0], html)
+    return html.strip()
+
+
+def _is_hidden(reference: re.Match[str]) -> bool:
+    """Whether a character reference names a control, a bidi override or a surrogate (a browser would show it)."""
+    code = int(reference[1], 16) if reference[1] else int(reference[2])
+    if code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F:  # white space; browsers read C1 as Windows-1252
+        return False
+    return code > 0x10FFFF or bool(_BODY_NEVER.match(chr(code)))

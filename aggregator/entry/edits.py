@@ -1,0 +1,149 @@
+"""Edits of safe markup that leave every other byte alone: relative addresses, image policy, lazy images.
+
+`edited` takes markup that `safety.is_safe` holds for; there every tag the tokenizer sees is one the browser sees.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
+from aggregator.entry.urls import absolute_url
+
+_RESOLVED = frozenset({"href", "src", "poster", "background", "cite", "longdesc"})
+_LAZY = (
+    "data-src",
+    "data-original",
+    "data-lazy-src",
+    "data-actualsrc",
+    "data-original-src",
+    "data-orig-file",
+    "data-lazy",
+    "data-hi-res-src",
+    "data-croporisrc",
+    "data-echo",
+    "data-url",
+    "zoomfile",
+    "file",
+)
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+_PLACEHOLDER = re.compile(
+    r"(?:^|[/_.-])(?:blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|transparent|pixel|gr[ae]y|white|"
+    r"1x1|empty|none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder)(?:[_.@-][\w.@-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:")
+_CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,]*)|(?=,|$|\s))")
+_WORTH = re.compile(r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE)
+_HTTPS_ONLY = frozenset({"iframe", "video", "audio", "source", "track"})
+
+Edit = tuple[int, int, str]
+
+
+def edited(html: str, *, base_url: str) -> str:
+    """The markup with absolute addresses, lazy images shown, and no referrer sent for any image."""
+    changes: list[Edit] = []
+    for token in tokens(html):
+        if token.piece is Piece.START and (token.name == "img" or _WORTH.search(html, token.start, token.end)):
+            held = {one.name: one for one in attributes(html, token)}
+            changes += _addresses(token, held, html, base_url)
+            if token.name == "img":
+                changes += _image(token, held, base_url)
+    return applied(html, changes)
+
+
+def applied(html: str, changes: list[Edit]) -> str:
+    """The text with each (start, end, replacement) put in; they do not overlap."""
+    parts: list[str] = []
+    at = 0
+    for start, end, text in sorted(changes, key=lambda change: change[:2]):
+        parts += (html[at:start], text)
+        at = end
+    return "".join((*parts, html[at:]))
+
+
+def set_candidates(value: str) -> list[tuple[str, str]]:
+    """The (address, descriptor) pairs of a `srcset` value."""
+    return [(one[1], (one[2] or "").strip()) for one in _CANDIDATE.finditer(value)]
+
+
+def shown_source(held: dict[str, Attribute]) -> str:
+    """The address an image is meant to show: `src`, or the lazy one where `src` is missing or a placeholder."""
+    source = held["src"].value.strip() if "src" in held else ""
+    if source and not is_placeholder(source):
+        return source
+    for name in _LAZY:
+        value = held[name].value.strip() if name in held else ""
+        if value and not is_placeholder(value) and re.search(r"[/.]", value):
+            return value
+    for name in _LAZY_SETS:
+        candidates = set_candidates(held[name].value) if name in held else []
+        if candidates and not is_placeholder(candidates[0][0]):
+            return candidates[0][0]
+    return source
+
+
+def is_placeholder(source: str) -> bool:
+    """Whether the address shows nothing: inline data, or a file named for being empty."""
+    return source.lower().startswith(("data:", "about:", "javascript:")) or bool(_PLACEHOLDER.search(source))
+
+
+def _addresses(token: Token, held: dict[str, Attribute], html: str, base_url: str) -> list[Edit]:
+    changes = []
+    for one in held.values():
+        if one.place is None or (token.name == "img" and one.name == "src"):
+            continue
+        if one.name in _RESOLVED:
+            resolved = _resolved(one.value, html, base_url, https=token.name in _HTTPS_ONLY)
+        elif one.name == "srcset":
+            resolved = _resolved_set(one.value, base_url)
+        else:
+            continue
+        if resolved:
+            changes.append((*one.place, f'"{escape(resolved)}"'))
+    return changes
+
+
+def _resolved(value: str, html: str, base_url: str, *, https: bool) -> str:
+    """The absolute address of a relative one; '' where nothing is to be changed."""
+    text = value.strip()
+    if not text or _SCHEME.match(text) or (text.startswith("#") and _has_place(html, text[1:])):
+        return ""
+    if https and text.startswith("//"):
+        return absolute_url("https://h/", text)
+    return absolute_url(base_url, text)
+
+
+def _has_place(html: str, name: str) -> bool:
+    """Whether the markup holds the place a `#name` link leads to."""
+    return not name or bool(re.search(rf"""\b(?:id|name)\s*=\s*["']?{re.escape(name)}["'\s>]""", html))
+
+
+def _resolved_set(value: str, base_url: str) -> str:
+    candidates = set_candidates(value)
+    if all(_SCHEME.match(url) for url, _ in candidates):
+        return ""
+    written = [(url if _SCHEME.match(url) else absolute_url(base_url, url) or url, size) for url, size in candidates]
+    return ", ".join(f"{url} {size}".strip() for url, size in written)
+
+
+def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
+    """The image's source and policy; new attributes stand after the last one."""
+    end = max((one.end for one in held.values()), default=token.start + 1 + len(token.name))
+    changes, added = [], ""
+    source = shown_source(held)
+    now = held["src"].value.strip() if "src" in held else ""
+    target = source if _SCHEME.match(source) else absolute_url(base_url, source) or source
+    if target != now:
+        place = held["src"].place if "src" in held else None
+        if place:
+            changes.append((*place, f'"{escape(target)}"'))
+        elif "src" not in held:
+            added += f' src="{escape(target)}"'
+    policy = held.get("referrerpolicy")
+    if policy is None:
+        added += ' referrerpolicy="no-referrer"'
+    elif policy.place and policy.value.strip().lower() != "no-referrer":
+        changes.append((*policy.place, '"no-referrer"'))
+    return [*changes, (end, end, added)] if added else changes

@@ -1,0 +1,95 @@
+"""The body of a document: byte for byte as published unless unsafe (schema.md).
+
+The order: characters that may not leave go · what is too long is cut at a tag · what is unsafe is sanitised · relative
+addresses, lazy images and the image policy are edited in place · braces become references, because the readers of the
+form run templates on them. Every step is bounded in time by the length of its input.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from aggregator.entry.characters import body_characters
+from aggregator.entry.edits import edited
+from aggregator.entry.images import lead_image
+from aggregator.entry.safety import is_bounded, is_safe
+from aggregator.entry.sanitise import sanitised
+from aggregator.entry.text import plain_text
+from aggregator.entry.tokens import Piece, tokens
+from aggregator.model import DocumentSettings
+
+__all__ = ["CUT_MARK", "escaped_text", "lead_image", "plain_text", "safe_body"]
+
+CUT_MARK = "\n<p>[…]</p>"
+"""Ends a body that was longer than `max_document`."""
+_SHARES = (1.0, 0.8, 0.5, 0.25)
+"""How much of the limit is cut to, in turn: sanitising, absolute addresses and braces make a body longer again."""
+
+
+def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+    """The body as its document holds it; '' when nothing of it can be shown. UTF-8 length ≤ `max_document_bytes`."""
+    html = body_characters(_bounded(html, settings))
+    limit = settings.max_document_bytes
+    if not is_bounded(html):
+        return _as_text(html, limit)
+    if _fits(html, limit):
+        kept = html if is_safe(html, embeds=settings.embeds) else sanitised(html, embeds=settings.embeds)
+        body = _braces(edited(kept, base_url=base_url))
+        if _fits(body, limit):
+            return body
+    for share in _SHARES:
+        kept = sanitised(cut_at_tag(html, int(share * limit) - len(CUT_MARK.encode())), embeds=settings.embeds)
+        body = _braces(edited(kept, base_url=base_url)) + CUT_MARK
+        if _fits(body, limit):
+            return body
+    return _as_text(html, limit)
+
+
+def escaped_text(text: str, *, settings: DocumentSettings) -> str:
+    """Plain text as a body: escaped, cut to `max_document_bytes` and marked."""
+    return _escaped_within(body_characters(text), settings.max_document_bytes)
+
+
+def cut_at_tag(html: str, limit_bytes: int) -> str:
+    """The beginning of the markup, at most so many bytes, ending before a tag or after one (never inside)."""
+    head = _first_bytes(html, limit_bytes)
+    if len(head) == len(html):
+        return html
+    end = 0
+    for token in tokens(head):
+        if token.piece in (Piece.START, Piece.END, Piece.COMMENT):
+            end = token.end
+        elif token.piece is Piece.UNCLOSED:
+            end = token.start
+    return head[:end] if end else re.sub(r"\s\S*$", "", head)
+
+
+def _bounded(html: str, settings: DocumentSettings) -> str:
+    """Far beyond the limit nothing is looked at."""
+    return html[: 4 * settings.max_document_bytes]
+
+
+def _as_text(html: str, limit: int) -> str:
+    """Markup that no parser should be given: its text, escaped."""
+    return _escaped_within(plain_text(html), limit)
+
+
+def _escaped_within(text: str, limit: int) -> str:
+    body = _braces(escape(text, quote=False))
+    if _fits(body, limit):
+        return body
+    head = _first_bytes(body, limit - len(CUT_MARK.encode()))
+    return re.sub(r"&[^;\s]{0,6}$", "", head) + CUT_MARK
+
+
+def _first_bytes(text: str, limit: int) -> str:
+    return text.encode()[: max(limit, 0)].decode(errors="ignore")
+
+
+def _fits(text: str, limit: int) -> bool:
+    return len(text) * 4 <= limit or len(text.encode()) <= limit
+
+
+def _braces(html: str) -> str:
+    return html.replace("{", "&#123;").replace("}", "&#125;")
