@@ -558,6 +558,10 @@ class Commit:
     known: Mapping[str, KnownEntry] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     host_hold_until_at: datetime | None = None
+    result: str = ""
+    """One word for the poll's result, counted by the hour for the digest; '' is not counted."""
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Entries by outcome, counted by the hour for the digest."""
 
 
 # --- the event stage ------------------------------------------------------------------------------------------

@@ -1,0 +1,192 @@
+"""A Redis client from a URL, and redis-py's errors in our words.
+
+Schemes: `redis://`, `rediss://` (TLS), `unix://`, `redis+sentinel://host:port,host:port/service/db` (user and password
+of the URL are the data server's; a Sentinel's own go into the query as `sentinel_username`, `sentinel_password`; with
+`ssl=true` both speak TLS) and `redis+cluster://host:port,host:port`
+(`rediss+cluster://` with TLS), which needs a key prefix in braces.
+
+Every write of ours is a gated script, so that the retries set here are safe. They are few: redis-py's own defaults
+block 4–5 s when the server is down, and the daemon has an outer loop with back-off around them.
+
+redis is owned by this module, scripts.py and embedded.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
+
+from redis import exceptions as failed
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialWithJitterBackoff
+
+from aggregator.errors import ConfigError, EngineDown, EngineRefused, Problem
+
+Client = Redis | RedisCluster
+
+SOCKET_TIMEOUT_S = 5.0
+"""A server that does not answer for so long counts as down. Blocking reads ask for less (BLOCK_MS in scripts.py)."""
+RETRIES = 2
+HEALTH_CHECK_S = 15
+MAX_CONNECTIONS = 512
+"""Of one client: polls in flight (64 by default) plus readers; a guess with room."""
+
+_NOT_NOW = (
+    ("LOADING", "is loading its data; it will answer when that is done"),
+    ("READONLY", "takes no writes (a read-only replica): give redis_url the primary, or wait for the fail-over to end"),
+    ("OOM", "is out of memory: raise maxmemory, or shorten [retention] or max_stream_bytes"),
+    ("command not allowed when used memory", "is out of memory: raise maxmemory, or shorten [retention]"),
+    ("MISCONF", "cannot write to its disk: free space there and look into its log"),
+    ("NOREPLICAS", "has too few replicas connected to take writes (min-replicas-to-write)"),
+    ("BUSY", "is busy with a script"),
+    ("MASTERDOWN", "has lost its primary"),
+    ("CLUSTERDOWN", "belongs to a cluster that is not whole: see CLUSTER INFO"),
+    ("TRYAGAIN", "is moving our keys to another node"),
+    ("UNBLOCKED", "changed its role while we waited"),
+)
+_NEVER = (
+    ("WRONGPASS", "refuses the user or password: correct them in redis_url"),
+    ("NOAUTH", "asks for a password: put it into redis_url (redis://user:password@host)"),
+    ("invalid username-password", "refuses the user or password: correct them in redis_url"),
+    ("NOPERM", "lets this user not do what we need (ACL): all commands on our keys and channels"),
+    ("WRONGTYPE", "holds something else under one of our keys: another program uses this key_prefix"),
+    ("unknown command", "is too old or not a Redis: Redis 6.2, Valkey, or newer is needed"),
+    ("NOPROTO", "is too old: Redis 6.2, Valkey, or newer is needed"),
+)
+
+
+def connect(url: str, *, key_prefix: str = "agg", client_name: str = "aggregator") -> Client:
+    """A client that connects at its first command; close it with `aclose()`. ConfigError: the URL cannot be used."""
+    try:
+        return _client(urlsplit(url), url, _options(client_name), key_prefix)
+    except ValueError as error:
+        raise ConfigError(Problem(f"cannot be used: {error}", key="aggregator.redis_url")) from error
+
+
+def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str) -> Client:
+    if parts.scheme in ("redis", "rediss", "unix"):
+        return Redis.from_url(url, max_connections=MAX_CONNECTIONS, **options)
+    if parts.scheme == "redis+sentinel":
+        return _sentinel(parts, options)
+    if parts.scheme in ("redis+cluster", "rediss+cluster"):
+        return _cluster(parts, options, key_prefix)
+    known = "redis://, rediss://, unix://, redis+sentinel://, redis+cluster://, rediss+cluster://"
+    text = f"must begin with one of {known}; it begins with {parts.scheme!r}"
+    raise ConfigError(Problem(text, key="aggregator.redis_url"))
+
+
+def without_secrets(url: str) -> str:
+    """The URL as it may be logged: no password, no query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _options(client_name: str) -> dict[str, Any]:
+    return {
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "health_check_interval": HEALTH_CHECK_S,
+        "client_name": client_name,
+        "protocol": 3,
+        "legacy_responses": False,
+    }
+
+
+def _addresses(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+    found = []
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        one = urlsplit(f"//{place}")
+        if not one.hostname:
+            raise ValueError(f"no host in {place!r}")
+        found.append((one.hostname, one.port or default_port))
+    return found
+
+
+def _login(parts: SplitResult) -> dict[str, Any]:
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    login = {"username": unquote(user), "password": unquote(password)}
+    return {name: value for name, value in login.items() if value}
+
+
+def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("the path must name the service: redis+sentinel://host:26379/mymaster")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    tls: dict[str, Any] = {"ssl": True} if query.get("ssl", "").lower() in ("1", "true", "yes") else {}
+    sentinel_login = {
+        name: query[f"sentinel_{name}"] for name in ("username", "password") if f"sentinel_{name}" in query
+    }
+    timeouts = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")}
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        _addresses(parts, 26379),
+        sentinel_kwargs={**timeouts, **tls, **sentinel_login},
+        **_login(parts),
+        **options,
+        **tls,
+    )
+    client = sentinels.master_for(service, db=int(database or 0), max_connections=MAX_CONNECTIONS)
+    assert isinstance(client, Redis)
+    return client
+
+
+def _cluster(parts: SplitResult, options: dict[str, Any], key_prefix: str) -> RedisCluster:
+    if not (key_prefix.startswith("{") and key_prefix.endswith("}") and len(key_prefix) > 2):
+        message = f'a cluster needs key_prefix = "{{{key_prefix}}}", in braces: all our keys must be in one slot'
+        raise ConfigError(Problem(message, key="aggregator.key_prefix"))
+    nodes = [ClusterNode(host, port) for host, port in _addresses(parts, 6379)]
+    tls: dict[str, Any] = {"ssl": True} if parts.scheme.startswith("rediss") else {}
+    return RedisCluster(
+        startup_nodes=nodes,
+        require_full_coverage=False,
+        max_connections=MAX_CONNECTIONS,
+        **_login(parts),
+        **options,
+        **tls,
+    )
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turns what redis-py raises into EngineDown (may pass) and EngineRefused (will not), with what to do."""
+    try:
+        yield
+    except failed.DataError:
+        raise
+    except (failed.RedisError, OSError) as error:
+        raise _translated(error) from error
+
+
+def _translated(error: Exception) -> EngineDown | EngineRefused:
+    text = f"{_code(error)} {error}"
+    for mark, words in _NEVER:
+        if mark in text:
+            return EngineRefused(f"the Redis server {words} ({error})")
+    for mark, words in _NOT_NOW:
+        if mark in text:
+            return EngineDown(f"the Redis server {words} ({error})")
+    if isinstance(error, failed.AuthenticationError | failed.AuthorizationError):
+        return EngineRefused(f"the Redis server refuses us: check user and password in redis_url ({error})")
+    if isinstance(error, failed.ResponseError) and not isinstance(error, failed.ClusterError):
+        return EngineRefused(f"the Redis server refuses a command of ours ({error})")
+    return EngineDown(f"the Redis server does not answer: is it running, and is redis_url right? ({error})")
+
+
+def _code(error: Exception) -> str:
+    """The error code that redis-py took off the text when it chose the class."""
+    codes: tuple[tuple[type[Exception], str], ...] = (
+        (failed.BusyLoadingError, "LOADING"),
+        (failed.ReadOnlyError, "READONLY"),
+        (failed.OutOfMemoryError, "OOM"),
+        (failed.NoPermissionError, "NOPERM"),
+        (failed.MasterDownError, "MASTERDOWN"),
+        (failed.ClusterDownError, "CLUSTERDOWN"),
+        (failed.TryAgainError, "TRYAGAIN"),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), "")

@@ -1,0 +1,265 @@
+"""The embedded server: found, started, attached to, supervised, stopped.
+
+Rules:
+- One server for each state directory. The *server* holds the lock: it inherits the locked descriptor, so the lock is
+  free exactly when no server runs, whoever died. (Two servers start happily on one AOF directory otherwise.)
+- Whoever gets the lock starts the server; whoever does not attaches. An attached daemon that loses the server takes
+  it over; readers (`status`, `tail`, `digest`, `explain`) attach and never start one.
+- A server does not outlive its daemon: the parent-death signal ends it with SIGTERM, so that it still writes its log
+  out. That signal comes when the *thread* that forked dies: start it from the main thread. macOS has no such signal;
+  there the next daemon attaches to the server left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from aggregator.engine.server_config import ServerSettings, configuration
+from aggregator.engine.server_place import Place, Running, is_locked, program_version, server_program, write_private
+from aggregator.errors import EngineDown, EngineMissing
+
+READY_TRIES_S = 0.02
+START_TIMEOUT_S = 120.0
+"""An AOF of 1 GiB loads in about 10 s; a start that takes longer than this is reported and tried again."""
+STOP_TIMEOUT_S = 8.0
+"""Of the daemon's 10 s to end."""
+WATCH_S = 0.5
+"""How often the supervisor looks; with a start of 50 ms a dead server is back within a second."""
+_PR_SET_PDEATHSIG = 1
+
+Report = Callable[[str, Mapping[str, object]], None]
+"""Called with an event's name and facts: server_started, server_attached, server_died, server_start_failed."""
+
+
+def _silent(_event: str, _facts: Mapping[str, object]) -> None:
+    return None
+
+
+# --- talking to it before a client exists ---------------------------------------------------------------------
+
+
+async def ping(socket: str, *, login: tuple[str, str] | None = None, words: str = "PING") -> str:
+    """The first line of the answer to one inline command, '' when nobody listens or answers within 2 s."""
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(socket), 2)
+    except (OSError, TimeoutError):
+        return ""
+    try:
+        if login is not None:
+            writer.write(f"AUTH {login[0]} {login[1]}\r\n".encode())
+            await asyncio.wait_for(reader.readline(), 2)
+        writer.write(f"{words}\r\n".encode())
+        return (await asyncio.wait_for(reader.readline(), 2)).decode(errors="replace").strip()
+    except (OSError, TimeoutError):
+        return ""
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def attach(state_dir: Path) -> Running:
+    """The server that runs on this state directory. Raises EngineMissing when there is none, EngineDown while it does
+    not answer (it may be loading)."""
+    place = Place(state_dir)
+    if not is_locked(place):
+        raise EngineMissing(f"no aggregator runs on {state_dir}: start one with `aggregator run`")
+    running = place.read_running()
+    if running is None:
+        raise EngineDown(f"the server on {state_dir} is starting; try again")
+    answer = await ping(running.socket, login=running.login)
+    if answer != "+PONG":
+        raise EngineDown(f"the server on {state_dir} does not answer yet ({answer or 'no answer'}); try again")
+    return running
+
+
+# --- starting and supervising ---------------------------------------------------------------------------------
+
+
+class EmbeddedServer:
+    """The server of one state directory, for a daemon. `await start()`, keep `supervise()` running, `await stop()`."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        key_prefix: str = "agg",
+        listen: str | None = None,
+        fsync: str = "everysec",
+        max_memory_bytes: int = 0,
+        program: Path | None = None,
+        report: Report = _silent,
+    ) -> None:
+        self._place = Place(state_dir)
+        self._key_prefix = key_prefix
+        self._listen = listen
+        self._fsync = fsync
+        self._max_memory_bytes = max_memory_bytes
+        self._program = program
+        self._report = report
+        self._child: subprocess.Popen[bytes] | None = None
+        self._running: Running | None = None
+
+    @property
+    def running(self) -> Running:
+        """Where the server is. EngineDown before `start`."""
+        if self._running is None:
+            raise EngineDown("the embedded server has not been started")
+        return self._running
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the server is our child (else another daemon's, to which we are attached)."""
+        return self._child is not None and self._child.poll() is None
+
+    async def start(self) -> Running:
+        """Starts the server, or attaches to the one that runs; returns when it answers.
+
+        Raises EngineMissing without a program, EngineDown when it ends at once or does not answer in time.
+        """
+        self._place.make()
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while True:
+            if not self.is_owner:
+                self._start_if_free()
+            if await self._is_ready():
+                event = "server_started" if self.is_owner else "server_attached"
+                self._report(event, {"socket": self.running.socket, "pid": self.running.pid})
+                return self.running
+            self._raise_if_ended()
+            if asyncio.get_running_loop().time() > deadline:
+                raise EngineDown(f"the embedded server does not answer: {self._place.last_log_lines()}")
+            await asyncio.sleep(READY_TRIES_S)
+
+    async def supervise(self) -> None:
+        """Runs until cancelled: starts the server again when it died, whoever had started it."""
+        pause = WATCH_S
+        while True:
+            await asyncio.sleep(pause)
+            if self.is_owner or (self._child is None and is_locked(self._place)):
+                continue
+            self._report("server_died", {"returncode": self._child.returncode if self._child else None})
+            self._child = None
+            try:
+                await self.start()
+                pause = WATCH_S
+            except (EngineMissing, EngineDown) as error:
+                pause = min(30.0, pause * 2)
+                self._report("server_start_failed", {"error": str(error), "retry_s": pause})
+
+    async def stop(self) -> None:
+        """Ends the server if it is ours, its log written out; leaves another daemon's alone."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.poll() is None and self._running is not None:
+            await ping(self._running.socket, login=self._running.login, words="SHUTDOWN")
+        for step in (None, signal.SIGTERM, signal.SIGKILL):
+            if step is not None and child.poll() is None:
+                child.send_signal(step)
+            if await _ended(child, STOP_TIMEOUT_S / 2):
+                break
+        self._place.running.unlink(missing_ok=True)
+
+    # --- steps ---
+
+    def _start_if_free(self) -> None:
+        """Starts our own server if the lock is free. The child keeps the locked descriptor, we close ours."""
+        descriptor = os.open(self._place.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        else:
+            self._spawn(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _spawn(self, descriptor: int) -> None:
+        place = self._place
+        program = self._program or server_program()
+        socket = place.socket()
+        settings = ServerSettings(
+            directory=str(place.directory),
+            socket=str(socket),
+            log=str(place.log),
+            listen=self._listen,
+            fsync=self._fsync,
+            max_memory_bytes=self._max_memory_bytes,
+        )
+        users = place.read_passwords() if self._listen else {}
+        text = configuration(settings, found=program_version(program), key_prefix=self._key_prefix, passwords=users)
+        write_private(place.configuration, text)
+        place.turn_log()
+        socket.unlink(missing_ok=True)
+        self._child = _child(program, place, descriptor)
+        self._running = Running(str(socket), self._child.pid, self._listen, users)
+        write_private(
+            place.running, json.dumps({"socket": str(socket), "pid": self._child.pid, "listen": self._listen})
+        )
+
+    async def _is_ready(self) -> bool:
+        running = self._running if self.is_owner else self._place.read_running()
+        if running is None or await ping(running.socket, login=running.login) != "+PONG":
+            return False
+        self._running = running
+        return True
+
+    def _raise_if_ended(self) -> None:
+        if self._child is not None and self._child.poll() is not None:
+            code, self._child = self._child.returncode, None
+            raise EngineDown(
+                f"the embedded server ended at start (code {code}); its log {self._place.log} says: "
+                f"{self._place.last_log_lines()}"
+            )
+
+
+def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[bytes]:
+    """The server process, in a session of its own so that a Ctrl-C does not end it before the daemon has ended."""
+    with place.log.open("ab") as log:
+        return subprocess.Popen(
+            [program, place.configuration],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=place.directory,
+            pass_fds=(descriptor,),
+            start_new_session=True,
+            preexec_fn=_dies_with(os.getpid()),
+        )
+
+
+def _dies_with(parent: int) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask_for_the_signal() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+    return ask_for_the_signal
+
+
+async def _ended(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while child.poll() is None:
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(READY_TRIES_S)
+    return True

@@ -1,0 +1,310 @@
+"""What the event stage reads and writes: the lead, the entries that wait, events, publications, fingerprints.
+
+Rules: one worker leads, by a lease with a fencing token; whoever lost the lead can write nothing. The oldest waiting
+entries are read without taking them, and `publish` takes each off the stream in the same step that publishes it; so
+there is nothing pending to reclaim after a death, and a read may be repeated. (A consumer group in this place would
+add a list of pending entries, two writes for each entry and a second way of losing them: a read whose answer got
+lost.) The script refuses an entry that is not the oldest waiting one, so publications apply in order.
+
+Every method may be called again after EngineDown. `now` is for tests and backfills.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aggregator.engine import wire
+from aggregator.engine.poll_store import notice_arguments
+from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, ms_or_now, text
+from aggregator.errors import StaleToken
+from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue
+
+BATCH = 32
+"""Publications in one script: 32 of 5 KB take about 3 ms, in which the server serves nobody else
+(tests/bench/engine_publish.py)."""
+LIST_CAP = 100_000
+"""Messages a list queue holds at most: a guess (500 MB at 5 KB)."""
+ALIAS_STEPS = 50
+_PAGE = 2_000
+_COUNTED = {Kind.NEW: "new_event", Kind.JOINED: "joined_event", Kind.EDITED: "edited", Kind.MERGED: "merged"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Who leads the event stage, until when; `token` is None when that is another worker."""
+
+    token: int | None
+    worker: str
+    lapses_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The oldest waiting entries. `unreadable` are (stream id, why): reject them, or they stop what is behind."""
+
+    entries: tuple[tuple[str, Entry], ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+
+class EventStore(Engine):
+    queues: Mapping[str, Queue]
+    """The configured queues by name; set at start and at reload."""
+
+    # --- the lead ---
+
+    async def lead(self, worker: str, lease: timedelta, *, now: datetime | None = None) -> int | None:
+        """The fencing token when this worker leads from now on (or led already), None when another does."""
+        return (await self.lead_or_leader(worker, lease, now=now)).token
+
+    async def lead_or_leader(self, worker: str, lease: timedelta, *, now: datetime | None = None) -> Lead:
+        """Like `lead`, and tells who leads otherwise. `worker` names one process: host, process id, start."""
+        arguments = (worker, _ms(lease), ms_or_now(now))
+        answer = await self.script("lead", (self.keys.leader, self.keys.token), arguments)
+        token, leader, lapses = map(text, answer)
+        return Lead(int(token) if token else None, leader, wire.instant_of(int(lapses) * 1000))
+
+    async def renew(self, token: int, lease: timedelta, *, now: datetime | None = None) -> None:
+        """Prolongs the lead. Raises StaleToken when another worker has it."""
+        answer = await self.script("renew", (self.keys.leader,), (token, _ms(lease), ms_or_now(now)))
+        if text(answer) == "stale":
+            raise StaleToken("another worker leads the event stage")
+
+    async def resign(self, token: int, *, now: datetime | None = None) -> None:
+        """Ends the lead, so that a stand-by takes over at once. Without it nothing changes."""
+        await self.script("renew", (self.keys.leader,), (token, 0, ms_or_now(now)))
+
+    # --- the entries that wait ---
+
+    async def waiting_count(self) -> int:
+        """Entries committed and not yet published."""
+        return int(await self.command("XLEN", self.keys.entries))
+
+    async def next_entries(self, count: int, *, block: timedelta = timedelta(0)) -> Waiting:
+        """The `count` oldest waiting entries; when there are none, waits for one, at most `block` (2 s at most).
+
+        The same ones come again until they are published or rejected.
+        """
+        wait = min(BLOCK_MS, _ms(block))
+        waiting: tuple[Argument, ...] = ("BLOCK", wait) if wait > 0 else ()
+        answer = await self.command("XREAD", "COUNT", count, *waiting, "STREAMS", self.keys.entries, "0-0")
+        entries: list[tuple[str, Entry]] = []
+        unreadable: list[tuple[str, str]] = []
+        for stream_id, fields in stream_rows(answer):
+            try:
+                entries.append((stream_id, wire.decode(Entry, fields[b"e"])))
+            except (ValueError, KeyError) as error:
+                unreadable.append((stream_id, str(error)[:500]))
+        return Waiting(tuple(entries), tuple(unreadable))
+
+    async def reject_entry(self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None) -> None:
+        """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
+        arguments = [token, stream_id, 1, *notice_arguments(self, [notice], at or _stream_time(stream_id))]
+        answer = await self.script("reject", (self.keys.leader, self.keys.entries, self.keys.trouble), arguments)
+        if text(answer) == "stale":
+            raise StaleToken("another worker leads the event stage")
+
+    # --- events ---
+
+    async def event_of(self, entry_id: str) -> str | None:
+        """The event an entry was given to, an absorbed one resolved; None when it was never published, or long ago."""
+        found = await self.command("HVALS", self.keys.gate(entry_id))
+        if not found:
+            return None
+        event_id = text(found[0])
+        event = (await self.events([event_id])).get(event_id)
+        return event.event_id if event else event_id
+
+    async def events(self, event_ids: Sequence[str]) -> dict[str, Event]:
+        """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing."""
+        found: dict[str, Event] = {}
+        asked = {event_id: event_id for event_id in event_ids}
+        for _ in range(ALIAS_STEPS):
+            if not asked:
+                break
+            records = await self._event_records(list(dict.fromkeys(asked.values())))
+            here = {first: records[at] for first, at in asked.items() if at in records}
+            found |= here
+            asked = {first: event.merged_into for first, event in here.items() if event.merged_into}
+        return found
+
+    async def _event_records(self, event_ids: Sequence[str]) -> dict[str, Event]:
+        found: dict[str, Event] = {}
+        for start in range(0, len(event_ids), 500):
+            page = event_ids[start : start + 500]
+            answers = await self.command("MGET", *(self.keys.event(event_id) for event_id in page))
+            found |= {key: wire.decode(Event, value) for key, value in zip(page, answers, strict=True) if value}
+        return found
+
+    # --- publishing ---
+
+    async def publish(
+        self, token: int, publications: Sequence[Publication], *, now: datetime | None = None
+    ) -> list[Published]:
+        """Publishes in order, each entry whole; stops at the first that may not be, and answers for those before it.
+
+        A shorter list than asked for: read `next_entries` again. Raises StaleToken when another worker leads, or the
+        first entry no longer waits; EngineDown when the server cannot take it: how many were written is then unknown,
+        so call again with the same publications, which answers for all.
+        """
+        published: list[Published] = []
+        for start in range(0, len(publications), BATCH):
+            batch = publications[start : start + BATCH]
+            answers, why = await self._publish(token, batch, now)
+            published += [Published(event_id=text(event_id), repeated=text(flag) == "1") for event_id, flag in answers]
+            if text(why) != "done":
+                if text(why) == "stale" or not published:
+                    raise StaleToken(_REFUSED[text(why)])
+                break
+        return published
+
+    async def _publish(
+        self, token: int, batch: Sequence[Publication], now: datetime | None
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        keys = self.keys
+        arguments: list[Argument] = [keys.prefix, token, ms_or_now(now), _ms(self.retention.events)]
+        arguments += [_ms(self.retention.digest), LIST_CAP, len(batch)]
+        for publication in batch:
+            arguments += self._publication_arguments(publication)
+        answers, why = await self.script(
+            "publish",
+            (keys.leader, keys.entries, keys.events, keys.reports, keys.fingerprints, keys.merged, keys.dropped),
+            arguments,
+        )
+        return answers, why
+
+    def _publication_arguments(self, publication: Publication) -> list[Argument]:
+        counts: Counter[str] = Counter(_COUNTED[message.kind] for message in publication.messages)
+        stats: list[Argument] = [part for name, number in counts.items() for part in (f"reports:{name}", number)]
+        events: list[Argument] = [
+            part for e in publication.events for part in (e.event_id, wire.encode(e), e.merged_into)
+        ]
+        sent = self._deliveries(publication)
+        return [
+            *(publication.stream_id, publication.entry_id, publication.revision, publication.event_id),
+            wire.record_bytes(publication.record) if publication.record else "",
+            *(len(publication.events), len(sent), len(stats)),
+            *events,
+            *(part for message, targets in sent for part in self._message_arguments(message, targets)),
+            *stats,
+        ]
+
+    def _deliveries(self, publication: Publication) -> list[tuple[Message, list[str | Queue]]]:
+        """Each distinct message with where it goes: keys of streams and queues."""
+        sent: list[tuple[Message, list[str | Queue]]] = []
+        for message in publication.messages:
+            targets: list[str | Queue] = []
+            if message.kind is not Kind.MERGED:
+                targets.append(self.keys.reports)
+            if message.kind in (Kind.NEW, Kind.MERGED):
+                targets.append(self.keys.events)
+            sent.append((message, targets))
+        for name, message in publication.queued:
+            queue = self.queues.get(name)
+            if queue is None:
+                continue  # taken out of feeds.toml between assigning and publishing
+            same = next((targets for known, targets in sent if known == message), None)
+            if same is None:
+                sent.append((message, [queue]))
+            else:
+                same.append(queue)
+        return sent
+
+    def _message_arguments(self, message: Message, targets: Sequence[str | Queue]) -> list[Argument]:
+        """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
+        keys = self.keys
+        public = [target for target in targets if isinstance(target, str)]
+        queues = [target for target in targets if isinstance(target, Queue)]
+        streams = public + [keys.queue(queue.name) for queue in queues if queue.kind == "stream"]
+        lists = [keys.queue(queue.name) for queue in queues if queue.kind == "list"]
+        flat = [part for pair in wire.message_fields(message).items() for part in pair] if streams else []
+        return [
+            *_counted(flat),
+            *_counted(streams),
+            *_counted(lists),
+            wire.message_json(message) if lists else "",
+            f"{keys.event_channel}{wire.channel_tail(message)}" if public else "",
+            wire.notification_json(message) if public else "",
+        ]
+
+    # --- the fingerprint log ---
+
+    async def fingerprints(self, since: datetime) -> AsyncIterator[FingerprintRecord]:
+        """Every record first seen at `since` or later, in the order published, as if merged from the start: event ids
+        are those that stand today, and `absorbs` is empty. (A merge may be told by a record that has left the window.)
+
+        The whole log is read: its ids are the server's times, `since` is a worker's.
+        """
+        aliases = await self._aliases()
+        start = "-"
+        while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
+            for _, fields in rows:
+                record = wire.fingerprint_record(_only_value(fields))
+                if record.first_seen_at >= since:
+                    standing = aliases.get(record.event_id, record.event_id)
+                    yield record if standing == record.event_id and not record.absorbs else _moved(record, standing)
+            start = f"({text(rows[-1][0])}"
+
+    async def _aliases(self) -> dict[str, str]:
+        """Absorbed event id → the event that finally stands for it."""
+        answer = await self.command("HGETALL", self.keys.merged)
+        direct = {text(key): text(value).partition("|")[0] for key, value in answer.items()}
+        return {absorbed: _end_of(absorbed, direct) for absorbed in direct}
+
+
+_REFUSED = {
+    "stale": "another worker leads the event stage",
+    "order": "an older entry waits: read the waiting entries again",
+    "gone": "the entry no longer waits: the server was restored to an earlier state; it will be polled again",
+}
+
+
+def stream_rows(answer: object) -> list[tuple[str, Mapping[bytes, bytes]]]:
+    """(id, fields) of an XREAD of one stream, in whatever shape redis-py gives it."""
+    if not answer:
+        return []
+    assert isinstance(answer, dict | list)
+    rows = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
+    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list | tuple):
+        rows = rows[0]
+    return [(text(row[0]), as_fields(row[1])) for row in rows]
+
+
+def as_fields(fields: object) -> Mapping[bytes, bytes]:
+    if isinstance(fields, dict):
+        return fields
+    assert isinstance(fields, list)
+    return dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def _only_value(fields: object) -> bytes:
+    if isinstance(fields, dict):
+        return next(iter(fields.values()))  # type: ignore[no-any-return]
+    assert isinstance(fields, list)
+    return fields[1]  # type: ignore[no-any-return]
+
+
+def _counted(values: Sequence[str]) -> list[Argument]:
+    return [len(values), *values]
+
+
+def _moved(record: FingerprintRecord, event_id: str) -> FingerprintRecord:
+    return FingerprintRecord(record.entry_id, event_id, record.feed_id, record.first_seen_at, record.packed)
+
+
+def _end_of(event_id: str, direct: Mapping[str, str]) -> str:
+    for _ in range(ALIAS_STEPS):
+        if event_id not in direct:
+            break
+        event_id = direct[event_id]
+    return event_id
+
+
+def _stream_time(stream_id: str) -> datetime:
+    return wire.instant_of(int(stream_id.partition("-")[0]) * 1000)
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)

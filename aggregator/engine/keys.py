@@ -1,0 +1,114 @@
+"""The names of all keys and channels of one installation.
+
+All stand under one prefix, and on a Redis Cluster in one slot (`key_prefix = "{agg}"`), because a script writes to
+several of them at once. Public names (events, reports, queues, digest, trouble, channels) are design.md's contract;
+the others are ours and may change between versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    prefix: str
+
+    # public
+    @property
+    def events(self) -> str:
+        return f"{self.prefix}:events"
+
+    @property
+    def reports(self) -> str:
+        return f"{self.prefix}:reports"
+
+    @property
+    def digest(self) -> str:
+        return f"{self.prefix}:digest"
+
+    @property
+    def trouble(self) -> str:
+        return f"{self.prefix}:trouble"
+
+    def queue(self, name: str) -> str:
+        return f"{self.prefix}:queue:{name}"
+
+    @property
+    def event_channel(self) -> str:
+        """Followed by `<kind>:<language>:<feed id>`."""
+        return f"{self.prefix}:ch:event:"
+
+    @property
+    def digest_channel(self) -> str:
+        return f"{self.prefix}:ch:digest"
+
+    @property
+    def trouble_channel(self) -> str:
+        """Followed by the feed id."""
+        return f"{self.prefix}:ch:trouble:"
+
+    # the poll stage
+    @property
+    def due(self) -> str:
+        """Sorted set: feed id → due time in ms; +inf for a feed that is never polled again by itself."""
+        return f"{self.prefix}:due"
+
+    @property
+    def token(self) -> str:
+        """String: the newest fencing token given out."""
+        return f"{self.prefix}:token"
+
+    def feed(self, feed_id: str) -> str:
+        """Hash: state, token, lease (ms), host, nonce, done (token of the last commit), released."""
+        return f"{self.prefix}:feed:{feed_id}"
+
+    def host(self, host: str) -> str:
+        """Hash: held (ms), next (ms), and of an open connection token and lapses (ms). It expires by itself."""
+        return f"{self.prefix}:host:{host}"
+
+    def known(self, feed_id: str) -> str:
+        """Hash: entry id → known entry."""
+        return f"{self.prefix}:known:{feed_id}"
+
+    # between the stages
+    @property
+    def entries(self) -> str:
+        return f"{self.prefix}:entries"
+
+    # the event stage
+    @property
+    def leader(self) -> str:
+        """Hash: worker, token, lapses (ms)."""
+        return f"{self.prefix}:leader"
+
+    def gate(self, entry_id: str) -> str:
+        """Hash: revision → event id. What stands here has been published."""
+        return f"{self.prefix}:gate:{entry_id}"
+
+    def event(self, event_id: str) -> str:
+        return f"{self.prefix}:event:{event_id}"
+
+    @property
+    def merged(self) -> str:
+        """Hash: absorbed event id → `survivor|ms`."""
+        return f"{self.prefix}:merged"
+
+    @property
+    def fingerprints(self) -> str:
+        return f"{self.prefix}:fingerprints"
+
+    # counts
+    def stats(self, hour: int) -> str:
+        """Hash of counts for one hour since 1970."""
+        return f"{self.prefix}:stats:{hour}"
+
+    @property
+    def dropped(self) -> str:
+        """Hash: key of a list queue → messages its cap dropped that have not been told of."""
+        return f"{self.prefix}:dropped"
+
+    @property
+    def groups(self) -> str:
+        """Hash: `<stream> <group>` → `<progress>|<ms since when>`, to tell when a group was last alive."""
+        return f"{self.prefix}:groups"

@@ -1,0 +1,77 @@
+-- Takes feeds whose time has come and whose host is free, with the host's only connection.
+-- KEYS: due, token. ARGV: prefix, now, lease, spacing, limit, nonce, latest due time taken ('' = now), then id, host…
+-- Answers {now, {{id, token, lease, state}…}, {{id, why, until}…}}; why: unknown, claimed, early, held, open, spaced.
+-- A repeat with the same nonce answers with the same claims. All is read before the first write.
+local due_key, token_key = KEYS[1], KEYS[2]
+local prefix, now = take(), now_ms(take())
+local lease, spacing, limit = tonumber(take()), tonumber(take()), tonumber(take())
+local nonce, latest = take(), take()
+latest = latest == '' and now or tonumber(latest)
+local lapses = now + lease
+local claims, skipped, writes, taken = {}, {}, {}, {}
+
+-- Why the host is not free, and until when.
+local function closed(host)
+  if taken[host] then
+    return 'spaced', whole(now + spacing)
+  end
+  local gate = redis.call('HMGET', prefix .. ':host:' .. host, 'held', 'next', 'token', 'lapses')
+  if tonumber(gate[1] or '0') > now then
+    return 'held', gate[1]
+  elseif gate[3] and tonumber(gate[4] or '0') > now then
+    return 'open', gate[4]
+  elseif tonumber(gate[2] or '0') > now then
+    return 'spaced', gate[2]
+  end
+  return nil
+end
+
+-- Why the feed cannot be taken, and until when.
+local function barred(score, lease_ms, host)
+  if not score then
+    return 'unknown', '0'
+  elseif lease_ms > now then
+    return 'claimed', whole(lease_ms)
+  elseif tonumber(score) > latest then
+    return 'early', score
+  elseif host ~= '' then
+    return closed(host)
+  end
+  return nil
+end
+
+local token = redis.call('GET', token_key)
+while position < #ARGV and #claims < limit do
+  local id, host = take(), take()
+  local feed = redis.call('HMGET', prefix .. ':feed:' .. id, 'token', 'lease', 'nonce', 'state')
+  local lease_ms = tonumber(feed[2] or '0')
+  if feed[3] == nonce and lease_ms > now then
+    claims[#claims + 1] = { id, feed[1], whole(lease_ms), feed[4] }
+    taken[host] = true
+  else
+    local why, free_at = barred(redis.call('ZSCORE', due_key, id), lease_ms, host)
+    if why then
+      skipped[#skipped + 1] = { id, why, free_at }
+    else
+      token = whole(token_after(token))
+      taken[host] = true
+      claims[#claims + 1] = { id, token, whole(lapses), feed[4] }
+      writes[#writes + 1] = { id, host, token }
+    end
+  end
+end
+
+for _, write in ipairs(writes) do
+  local id, host, mine = write[1], write[2], write[3]
+  redis.call('HSET', prefix .. ':feed:' .. id, 'token', mine, 'lease', whole(lapses), 'nonce', nonce, 'host', host)
+  redis.call('ZADD', due_key, 'XX', whole(lapses), id)
+  if host ~= '' then
+    local key = prefix .. ':host:' .. host
+    redis.call('HSET', key, 'token', mine, 'lapses', whole(lapses), 'next', whole(now + spacing))
+    keep_host(key, now)
+  end
+end
+if #writes > 0 then
+  redis.call('SET', token_key, token)
+end
+return { whole(now), claims, skipped }

@@ -1,0 +1,45 @@
+-- Writes all that one poll found, under its claim.
+-- KEYS: due, feed, known, entries, trouble, host to hold. ARGV: prefix, feed id, token, now, state, due ('+inf': never),
+-- hold until ('' = no), ms to keep counts, numbers of entries, known values, notices, counts; then these.
+-- Answers done, repeated (it was written before), or stale.
+local due_key, feed_key, known_key, entries_key, trouble_key, host_key = unpack(KEYS)
+local prefix, feed_id, token, now = take(), take(), take(), now_ms(take())
+local state, due, hold, keep_ms = take(), take(), take(), take()
+local entry_count, known_count = tonumber(take()), tonumber(take())
+local notice_count, stat_count = tonumber(take()), tonumber(take())
+
+local bad = wrong_type({
+  { due_key, 'zset' }, { feed_key, 'hash' }, { known_key, 'hash' },
+  { entries_key, 'stream' }, { trouble_key, 'stream' }, { host_key, 'hash' },
+  { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
+})
+if bad then
+  return redis.error_reply(bad)
+end
+local feed = redis.call('HMGET', feed_key, 'token', 'done', 'host')
+if feed[2] == token then
+  return 'repeated'
+elseif feed[1] ~= token then
+  return 'stale'
+end
+local slot_key = prefix .. ':host:' .. (feed[3] or '')
+bad = wrong_type({ { slot_key, 'hash' } })
+if bad then
+  return redis.error_reply(bad)
+end
+local entries, known = take_many(entry_count), take_many(known_count)
+local notices, stats = take_notices(notice_count), take_many(stat_count)
+
+redis.call('HSET', feed_key, 'state', state, 'done', token, 'lease', '0', 'nonce', '')
+for _, entry in ipairs(entries) do
+  redis.call('XADD', entries_key, '*', 'e', entry)
+end
+hset_many(known_key, known)
+redis.call('ZADD', due_key, 'XX', due, feed_id)
+tell(trouble_key, notices)
+count(prefix, now, stats, keep_ms)
+free_host(slot_key, token, now)
+if hold ~= '' then
+  hold_host(host_key, hold, now)
+end
+return 'done'

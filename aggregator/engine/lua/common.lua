@@ -1,0 +1,113 @@
+-- What every script begins with. Times are milliseconds since 1970; an empty `given` means the server's clock.
+
+local function now_ms(given)
+  if given ~= '' then
+    return tonumber(given)
+  end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Lua writes large numbers as 1.7e+12.
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+-- The first key of `wanted` ({key, type} pairs) that holds something of another type, as an error text.
+local function wrong_type(wanted)
+  for _, pair in ipairs(wanted) do
+    local found = redis.call('TYPE', pair[1]).ok
+    if found ~= 'none' and found ~= pair[2] then
+      return 'WRONGTYPE ' .. pair[1] .. ' holds a ' .. found .. ' where a ' .. pair[2] .. ' is needed'
+    end
+  end
+  return nil
+end
+
+-- A token is the time in microseconds, or one more than the last: it grows even when a server that lost its newest
+-- writes (AOF everysec, fail-over) has forgotten the tokens it gave out.
+local function token_after(last)
+  local time = redis.call('TIME')
+  local stamp = time[1] * 1000000 + time[2]
+  last = tonumber(last or '0') or 0
+  if stamp <= last then
+    stamp = last + 1
+  end
+  return stamp
+end
+
+-- Values from ARGV, one after the other.
+local position = 0
+local function take()
+  position = position + 1
+  return ARGV[position]
+end
+
+local function take_many(count)
+  local values = {}
+  for i = 1, count do
+    values[i] = take()
+  end
+  return values
+end
+
+-- Lua cannot unpack more than about 8,000 values.
+local function hset_many(key, pairs_flat)
+  for first = 1, #pairs_flat, 2000 do
+    redis.call('HSET', key, unpack(pairs_flat, first, math.min(first + 1999, #pairs_flat)))
+  end
+end
+
+-- Counts of one hour: `flat` is field, number, field, number…
+local function count(prefix, now, flat, keep_ms)
+  if #flat == 0 then
+    return
+  end
+  local key = prefix .. ':stats:' .. whole(math.floor(now / 3600000))
+  for i = 1, #flat, 2 do
+    redis.call('HINCRBY', key, flat[i], flat[i + 1])
+  end
+  redis.call('PEXPIRE', key, keep_ms)
+end
+
+-- A notice is {fields (flat), channel, payload}.
+local function take_notices(number)
+  local notices = {}
+  for i = 1, number do
+    local fields = take_many(tonumber(take()))
+    notices[i] = { fields, take(), take() }
+  end
+  return notices
+end
+
+local function tell(trouble_key, notices)
+  for _, notice in ipairs(notices) do
+    redis.call('XADD', trouble_key, '*', unpack(notice[1]))
+    redis.call('PUBLISH', notice[2], notice[3])
+  end
+end
+
+-- The gate of a host lives as long as the last of its times.
+local function keep_host(key, now)
+  local times = redis.call('HMGET', key, 'held', 'next', 'lapses')
+  local last = now
+  for i = 1, 3 do
+    last = math.max(last, tonumber(times[i] or '0') or 0)
+  end
+  redis.call('PEXPIRE', key, whole(last - now + 1000))
+end
+
+local function free_host(key, token, now)
+  if redis.call('HGET', key, 'token') == token then
+    redis.call('HDEL', key, 'token', 'lapses')
+    keep_host(key, now)
+  end
+end
+
+local function hold_host(key, until_ms, now)
+  local held = tonumber(redis.call('HGET', key, 'held') or '0')
+  if tonumber(until_ms) > held then
+    redis.call('HSET', key, 'held', until_ms)
+    keep_host(key, now)
+  end
+end

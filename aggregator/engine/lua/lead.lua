@@ -1,0 +1,20 @@
+-- Takes the lead of the event stage if nobody holds it. KEYS: leader, token. ARGV: worker, lease, now.
+-- Answers {token, worker, lapses}; token '' when another worker leads.
+local worker, lease, now = take(), tonumber(take()), now_ms(take())
+local bad = wrong_type({ { KEYS[1], 'hash' }, { KEYS[2], 'string' } })
+if bad then
+  return redis.error_reply(bad)
+end
+local leader = redis.call('HMGET', KEYS[1], 'worker', 'token', 'lapses')
+local held = leader[2] and leader[2] ~= '' and tonumber(leader[3] or '0') > now
+if held and leader[1] ~= worker then
+  return { '', leader[1], leader[3] }
+end
+local lapses = whole(now + lease)
+local token = leader[2]
+if not held then
+  token = whole(token_after(redis.call('GET', KEYS[2])))
+  redis.call('SET', KEYS[2], token)
+end
+redis.call('HSET', KEYS[1], 'worker', worker, 'token', token, 'lapses', lapses)
+return { token, worker, lapses }

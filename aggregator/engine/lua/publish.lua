@@ -1,0 +1,118 @@
+-- Publishes entries in their order, each whole, until one may not be.
+-- KEYS: leader, entries, events, reports, fingerprints, merged, dropped. ARGV: prefix, token, now, ms to keep gates and
+-- events, ms to keep counts, cap of lists, number of publications; of each: stream id, entry id, revision, event id,
+-- packed record ('' = none), numbers of events, messages and counts; events as id, JSON, merged into ('' = lives);
+-- messages as number of fields, fields, number of streams, streams, number of lists, lists, JSON for them, channel,
+-- payload; counts as field, number.
+-- Answers {{event id, 0 or 1 = published before}…, why it stopped}; why: done, stale, order, gone.
+local leader_key, entries_key, events_key, reports_key, fingerprints_key, merged_key, dropped_key = unpack(KEYS)
+local prefix, token, now = take(), take(), now_ms(take())
+local keep_ms, keep_counts_ms, cap = take(), take(), tonumber(take())
+local wanted = {
+  { leader_key, 'hash' }, { entries_key, 'stream' }, { events_key, 'stream' }, { reports_key, 'stream' },
+  { fingerprints_key, 'stream' }, { merged_key, 'hash' }, { dropped_key, 'hash' },
+  { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
+}
+
+local function want(keys, kind)
+  for _, key in ipairs(keys) do
+    wanted[#wanted + 1] = { key, kind }
+  end
+end
+
+local function take_messages(number)
+  local messages = {}
+  for i = 1, number do
+    local message = { fields = take_many(tonumber(take())) }
+    message.streams = take_many(tonumber(take()))
+    message.lists = take_many(tonumber(take()))
+    message.json, message.channel, message.payload = take(), take(), take()
+    want(message.streams, 'stream')
+    want(message.lists, 'list')
+    messages[i] = message
+  end
+  return messages
+end
+
+local function take_publication()
+  local p = { stream_id = take(), entry_id = take(), revision = take(), event_id = take(), packed = take() }
+  local event_count, message_count, stat_count = tonumber(take()), tonumber(take()), tonumber(take())
+  p.gate = prefix .. ':gate:' .. p.entry_id
+  want({ p.gate }, 'hash')
+  p.events = take_many(event_count * 3)
+  p.messages = take_messages(message_count)
+  p.stats = take_many(stat_count)
+  return p
+end
+
+local function send(message)
+  for _, stream in ipairs(message.streams) do
+    redis.call('XADD', stream, '*', unpack(message.fields))
+  end
+  for _, list in ipairs(message.lists) do
+    local length = redis.call('LPUSH', list, message.json)
+    if length > cap then
+      redis.call('LTRIM', list, 0, cap - 1)
+      redis.call('HINCRBY', dropped_key, list, length - cap)
+    end
+  end
+  if message.channel ~= '' then
+    redis.call('PUBLISH', message.channel, message.payload)
+  end
+end
+
+local function write(p)
+  redis.call('HSET', p.gate, p.revision, p.event_id)
+  redis.call('PEXPIRE', p.gate, keep_ms)
+  for i = 1, #p.events, 3 do
+    redis.call('SET', prefix .. ':event:' .. p.events[i], p.events[i + 1], 'PX', keep_ms)
+    if p.events[i + 2] ~= '' then
+      redis.call('HSET', merged_key, p.events[i], p.events[i + 2] .. '|' .. whole(now))
+    end
+  end
+  if p.packed ~= '' then
+    redis.call('XADD', fingerprints_key, '*', 'f', p.packed)
+  end
+  for _, message in ipairs(p.messages) do
+    send(message)
+  end
+  count(prefix, now, p.stats, keep_counts_ms)
+  redis.call('XDEL', entries_key, p.stream_id)
+end
+
+-- Why this publication may not be applied now; nil if it may.
+local function out_of_turn(p)
+  local first = redis.call('XRANGE', entries_key, '-', '+', 'COUNT', 1)[1]
+  if first and first[1] == p.stream_id then
+    return nil
+  end
+  return #redis.call('XRANGE', entries_key, p.stream_id, p.stream_id) > 0 and 'order' or 'gone'
+end
+
+local publications = {}
+for i = 1, tonumber(take()) do
+  publications[i] = take_publication()
+end
+local bad = wrong_type(wanted)
+if bad then
+  return redis.error_reply(bad)
+end
+if redis.call('HGET', leader_key, 'token') ~= token then
+  return { {}, 'stale' }
+end
+local answers = {}
+for i, p in ipairs(publications) do
+  local before = redis.call('HGET', p.gate, p.revision)
+  if before then
+    redis.call('XDEL', entries_key, p.stream_id)
+    answers[i] = { before, '1' }
+  else
+    local why = out_of_turn(p)
+    if why then
+      return { answers, why }
+    end
+    write(p)
+    answers[i] = { p.event_id, '0' }
+  end
+end
+return { answers, 'done' }

@@ -1,0 +1,393 @@
+"""What the poll stage reads and writes: the due set, claims, states, known entries, commits, holds of hosts.
+
+Rules: only the holder of a claim changes a feed's state; a claim lapses by itself; a host has one connection at a
+time, taken and freed with the claim; the server's clock counts, so that the workers' clocks do not matter. Every
+method may be called again after EngineDown: what was done before is not done twice.
+
+`now` is for tests, whose clock moves, and for backfills; left out, the server's clock is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from itertools import islice
+
+import orjson
+
+from aggregator.engine import wire
+from aggregator.engine.scripts import Argument, Engine, ms_or_now, nonce, text
+from aggregator.errors import StaleToken
+from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
+
+NEVER = "+inf"
+"""The due time of a feed that is not polled again by itself. It stays in the due set, so that it counts as known."""
+PAGE = 500
+"""Ids in one command, and candidates in one claim: 500 keep a script under 5 ms (tests/bench/engine_claim.py)."""
+CHANGE_TRIES = 5
+
+
+class Skip(StrEnum):
+    """Why a feed was not claimed."""
+
+    UNKNOWN = "unknown"
+    CLAIMED = "claimed"
+    EARLY = "early"
+    HELD = "held"
+    OPEN = "open"
+    SPACED = "spaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A feed that could not be claimed: another worker has it, or its host is held, in use, or asked a moment ago."""
+
+    feed_id: str
+    why: Skip
+    until_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a claim got, what it had to leave, and the time that counted."""
+
+    claims: tuple[Claim, ...]
+    skipped: tuple[Skipped, ...]
+    now_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueCounts:
+    """`parked_count` feeds are never polled again by themselves; `total_count` includes them."""
+
+    total_count: int
+    due_count: int
+    parked_count: int
+
+
+def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) -> list[Argument]:
+    """The notices as scripts take them: number of fields, fields, channel, payload."""
+    arguments: list[Argument] = []
+    for notice in notices:
+        fields = notice_fields(notice, at)
+        flat = [part for pair in fields.items() for part in pair]
+        channel = f"{engine.keys.trouble_channel}{notice.feed_id}"
+        payload = orjson.dumps({**{name: value for name, value in fields.items() if name != "json"}, "v": wire.VERSION})
+        arguments += [len(flat), *flat, channel, payload]
+    return arguments
+
+
+def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
+    """A line of `agg:trouble`; its id follows from its content."""
+    stamp = wire.iso(at)
+    digest = sha256("\0".join((notice.kind, notice.feed_id, notice.host, stamp, notice.detail)).encode()).hexdigest()
+    plain = {
+        "v": str(wire.VERSION),
+        "id": digest[:32],
+        "kind": notice.kind,
+        "feed_id": notice.feed_id,
+        "host": notice.host,
+        "at": stamp,
+        "detail": notice.detail[:4000],
+    }
+    return {**plain, "json": orjson.dumps({**plain, "v": wire.VERSION}).decode()}
+
+
+class PollStore(Engine):
+    # --- which feeds there are ---
+
+    async def register(self, feeds: Mapping[str, datetime]) -> None:
+        """Makes exactly these feeds known, the new ones due at the time given. Known ones keep their due time; one no
+        longer listed leaves the due set, and what was seen of it is kept."""
+        ids = iter(feeds)
+        while page := list(islice(ids, PAGE)):
+            pairs: list[Argument] = []
+            for feed_id in page:
+                pairs += [wire.milliseconds(feeds[feed_id]), feed_id]
+            await self.command("ZADD", self.keys.due, "NX", *pairs)
+        gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
+        for start in range(0, len(gone), PAGE):
+            await self.command("ZREM", self.keys.due, *gone[start : start + PAGE])
+
+    async def feed_ids(self) -> list[str]:
+        """Every registered feed, the one due first in front."""
+        return [text(member) for member in await self.command("ZRANGE", self.keys.due, 0, -1)]
+
+    async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
+        """The state of each feed; None for one never polled (or whose record this version cannot read)."""
+        found: dict[str, PollState | None] = {}
+        for start in range(0, len(feed_ids), PAGE):
+            page = feed_ids[start : start + PAGE]
+            answers = await self.many([("HGET", self.keys.feed(feed_id), "state") for feed_id in page])
+            found.update(zip(page, map(_state, answers), strict=True))
+        return found
+
+    async def due_times(self, feed_ids: Sequence[str]) -> dict[str, datetime | None]:
+        """When each feed is due; None: never by itself, or not registered."""
+        scores: list[object] = []
+        for start in range(0, len(feed_ids), PAGE):
+            scores += await self.command("ZMSCORE", self.keys.due, *feed_ids[start : start + PAGE])
+        return {feed_id: _due_at(score) for feed_id, score in zip(feed_ids, scores, strict=True)}
+
+    async def due_counts(self, *, now: datetime | None = None) -> DueCounts:
+        latest = wire.milliseconds(now or await self.server_time())
+        total, due, parked = await self.many(
+            [
+                ("ZCARD", self.keys.due),
+                ("ZCOUNT", self.keys.due, "-inf", latest),
+                ("ZCOUNT", self.keys.due, NEVER, NEVER),
+            ]
+        )
+        return DueCounts(total_count=total, due_count=due, parked_count=parked)
+
+    async def next_due_at(self) -> datetime | None:
+        """When the next feed (or a lapsing claim) is due; None when nothing ever is."""
+        first = await self.command("ZRANGE", self.keys.due, 0, 0, "WITHSCORES")
+        return _due_at(_score(first[0])) if first else None
+
+    async def server_time(self) -> datetime:
+        seconds, micros = map(int, await self._time())
+        return EPOCH + timedelta(seconds=seconds, microseconds=micros)
+
+    async def _time(self) -> tuple[int, int]:
+        answer = await self.command("EVAL", "return redis.call('TIME')", 1, self.keys.due)
+        return answer[0], answer[1]
+
+    # --- claims ---
+
+    async def claim(
+        self,
+        limit: int,
+        *,
+        hosts: Mapping[str, str],
+        lease: timedelta,
+        spacing: timedelta,
+        now: datetime | None = None,
+    ) -> Claims:
+        """Takes up to `limit` feeds whose time has come and whose host is free, the longest due first.
+
+        `hosts` maps feed id to host for every configured feed; a feed that is not in it is left to other workers. The
+        due set is read in pages, and of each host only the first feed is tried, since it can have one connection.
+        """
+        mark = nonce()
+        claims: list[Claim] = []
+        skipped: list[Skipped] = []
+        tried: set[str] = set()
+        now_at = now or await self.server_time()
+        async for page in self._due_pages(now_at):
+            candidates = _one_of_each_host(page, hosts, tried)
+            if not candidates:
+                continue
+            found = await self._claim(candidates, limit - len(claims), lease, spacing, mark, "", now)
+            claims += found.claims
+            skipped += found.skipped
+            if len(claims) >= limit:
+                break
+        return Claims(claims=tuple(claims), skipped=tuple(skipped), now_at=now_at)
+
+    async def claim_these(
+        self, feeds: Mapping[str, str], *, lease: timedelta, spacing: timedelta, now: datetime | None = None
+    ) -> Claims:
+        """Takes exactly these feeds (id → host), due or not, where nobody has them and their hosts are free."""
+        return await self._claim(list(feeds.items()), len(feeds), lease, spacing, nonce(), NEVER, now)
+
+    async def _due_pages(self, now_at: datetime) -> AsyncIterator[list[str]]:
+        """Due ids, PAGE and then 10 × PAGE at a time. Claimed ones leave the range, so that a page may pass over a
+        few: those are found by the next claim."""
+        start, size, latest = 0, PAGE, wire.milliseconds(now_at)
+        while True:
+            page = await self.command("ZRANGEBYSCORE", self.keys.due, "-inf", latest, "LIMIT", start, size)
+            if page:
+                yield [text(member) for member in page]
+            if len(page) < size:
+                return
+            start, size = start + size, 10 * PAGE
+
+    async def _claim(
+        self,
+        candidates: Sequence[tuple[str, str]],
+        limit: int,
+        lease: timedelta,
+        spacing: timedelta,
+        mark: str,
+        latest: str,
+        now: datetime | None,
+    ) -> Claims:
+        head: list[Argument] = [self.keys.prefix, ms_or_now(now), _ms(lease), _ms(spacing)]
+        claims: list[Claim] = []
+        skipped: list[Skipped] = []
+        server_ms = "0"
+        for start in range(0, len(candidates), PAGE):
+            pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
+            arguments = [*head, limit - len(claims), mark, latest, *pairs]
+            server_ms, taken, left = await self.script("claim", (self.keys.due, self.keys.token), arguments)
+            claims += [_claim(answer) for answer in taken]
+            skipped += [_skipped(answer) for answer in left]
+            if len(claims) >= limit:
+                break
+        return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
+
+    async def release(self, claim: Claim, *, due_at: datetime, now: datetime | None = None) -> None:
+        """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
+        answer = await self.script(
+            "release",
+            (self.keys.due, self.keys.feed(claim.feed_id)),
+            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), wire.milliseconds(due_at)),
+        )
+        _raise_if_stale(answer, claim)
+
+    async def hold_host(self, host: str, until_at: datetime, *, now: datetime | None = None) -> None:
+        """Nobody asks this host before `until_at`; what is already held longer stays so."""
+        await self.script("hold_host", (self.keys.host(host),), (ms_or_now(now), wire.milliseconds(until_at)))
+
+    async def held_hosts(self, hosts: Iterable[str], *, now: datetime | None = None) -> dict[str, datetime]:
+        """Those of `hosts` that are held now, with the end of it."""
+        names = list(dict.fromkeys(hosts))
+        latest = now or await self.server_time()
+        found: dict[str, datetime] = {}
+        for start in range(0, len(names), PAGE):
+            page = names[start : start + PAGE]
+            answers = await self.many([("HGET", self.keys.host(host), "held") for host in page])
+            ends = {host: _at_ms(answer) for host, answer in zip(page, answers, strict=True) if answer}
+            found.update({host: end for host, end in ends.items() if end > latest})
+        return found
+
+    # --- what a poll reads and writes ---
+
+    async def known(self, feed_id: str) -> dict[str, KnownEntry]:
+        """The feed's known entries by entry id."""
+        answer = await self.command("HGETALL", self.keys.known(feed_id))
+        return {text(entry_id): wire.known_entry(value) for entry_id, value in answer.items()}
+
+    async def commit(self, commit: Commit, *, now: datetime | None = None) -> None:
+        """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
+        the claim has passed to another worker, nothing was written."""
+        claim, keys = commit.claim, self.keys
+        answer = await self.script(
+            "commit",
+            (
+                *(keys.due, keys.feed(claim.feed_id), keys.known(claim.feed_id)),
+                *(keys.entries, keys.trouble, keys.host(commit.host)),
+            ),
+            self._commit_arguments(commit, now),
+        )
+        _raise_if_stale(answer, claim)
+
+    def _commit_arguments(self, commit: Commit, now: datetime | None) -> list[Argument]:
+        known = [part for key, value in commit.known.items() for part in (key, wire.known_bytes(value))]
+        counts = _counts(commit)
+        hold = commit.host_hold_until_at
+        return [
+            *(self.keys.prefix, commit.claim.feed_id, commit.claim.token, ms_or_now(now)),
+            *(wire.encode(commit.state), _due(commit.due_at), "" if hold is None else wire.milliseconds(hold)),
+            *(_ms(self.retention.digest), len(commit.entries), len(known), len(commit.notices), len(counts)),
+            *(wire.encode(entry) for entry in commit.entries),
+            *known,
+            *notice_arguments(self, commit.notices, commit.state.last_poll_at or EPOCH),
+            *counts,
+        ]
+
+    # --- the operator's changes ---
+
+    async def operator_state(
+        self,
+        feed_id: str,
+        change: Callable[[PollState], PollState],
+        *,
+        due_at: datetime | None = None,
+        notices: Sequence[Notice] = (),
+        at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> PollState:
+        """Replaces the state of a feed that nobody polls now by `change(state)`, with a new due time if one is given.
+
+        `at` dates the notices (default: the server's time). Raises StaleToken while a worker has the feed (try again
+        when its poll has ended), KeyError for a feed that was never polled.
+        """
+        key = self.keys.feed(feed_id)
+        tail: list[Argument] = ["" if due_at is None else wire.milliseconds(due_at), len(notices)]
+        tail += notice_arguments(self, notices, at or now or await self.server_time())
+        for _ in range(CHANGE_TRIES):
+            before = await self.command("HGET", key, "state")
+            if before is None:
+                raise KeyError(feed_id)
+            state = change(wire.decode(PollState, before))
+            answer = await self.script(
+                "change_state",
+                (self.keys.due, key, self.keys.trouble),
+                [feed_id, ms_or_now(now), before, wire.encode(state), *tail],
+            )
+            if text(answer) in ("done", "repeated"):
+                return state
+        raise StaleToken(f"feed {feed_id} is being polled now; try again when that has ended")
+
+    async def set_due(self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None) -> bool:
+        """Sets when a registered feed is polled next; None: never by itself. False: it is being polled now, and that
+        poll will set it."""
+        arguments = (feed_id, ms_or_now(now), _due(due_at))
+        return text(await self.script("set_due", (self.keys.due, self.keys.feed(feed_id)), arguments)) == "done"
+
+
+def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[str]) -> list[tuple[str, str]]:
+    """(feed id, host) of the first feed of each host not yet in `tried`, which is added to; '' is no host."""
+    found = []
+    for feed_id in page:
+        host = hosts.get(feed_id)
+        if host is None or (host and host in tried):
+            continue
+        tried.add(host)
+        found.append((feed_id, host))
+    return found
+
+
+def _counts(commit: Commit) -> list[Argument]:
+    """What this poll adds to the hourly counts: field, number, …"""
+    counts = {f"polls:{commit.result}": 1} if commit.result else {}
+    counts |= {f"entries:{outcome}": number for outcome, number in commit.outcomes.items() if number}
+    return [part for pair in counts.items() for part in pair]
+
+
+def _state(answer: bytes | None) -> PollState | None:
+    return None if answer is None else wire.decode(PollState, answer)
+
+
+def _claim(answer: Sequence[bytes]) -> Claim:
+    feed_id, token, lapses = answer[:3]
+    state = answer[3] if len(answer) > 3 else None
+    return Claim(feed_id=text(feed_id), token=int(token), lapses_at=_at_ms(lapses), state=_state(state))
+
+
+def _skipped(answer: Sequence[bytes]) -> Skipped:
+    feed_id, why, until = map(text, answer)
+    return Skipped(feed_id=feed_id, why=Skip(why), until_at=_due_at(float(until)) if float(until) else None)
+
+
+def _raise_if_stale(answer: bytes, claim: Claim) -> None:
+    if text(answer) == "stale":
+        raise StaleToken(f"the claim of feed {claim.feed_id} has passed to another worker")
+
+
+def _due(due_at: datetime | None) -> Argument:
+    return NEVER if due_at is None else wire.milliseconds(due_at)
+
+
+def _score(first: object) -> object:
+    """The score of a `member, score` pair."""
+    return first[1] if isinstance(first, list | tuple) else None
+
+
+def _due_at(score: object) -> datetime | None:
+    if score is None or (number := float(str(score))) == float("inf"):
+        return None
+    return _at_ms(number)
+
+
+def _at_ms(ms: float | str | bytes) -> datetime:
+    return EPOCH + timedelta(milliseconds=float(ms))
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
