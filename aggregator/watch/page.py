@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from aggregator.model import UNDETERMINED, Digest, Event, Health, Kind, Message, PollState, Source
+from aggregator.model import EPOCH, UNDETERMINED, Digest, Event, Health, Kind, Message, PollState, Source
 from aggregator.watch import timeline, wording
 from aggregator.watch.digest import host_of, is_told
 
@@ -87,7 +87,7 @@ class Report:
     url: str
     lang: str
     role: str
-    """first, independent, copy or edited."""
+    """first, independent, copy, again (the same publisher once more), edited; '' where it is not known any more."""
     score: float | None
     reason: str
 
@@ -184,7 +184,7 @@ class Pages:
 
     def event(self, event: Event, *, reports: Sequence[Message], now: datetime) -> str:
         """All that is known of one event."""
-        lines = [_report_of(message) for message in reports if message.kind is not Kind.MERGED]
+        lines = _reports_of(reports)
         lines = lines or [_report_of_source(event, source, index) for index, source in enumerate(event.sources)]
         length = max(event.last_seen_at - event.first_seen_at, timedelta(hours=1))
         from_at, to_at = event.first_seen_at - length * 0.04, event.first_seen_at + length * 1.04
@@ -247,6 +247,7 @@ def _environment(zone: tzinfo) -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "clock": lambda at: wording.clock(at, zone),
         "moment": lambda at: wording.day_and_clock(at, zone),
+        "when": lambda at, now: wording.when(at, now, zone),
         "machine": lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "window": lambda record: wording.window(record, zone),
         "span": wording.span,
@@ -307,15 +308,42 @@ def _stats(events: Sequence[Event], feeds: Sequence[PollState]) -> list[tuple[st
     ]
 
 
-def _report_of(message: Message) -> Report:
-    role = {Kind.NEW: "first", Kind.EDITED: "edited"}.get(
-        message.kind, "copy" if message.reason == "copy" else "independent"
-    )
-    at = message.published_at or message.first_seen_at
-    if at is None:
-        raise ValueError(f"message {message.id} has no time")
-    score = message.score if message.kind is Kind.JOINED else None
-    return Report(at, message.feed_id, message.title, message.url, message.lang, role, score, message.reason)
+def _reports_of(messages: Iterable[Message]) -> list[Report]:
+    """The reports in the order they came, each with its part in the event."""
+    lines: list[Report] = []
+    publishers: set[str] = set()
+    for message in sorted((line for line in messages if line.kind is not Kind.MERGED), key=_came_at):
+        publisher = host_of(message.url).removeprefix("www.") or message.feed_id
+        role = _role(message, again=publisher in publishers)
+        score = message.score if message.kind is Kind.JOINED else None
+        lines.append(
+            Report(
+                _came_at(message),
+                message.feed_id,
+                message.title,
+                message.url,
+                message.lang,
+                role,
+                score,
+                message.reason,
+            )
+        )
+        publishers.add(publisher)
+    return lines
+
+
+def _came_at(message: Message) -> datetime:
+    return message.published_at or message.first_seen_at or EPOCH
+
+
+def _role(message: Message, *, again: bool) -> str:
+    if message.kind is Kind.NEW:
+        return "first"
+    if message.kind is Kind.EDITED:
+        return "edited"
+    if message.reason == "copy":
+        return "copy"
+    return "again" if again else "independent"
 
 
 def _report_of_source(event: Event, source: Source, index: int) -> Report:

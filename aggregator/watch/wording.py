@@ -41,6 +41,12 @@ def day_and_clock(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
+def when(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """The time of day, and before today also the day: `09:05` or `11-21 09:05`."""
+    local = at.astimezone(zone)
+    return local.strftime("%H:%M" if local.date() == now.astimezone(zone).date() else "%m-%d %H:%M")
+
+
 def window(record: Digest, zone: tzinfo) -> str:
     """The window in words: `2026-11-22 08:00 to 09:00 UTC`."""
     start, end = record.window_from_at.astimezone(zone), record.window_to_at.astimezone(zone)
@@ -57,10 +63,10 @@ def spread(event: DigestEvent | Event) -> str:
 
 
 def sources(event: DigestEvent | Event) -> str:
-    """`4 sources, 3 independent` or `1 source`."""
-    text = counted(event.source_count, "source")
-    copies = event.source_count - event.independent_count
-    return f"{text}, {event.independent_count} independent" if event.source_count > 1 and copies > 0 else text
+    """`1 source`, `3 sources`, or `7 reports, 5 independent` where some are copies or by the same publisher."""
+    if event.source_count == event.independent_count:
+        return counted(event.source_count, "source")
+    return f"{counted(event.source_count, 'report')}, {event.independent_count} independent"
 
 
 def outcomes(totals: Totals) -> tuple[tuple[str, int], ...]:

@@ -62,11 +62,11 @@ REPORTED: tuple[Telling, ...] = (
         "zh",
         ("新闻", "滨海日报", "城市"),
         (
-            Told(700, "binhai-ribao", "滨海新区首条无人驾驶公交线今日开通,全程 12 公里", "new", 0),
+            Told(700, "binhai-ribao", "滨海新区首条无人驾驶公交线今日开通，全程 12 公里", "new", 0),
             Told(655, "dongfang-keji", "12 公里、9 座车站:无人驾驶公交在滨海新区上路"),
             Told(610, "chengshi-zhisheng", "滨海新区开通首条无人驾驶公交线", "similar", 0.93),
             Told(340, "nanfang-jiaotong", "乘坐 Binhai Line 1 是什么体验?记者首日实测无人驾驶公交", "similar", 0.71),
-            Told(335, "zhuanzai-wang", "滨海新区首条无人驾驶公交线今日开通,全程 12 公里", "copy", 1.0),
+            Told(335, "zhuanzai-wang", "滨海新区首条无人驾驶公交线今日开通，全程 12 公里", "copy", 1.0),
         ),
     ),
     (
@@ -82,7 +82,7 @@ REPORTED: tuple[Telling, ...] = (
         "zh",
         ("新闻", "东方科技", "芯片"),
         (
-            Told(300, "dongfang-keji", "国产开源指令集芯片“青松二号”流片成功,能效提升 40%", "new", 0),
+            Told(300, "dongfang-keji", "国产开源指令集芯片“青松二号”流片成功，能效提升 40%", "new", 0),
             Told(262, "kaiyuan-zhoukan", "“青松二号”流片:一块 RISC-V 芯片背后的 300 个日夜", "similar", 0.76),
             Told(150, "binhai-ribao", "青松二号芯片完成流片", "similar", 0.83),
         ),
