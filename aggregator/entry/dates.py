@@ -1,0 +1,331 @@
+"""The instant a date text means, or None: judged right, or refused, never guessed.
+
+How a text is read:
+
+1. Only digits: seconds, milliseconds or microseconds since 1970, `YYYYMMDD` or `YYYYMMDDhhmmss`.
+2. The time of day is found and taken out, with the zone after it and a.m./p.m. around it (in eight languages).
+3. What is left must be one date and nothing else that holds digits: year-month-day with any separator (also 年月日 and
+   년월일), ISO week and ordinal dates, day-month-year in numbers, or a month's name with a day and a year.
+4. `05/03/2019` is decided by a number over 12, else by the weekday beside it, else by the feed's language where its
+   writers agree (en-US month first, en-GB and most others day first); plain `en`, Chinese and none decide nothing.
+5. A missing zone is the feed's own (zh +8, ja and ko +9, otherwise UTC); an unknown or impossible zone refuses.
+6. Years outside 1902..2199 and the first days of 1970 are what programs write for "no date", and are refused.
+
+Libraries were tried on the 18,601 different dates of the corpora and on the forms of schema.md (tests/bench/
+parse_table.py has the counts). feedparser's own reader and python-dateutil fill a missing part from today's date; dateutil and
+dateparser take `CST` for America in Chinese feeds, swap day and month by their own default, and dateparser needs 1 ms
+and more for a date. So the reading is ours: it is normalising, and wrong dates are what it must not give.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS
+from aggregator.entry.zones import local_offset, zone_at_start
+
+_LONGEST = 100
+"""Characters; the longest date of the corpora that can be read has 56."""
+_FIRST_YEAR, _LAST_YEAR = 1902, 2199
+_NO_DATE = timedelta(days=1)
+"""Around 1970-01-01: what a missing number becomes in any zone."""
+
+_EPOCH = re.compile(r"(\d{9,10}|\d{12,13}|\d{16})(?:\.\d{1,9})?")
+_COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:t?(\d\d)(\d\d)(\d\d)?)?")
+
+_TIME = re.compile(
+    r"(?<![\d:.])(?P<h>\d{1,2})(?:\s?(?::|[時时点點시h](?![a-z]))\s?(?P<m>\d{2})?(?:\s?[:分분](?:\s?(?P<s>\d{2})(?:[.,]\d{1,12})?(?:\s?[秒초])?)?)?"
+    r"(?:\s?(?P<half>[ap]\.?\s?m\b\.?|[ap](?=\s|$)))?|\s?(?P<only>[ap]\.?\s?m\b\.?))(?![\d])"
+)
+_BEFORE_NOON = re.compile(r"上午|凌晨|早上|清晨|午前|오전")
+_AFTER_NOON = re.compile(r"下午|晚上|傍晚|中午|夜间|午後|오후")
+_FILLERS = frozenset(
+    {"uhr", "hrs", "hr", "h", "at", "um", "kl", "klo", "a", "de", "alle", "ore", "le", "del", "of", "the", "en"}
+)
+
+_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)\s?[日号號일]?\.?")
+_WEEK = re.compile(r"(?<![\d+-])(\d{4})-?w(\d{2})-?(\d)(?!\d)")
+_ORDINAL = re.compile(r"(?<![\d+-])(\d{4})-(\d{3})(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)\.?")
+_NUMBERED_MONTH = re.compile(r"(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]")
+_TOKEN = re.compile(r"\d+|[^\s\d,()/+:;|\u2013-]+")
+
+_MONTH_FIRST = frozenset({"en-us", "en-ph"})
+_UNDECIDED = frozenset({"", "en", "en-ca", "zh", "ja", "ko", "und", "hu", "lt"})
+_WEEKDAY_WORDS = (
+    "mon monday lun lunedi lundi lunes montag mo seg segunda пн понедельник maandag",
+    "tue tues tuesday mardi martes martedi dienstag di ter terca вт вторник dinsdag",
+    "wed wednesday mercredi mer mie miercoles mercoledi mittwoch mi qua quarta ср среда woensdag",
+    "thu thur thurs thursday jeudi jeu jueves giovedi gio donnerstag qui quinta чт четверг donderdag",
+    "fri friday vendredi ven viernes vie venerdi freitag fr sex sexta пт пятница vrijdag",
+    "sat saturday samedi sam sabado sab sabato samstag sa сб суббота zaterdag",
+    "sun sunday dimanche dim domingo dom domenica sonntag so вс воскресенье zondag",
+)
+_WEEKDAYS = {word: number for number, words in enumerate(_WEEKDAY_WORDS) for word in words.split()}
+
+
+class _Clock(NamedTuple):
+    """Time of day as a span from midnight, the zone (None: not stated), and the text without both."""
+
+    since_midnight: timedelta
+    zone: timedelta | None
+    rest: str
+
+
+def instant(raw: str, *, language: str | None) -> datetime | None:
+    """The instant, aware UTC, that `raw` means in a feed of this language (BCP 47 or None); None if it is not sure."""
+    text = _plain(raw)
+    tag = (language or "").lower().replace("_", "-")
+    if not text or len(text) > _LONGEST:
+        return None
+    half = len(text) // 2
+    if len(text) > 20 and text[:half] == text[half:]:  # some programs write the same date twice
+        text = text[:half]
+    if re.fullmatch(r"\d+(?:t\d+)?(?:\.\d+)?", text):
+        return _from_digits(text, tag)
+    clock = _clock(text, tag)
+    if clock is None:
+        return None
+    day = _day(clock.rest, tag)
+    return None if day is None else _checked(day, clock.since_midnight, clock.zone, tag)
+
+
+def _plain(raw: str) -> str:
+    """Lower case, ASCII digits, full width folded, white space single."""
+    text = unicodedata.normalize("NFKC", raw[: 4 * _LONGEST]).lower()
+    digits = "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text)
+    return " ".join(re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff\u00ad]", "", digits).split())
+
+
+def _checked(day: date, since_midnight: timedelta, zone: timedelta | None, tag: str) -> datetime | None:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    found = midnight + since_midnight - (local_offset(tag) if zone is None else zone)
+    if abs(found - datetime(1970, 1, 1, tzinfo=UTC)) <= _NO_DATE:
+        return None
+    return found
+
+
+def _from_digits(text: str, tag: str) -> datetime | None:
+    compact = _COMPACT.fullmatch(text)
+    if compact:
+        year, month, day, hour, minute, second = (int(group or 0) for group in compact.groups())
+        found = _calendar(year, month, day)
+        span = _span(hour, minute, second)
+        return _checked(found, span, None, tag) if found and span is not None else None
+    epoch = _EPOCH.fullmatch(text)
+    if epoch is None:
+        return None
+    number = epoch.group(1)
+    scale = {16: 1_000_000, 13: 1000, 12: 1000}.get(len(number), 1)
+    found_at = datetime.fromtimestamp(int(number) / scale, UTC)
+    return found_at if _FIRST_YEAR <= found_at.year <= _LAST_YEAR else None
+
+
+def _clock(text: str, tag: str) -> _Clock | None:
+    """The time of day in a text, midnight if it states none; None if what stands there is no time or no zone."""
+    match = next(
+        (each for each in _TIME.finditer(text) if each["m"] or each["half"] or each["only"] or _is_hour(each)), None
+    )
+    if match is None:
+        return _Clock(timedelta(0), None, text)
+    hour = _hour(int(match["h"]), match["half"] or match["only"] or "", text)
+    span = None if hour is None else _span(hour, int(match["m"] or 0), int(match["s"] or 0))
+    if span is None:
+        return None
+    head, tail = text[: match.start()], text[match.end() :]
+    zone, rest = _zone(tail.lstrip(" ,.("), tag)
+    if rest is None:
+        return None
+    marks = re.compile(f"{_BEFORE_NOON.pattern}|{_AFTER_NOON.pattern}")
+    return _Clock(span, zone, f"{marks.sub(' ', re.sub('t$', ' ', head))} {rest}")
+
+
+def _is_hour(match: re.Match[str]) -> bool:
+    return re.search("[時时点點시]", match.group()) is not None
+
+
+def _hour(hour: int, mark: str, text: str) -> int | None:
+    """Hour 0 to 24 from a stated one and its a.m./p.m.; None when they contradict each other."""
+    before = mark.startswith("a") or (not mark and _BEFORE_NOON.search(text))
+    after = mark.startswith("p") or (not mark and _AFTER_NOON.search(text))
+    if before:
+        return None if hour > 12 else hour % 12
+    if after and hour <= 12:
+        return hour % 12 + 12
+    return hour
+
+
+def _span(hour: int, minute: int, second: int) -> timedelta | None:
+    """Since midnight; 24:00:00 is the next midnight and second 60 the next minute, as ISO 8601 and UTC have it."""
+    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
+        return None
+    return timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+def _zone(tail: str, tag: str) -> tuple[timedelta | None, str | None]:
+    """The zone at the start of what follows a time, and what is left; nothing left (None) where a zone is wrong."""
+    found = zone_at_start(tail, tag)
+    if found is None:
+        return None, tail
+    zone, end = found
+    word = tail[:end]
+    if zone is None:
+        is_word = word.isalpha() and (word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS)
+        return None, (tail if is_word else None)
+    rest = re.sub(r"\([^()]*\)?|^[^\d]*\)", " ", tail[end:])
+    following = zone_at_start(rest.lstrip(), tag)
+    if following and following[0] is not None and not re.match(r"\s*[a-z]", rest):
+        return None, None  # two offsets
+    return zone, rest
+
+
+def _day(text: str, tag: str) -> date | None:
+    """The one date in a text; None if there is none, more than one, or digits that belong to none."""
+    for pattern, reader in ((_YEAR_FIRST, _calendar), (_WEEK, _iso_week), (_ORDINAL, _ordinal)):
+        match = pattern.search(text)
+        if match:
+            rest = text[: match.start()] + text[match.end() :]
+            return None if _has_more(rest) else reader(*(int(group) for group in match.groups()))
+    match = _YEAR_LAST.search(text)
+    if match:
+        rest = text[: match.start()] + text[match.end() :]
+        return None if _has_more(rest) else _in_order(match, rest, tag)
+    return None if "年" in text or "년" in text else _worded(text, tag)
+
+
+def _has_more(rest: str) -> bool:
+    return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None or rest.startswith(("-", "+"))
+
+
+def _calendar(year: int, month: int, day: int) -> date | None:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _iso_week(year: int, week: int, day: int) -> date | None:
+    try:
+        found = date.fromisocalendar(year, week, day)
+    except ValueError:
+        return None
+    return _calendar(found.year, found.month, found.day)
+
+
+def _ordinal(year: int, day: int) -> date | None:
+    if not (_FIRST_YEAR <= year <= _LAST_YEAR and 1 <= day <= 366):
+        return None
+    found = date(year, 1, 1) + timedelta(days=day - 1)
+    return found if found.year == year else None
+
+
+def _in_order(match: re.Match[str], rest: str, tag: str) -> date | None:
+    """A date of three numbers with the year last, where the order of the first two is sure."""
+    first, second, year = int(match[1]), int(match[3]), _year(match[4])
+    day_first, month_first = _calendar(year, second, first), _calendar(year, first, second)
+    if day_first == month_first or day_first is None or month_first is None:
+        return day_first or month_first
+    stated = [_WEEKDAYS[word] for word in map(_fold, _TOKEN.findall(rest)) if word in _WEEKDAYS]
+    fitting = [each for each in (day_first, month_first) if each.weekday() in stated]
+    if stated:
+        return fitting[0] if len(fitting) == 1 else None
+    if match[2] == ".":
+        return day_first
+    if tag in _MONTH_FIRST:
+        return month_first
+    return None if tag in _UNDECIDED or tag.partition("-")[0] in _UNDECIDED - {"en"} else day_first
+
+
+def _year(digits: str) -> int:
+    """Two digits are of 1970..2069, as in POSIX strptime."""
+    number = int(digits)
+    if len(digits) > 2:
+        return number
+    return number + (1900 if number >= 70 else 2000)
+
+
+def _worded(text: str, tag: str) -> date | None:
+    """A date with the month in words: one name, one day, one year."""
+    numbered = _NUMBERED_MONTH.search(text)
+    if numbered:
+        text = f"{text[: numbered.start()]} \x00 {text[numbered.end() :]}"
+    tokens = _TOKEN.findall(text)
+    numbers = [position for position, token in enumerate(tokens) if token.isdigit()]
+    if len(numbers) != 2:
+        return None
+    month = int(numbered[1] or numbered[2]) if numbered else _month(tokens, numbers[0], tag)
+    first, second = tokens[numbers[0]], tokens[numbers[1]]
+    day, year = (second, first) if len(first) == 4 else (first, second)
+    if len(day) > 2 or len(year) not in (2, 4) or month is None:
+        return None
+    number = _year(year)
+    is_thai = number > 2400 and re.search("[\u0e00-\u0e7f]", text) is not None
+    return _calendar(number - 543 if is_thai else number, month, int(day))
+
+
+def _month(tokens: list[str], first_number: int, tag: str) -> int | None:
+    """The month's number: the first name after the first number, else the last before it (`mar` is a weekday)."""
+    names = [(position, _month_number(token, tag)) for position, token in enumerate(tokens)]
+    after = [number for position, number in names if number and position > first_number]
+    before = [number for position, number in names if number and position < first_number]
+    return after[0] if after else (before[-1] if before else None)
+
+
+def _month_number(token: str, tag: str) -> int | None:
+    word = _fold(token)
+    if word in CROATIAN:
+        primary = tag.partition("-")[0]
+        table = CROATIAN if primary in ("hr", "bs") else CZECH_OR_POLISH if primary in ("cs", "pl", "sk") else {}
+        return table.get(word)
+    return MONTHS.get(word)
+
+
+def _fold(word: str) -> str:
+    """As the tables have it: without dots and accents."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", word.replace(".", "")) if not "\u0300" <= c <= "\u036f")
+    return unicodedata.normalize("NFC", bare)
+
+
+_TOLERANCE = 600.0
+"""Seconds a right clock may run ahead: entries are stamped a few minutes before they appear. A guess."""
+_BAND = 5400.0
+"""Seconds after the error in which a prompt poll sees a new entry; a guess: three polls at min_interval and a half."""
+_FEWEST_AHEAD = 5
+_FEWEST_BEHIND = 12
+_MOST_HOURS = 14
+
+
+def clock_error(lags: Sequence[float]) -> timedelta | None:
+    """The error, in whole hours, of the clock behind a feed; None where the evidence is not strong.
+
+    `lags` are first seen minus stated time in seconds, of the feed's newest new entries. Added to a stated time the
+    error gives the true one: Beijing time labelled GMT gives lags just over -8 h, the answer is -8 h. A right clock
+    gives lags of 0 and more, spread by how seldom the feed is polled.
+
+    Ahead (negative lags cannot happen to a right clock): at least 5 lags, of at least 4 different minutes, lie within
+    90 minutes after a whole hour between -14 h and -1 h; nine of ten lie not before it, and most of the negative ones
+    in it. So a calendar of coming events (lags all over the future) and single scheduled entries prove nothing.
+
+    Behind (late entries are what slow feeds and rare polls give, too): at least 12 lags, of at least 8 different
+    minutes, all within half an hour after a whole hour from 1 h to 14 h.
+    """
+    ordered = sorted(lags)
+    if len(ordered) < _FEWEST_AHEAD:
+        return None
+    lowest = ordered[len(ordered) // 10]
+    hours = (lowest + _TOLERANCE) // 3600
+    start = hours * 3600 - _TOLERANCE
+    ahead = [lag for lag in ordered if start <= lag <= start + _TOLERANCE + _BAND]
+    if -_MOST_HOURS <= hours <= -1:
+        negative = sum(lag < -_TOLERANCE for lag in ordered if lag >= start)
+        enough = len(ahead) >= _FEWEST_AHEAD and len({lag // 60 for lag in ahead}) >= _FEWEST_AHEAD - 1
+        return timedelta(hours=hours) if enough and 2 * len(ahead) > negative else None
+    late = len(ordered) >= _FEWEST_BEHIND and ordered[-1] <= start + _TOLERANCE + 1800
+    various = len({lag // 60 for lag in ordered}) >= 8
+    return timedelta(hours=hours) if 1 <= hours <= _MOST_HOURS and late and various else None
