@@ -1,0 +1,58 @@
+"""Knows the pages that stand between a program and a site: challenges and blocks of well-known services (situation 23).
+
+Rules: a header that only such a service sends decides by itself; otherwise words of the page, and only of an HTML
+page, so that a feed that writes about bot walls stays a feed. Each line names the service it is for. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LOOKED_AT_BYTES = 65536
+_BY_HEADER: tuple[tuple[str, str, str], ...] = (
+    ("cf-mitigated", "challenge", "Cloudflare"),
+    ("x-vercel-mitigated", "", "Vercel"),
+    ("x-amzn-waf-action", "", "AWS WAF"),
+    ("x-datadome", "protected", "DataDome"),
+    ("x-dd-b", "", "DataDome"),
+    ("x-sucuri-block", "", "Sucuri"),
+)
+"""(header, what its value holds, service)."""
+_BY_PAGE: tuple[tuple[bytes, str], ...] = (
+    (b"<title>just a moment...</title>", "Cloudflare"),
+    (b"/cdn-cgi/challenge-platform/", "Cloudflare"),
+    (b"cf-error-details", "Cloudflare"),
+    (b"<title>attention required! | cloudflare</title>", "Cloudflare"),
+    (b"_incapsula_resource", "Imperva"),
+    (b"captcha-delivery.com", "DataDome"),
+    (b"px-captcha", "HUMAN"),
+    (b"sucuri website firewall", "Sucuri"),
+    (b"<title>ddos-guard</title>", "DDoS-Guard"),
+    (b"anubis_challenge", "Anubis"),
+    (b"/.within.website/x/cmd/anubis/", "Anubis"),
+    (b"awswafintegration", "AWS WAF"),
+    (b"_guard/auto.js", "a script challenge"),
+    (b"errors.edgesuite.net", "Akamai"),
+)
+_REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
+
+
+def bot_wall(status: int, headers: Mapping[str, str], start: bytes) -> str:
+    """The service whose wall this answer is, '' when it is none. `start`: the first part of the decoded body."""
+    for name, holds, service in _BY_HEADER:
+        if name in headers and holds in headers[name].lower() and (status in _REFUSALS or service == "AWS WAF"):
+            return service
+    page = start[:LOOKED_AT_BYTES].lower()
+    if not _is_html(page):
+        return ""
+    for words, service in _BY_PAGE:
+        if words in page:
+            return service
+    if status == 403 and headers.get("server", "").lower() == "akamaighost" and b"reference" in page:
+        return "Akamai"
+    return ""
+
+
+def _is_html(page: bytes) -> bool:
+    head = page.lstrip(b"\xef\xbb\xbf \t\r\n")[:200]
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<title", b"<script")) or b"<html" in head

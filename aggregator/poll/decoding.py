@@ -1,0 +1,212 @@
+"""Content encodings taken off while the body arrives, never beyond the allowed size (situation 26).
+
+Rules: at most one layer; gzip (also x-gzip), deflate with or without its header, br, zstd. Each call asks a decoder
+for no more than is still allowed plus one byte, so a bomb costs its limit and not its content. A body that says gzip
+but begins like plain text is taken as plain, one that begins like gzip and says nothing is taken as gzip: both are
+served in the field. A stream that ends too early is refused, because half a feed saved with its validators would hide
+the other half.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import Protocol
+
+import brotli  # type: ignore[import-untyped]
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import ZstdDecompressor, ZstdError
+
+GZIP_MAGIC = b"\x1f\x8b"
+_MOST_MEMBERS = 1000
+_GZIP_OR_ZLIB = 47
+_RAW = -15
+
+
+class TooLarge(Exception):
+    """The body, decoded or as sent, is larger than allowed."""
+
+
+class BadEncoding(Exception):
+    """The body is not in the encoding it claims, or in one that we did not offer."""
+
+
+class CutShort(Exception):
+    """The encoded stream ends before its end mark."""
+
+
+class _Decoder(Protocol):
+    def decoded(self, data: bytes, limit: int) -> bytes:
+        """What `data` decodes to; more than `limit` bytes only by a little."""
+
+    def is_complete(self) -> bool: ...
+
+
+class _Plain:
+    def decoded(self, data: bytes, limit: int) -> bytes:
+        return data
+
+    def is_complete(self) -> bool:
+        return True
+
+
+class _Zlib:
+    """gzip and deflate, with further members that follow the first."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._fed = False
+        self._member_count = 1
+
+    def decoded(self, data: bytes, limit: int) -> bytes:
+        parts: list[bytes] = []
+        while data:
+            if self._inner.eof:
+                if data[:2] != GZIP_MAGIC:
+                    break  # padding after the last member: browsers pass it over too
+                self._next_member()
+            piece = self._piece(data, limit)
+            parts.append(piece)
+            limit -= len(piece)
+            if limit <= 0:
+                break
+            data = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
+        return b"".join(parts)
+
+    def _piece(self, data: bytes, limit: int) -> bytes:
+        try:
+            piece = self._inner.decompress(data, limit)
+        except zlib.error:
+            if self._fed:
+                raise
+            self._inner = zlib.decompressobj(_RAW)
+            piece = self._inner.decompress(data, limit)
+        self._fed = True
+        return piece
+
+    def _next_member(self) -> None:
+        self._member_count += 1
+        if self._member_count > _MOST_MEMBERS:
+            raise BadEncoding("more than a thousand gzip members")
+        self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
+
+    def is_complete(self) -> bool:
+        return self._inner.eof
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+
+    def decoded(self, data: bytes, limit: int) -> bytes:
+        if self._inner.is_finished():
+            return b""
+        parts = [self._inner.process(data, output_buffer_limit=limit)]
+        limit -= len(parts[0])
+        while limit > 0 and not self._inner.can_accept_more_data() and not self._inner.is_finished():
+            parts.append(self._inner.process(b"", output_buffer_limit=limit))
+            limit -= len(parts[-1])
+        return b"".join(parts)
+
+    def is_complete(self) -> bool:
+        return bool(self._inner.is_finished())
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._inner = ZstdDecompressor()
+        self._frame_count = 1
+
+    def decoded(self, data: bytes, limit: int) -> bytes:
+        parts: list[bytes] = []
+        while limit > 0 and (data or not (self._inner.needs_input or self._inner.eof)):
+            if self._inner.eof:
+                self._next_frame()
+            piece = self._inner.decompress(data, limit)
+            parts.append(piece)
+            limit -= len(piece)
+            data = self._inner.unused_data if self._inner.eof else b""
+        return b"".join(parts)
+
+    def _next_frame(self) -> None:
+        self._frame_count += 1
+        if self._frame_count > _MOST_MEMBERS:
+            raise BadEncoding("more than a thousand zstd frames")
+        self._inner = ZstdDecompressor()
+
+    def is_complete(self) -> bool:
+        return self._inner.eof
+
+
+class BodyReader:
+    """Collects a body from its pieces: `feed` each, then take `body`. Raises TooLarge, BadEncoding, CutShort."""
+
+    def __init__(self, content_encoding: str, *, limit: int) -> None:
+        layers = [name for name in (part.strip().lower() for part in content_encoding.split(",")) if name]
+        self._layers = [name for name in layers if name != "identity"]
+        if len(self._layers) > 1:
+            raise BadEncoding(f"{len(self._layers)} layers of content encoding ({content_encoding[:80]})")
+        self._limit = limit
+        self._start = b""
+        self._decoder: _Decoder | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.sent_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        self.sent_bytes += len(data)
+        if self.sent_bytes > self._limit:
+            raise TooLarge
+        if self._decoder is None:
+            self._start += data
+            if len(self._start) < 4:
+                return
+            data, self._decoder = self._start, self._chosen(self._start)
+        self._take(data)
+
+    def body(self) -> bytes:
+        """The whole decoded body, once the last piece was fed."""
+        if self._decoder is None:
+            self._decoder = self._chosen(self._start)
+            self._take(self._start)
+        if self.sent_bytes and not self._decoder.is_complete():
+            raise CutShort
+        return b"".join(self._parts)
+
+    def collected(self) -> bytes:
+        """What has been decoded so far, of a body that need not be whole."""
+        return b"".join(self._parts)
+
+    def _take(self, data: bytes) -> None:
+        assert self._decoder is not None
+        try:
+            piece = self._decoder.decoded(data, self._limit - self._size + 1)
+        except (zlib.error, brotli.error, ZstdError, EOFError) as error:
+            raise BadEncoding(f"the body is not {self._layers[0] if self._layers else 'gzip'}") from error
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise TooLarge
+        self._parts.append(piece)
+
+    def _chosen(self, start: bytes) -> _Decoder:
+        name = self._layers[0] if self._layers else ""
+        if name in ("gzip", "x-gzip"):
+            return _Zlib() if start[:2] == GZIP_MAGIC else self._plain_if_text(start, name)
+        if name == "deflate":
+            return _Zlib()
+        if name == "br":
+            return _Brotli()
+        if name == "zstd":
+            return _Zstd()
+        if name:
+            raise BadEncoding(f"unknown content encoding {name[:40]}")
+        return _Zlib() if start[:2] == GZIP_MAGIC else _Plain()
+
+    @staticmethod
+    def _plain_if_text(start: bytes, name: str) -> _Decoder:
+        if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b""):
+            return _Plain()
+        raise BadEncoding(f"the body is not {name}")

@@ -1,0 +1,75 @@
+"""One connection to a host at a time, and a pause between two, inside one process.
+
+Rules: the claim of a feed takes its host's slot in Redis; a redirect leads to hosts that nobody claimed. So every hop
+takes a slot here: one at a time for each host, `interval` after the one before it ended. Waiting has its own limit and
+does not use up the fetch's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+LONGEST_WAIT = timedelta(seconds=20)
+"""Less than the 30 s that a claim outlives the fetch's own time limit."""
+_PURGE_ABOVE = 1000
+
+
+class HostBusy(Exception):
+    """The slot did not come free in time."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free_at: float = 0.0
+    """Loop time from which the next request may start."""
+    user_count: int = 0
+
+
+class HostSlots:
+    def __init__(self, *, interval: timedelta) -> None:
+        self._interval = interval.total_seconds()
+        self._slots: dict[str, _Slot] = {}
+
+    @asynccontextmanager
+    async def slot(self, host: str) -> AsyncIterator[None]:
+        """Hold the host's only slot. Raises HostBusy."""
+        slot = self._slots.setdefault(host, _Slot())
+        slot.user_count += 1
+        try:
+            await self._take(slot)
+            try:
+                yield
+            finally:
+                slot.free_at = asyncio.get_running_loop().time() + self._interval
+                slot.lock.release()
+        finally:
+            slot.user_count -= 1
+            self._purge()
+
+    async def _take(self, slot: _Slot) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + LONGEST_WAIT.total_seconds()
+        try:
+            async with asyncio.timeout_at(give_up_at):
+                await slot.lock.acquire()
+        except TimeoutError:
+            raise HostBusy from None
+        pause = min(slot.free_at, give_up_at) - loop.time()
+        if pause > 0:
+            try:
+                await asyncio.sleep(pause)
+            except BaseException:
+                slot.lock.release()
+                raise
+
+    def _purge(self) -> None:
+        if len(self._slots) <= _PURGE_ABOVE:
+            return
+        now = asyncio.get_running_loop().time()
+        for host in [h for h, s in self._slots.items() if not s.user_count and s.free_at <= now]:
+            del self._slots[host]
