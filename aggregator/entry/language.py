@@ -1,0 +1,221 @@
+"""The language of an entry, as a BCP 47 tag, or 'und'.
+
+The ladder: what the operator configured; what the entry says (xml:lang, dc:language); what its feed says, unless the
+text contradicts it; what the text shows; 'und'. A claim keeps its region and script (`zh-CN`, `pt-BR`).
+
+- A text contradicts a claim by its script (Chinese characters under `en-us`), or by its words: at least 40 letters, and
+  a detected language that is not a near relative of the claimed one, with a confidence of 0.95.
+- Kana, Hangul, Thai, Greek and other scripts of one language show it by themselves; Latin, Cyrillic, Arabic and
+  Devanagari are left to py3langid, from 12 letters and a confidence of 0.7 on.
+
+py3langid was chosen by measuring on the 2,400 labelled titles of ../shared/data (10 languages): of single titles it
+names 98.7 % right when it may choose among the 50 languages below (94.8 % unrestricted, where Chinese becomes
+Cantonese), in 0.05 ms, 0.6 s to load, 120 MB. lingua: 98.6 %, 2.9 ms, 8.5 s, 1,100 MB, more than a child process may
+have; its low-accuracy mode 93.3 %, 0.37 ms, 77 MB. From 0.7 on it is right in 99.7 % of the titles, and answers 89 %;
+from 0.95 on all errors found were errors of the labels.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+
+from aggregator.model import UNDETERMINED
+
+_READ_CHARS = 600
+"""So much of a text is looked at; accuracy no longer rises after 300 (98.9 % there)."""
+_FEW_LETTERS = 12
+_ENOUGH_LETTERS = 40
+_SURE = 0.7
+_SURE_AGAINST_A_CLAIM = 0.95
+
+_WRITTEN_IN = {
+    "latin": frozenset(
+        {
+            "en",
+            "fr",
+            "de",
+            "es",
+            "it",
+            "pt",
+            "nl",
+            "sv",
+            "da",
+            "no",
+            "nb",
+            "nn",
+            "fi",
+            "pl",
+            "cs",
+            "sk",
+            "sl",
+            "hr",
+            "bs",
+            "sq",
+        }
+        | {"ro", "hu", "et", "lv", "lt", "tr", "az", "vi", "id", "ms", "ca", "eu", "gl", "is", "ga", "cy", "af", "sw"}
+        | {"tl", "eo", "la", "mt"}
+    ),
+    "cyrillic": frozenset({"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg"}),
+    "arabic": frozenset({"ar", "fa", "ur", "ps", "ug"}),
+    "devanagari": frozenset({"hi", "mr", "ne"}),
+}
+_CANDIDATES = frozenset[str]().union(*_WRITTEN_IN.values())
+_IN_TWO_SCRIPTS = frozenset({"sr", "az", "uz", "kk", "mn", "tg", "ku", "bs", "ms", "pa", "sd"})
+
+_SCRIPTS = (
+    ("kana", "\u3041-\u30ff\uff66-\uff9f"),
+    ("hangul", "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"),
+    ("han", "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"),
+    ("latin", "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a"),
+    ("cyrillic", "\u0400-\u052f"),
+    ("arabic", "\u0620-\u064a\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc"),
+    ("devanagari", "\u0900-\u097f"),
+    ("greek", "\u0370-\u03ff\u1f00-\u1fff"),
+    ("hebrew", "\u05d0-\u05ea"),
+    ("thai", "\u0e01-\u0e5b"),
+    ("lao", "\u0e81-\u0edf"),
+    ("georgian", "\u10a0-\u10ff"),
+    ("armenian", "\u0531-\u0587"),
+    ("bengali", "\u0980-\u09ff"),
+    ("gurmukhi", "\u0a00-\u0a7f"),
+    ("gujarati", "\u0a80-\u0aff"),
+    ("oriya", "\u0b00-\u0b7f"),
+    ("tamil", "\u0b80-\u0bff"),
+    ("telugu", "\u0c00-\u0c7f"),
+    ("kannada", "\u0c80-\u0cff"),
+    ("malayalam", "\u0d00-\u0d7f"),
+    ("sinhala", "\u0d80-\u0dff"),
+    ("burmese", "\u1000-\u109f"),
+    ("khmer", "\u1780-\u17ff"),
+    ("amharic", "\u1200-\u137f"),
+    ("tibetan", "\u0f00-\u0fff"),
+)
+_LETTERS = re.compile("|".join(f"(?P<{name}>[{letters}])" for name, letters in _SCRIPTS))
+_ONE_LANGUAGE = {
+    "kana": "ja", "hangul": "ko", "han": "zh", "greek": "el", "hebrew": "he", "thai": "th", "lao": "lo",
+    "georgian": "ka", "armenian": "hy", "bengali": "bn", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or",
+    "tamil": "ta", "telugu": "te", "kannada": "kn", "malayalam": "ml", "sinhala": "si", "burmese": "my",
+    "khmer": "km", "amharic": "am", "tibetan": "bo",
+}  # fmt: skip
+_KNOWN = _CANDIDATES | frozenset(_ONE_LANGUAGE.values())
+_ALSO_WRITTEN = {
+    "han": {"zh", "ja", "yue", "wuu", "ko", "hak", "nan", "lzh"},
+    "hebrew": {"he", "yi"},
+    "bengali": {"bn", "as"},
+    "amharic": {"am", "ti"},
+    "tibetan": {"bo", "dz"},
+}
+_RELATIVES = (
+    {"hr", "bs", "sr", "sh", "sl"},
+    {"da", "no", "nb", "nn", "sv"},
+    {"id", "ms", "jv"},
+    {"gl", "pt", "es", "ca"},
+    {"cs", "sk"},
+    {"nl", "af", "fy"},
+    {"hi", "mr", "ne"},
+    {"bg", "mk"},
+    {"ru", "be", "uk"},
+    {"fa", "ps", "ur"},
+    {"tr", "az"},
+)
+"""Languages a detector takes for one another in a short text: between them the claim is believed."""
+
+_ALIASES = {
+    "cn": "zh-CN", "chs": "zh-CN", "cht": "zh-TW", "zhcn": "zh-CN", "zhtw": "zh-TW", "chinese": "zh", "zho": "zh",
+    "chi": "zh", "cmn": "zh", "jp": "ja", "jpn": "ja", "japanese": "ja", "kor": "ko", "korean": "ko", "gr": "el",
+    "gre": "el", "ell": "el", "ua": "uk", "ukr": "uk", "cz": "cs", "cze": "cs", "ces": "cs", "dk": "da", "dan": "da",
+    "eng": "en", "english": "en", "us": "en-US", "en-uk": "en-GB", "ger": "de", "deu": "de", "german": "de",
+    "deutsch": "de", "fra": "fr", "fre": "fr", "french": "fr", "francais": "fr", "spa": "es", "spanish": "es",
+    "por": "pt", "ita": "it", "rus": "ru", "russian": "ru", "vie": "vi", "ara": "ar", "pol": "pl", "tur": "tr",
+    "swe": "sv", "nld": "nl", "dut": "nl", "fin": "fi", "nor": "no", "nob": "nb", "heb": "he", "iw": "he", "in": "id",
+    "ind": "id", "ji": "yi", "hin": "hi", "tha": "th", "hun": "hu", "ron": "ro", "rum": "ro",
+}  # fmt: skip
+_NOT_A_LANGUAGE = frozenset({"und", "mul", "zxx", "mis", "x"})
+_TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?(?:-.*)?")
+
+
+def language_of(*, configured: str | None, feed: str | None, entry: str | None, text: str) -> str:
+    """The tag of an entry with this text (title and lead, without markup)."""
+    stated = tag_of(configured)
+    if stated:
+        return stated
+    script, count = _script(text[:_READ_CHARS])
+    own, claimed = tag_of(entry), tag_of(feed)
+    for claim in (own, claimed):
+        if claim and not _contradicts(claim, script, count, text):
+            return claim
+    return _detected(script, count, text) or UNDETERMINED
+
+
+def tag_of(stated: str | None) -> str | None:
+    """A stated language as a BCP 47 tag of language, script and region, each in its usual case; None if it is none."""
+    name = (stated or "").strip().lower().replace("_", "-").partition(";")[0].partition(",")[0].strip()
+    name = _ALIASES.get(name, name)
+    match = _TAG.fullmatch(name.lower())
+    if match is None or match[1] in _NOT_A_LANGUAGE:
+        return None
+    primary = _ALIASES.get(match[1], match[1]) if len(match[1]) == 3 or match[2] or match[3] else match[1]
+    parts = [primary.partition("-")[0], (match[2] or "").title(), (match[3] or "").upper()]
+    return "-".join(part for part in parts if part)
+
+
+def _script(text: str) -> tuple[str, int]:
+    """The script most of the letters are in, and how many letters there are; Japanese shows by a few kana."""
+    counts: dict[str, int] = {}
+    for match in _LETTERS.finditer(text):
+        name = match.lastgroup or ""
+        counts[name] = counts.get(name, 0) + 1
+    total = sum(counts.values())
+    if not total:
+        return "", 0
+    ideographic = counts.get("han", 0) + counts.get("kana", 0) + counts.get("hangul", 0)
+    if 3 * ideographic >= total:  # one ideograph says what two or three Latin letters do
+        for name in ("kana", "hangul"):
+            if 10 * counts.get(name, 0) >= ideographic:
+                return name, total
+        return "han", total
+    return max(counts, key=lambda name: counts[name]), total
+
+
+def _contradicts(claim: str, script: str, count: int, text: str) -> bool:
+    """Whether the text shows that it is not in the claimed language."""
+    primary = claim.partition("-")[0]
+    alone = _ONE_LANGUAGE.get(script)
+    if alone:
+        return count >= 4 and primary != alone and primary not in _ALSO_WRITTEN.get(script, ())
+    if count < _FEW_LETTERS:
+        return False
+    if primary not in _WRITTEN_IN.get(script, ()) and primary in _KNOWN - _IN_TWO_SCRIPTS:
+        return script != "latin" or count >= _ENOUGH_LETTERS  # names and titles in Latin letters stand everywhere
+    found, confidence = _classified(text)
+    if found == primary or any({found, primary} <= relatives for relatives in _RELATIVES):
+        return False
+    return count >= _ENOUGH_LETTERS and confidence >= _SURE_AGAINST_A_CLAIM
+
+
+def _detected(script: str, count: int, text: str) -> str:
+    """The language a text shows, '' if it is not sure."""
+    alone = _ONE_LANGUAGE.get(script)
+    if alone:
+        return alone if count >= 2 else ""
+    if count < _FEW_LETTERS:
+        return ""
+    found, confidence = _classified(text)
+    return found if confidence >= _SURE else ""
+
+
+def _classified(text: str) -> tuple[str, float]:
+    found, confidence = _identifier().classify(text[:_READ_CHARS])
+    return str(found), float(confidence)
+
+
+@cache
+def _identifier() -> Any:
+    """py3langid's model, loaded at the first text that needs it and kept: 0.6 s."""
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(_CANDIDATES - {"nb"})
+    return identifier
