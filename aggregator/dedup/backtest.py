@@ -1,0 +1,169 @@
+"""The event stage over a file of entries: the same code as the daemon, with nothing kept.
+
+Rows are dicts with `id, lang, title, text, source, url, published` and perhaps `cluster`; any but `id` may be missing,
+null or empty. They are taken in file order. A row without `published` has no time evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from aggregator.dedup import scores
+from aggregator.dedup.assign import assign
+from aggregator.dedup.fingerprint import fingerprint
+from aggregator.dedup.index import Index
+from aggregator.dedup.similarity import Comparison, compared, is_same
+from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
+
+Row = Mapping[str, object]
+MAX_TEXT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a run answered: each row's event, in file order, and the scores where every row has a `cluster`."""
+
+    events: tuple[tuple[str, str], ...]
+    event_count: int
+    joined_count: int
+    merged_count: int
+    quality: scores.Quality | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairTest:
+    """Decisions on pairs, in file order, and their score where every row has `same`."""
+
+    decisions: tuple[bool, ...]
+    numbers: tuple[float, ...]
+    quality: scores.Score | None
+
+
+def _text(row: Row, key: str) -> str:
+    value = row.get(key)
+    return "" if value is None else str(value)
+
+
+def _instant(raw: str) -> datetime | None:
+    if not raw:
+        return None
+    at = datetime.fromisoformat(raw)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_at: datetime | None = None) -> Entry:
+    """A row as the entry the poll stage would have made of it. Raises ValueError on a `published` that is not ISO 8601.
+
+    `first_seen_at` is when the row came; left out, when it was published, or the epoch.
+    """
+    published = _instant(_text(row, "published"))
+    url = _text(row, "url")
+    name = _text(row, "id")
+    host = re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL) if "://" in url else ""
+    return Entry(
+        entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
+        feed_id=_text(row, "source"),
+        revision=0,
+        identity_key=name,
+        guid=name,
+        url=url,
+        canonical_url=canonical_url(url) if url else "",
+        title=_text(row, "title"),
+        lang=_text(row, "lang") or UNDETERMINED,
+        author="",
+        categories=(),
+        tags=(),
+        published_at=published,
+        matched_at=published,
+        published_raw=_text(row, "published"),
+        date_source=DateSource.FEED if published else DateSource.FIRST_SEEN,
+        first_seen_at=first_seen_at or published or EPOCH,
+        content_hash="",
+        text=_text(row, "text")[:MAX_TEXT],
+        document="",
+        site=_text(row, "source") or host,
+    )
+
+
+def entries(rows: Iterable[Row], *, canonical_url: Callable[[str], str] = str) -> Iterator[Entry]:
+    """Rows as entries, each first seen when it was published, but never before the row above it."""
+    now = EPOCH
+    for row in rows:
+        entry = entry_of(row, canonical_url=canonical_url)
+        now = max(now, entry.first_seen_at)
+        yield replace(entry, first_seen_at=now)
+
+
+def event_id(entry_id: str) -> str:
+    """The id of the event whose first report is this entry (design.md, Identity)."""
+    return "e" + hashlib.sha256(entry_id.encode()).hexdigest()[:20]
+
+
+def backtest(
+    rows: Iterable[Row],
+    settings: DedupSettings,
+    *,
+    canonical_url: Callable[[str], str] = str,
+    on_entry: Callable[[], None] | None = None,
+) -> Backtest:
+    """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
+
+    `on_entry` is called after each row, for progress.
+    """
+    index, survivors = Index(settings), dict[str, str]()
+    given: list[tuple[str, str]] = []
+    truth: dict[str, str] = {}
+    joined = 0
+    kept = list(rows)
+    for row, entry in zip(kept, entries(kept, canonical_url=canonical_url), strict=True):
+        print_of = fingerprint(entry)
+        index.expire(entry.first_seen_at)
+        answer = assign(print_of, index, settings)
+        event = answer.event_id or event_id(entry.entry_id)
+        index.add(print_of, event)
+        for absorbed in answer.absorbs:
+            index.merge(event, absorbed)
+            survivors[absorbed] = event
+        joined += answer.event_id is not None
+        given.append((entry.identity_key, event))
+        if row.get("cluster") is not None:
+            truth[entry.identity_key] = str(row["cluster"])
+        if on_entry:
+            on_entry()
+    final = tuple((name, _final(event, survivors)) for name, event in given)
+    quality = scores.clustering(truth, dict(final)) if truth and len(truth) == len(given) else None
+    return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)
+
+
+def _final(event: str, survivors: Mapping[str, str]) -> str:
+    while event in survivors:
+        event = survivors[event]
+    return event
+
+
+def pair(row: Row, *, canonical_url: Callable[[str], str] = str) -> Comparison:
+    """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
+    sides = []
+    for side in ("a", "b"):
+        inner = row[side]
+        if not isinstance(inner, Mapping):
+            raise ValueError(f"`{side}` is not an object")
+        sides.append(fingerprint(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)))
+    return compared(sides[0], sides[1])
+
+
+def pair_test(rows: Iterable[Row], settings: DedupSettings, *, canonical_url: Callable[[str], str] = str) -> PairTest:
+    """Judge each pair alone."""
+    decisions, numbers, truth = [], [], []
+    for row in rows:
+        comparison = pair(row, canonical_url=canonical_url)
+        decisions.append(is_same(comparison, settings))
+        numbers.append(comparison.score)
+        if row.get("same") is not None:
+            truth.append(bool(int(str(row["same"]))))
+    quality = scores.pairs(truth, decisions) if truth and len(truth) == len(decisions) else None
+    return PairTest(tuple(decisions), tuple(numbers), quality)

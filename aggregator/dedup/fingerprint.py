@@ -1,0 +1,244 @@
+"""What matching remembers of an entry: at most about 500 bytes, made from the entry alone.
+
+A fingerprint holds the title's tokens in order, which of them look like names, the body's weightiest tokens, typed
+numbers, directions, shingles of lead and body, the folded title, its shape (digits masked) and who published it when.
+It holds no text of the body. `row` of a fingerprint is its fixed-width form, which the index keeps in NumPy arrays.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from zlib import crc32
+
+from aggregator.dedup import facts, lexicon
+from aggregator.dedup.frequency import prior_rarity
+from aggregator.dedup.words import Word, cleaned, folded, words
+from aggregator.model import EPOCH, Entry
+
+TITLE_TOKENS = 28
+BODY_TOKENS = 40
+SHINGLES = 10
+NUMBERS = 8
+TITLE_BYTES = 80
+ID_BYTES = 20
+
+BODY_CHARACTERS = 2500
+"""How much of a body is read: a report tells its event early, and reading 8,000 costs three times as much."""
+BODY_WORDS = 420
+SHINGLE_WORDS = 5
+LEAD_WORDS = 40
+LEAD_CHARACTERS = 400
+
+_HEADER = struct.Struct("<B20sIQIIHIIHBBBBBI")
+_NEVER = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """See the module. Times are epoch seconds; `matched` is None without evidence of when. Hashes are 32 bit, `url` 64.
+
+    `names` has bit i set when title token i looks like a name. `title` is folded, at most `TITLE_BYTES` of UTF-8.
+    """
+
+    entry_id: str
+    lang: str
+    site: int = 0
+    url: int = 0
+    matched: int | None = None
+    first_seen: int = 0
+    body_words: int = 0
+    """Length of the body in tokens, 0 without one, at most `BODY_WORDS`."""
+    directions: int = 0
+    shape: int = 0
+    names: int = 0
+    title: str = ""
+    title_tokens: tuple[int, ...] = ()
+    body_tokens: tuple[int, ...] = ()
+    shingles: tuple[int, ...] = ()
+    numbers: tuple[tuple[int, float], ...] = field(default=())
+
+    @property
+    def at(self) -> int:
+        """The time matching uses: when it was published, else first seen."""
+        return self.first_seen if self.matched is None else self.matched
+
+    def pack(self) -> bytes:
+        """All of it in at most about 500 bytes, little endian, version first."""
+        title, lang = self.title.encode(), self.lang.encode()[:16]
+        counts = len(self.title_tokens), len(self.body_tokens), len(self.shingles), len(self.numbers)
+        matched = _NEVER if self.matched is None else self.matched
+        header = _HEADER.pack(
+            1, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words, self.directions,
+            self.shape, len(lang) << 8 | len(title), *counts, 0, self.names,
+        )  # fmt: skip
+        kinds = [kind for kind, _ in self.numbers]
+        values = [value for _, value in self.numbers]
+        tokens = (*self.title_tokens, *self.body_tokens, *self.shingles)
+        tail = struct.pack(f"<{len(tokens)}I{counts[3]}H{counts[3]}f", *tokens, *kinds, *values)
+        return header + lang + title + tail
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Fingerprint:
+        """The fingerprint `pack` was given. Raises ValueError when the bytes are not of version 1."""
+        if len(packed) < _HEADER.size or packed[0] != 1:
+            raise ValueError("not a fingerprint of version 1")
+        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, lengths, titles, bodies, shingles,
+         numbers, _, names) = _HEADER.unpack_from(packed)  # fmt: skip
+        at = _HEADER.size
+        lang = packed[at : at + (lengths >> 8)].decode()
+        at += lengths >> 8
+        title = packed[at : at + (lengths & 0xFF)].decode()
+        at += lengths & 0xFF
+        body = struct.unpack_from(f"<{titles + bodies + shingles}I{numbers}H{numbers}f", packed, at)
+        tokens, pairs = body[: titles + bodies + shingles], body[titles + bodies + shingles :]
+        return cls(
+            entry_id=entry_id.rstrip(b"\0").decode(),
+            lang=lang,
+            site=site,
+            url=url,
+            matched=None if matched == _NEVER else matched,
+            first_seen=first_seen,
+            body_words=body_words,
+            directions=directions,
+            shape=shape,
+            names=names,
+            title=title,
+            title_tokens=tokens[:titles],
+            body_tokens=tokens[titles : titles + bodies],
+            shingles=tokens[titles + bodies :],
+            numbers=tuple(zip(pairs[:numbers], pairs[numbers:], strict=True)),
+        )
+
+
+def fingerprint(entry: Entry) -> Fingerprint:
+    """The fingerprint of an entry, from its title, text, language, address, publisher and times alone.
+
+    Raises ValueError when `entry_id` is longer than `ID_BYTES` bytes.
+    """
+    if len(entry.entry_id.encode()) > ID_BYTES:
+        raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
+    lang = entry.lang.lower()[:16]
+    title = cleaned(entry.title, lang=lang).strip()
+    body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
+    title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[:TITLE_TOKENS]
+    body_words = words(body, lang=lang, limit=BODY_WORDS)
+    return Fingerprint(
+        entry_id=entry.entry_id,
+        lang=lang,
+        site=_hash32(entry.site),
+        url=_url_hash(entry.canonical_url),
+        matched=None if entry.matched_at is None else _seconds(entry.matched_at),
+        first_seen=_seconds(entry.first_seen_at),
+        body_words=len(body_words),
+        directions=facts.direction([folded(word.surface) for word in title_words]),
+        shape=_hash32(re.sub(r"\d+", "0", folded_title(title))),
+        names=_name_bits(title_words, body, body_words),
+        title=_cut(folded_title(title)),
+        title_tokens=tuple(word.token for word in title_words),
+        body_tokens=_weightiest(body_words, {word.token for word in title_words}, lang),
+        shingles=_shingles(body_words),
+        numbers=_numbers(title, body),
+    )
+
+
+def _distinct(found: list[Word]) -> list[Word]:
+    """Each token where it first stands."""
+    first: dict[int, Word] = {}
+    for word in found:
+        first.setdefault(word.token, word)
+    return list(first.values())
+
+
+def folded_title(title: str) -> str:
+    """A cleaned title in lower case, without punctuation, for comparison letter by letter."""
+    return re.sub(r"[\W_]+", " ", title.casefold()).strip()
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:TITLE_BYTES].decode(errors="ignore")
+
+
+def _hash32(text: str) -> int:
+    return crc32(text.encode()) if text else 0
+
+
+def _url_hash(url: str) -> int:
+    """64 bits of an address that names one page; 0 for none and for a bare front page."""
+    path = url.partition("://")[2].partition("/")[2]
+    if not path.strip("/"):
+        return 0
+    raw = url.encode()
+    return crc32(raw) << 32 | crc32(raw, 0x9E3779B9)
+
+
+def _seconds(instant: datetime) -> int:
+    return min(max(int((instant - EPOCH).total_seconds()), 0), _NEVER - 1)
+
+
+def _numbers(title: str, body: str) -> tuple[tuple[int, float], ...]:
+    """Numbers of the title, marked so, then of the lead, in the precision they are kept in."""
+    in_title = [(kind | facts.IN_TITLE, value) for kind, value in facts.numbers(title, limit=NUMBERS)]
+    in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
+    known = {(kind & ~facts.IN_TITLE, value) for kind, value in in_title}
+    found = in_title + [number for number in in_lead if number not in known]
+    return tuple((kind, _single(value)) for kind, value in found[:NUMBERS])
+
+
+def _single(value: float) -> float:
+    return float(struct.unpack("<f", struct.pack("<f", min(value, 3e38)))[0])
+
+
+def _name_bits(title_words: list[Word], body: str, body_words: list[Word]) -> int:
+    """Which title words look like names: capital letters where the sentence does not ask for them.
+
+    In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
+    """
+    spaced = [w for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
+    capitals = sum(w.surface[0].isupper() for w in spaced)
+    every = capitals > 0.6 * len(spaced)
+    lower = {w.token for w in body_words if w.surface[0].islower()}
+    upper = {w.token for w in body_words if w.surface[0].isupper() and body[max(w.start - 2, 0) : w.start].strip(" ").isalpha()} if every else set()  # fmt: skip
+    bits = 0
+    for i, word in enumerate(title_words):
+        if word.is_unspaced or not word.surface[0].isupper() or folded(word.surface) in lexicon.STOP_WORDS:
+            continue
+        named = word.token in upper if every and body_words else i > 0 and not every
+        if word.token not in lower and (named or word.surface.isupper()):
+            bits |= 1 << i
+    return bits
+
+
+def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int, ...]:
+    """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
+    counts = Counter(word.token for word in body_words)
+    for word in body_words[:40]:
+        counts[word.token] += 1
+    candidates = [t for t in counts if t not in known]
+    if len(candidates) > BODY_TOKENS:
+        rarity = prior_rarity(candidates, lang)
+        weights = [float(r) * (0.4 + min(counts[t], 4)) for t, r in zip(candidates, rarity, strict=True)]
+        order = sorted(range(len(candidates)), key=lambda i: -weights[i])
+        candidates = [candidates[i] for i in order[:BODY_TOKENS]]
+    return tuple(candidates)
+
+
+def _shingles(body_words: list[Word]) -> tuple[int, ...]:
+    """The smallest hashes of all runs of `SHINGLE_WORDS` tokens, a sample that two equal texts share (Broder 1997).
+
+    Half are of the lead, since one source's summary is often the start of another's full text.
+    """
+    tokens = [word.token for word in body_words]
+    if len(tokens) < 2 * SHINGLE_WORDS:
+        return ()
+    lead = _run_hashes(tokens[:LEAD_WORDS])[: SHINGLES // 2]
+    return tuple(lead + [h for h in _run_hashes(tokens) if h not in lead][: SHINGLES - len(lead)])
+
+
+def _run_hashes(tokens: list[int]) -> list[int]:
+    a, b, c, d, e = (tokens[i : len(tokens) - SHINGLE_WORDS + 1 + i] for i in range(SHINGLE_WORDS))
+    mixed = {(v * 3 + w * 5 + x * 7 + y * 11 + z * 13) * 0x9E3779B1 & 0xFFFFFFFF for v, w, x, y, z in zip(a, b, c, d, e, strict=True)}  # fmt: skip
+    return sorted(mixed)

@@ -1,0 +1,49 @@
+"""The numbers learned by tests/bench/train.py, read from the package's own data files once."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.dedup.trees import Forest
+
+
+@cache
+def _archive(name: str) -> dict[str, NDArray[np.generic]]:
+    path = files("aggregator.dedup").joinpath(name)
+    if not path.is_file():
+        return {}
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+@cache
+def prior(lang: str) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """The commonest tokens of a language and the share of documents that hold each; empty for one we have no prior of."""
+    archive = _archive("prior.npz")
+    if f"{lang}_tokens" not in archive:
+        return np.zeros(0, np.uint32), np.zeros(0, np.float32)
+    # Shares are stored as bytes: share = 2 ** (-byte / 16).
+    shares = np.exp2(-archive[f"{lang}_shares"].astype(np.float32) / 16)
+    return archive[f"{lang}_tokens"].astype(np.uint32), shares
+
+
+def forest(name: str) -> Forest:
+    """A learned forest: `pair` or `event`."""
+    a = _archive("weights.npz")
+    return Forest(
+        columns=a[f"{name}_columns"].astype(np.intp),
+        thresholds=a[f"{name}_thresholds"].astype(np.float32),
+        leaves=a[f"{name}_leaves"].astype(np.float32),
+        bias=float(a[f"{name}_bias"]),
+    )
+
+
+@cache
+def usual() -> NDArray[np.float32]:
+    """The median of each pair feature among candidates of different events."""
+    return _archive("weights.npz")["usual"].astype(np.float32)

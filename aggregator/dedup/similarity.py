@@ -1,0 +1,101 @@
+"""How likely it is that two reports tell of the same event: named features, learned weights, and words for both.
+
+The score is a calibrated probability, 0..1, from the forest that tests/bench/train.py learned. Two reports that are the
+same in all that was measured score 1. What a feature contributed is the change of the log-odds when it is replaced by
+what is usual for unrelated reports: contributions need not add up, since the model weighs features together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.dedup import learned
+from aggregator.dedup.features import NAMES, Weighed, features, weighed
+from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.dedup.frequency import Frequency
+from aggregator.dedup.rows import row
+from aggregator.dedup.trees import Forest, probability
+from aggregator.model import DedupSettings, Strictness
+
+Floats = NDArray[np.float32]
+
+PAIR_THRESHOLD = {Strictness.STRICT: 0.75, Strictness.BALANCED: 0.5, Strictness.LOOSE: 0.3}
+"""The least score at which two reports alone are held to be of one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One named feature of a comparison: its value, and what it did to the log-odds."""
+
+    name: str
+    value: float
+    contribution: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two reports compared: the score 0..1, and the features, the most telling first."""
+
+    score: float
+    features: tuple[Feature, ...]
+
+
+@cache
+def pair_forest() -> Forest:
+    return learned.forest("pair")
+
+
+def scores(query: Weighed, others: Weighed) -> Floats:
+    """Scores of one row against each other row."""
+    return probability(pair_forest().log_odds(features(query, others)))
+
+
+def compared(a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None) -> Comparison:
+    """Compare two reports, with the token rarities of a stream, or of the shipped prior alone."""
+    counts = frequency or prior_frequency(a.lang, b.lang)
+    table = features(weighed(row(a), counts), weighed(row(b), counts))
+    forest = pair_forest()
+    usual = learned.usual()
+    swapped = np.repeat(table, len(NAMES), 0)
+    np.fill_diagonal(swapped, usual)
+    log_odds = float(forest.log_odds(table)[0])
+    contributions = log_odds - forest.log_odds(swapped)
+    found = [
+        Feature(name, float(table[0, i]), float(contributions[i]), phrase(name, float(table[0, i])))
+        for i, name in enumerate(NAMES)
+    ]
+    found.sort(key=lambda feature: -abs(feature.contribution))
+    score = 1.0 if _same_content(a, b) else float(probability(np.array([log_odds], np.float32))[0])
+    return Comparison(score, tuple(found))
+
+
+def _same_content(a: Fingerprint, b: Fingerprint) -> bool:
+    return (a.title_tokens, a.body_tokens, a.numbers, a.lang) == (
+        b.title_tokens,
+        b.body_tokens,
+        b.numbers,
+        b.lang,
+    ) and (a.matched == b.matched)
+
+
+def prior_frequency(*langs: str) -> Frequency:
+    """Rarities before any stream was read."""
+    counts = Frequency()
+    for lang in langs:
+        counts.meet(lang)
+    return counts
+
+
+def is_same(comparison: Comparison, settings: DedupSettings) -> bool:
+    """Whether two reports alone would be held to be of one event."""
+    return comparison.score >= PAIR_THRESHOLD[settings.strictness]
+
+
+def phrase(name: str, value: float) -> str:
+    """A feature and its value in words."""
+    return name
