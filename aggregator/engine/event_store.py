@@ -92,11 +92,11 @@ class EventStore(Engine):
         answer = await self.command("XREAD", "COUNT", count, *waiting, "STREAMS", self.keys.entries, "0-0")
         entries: list[tuple[str, Entry]] = []
         unreadable: list[tuple[str, str]] = []
-        for stream_id, fields in stream_rows(answer):
+        for stream_id, fields in answer.get(self.keys.entries.encode(), ()):
             try:
-                entries.append((stream_id, wire.decode(Entry, fields[b"e"])))
+                entries.append((text(stream_id), wire.decode(Entry, fields[b"e"])))
             except (ValueError, KeyError) as error:
-                unreadable.append((stream_id, str(error)[:500]))
+                unreadable.append((text(stream_id), str(error)[:500]))
         return Waiting(tuple(entries), tuple(unreadable))
 
     async def reject_entry(self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None) -> None:
@@ -241,7 +241,7 @@ class EventStore(Engine):
         start = "-"
         while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
             for _, fields in rows:
-                record = wire.fingerprint_record(_only_value(fields))
+                record = wire.fingerprint_record(fields[b"f"])
                 if record.first_seen_at >= since:
                     standing = aliases.get(record.event_id, record.event_id)
                     yield record if standing == record.event_id and not record.absorbs else _moved(record, standing)
@@ -259,31 +259,6 @@ _REFUSED = {
     "order": "an older entry waits: read the waiting entries again",
     "gone": "the entry no longer waits: the server was restored to an earlier state; it will be polled again",
 }
-
-
-def stream_rows(answer: object) -> list[tuple[str, Mapping[bytes, bytes]]]:
-    """(id, fields) of an XREAD of one stream, in whatever shape redis-py gives it."""
-    if not answer:
-        return []
-    assert isinstance(answer, dict | list)
-    rows = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
-    if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], list | tuple):
-        rows = rows[0]
-    return [(text(row[0]), as_fields(row[1])) for row in rows]
-
-
-def as_fields(fields: object) -> Mapping[bytes, bytes]:
-    if isinstance(fields, dict):
-        return fields
-    assert isinstance(fields, list)
-    return dict(zip(fields[::2], fields[1::2], strict=True))
-
-
-def _only_value(fields: object) -> bytes:
-    if isinstance(fields, dict):
-        return next(iter(fields.values()))  # type: ignore[no-any-return]
-    assert isinstance(fields, list)
-    return fields[1]  # type: ignore[no-any-return]
 
 
 def _counted(values: Sequence[str]) -> list[Argument]:

@@ -59,6 +59,11 @@ class Keys:
         """String: the newest fencing token given out."""
         return f"{self.prefix}:token"
 
+    @property
+    def feeds(self) -> str:
+        """Set: every feed ever registered of which something is still known."""
+        return f"{self.prefix}:feeds"
+
     def feed(self, feed_id: str) -> str:
         """Hash: state, token, lease (ms), host, nonce, done (token of the last commit), released."""
         return f"{self.prefix}:feed:{feed_id}"

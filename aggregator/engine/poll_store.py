@@ -107,6 +107,7 @@ class PollStore(Engine):
             pairs: list[Argument] = []
             for feed_id in page:
                 pairs += [wire.milliseconds(feeds[feed_id]), feed_id]
+            await self.command("SADD", self.keys.feeds, *page)
             await self.command("ZADD", self.keys.due, "NX", *pairs)
         gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
         for start in range(0, len(gone), PAGE):
@@ -146,7 +147,7 @@ class PollStore(Engine):
     async def next_due_at(self) -> datetime | None:
         """When the next feed (or a lapsing claim) is due; None when nothing ever is."""
         first = await self.command("ZRANGE", self.keys.due, 0, 0, "WITHSCORES")
-        return _due_at(_score(first[0])) if first else None
+        return _due_at(first[0][1]) if first else None
 
     async def server_time(self) -> datetime:
         seconds, micros = map(int, await self._time())
@@ -372,11 +373,6 @@ def _raise_if_stale(answer: bytes, claim: Claim) -> None:
 
 def _due(due_at: datetime | None) -> Argument:
     return NEVER if due_at is None else wire.milliseconds(due_at)
-
-
-def _score(first: object) -> object:
-    """The score of a `member, score` pair."""
-    return first[1] if isinstance(first, list | tuple) else None
 
 
 def _due_at(score: object) -> datetime | None:

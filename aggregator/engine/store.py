@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aggregator.engine.client import Client
-from aggregator.engine.event_store import EventStore
-from aggregator.engine.poll_store import PollStore
+from aggregator.engine.watch_store import WatchStore
 from aggregator.model import Queue, RetentionSettings
 
 
-class Store(PollStore, EventStore):
+class Store(WatchStore):
     """One installation's data, under one key prefix."""
 
     def __init__(

@@ -116,7 +116,7 @@ def known_entry(data: bytes) -> KnownEntry:
 
 
 def record_bytes(record: FingerprintRecord) -> bytes:
-    """A fingerprint record: a head of 14 bytes, three ids of at most 255 bytes, absorbed ids, the packed fingerprint."""
+    """A fingerprint record: a head of 14 bytes, three ids, absorbed ids, the packed fingerprint."""
     absorbs = ",".join(record.absorbs)
     parts = [part.encode() for part in (record.entry_id, record.event_id, record.feed_id, absorbs)]
     head = _RECORD.pack(VERSION, microseconds(record.first_seen_at), *(len(part) for part in parts))
@@ -274,7 +274,7 @@ def _shortened(value: dict[str, Any]) -> dict[str, Any]:
 def _fitting(sources: list[dict[str, str]], room_bytes: int) -> list[dict[str, str]]:
     """The first source and then the newest that fit into `room_bytes`, in their order."""
     kept: list[int] = []
-    for place in (0, *range(len(sources) - 1, 0, -1)):
+    for place in (*range(min(1, len(sources))), *range(len(sources) - 1, 0, -1)):
         size = len(orjson.dumps(sources[place])) + 1
         if size > room_bytes:
             break

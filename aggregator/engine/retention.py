@@ -1,0 +1,230 @@
+"""What is dropped, and when.
+
+Rules:
+- A public stream keeps each message for its time, and beyond it while a registered consumer group has not acknowledged
+  it, up to `max_stream_bytes`. A group that is behind and has not moved for `forget_group` no longer counts.
+- Over the cap the oldest go, acknowledged or not; with `on_slow_consumer = "slow_down"` only what every group has
+  acknowledged, and the answer asks the daemon to pause polling.
+- What a cap dropped is counted in the same step, for each group exactly, and told as a `dropped` notice.
+- A known entry is forgotten `seen` after it was last in its feed; a feed that is gone from feeds.toml, when nothing is
+  known of it any more. Gates and events expire by themselves (`events`).
+
+Everything here may be repeated at any moment, by any number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from aggregator.engine import wire
+from aggregator.engine.event_store import EventStore
+from aggregator.engine.poll_store import PollStore, notice_arguments
+from aggregator.engine.scripts import Argument, ms_or_now, text
+from aggregator.model import EPOCH, KnownEntry, Notice
+
+CAP_STEP = 2_000
+"""Messages one script drops for the cap: it reads them to count what each group loses (20 ms at 5 KB)."""
+LIST_STEP = 200
+FEEDS_STEP = 200
+"""Feeds whose known entries one call looks through (0.1 s at 100 entries each)."""
+LAG_COUNTED = 10_000
+_SCAN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What one stream or list lost: `expired_count` by age, `dropped_count` by the cap. `held_by_group`: it is over the
+    cap, and what is left waits for a consumer group."""
+
+    name: str
+    expired_count: int
+    dropped_count: int
+    held_by_group: bool = False
+    forgotten_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrimReport:
+    trimmed: tuple[Trimmed, ...]
+    notices: tuple[Notice, ...]
+    """The `dropped` notices that were written."""
+
+    @property
+    def should_pause(self) -> bool:
+        """Polling should wait: `slow_down` is set and a stream over its cap waits for a consumer."""
+        return any(one.held_by_group for one in self.trimmed)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLag:
+    """A consumer group: `waiting_count` messages were never delivered to it, `pending_count` not acknowledged."""
+
+    stream: str
+    group: str
+    waiting_count: int
+    pending_count: int
+    consumer_count: int
+    last_delivered_at: datetime
+
+
+class RetentionStore(PollStore, EventStore):
+    _known_cursor: int = 0
+
+    def public_streams(self) -> dict[str, tuple[str, timedelta]]:
+        """Short name → key and how long its messages are kept."""
+        keys, kept = self.keys, self.retention
+        streams = {
+            "events": (keys.events, kept.events),
+            "reports": (keys.reports, kept.reports),
+            "digest": (keys.digest, kept.digest),
+            "trouble": (keys.trouble, kept.trouble),
+        }
+        queues = [queue.name for queue in self.queues.values() if queue.kind == "stream"]
+        return streams | {f"queue:{name}": (keys.queue(name), kept.queues) for name in queues}
+
+    async def groups(self) -> list[GroupLag]:
+        """Every consumer group of every public stream."""
+        found = []
+        for name, (key, _) in self.public_streams().items():
+            for row in await self.script("groups", (key,), (LAG_COUNTED,)):
+                group, consumers, pending, delivered, lag = row
+                at = wire.instant_of(int(text(delivered).partition("-")[0]) * 1000)
+                found.append(GroupLag(name, text(group), int(lag), int(pending), int(consumers), at))
+        return found
+
+    # --- streams and queues ---
+
+    async def trim(self, *, now: datetime | None = None) -> TrimReport:
+        """Applies [retention] to everything public, and tells what a cap dropped (list queues' too)."""
+        trimmed = [await self._trim_stream(name, *place, now) for name, place in self.public_streams().items()]
+        lists = [queue.name for queue in self.queues.values() if queue.kind == "list"]
+        trimmed += [await self._trim_list(name, now) for name in lists]
+        return TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
+
+    async def _trim_stream(self, name: str, key: str, age: timedelta, now: datetime | None) -> Trimmed:
+        kept = self.retention
+        arguments: list[Argument] = [ms_or_now(now), _ms(age), kept.max_stream_bytes, _ms(kept.forget_group)]
+        arguments += ["1" if kept.on_slow_consumer == "slow_down" else "", CAP_STEP]
+        expired = dropped = 0
+        more, held = True, False
+        forgotten: tuple[str, ...] = ()
+        while more:
+            answer = await self.script("trim_stream", (key, self.keys.groups, self.keys.dropped), arguments)
+            expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
+            more, held = text(answer[3]) == "1", text(answer[4]) == "1"
+            forgotten = tuple(map(text, answer[5]))
+        return Trimmed(name, expired, dropped, held, forgotten)
+
+    async def _trim_list(self, name: str, now: datetime | None) -> Trimmed:
+        key = self.keys.queue(name)
+        limit = (now or await self.server_time()) - self.retention.queues
+        expired = dropped = 0
+        while True:
+            tail = await self.command("LRANGE", key, -LIST_STEP, -1)
+            old = _older(list(reversed(tail)), limit)
+            answer = await self.script("trim_list", (key, self.keys.dropped), (self.retention.max_stream_bytes, *old))
+            expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
+            if int(answer[0]) < LIST_STEP:
+                return Trimmed(f"queue:{name}", expired, dropped)
+
+    async def _tell_dropped(self, now: datetime | None) -> list[Notice]:
+        """Writes one notice for each stream or queue from which a cap dropped something since the last time."""
+        counts = {text(k): text(v) for k, v in (await self.command("HGETALL", self.keys.dropped)).items()}
+        if not counts:
+            return []
+        at = now or await self.server_time()
+        notices = [Notice("dropped", "", "", _dropped_detail(key, counts)) for key in sorted(counts) if " " not in key]
+        flat: list[Argument] = [part for pair in counts.items() for part in pair]
+        answer = await self.script(
+            "tell_dropped",
+            (self.keys.dropped, self.keys.trouble),
+            [len(flat), *flat, len(notices), *notice_arguments(self, notices, at)],
+        )
+        return notices if text(answer) == "done" else []
+
+    # --- our own records ---
+
+    async def trim_fingerprints(self, before: datetime) -> int:
+        """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
+        dropped = 0
+        while rows := await self.command("XRANGE", self.keys.fingerprints, "-", "+", "COUNT", _SCAN):
+            records = [wire.fingerprint_record(fields[b"f"]) for _, fields in rows]
+            live = next((place for place, record in enumerate(records) if record.first_seen_at >= before), None)
+            if live == 0:
+                break
+            keep = _after(text(rows[-1][0])) if live is None else text(rows[live][0])
+            dropped += int(await self.command("XTRIM", self.keys.fingerprints, "MINID", "=", keep))
+            if live is not None:
+                break
+        return dropped
+
+    async def forget_known(self, *, now: datetime | None = None) -> int:
+        """Looks through the known entries of the next FEEDS_STEP feeds, and forgets what left its feed `seen` ago.
+
+        Answers how many were forgotten. Call it now and then: it goes round all feeds ever registered.
+        """
+        at = now or await self.server_time()
+        cursor, feed_ids = await self.command("SSCAN", self.keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP)
+        self._known_cursor = int(cursor)
+        return sum([await self._forget_known_of(text(feed_id), at, now) for feed_id in feed_ids])
+
+    async def _forget_known_of(self, feed_id: str, at: datetime, now: datetime | None) -> int:
+        keys, limit, forgotten, cursor = self.keys, at - self.retention.seen, 0, -1
+        while cursor != 0:
+            cursor, fields = await self.command("HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN)
+            cursor = int(cursor)
+            old = [(field, value) for field, value in fields.items() if _last_seen(value) < limit]
+            if old:
+                flat = [part for pair in old for part in pair]
+                forgotten += int(await self.script("forget_fields", (keys.known(feed_id),), flat))
+        places = (keys.due, keys.feed(feed_id), keys.known(feed_id), keys.feeds)
+        await self.script("forget_feed", places, (feed_id, ms_or_now(now)))
+        return forgotten
+
+    async def forget_merged(self, *, now: datetime | None = None) -> int:
+        """Forgets aliases of absorbed events whose records have expired."""
+        limit = wire.milliseconds((now or await self.server_time()) - self.retention.events)
+        answer = await self.command("HGETALL", self.keys.merged)
+        old = [pair for pair in answer.items() if int(text(pair[1]).rpartition("|")[2]) < limit]
+        return sum(
+            [
+                int(await self.script("forget_fields", (self.keys.merged,), [part for pair in page for part in pair]))
+                for page in (old[start : start + _SCAN] for start in range(0, len(old), _SCAN))
+            ]
+        )
+
+
+def _after(stream_id: str) -> str:
+    ms, _, sequence = stream_id.partition("-")
+    return f"{ms}-{int(sequence) + 1}"
+
+
+def _last_seen(value: bytes) -> datetime:
+    known: KnownEntry = wire.known_entry(value)
+    return max(known.first_seen_at, known.last_seen_at)
+
+
+def _older(values: Sequence[bytes], limit: datetime) -> list[bytes]:
+    """The values from the oldest on that were first seen before `limit`."""
+    old = []
+    for value in values:
+        seen = wire.instant_from_iso(orjson.loads(value).get("first_seen_at", "")) or EPOCH
+        if seen >= limit:
+            break
+        old.append(value)
+    return old
+
+
+def _dropped_detail(key: str, counts: dict[str, str]) -> str:
+    """One sentence: how many, and what each group lost of it."""
+    groups = {field.removeprefix(f"{key} "): number for field, number in counts.items() if field.startswith(f"{key} ")}
+    lost = "; ".join(f"group {group} had not acknowledged {number} of them" for group, number in sorted(groups.items()))
+    return f"{key}: {counts[key]} messages dropped by the size limit" + (f" ({lost})" if lost else "")
+
+
+def _ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)

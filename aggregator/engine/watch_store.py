@@ -1,0 +1,149 @@
+"""What people and programs read: digests, counts, notices, messages as they come.
+
+Reading takes nothing away: no consumer group is made here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from aggregator.engine import wire
+from aggregator.engine.event_store import EventStore
+from aggregator.engine.retention import RetentionStore
+from aggregator.engine.scripts import BLOCK_MS, Argument, text
+from aggregator.model import Digest, Event, Message, Notice, Totals
+
+_PAGE = 500
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a public stream: `stream` is its short name (events, reports, digest, trouble, queue:<name>)."""
+
+    stream: str
+    stream_id: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A notice as it stands in `agg:trouble`."""
+
+    id: str
+    at: datetime
+    notice: Notice
+
+
+class WatchStore(RetentionStore, EventStore):
+    # --- digests and counts ---
+
+    async def append_digest(self, digest: Digest) -> bool:
+        """Appends the digest and tells it on its channel. False: one with this id stands already."""
+        whole = wire.encode(digest)
+        fields: dict[str, Argument] = {
+            "v": str(wire.VERSION),
+            "id": digest.id,
+            "window_from": wire.iso(digest.window_from_at),
+            "window_to": wire.iso(digest.window_to_at),
+            "json": whole,
+        }
+        flat: list[Argument] = [part for pair in fields.items() for part in pair]
+        keep_ms = self.retention.digest // timedelta(milliseconds=1)
+        answer = await self.script(
+            "append_digest",
+            (self.keys.digest, self.keys.gate(f"digest:{digest.id}")),
+            [keep_ms, self.keys.digest_channel, digest_notification(digest, whole), *flat],
+        )
+        return text(answer) == "done"
+
+    async def digests(self, since: datetime) -> list[Digest]:
+        """Those appended since, oldest first."""
+        return [wire.decode(Digest, row.fields["json"].encode()) async for row in self.rows("digest", since)]
+
+    async def totals(self, since: datetime, *, until: datetime | None = None) -> Totals:
+        """Counts of the hours from `since` on (whole hours: the first one is counted whole)."""
+        last = until or await self.server_time()
+        hours = range(wire.milliseconds(since) // _HOUR_MS, wire.milliseconds(last) // _HOUR_MS + 1)
+        sums: Counter[str] = Counter()
+        for start in range(0, len(hours), _PAGE):
+            page = hours[start : start + _PAGE]
+            for answer in await self.many([("HGETALL", self.keys.stats(hour)) for hour in page]):
+                sums.update({text(name): int(number) for name, number in answer.items()})
+        return Totals(polls=_under("polls", sums), entries=_under("entries", sums), reports=_under("reports", sums))
+
+    async def trouble(self, since: datetime) -> list[Trouble]:
+        """The notices since, oldest first."""
+        return [_trouble(row) async for row in self.rows("trouble", since)]
+
+    # --- messages ---
+
+    async def rows(self, stream: str, since: datetime) -> AsyncIterator[Row]:
+        """A public stream's lines from `since` on (by the server's clock when they were written)."""
+        key = self.public_streams()[stream][0]
+        start = str(max(0, wire.milliseconds(since)))
+        while page := await self.command("XRANGE", key, start, "+", "COUNT", _PAGE):
+            for row in page:
+                yield _row(stream, *row)
+            start = f"({text(page[-1][0])}"
+
+    async def messages(self, since: datetime, *, stream: str = "reports") -> AsyncIterator[Message]:
+        """The messages of `events`, `reports` or a stream queue, with their documents."""
+        async for row in self.rows(stream, since):
+            yield wire.message_of_fields(row.fields)
+
+    async def events_since(self, since: datetime) -> list[Event]:
+        """The events that had a report since, each once as it stands now (survivors of merges), oldest report first."""
+        ids = dict.fromkeys([row.fields["event_id"] async for row in self.rows("reports", since)])
+        found = await self.events(list(ids))
+        return list({event.event_id: event for event in found.values()}.values())
+
+    async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
+        """Where each stream ends now: give it to `tail` to get only what comes later."""
+        public = self.public_streams()
+        answers = await self.many([("XREVRANGE", public[name][0], "+", "-", "COUNT", 1) for name in streams])
+        return {name: text(rows[0][0]) if rows else "0-0" for name, rows in zip(streams, answers, strict=True)}
+
+    async def tail(
+        self, last_ids: Mapping[str, str], *, block: timedelta = timedelta(0), count: int = 100
+    ) -> list[Row]:
+        """What stands behind the given ids, oldest first in each stream; waits at most `block` (2 s at most) for it."""
+        public = self.public_streams()
+        names = {public[stream][0]: stream for stream in last_ids}
+        wait = min(BLOCK_MS, block // timedelta(milliseconds=1))
+        blocking = ("BLOCK", wait) if wait > 0 else ()
+        answer = await self.command("XREAD", "COUNT", count, *blocking, "STREAMS", *names, *last_ids.values())
+        return [_row(names[text(key)], *row) for key, rows in answer.items() for row in rows]
+
+
+def digest_notification(digest: Digest, whole: bytes) -> bytes:
+    """The digest as JSON under 16,000 bytes: with as many of its events as fit, the first ones."""
+    value = {**orjson.loads(whole), "v": wire.VERSION, "trouble": [], "slow": []}
+    if len(whole) < wire.NOTIFICATION_BYTES:
+        return whole
+    events = value["events"]
+    while len(found := orjson.dumps({**value, "events": events})) >= wire.NOTIFICATION_BYTES and events:
+        events = events[: len(events) * 3 // 4]
+    return found
+
+
+def _row(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
+    return Row(stream, text(stream_id), {text(name): text(value) for name, value in fields.items()})
+
+
+def _trouble(row: Row) -> Trouble:
+    fields = row.fields
+    notice = Notice(fields["kind"], fields["feed_id"], fields["host"], fields["detail"])
+    at = wire.instant_from_iso(fields["at"])
+    assert at is not None
+    return Trouble(fields["id"], at, notice)
+
+
+def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:
+    head = f"{group}:"
+    return {name.removeprefix(head): number for name, number in sums.items() if name.startswith(head)}
