@@ -1,0 +1,208 @@
+"""poll.sandbox against functions that really hang, eat and crash (situation 27)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aggregator.poll.sandbox import Killed, Sandbox
+from tests.poll import functions
+
+Order = tuple[str, object]
+MEGABYTE = 2**20
+
+
+def sandbox(
+    *, processes: int = 1, wall: float = 20.0, cpu: float = 10.0, memory: int = 512, most: int = 500
+) -> Sandbox[Order, object]:
+    return Sandbox(
+        functions.obey,
+        processes=processes,
+        wall=timedelta(seconds=wall),
+        cpu=timedelta(seconds=cpu),
+        memory_bytes=memory * MEGABYTE,
+        most_documents=most,
+    )
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[Sandbox[Order, object]]:
+    async with sandbox() as running:
+        yield running
+
+
+async def test_an_answer_comes_back(plain: Sandbox[Order, object]):
+    assert await plain.run(("echo", {"a": (1, 2)})) == {"a": (1, 2)}
+
+
+async def test_a_body_of_ten_megabytes_goes_there_and_back(plain: Sandbox[Order, object]):
+    body = bytes(range(256)) * 40_000
+    assert await plain.run(("length", body)) == len(body)
+    assert await plain.run(("echo", body)) == body
+
+
+async def test_a_hanging_parser_is_killed_by_the_clock_and_the_next_document_is_read():
+    async with sandbox(wall=0.5) as running:
+        killed = await running.run(("sleep_for", 60.0))
+        assert isinstance(killed, Killed)
+        assert killed.reason == "wall"
+        assert await running.run(("echo", 1)) == 1
+
+
+async def test_a_busy_parser_is_killed_by_its_cpu_budget():
+    async with sandbox(wall=30.0, cpu=0.5) as running:
+        killed = await running.run(("spin", None))
+        assert isinstance(killed, Killed)
+        assert killed.reason == "cpu"
+        assert await running.run(("echo", 1)) == 1
+
+
+async def test_a_parser_busy_in_c_code_is_killed_by_the_clock():
+    async with sandbox(wall=0.5) as running:
+        killed = await running.run(("spin_in_c", None))
+        assert isinstance(killed, Killed)
+        assert killed.reason == "wall"
+
+
+async def test_the_cpu_budget_is_for_each_document_and_not_for_the_life_of_the_child():
+    async with sandbox(cpu=0.5) as running:
+        assert [await running.run(("spin_for", 0.4)) for _ in range(6)] == [0.4] * 6
+
+
+async def test_a_parser_that_eats_memory_is_stopped_at_its_limit():
+    async with sandbox(memory=256) as running:
+        killed = await running.run(("eat", None))
+        assert isinstance(killed, Killed)
+        assert killed.reason == "memory"
+        assert await running.run(("echo", 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (("segfault", None), "SIGSEGV"),
+        (("end", 3), "3"),
+        (("end", 0), "0"),
+        (("fail", "bad document"), "ValueError: bad document"),
+        (("recurse", None), "nested"),
+    ],
+)
+async def test_a_crash_is_an_answer_and_harms_no_other_document(order: Order, words: str):
+    async with sandbox(wall=5.0) as running:
+        killed, *others = await asyncio.gather(running.run(order), *(running.run(("echo", n)) for n in range(5)))
+        assert isinstance(killed, Killed)
+        assert killed.reason in ("crashed", "wall" if order == ("end", 0) else "crashed")
+        assert others == [0, 1, 2, 3, 4]
+        if order != ("end", 0):
+            assert words in killed.detail
+
+
+async def test_what_a_parser_leaks_is_given_back_when_its_child_is_replaced():
+    async with sandbox(most=3, memory=300) as running:
+        children = [await running.run(("leak", 30 * MEGABYTE)) for _ in range(12)]
+        assert len(set(children)) == 4
+
+
+async def test_many_documents_at_once_share_the_children():
+    async with sandbox(processes=2) as running:
+        assert await asyncio.gather(*(running.run(("echo", n)) for n in range(100))) == list(range(100))
+
+
+async def test_a_cancelled_reading_frees_its_child():
+    async with sandbox() as running:
+        task = asyncio.create_task(running.run(("sleep_for", 60.0)))
+        await running_child()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.wait_for(running.run(("echo", 1)), 10) == 1
+
+
+async def running_child() -> None:
+    while not psutil.Process().children(recursive=True):
+        await asyncio.sleep(0.01)
+
+
+async def test_children_inherit_no_socket_of_the_daemon(plain: Sandbox[Order, object]):
+    with socket.create_server(("127.0.0.1", 0)):
+        inherited = await plain.run(("open_sockets", None))
+    assert inherited == []
+
+
+async def test_children_do_not_load_what_the_daemon_has_loaded(plain: Sandbox[Order, object]):
+    import numpy  # noqa: F401
+
+    assert await plain.run(("loaded", ("numpy", "aiohttp", "pytest"))) == []
+
+
+async def test_nothing_is_left_when_the_sandbox_is_closed():
+    before = set(psutil.Process().children(recursive=True))
+    async with sandbox(processes=2) as running:
+        await running.run(("echo", 1))
+    left = [
+        c for c in psutil.Process().children(recursive=True) if c not in before and "pebble" in " ".join(c.cmdline())
+    ]
+    assert left == []
+
+
+DAEMON = """
+import asyncio, sys
+from datetime import timedelta
+from aggregator.poll.sandbox import Sandbox
+from tests.poll import functions
+
+async def main():
+    limits = dict(wall=timedelta(minutes=5), cpu=timedelta(minutes=5), memory_bytes=2**29)
+    async with Sandbox(functions.obey, processes=2, **limits) as running:
+        await running.run(("echo", 1))
+        print("ready", flush=True)
+        await asyncio.gather(running.run((sys.argv[1], None)), running.run((sys.argv[1], None)))
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+@pytest.mark.parametrize("work", ["spin", "spin_in_c"])
+def test_a_killed_daemon_leaves_no_child_behind_however_busy(work: str, tmp_path: Path):
+    script = tmp_path / "daemon.py"
+    script.write_text(textwrap.dedent(DAEMON))
+    root = Path(__file__).resolve().parents[2]
+    daemon = subprocess.Popen(
+        [sys.executable, str(script), work],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
+    )
+    try:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == b"ready\n"
+        family = psutil.Process(daemon.pid).children(recursive=True)
+        assert len(family) >= 3, "the fork server and two children"
+        busy = wait_until_busy(family)
+        assert busy
+    finally:
+        daemon.kill()
+        daemon.wait(10)
+        assert daemon.stdout is not None
+        daemon.stdout.close()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+def wait_until_busy(family: list[psutil.Process]) -> list[psutil.Process]:
+    for _ in range(100):
+        busy = [p for p in family if p.cpu_percent(interval=0.02) > 20]
+        if len(busy) >= 1:
+            return busy
+    return []
