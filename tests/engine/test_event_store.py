@@ -1,0 +1,315 @@
+"""The lead, the entries that wait, and publishing: each once, in order, whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from aggregator.engine import wire
+from aggregator.engine.store import Store
+from aggregator.errors import EngineRefused, StaleToken
+from aggregator.model import Kind, Message, Notice, Publication, Queue
+from tests.engine import making
+from tests.engine.making import (
+    LEASE,
+    NOW,
+    claimed,
+    commit,
+    entry,
+    event,
+    leading,
+    length,
+    message,
+    publication,
+    waiting,
+)
+
+MOMENT = timedelta(milliseconds=1)
+
+
+# --- the lead ---
+
+
+async def test_one_worker_leads_until_its_lease_lapses(store: Store) -> None:
+    first = await store.lead("a", LEASE, now=NOW)
+    assert await store.lead("b", LEASE, now=NOW + LEASE - MOMENT) is None
+    assert (await store.lead_or_leader("b", LEASE, now=NOW)).worker == "a"
+    second = await store.lead("b", LEASE, now=NOW + LEASE)
+    assert first is not None
+    assert second is not None
+    assert second > first
+
+
+async def test_asking_again_for_the_lead_one_has_gives_the_same_token(store: Store) -> None:
+    first = await store.lead("a", LEASE, now=NOW)
+    assert await store.lead("a", LEASE, now=NOW + MOMENT) == first
+
+
+async def test_a_renewed_lead_does_not_lapse(store: Store) -> None:
+    token = await store.lead("a", LEASE, now=NOW)
+    assert token is not None
+    await store.renew(token, LEASE, now=NOW + LEASE - MOMENT)
+    assert await store.lead("b", LEASE, now=NOW + LEASE) is None
+
+
+async def test_a_stand_by_takes_over_at_once_from_one_that_resigned(store: Store) -> None:
+    token = await store.lead("a", LEASE, now=NOW)
+    assert token is not None
+    await store.resign(token, now=NOW)
+    taken = await store.lead("b", LEASE, now=NOW)
+    assert taken is not None
+    with pytest.raises(StaleToken):
+        await store.renew(token, LEASE, now=NOW)
+    await store.resign(token, now=NOW)
+    assert await store.lead("a", LEASE, now=NOW) is None
+
+
+# --- what waits ---
+
+
+async def test_entries_wait_in_the_order_they_were_committed(store: Store) -> None:
+    entries = [entry(number) for number in range(5)]
+    found = await waiting(store, *entries)
+    assert [one for _, one in found] == entries
+    assert [one for _, one in (await store.next_entries(2)).entries] == entries[:2]
+    assert await store.waiting_count() == 5
+
+
+async def test_what_is_not_published_comes_again(store: Store) -> None:
+    found = await waiting(store, entry(1), entry(2))
+    await store.publish(await leading(store), [publication(*found[0])])
+    assert (await store.next_entries(10)).entries == tuple(found[1:])
+
+
+async def test_waiting_for_entries_ends_when_there_are_none(store: Store) -> None:
+    assert (await store.next_entries(10, block=timedelta(milliseconds=20))).entries == ()
+
+
+async def test_an_entry_that_cannot_be_read_is_shown_and_can_be_rejected(store: Store) -> None:
+    await store.command("XADD", "agg:entries", "*", "e", b'{"v":9}')
+    found = await waiting(store, entry(1))
+    ((stream_id, why),) = (await store.next_entries(10)).unreadable
+    assert "version 1" in why
+    notice = Notice("dropped", "f0", "", "an entry that cannot be read")
+    token = await leading(store)
+    for _ in range(2):
+        await store.reject_entry(token, stream_id, notice)
+    assert (await store.next_entries(10)).unreadable == ()
+    assert (await store.next_entries(10)).entries == tuple(found)
+    assert [one.notice for one in await store.trouble(making.EPOCH)] == [notice]
+
+
+async def test_only_the_leader_may_reject_an_entry(store: Store) -> None:
+    ((stream_id, _),) = await waiting(store, entry(1))
+    token = await leading(store)
+    with pytest.raises(StaleToken):
+        await store.reject_entry(token - 1, stream_id, Notice("dropped", "f0", "", ""))
+    assert await store.waiting_count() == 1
+
+
+# --- publishing ---
+
+
+async def test_an_entry_is_published_once_though_it_is_repeated(store: Store) -> None:
+    found = await waiting(store, *(entry(number) for number in range(100)))
+    publications = [publication(*one) for one in found]
+    token = await leading(store)
+    first = await store.publish(token, publications)
+    again = await store.publish(token, publications)
+    assert [one.repeated for one in first] == [False] * 100
+    assert [one.repeated for one in again] == [True] * 100
+    assert [one.event_id for one in first] == [one.event_id for one in again]
+    assert await length(store, "agg:events") == await length(store, "agg:reports") == 100
+    assert await length(store, "agg:fingerprints") == 100
+    assert await store.waiting_count() == 0
+
+
+async def test_a_repeat_answers_with_the_event_of_the_first_time(store: Store) -> None:
+    (first,) = await making.published(store, entry(1))
+    other = replace(first, event_id="e-another-guess")
+    (answer,) = await store.publish(await leading(store), [other])
+    assert answer.event_id == first.event_id
+    assert await store.event_of(first.entry_id) == first.event_id
+
+
+async def test_an_entry_that_waits_a_second_time_is_taken_off_and_not_published_again(store: Store) -> None:
+    await making.published(store, entry(1))
+    found = await waiting(store, entry(1), entry(2))
+    answers = await store.publish(await leading(store), [publication(*one) for one in found])
+    assert [one.repeated for one in answers] == [True, False]
+    assert await length(store, "agg:events") == 2
+    assert await store.waiting_count() == 0
+
+
+async def test_a_new_revision_is_published_beside_the_first(store: Store) -> None:
+    (first,) = await making.published(store, entry(1))
+    ((stream_id, edited),) = await waiting(store, entry(1, revision=1))
+    change = replace(publication(stream_id, edited, event_id=first.event_id, kind=Kind.EDITED), record=None)
+    (answer,) = await store.publish(await leading(store), [change])
+    assert not answer.repeated
+    assert await length(store, "agg:events") == 1
+    assert await length(store, "agg:reports") == 2
+    assert await length(store, "agg:fingerprints") == 1
+
+
+async def test_an_old_leader_that_wakes_up_publishes_nothing(store: Store) -> None:
+    found = await waiting(store, entry(1))
+    old = await store.lead("a", LEASE, now=NOW)
+    new = await store.lead("b", LEASE, now=NOW + LEASE)
+    assert old is not None
+    assert new is not None
+    with pytest.raises(StaleToken, match="another worker"):
+        await store.publish(old, [publication(*found[0])])
+    assert await length(store, "agg:events") == 0
+    assert len(await store.publish(new, [publication(*found[0])])) == 1
+
+
+async def test_publications_apply_in_order(store: Store) -> None:
+    found = await waiting(store, entry(1), entry(2), entry(3))
+    one, two, three = (publication(*waits) for waits in found)
+    token = await leading(store)
+    with pytest.raises(StaleToken, match="older entry waits"):
+        await store.publish(token, [two])
+    assert len(await store.publish(token, [one, three, two])) == 1
+    assert await length(store, "agg:events") == 1
+    assert len(await store.publish(token, [two, three])) == 2
+
+
+async def test_an_entry_the_server_has_forgotten_is_not_published(store: Store) -> None:
+    ((stream_id, lost),) = await waiting(store, entry(1))
+    await store.command("FLUSHALL")
+    token = await leading(store)
+    with pytest.raises(StaleToken, match="no longer waits"):
+        await store.publish(token, [publication(stream_id, lost)])
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["agg:events", "agg:reports", "agg:fingerprints", "agg:merged", "agg:queue:q", "agg:queue:l", f"agg:gate:{2:020x}"],
+)
+async def test_a_key_of_another_type_stops_the_whole_batch(store: Store, key: str) -> None:
+    store.use(retention=store.retention, queues=[Queue("q"), Queue("l", kind="list")])
+    found = await waiting(store, entry(1), entry(2))
+    publications = [queued(publication(*one), "q", "l") for one in found]
+    token = await leading(store)
+    await store.command("SET", key, "somebody else's")
+    with pytest.raises(EngineRefused, match="key_prefix"):
+        await store.publish(token, publications)
+    await store.command("DEL", key)
+    assert await length(store, "agg:reports") == 0
+    assert len(await store.publish(token, publications)) == 2
+
+
+def queued(one: Publication, *names: str) -> Publication:
+    return replace(one, queued=tuple((name, one.messages[0]) for name in names))
+
+
+async def test_a_message_reaches_streams_queues_and_channel(store: Store) -> None:
+    store.use(retention=store.retention, queues=[Queue("q"), Queue("l", kind="list"), Queue("other")])
+    ((stream_id, report),) = await waiting(store, entry(1))
+    one = queued(publication(stream_id, report), "q", "l", "removed")
+    async with store.client.pubsub() as listener:
+        await listener.psubscribe("agg:ch:event:new:en:*")
+        await listener.get_message(timeout=1)
+        await store.publish(await leading(store), [one])
+        heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
+    assert heard is not None
+    assert heard["channel"] == b"agg:ch:event:new:en:f0"
+    assert heard["data"] == wire.notification_json(one.messages[0])
+    for stream in ("events", "reports", "queue:q"):
+        assert [found async for found in store.messages(making.EPOCH, stream=stream)] == [one.messages[0]]
+    assert orjson.loads(await store.command("RPOP", "agg:queue:l"))["document"] == report.document
+    assert await length(store, "agg:queue:other") == 0
+
+
+async def test_a_queue_of_its_own_message_is_not_told_on_a_channel(store: Store) -> None:
+    store.use(retention=store.retention, queues=[Queue("q", min_sources=3)])
+    ((stream_id, report),) = await waiting(store, entry(1))
+    late = replace(message(Kind.NEW, report, "e1"), id="late")
+    one = replace(publication(stream_id, report, event_id="e1", kind=Kind.JOINED), queued=(("q", late),))
+    await store.publish(await leading(store), [one])
+    assert [found async for found in store.messages(making.EPOCH, stream="queue:q")] == [late]
+    assert await length(store, "agg:events") == 0
+    assert await length(store, "agg:reports") == 1
+
+
+async def test_the_counts_of_the_hour_tell_what_became_of_entries(store: Store) -> None:
+    await making.published(store, entry(1), entry(2))
+    totals = await store.totals(await store.server_time())
+    assert totals.reports == {"new_event": 2}
+
+
+# --- events and merges ---
+
+
+async def merge(store: Store, survivor: Publication, absorbed: Publication, report: int) -> Publication:
+    """A third report shows two events to be one."""
+    ((stream_id, third),) = await waiting(store, entry(report))
+    joined = publication(stream_id, third, event_id=survivor.event_id, kind=Kind.JOINED)
+    told = Message(
+        f"merge {absorbed.event_id}",
+        Kind.MERGED,
+        survivor.event_id,
+        feed_id="f0",
+        merged_into=survivor.event_id,
+        merged_from=absorbed.event_id,
+    )
+    whole = replace(
+        joined,
+        messages=(*joined.messages, told),
+        events=(event(survivor.event_id, third), event(absorbed.event_id, third, merged_into=survivor.event_id)),
+    )
+    await store.publish(await leading(store), [whole])
+    return whole
+
+
+async def test_an_absorbed_event_stays_as_an_alias(store: Store) -> None:
+    one, two = await making.published(store, entry(1), entry(2))
+    await merge(store, one, two, 3)
+    found = await store.events([one.event_id, two.event_id, "e-unknown"])
+    assert {asked: answer.event_id for asked, answer in found.items()} == {
+        one.event_id: one.event_id,
+        two.event_id: one.event_id,
+    }
+    assert await store.event_of(two.entry_id) == one.event_id
+    kinds = [found.kind async for found in store.messages(making.EPOCH, stream="events")]
+    assert kinds == [Kind.NEW, Kind.NEW, Kind.MERGED]
+    kinds = [found.kind async for found in store.messages(making.EPOCH)]
+    assert kinds == [Kind.NEW, Kind.NEW, Kind.JOINED]
+
+
+async def test_the_rebuild_sees_merged_events_as_one(store: Store) -> None:
+    one, two, three = await making.published(store, entry(1), entry(2), entry(3))
+    await merge(store, two, three, 4)
+    await merge(store, one, two, 5)
+    found = [(record.entry_id, record.event_id) async for record in store.fingerprints(making.EPOCH)]
+    assert found == [(f"{number:020x}", one.event_id) for number in range(1, 6)]
+
+
+async def test_the_rebuild_leaves_out_what_is_older_than_the_window(store: Store) -> None:
+    found = await waiting(store, *(entry(number) for number in (1, 2)))
+    one, two = (publication(*waits) for waits in found)
+    assert two.record is not None
+    old = replace(one, record=replace(two.record, entry_id=one.entry_id, first_seen_at=NOW - timedelta(days=4)))
+    await store.publish(await leading(store), [old, two])
+    since = NOW - timedelta(days=3)
+    assert [record async for record in store.fingerprints(since)] == [two.record]
+
+
+async def test_events_of_a_window_are_told_as_they_stand(store: Store) -> None:
+    one, two = await making.published(store, entry(1), entry(2))
+    await merge(store, one, two, 3)
+    assert [found.event_id for found in await store.events_since(making.EPOCH)] == [one.event_id]
+
+
+async def test_an_unknown_entry_has_no_event(store: Store) -> None:
+    assert await store.event_of("f" * 20) is None
+
+
+async def test_back_pressure_shows_in_the_count_of_waiting_entries(store: Store) -> None:
+    claim = await claimed(store)
+    await store.commit(commit(claim, *(entry(number) for number in range(300))))
+    assert await store.waiting_count() == 300
