@@ -15,6 +15,7 @@ from aggregator.poll.guard import literal_address
 from aggregator.poll.hosts import ascii_host
 
 _SENT_AS_WRITTEN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"<>')
+_NOT_IN_A_HOST = '%<>"\\^`{|}#?@\x7f'
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -62,7 +63,7 @@ def _wire_host(name: str) -> str:
     if address is not None:
         return str(address)
     host = ascii_host(name)
-    if not host or not host.isascii() or any(c in host for c in ' %<>"\\^`{|}#?@'):
+    if not host or not host.isascii() or any(c <= " " or c in _NOT_IN_A_HOST for c in host):
         raise BadUrl("the address has no usable host name")
     return host
 

@@ -88,8 +88,8 @@ def _tls_words(error: BaseException) -> str:
         inner = getattr(cause, "certificate_error", cause)
         if isinstance(inner, ssl.SSLCertVerificationError):
             return inner.verify_message
-        if isinstance(inner, ssl.SSLError) and inner.reason:
-            return inner.reason.replace("_", " ").lower()
+        if isinstance(inner, ssl.SSLError) and getattr(inner, "reason", None):  # aiohttp's own kind has none
+            return str(inner.reason).replace("_", " ").lower()
     return "the TLS handshake failed"
 
 
