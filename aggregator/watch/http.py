@@ -259,12 +259,13 @@ class StatusServer:
         stream = asyncio.create_task(self._tell(response, choice), name="live-page")
         self._streams.add(stream)
         try:
-            await stream
-        except ConnectionResetError:
-            log.debug("live_page_left")
+            await asyncio.wait({stream})
         finally:
             self._streams.discard(stream)
             stream.cancel()
+        error = None if stream.cancelled() else stream.exception()
+        if error is not None and not isinstance(error, ConnectionResetError):  # that is a reader who left
+            raise error
         return response
 
     async def _tell(self, response: web.StreamResponse, choice: Choice) -> None:
@@ -276,7 +277,8 @@ class StatusServer:
                 except TimeoutError:
                     await response.write(b": beat\n\n")
                     continue
-                if message.kind in {Kind.NEW, Kind.JOINED} and is_chosen(event := event_of(message), choice):
+                event = event_of(message) if message.kind in {Kind.NEW, Kind.JOINED} else None
+                if event is not None and is_chosen(event, choice):
                     await response.write(_sse(message, self._pages.card(event, choice=choice, now=self._now())))
 
     def _error(self, status: int, text: str) -> web.Response:

@@ -51,7 +51,8 @@ _SECRET_PARAMETER = re.compile(
     r"(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|signature)|api_?key|key|auth|sig|pwd)=)[^&;#\s\"'<>\\]+"
 )
 _AUTHORIZATION = re.compile(
-    r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?|(?:bearer|basic)\s+(?=\S{8}))"
+    r"((?i:\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)"
+    r"|\bB(?:earer|asic) (?=\S{16}))"
     r"[^\s,'\"]+"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -102,7 +103,7 @@ def redacted(text: str) -> str:
         text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     if "=" in text:
         text = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
-    if "uthorization" in text or "earer " in text or "asic " in text or "BASIC " in text or "AUTHORIZATION" in text:
+    if "uthorization" in text or "Bearer " in text or "Basic " in text or "AUTHORIZATION" in text:
         text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
     return text
 

@@ -120,12 +120,12 @@ def primary_language(tag: str) -> str:
     return tag.partition("-")[0].lower()
 
 
-def event_of(message: Message) -> Event:
-    """What a message tells of its event, as far as a card on the front page needs it."""
+def event_of(message: Message) -> Event | None:
+    """What a message tells of its event, as far as a card on the front page needs it; None if it has no time."""
     seen_at = message.first_seen_at or message.published_at
     first_at = next((source.published_at for source in message.sources if source.published_at), None) or seen_at
     if seen_at is None or first_at is None:
-        raise ValueError(f"message {message.id} has no time")
+        return None
     return Event(
         event_id=message.event_id,
         lang=message.lang,

@@ -1,0 +1,452 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
+
+from aggregator.model import Health, Kind, Message, Totals
+from aggregator.watch.digest import digest
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.http import MAX_LIVE, StatusServer
+from aggregator.watch.metrics import Metrics
+
+from .sample import NOW, REPORTED, SampleDay, Telling, Told, event_of_telling, hex_id, messages_of
+
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+
+
+class WellFormed(HTMLParser):
+    """Collects what the tests look at, and insists that every element is closed in its turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.inline: list[str] = []
+        self.languages: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids)), "an id occurs twice"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = {key: value or "" for key, value in attrs}
+        self.inline += [key for key in held if key == "style" or key.startswith("on")]
+        if tag in {"script", "img"}:
+            self.loads.append(held.get("src", "inline"))
+        if tag == "link":
+            self.loads.append(held["href"])
+        if tag == "a":
+            self.links.append(held["href"])
+        if "id" in held:
+            self.ids.append(held["id"])
+        if "lang" in held:
+            self.languages.append(held["lang"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+@dataclass
+class Site:
+    day: SampleDay
+    server: StatusServer
+    metrics: Metrics
+    base: str
+    client: aiohttp.ClientSession
+
+    async def get(self, path: str, *, status: int = 200) -> str:
+        async with self.client.get(self.base + path, allow_redirects=False) as response:
+            text = await response.text()
+            assert response.status == status, text
+            return text
+
+    async def headers(self, path: str) -> aiohttp.typedefs.LooseHeaders:
+        async with self.client.get(self.base + path) as response:
+            return response.headers
+
+
+@pytest_asyncio.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    day, metrics, files = SampleDay(), Metrics(version="1.2"), DigestFiles(tmp_path)
+    record = digest(
+        events=day.events_held,
+        window_from_at=NOW - timedelta(hours=18),
+        window_to_at=NOW,
+        totals=Totals(),
+        feeds=day.states,
+        elapsed={"slow.example": timedelta(seconds=4)},
+        top=20,
+    )
+    files.write(record)
+    server = StatusServer(
+        day, metrics=metrics, zone=ZoneInfo("Asia/Shanghai"), version="1.2", digests=files, now=lambda: NOW
+    )
+    host, port = await server.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as client:
+        yield Site(day, server, metrics, f"http://{host}:{port}", client)
+    await server.stop()
+
+
+async def test_health_follows_the_stages(site):
+    assert json.loads(await site.get("/healthz")) == {"healthy": True, "reasons": []}
+    site.day.stages = ["poll has not moved for 90 s"]
+    assert json.loads(await site.get("/healthz", status=503))["reasons"] == ["poll has not moved for 90 s"]
+
+
+async def test_readiness_gives_its_reasons(site):
+    assert json.loads(await site.get("/readyz")) == {"ready": True, "reasons": []}
+    site.day.reasons = ["the Redis server does not answer"]
+    assert json.loads(await site.get("/readyz", status=503)) == {
+        "ready": False,
+        "reasons": ["the Redis server does not answer"],
+    }
+
+
+async def test_metrics_parse_and_hold_the_lags(site):
+    families = list(text_string_to_metric_families(await site.get("/metrics")))
+    lags = {
+        tuple(sample.labels.values()): sample.value
+        for family in families
+        if family.name == "aggregator_group_lag"
+        for sample in family.samples
+    }
+    assert lags == {("archive", "agg:events"): 3}
+
+
+async def test_metrics_health_and_readiness_answer_while_redis_is_away(site):
+    site.day.down = True
+    assert "aggregator_polls_total" in await site.get("/metrics")
+    await site.get("/healthz")
+    await site.get("/readyz")
+
+
+async def test_pages_say_so_while_redis_is_away_and_come_back(site):
+    site.day.down = True
+    assert "The Redis server does not answer" in await site.get("/", status=503)
+    assert "The Redis server does not answer" in await site.get("/feeds", status=503)
+    site.day.down = False
+    assert "Lunar relay" in await site.get("/")
+
+
+PAGES = [
+    "/",
+    "/?lang=zh",
+    "/?q=nothing-like-this",
+    "/?hours=168&order=newest",
+    "/feeds",
+    "/feeds?health=gone",
+    "/digest",
+    "/digest/2026-03-05",
+]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/events/" + event_of_telling(REPORTED[0]).event_id])
+async def test_every_page_is_well_formed_and_loads_only_our_own(site, path):
+    page = WellFormed(await site.get(path))
+    assert page.inline == []
+    assert all(load.startswith("/static/") for load in page.loads)
+    for load in page.loads:
+        assert "immutable" in str((await site.headers(load))["Cache-Control"])
+    assert page.languages[0] == "en"
+
+
+@pytest.mark.parametrize("path", ["/", "/feeds", "/nowhere", "/healthz", "/metrics", "/static/live.js"])
+async def test_every_answer_forbids_scripts_and_frames_of_others(site, path):
+    headers = await site.headers(path)
+    policy = str(headers["Content-Security-Policy"])
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_events_stand_in_order_with_their_language_and_local_time(site):
+    page = await site.get("/")
+    assert page.index("Lunar relay station") < page.index("滨海新区首条") < page.index("Ferry service")
+    assert '<span lang="zh" dir="auto">滨海新区首条' in page
+    assert ">03-05 14:40</time>" in page  # 06:40 UTC in Shanghai
+    assert "Times are in Asia/Shanghai" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "hidden"),
+    [
+        ({"lang": "zh"}, "滨海新区", "Lunar relay"),
+        ({"category": "Space"}, "Lunar relay", "Ferry service"),
+        ({"category": "城市"}, "滨海新区", "老城图书馆"),
+        ({"q": "FERRIES ice"}, "Ferry service", "Lunar relay"),
+        ({"q": "图书馆"}, "老城图书馆", "滨海新区"),
+        ({"hours": "6"}, "Bees navigate", "Ferry service"),
+    ],
+)
+async def test_the_filter_narrows_what_is_shown(site, asked, shown, hidden):
+    page = await site.get("/?" + urlencode(asked))
+    events = page[page.index('id="events"') :]
+    assert shown in events
+    assert hidden not in events
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["hours=abc", "hours=99999999999", "order=sideways", "lang=" + "x" * 5000, "q=%ff%00", "category=%3Cscript%3E"],
+)
+async def test_a_strange_question_gets_a_page(site, query):
+    assert "<script>" not in await site.get("/?" + query)
+
+
+HOSTILE: Telling = (
+    '"><script>alert(1)</script>',
+    ("<b>News</b>", "a'b\"c", "{{ 7*7 }}"),
+    (
+        Told(30, "evil", "<img src=x onerror=alert(1)> {{ 7*7 }} \u202e", "new", 0),
+        Told(20, "evil2", "</span></a><script>alert(2)</script>", "<i>x</i>", 0.5),
+    ),
+)
+
+
+async def test_what_a_feed_wrote_is_text_everywhere(site):
+    event = event_of_telling(HOSTILE)
+    sources = tuple(replace(source, url="javascript:alert(3)") for source in event.sources)
+    site.day.events_held.append(replace(event, sources=sources))
+    site.day.messages += [replace(message, url="javascript:alert(3)") for message in messages_of(HOSTILE)]
+    site.day.states.append(
+        replace(site.day.states[0], title="<script>alert(4)</script>", feed_id="evil", failure_detail="<u>")
+    )
+    for path in ("/", f"/events/{event.event_id}", "/feeds"):
+        text = await site.get(path)
+        page = WellFormed(text)
+        assert "<script>" not in text
+        assert "<img" not in text
+        assert "{{ 7*7 }}" in text or path == "/feeds"
+        assert page.inline == []
+        assert not any(link.startswith("javascript") for link in page.links)
+
+
+async def test_an_events_page_tells_who_was_first_and_what_was_a_copy(site):
+    page = await site.get("/events/" + event_of_telling(REPORTED[0]).event_id)
+    roles = [
+        line.split('"')[1].removeprefix("role ") for line in page.split("<span class=")[1:] if line.startswith('"role ')
+    ]
+    assert roles == ["first", "independent", "independent", "copy", "independent", "independent", "again"]
+    assert "repeats the text of an earlier report" in page
+    assert "0.87" in page
+
+
+async def test_an_event_whose_reports_are_no_longer_kept_shows_its_sources(site):
+    site.day.messages.clear()
+    page = await site.get("/events/" + event_of_telling(REPORTED[0]).event_id)
+    assert "Astronomers pore over" in page
+    assert 'class="role copy"' not in page
+
+
+async def test_an_absorbed_event_leads_to_the_survivor(site):
+    survivor, absorbed = site.day.events_held[0], site.day.events_held[1]
+    site.day.events_held[1] = replace(absorbed, merged_into=survivor.event_id)
+    async with site.client.get(f"{site.base}/events/{absorbed.event_id}", allow_redirects=False) as response:
+        assert response.status == 302
+        assert response.headers["Location"] == f"/events/{survivor.event_id}"
+    assert absorbed.title not in await site.get("/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events/e" + "0" * 20,
+        "/events/x",
+        "/digest/2026-13-01",
+        "/digest/2020-01-01",
+        "/static/../http.py",
+        "/static/base.html",
+        "/nowhere",
+    ],
+)
+async def test_what_is_not_there_is_a_page_too(site, path):
+    WellFormed(await site.get(path, status=404))
+
+
+async def test_nothing_can_be_changed_through_the_port(site):
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        async with site.client.request(method, site.base + "/") as response:
+            assert response.status == 405
+
+
+async def test_feeds_in_trouble_come_first_and_no_secret_is_shown(site):
+    page = await site.get("/feeds")
+    assert page.index("closed-gazette") < page.index("quiet-valley") < page.index("binhai-ribao")
+    assert "no answer within 30 s" in page
+    assert "hunter2" not in page
+    assert "quiet-valley" not in await site.get("/feeds?health=gone")
+    assert "滨海日报" in await site.get("/feeds?" + urlencode({"q": "滨海"}))
+
+
+async def test_many_feeds_are_shown_in_pages(site):
+    ok = next(state for state in site.day.states if state.health is Health.OK)
+    site.day.states[:] = [replace(ok, feed_id=f"feed-{number:04}") for number in range(250)]
+    first, last = await site.get("/feeds"), await site.get("/feeds?page=3")
+    assert "Page 1 of 3" in first
+    assert first.count("<tr>") == 101
+    assert "feed-0249" in last
+    assert 'rel="next"' not in last
+    await site.get("/feeds?page=999999")
+    await site.get("/feeds?page=-1")
+
+
+async def test_not_being_ready_is_said_on_the_page(site):
+    site.day.reasons = ["building the index"]
+    assert "building the index" in await site.get("/")
+
+
+async def test_a_crowd_of_readers_asks_redis_once(site):
+    await asyncio.gather(*(site.get("/") for _ in range(20)))
+    assert site.day.event_reads == 1
+
+
+async def test_a_day_of_digests_is_shown(site):
+    assert 'href="/digest/2026-03-05"' in await site.get("/digest")
+    page = await site.get("/digest/2026-03-05")
+    assert "2026-03-05 08:20 to 2026-03-06 02:20 CST" in page
+    assert "青松二号" in page
+
+
+async def test_a_page_is_sent_compressed_where_asked(site):
+    async with site.client.get(site.base + "/", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+
+
+# --- live
+
+
+class Stream:
+    """A browser's end of `/live`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+
+    async def next(self) -> dict[str, str]:
+        """The next event's data; comments and the retry line are passed over."""
+        while True:
+            line = (await asyncio.wait_for(self.response.content.readline(), 10)).decode()
+            assert line, "the stream ended"
+            if line.startswith("data: "):
+                return json.loads(line[6:])
+
+    async def opened(self) -> Stream:
+        assert await asyncio.wait_for(self.response.content.readline(), 10) == b"retry: 3000\n"
+        return self
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+FRESH: Telling = (
+    "zh",
+    ("新闻", "晨报", "要闻"),
+    (Told(0, "chenbao", "刚刚：第一条 <b>消息</b>", "new", 0), Told(0, "wanbao", "又一家报道")),
+)
+
+
+async def test_a_new_event_and_its_next_report_arrive_as_cards(site):
+    new, joined = messages_of(FRESH)
+    async with site.client.get(site.base + "/live") as response:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        stream = await Stream(response).opened()
+        await until(lambda: site.day.readers)
+        site.day.publish(new)
+        told = await stream.next()
+        assert told["kind"] == "event.new"
+        assert f'id="{new.event_id}"' in told["card"]
+        assert "刚刚：第一条 &lt;b&gt;消息&lt;/b&gt;" in told["card"]
+        WellFormed(told["card"])
+        site.day.publish(joined)
+        told = await stream.next()
+        assert told["event_id"] == new.event_id
+        assert "2 reports" in told["card"]
+
+
+async def test_only_what_passes_the_readers_filter_arrives(site):
+    other = replace(messages_of(FRESH)[0], id=hex_id("other"), lang="en", event_id="e" + hex_id("other"))
+    async with site.client.get(site.base + "/live?lang=zh") as response:
+        stream = await Stream(response).opened()
+        await until(lambda: site.day.readers)
+        for message in (
+            other,
+            replace(other, kind=Kind.MERGED),
+            replace(other, kind=Kind.EDITED),
+            messages_of(FRESH)[0],
+        ):
+            site.day.publish(message)
+        assert (await stream.next())["event_id"] == messages_of(FRESH)[0].event_id
+
+
+async def test_a_message_without_a_time_does_not_end_the_stream(site):
+    async with site.client.get(site.base + "/live") as response:
+        stream = await Stream(response).opened()
+        await until(lambda: site.day.readers)
+        site.day.publish(Message(id="0" * 32, kind=Kind.NEW, event_id="e" + "1" * 20, title="undated"))
+        site.day.publish(messages_of(FRESH)[0])
+        assert (await stream.next())["event_id"] == messages_of(FRESH)[0].event_id
+
+
+async def test_a_reader_who_leaves_is_forgotten(site):
+    async with site.client.get(site.base + "/live") as response:
+        await Stream(response).opened()
+        await until(lambda: site.day.readers)
+    site.day.publish(messages_of(FRESH)[0])
+    site.day.publish(messages_of(FRESH)[0])
+    await until(lambda: not site.day.readers)
+
+
+async def test_stopping_ends_open_streams_at_once(site):
+    async with site.client.get(site.base + "/live") as response:
+        await Stream(response).opened()
+        async with asyncio.timeout(5):
+            await site.server.stop()
+            assert b"data:" not in await response.content.read()
+
+
+async def test_more_live_pages_than_can_be_served_are_refused(site):
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        held = [await client.get(site.base + "/live") for _ in range(MAX_LIVE)]
+        await asyncio.gather(*(Stream(response).opened() for response in held))
+        async with client.get(site.base + "/live") as response:
+            assert response.status == 503
+        for response in held:
+            response.close()
+
+
+async def test_a_port_that_is_taken_is_an_error_at_start(site):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        server = StatusServer(site.day, metrics=Metrics())
+        with pytest.raises(OSError, match="address already in use"):
+            await server.start("127.0.0.1", taken.getsockname()[1])
+        await server.stop()
