@@ -458,6 +458,8 @@ class KnownEntry:
     """Edits published since `edits_since_at` (churn is muted after 3 in 24 h)."""
     date_stated: bool = True
     """False: the document's date is `first_seen_at`, because the publisher gave none that can be read."""
+    guid_key: str = ""
+    """16 hex of the guid the entry has now, '' while it is the one its identity key was made of (`entry.identity`)."""
 
 
 class DateSource(StrEnum):
@@ -522,8 +524,8 @@ class Notice:
 class FeedRead:
     """What the child process answers: the feed's facts, and each parsed entry's outcome.
 
-    `outcomes` sums to the entries parsed. `entries` are the new and edited ones, oldest first. `known` holds only
-    records to be written (changed ones, or ones whose `last_seen_at` grew old).
+    `outcomes` sums to the entries parsed. `entries` are the new and edited ones, oldest first. `known`, by identity key,
+    holds only records to be written (changed ones, or ones whose `last_seen_at` grew old).
     """
 
     title: str

@@ -1,0 +1,419 @@
+"""Which entry an item is: one seen before, or a new one.
+
+An entry has a birth name, its identity key, which never changes, and up to three aliases, which follow the feed: its
+current guid, link, and title with date. The key is one letter and 20 hex digits, whatever the publisher wrote.
+
+*The ladder.* The name is made of the guid (`g`), else of the canonical link (`l`), else of the content (`c`: title and
+date, or the text where there is no title). A rung serves an item only if its value stands for one item of the document;
+a link to a site's front page is no link. `IdentityRule.ladder` says at which rung a feed begins, and why:
+
+- `guid` at first; `link` if most items have no guid, `content` if they have no link of their own either;
+- one rung down when at least three items, or a fifth, share a value of the rung; when guids known for some entries come
+  back on others (position numbers); when most guids (links) of a document changed a second time.
+
+Nothing is renamed by such a change, so it is reversible: with the old ladder the same entries are found again.
+
+*Copies.* Items of one document with the same guid, link, title and date are one entry, the others `repeated`; without a
+guid the text must be the same, too. Items without title, text and link are `empty`.
+
+*Finding.* An item is first looked up by the feed's rung: name, or current alias. Items not found are compared with the
+known entries that are nowhere else in the document, and are the same if exactly one of each side has
+
+1. the same link and date (title or guid were edited), or
+2. the same link and title, unless both have dates and these differ, or
+3. the same title and date, if the date has a time (slug and guid were edited; tokens in links).
+
+*A feed that renames everything.* If most items of a document (and two at least) were not found, then also those are the
+same that have 4. the same title, where one side has no date, and, from five items on, 5. the same link and title
+whatever the dates. These two count only if most of the items not found are found so. It gives one notice,
+`reidentified`.
+
+Titles alone are never enough elsewhere: "Daily briefing" of today is not that of yesterday.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from aggregator.entry.dates import instant
+from aggregator.entry.urls import absolute_url, canonical_url
+from aggregator.model import IdentityRule, KnownEntry, Notice, ParsedEntry
+
+EMPTY = "empty"
+REPEATED = "repeated"
+LADDERS = ("guid", "link", "content")
+
+_NO_GUID = frozenset({"", "0", "-1", "null", "none", "nil", "undefined", "n/a", "http://", "https://", "false", "true"})
+_NONE = "00000000"
+_FRONT_PAGE = re.compile(r"https?://[^/?#]+/?")
+_HAS_TIME = re.compile(r"\d\s?[:時时点시h]\s?\d|^\s*\d{9,}|\d\s?[ap]\.?m", re.IGNORECASE)
+_SHARED_COUNT, _SHARED_PART = 3, 0.2
+_MOST = 0.6
+_FEWEST = 2
+_FEWEST_WITH_OTHER_DATES = 5
+_CHANGED_ONCE = "changed for most entries at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One item's answer. `rejected` is '' or why it is left out (EMPTY, REPEATED), then all else is ''.
+
+    `found_by` says how a known entry was recognised, '' for a new one. `guid_key`, `link_key` (16 hex) and `title_key`
+    (8 hex of the title, 8 of the date) belong into the known entry, and are to be written there whenever they differ.
+    """
+
+    entry_id: str = ""
+    identity_key: str = ""
+    guid_key: str = ""
+    link_key: str = ""
+    title_key: str = ""
+    found_by: str = ""
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The identity of each entry, in the order of the entries, and the rule to keep for the feed."""
+
+    rule: IdentityRule
+    entries: tuple[Identity, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What an item can be known by, as short hashes; '' where it has none. `date` and `title` are '00000000' then."""
+
+    guid: str
+    link: str
+    title: str
+    date: str
+    has_time: bool
+    text: str
+    is_empty: bool
+
+    @property
+    def title_key(self) -> str:
+        return "" if self.title == _NONE and self.date == _NONE else self.title + self.date
+
+
+class _Known:
+    """A known entry's aliases, taken apart."""
+
+    __slots__ = ("date", "guid", "link", "title")
+
+    def __init__(self, entry: KnownEntry) -> None:
+        self.guid, self.link = entry.guid_key, entry.link_key
+        self.title = entry.title_key[:8] or _NONE
+        self.date = entry.title_key[8:] or _NONE
+
+
+def entry_id(feed_id: str, key: str) -> str:
+    """20 hex of sha256(feed id, NUL, identity key): unique over all feeds."""
+    return sha256(f"{feed_id}\0{key}".encode()).hexdigest()[:20]
+
+
+def identified(
+    entries: Sequence[ParsedEntry],
+    *,
+    feed_id: str,
+    known: Mapping[str, KnownEntry],
+    rule: IdentityRule,
+    host: str = "",
+) -> Identified:
+    """The identity of each item of one document, given the feed's known entries by identity key."""
+    facts = [_facts(entry) for entry in entries]
+    rejected = _rejected(facts)
+    live = [position for position in range(len(facts)) if not rejected[position]]
+    items = [facts[position] for position in live]
+    old = {key: _Known(entry) for key, entry in known.items()}
+    rule = _rule_for(items, old, rule)
+    names = _names(items, rule.ladder)
+    found = _found_directly(items, names, old, rule.ladder)
+    missing = [position for position in range(len(items)) if position not in found]
+    matched = _matched(items, missing, found, old)
+    found.update(matched)
+    notices: tuple[Notice, ...] = ()
+    if len(matched) >= _FEWEST and len(matched) >= _MOST * len(items):
+        rule, detail = _after_renaming(rule, len(matched), len(items))
+        notices = (Notice("reidentified", feed_id, host, detail),)
+    answers = _answers(items, names, found, feed_id)
+    by_position = dict(zip(live, answers, strict=True))
+    identities = tuple(by_position.get(at) or Identity(rejected=rejected[at]) for at in range(len(facts)))
+    return Identified(rule, _without_collisions(identities), notices)
+
+
+# --- what an item can be known by ----------------------------------------------------------------------------------
+
+
+def _facts(entry: ParsedEntry) -> _Facts:
+    link = canonical_url(absolute_url(entry.base_url, entry.link)) if entry.link else ""
+    raw = entry.published_raw or entry.updated_raw
+    date = instant(raw, language=entry.language) if raw else None
+    title = " ".join(entry.title.value.split()).casefold()
+    text = entry.content.value or entry.summary.value
+    return _Facts(
+        guid=_hash(_guid(entry.guid), 16),
+        link=_hash("" if _FRONT_PAGE.fullmatch(link) else link, 16),
+        title=_hash(title, 8) or _NONE,
+        date=_hash(date.isoformat(), 8) if date else _NONE,
+        has_time=_HAS_TIME.search(raw) is not None,
+        text=_hash(" ".join(text.split()), 16),
+        is_empty=not (title or text.strip() or entry.link),
+    )
+
+
+def _guid(guid: str) -> str:
+    """A guid as compared: of an address the scheme and the case of the host do not count (moves to https)."""
+    guid = guid.strip()
+    if guid.lower() in _NO_GUID:
+        return ""
+    address = re.match(r"https?://([^/?#]*)", guid, re.IGNORECASE)
+    return f"//{address[1].lower()}{guid[address.end() :]}" if address else guid
+
+
+def _hash(text: str, length: int) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:length] if text else ""
+
+
+def _rejected(facts: Sequence[_Facts]) -> list[str]:
+    """For each item '' or why it is left out; of copies the first stays."""
+    reasons, seen = [], set()
+    for item in facts:
+        copy = (item.guid, item.link, item.title_key, "" if item.guid else item.text)
+        reasons.append(EMPTY if item.is_empty else REPEATED if copy in seen else "")
+        seen.add(copy)
+    return reasons
+
+
+# --- the ladder ----------------------------------------------------------------------------------------------------
+
+
+def _rule_for(items: Sequence[_Facts], known: Mapping[str, _Known], rule: IdentityRule) -> IdentityRule:
+    """The rule in force for this document: the kept one, or one further down if the document shows it is needed."""
+    if not items:
+        return rule
+    if not rule.reason:
+        rule = _first_rule(items)
+    if rule.ladder == "guid" and (shared := _shared([item.guid for item in items])):
+        rule = _lower(items, f"{shared} entries of one document share guids")
+    if rule.ladder == "guid" and (recycled := _recycled(items, known)):
+        rule = _lower(items, f"{recycled} guids came back on other entries")
+    if rule.ladder == "link" and (shared := _shared([item.link for item in items])):
+        rule = IdentityRule("content", f"{shared} entries of one document share links")
+    return rule
+
+
+def _first_rule(items: Sequence[_Facts]) -> IdentityRule:
+    half = len(items) / 2
+    if sum(1 for item in items if item.guid) >= half:
+        return IdentityRule("guid", "entries have guids")
+    if sum(1 for item in items if item.link) >= half:
+        return IdentityRule("link", "entries have no guids")
+    return IdentityRule("content", "entries have neither guids nor links of their own")
+
+
+def _lower(items: Sequence[_Facts], reason: str) -> IdentityRule:
+    """From guids to links, if most items have one of their own."""
+    counts = Counter(item.link for item in items if item.link)
+    own = sum(1 for item in items if counts[item.link] == 1)
+    return IdentityRule("link" if own >= _MOST * len(items) else "content", reason)
+
+
+def _shared(values: Sequence[str]) -> int:
+    """How many items share a value with another, if these are too many for accidents; else 0."""
+    counts = Counter(value for value in values if value)
+    shared = sum(count for count in counts.values() if count > 1)
+    return shared if shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values) else 0
+
+
+def _recycled(items: Sequence[_Facts], known: Mapping[str, _Known]) -> int:
+    """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
+    pairs = [(item, known[f"g{item.guid}"]) for item in items if f"g{item.guid}" in known]
+    others = sum(1 for item, entry in pairs if not _agree(item, entry))
+    return others if others >= _SHARED_COUNT and others >= _MOST * len(pairs) else 0
+
+
+def _agree(item: _Facts, entry: _Known) -> bool:
+    if item.link == entry.link:
+        return True
+    return item.title == entry.title or item.date == entry.date
+
+
+def _names(items: Sequence[_Facts], ladder: str) -> list[str]:
+    """The birth name each item would get: the first rung, from the feed's down, whose value it has alone."""
+    rungs: list[list[str]] = [[_name("g", item.guid) for item in items], [_name("l", item.link) for item in items]]
+    if ladder != "guid":
+        rungs.reverse()
+    if ladder == "content":
+        rungs = []
+    base = [item.title_key if item.title != _NONE else item.date + item.text for item in items]
+    rungs.append([_name("c", _hash(value, 20)) for value in base])
+    rungs.append(
+        [_name("c", _hash(f"{value} {item.link} {item.guid}", 20)) for value, item in zip(base, items, strict=True)]
+    )
+    rungs.append([_name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20)) for item in items])
+    counts = [Counter(rung) for rung in rungs]
+    return [_first_own(rungs, counts, at) for at in range(len(items))]
+
+
+def _name(letter: str, value: str) -> str:
+    return letter + value if value else ""
+
+
+def _first_own(rungs: Sequence[Sequence[str]], counts: Sequence[Counter[str]], at: int) -> str:
+    for rung, count in zip(rungs, counts, strict=True):
+        if rung[at] and count[rung[at]] == 1:
+            return rung[at]
+    return rungs[-1][at]
+
+
+# --- finding known entries -----------------------------------------------------------------------------------------
+
+
+def _found_directly(
+    items: Sequence[_Facts], names: Sequence[str], known: Mapping[str, _Known], ladder: str
+) -> dict[int, tuple[str, str]]:
+    """Position of the item to (identity key, how), by name or by the alias of the same rung."""
+    aliases = _aliases(known, ladder)
+    found: dict[int, tuple[str, str]] = {}
+    taken: set[str] = set()
+    for position in sorted(range(len(items)), key=lambda at: names[at]):
+        item, letter = items[position], names[position][0]
+        alias = {"g": item.guid, "l": item.link}.get(letter, item.title_key)
+        keys = aliases.get(letter + alias, ()) if alias else ()
+        key = names[position] if names[position] in known else keys[0] if len(keys) == 1 else ""
+        if key and key not in taken:
+            found[position] = (key, LADDERS["glc".index(letter)])
+            taken.add(key)
+    return found
+
+
+def _aliases(known: Mapping[str, _Known], ladder: str) -> dict[str, list[str]]:
+    """Letter and current alias to the identity keys of the known entries that have it."""
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for key, entry in known.items():
+        if entry.guid:
+            aliases["g" + entry.guid].append(key)
+        if entry.link and ladder != "guid":
+            aliases["l" + entry.link].append(key)
+        if ladder == "content" and (entry.title, entry.date) != (_NONE, _NONE):
+            aliases["c" + entry.title + entry.date].append(key)
+    return aliases
+
+
+_Trait = Callable[[str, str, str, bool], str]
+"""From link, title, date and whether the date has a time to what must be equal; '' where the rule does not apply."""
+
+
+def _same_link_and_date(link: str, title: str, date: str, has_time: bool) -> str:
+    return link + date if link and date != _NONE else ""
+
+
+def _same_link_and_title(link: str, title: str, date: str, has_time: bool) -> str:
+    return link + title if link and title != _NONE else ""
+
+
+def _same_title_and_time(link: str, title: str, date: str, has_time: bool) -> str:
+    return title + date if _NONE not in (title, date) and has_time else ""
+
+
+def _same_title(link: str, title: str, date: str, has_time: bool) -> str:
+    return title if title != _NONE else ""
+
+
+def _matched(
+    items: Sequence[_Facts],
+    missing: Sequence[int],
+    found: Mapping[int, tuple[str, str]],
+    known: Mapping[str, _Known],
+) -> dict[int, tuple[str, str]]:
+    """Items that were not found directly, but are known: position to (identity key, how)."""
+    taken = {key for key, _ in found.values()}
+    free = {key: entry for key, entry in known.items() if key not in taken}
+    if not missing or not free:
+        return {}
+    matched: dict[int, tuple[str, str]] = {}
+    for trait, how, any_dates in (
+        (_same_link_and_date, "link and date", True),
+        (_same_link_and_title, "link and title", False),
+        (_same_title_and_time, "title and date", True),
+    ):
+        _pair(items, missing, free, matched, (trait, how, any_dates))
+    if len(missing) < _FEWEST or len(missing) < _MOST * len(items):
+        return matched
+    further = dict(matched)
+    _pair(items, missing, free, further, (_same_title, "title", False))
+    if len(missing) >= _FEWEST_WITH_OTHER_DATES:
+        _pair(items, missing, free, further, (_same_link_and_title, "link and title", True))
+    return further if len(further) >= _MOST * len(missing) else matched
+
+
+def _pair(
+    items: Sequence[_Facts],
+    missing: Sequence[int],
+    free: Mapping[str, _Known],
+    matched: dict[int, tuple[str, str]],
+    how: tuple[_Trait, str, bool],
+) -> None:
+    """Add to `matched` the pairs of one item and one free known entry that alone have a trait in common."""
+    trait, word, any_dates = how
+    taken = {key for key, _ in matched.values()}
+    here: dict[str, list[int]] = defaultdict(list)
+    there: dict[str, list[str]] = defaultdict(list)
+    for position in missing:
+        item = items[position]
+        if position not in matched:
+            here[trait(item.link, item.title, item.date, item.has_time)].append(position)
+    for key, entry in free.items():
+        if key not in taken:
+            there[trait(entry.link, entry.title, entry.date, True)].append(key)
+    for value, positions in here.items():
+        keys = there.get(value, ())
+        if value and len(positions) == 1 and len(keys) == 1:
+            dates = {items[positions[0]].date, free[keys[0]].date} - {_NONE}
+            if any_dates or len(dates) < 2:
+                matched[positions[0]] = (keys[0], word)
+
+
+# --- the answer ----------------------------------------------------------------------------------------------------
+
+
+def _after_renaming(rule: IdentityRule, count: int, total: int) -> tuple[IdentityRule, str]:
+    """The rule after most entries of a document came under other names, and the sentence for the operator."""
+    subject = {"guid": "guids", "link": "links"}.get(rule.ladder, "entries")
+    detail = (
+        f"{subject} of {count} of {total} entries changed at once; the entries were recognised, none is published again"
+    )
+    if rule.ladder == "content":
+        return rule, detail
+    if not rule.reason.endswith(_CHANGED_ONCE):
+        return replace(rule, reason=f"{subject} {_CHANGED_ONCE}"), detail
+    lower = LADDERS[LADDERS.index(rule.ladder) + 1]
+    return IdentityRule(lower, f"{subject} keep changing"), f"{detail}; from now on entries are known by their {lower}"
+
+
+def _answers(
+    items: Sequence[_Facts], names: Sequence[str], found: Mapping[int, tuple[str, str]], feed_id: str
+) -> list[Identity]:
+    answers = []
+    for position, (item, name) in enumerate(zip(items, names, strict=True)):
+        key, how = found.get(position, (name, ""))
+        guid_key = "" if key == f"g{item.guid}" else item.guid
+        answers.append(Identity(entry_id(feed_id, key), key, guid_key, item.link, item.title_key, how))
+    return answers
+
+
+def _without_collisions(identities: tuple[Identity, ...]) -> tuple[Identity, ...]:
+    """Two items never share a key: the later one is a repetition after all."""
+    seen: set[str] = set()
+    kept = []
+    for identity in identities:
+        is_repeated = bool(identity.identity_key) and identity.identity_key in seen
+        kept.append(Identity(rejected=REPEATED) if is_repeated else identity)
+        seen.add(identity.identity_key)
+    return tuple(kept)
