@@ -55,6 +55,8 @@ _SHARED_COUNT, _SHARED_PART = 3, 0.2
 _MOST = 0.6
 _FEWEST = 2
 _FEWEST_WITH_OTHER_DATES = 5
+_FIRST_REASONS = ("entries have guids", "entries have no guids", "entries have neither guids nor links of their own")
+"""Reasons that hold for one document and are judged again at the next."""
 _CHANGED_ONCE = "changed for most entries at once"
 
 
@@ -197,7 +199,7 @@ def _rule_for(items: Sequence[_Facts], known: Mapping[str, _Known], rule: Identi
     """The rule in force for this document: the kept one, or one further down if the document shows it is needed."""
     if not items:
         return rule
-    if not rule.reason:
+    if not rule.reason or rule.reason in _FIRST_REASONS:
         rule = _first_rule(items)
     if rule.ladder == "guid" and (shared := _shared([item.guid for item in items])):
         rule = _lower(items, f"{shared} entries of one document share guids")
@@ -211,10 +213,10 @@ def _rule_for(items: Sequence[_Facts], known: Mapping[str, _Known], rule: Identi
 def _first_rule(items: Sequence[_Facts]) -> IdentityRule:
     half = len(items) / 2
     if sum(1 for item in items if item.guid) >= half:
-        return IdentityRule("guid", "entries have guids")
+        return IdentityRule("guid", _FIRST_REASONS[0])
     if sum(1 for item in items if item.link) >= half:
-        return IdentityRule("link", "entries have no guids")
-    return IdentityRule("content", "entries have neither guids nor links of their own")
+        return IdentityRule("link", _FIRST_REASONS[1])
+    return IdentityRule("content", _FIRST_REASONS[2])
 
 
 def _lower(items: Sequence[_Facts], reason: str) -> IdentityRule:
