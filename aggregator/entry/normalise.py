@@ -1,0 +1,185 @@
+"""A parsed entry to an `Entry` with its document: what the publisher said, in the form of schema.md.
+
+`content_hash` tells whether an entry changed for a reader: title, address, published time and body text; markup,
+pictures, boilerplate, counters and query strings are left out of it. It runs over every entry of each changed feed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from aggregator.entry.boilerplate import matching_text, without_counters
+from aggregator.entry.characters import one_line
+from aggregator.entry.dates import instant
+from aggregator.entry.front_matter import FrontMatter, document, first_seen_date, stated_date
+from aggregator.entry.images import fallback_image, lead_image
+from aggregator.entry.language import language_of
+from aggregator.entry.markup import escaped_text, safe_body
+from aggregator.entry.text import decoded_references, plain_text, title_text
+from aggregator.entry.urls import absolute_url, canonical_url, host_of, site_of, without_userinfo
+from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry
+
+MAX_TEXT_CHARS = 8_000
+_MAX_NAME_CHARS = 200
+_MAX_TAGS = 50
+_LANGUAGE_SAMPLE_CHARS = 2_000
+_CLOCK_SLACK = timedelta(minutes=30)
+"""A clock error is known to the whole hour; half an hour either way is the same hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    stated_at: datetime | None
+    matched_at: datetime | None
+    source: DateSource
+    written: str
+
+
+def entry(
+    parsed: ParsedEntry,
+    *,
+    feed: Feed,
+    feed_title: str,
+    feed_language: str | None,
+    entry_id: str,
+    identity_key: str,
+    first_seen_at: datetime,
+    revision: int,
+    clock_error: timedelta | None,
+    settings: DocumentSettings,
+) -> Entry:
+    """The entry with its document. `feed_title` is the feed's title as first seen: a renamed feed is no edit."""
+    url = entry_url(parsed, feed=feed)
+    body_text = _body_text(parsed)
+    title = clean_title(parsed.title) or first_line(body_text) or url or one_line(parsed.guid)
+    published_at = published(parsed, feed=feed, feed_language=feed_language)
+    dates = _dates(published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
+    categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
+    body = _body(parsed, title=title, base_url=parsed.base_url or url or feed.url, settings=settings)
+    image = lead_image(body, base_url=parsed.base_url or url, candidates=parsed.images)
+    text = matching_text(body_text)[:MAX_TEXT_CHARS]
+    return Entry(
+        entry_id=entry_id,
+        feed_id=feed.feed_id,
+        revision=revision,
+        identity_key=identity_key,
+        guid=one_line(parsed.guid),
+        url=url,
+        canonical_url=canonical_url(url),
+        title=title,
+        lang=_language(parsed, title, text, feed=feed, feed_language=feed_language),
+        author=one_line(title_text(parsed.author), limit=_MAX_NAME_CHARS),
+        categories=categories,
+        tags=_tags(parsed.tags),
+        published_at=dates.stated_at,
+        matched_at=dates.matched_at,
+        published_raw=one_line(parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS),
+        date_source=dates.source,
+        first_seen_at=first_seen_at,
+        content_hash=content_hash(parsed, published_at=published_at),
+        text=text,
+        document=document(
+            FrontMatter(
+                title=title,
+                categories=categories,
+                headimg=image or (fallback_image(entry_id) if settings.fallback_image else ""),
+                author=categories[1],
+                date=dates.written,
+                body=body,
+                leading_newline=settings.leading_newline,
+            )
+        ),
+        site=site_of(url or feed.url),
+    )
+
+
+def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
+    """32 hex digits that change when a reader would say the entry was edited."""
+    parts = (
+        " ".join(clean_title(parsed.title).split()),
+        canonical_url(parsed.link).partition("?")[0],
+        published_at.isoformat() if published_at else "",
+        " ".join(without_counters(matching_text(_body_text(parsed))).split()),
+    )
+    return sha256("\x00".join(parts).encode(errors="ignore")).hexdigest()[:32]
+
+
+def published(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> datetime | None:
+    """The publisher's time of an entry, with the operator's `clock_offset`; None when none can be read for sure."""
+    language = feed.language or parsed.language or feed_language
+    for raw in (parsed.published_raw, parsed.updated_raw):
+        at = instant(raw, language=language) if raw else None
+        if at is not None:
+            return at + feed.clock_offset if feed.clock_offset else at
+    return None
+
+
+def entry_url(parsed: ParsedEntry, *, feed: Feed) -> str:
+    """The entry's page: absolute http(s) without userinfo, or ''."""
+    return without_userinfo(absolute_url(parsed.base_url or feed.url, parsed.link)) if parsed.link else ""
+
+
+def clean_title(title: Markup) -> str:
+    """The title as one line of plain text; '' when it holds none."""
+    return one_line(title_text(title.value) if title.html else decoded_references(title.value))
+
+
+def first_line(text: str) -> str:
+    """The first text of a body, for an entry without a title."""
+    return one_line(text.partition("\n")[0])
+
+
+def named_categories(feed: Feed, *, feed_title: str, feed_language: str | None) -> tuple[str, str, str]:
+    """Group, site and section: as configured, else by schema.md. Never from the entry's own tags."""
+    chinese = (feed.language or feed_language or "").lower().partition("-")[0] == "zh"
+    site = one_line(title_text(feed_title), limit=_MAX_NAME_CHARS) or host_of(feed.url) or feed.feed_id
+    missing = ("新闻" if chinese else "News", site, "最新" if chinese else "latest")
+    given = [one_line(name, limit=_MAX_NAME_CHARS) for name in feed.categories[:3]]
+    group, name, section = (*(one or missing[place] for place, one in enumerate(given)), *missing[len(given) :])
+    return group, name, section
+
+
+def _published_body(parsed: ParsedEntry) -> Markup:
+    return parsed.content if parsed.content.value.strip() else parsed.summary
+
+
+def _body_text(parsed: ParsedEntry) -> str:
+    body = _published_body(parsed)
+    text = plain_text(body.value) if body.html else body.value.strip()
+    if text or body is parsed.summary:
+        return text
+    return plain_text(parsed.summary.value) if parsed.summary.html else parsed.summary.value.strip()
+
+
+def _body(parsed: ParsedEntry, *, title: str, base_url: str, settings: DocumentSettings) -> str:
+    published_body = _published_body(parsed)
+    if published_body.html:
+        body = safe_body(published_body.value, base_url=base_url, settings=settings)
+    else:
+        body = escaped_text(published_body.value, settings=settings)
+    return body or escaped_text(title, settings=settings)
+
+
+def _dates(
+    published_at: datetime | None, *, feed: Feed, first_seen_at: datetime, clock_error: timedelta | None
+) -> _Dates:
+    """The document's date and the one matching uses. An operator's `clock_offset` takes the place of a found error."""
+    if published_at is None:
+        return _Dates(None, None, DateSource.FIRST_SEEN, first_seen_date(first_seen_at))
+    error = clock_error if clock_error and not feed.clock_offset else timedelta(0)
+    true_at = published_at + error
+    if published_at <= first_seen_at or (error and true_at <= first_seen_at + _CLOCK_SLACK):
+        return _Dates(published_at, min(true_at, first_seen_at), DateSource.FEED, stated_date(published_at))
+    return _Dates(first_seen_at, min(true_at, first_seen_at), DateSource.CLAMPED, stated_date(first_seen_at))
+
+
+def _language(parsed: ParsedEntry, title: str, text: str, *, feed: Feed, feed_language: str | None) -> str:
+    sample = f"{title}\n{text[:_LANGUAGE_SAMPLE_CHARS]}"
+    return language_of(configured=feed.language, feed=feed_language, entry=parsed.language, text=sample)
+
+
+def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    cleaned = (one_line(title_text(tag), limit=_MAX_NAME_CHARS) for tag in tags)
+    return tuple(dict.fromkeys(filter(None, cleaned)))[:_MAX_TAGS]
