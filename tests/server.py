@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,20 @@ async def engine_url(redis_client: Client, engine_server: EmbeddedServer) -> str
 async def store(redis_client: Client) -> Store:
     """A store on an empty server, with the key prefix `agg`."""
     return Store(redis_client)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
+    """A server of the test's own, which it may stop, kill and reconfigure."""
+    server = EmbeddedServer(tmp_path / "own", fsync="always")
+    await server.start()
+    yield server
+    await server.stop()

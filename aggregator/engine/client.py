@@ -13,10 +13,10 @@ redis is owned by this module, scripts.py and embedded.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis import exceptions as failed
 from redis.asyncio import Redis, RedisCluster
@@ -28,6 +28,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from aggregator.errors import ConfigError, EngineDown, EngineRefused, Problem
 
 Client = Redis | RedisCluster
+T = TypeVar("T")
 
 SOCKET_TIMEOUT_S = 5.0
 """A server that does not answer for so long counts as down. Blocking reads ask for less (BLOCK_MS in scripts.py)."""
@@ -52,12 +53,37 @@ _NOT_NOW = (
 _NEVER = (
     ("WRONGPASS", "refuses the user or password: correct them in redis_url"),
     ("NOAUTH", "asks for a password: put it into redis_url (redis://user:password@host)"),
+    ("Authentication required", "asks for a password: put it into redis_url (redis://user:password@host)"),
     ("invalid username-password", "refuses the user or password: correct them in redis_url"),
     ("NOPERM", "lets this user not do what we need (ACL): all commands on our keys and channels"),
     ("WRONGTYPE", "holds something else under one of our keys: another program uses this key_prefix"),
     ("unknown command", "is too old or not a Redis: Redis 6.2, Valkey, or newer is needed"),
     ("NOPROTO", "is too old: Redis 6.2, Valkey, or newer is needed"),
 )
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """A refused login, or the connection error that redis-py makes of one."""
+    if isinstance(error, failed.AuthenticationError | failed.AuthorizationError):
+        return True
+    return error is not None and _is_refusal(error.__cause__)
+
+
+class _Retry(Retry):
+    """Tries again where that can help: redis-py otherwise asks a server that refuses our password again and again, at
+    every level of its own calls (a recursion that ran for minutes)."""
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[T]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        def may_pass(error: Exception) -> bool:
+            return not _is_refusal(error) and (is_retryable is None or is_retryable(error))
+
+        return await super().call_with_retry(do, fail, may_pass, with_failure_count)
 
 
 def connect(url: str, *, key_prefix: str = "agg", client_name: str = "aggregator") -> Client:
@@ -83,12 +109,12 @@ def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: s
 def without_secrets(url: str) -> str:
     """The URL as it may be logged: no password, no query."""
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _options(client_name: str) -> dict[str, Any]:
     return {
-        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
+        "retry": _Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": SOCKET_TIMEOUT_S,
         "health_check_interval": HEALTH_CHECK_S,
@@ -171,7 +197,7 @@ def _translated(error: Exception) -> EngineDown | EngineRefused:
     for mark, words in _NOT_NOW:
         if mark in text:
             return EngineDown(f"the Redis server {words} ({error})")
-    if isinstance(error, failed.AuthenticationError | failed.AuthorizationError):
+    if _is_refusal(error):
         return EngineRefused(f"the Redis server refuses us: check user and password in redis_url ({error})")
     if isinstance(error, failed.ResponseError) and not isinstance(error, failed.ClusterError):
         return EngineRefused(f"the Redis server refuses a command of ours ({error})")

@@ -73,7 +73,7 @@ class Keys:
         return f"{self.prefix}:host:{host}"
 
     def known(self, feed_id: str) -> str:
-        """Hash: entry id → known entry."""
+        """Hash: identity key → known entry."""
         return f"{self.prefix}:known:{feed_id}"
 
     # between the stages

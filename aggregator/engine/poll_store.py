@@ -259,9 +259,9 @@ class PollStore(Engine):
     # --- what a poll reads and writes ---
 
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
-        """The feed's known entries by entry id."""
+        """The feed's known entries by identity key."""
         answer = await self.command("HGETALL", self.keys.known(feed_id))
-        return {text(entry_id): wire.known_entry(value) for entry_id, value in answer.items()}
+        return {text(key): wire.known_entry(value) for key, value in answer.items()}
 
     async def commit(self, commit: Commit, *, now: datetime | None = None) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from aggregator.engine import wire
-from aggregator.engine.event_store import EventStore
+from aggregator.engine.event_store import EventStore, Lead
 from aggregator.engine.retention import RetentionStore
 from aggregator.engine.scripts import BLOCK_MS, Argument, text
 from aggregator.model import Digest, Event, Message, Notice, Totals
@@ -80,6 +80,17 @@ class WatchStore(RetentionStore, EventStore):
     async def trouble(self, since: datetime) -> list[Trouble]:
         """The notices since, oldest first."""
         return [_trouble(row) async for row in self.rows("trouble", since)]
+
+    # --- workers ---
+
+    async def leader(self) -> Lead | None:
+        """Who leads the event stage now; None when nobody does."""
+        answer = await self.command("HMGET", self.keys.leader, "worker", "token", "lapses")
+        if None in answer:
+            return None
+        worker, token, lapses = map(text, answer)
+        lapses_at = wire.instant_of(int(lapses) * 1000)
+        return Lead(int(token), worker, lapses_at) if lapses_at > await self.server_time() else None
 
     # --- messages ---
 

@@ -90,6 +90,7 @@ def known_bytes(known: KnownEntry) -> bytes:
             "1" if known.date_stated else "0",
             known.link_key,
             known.title_key,
+            known.guid_key,
             known.content_hash,
         )
     ).encode()
@@ -97,9 +98,10 @@ def known_bytes(known: KnownEntry) -> bytes:
 
 def known_entry(data: bytes) -> KnownEntry:
     """What `known_bytes` wrote. ValueError: anything else."""
-    version, first, last, revision, edits, edit_count, stated, link_key, title_key, content = data.decode().split(
-        "|", 9
-    )
+    fields = data.decode().split("|", 10)
+    if len(fields) != 11:
+        raise ValueError(f"a known entry of {len(fields)} fields")
+    version, first, last, revision, edits, edit_count, stated, link_key, title_key, guid_key, content = fields
     if version != str(VERSION):
         raise ValueError(f"a known entry of version {version}")
     return KnownEntry(
@@ -112,6 +114,7 @@ def known_entry(data: bytes) -> KnownEntry:
         edits_since_at=instant_of(int(edits)) if edits else None,
         edit_count=int(edit_count),
         date_stated=stated == "1",
+        guid_key=guid_key,
     )
 
 

@@ -1,0 +1,92 @@
+"""URLs to clients, and what is said of URLs that cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+from aggregator.engine.client import RETRIES, connect, without_secrets
+from aggregator.errors import ConfigError
+
+
+async def test_a_tcp_url_gives_host_port_database_and_login() -> None:
+    client = connect("redis://user:p%40ss@cache.example:6390/3")
+    assert isinstance(client, Redis)
+    options = client.connection_pool.connection_kwargs
+    assert (options["host"], options["port"], options["db"]) == ("cache.example", 6390, 3)
+    assert (options["username"], options["password"]) == ("user", "p@ss")
+    await client.aclose()
+
+
+async def test_tls_and_sockets_have_schemes_of_their_own() -> None:
+    kinds = {"rediss://cache.example": SSLConnection, "unix:///run/x.sock?db=2": UnixDomainSocketConnection}
+    for url, kind in kinds.items():
+        client = connect(url)
+        assert isinstance(client, Redis)
+        assert client.connection_pool.connection_class is kind
+        await client.aclose()
+
+
+async def test_retries_timeouts_and_health_checks_are_explicit() -> None:
+    client = connect("redis://cache.example")
+    assert isinstance(client, Redis)
+    options = client.connection_pool.connection_kwargs
+    assert options["retry"].get_retries() == RETRIES
+    assert options["socket_timeout"] == options["socket_connect_timeout"] == 5
+    assert options["health_check_interval"] == 15
+    await client.aclose()
+
+
+async def test_a_sentinel_url_gives_sentinels_service_database_and_both_logins() -> None:
+    client = connect("redis+sentinel://user:pw@s1.example:5000,s2.example/main/2?sentinel_password=spw&ssl=true")
+    assert isinstance(client, Redis)
+    pool = client.connection_pool
+    assert isinstance(pool, SentinelConnectionPool)
+    assert pool.service_name == "main"
+    assert (pool.connection_kwargs["username"], pool.connection_kwargs["db"]) == ("user", 2)
+    found = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(one["host"], one["port"]) for one in found] == [("s1.example", 5000), ("s2.example", 26379)]
+    assert [one["password"] for one in found] == ["spw", "spw"]
+    await client.aclose()
+
+
+async def test_a_cluster_url_needs_a_prefix_in_braces() -> None:
+    with pytest.raises(ConfigError, match=r'key_prefix = "\{agg\}"') as raised:
+        connect("redis+cluster://n1.example:7000,n2.example", key_prefix="agg")
+    assert raised.value.problems[0].key == "aggregator.key_prefix"
+    client = connect("redis+cluster://n1.example:7000,n2.example", key_prefix="{agg}")
+    assert isinstance(client, RedisCluster)
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cache.example",
+        "cache.example:6379",
+        "",
+        "redis+sentinel://s1.example",
+        "redis+sentinel:///main",
+        "redis+cluster://",
+        "redis://cache.example:notaport",
+        "redis+sentinel://s1.example/main/notanumber",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        connect(url, key_prefix="{agg}")
+    assert raised.value.problems[0].key == "aggregator.redis_url"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://user:secret@cache.example:1/3?password=secret", "redis://cache.example:1/3"),
+        ("unix://a:secret@/run/x.sock", "unix:///run/x.sock"),
+        ("redis+sentinel://:secret@a:1,b:2/main", "redis+sentinel://a:1,b:2/main"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown

@@ -1,0 +1,285 @@
+"""A server that is slow, full, read-only, restarted, gone or locked: nothing half done, nothing twice, plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from aggregator.engine.client import connect
+from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.scripts import Engine
+from aggregator.engine.store import Store
+from aggregator.errors import EngineDown, EngineRefused
+from aggregator.model import KnownEntry, Notice, Queue
+from tests.engine import making
+from tests.engine.making import LEASE, NOW, SPACING, claimed, commit, entry, leading, length, publication, waiting
+
+STALL_S = 0.7
+"""Longer than the impatient client's first two tries, shorter than all of them."""
+
+
+@pytest.fixture
+async def impatient(own_server: EmbeddedServer) -> AsyncIterator[Store]:
+    """A store whose client gives up on an answer after 0.25 s and asks again, twice."""
+    store = Store(connect(f"{own_server.url}?socket_timeout=0.25"))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def own_store(own_server: EmbeddedServer) -> AsyncIterator[Store]:
+    store = Store(connect(own_server.url))
+    yield store
+    await store.close()
+
+
+def stall(server: EmbeddedServer) -> None:
+    """The server stands still for STALL_S and then does all it was sent."""
+    pid = server.running.pid
+    os.kill(pid, signal.SIGSTOP)
+    asyncio.get_running_loop().call_later(STALL_S, os.kill, pid, signal.SIGCONT)
+
+
+async def contents(store: Store) -> dict[bytes, bytes]:
+    keys = sorted(await store.command("KEYS", "*"))
+    return dict(zip(keys, await store.many([("DUMP", key) for key in keys]), strict=True))
+
+
+# --- commands that redis-py repeats ---
+
+
+async def test_the_fault_is_real_a_plain_write_is_applied_more_than_once(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
+    await impatient.command("PING")
+    stall(own_server)
+    await impatient.command("XADD", "agg:events", "*", "a", "b")
+    assert await length(impatient, "agg:events") > 1
+
+
+async def test_a_repeated_commit_is_written_once(impatient: Store, own_server: EmbeddedServer) -> None:
+    claim = await claimed(impatient)
+    stall(own_server)
+    whole = replace(commit(claim, entry(1), entry(2)), notices=(Notice("gone", "f0", "", "410"),), result="ok")
+    await impatient.commit(whole)
+    assert await impatient.waiting_count() == 2
+    assert len(await impatient.trouble(making.EPOCH)) == 1
+    assert (await impatient.totals(await impatient.server_time())).polls == {"ok": 1}
+
+
+async def test_a_repeated_publication_is_written_once(impatient: Store, own_server: EmbeddedServer) -> None:
+    impatient.use(retention=impatient.retention, queues=[Queue("l", kind="list")])
+    ((stream_id, report),) = await waiting(impatient, entry(1))
+    token = await leading(impatient)
+    stall(own_server)
+    one = publication(stream_id, report)
+    await impatient.publish(token, [replace(one, queued=(("l", one.messages[0]),))])
+    assert await length(impatient, "agg:events") == 1
+    assert await length(impatient, "agg:fingerprints") == 1
+    assert await impatient.command("LLEN", "agg:queue:l") == 1
+
+
+async def test_a_repeated_claim_answers_with_what_the_first_took(impatient: Store, own_server: EmbeddedServer) -> None:
+    hosts = {f"f{number}": f"h{number}" for number in range(5)}
+    await impatient.register(dict.fromkeys(hosts, NOW))
+    stall(own_server)
+    found = await impatient.claim_these(hosts, lease=LEASE, spacing=SPACING)
+    assert sorted(claim.feed_id for claim in found.claims) == sorted(hosts)
+    for claim in found.claims:
+        await impatient.commit(commit(claim))
+
+
+async def test_a_repeated_lead_gives_one_token_that_holds(impatient: Store, own_server: EmbeddedServer) -> None:
+    await impatient.command("PING")
+    stall(own_server)
+    token = await impatient.lead("a", LEASE)
+    assert token is not None
+    await impatient.renew(token, LEASE)
+
+
+# --- out of memory: all or nothing ---
+
+
+async def full(store: Store) -> None:
+    await store.command("CONFIG", "SET", "maxmemory", 1)
+
+
+async def roomy(store: Store) -> None:
+    await store.command("CONFIG", "SET", "maxmemory", 0)
+
+
+async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(own_store: Store) -> None:
+    claim = await claimed(own_store, host="h0")
+    whole = replace(
+        commit(claim, entry(1), host="h0", due_at=NOW + LEASE),
+        known={"a": KnownEntry("h", NOW)},
+        notices=(Notice("gone", "f0", "h0", "410"),),
+        host_hold_until_at=NOW + timedelta(days=9000),
+        result="ok",
+    )
+    before = await contents(own_store)
+    await full(own_store)
+    with pytest.raises(EngineDown, match="out of memory"):
+        await own_store.commit(whole)
+    assert await contents(own_store) == before
+    await roomy(own_store)
+    await own_store.commit(whole)
+    assert await own_store.waiting_count() == 1
+
+
+async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(own_store: Store) -> None:
+    found = await waiting(own_store, entry(1), entry(2))
+    token = await leading(own_store)
+    publications = [publication(*one) for one in found]
+    before = await contents(own_store)
+    await full(own_store)
+    with pytest.raises(EngineDown, match="out of memory"):
+        await own_store.publish(token, publications)
+    assert await contents(own_store) == before
+    await roomy(own_store)
+    assert [one.repeated for one in await own_store.publish(token, publications)] == [False, False]
+
+
+async def test_a_full_server_gives_out_no_claim(own_store: Store) -> None:
+    await own_store.register({"f0": NOW})
+    before = await contents(own_store)
+    await full(own_store)
+    with pytest.raises(EngineDown, match="out of memory"):
+        await own_store.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
+    assert await contents(own_store) == before
+
+
+async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_store: Store) -> None:
+    await making.published(own_store, *(entry(number, document="d" * 5000) for number in range(300)))
+    own_store.use(retention=replace(own_store.retention, max_stream_bytes=512 * 1024), queues=())
+    await full(own_store)
+    with pytest.raises(EngineDown, match="out of memory"):
+        await own_store.trim()  # the notice has no room, the counts have
+    left = await length(own_store, "agg:reports")
+    assert left < 300
+    await roomy(own_store)
+    await own_store.trim()
+    details = [one.notice.detail for one in await own_store.trouble(making.EPOCH)]
+    assert f"agg:reports: {300 - left} messages dropped by the size limit" in details
+
+
+# --- a server that takes no writes, goes away, comes back ---
+
+
+async def test_a_read_only_replica_is_told_from_a_primary_and_works_again(own_store: Store) -> None:
+    claim = await claimed(own_store)
+    before = await contents(own_store)
+    await own_store.command("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(EngineDown, match="read-only replica"):
+        await own_store.commit(commit(claim, entry(1)))
+    assert await contents(own_store) == before
+    await own_store.command("REPLICAOF", "NO", "ONE")
+    await own_store.commit(commit(claim, entry(1)))
+    assert await own_store.waiting_count() == 1
+
+
+async def test_a_restarted_server_is_reached_again_by_the_same_client(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
+    claim = await claimed(own_store)
+    await own_store.commit(commit(claim, entry(1)))
+    os.kill(own_server.running.pid, signal.SIGKILL)
+    await ended(own_server.running.pid)
+    with pytest.raises(EngineDown, match="does not answer"):
+        await own_store.waiting_count()
+    await restarted(own_server)
+    await own_store.commit(commit(claim, entry(1)))
+    assert await own_store.waiting_count() == 1
+    ((stream_id, report),) = (await own_store.next_entries(10)).entries
+    token = await leading(own_store)
+    assert len(await own_store.publish(token, [publication(stream_id, report)])) == 1
+
+
+async def ended(pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        await asyncio.to_thread(psutil.Process(pid).wait, 5)
+
+
+async def restarted(server: EmbeddedServer) -> None:
+    """Starts it again; the first try may find it just dead."""
+    with contextlib.suppress(EngineDown):
+        await server.start()
+        return
+    await server.start()
+
+
+async def test_a_server_killed_under_load_has_each_entry_once(own_server: EmbeddedServer, own_store: Store) -> None:
+    names = {f"f{number}": "" for number in range(40)}
+    await own_store.register(dict.fromkeys(names, NOW))
+    found = (await own_store.claim_these(names, lease=LEASE, spacing=SPACING)).claims
+    done: list[str] = []
+
+    async def one(number: int) -> None:
+        whole = commit(found[number], *(entry(number * 10 + part, feed_id=f"f{number}") for part in range(3)))
+        await until_up(lambda: own_store.commit(whole))
+        done.append(found[number].feed_id)
+        if len(done) in (5, 20):
+            os.kill(own_server.running.pid, signal.SIGKILL)
+            await restarted(own_server)
+
+    await asyncio.gather(*(one(number) for number in range(40)))
+    entries = [report.entry_id for _, report in (await own_store.next_entries(1000)).entries]
+    assert len(entries) == len(set(entries)) == 120
+
+
+async def until_up(action: Callable[[], Awaitable[None]]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(EngineDown):
+                await action()
+                return
+
+
+async def test_a_server_that_is_not_there_is_reported_soon(free_port: int) -> None:
+    engine = Engine(connect(f"redis://127.0.0.1:{free_port}"))
+    async with asyncio.timeout(10):
+        with pytest.raises(EngineDown, match="is it running"):
+            await engine.command("PING")
+    await engine.close()
+
+
+# --- a server that will not let us in ---
+
+
+async def test_a_missing_password_is_asked_for(own_server: EmbeddedServer, own_store: Store) -> None:
+    await own_store.command("CONFIG", "SET", "requirepass", "secret word")
+    stranger = Store(connect(own_server.url))
+    with pytest.raises(EngineRefused, match="put it into redis_url"):
+        await stranger.command("PING")
+    await stranger.close()
+    await own_store.command("CONFIG", "SET", "requirepass", "")
+
+
+async def test_a_wrong_password_is_named(own_server: EmbeddedServer, own_store: Store) -> None:
+    await own_store.command("CONFIG", "SET", "requirepass", "secret word")
+    stranger = Store(connect(own_server.url.replace("unix://", "unix://default:wrong@")))
+    with pytest.raises(EngineRefused, match="user or password"):
+        await stranger.command("PING")
+    await stranger.close()
+    friend = Store(connect(own_server.url.replace("unix://", "unix://default:secret%20word@")))
+    assert await friend.command("PING") is True
+    await friend.close()
+    await own_store.command("CONFIG", "SET", "requirepass", "")
+
+
+async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: Store) -> None:
+    await own_store.command("ACL", "SETUSER", "weak", "on", ">pw", "~agg:*", "&*", "+@read", "+@connection", "-hgetall")
+    weak = Store(connect(own_server.url.replace("unix://", "unix://weak:pw@")))
+    with pytest.raises(EngineRefused, match="ACL"):
+        await weak.known("f0")
+    with pytest.raises(EngineRefused, match="ACL"):
+        await weak.hold_host("h0", NOW)
+    await weak.close()
