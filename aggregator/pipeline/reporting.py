@@ -61,12 +61,14 @@ def reported(
     events: Mapping[str, Event],
     queues: Iterable[Queue],
 ) -> Reported:
-    """A new entry's report. `events` holds the records of `assignment.event_id` and of those it absorbs, where kept."""
-    event_id = assignment.event_id or event_id_of(entry.entry_id)
-    before = events.get(event_id)
+    """A new entry's report. `events` holds the records of `assignment.event_id` and of those it absorbs, where kept;
+    under an absorbed id stands its survivor."""
+    asked = assignment.event_id or event_id_of(entry.entry_id)
+    before = events.get(asked)
+    event_id = before.event_id if before else asked
     event = _grown(before, entry, assignment) if before else _begun(event_id, entry, assignment)
     kind = Kind.JOINED if assignment.event_id else Kind.NEW
-    absorbed = tuple(events[a] for a in assignment.absorbs if a in events and a != event_id)
+    absorbed = tuple(events[a] for a in assignment.absorbs if a in events and events[a].event_id == a != event_id)
     for other in absorbed:
         event = _merged(event, other)
     report = _message(kind, entry, event, score=assignment.score, reason=assignment.reason)
@@ -89,6 +91,7 @@ def revised(
     own = event_id or event_id_of(entry.entry_id)
     before = events.get(own) or _begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
     event = _with_edit(before, entry)
+    own = event.event_id
     message = _message(Kind.EDITED, entry, event, score=1.0, reason="edited")
     queued = tuple(
         (queue.name, message)

@@ -1,0 +1,64 @@
+"""The command line: the only place where the real parts are put together.
+
+Rules: every command takes `--config F` after its name; what the user must mend is told in one paragraph without a
+traceback, exit 2 for a wrong configuration or command line, 1 for what failed; output for programs is `--json`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from aggregator import __version__
+from aggregator.cli import check, digest, feeds, matching, poll, reload, run, status, tail
+from aggregator.errors import AggregatorError, ConfigError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="aggregator")
+def commands() -> None:
+    """Polls RSS, Atom and JSON feeds, finds the reports that tell of the same event, and publishes to Redis.
+
+    Start with `aggregator run`; look with `aggregator status`, `aggregator tail --follow` and `aggregator digest`.
+    """
+
+
+for command in (
+    run.run,
+    check.check,
+    poll.poll,
+    tail.tail,
+    digest.digest,
+    status.status,
+    matching.explain,
+    matching.backtest,
+    feeds.feeds,
+    reload.reload,
+):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit status."""
+    try:
+        status = commands.main(arguments, prog_name="aggregator", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ConfigError as error:
+        sys.exit(_told(error, 2))
+    except AggregatorError as error:
+        sys.exit(_told(error, 1))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(error: AggregatorError, status: int) -> int:
+    click.echo(f"aggregator: {error}" if "\n" not in str(error) else f"aggregator:\n{error}", err=True)
+    return status

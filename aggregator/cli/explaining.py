@@ -1,0 +1,96 @@
+"""The conversation of one poll, in words: what was asked, what was answered, and why the next poll is when it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from aggregator.cli.check import written
+from aggregator.daemon.polling import Polled
+from aggregator.model import Caching, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
+from aggregator.poll.schedule import request_for
+
+
+def conversation(one: Polled, *, version: str) -> list[str]:
+    """One sentence a line."""
+    return [*_asked(one, version), *_answered(one), *_read(one), *_next(one)]
+
+
+def _asked(one: Polled, version: str) -> list[str]:
+    now = one.settled.commit.state.last_poll_at or one.before.next_poll_at
+    request = request_for(one.feed, one.before, now=now)
+    agent = request.user_agent or f"aggregator/{version}"
+    lines = [
+        f"We sent: GET {request.url} as {agent}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
+    ]
+    sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
+    sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
+    if sent:
+        return [*lines, f"We asked only for a change since the last answer ({'; '.join(sent)})."]
+    why = "no validators are known" if not one.before.last_success_at else "once in 24 h we ask for the whole feed"
+    return [*lines, f"We asked for the whole feed: {why}."]
+
+
+def _answered(one: Polled) -> list[str]:
+    result = one.result
+    lines = [f"It redirected ({hop.status}) to {hop.url}." for hop in result.redirects]
+    took = f"after {result.elapsed.total_seconds():.2f} s"
+    match result:
+        case Fetched():
+            lines.append(f"It answered {result.status} {took}: {len(result.body):,} bytes of {result.content_type}.")
+            lines += _validators(result)
+        case NotModified():
+            lines.append(f"It answered 304 {took}: nothing has changed.")
+        case FetchFailed():
+            status = f"{result.status} " if result.status else ""
+            lines.append(f"It failed {took}: {status}{result.kind.value}: {result.detail}.")
+    return lines + _caching(result.caching)
+
+
+def _validators(result: Fetched) -> list[str]:
+    if result.validators.etag or result.validators.last_modified:
+        known = ", ".join(filter(None, (result.validators.etag, result.validators.last_modified)))
+        return [f"It gave validators, which the next request sends back: {known}."]
+    return ["It gave no validators, so the next request must fetch everything again."]
+
+
+def _caching(caching: Caching) -> list[str]:
+    lines = []
+    if caching.fresh_for and caching.fresh_for > timedelta(0):
+        lines.append(f"Its cache headers allow no request for {written(caching.fresh_for)}.")
+    if caching.retry_after:
+        lines.append(
+            f"It asks to be left alone for {written(caching.retry_after)} (Retry-After); so is its whole host."
+        )
+    return lines
+
+
+def _read(one: Polled) -> list[str]:
+    match one.settled.read:
+        case None:
+            return (
+                ["There was nothing to read."]
+                if isinstance(one.result, FetchFailed)
+                else ["The body is the known one."]
+            )
+        case Unparsable() as unread:
+            return [f"The body is no feed: {unread.detail}."]
+        case FeedRead() as read:
+            counts = ", ".join(f"{count} {outcome}" for outcome, count in read.outcomes.items())
+            reasons = ", ".join(f"{count} {reason}" for reason, count in read.reasons.items())
+            lines = [f"It is {read.version or 'a feed'} in {read.encoding}, with entries: {counts or 'none'}."]
+            lines += [f"Of these: {reasons}."] if reasons else []
+            return lines + (
+                [f"Entries are told apart by {read.identity.ladder}: {read.identity.reason}."]
+                if read.identity.reason
+                else []
+            )
+
+
+def _next(one: Polled) -> list[str]:
+    state, due = one.settled.commit.state, one.settled.decision.due_at
+    if due is None:
+        return [f"It is not polled again by itself: {state.next_poll_reason}."]
+    gap = f"; it changes every {written(state.change_gap)} or so" if state.change_gap else ""
+    hours = ", ".join(str(hour) for hour in sorted(state.hints.skip_hours))
+    skipped = [f"The document asks not to be read at these hours (GMT): {hours}."] if hours else []
+    return [*skipped, f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}."]

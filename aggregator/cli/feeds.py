@@ -1,0 +1,177 @@
+"""`aggregator feeds …`: the subscriptions in feeds.toml, its comments kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+import orjson
+
+from aggregator.cli import files, options, parts
+from aggregator.config import configuration
+from aggregator.daemon.clock import machine_time
+from aggregator.errors import ConfigError, Problem
+from aggregator.model import (
+    Feed,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    IdentityRule,
+    NotModified,
+    PollRequest,
+    Unparsable,
+    Validators,
+)
+from aggregator.pipeline.reading import ReadRequest
+from aggregator.poll.schedule import released as released_state
+from aggregator.subscriptions import (
+    Subscription,
+    feeds_of_page,
+    opml_of,
+    subscriptions_of_opml,
+    with_subscriptions,
+    without_feed,
+)
+from aggregator.watch.metrics import Metrics
+
+
+@click.group()
+def feeds() -> None:
+    """List, add, remove, import and export subscriptions; release a quarantined feed."""
+
+
+@feeds.command("list")
+@options.config
+@options.as_json
+def list_feeds(config_file: str | None, as_json: bool) -> None:
+    """The feeds of feeds.toml, one a line: id, URL, categories."""
+    read = files.loaded(config_file)
+    for feed in read.configuration.feeds:
+        if as_json:
+            row = {"id": feed.feed_id, "url": feed.url, "categories": feed.categories, "enabled": feed.enabled}
+            click.echo(orjson.dumps(row))
+        else:
+            off = "" if feed.enabled else "\t(off)"
+            click.echo(f"{feed.feed_id}\t{feed.url}\t{' / '.join(feed.categories)}{off}")
+
+
+@feeds.command()
+@click.argument("url")
+@click.option("--category", "categories", multiple=True, help="Up to three, from the outermost inwards.")
+@click.option("--force", is_flag=True, help="Add the URL as it is, without asking its server.")
+@options.config
+def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | None) -> None:
+    """Add a feed; of an HTML page, the feed it names.
+
+    The daemon takes it up by itself. The page or feed is fetched once, and a feed found this way counts as polled
+    when the daemon's server is running.
+    """
+    if len(categories) > 3:
+        raise click.UsageError("a feed has at most three categories: group, site, section")
+    read = files.loaded(config_file)
+    one = Subscription(url) if force else asyncio.run(_found(read, url))
+    _add(read.file, [one], categories)
+
+
+@feeds.command()
+@click.argument("feed_id", metavar="ID")
+@options.config
+def remove(feed_id: str, config_file: str | None) -> None:
+    """Remove a feed, by id or URL. What it published is remembered: adding it again repeats nothing."""
+    file = files.loaded(config_file).file
+    files.write_text(file, without_feed(files.read_text(file), feed_id, file=str(file)))
+    click.echo(f"removed {feed_id} from {file}")
+
+
+@feeds.command("import")
+@click.argument("opml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.config
+def import_opml(opml: Path, config_file: str | None) -> None:
+    """Add every feed of an OPML file; folder and title become the first two categories."""
+    read = files.loaded(config_file)
+    _add(read.file, subscriptions_of_opml(opml.read_bytes()), ())
+
+
+@feeds.command("export")
+@options.config
+def export_opml(config_file: str | None) -> None:
+    """Print all feeds as OPML."""
+    click.echo(opml_of(files.loaded(config_file).configuration.feeds), nl=False)
+
+
+@feeds.command()
+@click.argument("feed_id", metavar="ID")
+@options.config
+def release(feed_id: str, config_file: str | None) -> None:
+    """Let a quarantined or stopped (410) feed go on: it is polled again at once, when its host allows."""
+    read = files.loaded(config_file)
+    feed = next((feed for feed in read.configuration.feeds if feed.feed_id == feed_id), None)
+    if feed is None:
+        raise ConfigError(Problem(f'no feed has the id "{feed_id}"; `aggregator feeds list` shows them'))
+    asyncio.run(_release(read, feed))
+    click.echo(f"released {feed_id}: it is polled again as soon as its host allows")
+
+
+async def _release(read: files.Loaded, feed: Feed) -> None:
+    async with parts.attached_engine(read) as engine:
+        now = await engine.store.server_time()
+        state = (await engine.store.states([feed.feed_id])).get(feed.feed_id)
+        if state is None:
+            raise ConfigError(Problem(f"{feed.feed_id} has never been polled; there is nothing to release"))
+        decision = released_state(feed, state, now=now)
+        await engine.store.operator_state(
+            feed.feed_id,
+            lambda current: released_state(feed, current, now=now).state,
+            due_at=decision.due_at,
+            notices=decision.notices,
+        )
+
+
+def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> None:
+    text, added, known = with_subscriptions(files.read_text(file), new, file=str(file), categories=categories)
+    if added:
+        files.write_text(file, text)
+    for feed in configuration(text, file=str(file)).feeds:
+        if feed.feed_id in added:
+            click.echo(f"added {feed.feed_id}\t{feed.url}")
+    if known:
+        click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {known[0]}")
+
+
+async def _found(read: files.Loaded, url: str) -> Subscription:
+    """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
+    settings = read.configuration.settings
+    async with parts.Fetching(settings, Metrics()) as fetching:
+        body = _body(await fetching.fetch(PollRequest("", url, Validators())))
+        parsed = await fetching.read(
+            ReadRequest(
+                feed=Feed("", url),
+                url=body.url,
+                body=body.body,
+                content_type=body.content_type,
+                known={},
+                identity=IdentityRule(),
+                documents=settings.documents,
+                window=settings.dedup.window,
+                now=machine_time(),
+            )
+        )
+    if not isinstance(parsed, Unparsable):
+        return Subscription(url)
+    candidates = feeds_of_page(body.body, url=body.url)
+    if not candidates:
+        raise ConfigError(Problem(f"{url} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
+    for other in candidates[1:]:
+        click.echo(f"the page also names {other.url} ({other.title})", err=True)
+    return candidates[0]
+
+
+def _body(result: FetchResult) -> Fetched:
+    match result:
+        case Fetched():
+            return result
+        case NotModified():
+            raise ConfigError(Problem("the server answered 304 to a request without validators; add it with --force"))
+        case FetchFailed():
+            raise ConfigError(Problem(f"{result.detail}. Add it anyway with --force"))

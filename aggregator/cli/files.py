@@ -1,0 +1,98 @@
+"""Where things are: the configuration file, the state directory, the logs. Finding them is the command line's part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from aggregator.config import Configuration, configuration
+from aggregator.errors import ConfigError, Problem
+
+NAME = "aggregator"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, the file it was read from, and the directories in force."""
+
+    file: Path
+    text: str
+    configuration: Configuration
+    state_dir: Path
+    digest_dir: Path
+
+
+def config_path(given: str | None, *, environment: Mapping[str, str]) -> Path:
+    """The feeds.toml in force: the one given, else the first that exists. Raises ConfigError when there is none."""
+    if given:
+        return Path(given)
+    places = _places(environment)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        looked = ", ".join(str(place) for place in places)
+        raise ConfigError(Problem(f"no feeds.toml found; looked for {looked}. Name one with --config FILE"))
+    return found
+
+
+def _places(environment: Mapping[str, str]) -> list[Path]:
+    directories = [Path(), *(Path(d) for d in environment.get("CONFIGURATION_DIRECTORY", "").split(":") if d)]
+    directories += [Path(platformdirs.user_config_dir(NAME)), Path("/etc") / NAME]
+    return [directory / "feeds.toml" for directory in directories]
+
+
+def loaded(given: str | None, *, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Find and read the configuration. Raises ConfigError."""
+    surroundings = os.environ if environment is None else environment
+    file = config_path(given, environment=surroundings)
+    return loaded_from(file, surroundings)
+
+
+def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
+    """Read one configuration file; relative directories in it are relative to the file. Raises ConfigError."""
+    text = read_text(file)
+    read = configuration(text, file=str(file))
+    base = file.resolve().parent
+    settings = read.settings
+    state_dir = _state_dir(settings.state_dir, base, environment)
+    logs = next((Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d), state_dir)
+    digest_dir = base / settings.digest.dir if settings.digest.dir else logs / "digest"
+    archive = str(base / settings.archive_dir) if settings.archive_dir else None
+    absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
+    return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
+
+
+def read_text(file: Path) -> str:
+    """A configuration file's text. Raises ConfigError that says why it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(f"not UTF-8 at byte {error.start}; save the file as UTF-8", file=str(file))) from None
+    except FileNotFoundError:
+        raise ConfigError(Problem("there is no such file; name another with --config FILE", file=str(file))) from None
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot be read: {error.strerror}", file=str(file))) from None
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace a configuration file in one step, its rights kept. Raises ConfigError."""
+    target = file.resolve()
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        if target.exists():
+            fresh.chmod(target.stat().st_mode & 0o777)
+        fresh.replace(target)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+
+
+def _state_dir(configured: str | None, base: Path, environment: Mapping[str, str]) -> Path:
+    if configured:
+        return (base / Path(configured).expanduser()).resolve()
+    given = next((d for d in environment.get("STATE_DIRECTORY", "").split(":") if d), None)
+    return Path(given or platformdirs.user_state_dir(NAME)).resolve()

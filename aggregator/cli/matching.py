@@ -1,0 +1,203 @@
+"""`aggregator explain` and `aggregator backtest`: the matching, looked at from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from aggregator.cli import files, options, parts
+from aggregator.dedup import backtest as core
+from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.scores import Score
+from aggregator.dedup.similarity import Comparison, compared, is_same
+from aggregator.engine.store import Store
+from aggregator.entry.documents import report_of_document
+from aggregator.entry.urls import canonical_url
+from aggregator.errors import ConfigError, Problem
+from aggregator.model import EPOCH, DedupSettings, FingerprintRecord, Strictness
+
+# --- explain --------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@options.config
+@options.as_json
+def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
+    """Why two reports are one event, or are not.
+
+    A and B are entry ids or URLs of published reports, or files that hold documents.
+    """
+    one, other, settings = asyncio.run(_both(a, b, config_file))
+    found = compared(one, other)
+    if as_json:
+        click.echo(orjson.dumps(_record(found, settings)))
+    else:
+        _print_comparison(found, settings)
+
+
+async def _both(a: str, b: str, config_file: str | None) -> tuple[Fingerprint, Fingerprint, DedupSettings]:
+    if Path(a).is_file() and Path(b).is_file():
+        return _of_file(a), _of_file(b), DedupSettings()
+    read = files.loaded(config_file)
+    async with parts.attached_engine(read) as engine:
+        return await _of(engine.store, a), await _of(engine.store, b), read.configuration.settings.dedup
+
+
+async def _of(store: Store, name: str) -> Fingerprint:
+    """The fingerprint of a published report by entry id or URL, or of a document in a file. Raises ConfigError."""
+    if Path(name).is_file():
+        return _of_file(name)
+    entry_id = await _entry_id(store, name)
+    async for record in store.fingerprints(EPOCH):
+        if record.entry_id == entry_id:
+            return _unpacked(record)
+    raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
+
+
+async def _entry_id(store: Store, name: str) -> str:
+    if "://" not in name:
+        return name
+    wanted = canonical_url(name)
+    since = await store.server_time() - store.retention.reports
+    async for message in store.messages(since):
+        if canonical_url(message.url) == wanted:
+            return message.entry_id
+    return name
+
+
+def _unpacked(record: FingerprintRecord) -> Fingerprint:
+    return Fingerprint.unpack(record.packed)
+
+
+def _of_file(name: str) -> Fingerprint:
+    try:
+        return fingerprint(report_of_document(files.read_text(Path(name)), name=name))
+    except ValueError as error:
+        raise ConfigError(Problem(f"is no document: {error}", file=name)) from None
+
+
+def _record(found: Comparison, settings: DedupSettings) -> dict[str, Any]:
+    return {
+        "score": found.score,
+        "same": is_same(found, settings),
+        "strictness": settings.strictness,
+        "features": [
+            {"name": f.name, "value": f.value, "contribution": f.contribution, "words": f.words} for f in found.features
+        ],
+    }
+
+
+def _print_comparison(found: Comparison, settings: DedupSettings) -> None:
+    console = Console(highlight=False)
+    verdict = "[green]the same event[/]" if is_same(found, settings) else "[red]different events[/]"
+    console.print(f"{verdict} · score [bold]{found.score:.2f}[/] under {settings.strictness.value!r}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("feature", "value", "weight", "in words"):
+        table.add_column(heading, justify="right" if heading in ("value", "weight") else "left", overflow="fold")
+    for feature in found.features:
+        style = "green" if feature.contribution > 0.005 else "red" if feature.contribution < -0.005 else "dim"
+        table.add_row(feature.name, f"{feature.value:.2f}", f"{feature.contribution:+.2f}", feature.words, style=style)
+    console.print(table)
+
+
+# --- backtest -------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.jsonl")
+@click.option("--predictions", type=click.Path(dir_okay=False, path_type=Path), help="Write id<TAB>event lines.")
+@click.option("--pairs", is_flag=True, help="Judge each pair (a, b) alone.")
+@click.option(
+    "--strictness",
+    type=click.Choice([s.value for s in Strictness]),
+    default=Strictness.BALANCED.value,
+    show_default=True,
+)
+@options.as_json
+def backtest(file: Path, predictions: Path | None, pairs: bool, strictness: str, as_json: bool) -> None:
+    """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
+    rows = list(_rows(file))
+    settings = DedupSettings(strictness=Strictness(strictness))
+    started = time.perf_counter()
+    lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings)
+    seconds = time.perf_counter() - started
+    facts |= {"seconds": round(seconds, 2), "per_second": round(len(rows) / max(seconds, 1e-9))}
+    facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    if predictions:
+        _write(predictions, "".join(f"{line}\n" for line in lines))
+    _print_facts(facts, as_json)
+
+
+def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    """The objects of a JSON Lines file. Raises ConfigError naming the line."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ConfigError(Problem(f"not JSON: {error}", file=str(file), line=number)) from None
+            if not isinstance(row, dict):
+                raise ConfigError(Problem("not a JSON object", file=str(file), line=number))
+            yield row
+
+
+def _clusters(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list[str], dict[str, Any]]:
+    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("assigning", total=len(rows))
+        try:
+            done = core.backtest(rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar))
+        except ValueError as error:
+            raise ConfigError(Problem(str(error))) from None
+    facts: dict[str, Any] = {"entries": len(rows), "events": done.event_count, "joined": done.joined_count}
+    facts["merged"] = done.merged_count
+    if done.quality:
+        facts["b_cubed"] = _score(done.quality.b_cubed)
+        facts["pairwise"] = _score(done.quality.pairwise)
+    return [f"{name}\t{event}" for name, event in done.events], facts
+
+
+def _pairs(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list[str], dict[str, Any]]:
+    try:
+        done = core.pair_test(rows, settings, canonical_url=canonical_url)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(Problem(f"every line needs objects `a` and `b`: {error}")) from None
+    facts: dict[str, Any] = {"pairs": len(rows), "same": sum(done.decisions)}
+    if done.quality:
+        facts["pairwise"] = _score(done.quality)
+    return [f"{number}\t{int(same)}" for number, same in enumerate(done.decisions)], facts
+
+
+def _score(score: Score) -> dict[str, float]:
+    return {"precision": round(score.precision, 4), "recall": round(score.recall, 4), "f1": round(score.f1, 4)}
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+
+
+def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(facts))
+        return
+    for name, value in facts.items():
+        words = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name.replace('_', ' '):<16} {words}")

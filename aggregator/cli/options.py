@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from aggregator.config import duration
+
+config = click.option(
+    "--config", "config_file", metavar="F", help="The feeds.toml to use (default: ./feeds.toml, then the usual places)."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A duration as feeds.toml writes it: 90s, 15m, 24h, 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return duration(value)
+        except ValueError as error:
+            return self.fail(re.sub(r"^write", "write it", str(error)), param, ctx)
+
+
+DURATION = DurationType()

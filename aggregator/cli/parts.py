@@ -1,0 +1,203 @@
+"""Putting the real parts together: the engine, fetching and reading, the stages. Nothing else constructs them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from aggregator import __version__
+from aggregator.cli.files import Loaded
+from aggregator.daemon.clock import Clock
+from aggregator.daemon.eventing import EventStage
+from aggregator.daemon.polling import PollStage
+from aggregator.engine.client import connect, without_secrets
+from aggregator.engine.embedded import EmbeddedServer, attach
+from aggregator.engine.store import Store
+from aggregator.errors import EngineMissing
+from aggregator.model import FailureKind, FetchResult, PollRequest, ReadResult, Settings, Unparsable
+from aggregator.pipeline.reading import ReadRequest, read
+from aggregator.poll.fetch import Fetcher
+from aggregator.poll.sandbox import Killed, Sandbox
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.progress import Progress
+
+log = structlog.get_logger()
+
+
+# --- the engine -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A store on a server: `place` is where it is, for people; `server` is ours to supervise, where we embed one."""
+
+    store: Store
+    place: str
+    server: EmbeddedServer | None = None
+
+
+@asynccontextmanager
+async def owned_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing."""
+    settings = read.configuration.settings
+    if settings.redis_url:
+        async with _store(settings, settings.redis_url) as store:
+            yield Engine(store, without_secrets(settings.redis_url))
+        return
+    server = EmbeddedServer(
+        read.state_dir,
+        key_prefix=settings.key_prefix,
+        listen=settings.server_listen,
+        report=lambda event, facts: log.info(event, **facts),
+    )
+    running = await server.start()
+    try:
+        async with _store(settings, running.url) as store:
+            yield Engine(store, running.socket, server)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a reader: the configured server, or the embedded one that runs. Raises EngineMissing; starts nothing."""
+    settings = read.configuration.settings
+    if settings.redis_url:
+        url, place = settings.redis_url, without_secrets(settings.redis_url)
+    else:
+        running = await attach(read.state_dir)
+        url, place = running.url, running.socket
+    async with _store(settings, url) as store:
+        yield Engine(store, place)
+
+
+@asynccontextmanager
+async def working_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a command that writes: the server that runs, else an embedded one for as long as the command takes."""
+    stack = AsyncExitStack()
+    async with stack:
+        try:
+            engine = await stack.enter_async_context(attached_engine(read))
+        except EngineMissing:
+            engine = await stack.enter_async_context(owned_engine(read))
+        yield engine
+
+
+@asynccontextmanager
+async def _store(settings: Settings, url: str) -> AsyncIterator[Store]:
+    client = connect(url, key_prefix=settings.key_prefix)
+    store = Store(client, prefix=settings.key_prefix, retention=settings.retention, queues=settings.queues)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+# --- fetching and reading -------------------------------------------------------------------------------------
+
+
+class Fetching:
+    """The fetcher and the sandbox in force; `renew` replaces both without disturbing polls in flight."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._stack = AsyncExitStack()
+        self._retired: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Fetching:
+        self._fetcher, self._sandbox, self._stack = await self._opened(self._settings)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+
+    async def fetch(self, request: PollRequest) -> FetchResult:
+        return await self._fetcher.fetch(request)
+
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """The child's answer; a child that was killed makes the body unparsable, with the reason."""
+        answer = await self._sandbox.run(request)
+        if isinstance(answer, Killed):
+            self._metrics.count_killed(answer.reason)
+            log.warning("parser_killed", feed_id=request.feed.feed_id, reason=answer.reason, detail=answer.detail)
+            return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}")
+        return answer
+
+    async def renew(self, settings: Settings) -> None:
+        """Use new settings from the next poll on; the old parts are closed when their time limits have passed."""
+        old = self._stack
+        before = self._settings.fetch
+        self._settings = settings
+        self._fetcher, self._sandbox, self._stack = await self._opened(settings)
+        wait = before.timeout + before.parse_timeout
+        self._retired.append(asyncio.create_task(_closed_later(old, wait.total_seconds())))
+
+    async def _opened(self, settings: Settings) -> tuple[Fetcher, Sandbox[ReadRequest, ReadResult], AsyncExitStack]:
+        stack = AsyncExitStack()
+        limits = settings.fetch
+        fetcher = await stack.enter_async_context(fetcher_of(settings))
+        sandbox = await stack.enter_async_context(
+            Sandbox(
+                read,
+                processes=limits.parse_processes,
+                wall=limits.parse_timeout,
+                cpu=limits.parse_cpu,
+                memory_bytes=limits.parse_memory_bytes,
+            )
+        )
+        return fetcher, sandbox, stack
+
+
+async def _closed_later(stack: AsyncExitStack, seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await stack.aclose()
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    return Fetcher(settings.fetch, contact=settings.contact, version=__version__)
+
+
+# --- the stages -----------------------------------------------------------------------------------------------
+
+
+def poll_stage(
+    store: Store, fetching: Fetching, read: Loaded, *, metrics: Metrics, clock: Clock | None = None
+) -> PollStage:
+    stage = PollStage(
+        store=store,
+        fetch=fetching.fetch,
+        read=fetching.read,
+        settings=read.configuration.settings,
+        metrics=metrics,
+        clock=clock or Clock(),
+    )
+    stage.use(read.configuration.settings, read.configuration.feeds)
+    return stage
+
+
+def event_stage(
+    store: Store, read: Loaded, *, metrics: Metrics, progress: Progress, clock: Clock | None = None
+) -> EventStage:
+    return EventStage(
+        store=store,
+        settings=read.configuration.settings,
+        metrics=metrics,
+        progress=progress,
+        clock=clock or Clock(),
+        worker=worker_name(),
+    )
+
+
+def worker_name() -> str:
+    """Names this process among all workers of an installation."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"

@@ -1,0 +1,196 @@
+"""`aggregator poll FEED_OR_URL…`: poll now and tell what was found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from aggregator import __version__
+from aggregator.cli import files, options, parts
+from aggregator.cli.explaining import conversation
+from aggregator.cli.files import Loaded
+from aggregator.config import feed_id_for
+from aggregator.daemon.clock import machine_time
+from aggregator.daemon.polling import Polled, PollStage, poll_facts
+from aggregator.engine.store import Store
+from aggregator.errors import AggregatorError, ConfigError, EngineMissing, Problem
+from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
+from aggregator.pipeline.matching import Matcher
+from aggregator.watch import logs
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.progress import Progress
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="FEED_OR_URL...")
+@click.option("--dry-run", is_flag=True, help="Store and publish nothing.")
+@click.option("--explain", is_flag=True, help="Tell the conversation with the server in words.")
+@options.config
+@options.as_json
+def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: str | None, as_json: bool) -> None:
+    """Poll feeds now, due or not, and print what was found and each entry's outcome.
+
+    A URL that is no configured feed is only looked at, as with --dry-run.
+    """
+    logs.configure(level="error", form=logs.Form.PRETTY)
+    found = asyncio.run(_polled(files.loaded(config_file), targets, dry_run=dry_run))
+    for one, outcomes in found:
+        if as_json:
+            click.echo(orjson.dumps(_record(one, outcomes)))
+        else:
+            _print(one, outcomes, explain=explain)
+
+
+Outcomes = Sequence[tuple[Entry, Assignment | None]]
+
+
+async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> list[tuple[Polled, Outcomes]]:
+    feeds = [_feed(read, target) for target in targets]
+    strangers = {feed.feed_id for feed in feeds} - {feed.feed_id for feed in read.configuration.feeds}
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        store = await _store(stack, read, needed=not dry_run and len(strangers) < len(feeds))
+        fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
+        stage = parts.poll_stage(store or _NothingKnown(), fetching, read, metrics=metrics)
+        done = []
+        for feed in feeds:
+            dry = dry_run or feed.feed_id in strangers
+            polled = await (_look(stage, feed) if dry or store is None else _poll(stage, store, read, feed))
+            done.append((polled, await _outcomes(read, store, polled)))
+        if store is not None and not dry_run:
+            event = parts.event_stage(store, read, metrics=metrics, progress=Progress({"event": timedelta(hours=1)}))
+            await event.drain()
+            await event.close()
+        return done
+
+
+class _NothingKnown(Store):
+    """Stands in for a server where none runs: every feed is new, as it is before the first run."""
+
+    def __init__(self) -> None:
+        """Connects to nothing."""
+
+    async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
+        return dict.fromkeys(feed_ids)
+
+    async def known(self, feed_id: str) -> dict[str, KnownEntry]:
+        return {}
+
+
+async def _store(stack: AsyncExitStack, read: Loaded, *, needed: bool) -> Store | None:
+    if needed:
+        return (await stack.enter_async_context(parts.working_engine(read))).store
+    try:
+        return (await stack.enter_async_context(parts.attached_engine(read))).store
+    except EngineMissing:
+        return None
+
+
+def _feed(read: Loaded, target: str) -> Feed:
+    for feed in read.configuration.feeds:
+        if target in (feed.feed_id, feed.url):
+            return feed
+    if "://" not in target:
+        raise ConfigError(Problem(f'no feed has the id "{target}"; `aggregator feeds list` shows them'))
+    return Feed(feed_id_for(target), target)
+
+
+async def _look(stage: PollStage, feed: Feed) -> Polled:
+    """A poll that leaves no trace: what the daemon would do with the feed's state as it stands."""
+    state = await stage.state_of(feed)
+    claim = Claim(feed.feed_id, 0, machine_time(), state)
+    return await stage.poll(claim, feed, dry_run=True)
+
+
+async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Polled:
+    """A poll under a claim, like the daemon's."""
+    await stage.register()
+    host = stage.hosts[feed.feed_id]
+    spacing = read.configuration.settings.fetch.per_host_interval
+    for _ in range(int(stage.lease.total_seconds())):
+        got = await store.claim_these({feed.feed_id: host}, lease=stage.lease, spacing=spacing)
+        if got.claims:
+            return await stage.poll(got.claims[0], feed)
+        if any(skipped.why.value == "held" for skipped in got.skipped):
+            break
+        await asyncio.sleep(1)
+    why = ", ".join(f"{s.why.value} until {s.until_at:%H:%M:%S}" if s.until_at else s.why.value for s in got.skipped)
+    raise AggregatorError(f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same")
+
+
+async def _outcomes(read: Loaded, store: Store | None, polled: Polled) -> Outcomes:
+    """Each new or edited entry, with the event it would be given to, by a copy of the index."""
+    found = polled.settled.read
+    if not isinstance(found, FeedRead):
+        return []
+    matcher = Matcher(read.configuration.settings.dedup)
+    if store is not None:
+        async for record in store.fingerprints(machine_time() - read.configuration.settings.dedup.window):
+            matcher.learn(record)
+    return [(entry, None if entry.revision else matcher.assigned(entry)[1]) for entry in found.entries]
+
+
+# --- telling --------------------------------------------------------------------------------------------------
+
+
+def _record(one: Polled, outcomes: Outcomes) -> dict[str, Any]:
+    return {
+        "feed_id": one.feed.feed_id,
+        "committed": one.committed,
+        **poll_facts(one.result, one.settled),
+        "entries": [
+            {
+                "outcome": _outcome(entry, assignment),
+                "entry_id": entry.entry_id,
+                "event_id": assignment.event_id if assignment else None,
+                "title": entry.title,
+                "url": entry.url,
+                "lang": entry.lang,
+                "published_at": entry.published_at,
+                "score": assignment.score if assignment else None,
+            }
+            for entry, assignment in outcomes
+        ],
+    }
+
+
+def _outcome(entry: Entry, assignment: Assignment | None) -> str:
+    if entry.revision:
+        return "edited"
+    return "joined_event" if assignment and assignment.event_id else "new_event"
+
+
+def _print(one: Polled, outcomes: Outcomes, *, explain: bool) -> None:
+    console = Console(highlight=False)
+    facts = poll_facts(one.result, one.settled)
+    mark = "[red]✗[/]" if facts["result"] == "failed" else "[green]✓[/]"
+    console.print(f"{mark} [bold]{one.feed.feed_id}[/] {facts['result']}", soft_wrap=True)
+    if explain:
+        for line in conversation(one, version=__version__):
+            console.print(f"  {line}", soft_wrap=True, markup=False)
+    else:
+        for name, value in facts.items():
+            if name != "result":
+                console.print(f"  {name}: {value}", soft_wrap=True, markup=False)
+    if outcomes:
+        console.print(_table(outcomes))
+    if not one.committed:
+        console.print("  nothing was stored or published", style="dim")
+
+
+def _table(outcomes: Outcomes) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("outcome", "published", "lang", "title"):
+        table.add_column(heading, overflow="fold")
+    for entry, assignment in outcomes:
+        at = entry.published_at.strftime("%Y-%m-%d %H:%M") if entry.published_at else "-"
+        table.add_row(_outcome(entry, assignment), at, entry.lang, entry.title)
+    return table

@@ -1,0 +1,73 @@
+"""`aggregator reload`: have the daemons of this configuration read it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import click
+
+from aggregator.cli import files, options
+from aggregator.cli.run import state_of
+from aggregator.errors import AggregatorError, EngineMissing
+
+WAIT_SECONDS = 30.0
+LOOK_EVERY_SECONDS = 0.05
+
+
+@click.command()
+@click.option("--wait", is_flag=True, help="Return when it is done; exit 2 when the file was refused.")
+@options.config
+def reload(config_file: str | None, wait: bool) -> None:
+    """Read feeds.toml again, in every daemon of its state directory."""
+    read = files.loaded(config_file)
+    daemons = _running(read.state_dir / "daemons")
+    if not daemons:
+        raise EngineMissing(f"no aggregator runs on {read.state_dir}: start one with `aggregator run`")
+    for place in daemons:
+        facts = state_of(place)
+        os.kill(int(str(facts["pid"])), signal.SIGHUP)
+        if wait:
+            _wait(place, facts)
+        else:
+            click.echo(f"told process {facts['pid']} to reload")
+
+
+def _running(folder: Path) -> list[Path]:
+    """The files of daemons that live; those of dead ones are removed."""
+    found = []
+    for place in sorted(folder.glob("*.json")):
+        if _is_alive(place):
+            found.append(place)
+        else:
+            place.unlink(missing_ok=True)
+    return found
+
+
+def _is_alive(place: Path) -> bool:
+    try:
+        os.kill(int(place.stem), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _wait(place: Path, before: dict[str, object]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        now = state_of(place)
+        if now.get("reloads", 0) != before.get("reloads", 0):
+            _tell(now)
+            return
+        time.sleep(LOOK_EVERY_SECONDS)
+    raise AggregatorError(f"process {before['pid']} has not reloaded within {WAIT_SECONDS:g} s; see its log")
+
+
+def _tell(now: dict[str, object]) -> None:
+    click.echo(f"process {now['pid']}: {now['result']}: {now['detail']}")
+    if now["result"] == "refused":
+        raise SystemExit(2)

@@ -1,0 +1,234 @@
+"""`aggregator run`: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+import time
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import structlog
+
+from aggregator import __version__
+from aggregator.cli import files, options, parts
+from aggregator.cli.files import Loaded
+from aggregator.config import Configuration
+from aggregator.daemon.clock import Clock
+from aggregator.daemon.daemon import ALLOWANCES, Daemon, Parts
+from aggregator.daemon.watching import DigestMaker, Watching
+from aggregator.engine.poll_store import Skipped
+from aggregator.errors import EngineDown
+from aggregator.watch import logs
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.http import StatusServer
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.notify import Notifier
+from aggregator.watch.progress import Progress
+
+log = structlog.get_logger()
+
+_NOBODY: tuple[Skipped, ...] = ()
+ONCE_LIMIT = timedelta(minutes=30)
+"""How long `--once` waits for what it committed to be assigned by whoever leads. A guess."""
+
+
+@click.command()
+@options.config
+@click.option("--once", is_flag=True, help="Poll every feed that is due once, finish both stages, and end.")
+@click.option(
+    "--role",
+    type=click.Choice(["all", "poll", "event"]),
+    default="all",
+    show_default=True,
+    help="Run both stages, or one of them, beside other workers on the same Redis.",
+)
+def run(config_file: str | None, once: bool, role: str) -> None:
+    """Run the daemon: poll, match, publish, until SIGTERM. SIGHUP reloads feeds.toml."""
+    configure_logs()
+    read = files.loaded(config_file)
+    asyncio.run(_once(read, role) if once else _daemon(read, role))
+
+
+def configure_logs() -> None:
+    """Logs fit where stdout goes: lines for people on a terminal, JSON elsewhere, with priorities in the journal."""
+    stdout = os.fstat(sys.stdout.fileno())
+    journal = logs.is_journal(os.environ.get("JOURNAL_STREAM"), device=stdout.st_dev, inode=stdout.st_ino)
+    form = logs.form_of(terminal=sys.stdout.isatty(), journal=journal, requested=os.environ.get("LOG_FORMAT"))
+    logs.configure(level=os.environ.get("LOG_LEVEL", "info"), form=form)
+
+
+# --- the daemon -----------------------------------------------------------------------------------------------
+
+
+async def _daemon(read: Loaded, role: str) -> None:
+    notifier = Notifier.from_environment(os.environ, pid=os.getpid())
+    metrics, progress, clock = Metrics(version=__version__), Progress(ALLOWANCES), Clock()
+    source = ConfigFile(read)
+    settings = read.configuration.settings
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(parts.owned_engine(read))
+        poll, renew = None, None
+        if role != "event":
+            fetching = await stack.enter_async_context(parts.Fetching(settings, metrics))
+            poll, renew = parts.poll_stage(engine.store, fetching, read, metrics=metrics), fetching.renew
+        event = parts.event_stage(engine.store, read, metrics=metrics, progress=progress) if role != "poll" else None
+        digests = DigestFiles(read.digest_dir, zone=ZoneInfo(settings.digest.timezone), keep=settings.retention.digest)
+        watching = Watching(
+            store=engine.store,
+            feed_ids=source.feed_ids,
+            troubles=lambda: daemon.troubles(),
+            progress=progress,
+            clock=clock,
+        )
+        daemon = Daemon(
+            Parts(
+                store=engine.store,
+                poll=poll,
+                event=event,
+                metrics=metrics,
+                progress=progress,
+                notifier=notifier,
+                source=source,
+                digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
+                clock=clock,
+                server=engine.server,
+                status=_status_server(read, watching, metrics, digests),
+                status_address=address(settings.http_listen) if settings.http_listen else None,
+                renew_fetching=renew,
+            ),
+            read.configuration,
+        )
+        log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
+        source.announce(role)
+        try:
+            await daemon.run()
+        finally:
+            source.withdraw()
+
+
+def _status_server(read: Loaded, watching: Watching, metrics: Metrics, digests: DigestFiles) -> StatusServer | None:
+    settings = read.configuration.settings
+    if settings.http_listen is None:
+        return None
+    zone = ZoneInfo(settings.digest.timezone)
+    return StatusServer(watching, metrics=metrics, zone=zone, version=__version__, digests=digests)
+
+
+def address(listen: str) -> tuple[str, int]:
+    """(host, port) of `127.0.0.1:9191` or `[::1]:9191`."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class ConfigFile:
+    """The configuration file as the daemon watches it, and its word for `aggregator reload --wait`."""
+
+    def __init__(self, read: Loaded) -> None:
+        self._file = read.file
+        self._current = read.configuration
+        self._digest = _digest(read.text)
+        self._place = read.state_dir / "daemons" / f"{os.getpid()}.json"
+        self._facts: dict[str, object] = {}
+
+    def feed_ids(self) -> list[str]:
+        return [feed.feed_id for feed in self._current.feeds if feed.enabled]
+
+    def changed(self) -> bool:
+        try:
+            return _digest(self._file.read_text(encoding="utf-8")) != self._digest
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def read(self) -> Configuration:
+        """Raises ConfigError; the text counts as read either way, so that a broken file is told of once."""
+        text = files.read_text(self._file)
+        self._digest = _digest(text)
+        fresh = files.loaded_from(self._file, os.environ).configuration
+        self._current = fresh
+        return fresh
+
+    def announce(self, role: str) -> None:
+        """Say that this process is a daemon here, so that `aggregator reload` finds it."""
+        self._facts = {"pid": os.getpid(), "role": role, "config": str(self._file.resolve()), "reloads": 0}
+        self._write()
+
+    def report(self, result: str, detail: str) -> None:
+        count = self._facts.get("reloads", 0)
+        self._facts |= {"reloads": (count if isinstance(count, int) else 0) + 1, "result": result, "detail": detail}
+        self._write()
+
+    def withdraw(self) -> None:
+        self._place.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        try:
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._place.with_suffix(".new")
+            fresh.write_text(json.dumps(self._facts), encoding="utf-8")
+            fresh.replace(self._place)
+        except OSError as error:
+            log.warning("reload_word_not_left", file=str(self._place), error=str(error))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- once -----------------------------------------------------------------------------------------------------
+
+
+async def _once(read: Loaded, role: str) -> None:
+    """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours."""
+    metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
+    started = time.monotonic()
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(parts.owned_engine(read))
+        begun, skipped = 0, _NOBODY
+        if role != "event":
+            fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
+            poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics)
+            await poll.register(at_once=True)
+            begun, skipped = await poll.once()
+        await _assign(engine, read, role, metrics, progress)
+        seconds = round(time.monotonic() - started, 1)
+        log.info("run_once_ended", polled=begun, skipped=len(skipped), seconds=seconds)
+        for one in skipped:
+            log.info("feed_skipped", feed_id=one.feed_id, **_why(one))
+
+
+async def _assign(engine: parts.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
+    """Assign what was committed; a poll worker waits for whoever leads to do it."""
+    stage = parts.event_stage(engine.store, read, metrics=metrics, progress=progress)
+    try:
+        async with asyncio.timeout(ONCE_LIMIT.total_seconds()):
+            await (stage.drain() if role != "poll" else _until_assigned(engine))
+    except TimeoutError:
+        raise EngineDown(f"entries still wait after {ONCE_LIMIT}; is an event worker running?") from None
+    finally:
+        await stage.close()
+
+
+async def _until_assigned(engine: parts.Engine) -> None:
+    while await engine.store.waiting_count():
+        await asyncio.sleep(0.2)
+
+
+def _why(one: Skipped) -> dict[str, str]:
+    until = {"until": one.until_at.isoformat(timespec="seconds")} if one.until_at else {}
+    return {"why": one.why.value, **until}
+
+
+def state_of(path: Path) -> dict[str, object]:
+    """What a daemon says of itself in its file; {} when it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,333 @@
+"""The daemon: the two stages kept going by APScheduler, until told to stop.
+
+Rules: a handful of jobs (tick, housekeeping, digest, config watch, pulse), none of which runs twice at a time or is
+skipped for being late; due times of feeds live in Redis, never here. A server that is away stops nothing: every job
+tries again. SIGTERM ends cleanly within 10 s: claim nothing more, let polls end, give back what did not, resign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from aggregator.config import Configuration
+from aggregator.daemon.clock import Clock
+from aggregator.daemon.eventing import EventStage
+from aggregator.daemon.polling import PollStage
+from aggregator.daemon.watching import DigestMaker
+from aggregator.engine.store import Store
+from aggregator.errors import ConfigError, EngineError
+from aggregator.model import Settings
+from aggregator.watch.http import StatusServer
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.notify import Notifier
+from aggregator.watch.progress import Progress
+
+log = structlog.get_logger()
+
+TICK = timedelta(seconds=1)
+HOUSEKEEPING = timedelta(seconds=60)
+CONFIG_WATCH = timedelta(seconds=3)
+PULSE = timedelta(seconds=1)
+ALLOWANCES = {"poll": timedelta(seconds=90), "event": timedelta(seconds=90), "loop": timedelta(seconds=30)}
+"""How long a stage may go without a round before it counts as stuck: three fetch time limits."""
+RESTART_KEYS = ("redis_url", "state_dir", "key_prefix", "server_listen", "http_listen", "contact")
+
+
+class Server(Protocol):
+    """The embedded server, as the daemon sees it."""
+
+    async def supervise(self) -> None: ...
+
+
+class ConfigSource(Protocol):
+    """Where the configuration comes from: `changed` says whether the file was written since the last `read`."""
+
+    def changed(self) -> bool: ...
+
+    def read(self) -> Configuration:
+        """Raises ConfigError."""
+        ...
+
+    def report(self, result: str, detail: str) -> None:
+        """Leave word for `aggregator reload --wait`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the command line puts together. `poll` or `event` is None for a daemon of the other role."""
+
+    store: Store
+    poll: PollStage | None
+    event: EventStage | None
+    metrics: Metrics
+    progress: Progress
+    notifier: Notifier
+    source: ConfigSource
+    digests: DigestMaker
+    clock: Clock
+    archive: Callable[[], Coroutine[Any, Any, None]] | None = None
+    server: Server | None = None
+    status: StatusServer | None = None
+    status_address: tuple[str, int] | None = None
+    renew_fetching: Callable[[Settings], Awaitable[None]] | None = None
+    """Rebuild the fetcher and the sandbox after a change of `[fetch]`."""
+
+
+class Daemon:
+    """Runs until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
+
+    def __init__(self, parts: Parts, configuration: Configuration) -> None:
+        self._parts = parts
+        self._configuration = configuration
+        self._stop = asyncio.Event()
+        self._registered = False
+        self._engine_error = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._scheduler = AsyncIOScheduler(
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
+        )
+
+    def troubles(self) -> list[str]:
+        """Why the daemon does not do its work, for `/readyz`."""
+        reasons = [self._engine_error] if self._engine_error else []
+        if self._parts.poll is not None and not self._registered:
+            reasons.append("the feeds are not registered yet")
+        return reasons
+
+    async def run(self) -> None:
+        """Start everything, wait for the signal to stop, end everything."""
+        self._catch_signals()
+        parts = self._parts
+        if parts.server is not None:
+            self._tasks.append(asyncio.create_task(parts.server.supervise(), name="server"))
+        if parts.event is not None:
+            self._tasks.append(asyncio.create_task(parts.event.run(), name="event stage"))
+        if parts.archive is not None:
+            self._tasks.append(asyncio.create_task(parts.archive(), name="archive"))
+        if parts.status is not None and parts.status_address is not None:
+            await parts.status.start(*parts.status_address)
+        self._add_jobs()
+        self._scheduler.start()
+        await self._tick()
+        parts.notifier.ready(self._status())
+        log.info("daemon_ready", feeds=len(self._configuration.feeds), engine=self._engine_error or "up")
+        await self._stop.wait()
+        await self._end()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+
+    def _on_stop(self, number: signal.Signals) -> None:
+        log.info("stopping", signal=number.name)
+        self._parts.notifier.stopping("finishing polls in flight")
+        self._stop.set()
+
+    def _on_reload(self) -> None:
+        task = asyncio.create_task(self._reload(), name="reload")
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    def _add_jobs(self) -> None:
+        add = self._scheduler.add_job
+        add(self._tick, IntervalTrigger(seconds=TICK.total_seconds()), id="tick")
+        add(self._housekeep, IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()), id="housekeeping")
+        add(self._watch_config, IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()), id="config")
+        add(self._pulse, IntervalTrigger(seconds=PULSE.total_seconds()), id="pulse")
+        if self._parts.event is not None:
+            add(self._make_digest, self._digest_trigger(), id="digest")
+
+    def _digest_trigger(self) -> CronTrigger:
+        settings = self._configuration.settings.digest
+        return CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
+
+    async def _end(self) -> None:
+        self._scheduler.shutdown(wait=False)
+        parts = self._parts
+        if parts.status is not None:
+            await parts.status.stop()
+        if parts.poll is not None:
+            await parts.poll.stop()
+        if parts.event is not None:
+            parts.event.stop()
+        for task in self._tasks:
+            if task.get_name() != "event stage":
+                task.cancel()
+        _, late = await asyncio.wait(self._tasks, timeout=4) if self._tasks else ((), ())
+        for task in late:
+            task.cancel()
+        log.info("stopped")
+
+    # --- jobs -------------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        """Claim and poll what is due."""
+        poll = self._parts.poll
+        if poll is None:
+            return
+        try:
+            if not self._registered:
+                await poll.register()
+                self._registered = True
+            await poll.round()
+        except EngineError as error:
+            self._engine_is_down(error)
+        else:
+            self._engine_is_up()
+        self._parts.progress.beat("poll", asyncio.get_running_loop().time())
+        self._parts.metrics.show_active("poll", self._parts.clock.now())
+
+    def _engine_is_down(self, error: EngineError) -> None:
+        if str(error) != self._engine_error:
+            log.error("engine_unavailable", error=str(error))
+        self._engine_error = str(error)
+        self._parts.metrics.show_engine(up=False)
+
+    def _engine_is_up(self) -> None:
+        if self._engine_error:
+            log.info("engine_available")
+        self._engine_error = ""
+        self._parts.metrics.show_engine(up=True)
+
+    async def _housekeep(self) -> None:
+        """Retention, by whoever leads; what the status port shows, by everyone."""
+        parts = self._parts
+        try:
+            if parts.event is not None and parts.event.leads:
+                await self._keep_house()
+            await self._show()
+        except EngineError as error:
+            log.warning("housekeeping_waits", error=str(error))
+
+    async def _keep_house(self) -> None:
+        parts, now = self._parts, self._parts.clock.now()
+        engine_now = parts.clock.for_engine()
+        report = await parts.store.trim(now=engine_now)
+        for notice in report.notices:
+            log.warning("trouble", kind=notice.kind, detail=notice.detail)
+        if parts.poll is not None:
+            parts.poll.pause("a consumer group is behind (on_slow_consumer)" if report.should_pause else "")
+        await parts.store.trim_fingerprints(now - self._configuration.settings.dedup.window)
+        forgotten = await parts.store.forget_known(now=engine_now)
+        await parts.store.forget_merged(now=engine_now)
+        log.debug("house_kept", forgotten_entries=forgotten, dropped=sum(t.dropped_count for t in report.trimmed))
+
+    async def _show(self) -> None:
+        parts = self._parts
+        states = await parts.store.states(self._feed_ids())
+        parts.metrics.show_feeds(Counter(state.health.value if state else "new" for state in states.values()))
+        lags = await parts.store.groups()
+        parts.metrics.show_groups({(g.stream, g.group): g.waiting_count + g.pending_count for g in lags})
+        due_at = await parts.store.next_due_at()
+        overdue = parts.clock.now() - due_at if due_at else timedelta(0)
+        hosts = parts.poll.hosts.values() if parts.poll else ()
+        held = await parts.store.held_hosts(hosts, now=parts.clock.for_engine())
+        parts.metrics.show_schedule(hosts_held=len(held), overdue=overdue)
+        parts.metrics.show_waiting(await parts.store.waiting_count())
+
+    def _feed_ids(self) -> list[str]:
+        return [feed.feed_id for feed in self._configuration.feeds if feed.enabled]
+
+    async def _make_digest(self) -> None:
+        parts = self._parts
+        if parts.event is None or not parts.event.leads:
+            return
+        elapsed = parts.poll.typical_elapsed() if parts.poll else {}
+        try:
+            await parts.digests.make(
+                now=parts.clock.now(), settings=self._configuration.settings.digest, elapsed=elapsed
+            )
+        except EngineError as error:
+            log.warning("digest_waits", error=str(error))
+
+    async def _pulse(self) -> None:
+        """The event loop turns: feed the watchdog if the stages do too."""
+        now = asyncio.get_running_loop().time()
+        self._parts.progress.beat("loop", now)
+        stuck = self._parts.progress.stuck(now)
+        if stuck:
+            log.error("stuck", stages=list(stuck))
+            return
+        self._parts.notifier.alive()
+
+    def _status(self) -> str:
+        role = "polling" if self._parts.poll else "standing by"
+        leads = " and assigning" if self._parts.event and self._parts.event.leads else ""
+        return f"{len(self._feed_ids())} feeds, {role}{leads}{'; ' + self._engine_error if self._engine_error else ''}"
+
+    # --- reload -----------------------------------------------------------------------------------------------
+
+    async def _watch_config(self) -> None:
+        self._parts.notifier.status(self._status())
+        if self._parts.source.changed():
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Take over a changed feeds.toml; a broken one is refused, and the old configuration stays."""
+        self._parts.notifier.reloading(monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000))
+        result, detail = await self._reloaded()
+        self._parts.metrics.count_reload(result)
+        self._parts.source.report(result, detail)
+        self._parts.notifier.ready(self._status())
+
+    async def _reloaded(self) -> tuple[str, str]:
+        try:
+            fresh = self._parts.source.read()
+        except ConfigError as error:
+            log.error("config_refused", error=str(error), remedy="mend the file; the old configuration stays in force")
+            return "refused", str(error)
+        changes = config_changes(self._configuration, fresh)
+        if not changes:
+            log.info("config_unchanged")
+            return "unchanged", "nothing changed"
+        await self._use(fresh)
+        log.info("config_reloaded", **changes)
+        if changes.get("needs_restart"):
+            log.warning("config_needs_restart", keys=changes["needs_restart"])
+        return "applied", ", ".join(f"{name}: {value}" for name, value in changes.items())
+
+    async def _use(self, fresh: Configuration) -> None:
+        before, self._configuration = self._configuration, fresh
+        parts, settings = self._parts, fresh.settings
+        parts.store.use(retention=settings.retention, queues=settings.queues)
+        if before.settings.fetch != settings.fetch and parts.renew_fetching is not None:
+            await parts.renew_fetching(settings)
+        if parts.event is not None:
+            parts.event.use(settings)
+            self._scheduler.reschedule_job("digest", trigger=self._digest_trigger())
+        if parts.poll is not None:
+            parts.poll.use(settings, fresh.feeds)
+            self._registered = False
+            await self._tick()
+
+
+def config_changes(before: Configuration, after: Configuration) -> Mapping[str, Any]:
+    """What a reload changes, in words for the log; empty when nothing does."""
+    old = {feed.feed_id: feed for feed in before.feeds}
+    new = {feed.feed_id: feed for feed in after.feeds}
+    changed = [f.name for f in fields(Settings) if getattr(before.settings, f.name) != getattr(after.settings, f.name)]
+    found = {
+        "feeds_added": sorted(new.keys() - old.keys()),
+        "feeds_removed": sorted(old.keys() - new.keys()),
+        "feeds_changed": sorted(i for i in old.keys() & new.keys() if old[i] != new[i]),
+        "settings_changed": changed,
+        "needs_restart": [name for name in changed if name in RESTART_KEYS],
+    }
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,308 @@
+"""The event stage at work: lead, keep the index, assign what waits, publish.
+
+Rules: one worker leads, the others stand by; the index is what the published reports say, so it is built from the
+fingerprint log on taking the lead, and again whenever the two may differ: the server was away, a publication was
+refused, or the index knows a report that the server does not (it lost its last second). An entry that cannot be read
+is taken off the stream with a notice, never left to stop what is behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from aggregator.daemon.clock import Clock
+from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.engine.store import Store
+from aggregator.errors import EngineError, StaleToken
+from aggregator.model import Assignment, Entry, Event, Kind, Notice, Publication, Published, Settings
+from aggregator.pipeline.matching import Matcher
+from aggregator.pipeline.reporting import Reported, reported, revised
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.progress import Progress
+
+log = structlog.get_logger()
+
+BATCH = 200
+"""Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
+LEASE = timedelta(seconds=15)
+RENEW_EVERY = timedelta(seconds=4)
+BLOCK = timedelta(seconds=1)
+STAND_BY = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(seconds=15)
+LOAD_YIELD = 2000
+"""Fingerprints loaded between two turns of the event loop."""
+STAGE = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class _Assigned:
+    """One waiting entry with the index's answer. An edit has neither fingerprint nor assignment, only its event."""
+
+    stream_id: str
+    entry: Entry
+    event_id: str | None
+    fingerprint: Fingerprint | None = None
+    assignment: Assignment | None = None
+
+
+class _LogMovedError(Exception):
+    """The index knows of reports that the server does not: it was restored to an earlier state."""
+
+
+class EventStage:
+    """One worker of the event stage. Made by the command line with its real parts; `run` until `stop`."""
+
+    def __init__(
+        self, *, store: Store, settings: Settings, metrics: Metrics, progress: Progress, clock: Clock, worker: str
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._metrics = metrics
+        self._progress = progress
+        self._clock = clock
+        self._worker = worker
+        self._index = Matcher(settings.dedup)
+        self._is_stale = False
+        """The index may differ from what is published: load it before the next batch."""
+        self._is_fresh = False
+        """Nothing has been assigned since the index was loaded."""
+        self._token: int | None = None
+        self._renewed = 0.0
+        self._stopping = asyncio.Event()
+
+    @property
+    def leads(self) -> bool:
+        return self._token is not None
+
+    def use(self, settings: Settings) -> None:
+        """Take over a configuration. A change of `[dedup]` builds the index anew, from the log."""
+        if settings.dedup != self._settings.dedup:
+            self._drop_lead()
+        self._settings = settings
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Lead when possible, assign while leading; returns after `stop`."""
+        pause = timedelta(0)
+        while not self._stopping.is_set():
+            self._beat()
+            try:
+                busy = await self._turn()
+                pause = timedelta(0) if busy else STAND_BY
+            except StaleToken as error:
+                log.warning("lead_lost", error=str(error))
+                self._drop_lead()
+                pause = STAND_BY
+            except EngineError as error:
+                self._is_stale = True
+                pause = min(LONGEST_PAUSE, max(timedelta(seconds=0.5), pause * 2))
+                log.warning("event_stage_waits", error=str(error), retry_s=pause.total_seconds())
+            await self._wait(pause)
+        await self._resign()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def drain(self) -> None:
+        """Assign until nothing waits, whoever leads; for `run --once`."""
+        while await self._store.waiting_count():
+            try:
+                if not await self._turn():
+                    await self._wait(timedelta(seconds=0.2))
+            except StaleToken:
+                self._drop_lead()
+
+    async def close(self) -> None:
+        await self._resign()
+
+    async def _turn(self) -> bool:
+        """One round; False while another worker leads."""
+        if self._token is None and not await self._take_lead():
+            return False
+        await self._keep_lead()
+        if self._is_stale:
+            await self._load()
+        await self.assign_waiting()
+        self._is_fresh = False
+        self._metrics.show_window(len(self._index))
+        return True
+
+    async def _wait(self, span: timedelta) -> None:
+        if span:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), span.total_seconds())
+
+    def _beat(self) -> None:
+        self._progress.beat(STAGE, asyncio.get_running_loop().time())
+        self._metrics.show_active(STAGE, self._clock.now())
+
+    # --- the lead ---------------------------------------------------------------------------------------------
+
+    async def _take_lead(self) -> bool:
+        token = await self._store.lead(self._worker, LEASE, now=self._clock.for_engine())
+        if token is None:
+            return False
+        self._token = token
+        self._renewed = asyncio.get_running_loop().time()
+        await self._load()
+        self._metrics.show_leader(True)
+        return True
+
+    async def _keep_lead(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._token is not None and now - self._renewed > RENEW_EVERY.total_seconds():
+            await self._store.renew(self._token, LEASE, now=self._clock.for_engine())
+            self._renewed = now
+
+    def _drop_lead(self) -> None:
+        self._token = None
+        self._index = Matcher(self._settings.dedup)
+        self._metrics.show_leader(False)
+
+    async def _resign(self) -> None:
+        if self._token is None:
+            return
+        try:
+            await self._store.resign(self._token, now=self._clock.for_engine())
+        except EngineError as error:
+            log.info("lead_left_to_lapse", error=str(error))
+        self._drop_lead()
+
+    async def _load(self) -> None:
+        """Build the index from the fingerprint log of the window."""
+        started = asyncio.get_running_loop().time()
+        index = Matcher(self._settings.dedup)
+        since = self._clock.now() - self._settings.dedup.window
+        count = 0
+        async for record in self._store.fingerprints(since):
+            index.learn(record)
+            count += 1
+            if count % LOAD_YIELD == 0:
+                self._beat()
+                await self._keep_lead()
+                await asyncio.sleep(0)
+        self._index, self._is_stale, self._is_fresh = index, False, True
+        seconds = asyncio.get_running_loop().time() - started
+        log.info("index_loaded", fingerprints=count, seconds=round(seconds, 2))
+
+    # --- one batch --------------------------------------------------------------------------------------------
+
+    async def assign_waiting(self) -> int:
+        """Assign and publish one batch of what waits; answers how many were published."""
+        token = self._token
+        if token is None:
+            return 0
+        waiting = await self._store.next_entries(BATCH, block=BLOCK)
+        for stream_id, why in waiting.unreadable:
+            await self._reject(token, stream_id, why)
+        if not waiting.entries:
+            return 0
+        mark = self._index.mark()
+        try:
+            return await self._assign_and_publish(token, waiting.entries)
+        except _LogMovedError:
+            log.warning("index_ahead_of_server", reason="the server was restored to an earlier state; loading it again")
+            self._index.rollback(mark)
+            self._is_stale = True
+            return 0
+
+    async def _assign_and_publish(self, token: int, entries: Sequence[tuple[str, Entry]]) -> int:
+        started = asyncio.get_running_loop().time()
+        self._index.expire(self._clock.now())
+        assigned = [self._assigned(stream_id, entry) for stream_id, entry in entries]
+        seconds = asyncio.get_running_loop().time() - started
+        publications = await self._publications(assigned)
+        published = asyncio.get_running_loop().time()
+        answers = await self._store.publish(token, publications, now=self._clock.for_engine())
+        self._metrics.observe("publish", timedelta(seconds=asyncio.get_running_loop().time() - published))
+        if _differ(publications, answers):
+            self._is_stale = True
+        self._tell(publications, answers, seconds=seconds)
+        return len(answers)
+
+    def _assigned(self, stream_id: str, entry: Entry) -> _Assigned:
+        known = self._index.event_of(entry.entry_id)
+        if entry.revision:
+            return _Assigned(stream_id, entry, known)
+        if known is not None and not self._is_fresh:
+            raise _LogMovedError
+        made, assignment = self._index.assigned(entry)
+        return _Assigned(stream_id, entry, assignment.event_id, made, assignment)
+
+    async def _publications(self, assigned: Sequence[_Assigned]) -> list[Publication]:
+        """What to publish, each with the events as the ones before it leave them."""
+        events = await self._store.events(_event_ids(assigned))
+        publications: list[Publication] = []
+        for one in assigned:
+            done = await self._reported(one, events)
+            events[done.event.event_id] = done.event
+            events |= {absorbed.event_id: done.event for absorbed in done.absorbed}
+            publications.append(done.publication)
+        return publications
+
+    async def _reported(self, one: _Assigned, events: dict[str, Event]) -> Reported:
+        if one.assignment is None or one.fingerprint is None:
+            event_id = one.event_id or await self._store.event_of(one.entry.entry_id)
+            if event_id and event_id not in events:
+                events |= await self._store.events([event_id])
+            return revised(one.entry, event_id, stream_id=one.stream_id, events=events, queues=self._settings.queues)
+        if one.event_id and one.event_id not in events and not self._is_fresh:
+            raise _LogMovedError
+        return reported(
+            one.entry,
+            one.assignment,
+            stream_id=one.stream_id,
+            packed=one.fingerprint.pack(),
+            events=events,
+            queues=self._settings.queues,
+        )
+
+    async def _reject(self, token: int, stream_id: str, why: str) -> None:
+        notice = Notice("dropped", "", "", f"an entry on the entries stream cannot be read: {why}")
+        await self._store.reject_entry(token, stream_id, notice)
+        log.error("entry_unreadable", stream_id=stream_id, error=why)
+
+    def _tell(self, publications: Sequence[Publication], answers: Sequence[Published], *, seconds: float) -> None:
+        counts: Counter[str] = Counter()
+        for publication, answer in zip(publications, answers, strict=False):
+            for message in publication.messages if not answer.repeated else ():
+                counts[_OUTCOME_OF[message.kind]] += 1
+                self._metrics.count_message(message.kind.value)
+            counts["repeated"] += answer.repeated
+        for outcome, count in counts.items():
+            self._metrics.count_report(outcome, count)
+        self._metrics.observe("assign", timedelta(seconds=seconds / max(len(publications), 1)))
+        self._metrics.show_window(len(self._index))
+        facts = {outcome: count for outcome, count in counts.items() if count}
+        log.info("entries_assigned", entries=len(answers), **facts, window=len(self._index), ms=round(seconds * 1000))
+
+
+_OUTCOME_OF = {
+    Kind.NEW: "new_event",
+    Kind.JOINED: "joined_event",
+    Kind.EDITED: "edited",
+    Kind.MERGED: "merged_event",
+}
+
+
+def _event_ids(assigned: Sequence[_Assigned]) -> list[str]:
+    """Every event whose record is needed, each once."""
+    wanted: dict[str, None] = {}
+    for one in assigned:
+        absorbed = one.assignment.absorbs if one.assignment else ()
+        wanted |= dict.fromkeys(event_id for event_id in (one.event_id, *absorbed) if event_id)
+    return list(wanted)
+
+
+def _differ(publications: Sequence[Publication], answers: Sequence[Published]) -> bool:
+    """Whether the server holds something else than the index: the script's answer is what counts."""
+    same = all(p.event_id == a.event_id for p, a in zip(publications, answers, strict=False))
+    return len(answers) < len(publications) or not same

@@ -1,0 +1,354 @@
+"""The poll stage at work: claim what is due, fetch, have it read by a child, settle, commit.
+
+Rules: it has no state but Redis and a short record of which hosts answered lately; a failure in one poll never
+reaches another; nothing counts as fetched that is not committed; on shutdown unfinished claims are given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+import structlog
+
+from aggregator.daemon.clock import Clock
+from aggregator.engine.poll_store import Claims, Skipped
+from aggregator.engine.store import Store
+from aggregator.errors import EngineError, StaleToken
+from aggregator.model import (
+    Claim,
+    FailureKind,
+    Feed,
+    FeedRead,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    IdentityRule,
+    PollRequest,
+    PollState,
+    ReadResult,
+    Settings,
+    Unparsable,
+)
+from aggregator.pipeline.reading import ReadRequest
+from aggregator.pipeline.settling import Settled, settled
+from aggregator.poll import schedule
+from aggregator.watch.metrics import Metrics
+
+log = structlog.get_logger()
+
+LEASE_MARGIN = timedelta(seconds=30)
+"""A claim outlives the fetch's total time limit by this (design.md), so that a slow commit still holds it."""
+MOST_WAITING = 50_000
+"""Entries that may wait for the event stage before polling stops claiming (design.md)."""
+HOSTS_REMEMBERED = 64
+ELAPSED_KEPT = 9
+DRAIN = timedelta(seconds=4)
+"""How long polls in flight may go on at shutdown, of the 10 s that a stop may take."""
+
+Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
+Read = Callable[[ReadRequest], Awaitable[ReadResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """One poll, ended: for the log, and for `aggregator poll`."""
+
+    feed: Feed
+    before: PollState
+    result: FetchResult
+    settled: Settled
+    committed: bool
+
+
+class PollStage:
+    """Polls feeds of `feeds` as they fall due. Made by the command line with its real parts."""
+
+    def __init__(
+        self, *, store: Store, fetch: Fetch, read: Read, settings: Settings, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._store = store
+        self._fetch = fetch
+        self._read = read
+        self._metrics = metrics
+        self._clock = clock
+        self._running: dict[asyncio.Task[None], Claim] = {}
+        self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
+        self._elapsed: dict[str, deque[float]] = {}
+        self._stopping = False
+        self._slow_consumer = ""
+        self.paused_by = ""
+        """Why nothing is claimed at the moment; empty: claiming."""
+        self.use(settings, ())
+
+    def use(self, settings: Settings, feeds: tuple[Feed, ...]) -> None:
+        """Take over a configuration; polls in flight end under the one they began with."""
+        self.settings = settings
+        self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in feeds if feed.enabled}
+        self.hosts: Mapping[str, str] = {feed_id: schedule.host_of(feed.url) for feed_id, feed in self.feeds.items()}
+
+    async def register(self, *, at_once: bool = False) -> None:
+        """Tell the engine which feeds there are; new ones get a first due time, known ones keep theirs.
+
+        `at_once`: new ones are due now, not spread.
+        """
+        now = self._clock.now()
+        states = await self._store.states(list(self.feeds))
+        fresh = sum(state is None for state in states.values())
+        due = {}
+        for feed_id, feed in self.feeds.items():
+            state = states.get(feed_id)
+            if state is None:
+                due[feed_id] = now if at_once else schedule.first_due_at(feed, now=now, feed_count=max(fresh, 1))
+            else:
+                due[feed_id] = schedule.due_at(feed, schedule.with_feed(state, feed), now=now) or now
+        await self._store.register(due)
+
+    @property
+    def lease(self) -> timedelta:
+        return self.settings.fetch.timeout + self.settings.fetch.parse_timeout + LEASE_MARGIN
+
+    # --- rounds -----------------------------------------------------------------------------------------------
+
+    async def round(self) -> int:
+        """Claim and poll until nothing that is due can be claimed; answers how many polls were begun."""
+        begun = 0
+        while not self._stopping and await self._may_claim():
+            claims = await self._claim()
+            for claim in claims.claims:
+                self._begin(claim)
+            begun += len(claims.claims)
+            if not claims.claims:
+                break
+            await self._a_place()
+        return begun
+
+    async def once(self) -> tuple[int, tuple[Skipped, ...]]:
+        """Poll every feed that is due now, each once; waits for spacing, not for holds or the claims of others."""
+        asked: set[str] = set()
+        while not self._stopping:
+            left = {feed_id: host for feed_id, host in self.hosts.items() if feed_id not in asked}
+            claims = await self._claim(left)
+            for claim in claims.claims:
+                asked.add(claim.feed_id)
+                self._begin(claim)
+            if not claims.claims and not self._running:
+                soon = [s for s in claims.skipped if s.why.value in ("spaced", "open") and s.feed_id not in asked]
+                if not soon:
+                    return len(asked), claims.skipped
+                await asyncio.sleep(0.05)
+            await self._a_place() if claims.claims else await self._one_done()
+        return len(asked), ()
+
+    async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
+        free = self.settings.fetch.concurrency - len(self._running)
+        started = asyncio.get_running_loop().time()
+        claims = await self._store.claim(
+            free,
+            hosts=self.hosts if hosts is None else hosts,
+            lease=self.lease,
+            spacing=self.settings.fetch.per_host_interval,
+            now=self._clock.for_engine(),
+        )
+        self._observe("claim", started)
+        return claims
+
+    async def _may_claim(self) -> bool:
+        if len(self._running) >= self.settings.fetch.concurrency:
+            return False
+        waiting = await self._store.waiting_count()
+        self._metrics.show_waiting(waiting)
+        reason = "more entries wait for the event stage than may" if waiting > MOST_WAITING else self._slow_consumer
+        if reason != self.paused_by:
+            log.warning("polling_paused", reason=reason) if reason else log.info("polling_resumed")
+            self.paused_by = reason
+        return not reason
+
+    def pause(self, reason: str) -> None:
+        """Claim nothing while a consumer is behind; '' goes on."""
+        self._slow_consumer = reason
+
+    def typical_elapsed(self) -> dict[str, timedelta]:
+        """The median time each host took to answer lately."""
+        return {host: timedelta(seconds=median(times)) for host, times in self._elapsed.items()}
+
+    async def _a_place(self) -> None:
+        """Wait until a poll may begin, at most a second, so that a round also notices what has fallen due since."""
+        if len(self._running) >= self.settings.fetch.concurrency:
+            await self._one_done()
+
+    async def _one_done(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+
+    def _begin(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._guarded(claim), name=f"poll {claim.feed_id}")
+        self._running[task] = claim
+        task.add_done_callback(lambda done: self._running.pop(done, None))
+
+    async def stop(self) -> None:
+        """Claim nothing more, let polls in flight end, give back the claims of those that do not in time."""
+        self._stopping = True
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=DRAIN.total_seconds())
+        claims = [self._running[task] for task in late if task in self._running]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        for claim in claims:
+            await self._give_back(claim)
+
+    async def _give_back(self, claim: Claim) -> None:
+        try:
+            await self._store.release(claim, due_at=self._clock.now(), now=self._clock.for_engine())
+        except (EngineError, StaleToken) as error:
+            log.info("claim_left_to_lapse", feed_id=claim.feed_id, error=str(error))
+
+    # --- one poll ---------------------------------------------------------------------------------------------
+
+    async def _guarded(self, claim: Claim) -> None:
+        """The guard around one feed's poll: whatever happens in it stays in it."""
+        feed = self.feeds.get(claim.feed_id)
+        if feed is None:
+            await self._give_back(claim)
+            return
+        try:
+            await self.poll(claim, feed)
+        except StaleToken as error:
+            log.warning("claim_lost", feed_id=feed.feed_id, error=str(error))
+        except EngineError as error:
+            log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(error))
+        except Exception as error:
+            log.exception("poll_broke", feed_id=feed.feed_id)
+            await self._settle_broken(claim, feed, error)
+
+    async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
+        """A fault of ours counts as a failed poll, so that the feed backs off instead of breaking at every tick."""
+        state = self._state(claim, feed, self._clock.now())
+        detail = f"a fault of ours, please report it: {type(error).__name__}"
+        try:
+            await self.settle(claim, feed, state, FetchFailed(state.url, FailureKind.INTERNAL, detail), None)
+        except (EngineError, StaleToken) as lost:
+            log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(lost))
+
+    async def poll(self, claim: Claim, feed: Feed, *, dry_run: bool = False) -> Polled:
+        """One poll under a claim. Raises EngineError, StaleToken; then nothing was written."""
+        state = self._state(claim, feed, self._clock.now())
+        request = schedule.request_for(feed, state, now=self._clock.now())
+        result = await self._fetch(request)
+        self._time(feed, result)
+        read = await self.read_body(feed, state, result)
+        return await self.settle(claim, feed, state, result, read, dry_run=dry_run)
+
+    async def state_of(self, feed: Feed) -> PollState | None:
+        """What is remembered of a feed, None before its first poll."""
+        return (await self._store.states([feed.feed_id])).get(feed.feed_id)
+
+    def _time(self, feed: Feed, result: FetchResult) -> None:
+        self._metrics.observe("fetch", result.elapsed)
+        times = self._elapsed.setdefault(schedule.host_of(feed.url), deque(maxlen=ELAPSED_KEPT))
+        times.append(result.elapsed.total_seconds())
+
+    def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
+        return schedule.with_feed(claim.state, feed) if claim.state else schedule.first_state(feed, now=now)
+
+    async def read_body(self, feed: Feed, state: PollState, result: FetchResult) -> ReadResult | None:
+        """What a child makes of a new body; None when there is none, or it is the one last read."""
+        if not isinstance(result, Fetched) or schedule.is_unchanged(state, result):
+            return None
+        started = asyncio.get_running_loop().time()
+        known = await self._store.known(feed.feed_id)
+        read = await self._read(
+            ReadRequest(
+                feed=feed,
+                url=result.url,
+                body=result.body,
+                content_type=result.content_type,
+                known=known,
+                identity=state.identity or IdentityRule(),
+                documents=self.settings.documents,
+                window=self.settings.dedup.window,
+                now=self._clock.now(),
+                title=state.title,
+                language=state.language,
+                clock_error=state.clock_error,
+                first_poll=state.last_success_at is None and not known,
+            )
+        )
+        self._observe("parse", started)
+        return read
+
+    async def settle(
+        self,
+        claim: Claim,
+        feed: Feed,
+        state: PollState,
+        result: FetchResult,
+        read: ReadResult | None,
+        *,
+        dry_run: bool = False,
+    ) -> Polled:
+        """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
+        now = self._clock.now()
+        self._outcomes.append(schedule.host_outcome(result, at=now))
+        offline = schedule.is_local_outage(self._outcomes, now=now)
+        host = self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
+        done = settled(feed, claim, state, result, read, host=host, now=now, offline=offline)
+        if not dry_run:
+            await self._commit(done)
+            self._tell(feed, result, done)
+        return Polled(feed, state, result, done, committed=not dry_run)
+
+    async def _commit(self, done: Settled) -> None:
+        started = asyncio.get_running_loop().time()
+        decision = done.decision
+        await self._store.commit(done.commit, now=self._clock.for_engine())
+        if decision.host_hold_until_at and decision.held_host not in ("", done.commit.host):
+            await self._store.hold_host(decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine())
+        self._observe("commit", started)
+
+    def _observe(self, step: str, started: float) -> None:
+        self._metrics.observe(step, timedelta(seconds=asyncio.get_running_loop().time() - started))
+
+    def _tell(self, feed: Feed, result: FetchResult, done: Settled) -> None:
+        failure = done.commit.state.failure_kind if done.result == "failed" else None
+        size = len(result.body) if isinstance(result, Fetched) else 0
+        self._metrics.count_poll(done.result, failure=failure, body_bytes=size)
+        if isinstance(done.read, FeedRead):
+            self._metrics.count_entries(done.read.outcomes)
+        tell = log.warning if done.result == "failed" else log.info
+        tell("feed_polled", feed_id=feed.feed_id, **poll_facts(result, done))
+        for notice in done.commit.notices:
+            log.warning("trouble", kind=notice.kind, feed_id=notice.feed_id, detail=notice.detail)
+
+
+def poll_facts(result: FetchResult, done: Settled) -> dict[str, Any]:
+    """The facts of the `feed_polled` line: result, outcome counts that add up to `parsed`, and what comes next."""
+    state = done.commit.state
+    facts: dict[str, Any] = {"result": done.result, "url": result.url}
+    match result:
+        case Fetched():
+            facts |= {"status": result.status, "bytes": len(result.body)}
+        case FetchFailed():
+            facts |= {"failure": result.kind.value, "detail": result.detail, "health": state.health.value}
+            facts |= {"status": result.status} if result.status else {}
+        case _:
+            facts["status"] = 304
+    match done.read:
+        case FeedRead() as read:
+            facts |= {"parsed": sum(read.outcomes.values()), **read.outcomes}
+            facts |= {"reasons": dict(read.reasons)} if read.reasons else {}
+        case Unparsable() as unread:
+            facts |= {"failure": unread.kind.value, "detail": unread.detail, "health": state.health.value}
+        case None:
+            pass
+    facts["ms"] = round(result.elapsed.total_seconds() * 1000)
+    facts["next_poll_at"] = done.decision.due_at.isoformat(timespec="seconds") if done.decision.due_at else "never"
+    facts["why_then"] = state.next_poll_reason
+    return facts

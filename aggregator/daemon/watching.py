@@ -1,0 +1,146 @@
+"""What the status port and the digest see of the daemon: reads over the store, and the digest's making."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from aggregator.daemon.clock import Clock
+from aggregator.engine.store import Store
+from aggregator.engine.wire import message_of_fields
+from aggregator.errors import EngineError
+from aggregator.model import Digest, DigestSettings, Event, Message, PollState
+from aggregator.watch.digest import digest, log_fields
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.progress import Progress
+
+log = structlog.get_logger()
+
+LIVE_BLOCK = timedelta(seconds=2)
+LIVE_RETRY_SECONDS = 2.0
+
+
+class Watching:
+    """The daemon as the status port asks it (`watch.http.Watched`)."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        feed_ids: Callable[[], Sequence[str]],
+        troubles: Callable[[], Sequence[str]],
+        progress: Progress,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._feed_ids = feed_ids
+        self._troubles = troubles
+        self._progress = progress
+        self._clock = clock
+
+    async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
+        found = await self._store.events_since(since_at)
+        return sorted(found, key=lambda event: event.last_seen_at)[-limit:]
+
+    async def event(self, event_id: str) -> Event | None:
+        return (await self._store.events([event_id])).get(event_id)
+
+    async def reports(self, event_id: str) -> Sequence[Message]:
+        event = await self.event(event_id)
+        if event is None:
+            return []
+        since = event.first_seen_at - timedelta(hours=1)
+        return [message async for message in self._store.messages(since) if message.event_id == event.event_id]
+
+    async def feeds(self) -> Sequence[PollState]:
+        states = await self._store.states(self._feed_ids())
+        return [state for state in states.values() if state is not None]
+
+    async def groups(self) -> Mapping[tuple[str, str], int]:
+        return {(g.stream, g.group): g.waiting_count + g.pending_count for g in await self._store.groups()}
+
+    async def live(self) -> AsyncIterator[Message]:
+        """The reports published from now on; goes on by itself after the server was away."""
+        last = None
+        while True:
+            try:
+                last = last or await self._store.last_ids(["reports"])
+                rows = await self._store.tail(last, block=LIVE_BLOCK)
+            except EngineError:
+                await asyncio.sleep(LIVE_RETRY_SECONDS)
+                continue
+            for row in rows:
+                last = {"reports": row.stream_id}
+                yield message_of_fields(row.fields)
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        reasons = [*self._troubles(), *self.stuck()]
+        return not reasons, reasons
+
+    def stuck(self) -> Sequence[str]:
+        return self._progress.stuck(asyncio.get_running_loop().time())
+
+
+async def made_digest(
+    store: Store,
+    *,
+    feed_ids: Sequence[str],
+    since: datetime,
+    until: datetime,
+    top: int,
+    elapsed: Mapping[str, timedelta],
+    language: str | None = None,
+    category: str | None = None,
+) -> Digest:
+    """The digest of [since, until), from what the server holds. Raises EngineError."""
+    states = await store.states(feed_ids)
+    return digest(
+        events=await store.events_since(since),
+        window_from_at=since,
+        window_to_at=until,
+        totals=await store.totals(since, until=until),
+        feeds=[state for state in states.values() if state is not None],
+        elapsed=elapsed,
+        top=top,
+        language=language,
+        category=category,
+    )
+
+
+class DigestMaker:
+    """Makes the digest of the time since the one before: to the log, the stream and channel, and the dated files."""
+
+    def __init__(self, *, store: Store, files: DigestFiles, feed_ids: Callable[[], Sequence[str]]) -> None:
+        self._store = store
+        self._files = files
+        self._feed_ids = feed_ids
+
+    async def make(self, *, now: datetime, settings: DigestSettings, elapsed: Mapping[str, timedelta]) -> Digest:
+        """Raises EngineError; then nothing was told, and the next digest covers this window too."""
+        until = now.replace(second=0, microsecond=0)
+        since = await self._last_end(until)
+        made = await made_digest(
+            self._store, feed_ids=self._feed_ids(), since=since, until=until, top=settings.top, elapsed=elapsed
+        )
+        if await self._store.append_digest(made):
+            log.info("digest", **log_fields(made))
+            await self._write(made, now)
+        return made
+
+    async def _last_end(self, until: datetime) -> datetime:
+        """Where the digest before this one ended; one hour ago when there was none lately."""
+        before = await self._store.digests(until - timedelta(days=2))
+        ends = [record.window_to_at for record in before if record.window_to_at < until]
+        return max(ends, default=until - timedelta(hours=1))
+
+    async def _write(self, made: Digest, now: datetime) -> None:
+        try:
+            path = await asyncio.to_thread(self._files.write, made)
+            await asyncio.to_thread(self._files.expire, now)
+        except OSError as error:
+            log.error("digest_not_written", directory=str(self._files.directory), error=str(error))
+        else:
+            log.debug("digest_written", file=str(path))

@@ -1,0 +1,57 @@
+"""A document read back: what `aggregator explain` compares when it is given files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from aggregator.entry.boilerplate import matching_text
+from aggregator.entry.dates import instant
+from aggregator.entry.language import language_of
+from aggregator.entry.text import plain_text
+from aggregator.model import EPOCH, DateSource, Entry
+
+_FORM = re.compile(r"\s*---\n(?P<head>.*?)\n---\n(?P<body>.*)", re.DOTALL)
+
+
+def report_of_document(text: str, *, name: str) -> Entry:
+    """A document (schema.md) as the entry it was made of, as far as it tells. Raises ValueError when it is none."""
+    form = _FORM.match(text)
+    if form is None:
+        raise ValueError("it does not begin with front matter between lines of ---")
+    head = form["head"]
+    title = _value(head, "title")
+    body = matching_text(plain_text(form["body"]))[:8000]
+    published_at = instant(_value(head, "date"), language="en")
+    return Entry(
+        entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
+        feed_id=name,
+        revision=0,
+        identity_key=name,
+        guid="",
+        url="",
+        canonical_url="",
+        title=title,
+        lang=language_of(configured=None, feed=None, entry=None, text=f"{title}\n{body}"),
+        author=_value(head, "author"),
+        categories=tuple(re.findall(r"^ - (.*)$", head, re.MULTILINE)),
+        tags=(),
+        published_at=published_at,
+        matched_at=published_at,
+        published_raw=_value(head, "date"),
+        date_source=DateSource.FEED if published_at else DateSource.FIRST_SEEN,
+        first_seen_at=published_at or EPOCH,
+        content_hash="",
+        text=body,
+        document=text,
+        site=_value(head, "author"),
+    )
+
+
+def _value(head: str, key: str) -> str:
+    """The value of a top-level key, unquoted as the form quotes (single quotes doubled, double quotes plain)."""
+    found = re.search(rf"^{key}: (.*)$", head, re.MULTILINE)
+    raw = found[1].strip() if found else ""
+    if raw[:1] == "'" == raw[-1:] and len(raw) > 1:
+        return raw[1:-1].replace("''", "'")
+    return raw[1:-1] if raw[:1] == '"' == raw[-1:] and len(raw) > 1 else raw

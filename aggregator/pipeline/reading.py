@@ -1,0 +1,222 @@
+"""The poll stage's reading: a body and what is known of its feed to each entry's outcome.
+
+Runs in a child process, so it loads nothing of the event stage.
+
+Rules: every parsed entry has exactly one outcome, and they add up; what is muted or backlog is `seen`
+with a reason; only new and edited entries are made into documents, since that is what costs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aggregator.entry import normalise
+from aggregator.entry.identity import REPEATED, Identity
+from aggregator.entry.identity import identified as identified_entries
+from aggregator.entry.parse import parsed_feed
+from aggregator.model import (
+    Backlog,
+    DocumentSettings,
+    Entry,
+    Feed,
+    FeedRead,
+    IdentityRule,
+    KnownEntry,
+    Notice,
+    Outcome,
+    ParsedEntry,
+    ParsedFeed,
+    ReadResult,
+    Unparsable,
+)
+
+SIGHTING_STEP = timedelta(days=1)
+"""How stale `last_seen_at` may grow before it is written: it serves a retention of months, a day is exact enough."""
+EDITS_SPAN = timedelta(hours=24)
+EDITS_TOLD = 3
+"""Edits of one entry published in EDITS_SPAN before further ones are muted (design.md, Identity)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Everything the child needs. `title` and `language` are the feed's as first seen, empty at the first poll."""
+
+    feed: Feed
+    url: str
+    body: bytes
+    content_type: str | None
+    known: Mapping[str, KnownEntry]
+    identity: IdentityRule
+    documents: DocumentSettings
+    window: timedelta
+    now: datetime
+    title: str = ""
+    language: str | None = None
+    clock_error: timedelta | None = None
+    first_poll: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """One entry's outcome, with what follows from it. `lag_s`: first seen minus stated time, of a new dated entry."""
+
+    outcome: Outcome
+    reason: str = ""
+    entry: Entry | None = None
+    key: str = ""
+    known: KnownEntry | None = None
+    notice: Notice | None = None
+    lag_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What all entries of one document share; `title` and `language` are the feed's as first seen."""
+
+    request: ReadRequest
+    title: str
+    language: str | None
+
+
+def read(request: ReadRequest) -> ReadResult:
+    """Parse a body and decide each entry's outcome. Never raises for what a publisher sends."""
+    parsed = parsed_feed(
+        request.body,
+        content_type=request.content_type,
+        url=request.url,
+        max_entries=request.feed.max_entries,
+    )
+    match parsed:
+        case Unparsable():
+            return parsed
+        case ParsedFeed():
+            return _read_feed(request, parsed)
+
+
+def _read_feed(request: ReadRequest, parsed: ParsedFeed) -> FeedRead:
+    identified = identified_entries(
+        parsed.entries, feed_id=request.feed.feed_id, known=request.known, rule=request.identity
+    )
+    context = _Context(request, request.title or parsed.title, parsed.language or request.language)
+    decided = [_decided(context, entry, found) for entry, found in zip(parsed.entries, identified.entries, strict=True)]
+    return FeedRead(
+        title=context.title,
+        language=context.language,
+        encoding=parsed.encoding,
+        version=parsed.version,
+        hints=parsed.hints,
+        identity=identified.rule,
+        entries=_oldest_first(decided),
+        known={one.key: one.known for one in decided if one.known},
+        outcomes=Counter(one.outcome.value for one in decided),
+        reasons=Counter(one.reason for one in decided if one.reason),
+        lags=tuple(one.lag_s for one in decided if one.lag_s is not None),
+        notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
+        notes=parsed.notes,
+    )
+
+
+def _oldest_first(decided: list[_Decided]) -> tuple[Entry, ...]:
+    """The entries to publish, by the time matching uses; undated ones as feeds list them, the last being the oldest."""
+    entries = [one.entry for one in reversed(decided) if one.entry]
+    return tuple(sorted(entries, key=lambda entry: entry.matched_at or entry.first_seen_at))
+
+
+def _decided(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decided:
+    if found.rejected == REPEATED:
+        return _Decided(Outcome.SEEN, found.rejected)
+    if found.rejected:
+        return _Decided(Outcome.REJECTED, found.rejected)
+    known = context.request.known.get(found.identity_key)
+    return _first_sighting(context, parsed, found) if known is None else _again(context, parsed, found, known)
+
+
+# --- entries seen for the first time --------------------------------------------------------------------------
+
+
+def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decided:
+    request = context.request
+    stated_at = normalise.published(parsed, feed=request.feed, feed_language=context.language)
+    known = KnownEntry(
+        content_hash=normalise.content_hash(parsed, published_at=stated_at),
+        first_seen_at=request.now,
+        link_key=found.link_key,
+        title_key=found.title_key,
+        guid_key=found.guid_key,
+        last_seen_at=request.now,
+        date_stated=stated_at is not None,
+    )
+    if _is_suppressed(request, stated_at):
+        return _Decided(Outcome.SEEN, "backlog", key=found.identity_key, known=known)
+    entry = _entry(context, parsed, found, first_seen_at=request.now, revision=0)
+    lag_s = (request.now - stated_at).total_seconds() if stated_at else None
+    return _Decided(Outcome.NEW, entry=entry, key=found.identity_key, known=known, lag_s=lag_s)
+
+
+def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
+    """Is an entry of the first poll left unpublished, by the feed's `backlog`? An undated one counts as of now."""
+    if not request.first_poll:
+        return False
+    match request.feed.backlog:
+        case Backlog.ALL:
+            return False
+        case Backlog.NONE:
+            return True
+        case Backlog.WINDOW:
+            return stated_at is not None and request.now - stated_at > request.window
+
+
+def _entry(context: _Context, parsed: ParsedEntry, found: Identity, *, first_seen_at: datetime, revision: int) -> Entry:
+    request = context.request
+    return normalise.entry(
+        parsed,
+        feed=request.feed,
+        feed_title=context.title,
+        feed_language=context.language,
+        entry_id=found.entry_id,
+        identity_key=found.identity_key,
+        first_seen_at=first_seen_at,
+        revision=revision,
+        clock_error=request.clock_error,
+        settings=request.documents,
+    )
+
+
+# --- entries seen before --------------------------------------------------------------------------------------
+
+
+def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: KnownEntry) -> _Decided:
+    request = context.request
+    stated_at = normalise.published(parsed, feed=request.feed, feed_language=context.language)
+    content_hash = normalise.content_hash(parsed, published_at=stated_at)
+    named = replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
+    seen = replace(named, last_seen_at=request.now)
+    if content_hash == known.content_hash:
+        is_stale = named != known or request.now - known.last_seen_at >= SIGHTING_STEP
+        return _Decided(Outcome.SEEN, key=found.identity_key, known=seen if is_stale else None)
+    counted = _with_edit(seen, request.now)
+    if counted.edit_count > EDITS_TOLD:
+        return _muted(context, parsed, found, counted)
+    edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
+    entry = _entry(context, parsed, found, first_seen_at=known.first_seen_at, revision=edited.revision)
+    return _Decided(Outcome.EDITED, entry=entry, key=found.identity_key, known=edited)
+
+
+def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:
+    """One more edit, in the running span of 24 h or as the first of a new one."""
+    if known.edits_since_at is None or now - known.edits_since_at >= EDITS_SPAN:
+        return replace(known, edits_since_at=now, edit_count=1)
+    return replace(known, edit_count=known.edit_count + 1)
+
+
+def _muted(context: _Context, parsed: ParsedEntry, found: Identity, counted: KnownEntry) -> _Decided:
+    """The old hash is kept, so that the content which stands when the span is over is published as one edit."""
+    if counted.edit_count > EDITS_TOLD + 1:
+        return _Decided(Outcome.SEEN, "muted", key=found.identity_key, known=counted)
+    title = normalise.clean_title(parsed.title) or parsed.link
+    detail = f"edited more than {EDITS_TOLD} times in 24 h; further edits wait until then: {title[:200]}"
+    notice = Notice("muted", context.request.feed.feed_id, "", detail)
+    return _Decided(Outcome.SEEN, "muted", key=found.identity_key, known=counted, notice=notice)

@@ -1,0 +1,107 @@
+"""After a poll: what is written of it. Pure.
+
+Rules: a runaway's entries are withheld whole and not remembered, so that after the release they are published if the
+feed still has them; the body's hash is forgotten then, so that the same body is read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aggregator.entry.dates import clock_error
+from aggregator.model import (
+    Claim,
+    Commit,
+    Feed,
+    FeedRead,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    NotModified,
+    Outcome,
+    PollState,
+    ReadResult,
+    Unparsable,
+)
+from aggregator.poll import schedule
+from aggregator.poll.schedule import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One poll, decided: what to commit, and the word for its result (`new`, `unchanged`, `not_modified`, `failed`)."""
+
+    commit: Commit
+    decision: Decision
+    read: ReadResult | None
+    result: str
+
+
+def settled(
+    feed: Feed,
+    claim: Claim,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    host: str,
+    now: datetime,
+    offline: bool,
+) -> Settled:
+    """The commit that ends this poll. `state` is the feed's before it, `read` None where nothing was read."""
+    error = clock_error(schedule.clock_samples(state, read)) if isinstance(read, FeedRead) else state.clock_error
+    decision = schedule.after_poll(feed, state, result, read, now=now, clock_error=error, offline=offline)
+    after = replace(decision.state, body_hash="") if decision.withhold else decision.state
+    kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
+    word = result_word(result, kept)
+    found = kept if isinstance(kept, FeedRead) else None
+    commit = Commit(
+        claim=claim,
+        state=after,
+        host=host,
+        due_at=decision.due_at,
+        entries=found.entries if found else (),
+        known=found.known if found else {},
+        notices=(*(found.notices if found else ()), *decision.notices),
+        host_hold_until_at=decision.host_hold_until_at if decision.held_host in ("", host) else None,
+        result=word,
+        outcomes=found.outcomes if found else {},
+    )
+    return Settled(commit, decision, kept, word)
+
+
+def withheld(read: FeedRead) -> FeedRead:
+    """The same reading with nothing published: its new and edited entries count as seen, for the reason quarantined."""
+    held = {entry.identity_key for entry in read.entries}
+    outcomes = Counter(read.outcomes)
+    count = outcomes.pop(Outcome.NEW, 0) + outcomes.pop(Outcome.EDITED, 0)
+    outcomes[Outcome.SEEN] += count
+    return replace(
+        read,
+        entries=(),
+        known={key: known for key, known in read.known.items() if key not in held},
+        outcomes=outcomes,
+        reasons=Counter(read.reasons) + Counter(quarantined=count),
+    )
+
+
+def result_word(result: FetchResult, read: ReadResult | None) -> str:
+    match result:
+        case FetchFailed():
+            return "failed"
+        case NotModified():
+            return "not_modified"
+        case Fetched():
+            return _read_word(read)
+
+
+def _read_word(read: ReadResult | None) -> str:
+    match read:
+        case None:
+            return "unchanged"
+        case Unparsable():
+            return "failed"
+        case FeedRead():
+            return "new" if read.outcomes.get(Outcome.NEW, 0) + read.outcomes.get(Outcome.EDITED, 0) else "unchanged"

@@ -1,0 +1,59 @@
+"""Several digests, one after another in time, as one: what `aggregator digest` shows while no server runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from aggregator.model import Digest, DigestEvent, Totals
+from aggregator.watch.digest import digest_id
+
+
+def joined_digest(
+    records: Sequence[Digest],
+    *,
+    from_at: datetime,
+    to_at: datetime,
+    top: int,
+    language: str | None = None,
+    category: str | None = None,
+) -> Digest:
+    """One digest of at least one record, oldest first; an event told several times stands as it was told last.
+
+    Only what the digests told in full can be shown: each held its own `top` events.
+    """
+    newest = {event.event_id: event for record in records for event in record.events}
+    shown = [event for event in newest.values() if _passes(event, language, category)]
+    shown.sort(key=lambda event: (-event.independent_count, -event.source_count, event.event_id))
+    last = records[-1]
+    return Digest(
+        id=digest_id(from_at, to_at, language or "", category or ""),
+        window_from_at=max(from_at, records[0].window_from_at),
+        window_to_at=min(to_at, last.window_to_at),
+        events=tuple(shown[:top]),
+        event_count=len(shown),
+        totals=Totals(
+            polls=_sum(record.totals.polls for record in records),
+            entries=_sum(record.totals.entries for record in records),
+            reports=_sum(record.totals.reports for record in records),
+        ),
+        trouble=last.trouble,
+        slow=last.slow,
+        saved_count=sum(record.saved_count for record in records),
+        trouble_count=last.trouble_count,
+        language=language or "",
+        category=category or "",
+    )
+
+
+def _passes(event: DigestEvent, language: str | None, category: str | None) -> bool:
+    speaks = not language or event.lang == language or event.lang.startswith(f"{language}-")
+    return speaks and (not category or category in event.categories)
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
