@@ -16,7 +16,7 @@ statement (RFC 2616 section 3.7.1 made it so for text/*). A claimed encoding is 
 charset-normalizer is used because its answers were right: 30 of 30 for gb18030, big5 and windows-1256, 29 of 30 for
 koi8-r on single titles, at 1 ms, once it may only choose from the web's encodings. Left to itself it names mac and
 EBCDIC code pages; cp1250 is offered only when the feed says its language is one that uses it, because it took 10 of
-26 French titles for it.
+26 French titles for it. Japanese is told by its kana before.
 """
 
 from __future__ import annotations
@@ -88,7 +88,18 @@ _WEB_ENCODINGS = [
     "cp874",
     "cp1258",
 ]
-_CENTRAL_EUROPEAN = re.compile(rb"(?:<language>|xml:lang=[\"'])\s*(?:pl|cs|sk|hu|ro|sl|hr|bs|sq)\b", re.IGNORECASE)
+_LANGUAGE = re.compile(rb"(?:<language>|xml:lang=[\"'])\s*([a-z]{2})\b", re.IGNORECASE)
+_OF_LANGUAGE = {
+    language: encodings.split()
+    for languages, encodings in (
+        ("zh cn", "gb18030 big5hkscs"),
+        ("ru uk bg be", "cp1251 koi8_r"),
+        ("pl cs sk hu ro sl hr bs sq", "cp1250 iso8859_2"),
+        ("ko", "cp949"),
+    )
+    for language in languages.split()
+}
+"""What undeclared bytes of a language are tried as first. Without it 13 of 60 single Chinese titles became Korean."""
 
 _DECLARATION = re.compile(
     rb"\A\s{0,64}<\?xml[^>]{0,256}?\bencoding\s*=\s*[\"']\s*([A-Za-z0-9._:+-]{1,40})\s*[\"']", re.I
@@ -141,6 +152,10 @@ def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
         strict = _strict(body, claim)
         if strict is not None:
             return Decoded(strict, claim, 0)
+    for claim in claims:
+        nearly = _nearly(body, claim)
+        if nearly is not None:
+            return nearly
     too_few = "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
     detected = "" if too_few else _detected(body)
     return _read(body, detected or next(iter(claims), "utf-8"))
@@ -181,6 +196,15 @@ def _strict(body: bytes, encoding: str) -> str | None:
         return _with_holes(body) if encoding == "cp1252" else None
 
 
+def _nearly(body: bytes, encoding: str) -> Decoded | None:
+    """The body in a claimed encoding that fits but for a few damaged bytes."""
+    if encoding == "utf-8":
+        return None
+    found = _read(body, encoding)
+    others = len(found.text) - len(found.text.encode("ascii", "ignore"))
+    return found if found.replaced_count <= (1 - _MOSTLY) / 2 * others else None
+
+
 def _with_holes(body: bytes) -> str | None:
     """Windows-1252 with its five unused bytes, which browsers read as control characters."""
     if len(body) - len(body.translate(None, b"\x81\x8d\x8f\x90\x9d")) > 0.02 * len(body):
@@ -214,9 +238,27 @@ def _detected(body: bytes) -> str:
     sample = re.sub(rb"<[^<>]{0,2000}>|[\x00-\x1f]+", b" ", body[: 4 * _SAMPLE_BYTES])[:_SAMPLE_BYTES]
     if sample.isascii():
         sample = body[:_SAMPLE_BYTES]
-    candidates = [*_WEB_ENCODINGS, "cp1250", "iso8859_2"] if _CENTRAL_EUROPEAN.search(body) else _WEB_ENCODINGS
-    best = from_bytes(sample, cp_isolation=candidates, enable_fallback=False).best()
-    return best.encoding if best else ""
+    for encoding in ("euc_jp", "cp932"):
+        if _is_japanese(sample, encoding):
+            return encoding
+    language = _LANGUAGE.search(body)
+    likely = _OF_LANGUAGE.get(language.group(1).decode("ascii").lower(), []) if language else []
+    for candidates in (likely, _WEB_ENCODINGS):
+        best = from_bytes(sample, cp_isolation=candidates, enable_fallback=False).best() if candidates else None
+        if best:
+            return best.encoding
+    return next((name for name in (*likely, "gb18030", "cp1252") if _strict(body, name) is not None), "")
+
+
+def _is_japanese(sample: bytes, encoding: str) -> bool:
+    """Whether a quarter of the characters are kana when read so: charset-normalizer took single titles for Thai."""
+    try:
+        text = sample.decode(encoding, "strict" if len(sample) < _SAMPLE_BYTES else "ignore")
+    except UnicodeDecodeError:
+        return False
+    others = [character for character in text if character > "\x7f"]
+    kana = sum("\u3041" <= character <= "\u30fe" for character in others)
+    return 4 * kana >= len(others) > 0
 
 
 def _read(body: bytes, encoding: str) -> Decoded:

@@ -1,0 +1,224 @@
+"""Dates: judged right, or refused."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.entry.dates import clock_error, instant
+
+AT = datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
+MINUTE = AT.replace(second=0)
+DAY = datetime(2022, 2, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Sun, 13 Feb 2022 10:02:17 GMT",
+        "Sun, 13 Feb 2022 10:02:17 Z",
+        "Sun, 13 Feb 2022 05:02:17 EST",
+        "Sun, 13 Feb 2022 18:02:17 +0800",
+        "Sun, 13 Feb 2022 06:32:17 -0330",
+        "Sun, 13 Feb 2022 02:02:17 -800",
+        "Sun Feb 13 2022 18:02:17 GMT+0800 (China Standard Time)",
+        "Sun Feb 13 10:02:17 UTC 2022",
+        "  Sun ,  13  Feb  2022   10:02:17   GMT ",
+        "13 Feb 22 10:02:17 UT",
+        "13-Feb-2022 10:02:17 GMT",
+        "2022-02-13T10:02:17Z",
+        "2022-02-13T10:02:17.999999999Z",
+        "2022-02-13t18:02:17+08:00",
+        "2022-02-13 18:02:17 +0800 CST",
+        "2022-02-13 18:02:17 Asia/Shanghai",
+        "2022-02-13T10:02:17-00:00",
+        "2022-02-13 19:02:17 GMT+9",
+        "20220213T100217",
+        "20220213100217",
+        "1644746537",
+        "1644746537000",
+        "1644746537.25",
+        "February 13, 2022 10:02:17 AM",
+        "2022-02-13T10:02:17Z2022-02-13T10:02:17Z",
+        "Вс, 13 фев 2022 13:02:17 +0300",
+        "dim., 13 févr. 2022 11:02:17 +0100",
+        "vr, 13 feb 2022 11:02:17 +0100",
+        "So, 13 Feb 2022 11:02:17 MEZ",
+        "dom, 13 fev 2022 07:02:17 -0300",
+    ],
+)
+def test_a_stated_zone_gives_one_instant_in_every_form(raw: str) -> None:
+    found = instant(raw, language=None)
+    assert found is not None
+    assert found.replace(microsecond=0) == AT
+
+
+@pytest.mark.parametrize(
+    ("raw", "language", "expected"),
+    [
+        ("2022/2/13 18:02:17", "zh-cn", AT),
+        ("2022年02月13日 18:02", "zh-CN", MINUTE),
+        ("2022年2月13日 下午6:02", "zh", MINUTE),
+        ("2022年2月13日 星期日 18时02分17秒", "zh", AT),
+        ("Sun, 13 2月 2022 18:02:17", "zh", AT),
+        ("Sun, 13 Feb 2022 18:02:17 CST", "zh-cn", AT),
+        ("Sun, 13 Feb 2022 04:02:17 CST", "en-us", AT),
+        ("2022年2月13日 19時02分", "ja", MINUTE),
+        ("2022/02/13 19:02", "ja", MINUTE),
+        ("2022년 2월 13일 오후 7:02", "ko", MINUTE),
+        ("２０２２年２月１３日　１９：０２", "ja", MINUTE),
+        ("13 février 2022 à 10h02", "fr", MINUTE),
+        ("Sonntag, 13. Februar 2022, 10:02 Uhr", "de", MINUTE),
+        ("13 de fevereiro de 2022 às 10:02", "pt-br", MINUTE),
+        ("mar, 13 feb 2022 10:02", "es", MINUTE),
+        ("domenica 13 febbraio 2022 10:02", "it", MINUTE),
+        ("13 февраля 2022 г., 10:02", "ru", MINUTE),
+        ("13 lutego 2022 10:02", "pl", MINUTE),
+        ("13 Şubat 2022 10:02", "tr", MINUTE),
+        ("13 tháng 2 2022 10:02", "vi", MINUTE),
+        ("13 ก.พ. 2565 10:02", "th", MINUTE),
+        ("13.02.2022 10:02", "de", MINUTE),
+        ("13/02/2022 10:02", None, MINUTE),
+        ("02/13/2022 10:02 am", None, MINUTE),
+        ("2022-02-13", None, DAY),
+        ("2022-02-13", "zh", DAY - timedelta(hours=8)),
+        ("2022-W06-7", None, DAY),
+        ("2022-044", None, DAY),
+        ("Sunday 13th February 2022", "en", DAY),
+        ("٢٠٢٢-٠٢-١٣", "ar", DAY),
+        ("13 Feb 2022 24:00:00 GMT", None, DAY + timedelta(days=1)),
+        ("13 Feb 2022 10:01:60 GMT", None, MINUTE),
+        ("Fri, 05/03/2019 - 15:21", "en", datetime(2019, 5, 3, 15, 21, tzinfo=UTC)),
+        ("05/03/2019", "en-us", datetime(2019, 5, 3, tzinfo=UTC)),
+        ("05/03/2019", "en-gb", datetime(2019, 3, 5, tzinfo=UTC)),
+        ("05/03/2019", "fr", datetime(2019, 3, 5, tzinfo=UTC)),
+        ("07.02.2025", "tr", datetime(2025, 2, 7, tzinfo=UTC)),
+        ("10 listopada 2022", "pl", datetime(2022, 11, 10, tzinfo=UTC)),
+        ("10 listopada 2022", "hr", datetime(2022, 10, 10, tzinfo=UTC)),
+        ("12:30 AM, 13 Feb 2022 GMT", "en", datetime(2022, 2, 13, 0, 30, tzinfo=UTC)),
+        ("13 Feb 2022 12:30 pm EDT", "en-us", datetime(2022, 2, 13, 16, 30, tzinfo=UTC)),
+        ("13 Feb 2022 15:32:17 IST", "en-in", AT),
+        ("01 Jan 99 00:00 GMT", None, datetime(1999, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_forms_of_the_world_mean_what_their_writers_mean(raw: str, language: str | None, expected: datetime) -> None:
+    found = instant(raw, language=language)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "language"),
+    [
+        ("", None),
+        ("   ", None),
+        ("yesterday", "en"),
+        ("just now", "en"),
+        ("2022", None),
+        ("2022-02", None),
+        ("2月13日 10:02", "zh"),
+        ("令和4年2月13日", "ja"),
+        ("05/03/2019", "en"),
+        ("05/03/2019", None),
+        ("05/03/2019", "zh"),
+        ("10 listopada 2022", None),
+        ("Sun, 30 Feb 2022 10:02:17 GMT", None),
+        ("Sat, 00 Jan 0000 00:00:00 GMT", None),
+        ("0000-00-00T00:00:00Z", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("1899-12-30T00:00:00Z", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Wed, 31 Dec 1969 23:59:59 GMT", None),
+        ("01 Jan 70 01:00:00 +0100", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("+292277026596-12-04T15:30:08Z", None),
+        ("-2022-02-13T10:02:17Z", None),
+        ("2022-13-01", None),
+        ("2005-26-12T20:00:00Z", None),
+        ("Sun, 13 Feb 2022 10:02:17 +2500", None),
+        ("Sun, 13 Feb 2022 10:02:17 -9999", None),
+        ("Sun, 13 Feb 2022 10:02:17 XYZ", None),
+        ("Sun, 13 Feb 2022 10:02:17 IST", None),
+        ("Sun, 13 Feb 2022 25:00:00 GMT", None),
+        ("13 Feb 2022 13:00 AM", "en"),
+        ("13 Feb 2022 - 15 Feb 2022", "en"),
+        ("99999999999999999999", None),
+        ("9" * 3000, None),
+        ("13 Feb", "en"),
+    ],
+)
+def test_what_is_no_sure_instant_is_refused(raw: str, language: str | None) -> None:
+    assert instant(raw, language=language) is None
+
+
+@given(st.text(max_size=120), st.sampled_from([None, "zh", "en-us", "fr", "hr", ""]))
+def test_any_text_gives_an_aware_instant_or_none(raw: str, language: str | None) -> None:
+    found = instant(raw, language=language)
+    assert found is None or (found.tzinfo is UTC and 1901 <= found.year <= 2200)
+
+
+@given(
+    st.datetimes(datetime(1971, 1, 1), datetime(2150, 1, 1)),
+    st.integers(-12 * 4, 14 * 4),
+    st.sampled_from([None, "zh-cn", "en-us", "de", "ja"]),
+)
+def test_standard_forms_come_back_whatever_the_language(naive: datetime, quarters: int, language: str | None) -> None:
+    at = naive.replace(microsecond=0, tzinfo=UTC)
+    local = at + timedelta(minutes=15 * quarters)
+    sign, minutes = "-" if quarters < 0 else "+", abs(15 * quarters)
+    offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+    assert instant(local.strftime("%Y-%m-%dT%H:%M:%S") + offset, language=language) == at
+    assert instant(local.strftime("%Y/%m/%d %H:%M:%S ") + offset.replace(":", ""), language=language) == at
+    assert instant(format_datetime(local)[:-5] + offset.replace(":", ""), language=language) == at
+
+
+def lags(error_hours: float, *, gap_minutes: float, count: int = 30, seed: int = 1) -> list[float]:
+    """Lags of entries that appear at random and are seen at the next poll, under a clock with this error."""
+    chance = random.Random(seed)
+    return [3600 * error_hours + 60 * chance.uniform(0, gap_minutes) + 5 for _ in range(count)]
+
+
+@pytest.mark.parametrize("hours", [-14, -9, -8, -5, -2, -1])
+def test_a_clock_that_runs_ahead_by_whole_hours_is_told(hours: int) -> None:
+    assert clock_error(lags(hours, gap_minutes=15), poll_gap=timedelta(minutes=15)) == timedelta(hours=hours)
+
+
+def test_it_is_told_without_knowing_the_gap_from_more_evidence() -> None:
+    assert clock_error(lags(-8, gap_minutes=25, count=25)) == timedelta(hours=-8)
+    assert clock_error(lags(-8, gap_minutes=25, count=15)) is None
+
+
+@pytest.mark.parametrize("gap_minutes", [1, 15, 60, 240, 1440])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_right_clock_is_never_called_wrong(gap_minutes: int, seed: int) -> None:
+    found = lags(0, gap_minutes=gap_minutes, count=40, seed=seed)
+    assert clock_error(found, poll_gap=timedelta(minutes=gap_minutes)) is None
+    assert clock_error(found) is None
+
+
+def test_a_clock_that_is_behind_is_told_only_of_a_feed_polled_promptly() -> None:
+    late = lags(5, gap_minutes=20)
+    assert clock_error(late, poll_gap=timedelta(minutes=20)) == timedelta(hours=5)
+    assert clock_error(late) is None
+    assert clock_error(late, poll_gap=timedelta(hours=6)) is None
+
+
+def test_few_scheduled_entries_and_calendars_prove_nothing() -> None:
+    chance = random.Random(7)
+    calendar = [-3600 * chance.uniform(1, 14) for _ in range(40)]
+    scheduled = [*lags(0, gap_minutes=60, count=30), *lags(-8, gap_minutes=30, count=6)]
+    assert clock_error(calendar, poll_gap=timedelta(minutes=15)) is None
+    assert clock_error(scheduled, poll_gap=timedelta(minutes=15)) is None
+
+
+def test_one_batch_with_one_stamp_proves_nothing() -> None:
+    assert clock_error([-8 * 3600.0 + 60] * 40, poll_gap=timedelta(minutes=15)) is None
+
+
+def test_one_odd_lag_in_twenty_does_not_hide_the_error() -> None:
+    odd = [-90_000.0, *lags(-8, gap_minutes=15, count=29)]
+    assert clock_error(odd, poll_gap=timedelta(minutes=15)) == timedelta(hours=-8)
