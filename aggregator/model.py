@@ -278,7 +278,7 @@ class PollState:
     change_gap: timedelta | None = None
     """Estimated mean time between changes of the feed; see poll.schedule."""
     activity: tuple[float, ...] = ()
-    """Evidence of how often the feed changes: see poll.rate for its 26 numbers; empty before the first success."""
+    """Evidence of how often the feed changes: see poll.rate for its 27 numbers; empty before the first success."""
     next_poll_at: datetime = EPOCH
     next_poll_reason: str = ""
     last_poll_at: datetime | None = None

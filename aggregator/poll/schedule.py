@@ -322,7 +322,7 @@ def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead |
     longest = feed.max_interval
     waiting = longest if state.health is Health.QUARANTINED else rate.wait(activity, now=now, longest=longest)
     interval = min(max(waiting, feed.min_interval), max(feed.min_interval, longest))
-    return replace(state, activity=activity, change_gap=rate.change_gap(activity), interval=interval)
+    return replace(state, activity=activity, change_gap=rate.change_gap(activity, now=now), interval=interval)
 
 
 def _with_due(feed: Feed, state: PollState, caching: Caching, *, now: datetime) -> PollState:
