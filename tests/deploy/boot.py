@@ -1,0 +1,459 @@
+"""A real boot: the service on a minimal Debian, from install.sh to the last process gone, in one command.
+
+    sudo python3 tests/deploy/boot.py [--work DIR] [--lock FILE] [--keep]
+
+A Debian root file system is made (mmdebstrap), booted with systemd-nspawn without a network, and install.sh is run in
+it on a wheel of this checkout and the packages of deploy/requirements.lock, downloaded before on the host by pip's own
+configuration. Then: ready, polls a loopback feed, kill -9, a stuck daemon, reload, stop, uninstall. Each line says what
+was seen; the exit status is 0 if all held, 1 if not, 77 if this machine cannot do it (no root, no mmdebstrap …).
+
+Only the standard library: it runs where the project is not installed. `--work` keeps the root file system and the
+packages for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SUITE = "bookworm"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
+CANNOT = 77
+FEEDS = """\
+[aggregator]
+contact = "https://example.org/boot-test"
+
+[http]
+listen = "127.0.0.1:9191"
+
+[fetch]
+allow_private_networks = true
+per_host_interval = "10ms"
+
+[defaults]
+min_interval = "1s"
+max_interval = "2s"
+backlog = "all"
+
+[[feed]]
+id = "loopback"
+url = "http://127.0.0.1:8080/feed.xml"
+categories = ["News", "Loopback", "Boot"]
+"""
+SECOND_FEED = """
+[[feed]]
+id = "second"
+url = "http://127.0.0.1:8080/second.xml"
+"""
+FEED_SERVER = '''\
+"""Serves /feed.xml and /second.xml with as many items as the file /run/items says."""
+import http.server, pathlib
+WORDS = "harbour lantern orchard meadow granite violin compass saddle thimble anchor ribbon kettle".split()
+class Feed(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        name = self.path.strip("/").removesuffix(".xml")
+        count = int(pathlib.Path("/run/items").read_text())
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{name}-{n}</guid><link>http://127.0.0.1:8080/{name}/{n}</link>"
+            f"<title>{name} {WORDS[n % 12]} {WORDS[n * 5 % 12]} number {n * 7919}</title>"
+            f"<description>The {WORDS[n * 7 % 12]} of {n * 104729} and the {WORDS[n * 11 % 12]} of {n * 1299709}.</description></item>"
+            for n in range(count, 0, -1)
+        )
+        body = f"<?xml version='1.0'?><rss version='2.0'><channel><title>{name}</title>{items}</channel></rss>".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/rss+xml; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Feed).serve_forever()
+'''
+MARKERS = """\
+import re, sys
+from pip._vendor.packaging.requirements import Requirement
+text = open(sys.argv[1]).read().replace("\\\\\\n", " ")
+for line in text.splitlines():
+    line = line.split(" #")[0].strip()
+    if not line or line.startswith(("#", "-")):
+        continue
+    requirement, *hashes = re.split(r"\\s+(?=--hash=)", line)
+    asked = Requirement(requirement)
+    if asked.marker is None or asked.marker.evaluate():
+        print(requirement.split(";")[0].strip(), *hashes)
+"""
+
+
+class Failed(Exception):
+    """Something did not hold; the text says what."""
+
+
+class Cannot(Exception):
+    """This machine cannot boot a container; the text says why."""
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S', time.gmtime())}  {text}", flush=True)
+
+
+def run(
+    *words: str | Path, check: bool = True, stdin: str | None = None, seconds: float = 600
+) -> subprocess.CompletedProcess[str]:
+    found = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, input=stdin, timeout=seconds, check=False
+    )
+    if check and found.returncode:
+        raise Failed(
+            f"{shlex.join(map(str, words))} ended with {found.returncode}:\n{found.stdout[-2000:]}{found.stderr[-4000:]}"
+        )
+    return found
+
+
+def until(what: str, condition: Callable[[], object], *, seconds: float) -> float:
+    """Waits until the condition holds; answers with the seconds it took."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > seconds:
+            raise Failed(f"{what}: not within {seconds:g} s")
+        time.sleep(0.1)
+    return time.monotonic() - start
+
+
+# --- before the boot ------------------------------------------------------------------------------------------
+
+
+def require_machine() -> None:
+    if os.geteuid() != 0:
+        raise Cannot("must run as root")
+    for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
+        if shutil.which(program) is None:
+            raise Cannot(f"{program} is missing: apt install mmdebstrap systemd-container")
+
+
+def make_root(work: Path) -> Path:
+    tar, root = work / "root.tar", work / "root"
+    if not tar.exists():
+        say(f"making a root file system: {SUITE} with {PACKAGES}")
+        made = run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, tar, check=False, seconds=1200)
+        if made.returncode:
+            tar.unlink(missing_ok=True)
+            raise Cannot(f"mmdebstrap failed: {made.stderr[-600:]}")
+    if root.exists():
+        shutil.rmtree(root)
+    root.mkdir()
+    run("tar", "-xpf", tar, "-C", root, "--numeric-owner")
+    return root
+
+
+def gather_packages(work: Path, root: Path, lock: Path) -> Path:
+    """A wheel of the checkout and every locked package, as the container's Python needs them."""
+    wheels = work / "wheels"
+    wheels.mkdir(exist_ok=True)
+    for old in wheels.glob("aggregator-*.whl"):
+        old.unlink()
+    say("building the wheel of the checkout")
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, CHECKOUT)
+    shutil.copy(lock, root / "root" / "requirements.lock")
+    (root / "root" / "markers.py").write_text(MARKERS)
+    run("chroot", root, "python3", "-m", "venv", "/root/asked")
+    wanted = run("chroot", root, "/root/asked/bin/python", "/root/markers.py", "/root/requirements.lock").stdout
+    shutil.rmtree(root / "root" / "asked")
+    version = run("chroot", root, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").stdout.strip()
+    asked = work / "wanted.txt"
+    asked.write_text(wanted)
+    say(f"downloading {len(wanted.splitlines())} locked packages for Python {version}")
+    run(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", version,
+        "--require-hashes", "-r", asked, "-d", wheels)  # fmt: skip
+    return wheels
+
+
+def fill_root(root: Path, wheels: Path, lock: Path) -> None:
+    place = root / "srv" / "aggregator"
+    shutil.copytree(CHECKOUT / "deploy", place / "deploy")
+    shutil.copy(lock, place / "deploy" / "requirements.lock")
+    shutil.copy(CHECKOUT / "feeds.toml", place / "feeds.toml")
+    shutil.copytree(wheels, root / "srv" / "wheels")
+    (root / "srv" / "feed_server.py").write_text(FEED_SERVER)
+    (root / "etc" / "aggregator").mkdir()
+    (root / "etc" / "aggregator" / "feeds.toml").write_text(FEEDS)
+    # No getty on the pipe, no first-boot questions.
+    (root / "etc" / "machine-id").write_text("")
+    run("chroot", root, "systemctl", "mask", "--quiet", "console-getty.service", "systemd-networkd-wait-online.service")
+
+
+# --- the container --------------------------------------------------------------------------------------------
+
+
+class Container:
+    """A booted root file system; commands run inside it as root."""
+
+    def __init__(self, leader: int) -> None:
+        self._leader = str(leader)
+
+    def run(
+        self, *words: str, check: bool = True, seconds: float = 300, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        inside = ("nsenter", "-t", self._leader, "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")  # fmt: skip
+        return run(*inside, *words, check=check, seconds=seconds, stdin=stdin)
+
+    def sh(self, script: str, *, check: bool = True) -> str:
+        return self.run("sh", "-c", script, check=check).stdout.strip()
+
+    def show(self, name: str, unit: str = "aggregator.service") -> str:
+        return self.run("systemctl", "show", "-P", name, unit).stdout.strip()
+
+
+@contextlib.contextmanager
+def booted(root: Path) -> Iterator[Container]:
+    command = ["systemd-nspawn", "-q", "-D", str(root), "--volatile=overlay", "--boot", "--register=no", "--keep-unit", "--private-network", "--console=pipe"]  # fmt: skip
+    with tempfile.TemporaryFile() as console:
+        nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
+        try:
+            container = Container(_leader(nspawn, console))
+            states = ("running", "degraded")
+            until(
+                "the boot",
+                lambda: container.run("systemctl", "is-system-running", check=False).stdout.strip() in states,
+                seconds=120,
+            )
+            yield container
+        finally:
+            nspawn.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                nspawn.wait(30)
+            nspawn.kill()
+            nspawn.wait()
+
+
+def _leader(nspawn: subprocess.Popen[bytes], console: object) -> int:
+    children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if nspawn.poll() is not None:
+            console.seek(0)  # type: ignore[attr-defined]
+            raise Cannot(f"systemd-nspawn ended: {console.read()[-600:].decode(errors='replace')}")  # type: ignore[attr-defined]
+        for child in children.read_text().split():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                    return int(child)
+        time.sleep(0.1)
+    raise Cannot("systemd does not start in the container")
+
+
+# --- what must hold -------------------------------------------------------------------------------------------
+
+
+class Boot:
+    """The steps, in order; each raises Failed."""
+
+    def __init__(self, container: Container) -> None:
+        self._in = container
+        self._items = 0
+
+    def all(self) -> None:
+        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.again, self.stop, self.restart, self.remove):  # fmt: skip
+            step()
+
+    def publish(self, count: int) -> None:
+        """The feed now holds so many items more."""
+        self._items += count
+        self._in.sh(f"echo {self._items} > /run/items.new && mv /run/items.new /run/items")
+
+    def told(self, feed_id: str = "loopback") -> list[str]:
+        """The guids of the reports published of the feed, oldest first, repeats included."""
+        lines = self._in.sh("aggregator tail --reports --json --since 1d", check=False).splitlines()
+        messages = [json.loads(line) for line in lines if line.startswith("{")]
+        return [one["guid"] for one in messages if one["feed_id"] == feed_id and one["kind"] != "entry.edited"]
+
+    def all_told(self) -> bool:
+        return set(self.told()) >= {f"loopback-{n}" for n in range(1, self._items + 1)}
+
+    def once_each(self) -> str:
+        told = self.told()
+        if len(told) != len(set(told)) or len(told) != self._items:
+            raise Failed(f"{self._items} items were published as {len(told)} reports, {len(set(told))} different ones")
+        return f"{len(told)} items, each published once"
+
+    def pid(self) -> int:
+        return int(self._in.show("MainPID"))
+
+    def active(self) -> bool:
+        return self._in.show("ActiveState") == "active"
+
+    def healthy(self) -> bool:
+        answer = self._in.run(
+            "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9191/readyz')", check=False
+        )
+        return answer.returncode == 0
+
+    def install(self) -> None:
+        self._in.sh("systemd-run -q --unit=feeds python3 /srv/feed_server.py")
+        self.publish(20)
+        start = time.monotonic()
+        out = self._in.sh(
+            "/srv/aggregator/deploy/install.sh --source /srv/wheels/aggregator-*.whl --find-links /srv/wheels 2>&1"
+        )
+        for line in out.splitlines():
+            say(f"  install.sh: {line}")
+        if not self.active():
+            raise Failed("the service is not active after install.sh")
+        say(f"READY after {time.monotonic() - start:.0f} s of install.sh; status: {self._in.show('StatusText')}")
+        until("/readyz", self.healthy, seconds=30)
+        say(f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}")
+
+    def poll(self) -> None:
+        seconds = until("the first poll", self.all_told, seconds=60)
+        say(f"polled the loopback feed within {seconds:.1f} s: {self.once_each()}")
+        self.publish(5)
+        seconds = until("the next poll", self.all_told, seconds=60)
+        say(f"5 new items arrived within {seconds:.1f} s")
+
+    def journal(self) -> None:
+        lines = self._in.sh("journalctl -u aggregator -o json --no-pager").splitlines()
+        records = [record for record in map(json.loads, lines) if str(record.get("MESSAGE", "")).startswith("{")]
+        if not records or any(record["PRIORITY"] != "6" for record in records if '"level":"info"' in record["MESSAGE"]):
+            raise Failed("log lines have no priority in the journal")
+        say(
+            f"{len(records)} JSON lines in the journal, with priorities {sorted({record['PRIORITY'] for record in records})}"
+        )
+
+    def kill(self) -> None:
+        for round_number in range(1, 6):
+            before = self.pid()
+            self.publish(10)
+            time.sleep(0.4 * round_number)  # another moment of the poll each time
+            self._in.sh(f"kill -9 {before}")
+            until(
+                "the restart after kill -9",
+                lambda before=before: self.active() and self.pid() not in (0, before),
+                seconds=60,
+            )
+        until("the items after kill -9", self.all_told, seconds=90)
+        say(f"5 times kill -9: restarted {self._in.show('NRestarts')} times; {self.once_each()}")
+
+    def stuck(self) -> None:
+        self._in.sh(
+            "mkdir -p /run/systemd/system/aggregator.service.d; printf '[Service]\\nWatchdogSec=5\\n' > /run/systemd/system/aggregator.service.d/test.conf; systemctl daemon-reload; systemctl restart aggregator"
+        )
+        before, restarts = self.pid(), int(self._in.show("NRestarts"))
+        time.sleep(7)
+        if self.pid() != before:
+            raise Failed("the watchdog restarted a daemon that was not stuck")
+        self._in.sh(f"kill -STOP {before}")
+        seconds = until("the watchdog", lambda: self.active() and self.pid() not in (0, before), seconds=90)
+        if int(self._in.show("NRestarts")) <= restarts:
+            raise Failed("the restart was not the watchdog's")
+        if "Watchdog timeout" not in self._in.sh("journalctl -u aggregator --no-pager -n 200"):
+            raise Failed("no watchdog timeout in the journal")
+        self.publish(3)
+        until("the items after the watchdog", self.all_told, seconds=60)
+        say(f"stopped by SIGSTOP: restarted by the watchdog (5 s) within {seconds:.0f} s; {self.once_each()}")
+
+    def reload(self) -> None:
+        before = self.pid()
+        self._in.run("tee", "-a", "/etc/aggregator/feeds.toml", stdin=SECOND_FEED)
+        self._in.sh("systemctl reload aggregator")
+        until("the second feed", lambda: len(self.told("second")) == self._items, seconds=60)
+        self._in.sh("cp /etc/aggregator/feeds.toml /run/good.toml; echo 'nonsense = [' >> /etc/aggregator/feeds.toml")
+        refused = self._in.run("systemctl", "reload", "aggregator", check=False)
+        if refused.returncode == 0 or not self.active():
+            raise Failed(f"a broken feeds.toml: reload ended with {refused.returncode}, active: {self.active()}")
+        self._in.sh("cp /run/good.toml /etc/aggregator/feeds.toml; systemctl reload aggregator")
+        if self.pid() != before:
+            raise Failed("a reload restarted the daemon")
+        say("reload: a second feed is polled; a broken file is refused, reload fails, the daemon goes on; mended again")
+
+    def again(self) -> None:
+        before = self.pid()
+        out = self._in.sh(
+            "/srv/aggregator/deploy/install.sh --source /srv/wheels/aggregator-*.whl --find-links /srv/wheels 2>&1"
+        )
+        if "nothing changed" not in out or self.pid() != before:
+            raise Failed(f"install.sh a second time:\n{out}")
+        say("install.sh a second time changes nothing, and the daemon runs on")
+
+    def stop(self) -> None:
+        start = time.monotonic()
+        self._in.sh("systemctl stop aggregator")
+        seconds = time.monotonic() - start
+        left = self._in.sh(
+            "grep -l aggregator.service /proc/[0-9]*/cgroup 2>/dev/null; grep -la 'valkey\\|aggregator run' /proc/[0-9]*/cmdline 2>/dev/null",
+            check=False,
+        )
+        left = "\n".join(line for line in left.splitlines() if "/self/" not in line)
+        result = self._in.show("Result")
+        if seconds >= 10 or result != "success" or self._alive():
+            raise Failed(f"stop took {seconds:.1f} s, result {result}, left: {self._alive() or left}")
+        say(f"stopped in {seconds:.1f} s, result {result}; no process left")
+
+    def _alive(self) -> str:
+        """Processes of the service that still run."""
+        script = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -E '^[^ ]*(valkey-server|/opt/aggregator)' ; done"
+        return self._in.sh(script, check=False)
+
+    def restart(self) -> None:
+        self._in.sh("systemctl start aggregator")
+        self.publish(4)
+        until("the items after a stop", self.all_told, seconds=60)
+        say(f"started again: {self.once_each()}")
+
+    def remove(self) -> None:
+        self._in.sh("/srv/aggregator/deploy/install.sh --uninstall --purge")
+        paths = "/opt/aggregator /usr/local/bin/aggregator /etc/aggregator /var/lib/aggregator /var/lib/private/aggregator /var/log/aggregator /var/log/private/aggregator"
+        left = self._in.sh(
+            f"ls -d {paths} 2>/dev/null; find /etc/systemd /usr/local/lib/systemd -name 'aggregator*'", check=False
+        )
+        if left or self._alive():
+            raise Failed(f"left after uninstall --purge: {left} {self._alive()}")
+        say("uninstall --purge: no file, unit or process is left")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--work", type=Path, help="where to keep the root file system and packages (default: removed after)"
+    )
+    parser.add_argument("--lock", type=Path, default=CHECKOUT / "deploy" / "requirements.lock")
+    parser.add_argument("--journal", type=Path, help="write the service's journal here at the end")
+    asked = parser.parse_args()
+    try:
+        require_machine()
+        if not asked.lock.exists():
+            raise Cannot(f"{asked.lock} is missing")
+        with contextlib.ExitStack() as stack:
+            work = asked.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aggregator-boot-")))
+            work.mkdir(parents=True, exist_ok=True)
+            root = make_root(work)
+            fill_root(root, gather_packages(work, root, asked.lock), asked.lock)
+            container = stack.enter_context(booted(root))
+            say("booted")
+            try:
+                Boot(container).all()
+            finally:
+                journal = container.run("journalctl", "--no-pager", "-o", "short-precise", check=False).stdout
+                if asked.journal:
+                    asked.journal.write_text(journal)
+    except Cannot as reason:
+        say(f"cannot boot here: {reason}")
+        return CANNOT
+    except Failed as reason:
+        say(f"FAILED: {reason}")
+        return 1
+    say("all is well")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
