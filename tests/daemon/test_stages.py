@@ -1,0 +1,312 @@
+"""The two stages together: outcomes, exactly-once, crashes between any two steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from aggregator.daemon.polling import Polled
+from aggregator.engine.client import connect
+from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.store import Store
+from aggregator.errors import EngineDown, StaleToken
+from aggregator.model import (
+    Backlog,
+    FailureKind,
+    Feed,
+    FeedRead,
+    FetchFailed,
+    Health,
+    Kind,
+    Queue,
+    Settings,
+)
+from tests.daemon.stages import START, Stages
+
+QUAKE = "Strong earthquake of magnitude 6.8 hits the south of Northland, dozens injured in Port Selby"
+QUAKE_TOO = "Dozens injured in Port Selby as magnitude 6.8 earthquake strikes south Northland"
+RESCUE = (
+    "Rescue teams reached Port Selby on Sunday after the magnitude 6.8 earthquake in the south of Northland. "
+    "Hospitals treated dozens of injured people, the governor said."
+)
+BUDGET = "Westmark parliament passes the budget after a night of debate on pensions"
+
+
+def feed(name: str, **more: object) -> Feed:
+    return Feed(
+        name,
+        f"https://{name}.example/feed",
+        ("News", name.title(), "World"),
+        language="en",
+        backlog=Backlog.ALL,
+        **more,
+    )
+
+
+def rss(*items: tuple[str, str] | tuple[str, str, str], site: str = "a") -> bytes:
+    """(guid, title[, text]) each; published within the hour before START, at a minute that follows from the guid."""
+    entries = []
+    for guid, title, *text in items:
+        at = (START - timedelta(minutes=1 + sum(map(ord, guid)) % 60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        body = text[0] if text else f"{title}. The report says more about it."
+        entries.append(
+            f"<item><guid>{guid}</guid><link>https://{site}.example/{guid}</link><title>{title}</title>"
+            f"<pubDate>{at}</pubDate><description>{body}</description></item>"
+        )
+    return f"<rss version='2.0'><channel><title>{site}</title>{''.join(entries)}</channel></rss>".encode()
+
+
+def outcomes(polled: Polled) -> dict[str, int]:
+    assert isinstance(polled.settled.read, FeedRead)
+    return dict(polled.settled.read.outcomes)
+
+
+async def test_reports_of_one_event_from_two_sources_become_one_event(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.NEW, Kind.JOINED]
+    events = await stages.messages("events")
+    assert sorted(m.title for m in events) == sorted([QUAKE, BUDGET])
+    joined = (await stages.messages())[-1]
+    assert joined.event_id == next(m.event_id for m in events if m.title == QUAKE)
+    assert [s.feed_id for s in joined.sources] == ["a", "b"]
+    assert (joined.source_count, joined.independent_count) == (2, 2)
+
+
+async def test_the_same_address_in_another_feed_is_the_same_event(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    other = rss(("x", "Quake news")).replace(b"https://a.example/x", b"http://a.example/1?utm_source=rss#top")
+    await stages.run("b", other)
+    messages = await stages.messages()
+    assert [m.kind for m in messages] == [Kind.NEW, Kind.JOINED]
+    assert messages[1].reason == "same_url"
+
+
+async def test_a_poll_of_the_same_body_reads_nothing_and_publishes_nothing(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(hours=1)
+    again = await stages.run("a", rss(("1", QUAKE)))
+    assert again.settled.result == "unchanged"
+    assert len(await stages.messages()) == 1
+
+
+async def test_another_body_with_the_same_entries_is_seen(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(hours=1)
+    again = await stages.run("a", rss(("1", QUAKE)) + b"<!-- built later -->")
+    assert outcomes(again) == {"seen": 1}
+    assert len(await stages.messages()) == 1
+
+
+async def test_an_edit_is_a_revision_of_its_own_event(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(hours=1)
+    edited = await stages.run("a", rss(("1", QUAKE, "Now with another text, much longer than the first one was.")))
+    assert outcomes(edited) == {"edited": 1}
+    first, second = await stages.messages()
+    assert (second.kind, second.revision, second.event_id) == (Kind.EDITED, 1, first.event_id)
+    assert len(await stages.messages("events")) == 1
+
+
+async def test_churn_is_muted_after_three_edits_with_one_notice_and_told_once_it_calms(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    for n in range(8):
+        stages.now += timedelta(minutes=30)
+        await stages.run("a", rss(("1", QUAKE, f"Version {'abcdefgh'[n]} of the text is different again each time.")))
+    kinds = [m.kind for m in await stages.messages()]
+    assert kinds == [Kind.NEW, Kind.EDITED, Kind.EDITED, Kind.EDITED]
+    notices = [t.notice.kind for t in await store.trouble(START - timedelta(days=1))]
+    assert notices.count("muted") == 1
+    stages.now += timedelta(hours=25)
+    last = await stages.run("a", rss(("1", QUAKE, "Version h of the text is different again each time.")) + b" ")
+    assert outcomes(last) == {"edited": 1}
+
+
+async def test_backlog_none_publishes_only_what_comes_later(store: Store):
+    stages = Stages(store, replace(feed("a"), backlog=Backlog.NONE))
+    first = await stages.run("a", rss(("1", QUAKE)))
+    assert outcomes(first) == {"seen": 1}
+    stages.now += timedelta(hours=1)
+    second = await stages.run("a", rss(("2", BUDGET), ("1", QUAKE)))
+    assert outcomes(second) == {"new": 1, "seen": 1}
+    assert [m.title for m in await stages.messages()] == [BUDGET]
+
+
+async def test_backlog_window_leaves_out_what_is_older_than_the_window(store: Store):
+    stages = Stages(store, replace(feed("a"), backlog=Backlog.WINDOW))
+    stages.now += timedelta(days=3)
+    first = await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    assert outcomes(first) == {"seen": 2}
+    assert isinstance(first.settled.read, FeedRead)
+    assert first.settled.read.reasons == {"backlog": 2}
+
+
+async def test_old_entries_served_again_after_weeks_are_not_published_again(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(days=1)
+    await stages.run("a", rss(("2", BUDGET)))
+    stages.now += timedelta(days=40)
+    await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    assert len(await stages.messages()) == 2
+
+
+async def test_a_runaway_feed_is_held_back_and_told_once_and_goes_on_after_its_release(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    flood = rss(*((f"f{n}", f"Automatic listing number {n} of the flood") for n in range(1100)))
+    stages.now += timedelta(hours=1)
+    held = await stages.run("a", flood)
+    assert outcomes(held) == {"seen": 1100}
+    assert held.settled.commit.state.health is Health.QUARANTINED
+    assert len(await stages.messages()) == 1
+    assert [t.notice.kind for t in await store.trouble(START - timedelta(days=1))] == ["quarantined"]
+
+
+async def test_a_page_that_is_no_feed_keeps_all_that_is_known(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(hours=1)
+    failed = await stages.run("a", b"<!DOCTYPE html><html><head><title>Log in</title></head><body>x</body></html>")
+    assert failed.settled.result == "failed"
+    assert failed.settled.commit.state.failure_kind is FailureKind.NOT_A_FEED
+    stages.now += timedelta(hours=1)
+    back = await stages.run("a", rss(("1", QUAKE)) + b" ")
+    assert outcomes(back) == {"seen": 1}
+    assert len(await stages.messages()) == 1
+
+
+async def test_a_feed_that_is_empty_once_repeats_nothing(store: Store):
+    stages = Stages(store, feed("a"))
+    for items in ([("1", QUAKE)], [], [("1", QUAKE)]):
+        await stages.run("a", rss(*items))
+        stages.now += timedelta(hours=1)
+    assert len(await stages.messages()) == 1
+
+
+async def test_a_feed_removed_and_added_again_publishes_nothing_twice(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.poll_stage.use(stages.settings, (feed("b"),))
+    await stages.poll_stage.register()
+    assert "a" not in await store.feed_ids()
+    stages.poll_stage.use(stages.settings, (feed("a"), feed("b")))
+    stages.now += timedelta(hours=1)
+    await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    assert [m.title for m in await stages.messages()] == [QUAKE, BUDGET]
+
+
+async def test_a_failed_fetch_counts_and_publishes_nothing(store: Store):
+    stages = Stages(store, feed("a"))
+    gone = FetchFailed("https://a.example/feed", FailureKind.DNS, "no such host: a.example")
+    failed = await stages.run("a", gone)
+    assert failed.settled.result == "failed"
+    assert failed.settled.commit.entries == ()
+
+
+async def test_queues_receive_what_they_ask_for(store: Store):
+    settings = Settings(queues=(Queue("big", min_sources=2), Queue("todo", kind="list", deliver="reports")))
+    stages = Stages(store, feed("a"), feed("b"), settings=settings)
+    await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    big = await store.client.execute_command("XLEN", "agg:queue:big")
+    todo = await store.client.execute_command("LLEN", "agg:queue:todo")
+    assert (big, todo) == (1, 3)
+
+
+# --- what dies in between -------------------------------------------------------------------------------------
+
+
+async def test_a_worker_that_dies_after_commit_leaves_nothing_behind_unpublished(store: Store):
+    stages = Stages(store, feed("a"))
+    stages.bodies["a"] = rss(("1", QUAKE), ("2", BUDGET))
+    await stages.poll("a")
+    assert await store.waiting_count() == 2
+    successor = stages.worker()
+    await successor.drain()
+    assert len(await stages.messages("events")) == 2
+
+
+async def test_a_stand_by_takes_over_when_the_lead_lapses_and_knows_what_was_published(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
+    await stages.poll("b")
+    successor = stages.worker()
+    assert not await successor._turn()
+    stages.now += timedelta(seconds=16)
+    await successor.drain()
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_an_old_leader_that_wakes_up_cannot_publish(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(seconds=16)
+    successor = stages.worker()
+    assert await successor._take_lead()
+    stages.bodies["a"] = rss(("2", BUDGET))
+    await stages.poll("a")
+    with pytest.raises(StaleToken):
+        await stages.event_stage.assign_waiting()
+    await successor.drain()
+    assert len(await stages.messages("events")) == 2
+
+
+async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: Store):
+    """The server lost its last second: what the index remembers of it must not make an event of nothing."""
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    token = stages.event_stage._token
+    await store.client.execute_command("FLUSHALL")
+    await store.client.execute_command(
+        "HSET", "agg:leader", "worker", stages.event_stage._worker, "token", token, "lapses", 9e15
+    )
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_a_poll_whose_claim_passed_to_another_writes_nothing(store: Store):
+    stages = Stages(store, feed("a"))
+    stages.bodies["a"] = rss(("1", QUAKE))
+    await stages.poll_stage.register()
+    hosts = {"a": "a.example"}
+    [mine] = (await store.claim_these(hosts, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now)).claims
+    stages.now += timedelta(seconds=6)
+    [theirs] = (
+        await store.claim_these(hosts, lease=timedelta(seconds=60), spacing=timedelta(0), now=stages.now)
+    ).claims
+    with pytest.raises(StaleToken):
+        await stages.poll_stage.poll(mine, stages.poll_stage.feeds["a"])
+    assert await store.waiting_count() == 0
+    await stages.poll_stage.poll(theirs, stages.poll_stage.feeds["a"])
+    assert await store.waiting_count() == 1
+
+
+async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(own_server: EmbeddedServer):
+    client = connect(own_server.url)
+    stages = Stages(Store(client), feed("a"))
+    stages.bodies["a"] = rss(("1", QUAKE))
+    await stages.poll_stage.register()
+    [claim] = (
+        await stages.store.claim_these(
+            {"a": "a.example"}, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now
+        )
+    ).claims
+    await own_server.stop()
+    with pytest.raises(EngineDown):
+        await stages.poll_stage.poll(claim, stages.poll_stage.feeds["a"])
+    await own_server.start()
+    stages.now += timedelta(seconds=6)
+    await stages.run("a", rss(("1", QUAKE)))
+    assert len(await stages.messages("events")) == 1
+    await client.aclose()
