@@ -22,7 +22,7 @@ from redis import exceptions as failed
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff
 
 from aggregator.errors import ConfigError, EngineDown, EngineRefused, Problem
@@ -157,9 +157,22 @@ def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
         **options,
         **tls,
     )
-    client = sentinels.master_for(service, db=int(database or 0), max_connections=MAX_CONNECTIONS)
+    client = sentinels.master_for(
+        service, redis_class=_SentinelClient, db=int(database or 0), max_connections=MAX_CONNECTIONS
+    )
     assert isinstance(client, Redis)
     return client
+
+
+class _SentinelClient(Redis):
+    """Closes its connections to the Sentinels too, which redis-py leaves open."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        pool = self.connection_pool
+        assert isinstance(pool, SentinelConnectionPool)
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def _cluster(parts: SplitResult, options: dict[str, Any], key_prefix: str) -> RedisCluster:

@@ -136,3 +136,15 @@ async def published(store: Store, *entries: Entry) -> list[Publication]:
 
 async def length(store: Store, key: str) -> int:
     return int(await store.command("XLEN", key))
+
+
+async def all_keys(store: Store) -> list[bytes]:
+    """Every key of the node that holds ours."""
+    found: list[bytes] = await store.command("EVAL", "return redis.call('KEYS', '*')", 1, store.keys.due)
+    return sorted(found)
+
+
+async def contents(store: Store) -> dict[bytes, bytes]:
+    """Everything that is stored, to compare."""
+    keys = await all_keys(store)
+    return dict(zip(keys, await store.many([("DUMP", key) for key in keys]), strict=True))

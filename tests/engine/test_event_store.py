@@ -89,7 +89,7 @@ async def test_waiting_for_entries_ends_when_there_are_none(store: Store) -> Non
 
 
 async def test_an_entry_that_cannot_be_read_is_shown_and_can_be_rejected(store: Store) -> None:
-    await store.command("XADD", "agg:entries", "*", "e", b'{"v":9}')
+    await store.command("XADD", "{agg}:entries", "*", "e", b'{"v":9}')
     found = await waiting(store, entry(1))
     ((stream_id, why),) = (await store.next_entries(10)).unreadable
     assert "version 1" in why
@@ -122,8 +122,8 @@ async def test_an_entry_is_published_once_though_it_is_repeated(store: Store) ->
     assert [one.repeated for one in first] == [False] * 100
     assert [one.repeated for one in again] == [True] * 100
     assert [one.event_id for one in first] == [one.event_id for one in again]
-    assert await length(store, "agg:events") == await length(store, "agg:reports") == 100
-    assert await length(store, "agg:fingerprints") == 100
+    assert await length(store, "{agg}:events") == await length(store, "{agg}:reports") == 100
+    assert await length(store, "{agg}:fingerprints") == 100
     assert await store.waiting_count() == 0
 
 
@@ -140,7 +140,7 @@ async def test_an_entry_that_waits_a_second_time_is_taken_off_and_not_published_
     found = await waiting(store, entry(1), entry(2))
     answers = await store.publish(await leading(store), [publication(*one) for one in found])
     assert [one.repeated for one in answers] == [True, False]
-    assert await length(store, "agg:events") == 2
+    assert await length(store, "{agg}:events") == 2
     assert await store.waiting_count() == 0
 
 
@@ -150,9 +150,9 @@ async def test_a_new_revision_is_published_beside_the_first(store: Store) -> Non
     change = replace(publication(stream_id, edited, event_id=first.event_id, kind=Kind.EDITED), record=None)
     (answer,) = await store.publish(await leading(store), [change])
     assert not answer.repeated
-    assert await length(store, "agg:events") == 1
-    assert await length(store, "agg:reports") == 2
-    assert await length(store, "agg:fingerprints") == 1
+    assert await length(store, "{agg}:events") == 1
+    assert await length(store, "{agg}:reports") == 2
+    assert await length(store, "{agg}:fingerprints") == 1
 
 
 async def test_an_old_leader_that_wakes_up_publishes_nothing(store: Store) -> None:
@@ -163,7 +163,7 @@ async def test_an_old_leader_that_wakes_up_publishes_nothing(store: Store) -> No
     assert new is not None
     with pytest.raises(StaleToken, match="another worker"):
         await store.publish(old, [publication(*found[0])])
-    assert await length(store, "agg:events") == 0
+    assert await length(store, "{agg}:events") == 0
     assert len(await store.publish(new, [publication(*found[0])])) == 1
 
 
@@ -174,7 +174,7 @@ async def test_publications_apply_in_order(store: Store) -> None:
     with pytest.raises(StaleToken, match="older entry waits"):
         await store.publish(token, [two])
     assert len(await store.publish(token, [one, three, two])) == 1
-    assert await length(store, "agg:events") == 1
+    assert await length(store, "{agg}:events") == 1
     assert len(await store.publish(token, [two, three])) == 2
 
 
@@ -188,7 +188,15 @@ async def test_an_entry_the_server_has_forgotten_is_not_published(store: Store) 
 
 @pytest.mark.parametrize(
     "key",
-    ["agg:events", "agg:reports", "agg:fingerprints", "agg:merged", "agg:queue:q", "agg:queue:l", f"agg:gate:{2:020x}"],
+    [
+        "{agg}:events",
+        "{agg}:reports",
+        "{agg}:fingerprints",
+        "{agg}:merged",
+        "{agg}:queue:q",
+        "{agg}:queue:l",
+        f"{{agg}}:gate:{2:020x}",
+    ],
 )
 async def test_a_key_of_another_type_stops_the_whole_batch(store: Store, key: str) -> None:
     store.use(retention=store.retention, queues=[Queue("q"), Queue("l", kind="list")])
@@ -199,7 +207,7 @@ async def test_a_key_of_another_type_stops_the_whole_batch(store: Store, key: st
     with pytest.raises(EngineRefused, match="key_prefix"):
         await store.publish(token, publications)
     await store.command("DEL", key)
-    assert await length(store, "agg:reports") == 0
+    assert await length(store, "{agg}:reports") == 0
     assert len(await store.publish(token, publications)) == 2
 
 
@@ -212,17 +220,17 @@ async def test_a_message_reaches_streams_queues_and_channel(store: Store) -> Non
     ((stream_id, report),) = await waiting(store, entry(1))
     one = queued(publication(stream_id, report), "q", "l", "removed")
     async with store.client.pubsub() as listener:
-        await listener.psubscribe("agg:ch:event:new:en:*")
+        await listener.psubscribe("{agg}:ch:event:new:en:*")
         await listener.get_message(timeout=1)
         await store.publish(await leading(store), [one])
         heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
     assert heard is not None
-    assert heard["channel"] == b"agg:ch:event:new:en:f0"
+    assert heard["channel"] == b"{agg}:ch:event:new:en:f0"
     assert heard["data"] == wire.notification_json(one.messages[0])
     for stream in ("events", "reports", "queue:q"):
         assert [found async for found in store.messages(making.EPOCH, stream=stream)] == [one.messages[0]]
-    assert orjson.loads(await store.command("RPOP", "agg:queue:l"))["document"] == report.document
-    assert await length(store, "agg:queue:other") == 0
+    assert orjson.loads(await store.command("RPOP", "{agg}:queue:l"))["document"] == report.document
+    assert await length(store, "{agg}:queue:other") == 0
 
 
 async def test_a_queue_of_its_own_message_is_not_told_on_a_channel(store: Store) -> None:
@@ -232,8 +240,8 @@ async def test_a_queue_of_its_own_message_is_not_told_on_a_channel(store: Store)
     one = replace(publication(stream_id, report, event_id="e1", kind=Kind.JOINED), queued=(("q", late),))
     await store.publish(await leading(store), [one])
     assert [found async for found in store.messages(making.EPOCH, stream="queue:q")] == [late]
-    assert await length(store, "agg:events") == 0
-    assert await length(store, "agg:reports") == 1
+    assert await length(store, "{agg}:events") == 0
+    assert await length(store, "{agg}:reports") == 1
 
 
 async def test_the_counts_of_the_hour_tell_what_became_of_entries(store: Store) -> None:

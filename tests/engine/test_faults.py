@@ -20,7 +20,19 @@ from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineRefused
 from aggregator.model import KnownEntry, Notice, Queue
 from tests.engine import making
-from tests.engine.making import LEASE, NOW, SPACING, claimed, commit, entry, leading, length, publication, waiting
+from tests.engine.making import (
+    LEASE,
+    NOW,
+    SPACING,
+    claimed,
+    commit,
+    contents,
+    entry,
+    leading,
+    length,
+    publication,
+    waiting,
+)
 
 STALL_S = 0.7
 """Longer than the impatient client's first two tries, shorter than all of them."""
@@ -46,11 +58,6 @@ def stall(server: EmbeddedServer) -> None:
     pid = server.running.pid
     os.kill(pid, signal.SIGSTOP)
     asyncio.get_running_loop().call_later(STALL_S, os.kill, pid, signal.SIGCONT)
-
-
-async def contents(store: Store) -> dict[bytes, bytes]:
-    keys = sorted(await store.command("KEYS", "*"))
-    return dict(zip(keys, await store.many([("DUMP", key) for key in keys]), strict=True))
 
 
 # --- commands that redis-py repeats ---

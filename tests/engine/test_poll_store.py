@@ -13,7 +13,7 @@ from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken
 from aggregator.model import Health, KnownEntry, Notice
 from tests.engine import making
-from tests.engine.making import LEASE, NOW, SPACING, claimed, commit, entry, state
+from tests.engine.making import LEASE, NOW, SPACING, claimed, commit, contents, entry, state
 
 
 def hosts(count: int, *, on: int) -> dict[str, str]:
@@ -210,16 +210,18 @@ async def test_tokens_grow_even_when_the_server_forgot_the_last(store: Store) ->
 
 async def test_a_notice_is_told_on_the_feed_s_channel(store: Store) -> None:
     async with store.client.pubsub() as listener:
-        await listener.psubscribe("agg:ch:trouble:*")
+        await listener.psubscribe("{agg}:ch:trouble:*")
         await listener.get_message(timeout=1)
         notice = Notice("gone", "f0", "h0", "410")
         await store.commit(replace(commit(await claimed(store)), notices=(notice,)))
         heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
     assert heard is not None
-    assert heard["channel"] == b"agg:ch:trouble:f0"
+    assert heard["channel"] == b"{agg}:ch:trouble:f0"
 
 
-@pytest.mark.parametrize("key", ["agg:due", "agg:feed:f0", "agg:known:f0", "agg:entries", "agg:trouble", "agg:host:h0"])
+@pytest.mark.parametrize(
+    "key", ["{agg}:due", "{agg}:feed:f0", "{agg}:known:f0", "{agg}:entries", "{agg}:trouble", "{agg}:host:h0"]
+)
 async def test_a_key_of_another_type_is_refused_before_anything_is_written(store: Store, key: str) -> None:
     claim = await claimed(store, host="h0")
     await store.command("DEL", key)
@@ -235,11 +237,6 @@ async def test_a_key_of_another_type_is_refused_before_anything_is_written(store
     with pytest.raises(EngineRefused, match="key_prefix"):
         await store.commit(whole)
     assert await contents(store) == before
-
-
-async def contents(store: Store) -> dict[bytes, bytes]:
-    keys = sorted(await store.command("KEYS", "*"))
-    return dict(zip(keys, await store.many([("DUMP", key) for key in keys]), strict=True))
 
 
 # --- giving back, and the operator ---

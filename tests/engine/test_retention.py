@@ -28,26 +28,26 @@ async def publish(store: Store, *numbers: int, document: str = "---\n") -> None:
 
 
 async def read(store: Store, group: str, count: int, *, acknowledge: bool) -> list[str]:
-    rows = await store.command("XREADGROUP", "GROUP", group, "c", "COUNT", count, "STREAMS", "agg:reports", ">")
-    ids = [row[0].decode() for row in rows[b"agg:reports"]]
+    rows = await store.command("XREADGROUP", "GROUP", group, "c", "COUNT", count, "STREAMS", "{agg}:reports", ">")
+    ids = [row[0].decode() for row in rows[b"{agg}:reports"]]
     if acknowledge:
-        await store.command("XACK", "agg:reports", group, *ids)
+        await store.command("XACK", "{agg}:reports", group, *ids)
     return ids
 
 
 async def make_group(store: Store, group: str) -> None:
-    await store.command("XGROUP", "CREATE", "agg:reports", group, "0", "MKSTREAM")
+    await store.command("XGROUP", "CREATE", "{agg}:reports", group, "0", "MKSTREAM")
 
 
 async def test_each_stream_keeps_its_messages_for_its_own_time(store: Store, later: datetime) -> None:
     await publish(store, 1, 2)
     await store.trim(now=later + 9 * HOUR)
-    assert (await length(store, "agg:events"), await length(store, "agg:reports")) == (2, 2)
+    assert (await length(store, "{agg}:events"), await length(store, "{agg}:reports")) == (2, 2)
     report = await store.trim(now=later + 11 * HOUR)
-    assert (await length(store, "agg:events"), await length(store, "agg:reports")) == (2, 0)
+    assert (await length(store, "{agg}:events"), await length(store, "{agg}:reports")) == (2, 0)
     assert {one.name: one.expired_count for one in report.trimmed if one.expired_count} == {"reports": 2}
     await store.trim(now=later + 31 * HOUR)
-    assert await length(store, "agg:events") == 0
+    assert await length(store, "{agg}:events") == 0
 
 
 async def test_what_a_group_has_not_read_outlives_its_time(store: Store, later: datetime) -> None:
@@ -55,19 +55,19 @@ async def test_what_a_group_has_not_read_outlives_its_time(store: Store, later: 
     await publish(store, 1, 2, 3)
     await read(store, "slow", 1, acknowledge=True)
     await store.trim(now=later + 100 * HOUR)
-    assert await length(store, "agg:reports") == 2
+    assert await length(store, "{agg}:reports") == 2
     await read(store, "slow", 2, acknowledge=True)
     await store.trim(now=later + 100 * HOUR)
-    assert await length(store, "agg:reports") == 0
+    assert await length(store, "{agg}:reports") == 0
 
 
 async def test_what_a_group_has_read_but_not_acknowledged_is_kept(store: Store, later: datetime) -> None:
     await make_group(store, "slow")
     await publish(store, 1, 2, 3)
     ids = await read(store, "slow", 3, acknowledge=False)
-    await store.command("XACK", "agg:reports", "slow", ids[0], ids[2])
+    await store.command("XACK", "{agg}:reports", "slow", ids[0], ids[2])
     await store.trim(now=later + 100 * HOUR)
-    assert await length(store, "agg:reports") == 2
+    assert await length(store, "{agg}:reports") == 2
 
 
 async def test_a_consumer_that_slept_an_hour_below_the_cap_loses_nothing(store: Store, later: datetime) -> None:
@@ -83,9 +83,9 @@ async def test_a_group_idle_for_long_no_longer_counts(store: Store, later: datet
     await publish(store, 1)
     await store.trim(now=later)
     await store.trim(now=later + timedelta(days=13))
-    assert await length(store, "agg:reports") == 1
+    assert await length(store, "{agg}:reports") == 1
     report = await store.trim(now=later + timedelta(days=14, seconds=1))
-    assert await length(store, "agg:reports") == 0
+    assert await length(store, "{agg}:reports") == 0
     assert [one.forgotten_groups for one in report.trimmed if one.name == "reports"] == [("dead",)]
 
 
@@ -96,7 +96,7 @@ async def test_a_slow_group_that_still_moves_counts(store: Store, later: datetim
         await store.trim(now=later + timedelta(days=day))
         await read(store, "slow", 1, acknowledge=True)
     await store.trim(now=later + timedelta(days=41))
-    assert await length(store, "agg:reports") == 1
+    assert await length(store, "{agg}:reports") == 1
 
 
 async def test_what_the_cap_dropped_is_told_exactly_for_each_group(store: Store, later: datetime) -> None:
@@ -108,13 +108,13 @@ async def test_what_the_cap_dropped_is_told_exactly_for_each_group(store: Store,
     await read(store, "c", 1000, acknowledge=True)
     store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024), queues=())
     report = await store.trim(now=later)
-    left = await length(store, "agg:reports")
+    left = await length(store, "{agg}:reports")
     dropped = 400 - left
     assert 0 < left < 400
     assert {one.name: one.dropped_count for one in report.trimmed}["reports"] == dropped
     details = [one.notice.detail for one in await store.trouble(making.EPOCH)]
     assert (
-        f"agg:reports: {dropped} messages dropped by the size limit (group a had not acknowledged {dropped - 10} of "
+        f"{{agg}}:reports: {dropped} messages dropped by the size limit (group a had not acknowledged {dropped - 10} of "
         f"them; group b had not acknowledged {dropped} of them)"
     ) in details
     unread = len(await read(store, "a", 1000, acknowledge=True))
@@ -126,7 +126,7 @@ async def test_the_cap_is_met_and_nothing_more_is_dropped_or_told_afterwards(sto
     store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024), queues=())
     await store.trim(now=later)
     await store.trim(now=later)
-    assert int(await store.command("MEMORY", "USAGE", "agg:reports", "SAMPLES", "0")) < 1.2 * 1024 * 1024
+    assert int(await store.command("MEMORY", "USAGE", "{agg}:reports", "SAMPLES", "0")) < 1.2 * 1024 * 1024
     notices = len(await store.trouble(making.EPOCH))
     assert (await store.trim(now=later)).notices == ()
     assert len(await store.trouble(making.EPOCH)) == notices
@@ -139,7 +139,7 @@ async def test_slow_down_keeps_everything_for_the_group_and_asks_for_a_pause(sto
     store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024, on_slow_consumer="slow_down"), queues=())
     report = await store.trim(now=later)
     assert report.should_pause
-    assert await length(store, "agg:reports") == 300
+    assert await length(store, "{agg}:reports") == 300
     assert len(await read(store, "slow", 1000, acknowledge=True)) == 300
     assert not (await store.trim(now=later)).should_pause
 
@@ -173,7 +173,7 @@ async def queue(store: Store, kind: str, *numbers: int) -> None:
 async def test_a_list_queue_loses_what_is_too_old(store: Store, later: datetime) -> None:
     await queue(store, "list", 1, 2, 3)
     report = await store.trim(now=NOW + 2 * HOUR + KEPT.queues + timedelta(minutes=1))
-    assert await store.command("LLEN", "agg:queue:q") == 1
+    assert await store.command("LLEN", "{agg}:queue:q") == 1
     assert [(one.expired_count, one.dropped_count) for one in report.trimmed if one.name == "queue:q"] == [(2, 0)]
 
 
@@ -181,19 +181,19 @@ async def test_a_list_queue_over_its_cap_loses_the_oldest_and_tells_it(store: St
     await queue(store, "list", *range(20))
     store.use(retention=replace(KEPT, max_stream_bytes=6000), queues=[Queue("q", kind="list")])
     await store.trim(now=NOW)
-    left = await store.command("LLEN", "agg:queue:q")
+    left = await store.command("LLEN", "{agg}:queue:q")
     assert 0 < left < 20
     (detail,) = [one.notice.detail for one in await store.trouble(making.EPOCH) if "queue" in one.notice.detail]
-    assert detail == f"agg:queue:q: {20 - left} messages dropped by the size limit"
-    assert f"Title {20 - left}".encode() in await store.command("RPOP", "agg:queue:q")
+    assert detail == f"{{agg}}:queue:q: {20 - left} messages dropped by the size limit"
+    assert f"Title {20 - left}".encode() in await store.command("RPOP", "{agg}:queue:q")
 
 
 async def test_a_stream_queue_keeps_its_messages_for_the_time_of_queues(store: Store, later: datetime) -> None:
     await queue(store, "stream", 1)
     await store.trim(now=later + 4 * HOUR)
-    assert await length(store, "agg:queue:q") == 1
+    assert await length(store, "{agg}:queue:q") == 1
     await store.trim(now=later + 6 * HOUR)
-    assert await length(store, "agg:queue:q") == 0
+    assert await length(store, "{agg}:queue:q") == 0
 
 
 async def test_known_entries_are_forgotten_after_their_last_sighting(store: Store, later: datetime) -> None:
@@ -216,7 +216,7 @@ async def test_a_removed_feed_is_forgotten_when_nothing_of_it_is_known(store: St
     assert await store.states(["f0"]) != {"f0": None}
     await store.forget_known(now=NOW + KEPT.seen + HOUR)
     assert await store.states(["f0"]) == {"f0": None}
-    assert await store.command("SMEMBERS", "agg:feeds") == {b"f1"}
+    assert await store.command("SMEMBERS", "{agg}:feeds") == {b"f1"}
 
 
 async def test_a_configured_feed_keeps_its_state_with_nothing_known(store: Store, later: datetime) -> None:
@@ -239,6 +239,6 @@ async def test_fingerprints_leave_with_the_window(store: Store, later: datetime)
 
 
 async def test_aliases_leave_with_their_events(store: Store, later: datetime) -> None:
-    await store.command("HSET", "agg:merged", "e-old", f"e1|{int(later.timestamp() * 1000)}")
+    await store.command("HSET", "{agg}:merged", "e-old", f"e1|{int(later.timestamp() * 1000)}")
     assert await store.forget_merged(now=later + KEPT.events - HOUR) == 0
     assert await store.forget_merged(now=later + KEPT.events + HOUR) == 1
