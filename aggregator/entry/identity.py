@@ -13,8 +13,8 @@ a link to a site's front page is no link. `IdentityRule.ladder` says at which ru
 
 Nothing is renamed by such a change, so it is reversible: with the old ladder the same entries are found again.
 
-*Copies.* Items of one document with the same guid, link, title and date are one entry, the others `repeated`; without a
-guid the text must be the same, too. Items without title, text and link are `empty`.
+*Copies.* Items of one document with the same guid, link, title and date are one entry, the others `repeated`; without
+guid or without title the text must be the same, too. Items without title, text and link are `empty`.
 
 *Finding.* An item is first looked up by the feed's rung: name, or current alias. Items not found are compared with the
 known entries that are nowhere else in the document, and are the same if exactly one of each side has
@@ -186,9 +186,11 @@ def _rejected(facts: Sequence[_Facts]) -> list[str]:
     """For each item '' or why it is left out; of copies the first stays."""
     reasons, seen = [], set()
     for item in facts:
-        copy = (item.guid, item.link, item.title_key, "" if item.guid else item.text)
+        is_named = item.guid and item.title != _NONE
+        copy = (item.guid, item.link, item.title_key, "" if is_named else item.text)
         reasons.append(EMPTY if item.is_empty else REPEATED if copy in seen else "")
-        seen.add(copy)
+        if not item.is_empty:
+            seen.add(copy)
     return reasons
 
 

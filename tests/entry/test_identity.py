@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.entry.identity import EMPTY, REPEATED, Identified, entry_id, identified
@@ -333,6 +333,7 @@ def test_any_document_twice_brings_nothing_new(entries: list, ladder: str) -> No
     assert ids(polls.see(entries)) == ids(first)
 
 
+@settings(max_examples=300)
 @given(st.lists(parsed, max_size=7), st.lists(parsed, max_size=7), st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter(before: list, entries: list, chance) -> None:
     polls = Polls()
