@@ -25,6 +25,7 @@ CRON_SPREAD = timedelta(seconds=59)
 FIRST_SPREAD = timedelta(seconds=0.2)
 """Spread per new feed: 10 new feeds are asked within 2 s, 1,500 within 5 min. A guess."""
 _ZERO = timedelta(0)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,9 @@ def _is_skipped(at: datetime, hints: FeedHints) -> bool:
 
 
 def cron_due_at(feed: Feed, cron: str, *, after: datetime) -> datetime:
-    """The first time at or after `after` that the feed's cron expression (UTC) names, spread inside the minute."""
+    """The first time after `after` that the feed's cron expression (UTC) names, spread inside the minute."""
     spread = CRON_SPREAD * share("cron", feed.feed_id)
-    found = CronTrigger.from_crontab(cron, timezone=UTC).get_next_fire_time(None, after - spread)
+    found = CronTrigger.from_crontab(cron, timezone=UTC).get_next_fire_time(None, after - spread + _SECOND)
     # An expression like "0 0 30 2 *" never fires: then our own longest interval holds.
     return after + feed.max_interval if found is None else found.astimezone(UTC) + spread
 
