@@ -15,6 +15,11 @@ import re
 MAX_LINE_CHARS = 300
 """Longer lines are prose. A guess above the longest phrase here."""
 _TAIL_CHARS = 400
+_LAST_LINES = 3
+_TAIL_SIGNS = "….]→»"
+"""Tails stand at the end of the text, or are shown by their last sign: looking at every line took twice the time."""
+MAX_COUNTED_CHARS = 120
+"""Counters stand in short lines; in prose "3 days ago" is news."""
 
 _AGENCY = (
     "(?:thomson )?reuters|ap|afp|dpa|upi|cnn|bbc|efe|ansa|apa|belga|tass|xinhua|kyodo(?: news)?|yonhap|bloomberg|cnbc|"
@@ -137,13 +142,17 @@ _COUNT_FIRST = _any_of(r"""
 _NAME_FIRST = _any_of(r"""
     \b(?:views?|reads?|comments?|likes?|shares?)\s?[:(]\s?<NUMBER>\)?
     (?:点击|點擊|阅读|閱讀|浏览|瀏覽|评论|評論|点赞|讚|转发|收藏|热度|播放|조회)(?:数|數|量|次数|수)?\s?[:：(（]?\s?<NUMBER>[)）]?
-    \b(?:an?|one)\s(?:second|minute|hour|day|week|month)\sago\b|刚刚
 """)
+
+_DIGIT = re.compile(r"\d")
 
 
 def matching_text(text: str) -> str:
     """The plain text (one line for each block) without what it repeats from entry to entry."""
-    kept = [line for raw in text.split("\n") if (line := _without_tail(raw.strip())) and not is_boilerplate(line)]
+    lines = [line for line in map(str.strip, text.split("\n")) if line and not is_boilerplate(line)]
+    last = len(lines) - _LAST_LINES
+    cut = (_without_tail(line) if at >= last or line[-1] in _TAIL_SIGNS else line for at, line in enumerate(lines))
+    kept = [line for line in cut if line and not is_boilerplate(line)]
     if kept:
         kept[0] = _without_dateline(kept[0])
     return "\n".join(line for line in kept if line)
@@ -155,8 +164,15 @@ def is_boilerplate(line: str) -> bool:
 
 
 def without_counters(text: str) -> str:
-    """The text without view, comment and share counts and "3 hours ago": they change without an edit."""
-    return _NAME_FIRST.sub(" ", _COUNT_FIRST.sub(" ", text))
+    """The text without the view, comment and share counts and "3 hours ago" of short lines: no edit changes them."""
+    lines = text.split("\n")
+    return "\n".join(
+        _counted(line) if len(line) <= MAX_COUNTED_CHARS and _DIGIT.search(line) else line for line in lines
+    )
+
+
+def _counted(line: str) -> str:
+    return _NAME_FIRST.sub(" ", _COUNT_FIRST.sub(" ", line))
 
 
 def _without_dateline(line: str) -> str:

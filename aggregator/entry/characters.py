@@ -13,11 +13,10 @@ MAX_TITLE_CHARS = 500
 """schema.md."""
 
 _BIDI = "\u202a-\u202e\u2066-\u2069"
-_NEVER = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_ASTRAL_ENDS = "".join(chr(plane + end) for plane in range(0x10000, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
+_NEVER = _ASTRAL_ENDS + "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 _LINE_NEVER = re.compile(f"[{_NEVER}{_BIDI}\u200b\u2060\ufeff]")
 _BODY_NEVER = re.compile(f"[{_NEVER}{_BIDI}\x0b\x0c\x85]")
-_ASTRAL_ENDS = "".join(chr(plane + end) for plane in range(0x10000, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
-_ASTRAL_NONCHARACTERS = re.compile(f"[{_ASTRAL_ENDS}]")
 
 _JOINING = (
     "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua840-\ua8ff\ua980-\uabff"
@@ -37,7 +36,7 @@ def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
 
     A run of white space becomes one SPACE unless it is all SPACE, U+3000 and NBSP (those carry layout in CJK titles).
     """
-    text = _ASTRAL_NONCHARACTERS.sub("", _LINE_NEVER.sub("", text))
+    text = _LINE_NEVER.sub("", text)
     if "\u200c" in text or "\u200d" in text:
         text = _JOINERS.sub("", text)
     if _WHITE.search(text):
@@ -50,7 +49,7 @@ def body_characters(html: str) -> str:
     """The body with CR as LF, without what may not leave the program, stripped; references to it go too."""
     if "\r" in html:
         html = html.replace("\r\n", "\n").replace("\r", "\n")
-    html = _ASTRAL_NONCHARACTERS.sub("", _BODY_NEVER.sub("", html))
+    html = _BODY_NEVER.sub("", html)
     if "&#" in html:
         html = _REFERENCE.sub(lambda found: "" if _is_hidden(found) else found[0], html)
     return html.strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
+from aggregator.entry.tokens import Attribute, Token, attributes, start_tags
 from aggregator.entry.urls import absolute_url
 
 _RESOLVED = frozenset({"href", "src", "poster", "background", "cite", "longdesc"})
@@ -44,8 +44,8 @@ Edit = tuple[int, int, str]
 def edited(html: str, *, base_url: str) -> str:
     """The markup with absolute addresses, lazy images shown, and no referrer sent for any image."""
     changes: list[Edit] = []
-    for token in tokens(html):
-        if token.piece is Piece.START and (token.name == "img" or _WORTH.search(html, token.start, token.end)):
+    for token in start_tags(html):
+        if token.name == "img" or _WORTH.search(html, token.start, token.end):
             held = {one.name: one for one in attributes(html, token)}
             changes += _addresses(token, held, html, base_url)
             if token.name == "img":

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from aggregator.entry.edits import shown_source
-from aggregator.entry.tokens import Attribute, Piece, attributes, tokens
+from aggregator.entry.tokens import Attribute, attributes, start_tags
 from aggregator.entry.urls import absolute_url, front_matter_url
 
 FALLBACK = "https://picsum.photos/400/300?random={}"
@@ -27,8 +27,8 @@ _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> str:
     """The first usable image of the body, else of the feed's own fields, as `headimg` holds it; '' if there is none."""
-    for token in tokens(html):
-        if token.piece is Piece.START and token.name == "img":
+    for token in start_tags(html):
+        if token.name == "img":
             held = {one.name: one for one in attributes(html, token)}
             url = "" if _is_tiny(held) else usable_image(shown_source(held), base_url=base_url)
             if url:

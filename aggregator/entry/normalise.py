@@ -24,7 +24,7 @@ from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, 
 MAX_TEXT_CHARS = 8_000
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
-_LANGUAGE_SAMPLE_CHARS = 2_000
+_LANGUAGE_SAMPLE_CHARS = 1_000
 _CLOCK_SLACK = timedelta(minutes=30)
 """A clock error is known to the whole hour; half an hour either way is the same hour."""
 
@@ -59,7 +59,7 @@ def entry(
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
     body = _body(parsed, title=title, base_url=parsed.base_url or url or feed.url, settings=settings)
     image = lead_image(body, base_url=parsed.base_url or url, candidates=parsed.images)
-    text = matching_text(body_text)[:MAX_TEXT_CHARS]
+    text = matching_text(body_text)
     return Entry(
         entry_id=entry_id,
         feed_id=feed.feed_id,
@@ -78,8 +78,8 @@ def entry(
         published_raw=one_line(parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS),
         date_source=dates.source,
         first_seen_at=first_seen_at,
-        content_hash=content_hash(parsed, published_at=published_at),
-        text=text,
+        content_hash=_content_hash(parsed, published_at, text),
+        text=text[:MAX_TEXT_CHARS],
         document=document(
             FrontMatter(
                 title=title,
@@ -97,11 +97,15 @@ def entry(
 
 def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
     """32 hex digits that change when a reader would say the entry was edited."""
+    return _content_hash(parsed, published_at, matching_text(_body_text(parsed)))
+
+
+def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
     parts = (
         " ".join(clean_title(parsed.title).split()),
         canonical_url(parsed.link).partition("?")[0],
         published_at.isoformat() if published_at else "",
-        " ".join(without_counters(matching_text(_body_text(parsed))).split()),
+        " ".join(without_counters(text).split()),
     )
     return sha256("\x00".join(parts).encode(errors="ignore")).hexdigest()[:32]
 

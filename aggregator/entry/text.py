@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from aggregator.entry.tokens import Piece, Token, tokens
+from aggregator.entry.tokens import Piece, Token, tokens, without_tags
 
 _BLOCKS = frozenset(
     {
@@ -102,8 +102,7 @@ _INLINE = frozenset(
     | {"map", "area", "marquee", "blink", "applet", "param", "xmp", "plaintext", "frame", "frameset"}
 )
 _KNOWN = _BLOCKS | _SILENT | _INLINE
-_LINES = re.compile(r"[^\S\n]*\n\s*")
-_SPACES = re.compile(r"[^\S\n]+")
+_LINE_END = "\x1e"
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 _SURELY_MARKUP = re.compile(
     r"</(?:b|i|em|strong|span|p|a|font|u|sup|sub|small|h\d|div|br)\s*>|<br\s*/?>|<(?:a|img|span|font)\s[^<>]*=",
@@ -113,17 +112,11 @@ _SURELY_MARKUP = re.compile(
 
 def plain_text(html: str) -> str:
     """The text a reader sees, one line for each block, spaces collapsed."""
-    if "<" not in html and "&" not in html:
-        return _tidied(html)
-    parts = []
-    for token in tokens(html):
-        if token.piece is Piece.TEXT:
-            parts.append(_SPACES.sub(" ", html[token.start : token.end].replace("\n", " ")))
-        elif token.piece is Piece.RAW and token.name not in _SILENT:
-            parts.append(html[token.start : token.end])
-        elif token.name in _BLOCKS:
-            parts.append("\n")
-    return _tidied(unescape("".join(parts)))
+    text = html
+    if "<" in html:
+        text = without_tags(html.replace(_LINE_END, ""), line_ends=_BLOCKS, silent=_SILENT, mark=_LINE_END)
+    lines = (" ".join(line.split()) for line in unescape(text).split(_LINE_END))
+    return "\n".join(line for line in lines if line)
 
 
 def title_text(title: str) -> str:
@@ -142,10 +135,6 @@ def title_text(title: str) -> str:
 def decoded_references(text: str) -> str:
     """Plain text whose publisher escaped it once too often (`Tom &amp; Jerry` in a text field)."""
     return _references(text)
-
-
-def _tidied(text: str) -> str:
-    return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 
 def _references(text: str) -> str:
