@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options
 from aggregator.cli.files import Loaded
 from aggregator.daemon.watching import made_digest
 from aggregator.engine.wire import decode
@@ -59,7 +59,7 @@ def digest(
 async def _digest(read: Loaded, since: timedelta, lang: str | None, category: str | None, top: int) -> Digest:
     feed_ids = [feed.feed_id for feed in read.configuration.feeds if feed.enabled]
     try:
-        async with parts.attached_engine(read) as engine:
+        async with engines.attached_engine(read) as engine:
             now = await engine.store.server_time()
             return await made_digest(
                 engine.store,
@@ -88,7 +88,7 @@ def _from_files(
 
 
 async def _follow(read: Loaded, form: str) -> None:
-    async with parts.attached_engine(read) as engine:
+    async with engines.attached_engine(read) as engine:
         last = await engine.store.last_ids(["digest"])
         while True:
             for row in await engine.store.tail(last, block=timedelta(seconds=FOLLOW_SECONDS)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options, parts
 from aggregator.config import configuration
 from aggregator.daemon.clock import machine_time
 from aggregator.errors import ConfigError, Problem
@@ -114,7 +114,7 @@ def release(feed_id: str, config_file: str | None) -> None:
 
 
 async def _release(read: files.Loaded, feed: Feed) -> None:
-    async with parts.attached_engine(read) as engine:
+    async with engines.attached_engine(read) as engine:
         now = await engine.store.server_time()
         state = (await engine.store.states([feed.feed_id])).get(feed.feed_id)
         if state is None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options
 from aggregator.dedup import backtest as core
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.scores import Score
@@ -53,7 +53,7 @@ async def _both(a: str, b: str, config_file: str | None) -> tuple[Fingerprint, F
     if Path(a).is_file() and Path(b).is_file():
         return _of_file(a), _of_file(b), DedupSettings()
     read = files.loaded(config_file)
-    async with parts.attached_engine(read) as engine:
+    async with engines.attached_engine(read) as engine:
         return await _of(engine.store, a), await _of(engine.store, b), read.configuration.settings.dedup
 
 

@@ -1,13 +1,11 @@
-"""Putting the real parts together: the engine, fetching and reading, the stages. Nothing else constructs them."""
+"""Putting the real parts of the stages together: fetching and reading, polling, assigning."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -16,10 +14,7 @@ from aggregator.cli.files import Loaded
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polling import PollStage
-from aggregator.engine.client import connect, without_secrets
-from aggregator.engine.embedded import EmbeddedServer, attach
 from aggregator.engine.store import Store
-from aggregator.errors import EngineMissing
 from aggregator.model import FailureKind, FetchResult, PollRequest, ReadResult, Settings, Unparsable
 from aggregator.pipeline.reading import ReadRequest, read
 from aggregator.poll.fetch import Fetcher
@@ -28,75 +23,6 @@ from aggregator.watch.metrics import Metrics
 from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
-
-
-# --- the engine -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """A store on a server: `place` is where it is, for people; `server` is ours to supervise, where we embed one."""
-
-    store: Store
-    place: str
-    server: EmbeddedServer | None = None
-
-
-@asynccontextmanager
-async def owned_engine(read: Loaded) -> AsyncIterator[Engine]:
-    """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing."""
-    settings = read.configuration.settings
-    if settings.redis_url:
-        async with _store(settings, settings.redis_url) as store:
-            yield Engine(store, without_secrets(settings.redis_url))
-        return
-    server = EmbeddedServer(
-        read.state_dir,
-        key_prefix=settings.key_prefix,
-        listen=settings.server_listen,
-        report=lambda event, facts: log.info(event, **facts),
-    )
-    running = await server.start()
-    try:
-        async with _store(settings, running.url) as store:
-            yield Engine(store, running.socket, server)
-    finally:
-        await server.stop()
-
-
-@asynccontextmanager
-async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
-    """For a reader: the configured server, or the embedded one that runs. Raises EngineMissing; starts nothing."""
-    settings = read.configuration.settings
-    if settings.redis_url:
-        url, place = settings.redis_url, without_secrets(settings.redis_url)
-    else:
-        running = await attach(read.state_dir)
-        url, place = running.url, running.socket
-    async with _store(settings, url) as store:
-        yield Engine(store, place)
-
-
-@asynccontextmanager
-async def working_engine(read: Loaded) -> AsyncIterator[Engine]:
-    """For a command that writes: the server that runs, else an embedded one for as long as the command takes."""
-    stack = AsyncExitStack()
-    async with stack:
-        try:
-            engine = await stack.enter_async_context(attached_engine(read))
-        except EngineMissing:
-            engine = await stack.enter_async_context(owned_engine(read))
-        yield engine
-
-
-@asynccontextmanager
-async def _store(settings: Settings, url: str) -> AsyncIterator[Store]:
-    client = connect(url, key_prefix=settings.key_prefix)
-    store = Store(client, prefix=settings.key_prefix, retention=settings.retention, queues=settings.queues)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 # --- fetching and reading -------------------------------------------------------------------------------------

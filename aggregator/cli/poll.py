@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aggregator import __version__
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options, parts
 from aggregator.cli.explaining import conversation
 from aggregator.cli.files import Loaded
 from aggregator.config import feed_id_for
@@ -87,9 +87,9 @@ class _NothingKnown(Store):
 
 async def _store(stack: AsyncExitStack, read: Loaded, *, needed: bool) -> Store | None:
     if needed:
-        return (await stack.enter_async_context(parts.working_engine(read))).store
+        return (await stack.enter_async_context(engines.working_engine(read))).store
     try:
-        return (await stack.enter_async_context(parts.attached_engine(read))).store
+        return (await stack.enter_async_context(engines.attached_engine(read))).store
     except EngineMissing:
         return None
 

@@ -17,7 +17,7 @@ import click
 import structlog
 
 from aggregator import __version__
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options, parts
 from aggregator.cli.files import Loaded
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
@@ -73,7 +73,7 @@ async def _daemon(read: Loaded, role: str) -> None:
     source = ConfigFile(read)
     settings = read.configuration.settings
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(parts.owned_engine(read))
+        engine = await stack.enter_async_context(engines.owned_engine(read))
         poll, renew = None, None
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(settings, metrics))
@@ -189,7 +189,7 @@ async def _once(read: Loaded, role: str) -> None:
     metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
     started = time.monotonic()
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(parts.owned_engine(read))
+        engine = await stack.enter_async_context(engines.owned_engine(read))
         begun, skipped = 0, _NOBODY
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
@@ -203,7 +203,7 @@ async def _once(read: Loaded, role: str) -> None:
             log.info("feed_skipped", feed_id=one.feed_id, **_why(one))
 
 
-async def _assign(engine: parts.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
+async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
     """Assign what was committed; a poll worker waits for whoever leads to do it."""
     stage = parts.event_stage(engine.store, read, metrics=metrics, progress=progress)
     try:
@@ -215,7 +215,7 @@ async def _assign(engine: parts.Engine, read: Loaded, role: str, metrics: Metric
         await stage.close()
 
 
-async def _until_assigned(engine: parts.Engine) -> None:
+async def _until_assigned(engine: engines.Engine) -> None:
     while await engine.store.waiting_count():
         await asyncio.sleep(0.2)
 

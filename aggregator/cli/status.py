@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aggregator import __version__
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options
 from aggregator.cli.check import written
 from aggregator.cli.files import Loaded
 from aggregator.engine.embedded import attach
@@ -46,7 +46,7 @@ def status(config_file: str | None, as_json: bool, secrets: bool) -> None:
 
 
 async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
-    async with parts.attached_engine(read) as engine:
+    async with engines.attached_engine(read) as engine:
         store = engine.store
         now = await store.server_time()
         feeds = [feed for feed in read.configuration.feeds if feed.enabled]

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from aggregator.cli import files, options, parts
+from aggregator.cli import engines, files, options
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json, message_of_fields
@@ -35,7 +35,7 @@ def tail(reports: bool, follow: bool, since: timedelta, config_file: str | None,
 
 async def _tail(read: files.Loaded, stream: str, since: timedelta, follow: bool, as_json: bool) -> None:
     console = Console(highlight=False)
-    async with parts.attached_engine(read) as engine:
+    async with engines.attached_engine(read) as engine:
         last = "0-0"
         start = await engine.store.server_time() - since
         async for row in engine.store.rows(stream, start):

@@ -1,0 +1,84 @@
+"""The Redis server of a command: yours by `redis_url`, else the embedded one, started or attached to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from aggregator.cli.files import Loaded
+from aggregator.engine.client import connect, without_secrets
+from aggregator.engine.embedded import EmbeddedServer, attach
+from aggregator.engine.store import Store
+from aggregator.errors import EngineMissing
+from aggregator.model import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A store on a server: `place` is where it is, for people; `server` is ours to supervise, where we embed one."""
+
+    store: Store
+    place: str
+    server: EmbeddedServer | None = None
+
+
+@asynccontextmanager
+async def owned_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing."""
+    settings = read.configuration.settings
+    if settings.redis_url:
+        async with _store(settings, settings.redis_url) as store:
+            yield Engine(store, without_secrets(settings.redis_url))
+        return
+    server = EmbeddedServer(
+        read.state_dir,
+        key_prefix=settings.key_prefix,
+        listen=settings.server_listen,
+        report=lambda event, facts: log.info(event, **facts),
+    )
+    running = await server.start()
+    try:
+        async with _store(settings, running.url) as store:
+            yield Engine(store, running.socket, server)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a reader: the configured server, or the embedded one that runs. Raises EngineMissing; starts nothing."""
+    settings = read.configuration.settings
+    if settings.redis_url:
+        url, place = settings.redis_url, without_secrets(settings.redis_url)
+    else:
+        running = await attach(read.state_dir)
+        url, place = running.url, running.socket
+    async with _store(settings, url) as store:
+        yield Engine(store, place)
+
+
+@asynccontextmanager
+async def working_engine(read: Loaded) -> AsyncIterator[Engine]:
+    """For a command that writes: the server that runs, else an embedded one for as long as the command takes."""
+    stack = AsyncExitStack()
+    async with stack:
+        try:
+            engine = await stack.enter_async_context(attached_engine(read))
+        except EngineMissing:
+            engine = await stack.enter_async_context(owned_engine(read))
+        yield engine
+
+
+@asynccontextmanager
+async def _store(settings: Settings, url: str) -> AsyncIterator[Store]:
+    client = connect(url, key_prefix=settings.key_prefix)
+    store = Store(client, prefix=settings.key_prefix, retention=settings.retention, queues=settings.queues)
+    try:
+        yield store
+    finally:
+        await store.close()

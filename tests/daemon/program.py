@@ -1,0 +1,129 @@
+"""The program itself, as its users start it: `python -m aggregator …` in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("LOG_", "NOTIFY_", "WATCHDOG_"))},
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class Program:
+    """One installation: a folder with feeds.toml and a state directory."""
+
+    def __init__(self, folder: Path, feeds: str, *, head: str = "", fetch: str = "") -> None:
+        self.folder = folder
+        self.config = folder / "feeds.toml"
+        self.log = folder / "log.jsonl"
+        self._head = (
+            f'[aggregator]\nstate_dir = "state"\n{head}\n[fetch]\nallow_private_networks = true\n'
+            f'per_host_interval = "0s"\n{fetch}\n[defaults]\nbacklog = "all"\nmin_interval = "1s"\nmax_interval = "2s"\n'
+        )
+        self.write(feeds)
+
+    def write(self, feeds: str) -> None:
+        fresh = self.config.with_suffix(".new")
+        fresh.write_text(self._head + feeds, encoding="utf-8")
+        fresh.replace(self.config)
+
+    def command(self, *words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "aggregator", *words, "--config", str(self.config)],
+            capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False,
+        )  # fmt: skip
+
+    def json(self, *words: str) -> Any:
+        done = self.command(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start the daemon; its log goes to `log`."""
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "aggregator", "run", *words, "--config", str(self.config)],
+                stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True,
+            )  # fmt: skip
+
+    @contextmanager
+    def running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The daemon, ready; stopped by SIGTERM at the end, killed if that takes more than 10 s."""
+        process = self.start(*words)
+        try:
+            until(lambda: self.logged("daemon_ready"), what="daemon_ready", alive=process)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+                raise
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of one event."""
+        if not self.log.exists():
+            return []
+        rows = (line for line in self.log.read_text(encoding="utf-8").splitlines() if line.startswith("{"))
+        return [row for row in map(_row, rows) if row.get("event") == event]
+
+    @property
+    def socket(self) -> str:
+        return str(self.json("status")["redis"])
+
+    def client(self) -> redis.Redis:
+        """A plain client, as a consumer would have one."""
+        return redis.Redis(unix_socket_path=self.socket, decode_responses=True)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that has to do with this installation."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            words = " ".join(process.info["cmdline"] or ())
+            if str(self.folder) in words or str(self.folder) in (process.info["cwd"] or ""):
+                found.append(process)
+        return found
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:  # the last line, still being written
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def until(
+    holds: Callable[[], Any], *, what: str, seconds: float = 60, alive: subprocess.Popen[bytes] | None = None
+) -> Any:
+    """Wait until something holds, and answer with it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := holds():
+            return found
+        assert alive is None or alive.poll() is None, f"the program ended (status {alive.returncode}) before: {what}"
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def feeds_of(*urls: str, **more: str) -> str:
+    """`[[feed]]` tables named f0, f1, …"""
+    extra = "".join(f"{key} = {value}\n" for key, value in more.items())
+    return "".join(f'[[feed]]\nid = "f{n}"\nurl = "{url}"\n{extra}' for n, url in enumerate(urls))
