@@ -1,8 +1,8 @@
 """The log: one JSON line for each event in service, coloured lines on a terminal.
 
 Rules:
-- structlog writes by itself, not through stdlib logging: measured in tests/bench/log_cost.py, a line costs a third of
-  what the same line costs through `ProcessorFormatter`, which serves foreign stdlib loggers only.
+- structlog writes by itself, not through stdlib logging: a rich line costs 25 µs of CPU, 14 of them redaction; through
+  `ProcessorFormatter`, which serves foreign stdlib loggers only, 43 (tests/bench/log_cost.py).
 - In the journal a line begins with its priority (`<4>`), which journald takes off and files; elsewhere it does not.
 - No secret and no URL userinfo reaches the log: `redacted` walks every value of every line, tracebacks included.
 - An exception is one field (`exception`) of its line, never lines of its own.

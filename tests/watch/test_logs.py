@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aggregator.errors import ConfigError
 from aggregator.watch import logs
 from aggregator.watch.logs import Form
+from tests.bench import log_cost
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +250,7 @@ def test_a_wrong_level_or_form_is_told_with_what_would_do():
 
 def test_levels_are_read_generously():
     assert logs.level_number(" Warn ") == logging.WARNING
+
+
+def test_the_bench_of_a_lines_cost_runs():
+    assert all(cost > 0 for cost in log_cost.measured(1).values())
