@@ -1,0 +1,179 @@
+"""The files of an export: `CAT1/CAT2/CAT3/<title>-<8 hex of the entry id>.md`, and an index by category.
+
+Pure: names and texts only; `watch.archive` writes them. By default one file for each event, its first report; with
+`all_reports` one for each report. A later revision of an entry takes the place of the earlier one.
+
+- A name fits every usual file system: schema.md's characters are replaced, no name is a device's, none is longer than
+  200 bytes of UTF-8, and the hex keeps two entries of one title apart where case does not count.
+- No part of a path begins with `_` or `.`: Hexo and Jekyll pass such files over. So do they with the index, on purpose.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from aggregator.entry.characters import one_line
+from aggregator.model import Kind, Message
+
+INDEX_JSON = "_index.json"
+INDEX_MARKDOWN = "_index.md"
+MAX_NAME_BYTES = 200
+_MAX_FOLDER_BYTES = 100
+
+_REPLACED = re.compile(r"[:/\\?*\"“”<>|\[\]]")
+_DROPPED = re.compile(r"[#.\x00-\x1f\x7f]")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&])")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One document's line in the index."""
+
+    path: str
+    entry_id: str
+    event_id: str
+    title: str
+    categories: tuple[str, ...]
+    url: str
+    published_at: str
+    """ISO 8601 UTC; the first-seen time where the publisher gave none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is to be in the directory: `files` by relative path, the index among them; `stale` paths are to go."""
+
+    files: Mapping[str, str]
+    stale: tuple[str, ...] = ()
+    index: tuple[Exported, ...] = field(default=())
+
+
+def export(messages: Iterable[Message], *, previous: str = "", all_reports: bool = False) -> Export:
+    """The files for these messages (oldest first), added to what the index `previous` (JSON text) names."""
+    kept = {one.entry_id: one for one in _read_index(previous)}
+    before = {one.entry_id: one.path for one in kept.values()}
+    taken = {one.path.casefold(): one.entry_id for one in kept.values()}
+    texts: dict[str, str] = {}
+    for message in messages:
+        if message.kind is Kind.MERGED:
+            _forget_event(message.merged_from, kept, all_reports=all_reports)
+        elif message.document and (all_reports or _is_lead(message, kept)):
+            line = _exported(message, taken)
+            kept[line.entry_id] = line
+            texts[line.entry_id] = message.document
+    files = {kept[entry_id].path: text for entry_id, text in texts.items() if entry_id in kept}
+    index = tuple(sorted(kept.values(), key=lambda one: (one.categories, one.published_at, one.entry_id)))
+    stale = tuple(path for entry_id, path in before.items() if entry_id not in kept or kept[entry_id].path != path)
+    files[INDEX_JSON] = index_json(index)
+    files[INDEX_MARKDOWN] = index_markdown(index)
+    return Export(files, stale, index)
+
+
+def file_name(title: str, entry_id: str, *, digits: int = 8) -> str:
+    """`<title>-<hex>.md`, at most 200 bytes."""
+    end = f"-{entry_id[:digits]}.md"
+    return safe_name(title, limit_bytes=MAX_NAME_BYTES - len(end.encode())) + end
+
+
+def folder(categories: Iterable[str]) -> str:
+    """The relative folder of a document, `/` between its parts."""
+    return "/".join(_not_a_device(safe_name(name, limit_bytes=_MAX_FOLDER_BYTES)) for name in categories)
+
+
+def safe_name(text: str, *, limit_bytes: int) -> str:
+    """The text as one part of a path: never empty, never `.` or `..`, no separator, no leading `_`."""
+    name = _DROPPED.sub("", _REPLACED.sub("_", one_line(text)))
+    name = name.encode(errors="ignore")[:limit_bytes].decode(errors="ignore").strip().lstrip("_ ")
+    return name.rstrip() or "untitled"
+
+
+def index_json(index: Iterable[Exported]) -> str:
+    """The index as a program reads it: one object for each document."""
+    lines = [
+        json.dumps(
+            {
+                "path": one.path,
+                "entry_id": one.entry_id,
+                "event_id": one.event_id,
+                "title": one.title,
+                "categories": list(one.categories),
+                "url": one.url,
+                "published_at": one.published_at,
+            },
+            ensure_ascii=False,
+        )
+        for one in index
+    ]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def index_markdown(index: Iterable[Exported]) -> str:
+    """The index as a person reads it: a heading for each category, newest document first."""
+    groups: dict[tuple[str, ...], list[Exported]] = {}
+    for one in index:
+        groups.setdefault(one.categories, []).append(one)
+    parts = ["# Index\n"]
+    for categories in sorted(groups):
+        parts.append(f"\n## {_escaped(' / '.join(categories))}\n\n")
+        newest = sorted(groups[categories], key=lambda one: (one.published_at, one.entry_id), reverse=True)
+        parts += [f"- {one.published_at[:10]} [{_escaped(one.title)}](<{_link(one.path)}>)\n" for one in newest]
+    return "".join(parts)
+
+
+def _exported(message: Message, taken: dict[str, str]) -> Exported:
+    at = message.published_at or message.first_seen_at
+    return Exported(
+        path=_free_path(message, taken),
+        entry_id=message.entry_id,
+        event_id=message.event_id,
+        title=message.title,
+        categories=message.categories,
+        url=message.url,
+        published_at=at.isoformat() if at else "",
+    )
+
+
+def _free_path(message: Message, taken: dict[str, str]) -> str:
+    """The entry's path; more of its id where another entry has that path already (once in four thousand million)."""
+    for digits in (8, 12, 16, len(message.entry_id)):
+        path = f"{folder(message.categories)}/{file_name(message.title, message.entry_id, digits=digits)}".lstrip("/")
+        if taken.setdefault(path.casefold(), message.entry_id) == message.entry_id:
+            return path
+    return path
+
+
+def _is_lead(message: Message, kept: Mapping[str, Exported]) -> bool:
+    """Whether the report stands for its event: it made the event, or is an edit of the one that did."""
+    return message.kind is Kind.NEW or message.entry_id in kept
+
+
+def _forget_event(event_id: str, kept: dict[str, Exported], *, all_reports: bool) -> None:
+    """An event that another absorbed has no document of its own any more."""
+    if not all_reports:
+        for entry_id in [one.entry_id for one in kept.values() if event_id and one.event_id == event_id]:
+            del kept[entry_id]
+
+
+def _read_index(text: str) -> list[Exported]:
+    """The lines of an earlier index; none when there is none or it is not one of ours."""
+    try:
+        rows = json.loads(text) if text else []
+        return [Exported(**{**row, "categories": tuple(row["categories"])}) for row in rows]
+    except (ValueError, TypeError, KeyError):
+        return []
+
+
+def _not_a_device(name: str) -> str:
+    return f"{name}_" if _DEVICE.fullmatch(name) else name
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _link(path: str) -> str:
+    return path.replace("%", "%25").replace("<", "%3C").replace(">", "%3E")
