@@ -9,7 +9,8 @@ method may be called again after EngineDown: what was done before is not done tw
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -39,6 +40,8 @@ class Skip(StrEnum):
     HELD = "held"
     OPEN = "open"
     SPACED = "spaced"
+    UNREADABLE = "unreadable"
+    """Its state was written by a later version (or is damaged): this worker leaves the feed alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Claims:
     claims: tuple[Claim, ...]
     skipped: tuple[Skipped, ...]
     now_at: datetime
+
+    @property
+    def left_count(self) -> int:
+        """How many of the feeds asked for are no longer due: claimed now, or by another worker a moment ago."""
+        return len(self.claims) + sum(skip.why in (Skip.CLAIMED, Skip.EARLY) for skip in self.skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,41 +179,29 @@ class PollStore(Engine):
         """Takes up to `limit` feeds whose time has come and whose host is free, the longest due first.
 
         `hosts` maps feed id to host for every configured feed; a feed that is not in it is left to other workers. The
-        due set is read in pages, and of each host only the first feed is tried, since it can have one connection.
+        due set is read in pages (claimed feeds leave its head, which the next page allows for), and of each host only
+        the first feed is tried, since it can have one connection.
         """
         mark = nonce()
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         tried: set[str] = set()
-        now_at = now or await self.server_time()
-        async for page in self._due_pages(now_at):
-            candidates = _one_of_each_host(page, hosts, tried)
-            if not candidates:
-                continue
+        start, size = 0, min(PAGE, max(limit, 1))
+        while True:
+            now_ms, page = await self.script("due", (self.keys.due,), (ms_or_now(now), start, size))
+            candidates = _one_of_each_host([text(member) for member in page], hosts, tried)
             found = await self._claim(candidates, limit - len(claims), lease, spacing, mark, "", now)
             claims += found.claims
             skipped += found.skipped
-            if len(claims) >= limit:
-                break
-        return Claims(claims=tuple(claims), skipped=tuple(skipped), now_at=now_at)
+            if len(claims) >= limit or len(page) < size:
+                return Claims(claims=tuple(claims), skipped=tuple(skipped), now_at=_at_ms(now_ms))
+            start, size = start + size - found.left_count, 10 * PAGE
 
     async def claim_these(
         self, feeds: Mapping[str, str], *, lease: timedelta, spacing: timedelta, now: datetime | None = None
     ) -> Claims:
         """Takes exactly these feeds (id → host), due or not, where nobody has them and their hosts are free."""
         return await self._claim(list(feeds.items()), len(feeds), lease, spacing, nonce(), NEVER, now)
-
-    async def _due_pages(self, now_at: datetime) -> AsyncIterator[list[str]]:
-        """Due ids, PAGE and then 10 × PAGE at a time. Claimed ones leave the range, so that a page may pass over a
-        few: those are found by the next claim."""
-        start, size, latest = 0, PAGE, wire.milliseconds(now_at)
-        while True:
-            page = await self.command("ZRANGEBYSCORE", self.keys.due, "-inf", latest, "LIMIT", start, size)
-            if page:
-                yield [text(member) for member in page]
-            if len(page) < size:
-                return
-            start, size = start + size, 10 * PAGE
 
     async def _claim(
         self,
@@ -220,13 +216,14 @@ class PollStore(Engine):
         head: list[Argument] = [self.keys.prefix, ms_or_now(now), _ms(lease), _ms(spacing)]
         claims: list[Claim] = []
         skipped: list[Skipped] = []
-        server_ms = "0"
+        server_ms = "0"  # only without candidates
         for start in range(0, len(candidates), PAGE):
             pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
             arguments = [*head, limit - len(claims), mark, latest, *pairs]
             server_ms, taken, left = await self.script("claim", (self.keys.due, self.keys.token), arguments)
-            claims += [_claim(answer) for answer in taken]
-            skipped += [_skipped(answer) for answer in left]
+            read = [_claim(answer) for answer in taken]
+            claims += [one for one in read if isinstance(one, Claim)]
+            skipped += [one for one in read if isinstance(one, Skipped)] + [_skipped(answer) for answer in left]
             if len(claims) >= limit:
                 break
         return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
@@ -352,13 +349,19 @@ def _counts(commit: Commit) -> list[Argument]:
 
 
 def _state(answer: bytes | None) -> PollState | None:
-    return None if answer is None else wire.decode(PollState, answer)
+    """None too for a record that this version cannot read."""
+    with suppress(ValueError):
+        return None if answer is None else wire.decode(PollState, answer)
+    return None
 
 
-def _claim(answer: Sequence[bytes]) -> Claim:
+def _claim(answer: Sequence[bytes]) -> Claim | Skipped:
     feed_id, token, lapses = answer[:3]
-    state = answer[3] if len(answer) > 3 else None
-    return Claim(feed_id=text(feed_id), token=int(token), lapses_at=_at_ms(lapses), state=_state(state))
+    stored = answer[3] if len(answer) > 3 else None
+    state = _state(stored)
+    if stored is not None and state is None:
+        return Skipped(feed_id=text(feed_id), why=Skip.UNREADABLE, until_at=_at_ms(lapses))
+    return Claim(feed_id=text(feed_id), token=int(token), lapses_at=_at_ms(lapses), state=state)
 
 
 def _skipped(answer: Sequence[bytes]) -> Skipped:

@@ -15,6 +15,7 @@ from tests.engine.nodes import Node, free_ports, until
 from tests.engine.test_event_store import *  # noqa: F403
 from tests.engine.test_poll_store import *  # noqa: F403
 from tests.engine.test_retention import *  # noqa: F403
+from tests.engine.test_watch_store import *  # noqa: F403
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
@@ -290,3 +294,59 @@ async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: S
     with pytest.raises(EngineRefused, match="ACL"):
         await weak.hold_host("h0", NOW)
     await weak.close()
+
+
+async def test_a_user_without_dangerous_rights_suffices_for_us(own_server: EmbeddedServer, own_store: Store) -> None:
+    rules = ("~agg:*", "&agg:ch:*", "+@all", "-@admin", "-@dangerous")
+    await own_store.command("ACL", "SETUSER", "worker", "on", ">pw", *rules)
+    worker = Store(connect(own_server.url.replace("unix://", "unix://worker:pw@")), queues=[Queue("q")])
+    await making.published(worker, entry(1))
+    await worker.trim()
+    await worker.trim_fingerprints(NOW + LEASE)
+    await worker.forget_known()
+    await worker.forget_merged()
+    await worker.groups()
+    await worker.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
+    await worker.due_counts()
+    assert len(await worker.tail({"events": "0-0"})) == 1
+    await worker.close()
+
+
+# --- TLS ---
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_tls_by_url_checks_the_certificate(own_server: EmbeddedServer, tmp_path: Path, free_port: int) -> None:
+    """The wheel's server speaks no TLS: a small TLS front passes the bytes on."""
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    asked = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        ["openssl", "req", "-x509", *asked, "-out", certificate, "-keyout", key], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back = await asyncio.open_unix_connection(own_server.running.socket)
+        await asyncio.gather(passed_on(reader, back[1]), passed_on(back[0], writer))
+
+    listening = await asyncio.start_server(front, "localhost", free_port, ssl=context)
+    store = Store(connect(f"rediss://localhost:{free_port}?ssl_ca_certs={certificate}"))
+    await making.published(store, entry(1))
+    assert await length(store, "agg:events") == 1
+    await store.close()
+    stranger = Store(connect(f"rediss://localhost:{free_port}"))
+    with pytest.raises(EngineDown, match="certificate"):
+        await stranger.command("PING")
+    await stranger.close()
+    listening.close()
+
+
+async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

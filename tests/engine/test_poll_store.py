@@ -157,6 +157,16 @@ async def test_the_state_comes_with_the_claim(store: Store) -> None:
     assert (await claimed(store)).state == state("f0")
 
 
+async def test_a_feed_whose_state_a_later_version_wrote_is_left_to_it(store: Store) -> None:
+    await store.register({"f0": NOW, "f1": NOW})
+    later = b'{"v":2,"feed_id":"f0"}'
+    await store.command("HSET", store.keys.feed("f0"), "state", later)
+    found = await store.claim(10, hosts=hosts(2, on=2), lease=LEASE, spacing=SPACING, now=NOW)
+    assert [claim.feed_id for claim in found.claims] == ["f1"]
+    assert [(skip.feed_id, skip.why) for skip in found.skipped] == [("f0", Skip.UNREADABLE)]
+    assert await store.command("HGET", store.keys.feed("f0"), "state") == later
+
+
 # --- committing ---
 
 

@@ -1,0 +1,129 @@
+"""What people and programs read: digests, counts, notices, messages as they come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import orjson
+
+from aggregator.engine.store import Store
+from aggregator.model import Digest, DigestEvent, DigestFeed, Notice, Source, Totals
+from tests.engine import making
+from tests.engine.making import EPOCH, NOW, claimed, commit, entry, length
+
+HOUR = timedelta(hours=1)
+
+
+def digest(number: int, *, events: int = 2, title: str = "What happened") -> Digest:
+    source = Source("f0", "a" * 20, "https://news.example/1", title, NOW)
+    event = DigestEvent("e1", title, "en", ("News",), (source,), 1, 1, NOW, NOW)
+    return Digest(
+        id=f"digest-{number}",
+        window_from_at=NOW + number * HOUR,
+        window_to_at=NOW + (number + 1) * HOUR,
+        events=(event,) * events,
+        event_count=events,
+        totals=Totals(polls={"ok": 3}, entries={"new": 2}, reports={"new_event": 2}),
+        trouble=(DigestFeed("f0", "news.example", "failing", "404", 3, timedelta(seconds=2)),),
+        slow=(),
+        saved_count=4,
+    )
+
+
+async def test_a_digest_is_appended_once_and_told_on_its_channel(store: Store) -> None:
+    async with Listening(store, f"{store.keys.prefix}:ch:digest") as listener:
+        assert await store.append_digest(digest(1))
+        heard = await listener.message()
+    assert not await store.append_digest(digest(1))
+    assert await store.append_digest(digest(2))
+    assert await store.digests(EPOCH) == [digest(1), digest(2)]
+    assert heard is not None
+    assert orjson.loads(heard["data"])["id"] == "digest-1"
+
+
+class Listening:
+    """A subscription that stands when the block is entered."""
+
+    def __init__(self, store: Store, channel: str) -> None:
+        self._pubsub = store.client.pubsub()
+        self._channel = channel
+
+    async def __aenter__(self) -> Listening:
+        await self._pubsub.subscribe(self._channel)
+        await self._pubsub.get_message(timeout=2)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    async def message(self) -> dict[str, bytes] | None:
+        found: dict[str, bytes] | None = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=2)
+        return found
+
+
+async def test_a_large_digest_is_told_shortened_and_kept_whole(store: Store) -> None:
+    large = digest(1, events=50, title="字" * 300)
+    async with Listening(store, f"{store.keys.prefix}:ch:digest") as listener:
+        await store.append_digest(large)
+        heard = await listener.message()
+    assert heard is not None
+    assert len(heard["data"]) < 16_000
+    assert 0 < len(orjson.loads(heard["data"])["events"]) < 50
+    assert orjson.loads(heard["data"])["event_count"] == 50
+    assert await store.digests(EPOCH) == [large]
+
+
+async def test_the_digest_stream_has_the_fields_of_the_contract(store: Store) -> None:
+    await store.append_digest(digest(1))
+    (row,) = [found async for found in store.rows("digest", EPOCH)]
+    assert list(row.fields) == ["v", "id", "window_from", "window_to", "json"]
+    assert row.fields["window_from"] == "2026-03-01T13:00:00Z"
+
+
+async def test_the_trouble_stream_has_the_fields_of_the_contract(store: Store) -> None:
+    notice = Notice("moved", "f0", "news.example", "to https://news.example/feed")
+    await store.commit(replace(commit(await claimed(store)), notices=(notice,)))
+    (row,) = [found async for found in store.rows("trouble", EPOCH)]
+    assert list(row.fields) == ["v", "id", "kind", "feed_id", "host", "at", "detail", "json"]
+    (told,) = await store.trouble(EPOCH)
+    assert (told.notice, told.at, told.id) == (notice, NOW, row.fields["id"])
+    assert orjson.loads(row.fields["json"])["detail"] == notice.detail
+
+
+async def test_counts_are_summed_from_the_hour_of_the_beginning(store: Store) -> None:
+    for hours in (0, 1, 5):
+        claim = await claimed(store, now=NOW + hours * HOUR)
+        whole = replace(commit(claim), result="ok", outcomes={"new": 2, "seen": 30, "edited": 0})
+        await store.commit(whole, now=NOW + hours * HOUR)
+    assert await store.totals(NOW + HOUR, until=NOW + 9 * HOUR) == Totals({"ok": 2}, {"new": 4, "seen": 60}, {})
+    assert (await store.totals(NOW, until=NOW + 2 * HOUR)).polls == {"ok": 2}
+    assert await store.totals(NOW - 9 * HOUR, until=NOW - HOUR) == Totals({}, {}, {})
+
+
+async def test_reading_along_gives_what_comes_later(store: Store) -> None:
+    await making.published(store, entry(1))
+    ends = await store.last_ids(["events", "digest"])
+    assert await store.tail(ends, block=timedelta(milliseconds=10)) == []
+    await making.published(store, entry(2))
+    await store.append_digest(digest(1))
+    rows = await store.tail(ends)
+    assert sorted((row.stream, row.fields.get("entry_id", "")) for row in rows) == [
+        ("digest", ""),
+        ("events", f"{2:020x}"),
+    ]
+
+
+async def test_reading_takes_nothing_away(store: Store) -> None:
+    await making.published(store, entry(1))
+    for _ in range(2):
+        assert len(await store.tail({"events": "0-0"})) == 1
+        assert [found.entry_id async for found in store.messages(EPOCH)] == [f"{1:020x}"]
+    assert await length(store, store.keys.events) == 1
+    assert await store.groups() == []
+
+
+async def test_long_streams_are_read_in_pages(store: Store) -> None:
+    await making.published(store, *(entry(number) for number in range(900)))
+    assert len({found.entry_id async for found in store.messages(EPOCH)}) == 900
+    assert len(await store.events_since(EPOCH)) == 900
