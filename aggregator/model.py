@@ -249,6 +249,23 @@ class FeedHints:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A WebSub subscription as far as it got: asked for, then verified until `until_at` (None: not verified yet).
+
+    `failure_count` counts requests since the last confirmation, `missed_count` polls in a row that found something new
+    which the hub had not announced.
+    """
+
+    hub_url: str
+    topic_url: str
+    asked_at: datetime
+    verified_at: datetime | None = None
+    until_at: datetime | None = None
+    failure_count: int = 0
+    missed_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PollState:
     """All that is remembered of one feed between polls; only the holder of its claim changes it.
 
@@ -299,6 +316,8 @@ class PollState:
     """Newest lags (seconds, first seen minus stated), the evidence for `clock_error`; at most 40."""
     recent_new: tuple[tuple[float, int], ...] = ()
     """(epoch seconds, new entries) of the newest polls that found any: the evidence for quarantine; at most 24."""
+    lease: Lease | None = None
+    """The feed's WebSub subscription, if its document or its server names a hub."""
     history: tuple[str, ...] = ()
     """One letter for each of the newest 48 polls: `n` new entries, `u` unchanged, `f` failed."""
 

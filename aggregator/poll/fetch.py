@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
@@ -59,6 +60,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_CONFIGURABLE = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "accept-encoding", "referer"}
 )
+
+
+Exchange = Callable[[], Awaitable[Answer]]
 
 
 class _Failed(Exception):
@@ -125,6 +129,21 @@ class Fetcher:
         """Make the request. Every expected failure is an answer; only our own errors are raised."""
         return await _Fetch(self, request).result()
 
+    async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
+        """Send a form, as a WebSub subscriber does, inside the host's slot; the answer's status, or why there is none.
+
+        Redirects are not followed.
+        """
+        return await _Fetch(self, PollRequest("", url, Validators())).posted(form)
+
+    async def _post(self, target: Target, headers: CIMultiDict[str], form: Mapping[str, str]) -> Answer:
+        assert self._session is not None, "use `async with Fetcher(...)`"
+        url = URL(target.url, encoded=True)
+        async with self._session.post(
+            url, data=dict(form), headers=headers, allow_redirects=False, proxy=self._settings.proxy
+        ) as response:
+            return await answer_of(response, LOOKED_AT_BYTES)
+
     async def _get(self, target: Target, headers: CIMultiDict[str], limit: int) -> Answer:
         """One hop, inside its host's slot."""
         assert self._session is not None, "use `async with Fetcher(...)`"
@@ -161,6 +180,18 @@ class _Fetch:
             return self._failed(Failure(FailureKind.CREDENTIALS, str(error)))
         except _Failed as error:
             return self._failed(error.failure, status=error.status, caching=error.caching)
+
+    async def posted(self, form: Mapping[str, str]) -> int | FetchFailed:
+        try:
+            target = target_of(self._request.url)
+            self._at = target.url
+            headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
+            answer = await self._slotted(target, lambda: self._fetcher._post(target, headers, form))
+        except BadUrl as error:
+            return self._failed(Failure(FailureKind.BAD_URL, str(error)))
+        except _Failed as error:
+            return self._failed(error.failure, status=error.status, caching=error.caching)
+        return answer.status
 
     def _authorization(self, first: Target) -> str:
         if self._request.auth is not None:
@@ -229,10 +260,15 @@ class _Fetch:
     # --- one hop ---
 
     async def _hop(self, target: Target, headers: CIMultiDict[str]) -> Answer:
+        limit = self._request.max_body_bytes
+        return await self._slotted(target, lambda: self._fetcher._get(target, headers, limit))
+
+    async def _slotted(self, target: Target, exchange: Exchange) -> Answer:
+        """The exchange, when its host's slot is free."""
         self._check_literal(target)
         try:
             async with self._fetcher._slots.slot(target.host):
-                return await self._timed(target, headers)
+                return await self._timed(target, exchange)
         except HostBusy:
             words = f"{target.host} was kept busy by our own other requests"
             raise _Failed(Failure(FailureKind.BUSY, words)) from None
@@ -245,11 +281,11 @@ class _Fetch:
             assert failure is not None
             raise _Failed(failure)
 
-    async def _timed(self, target: Target, headers: CIMultiDict[str]) -> Answer:
+    async def _timed(self, target: Target, exchange: Exchange) -> Answer:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._left):
-                return await self._fetcher._get(target, headers, self._request.max_body_bytes)
+                return await exchange()
         except TooLarge:
             limit = self._request.max_body_bytes
             raise _Failed(Failure(FailureKind.TOO_LARGE, f"the body is larger than {limit:,} bytes")) from None

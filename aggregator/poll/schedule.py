@@ -17,15 +17,12 @@ the same answer: jitter derives from a hash.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
-    Caching,
     FailureKind,
     Feed,
-    FeedRead,
     Fetched,
     FetchFailed,
     FetchResult,
@@ -39,29 +36,23 @@ from aggregator.model import (
     Unparsable,
     Validators,
 )
-from aggregator.poll import rate
 from aggregator.poll.bounds import (
     BOUND_JITTER,
     LONGEST_RETRY_AFTER,
-    Bound,
-    after_bound,
-    caching_bound,
     cron_due_at,
     first_due_at,
-    hint_bound,
-    jittered,
-    outside_skipped,
 )
 from aggregator.poll.decision import Decision
-from aggregator.poll.failing import FAILING_AFTER, TOLD_AT_ONCE, failed, not_its_fault
+from aggregator.poll.failing import failed, not_its_fault
 from aggregator.poll.hosts import host_of
 from aggregator.poll.outage import HostOutcome, host_outcome, is_local_outage
-from aggregator.poll.redirects import after_redirects
+from aggregator.poll.succeeding import after_push, body_hash, clock_samples, count_of, is_runaway, succeeded
 
 __all__ = [
     "Decision",
     "HostOutcome",
     "after_poll",
+    "after_push",
     "body_hash",
     "clock_samples",
     "due_at",
@@ -78,11 +69,7 @@ __all__ = [
 ]
 
 FULL_EVERY = timedelta(hours=24)
-RUNAWAY_ENTRIES = 1000
-RUNAWAY_SPAN = timedelta(hours=1)
-RECENT_NEW = 24
 HISTORY = 48
-CLOCK_SAMPLES = 40
 
 
 # --- before a poll --------------------------------------------------------------------------------------------
@@ -155,11 +142,6 @@ def request_for(feed: Feed, state: PollState, *, now: datetime) -> PollRequest:
     )
 
 
-def body_hash(body: bytes) -> str:
-    """The hash by which an unchanged body is known, so that it is not parsed again."""
-    return hashlib.sha256(body).hexdigest()[:32]
-
-
 def is_unchanged(state: PollState, result: Fetched) -> bool:
     """Whether the body is the one last read; a partial answer (226) never is."""
     return not result.partial and bool(state.body_hash) and body_hash(result.body) == state.body_hash
@@ -177,11 +159,13 @@ def after_poll(
     now: datetime,
     clock_error: timedelta | None = None,
     offline: bool = False,
+    pushed: bool = False,
 ) -> Decision:
     """The feed's next state and due time, the notices, and the hold of its host.
 
     `read` is None where nothing was read: not modified, the same body again, or a failed fetch. `clock_error` is what
     `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
+    `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
     """
     was_full = is_full(state, now=now)
     if isinstance(result, FetchFailed):
@@ -193,19 +177,21 @@ def after_poll(
             result.url, read.kind, read.detail, _status(result), result.caching, result.redirects, result.elapsed
         )
         return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
-    new_count = _count(read, Outcome.NEW)
-    letter = "n" if new_count + _count(read, Outcome.EDITED) else "u"
-    return _succeeded(
-        feed, _counted(state, letter, now=now, full=was_full), result, read, now=now, clock_error=clock_error
+    new_count = count_of(read, Outcome.NEW)
+    letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"
+    return succeeded(
+        feed,
+        _counted(state, letter, now=now, full=was_full),
+        result,
+        read,
+        now=now,
+        clock_error=clock_error,
+        pushed=pushed,
     )
 
 
 def _status(result: Fetched | NotModified) -> int:
     return result.status if isinstance(result, Fetched) else 304
-
-
-def _count(read: FeedRead | None, outcome: Outcome) -> int:
-    return 0 if read is None else int(read.outcomes.get(outcome, 0))
 
 
 def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> PollState:
@@ -217,160 +203,6 @@ def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> Pol
         last_full_at=now if full else state.last_full_at,
         history=(*state.history, letter)[-HISTORY:],
     )
-
-
-# --- a successful poll ----------------------------------------------------------------------------------------
-
-
-def _succeeded(
-    feed: Feed,
-    state: PollState,
-    result: Fetched | NotModified,
-    read: FeedRead | None,
-    *,
-    now: datetime,
-    clock_error: timedelta | None,
-) -> Decision:
-    runaway = is_runaway(state, read, now=now)
-    withhold = runaway or state.health is Health.QUARANTINED
-    after, moved = after_redirects(feed, state, result.redirects, read, now=now)
-    after = _with_validators(after, result)
-    after = _with_read(after, read, withhold=withhold, now=now, clock_error=clock_error)
-    after = _with_rate(feed, state, after, read, now=now)
-    after = replace(
-        after,
-        health=Health.QUARANTINED if withhold else Health.OK,
-        failure_count=0,
-        failure_kind=None,
-        failure_detail="",
-        failure_status=None,
-        last_success_at=now,
-    )
-    after = _with_due(feed, after, result.caching, now=now)
-    notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
-    hold = result.caching.retry_after
-    until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
-    return Decision(after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
-
-
-def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
-    """Validators of a 200 replace the old ones; a 304 refreshes those it names (situation 11)."""
-    got = replace(result.validators, url=result.validators.url or result.url)
-    if isinstance(result, NotModified):
-        old = state.validators
-        return replace(
-            state,
-            validators=replace(old, etag=got.etag or old.etag, last_modified=got.last_modified or old.last_modified),
-        )
-    if got.etag is None and got.last_modified is None:
-        got = Validators()
-    if result.partial:
-        return replace(state, validators=got)
-    return replace(state, validators=got, body_hash=body_hash(result.body))
-
-
-def _with_read(
-    state: PollState, read: FeedRead | None, *, withhold: bool, now: datetime, clock_error: timedelta | None
-) -> PollState:
-    if read is None:
-        return state
-    new_count, edited_count = _count(read, Outcome.NEW), _count(read, Outcome.EDITED)
-    is_backlog = state.last_success_at is None
-    recent = state.recent_new if is_backlog or not new_count else (*state.recent_new, (now.timestamp(), new_count))
-    return replace(
-        state,
-        title=read.title or state.title,
-        language=read.language or state.language,
-        hints=read.hints,
-        identity=read.identity,
-        clock_samples=clock_samples(state, read),
-        clock_error=clock_error,
-        recent_new=recent[-RECENT_NEW:],
-        entry_count=state.entry_count + (0 if withhold else new_count + edited_count),
-        last_change_at=now if new_count + edited_count else state.last_change_at,
-    )
-
-
-def clock_samples(state: PollState, read: ReadResult | None) -> tuple[float, ...]:
-    """The evidence of a wrong clock after this poll: of a backlog only times in the future tell anything."""
-    if not isinstance(read, FeedRead):
-        return state.clock_samples
-    usable = read.lags if state.last_success_at is not None else tuple(lag for lag in read.lags if lag < 0)
-    return (*state.clock_samples, *usable)[-CLOCK_SAMPLES:]
-
-
-def is_runaway(state: PollState, read: ReadResult | None, *, now: datetime) -> bool:
-    """Whether this poll brings the feed over RUNAWAY_ENTRIES new entries in an hour; a first poll never does."""
-    if not isinstance(read, FeedRead) or state.last_success_at is None or state.health is Health.QUARANTINED:
-        return False
-    since = (now - RUNAWAY_SPAN).timestamp()
-    recent = sum(count for at, count in state.recent_new if at >= since)
-    return _count(read, Outcome.NEW) > 0 and recent + _count(read, Outcome.NEW) > RUNAWAY_ENTRIES
-
-
-def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead | None, *, now: datetime) -> PollState:
-    new_count = _count(read, Outcome.NEW)
-    lags = tuple(lag for lag in read.lags[:RUNAWAY_ENTRIES]) if read else ()
-    last = before.last_success_at
-    activity = rate.observed(
-        before.activity,
-        lags=lags,
-        undated_count=max(0, min(new_count, RUNAWAY_ENTRIES) - len(lags)),
-        gap=None if last is None else max(timedelta(0), now - last),
-        now=now,
-    )
-    longest = feed.max_interval
-    waiting = longest if state.health is Health.QUARANTINED else rate.wait(activity, now=now, longest=longest)
-    interval = min(max(waiting, feed.min_interval), max(feed.min_interval, longest))
-    return replace(state, activity=activity, change_gap=rate.change_gap(activity, now=now), interval=interval)
-
-
-def _with_due(feed: Feed, state: PollState, caching: Caching, *, now: datetime) -> PollState:
-    """The next due time: our interval, then what server and document ask for, then the hours they skip."""
-    interval = feed.max_interval if state.health is Health.QUARANTINED else state.interval
-    at = now + jittered(interval, feed, seed=(state.poll_count,))
-    reason = f"own interval of {_minutes(interval)}"
-    server = caching_bound(caching, now=now)
-    for bound in (server, hint_bound(state.hints, now=now)):
-        if bound is not None and bound.at > at:
-            at = after_bound(bound, interval=interval, seed=(feed.feed_id, state.poll_count))
-            reason = bound.words
-    if feed.cron is not None:
-        at, reason = cron_due_at(feed, feed.cron, after=_latest_bound(state, server, now=now)), "cron"
-    moved_at = outside_skipped(at, state.hints, now=now, feed_id=feed.feed_id)
-    if moved_at != at:
-        at, reason = moved_at, f"{reason}, then skipHours or skipDays"
-    return replace(state, next_poll_at=at, next_poll_reason=reason, not_before_at=None if server is None else server.at)
-
-
-def _latest_bound(state: PollState, server: Bound | None, *, now: datetime) -> datetime:
-    hint = hint_bound(state.hints, now=now)
-    return max([now, *(bound.at for bound in (server, hint) if bound is not None)])
-
-
-def _minutes(span: timedelta) -> str:
-    minutes = span.total_seconds() / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
-
-
-def _success_notices(
-    feed: Feed, before: PollState, after: PollState, read: FeedRead | None, *, runaway: bool
-) -> tuple[Notice, ...]:
-    host, notices = host_of(after.url), []
-    if before.failure_count >= (1 if before.failure_kind in TOLD_AT_ONCE else FAILING_AFTER):
-        notices.append(Notice("recovered", feed.feed_id, host, f"answers again after {before.failure_count} failures"))
-    if runaway:
-        words = f"more than {RUNAWAY_ENTRIES} new entries within an hour: nothing of it is published until released"
-        notices.append(Notice("quarantined", feed.feed_id, host, words))
-    if read is not None and after.clock_error != before.clock_error:
-        notices.append(Notice("clock", feed.feed_id, host, _clock_words(after.clock_error)))
-    return tuple(notices)
-
-
-def _clock_words(error: timedelta | None) -> str:
-    if error is None:
-        return "the publisher's clock is right again"
-    return f"the publisher's clock is wrong: {error.total_seconds() / 3600:+.1f} h are added to its times for matching"
 
 
 def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:

@@ -1,0 +1,188 @@
+"""WebSub, the acting part: asks hubs, answers their questions, takes what they deliver.
+
+Rules: what to do is decided in `poll.websub`. The callback answers quickly and says little: a delivery with a wrong
+signature is thanked for and dropped, as the standard asks, so that a stranger learns nothing. A delivery that is empty
+or larger than allowed is a ping: the feed is asked itself. Leases live here while the daemon runs; the daemon starts
+with those of the stored states (`Subscriber.restore`) and stores `lease_of` with the next commit of the feed, so that a
+crash costs one more subscription and nothing else.
+
+    subscriber = Subscriber(public_url=…, installation_secret=…, post=fetcher.post, deliver=…, now=…)
+    app.add_subapp("/websub", subscriber.app())
+    await subscriber.tend(feed_id, hub)          # after each poll; asks the hub when it is time
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from aiohttp import web
+
+from aggregator.model import FetchFailed, Lease
+from aggregator.poll.hosts import host_of
+from aggregator.poll.websub import (
+    Confirmed,
+    Hub,
+    Step,
+    after_delivery,
+    after_net_poll,
+    answer_to_hub,
+    asked,
+    callback_token,
+    is_signed,
+    is_trusted,
+    next_step,
+    request_form,
+    secret_of,
+)
+
+log = structlog.get_logger()
+
+MOST_HEADER_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a hub sent for a feed. An empty `body` is a ping: ask the feed itself."""
+
+    feed_id: str
+    topic_url: str
+    body: bytes
+    content_type: str | None
+
+
+Post = Callable[[str, Mapping[str, str]], Awaitable[int | FetchFailed]]
+Deliver = Callable[[Delivery], Awaitable[None]]
+
+
+class Subscriber:
+    """All subscriptions of one daemon. `public_url` is where the world reaches the callback app."""
+
+    def __init__(
+        self,
+        *,
+        public_url: str,
+        installation_secret: bytes,
+        post: Post,
+        deliver: Deliver,
+        now: Callable[[], datetime],
+        max_body_bytes: int = 10 * 1024 * 1024,
+    ) -> None:
+        self._public_url = public_url.rstrip("/")
+        self._installation_secret = installation_secret
+        self._post = post
+        self._deliver = deliver
+        self._now = now
+        self._max_body_bytes = max_body_bytes
+        self._leases: dict[str, Lease] = {}
+        self._ending: dict[str, str] = {}
+        """Feed id → topic whose end was asked for and is not confirmed yet."""
+
+    def restore(self, leases: Mapping[str, Lease]) -> None:
+        self._leases.update(leases)
+
+    def lease_of(self, feed_id: str) -> Lease | None:
+        return self._leases.get(feed_id)
+
+    def is_pushed(self, feed_id: str) -> bool:
+        """Whether the feed's hub delivers, for `after_poll(pushed=…)`."""
+        return is_trusted(self._leases.get(feed_id), now=self._now())
+
+    def note_poll(self, feed_id: str, *, new_count: int) -> None:
+        """Tell of a poll's new entries: what the hub should have announced and did not."""
+        lease = after_net_poll(self._leases.get(feed_id), new_count=new_count)
+        if lease is not None:
+            self._leases[feed_id] = lease
+
+    async def tend(self, feed_id: str, hub: Hub | None) -> None:
+        """Ask the hub, if it is time to."""
+        lease = self._leases.get(feed_id)
+        if hub is None or next_step(lease, hub, now=self._now()) is Step.WAIT:
+            return
+        # Before the request, because a quick hub asks back before it has answered.
+        self._leases[feed_id] = asked(lease, hub, now=self._now())
+        self._ending.pop(feed_id, None)
+        await self._ask("subscribe", feed_id, hub)
+
+    async def end(self, feed_id: str) -> None:
+        """Unsubscribe a feed that was removed."""
+        lease = self._leases.pop(feed_id, None)
+        if lease is not None and lease.until_at is not None:
+            self._ending[feed_id] = lease.topic_url
+            await self._ask("unsubscribe", feed_id, Hub(lease.hub_url, lease.topic_url))
+
+    async def _ask(self, mode: str, feed_id: str, hub: Hub) -> None:
+        secret = secret_of(self._installation_secret, feed_id, hub.topic_url)
+        form = request_form(mode, hub, callback_url=self.callback_url(feed_id), secret=secret)
+        answer = await self._post(hub.hub_url, form)
+        accepted = isinstance(answer, int) and 200 <= answer < 300
+        detail = answer.detail if isinstance(answer, FetchFailed) else str(answer)
+        log.info("hub_asked", feed_id=feed_id, hub=host_of(hub.hub_url), mode=mode, accepted=accepted, detail=detail)
+
+    def callback_url(self, feed_id: str) -> str:
+        return f"{self._public_url}/{feed_id}/{callback_token(self._installation_secret, feed_id)}"
+
+    # --- the callback ---
+
+    def app(self) -> web.Application:
+        """The callback, to be mounted where `public_url` leads."""
+        app = web.Application()
+        app.router.add_get("/{feed_id}/{token}", self._verify)
+        app.router.add_post("/{feed_id}/{token}", self._receive)
+        return app
+
+    def _feed_id(self, request: web.Request) -> str:
+        feed_id, token = request.match_info["feed_id"], request.match_info["token"]
+        if not _is_same(token, callback_token(self._installation_secret, feed_id)):
+            raise web.HTTPNotFound
+        return feed_id
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        feed_id = self._feed_id(request)
+        lease, ending = self._leases.get(feed_id), self._ending.get(feed_id, "")
+        answer = answer_to_hub(request.query, lease, ending=ending, now=self._now())
+        self._keep(feed_id, answer.lease, ended=isinstance(answer, Confirmed) and answer.lease is None)
+        if isinstance(answer, Confirmed):
+            log.info("hub_confirmed", feed_id=feed_id, until_at=answer.lease and answer.lease.until_at)
+            return web.Response(text=answer.challenge[:MOST_HEADER_CHARS], content_type="text/plain")
+        log.warning("hub_refused", feed_id=feed_id, detail=answer.words)
+        raise web.HTTPNotFound
+
+    def _keep(self, feed_id: str, lease: Lease | None, *, ended: bool) -> None:
+        if ended:
+            self._ending.pop(feed_id, None)
+        elif lease is not None:
+            self._leases[feed_id] = lease
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        feed_id = self._feed_id(request)
+        lease = self._leases.get(feed_id)
+        if lease is None:
+            raise web.HTTPGone  # the hub may forget us
+        body = await self._body(request)
+        signature = request.headers.get("X-Hub-Signature", "")
+        secret = secret_of(self._installation_secret, feed_id, lease.topic_url)
+        if body is not None and not is_signed(body, signature, secret):
+            log.warning("delivery_unsigned", feed_id=feed_id, method=signature.partition("=")[0][:20])
+            return web.Response(status=202)
+        if body is not None:  # of one too large to be checked nothing is believed but that there may be something new
+            self._leases[feed_id] = after_delivery(lease)
+        await self._deliver(Delivery(feed_id, lease.topic_url, body or b"", request.headers.get("Content-Type")))
+        return web.Response(status=202)
+
+    async def _body(self, request: web.Request) -> bytes | None:
+        """The body, or None when it is larger than allowed."""
+        parts, size = [], 0
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                return None
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+def _is_same(given: str, expected: str) -> bool:
+    return given.isascii() and hmac.compare_digest(given, expected)

@@ -1,0 +1,177 @@
+"""WebSub, the deciding part: which hub to ask, when to ask again, whom to believe (W3C WebSub; politeness.md 13).
+
+Rules:
+- The hub is the one that the answer's Link headers name, else the document's; the topic is its `self` address. A hub is
+  asked only where a public callback address is configured.
+- A lease is renewed when three quarters of it have passed. What leads to nothing backs off from 5 minutes to a day.
+- Secret and callback path of a feed are derived from one installation secret, so that nothing of them is stored with
+  the feed, and a stranger can guess neither.
+- A delivery counts only with an HMAC of sha256 or better. A confirmation counts only for what was asked.
+- While a hub delivers, polling goes on slowly as a net (`poll.schedule.after_poll(pushed=True)`). A hub that failed to
+  announce what MISSES_ALLOWED polls in a row then found is dead: it is no longer trusted, and polling is as without it.
+
+Pure. The callback and the conversation with hubs are in `poll.subscriber`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from aggregator.model import FeedHints, Lease
+
+LEASE_ASKED = timedelta(days=10)
+LEASE_MOST = timedelta(days=90)
+LEASE_UNSAID = timedelta(days=1)
+"""Taken where a hub confirms without saying for how long, which the standard does not allow."""
+RENEWED_AFTER = 0.75
+FIRST_RETRY = timedelta(minutes=5)
+LAST_RETRY = timedelta(days=1)
+MISSES_ALLOWED = 2
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Where to subscribe, and to what."""
+
+    hub_url: str
+    topic_url: str
+
+
+class Step(StrEnum):
+    """What a subscription needs now."""
+
+    SUBSCRIBE = "subscribe"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A hub's question answered: `challenge` goes back to it; `lease` is the subscription from now on (None: ended)."""
+
+    challenge: str
+    lease: Lease | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A hub's question that we did not expect, or its denial, with the lease as it is now."""
+
+    words: str
+    lease: Lease | None
+
+
+def advertised_hub(links: tuple[tuple[str, str], ...], hints: FeedHints, *, feed_url: str) -> Hub | None:
+    """The hub that Link headers, else the document, name; the topic falls back to the feed's own address."""
+    by_rel = dict(reversed(links))
+    hub_url = by_rel.get("hub") or hints.hub_url or ""
+    if not hub_url.startswith(("https://", "http://")):
+        return None
+    return Hub(hub_url, by_rel.get("self") or hints.self_url or feed_url)
+
+
+def next_step(lease: Lease | None, hub: Hub | None, *, now: datetime) -> Step:
+    """What to do about a feed's subscription now; `hub` None: the feed names none any more, and its lease runs out."""
+    if hub is None:
+        return Step.WAIT
+    if lease is None or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+        return Step.SUBSCRIBE
+    return Step.SUBSCRIBE if now >= asked_again_at(lease) else Step.WAIT
+
+
+def asked_again_at(lease: Lease) -> datetime:
+    """When the hub is asked again: after a part of the lease, and never sooner than the back-off allows."""
+    tries = min(lease.failure_count, 20)
+    retry_at = lease.asked_at + min(FIRST_RETRY * (1 << max(tries - 1, 0)), LAST_RETRY)
+    if lease.verified_at is None or lease.until_at is None:
+        return retry_at
+    renewal_at = lease.verified_at + RENEWED_AFTER * (lease.until_at - lease.verified_at)
+    return max(renewal_at, retry_at) if tries else renewal_at
+
+
+def asked(lease: Lease | None, hub: Hub, *, now: datetime) -> Lease:
+    """The lease when the hub is being asked; a renewal that leads to nothing leaves the time already granted."""
+    if lease is None or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+        return Lease(hub.hub_url, hub.topic_url, now, failure_count=1)
+    return replace(lease, asked_at=now, failure_count=lease.failure_count + 1)
+
+
+def is_trusted(lease: Lease | None, *, now: datetime) -> bool:
+    """Whether the hub announces what is new, so that polling may be slow."""
+    if lease is None or lease.until_at is None:
+        return False
+    return now < lease.until_at and lease.missed_count < MISSES_ALLOWED
+
+
+def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
+    """The lease after a poll: new entries in it are ones that the hub had not announced."""
+    return replace(lease, missed_count=lease.missed_count + 1) if lease is not None and new_count else lease
+
+
+def after_delivery(lease: Lease) -> Lease:
+    return replace(lease, missed_count=0)
+
+
+# --- what is said to a hub, and what it says ------------------------------------------------------------------
+
+
+def secret_of(installation_secret: bytes, feed_id: str, topic_url: str) -> str:
+    """The feed's secret, 64 hex digits; another topic has another one."""
+    return _derived(installation_secret, f"secret\0{feed_id}\0{topic_url}")
+
+
+def callback_token(installation_secret: bytes, feed_id: str) -> str:
+    """The unguessable part of the feed's callback address, 32 hex digits."""
+    return _derived(installation_secret, f"callback\0{feed_id}")[:32]
+
+
+def _derived(installation_secret: bytes, purpose: str) -> str:
+    return hmac.new(installation_secret, purpose.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def request_form(mode: str, hub: Hub, *, callback_url: str, secret: str) -> dict[str, str]:
+    """The form of a subscription (`mode` subscribe) or its end (unsubscribe)."""
+    form = {"hub.mode": mode, "hub.topic": hub.topic_url, "hub.callback": callback_url}
+    if mode == "subscribe":
+        form |= {"hub.secret": secret, "hub.lease_seconds": str(int(LEASE_ASKED.total_seconds()))}
+    return form
+
+
+def answer_to_hub(query: Mapping[str, str], lease: Lease | None, *, ending: str, now: datetime) -> Confirmed | Refused:
+    """The answer to a hub's verification request.
+
+    `lease` is what we asked for, `ending` the topic that we asked to end ('' none). A denial ends the waiting.
+    """
+    mode, topic, challenge = (query.get(f"hub.{name}", "") for name in ("mode", "topic", "challenge"))
+    if mode == "denied" and lease is not None and topic == lease.topic_url:
+        denied = replace(lease, verified_at=None, until_at=None)
+        return Refused(f"the hub denied the subscription: {query.get('hub.reason', 'no reason given')[:200]}", denied)
+    if not challenge:
+        return Refused("no challenge", lease)
+    if mode == "unsubscribe" and ending and topic == ending:
+        return Confirmed(challenge, None)
+    if mode != "subscribe" or lease is None or topic != lease.topic_url:
+        return Refused("we did not ask for this", lease)
+    until_at = now + _granted(query.get("hub.lease_seconds", ""))
+    return Confirmed(challenge, replace(lease, verified_at=now, until_at=until_at, failure_count=0, missed_count=0))
+
+
+def _granted(lease_seconds: str) -> timedelta:
+    if not (lease_seconds.isascii() and lease_seconds.isdigit()) or not int(lease_seconds[:12]):
+        return LEASE_UNSAID
+    return min(timedelta(seconds=int(lease_seconds[:12])), LEASE_MOST)
+
+
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Whether an X-Hub-Signature (`sha256=…` or a longer hash; sha1 is refused) proves that the hub sent the body."""
+    method, _, given = signature.strip().partition("=")
+    algorithm = _HASHES.get(method.lower())
+    if algorithm is None or not given.isascii():
+        return False
+    expected = hmac.new(secret.encode("ascii"), body, algorithm).hexdigest()
+    return hmac.compare_digest(expected, given.lower())
