@@ -63,9 +63,10 @@ class Program:
     @contextmanager
     def running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """The daemon, ready; stopped by SIGTERM at the end, killed if that takes more than 10 s."""
+        before = len(self.logged("daemon_ready"))
         process = self.start(*words)
         try:
-            until(lambda: self.logged("daemon_ready"), what="daemon_ready", alive=process)
+            until(lambda: len(self.logged("daemon_ready")) > before, what="daemon_ready", alive=process)
             yield process
         finally:
             if process.poll() is None:
