@@ -29,6 +29,8 @@ from aggregator.watch.digest import host_of, is_told
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_EVENTS = 100
 """Events on the front page: about 120 kB of HTML. The filter finds the others."""
+MAX_SOURCES = 8
+"""Reports listed in a card: the first and the newest; the event's page has all."""
 MAX_CATEGORIES = 60
 FEEDS_ON_A_PAGE = 100
 WINDOWS = (6, 24, 72, 168)
@@ -111,6 +113,8 @@ def is_chosen(event: Event, choice: Choice) -> bool:
         return False
     if choice.category and choice.category not in event.categories:
         return False
+    if not choice.words:
+        return True
     text = " ".join((event.title, *(source.title for source in event.sources))).casefold()
     return all(word in text for word in choice.words.casefold().split())
 
@@ -261,6 +265,7 @@ def _environment(zone: tzinfo) -> Environment:
         "host": host_of,
         "dots": lambda event, from_at, to_at: timeline.dots(event, from_at=from_at, to_at=to_at, zone=zone),
         "sparks": timeline.sparks,
+        "listed": _listed,
         "reason": lambda word: REASONS.get(word, word),
     }
     environment.filters.update(filters)
@@ -270,6 +275,11 @@ def _environment(zone: tzinfo) -> Environment:
 def safe_link(url: str) -> str:
     """The URL when it is http(s), else ''."""
     return url if url.lower().startswith(("http://", "https://")) else ""
+
+
+def _listed(event: Event) -> tuple[Source, ...]:
+    sources = event.sources
+    return sources if len(sources) <= MAX_SOURCES else (sources[0], *sources[1 - MAX_SOURCES :])
 
 
 def _asset_versions() -> Callable[[str], str]:

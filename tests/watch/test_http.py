@@ -263,6 +263,15 @@ async def test_an_event_whose_reports_are_no_longer_kept_shows_its_sources(site)
     assert 'class="role copy"' not in page
 
 
+async def test_a_card_of_many_reports_lists_some_and_leads_to_all(site):
+    wide: Telling = ("en", ("News",), tuple(Told(100 - n, f"feed-{n:02}", f"Report number {n}") for n in range(30)))
+    site.day.events_held[:] = [event_of_telling(wide)]
+    page = await site.get("/")
+    shown = [n for n in range(30) if f">Report number {n}</span></a></li>" in page]
+    assert shown == [0, *range(23, 30)]
+    assert ">All 30 reports</a>" in page
+
+
 async def test_an_absorbed_event_leads_to_the_survivor(site):
     survivor, absorbed = site.day.events_held[0], site.day.events_held[1]
     site.day.events_held[1] = replace(absorbed, merged_into=survivor.event_id)
