@@ -27,6 +27,7 @@ from aggregator.entry import repair
 from aggregator.entry.decode import decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
+from aggregator.entry.urls import absolute_url
 from aggregator.entry.xml_feed import FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import FailureKind, FeedHints, Markup, ParsedEntry, ParsedFeed, Unparsable
 
@@ -34,6 +35,8 @@ _MOST_TAGS = 50
 _LONGEST_TITLE = 20_000
 """Characters of a title that are kept; schema.md shows 500, the rest is room for markup. A guess."""
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z]{2,8});")
+_ADDRESS = re.compile(r"https?://\S+|[^\s:]*/[^\s:]*", re.IGNORECASE)
+"""What a guid that stands for the link looks like: an address or a path, no number, `urn:` or `tag:`."""
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -143,10 +146,10 @@ def _link(entry: FeedDict, guid: str) -> str:
     pages = [each for each in alternates if _string(each, "type") in ("text/html", "application/xhtml+xml", "")]
     for each in (*pages, *alternates):
         return _string(each, "href")
-    if guid.startswith(("http://", "https://")) and dict.get(entry, "guidislink"):
-        return guid
     link = _string(entry, "link")
-    return "" if link == guid else link
+    if link != guid:
+        return link
+    return absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
 
 
 def _title(entry: FeedDict, *, atom: bool) -> Markup:
@@ -162,7 +165,7 @@ def _content(entry: FeedDict) -> tuple[Markup, FeedDict]:
     """The first content that is markup, else the first that is text; with feedparser's detail of it."""
     texts = [each for each in _list(entry, "content") if _string(each, "value")]
     marked = [each for each in texts if _is_markup(each)]
-    plain = [each for each in texts if _string(each, "type") == "text/plain"]
+    plain = [each for each in texts if _string(each, "type").startswith("text/") or not _string(each, "type")]
     for each in (*marked, *plain):
         return Markup(_string(each, "value"), html=_is_markup(each)), each
     return Markup(""), {}
