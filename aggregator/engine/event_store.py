@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aggregator.engine import wire
-from aggregator.engine.poll_store import notice_arguments
+from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, ms_or_now, text
 from aggregator.errors import StaleToken
 from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue

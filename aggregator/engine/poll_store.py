@@ -14,12 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from itertools import islice
 
-import orjson
-
 from aggregator.engine import wire
+from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import Argument, Engine, ms_or_now, nonce, text
 from aggregator.errors import StaleToken
 from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
@@ -74,34 +72,6 @@ class DueCounts:
     total_count: int
     due_count: int
     parked_count: int
-
-
-def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) -> list[Argument]:
-    """The notices as scripts take them: number of fields, fields, channel, payload."""
-    arguments: list[Argument] = []
-    for notice in notices:
-        fields = notice_fields(notice, at)
-        flat = [part for pair in fields.items() for part in pair]
-        channel = f"{engine.keys.trouble_channel}{notice.feed_id}"
-        payload = orjson.dumps({**{name: value for name, value in fields.items() if name != "json"}, "v": wire.VERSION})
-        arguments += [len(flat), *flat, channel, payload]
-    return arguments
-
-
-def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
-    """A line of `agg:trouble`; its id follows from its content."""
-    stamp = wire.iso(at)
-    digest = sha256("\0".join((notice.kind, notice.feed_id, notice.host, stamp, notice.detail)).encode()).hexdigest()
-    plain = {
-        "v": str(wire.VERSION),
-        "id": digest[:32],
-        "kind": notice.kind,
-        "feed_id": notice.feed_id,
-        "host": notice.host,
-        "at": stamp,
-        "detail": notice.detail[:4000],
-    }
-    return {**plain, "json": orjson.dumps({**plain, "v": wire.VERSION}).decode()}
 
 
 class PollStore(Engine):
@@ -227,6 +197,17 @@ class PollStore(Engine):
             if len(claims) >= limit:
                 break
         return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
+
+    async def claimed(self, feed_ids: Sequence[str], *, now: datetime | None = None) -> dict[str, datetime]:
+        """Those of the feeds that a worker has now (whoever it is), with the time at which the claim lapses."""
+        latest = now or await self.server_time()
+        found: dict[str, datetime] = {}
+        for start in range(0, len(feed_ids), PAGE):
+            page = feed_ids[start : start + PAGE]
+            answers = await self.many([("HGET", self.keys.feed(feed_id), "lease") for feed_id in page])
+            leases = {feed_id: _at_ms(answer) for feed_id, answer in zip(page, answers, strict=True) if answer}
+            found.update({feed_id: lapses for feed_id, lapses in leases.items() if lapses > latest})
+        return found
 
     async def release(self, claim: Claim, *, due_at: datetime, now: datetime | None = None) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""

@@ -22,7 +22,8 @@ import orjson
 
 from aggregator.engine import wire
 from aggregator.engine.event_store import EventStore
-from aggregator.engine.poll_store import PollStore, notice_arguments
+from aggregator.engine.notices import notice_arguments
+from aggregator.engine.poll_store import PollStore
 from aggregator.engine.scripts import Argument, ms_or_now, text
 from aggregator.model import EPOCH, KnownEntry, Notice
 

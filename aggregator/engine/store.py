@@ -1,8 +1,32 @@
 """Everything that is read from or written to Redis, in one object: `Store(client, prefix=…, retention=…, queues=…)`.
 
-The parts are poll_store (due set, claims, commits), event_store (lead, publications, fingerprints), watch_store
-(digest, counts, reading along) and retention (what is dropped when). All are coroutines; errors of the server come as
-EngineDown (call again later) and EngineRefused (an operator must act), a lost claim or lead as StaleToken.
+All are coroutines or asynchronous iterators. Errors of the server come as EngineDown (call again later) and
+EngineRefused (an operator must act); a lost claim or lead as StaleToken. After EngineDown the same call may be made
+again: what was done is not done twice. `now` moves the clock in tests; left out, the server's counts.
+
+poll_store (due set, claims, states, commits, hosts)
+    register(feeds: Mapping[id, due_at])    feed_ids() -> list    states(ids) -> {id: PollState | None}
+    due_times(ids) -> {id: datetime | None}    due_counts(*, now) -> DueCounts    next_due_at() -> datetime | None
+    claim(limit, *, hosts, lease, spacing, now) -> Claims(claims, skipped, now_at)
+    claim_these({id: host}, *, lease, spacing, now) -> Claims    claimed(ids, *, now) -> {id: lapses_at}
+    release(claim, *, due_at, now)    known(id) -> {key: KnownEntry}    commit(Commit, *, now)
+    hold_host(host, until_at, *, now)    held_hosts(hosts, *, now) -> {host: until_at}
+    operator_state(id, change, *, due_at, notices, at, now) -> PollState    set_due(id, due_at | None, *, now) -> bool
+    server_time() -> datetime
+event_store (lead, waiting entries, publishing, fingerprints)
+    lead(worker, lease, *, now) -> int | None    lead_or_leader(…) -> Lead    renew(token, lease)    resign(token)
+    waiting_count() -> int    next_entries(count, *, block) -> Waiting(entries, unreadable)
+    publish(token, publications, *, now) -> list[Published]    reject_entry(token, stream_id, notice, *, at)
+    events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
+retention (what is dropped when)
+    trim(*, now) -> TrimReport    trim_fingerprints(before) -> int    forget_known(*, now) -> int
+    forget_merged(*, now) -> int    groups() -> list[GroupLag]    public_streams() -> {name: (key, kept for)}
+watch_store (digests, counts, reading along)
+    append_digest(Digest) -> bool    digests(since)    totals(since, *, until) -> Totals    trouble(since)
+    rows(stream, since)    messages(since, *, stream) -> AsyncIterator[Message]    events_since(since) -> list[Event]
+    last_ids(streams) -> {stream: id}    tail(last_ids, *, block, count) -> list[Row]
+here
+    use(retention=…, queues=…)    close()
 """
 
 from __future__ import annotations

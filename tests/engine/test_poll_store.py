@@ -123,6 +123,14 @@ async def test_a_claim_lapses_by_itself_with_its_host(store: Store) -> None:
     assert again.claims[0].token > first.token
 
 
+async def test_feeds_under_a_claim_are_listed_until_it_lapses(store: Store) -> None:
+    claim = await claimed(store, now=NOW)
+    assert await store.claimed(["f0", "f1"], now=NOW) == {"f0": claim.lapses_at}
+    assert await store.claimed(["f0", "f1"], now=NOW + LEASE) == {}
+    await store.commit(commit(claim))
+    assert await store.claimed(["f0"], now=NOW) == {}
+
+
 async def test_a_feed_of_another_configuration_is_left_to_others(store: Store) -> None:
     await store.register({"f0": NOW, "other": NOW})
     found = await store.claim(10, hosts=hosts(1, on=1), lease=LEASE, spacing=SPACING, now=NOW)

@@ -1,0 +1,41 @@
+"""Notices as lines of `agg:trouble` and as payloads of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+
+from aggregator.engine import wire
+from aggregator.engine.scripts import Argument, Engine
+from aggregator.model import Notice
+
+
+def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) -> list[Argument]:
+    """The notices as scripts take them: number of fields, fields, channel, payload."""
+    arguments: list[Argument] = []
+    for notice in notices:
+        fields = notice_fields(notice, at)
+        flat = [part for pair in fields.items() for part in pair]
+        channel = f"{engine.keys.trouble_channel}{notice.feed_id}"
+        payload = orjson.dumps({**{name: value for name, value in fields.items() if name != "json"}, "v": wire.VERSION})
+        arguments += [len(flat), *flat, channel, payload]
+    return arguments
+
+
+def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
+    """A line of `agg:trouble`; its id follows from its content."""
+    stamp = wire.iso(at)
+    digest = sha256("\0".join((notice.kind, notice.feed_id, notice.host, stamp, notice.detail)).encode()).hexdigest()
+    plain = {
+        "v": str(wire.VERSION),
+        "id": digest[:32],
+        "kind": notice.kind,
+        "feed_id": notice.feed_id,
+        "host": notice.host,
+        "at": stamp,
+        "detail": notice.detail[:4000],
+    }
+    return {**plain, "json": orjson.dumps({**plain, "v": wire.VERSION}).decode()}
