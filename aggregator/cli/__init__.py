@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "matching",
     "backtest": "matching",
     "feeds": "feeds",
+    "export": "export",
     "reload": "reload",
 }
 """Command → its module here. A module is loaded when its command is asked for: matching loads NumPy, `check` need not

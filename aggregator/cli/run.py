@@ -8,9 +8,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,6 +20,7 @@ import structlog
 
 from aggregator import __version__
 from aggregator.cli import engines, files, options, parts
+from aggregator.cli.archiving import Archive
 from aggregator.cli.files import Loaded
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
@@ -98,6 +101,7 @@ async def _daemon(read: Loaded, role: str) -> None:
                 source=source,
                 digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
                 clock=clock,
+                archive=_archive(read, engine) if event else None,
                 server=engine.server,
                 status=_status_server(read, watching, metrics, digests),
                 status_address=address(settings.http_listen) if settings.http_listen else None,
@@ -111,6 +115,13 @@ async def _daemon(read: Loaded, role: str) -> None:
             await daemon.run()
         finally:
             source.withdraw()
+
+
+def _archive(read: Loaded, engine: engines.Engine) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    directory = read.configuration.settings.archive_dir
+    if directory is None:
+        return None
+    return Archive(engine.store, directory=Path(directory), place=read.state_dir / "archive.json").run
 
 
 def _status_server(read: Loaded, watching: Watching, metrics: Metrics, digests: DigestFiles) -> StatusServer | None:

@@ -173,6 +173,19 @@ def test_status_tail_and_digest_show_what_happened(program: Program):
         assert HARBOUR[0] in digest.stdout or HARBOUR_TOO[0] in digest.stdout
 
 
+def test_documents_are_archived_and_exported_as_files(tmp_path: Path, origin: Origin):
+    program = Program(
+        tmp_path, feeds_of(origin.url("/a"), categories='["News", "Harbour", "World"]'), head='archive_dir = "kept"'
+    )
+    with program.running():
+        until(lambda: len(list(tmp_path.glob("kept/News/Harbour/World/*.md"))) == 2, what="two files")
+        done = program.command("export", str(tmp_path / "out"))
+        assert done.returncode == 0, done.stderr
+        names = {path.name for path in tmp_path.glob("out/News/Harbour/World/*.md")}
+        assert names == {path.name for path in tmp_path.glob("kept/News/Harbour/World/*.md")}
+        assert any(name.startswith(ZH[0]) for name in names)
+
+
 def test_poll_dry_run_changes_nothing(program: Program, origin: Origin):
     done = program.command("poll", "--dry-run", "--explain", "f0")
     assert done.returncode == 0, done.stderr

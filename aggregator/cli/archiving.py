@@ -1,0 +1,86 @@
+"""`archive_dir`: every event's document as a file, kept up by the daemon.
+
+Rules: it reads the public streams from the place it left off (kept in the state directory, written after the files
+were), so that a crash writes a file again and leaves none out. A disk that refuses is tried again; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from aggregator.engine.store import Store
+from aggregator.engine.watch_store import Row
+from aggregator.engine.wire import message_of_fields
+from aggregator.entry.files import INDEX_JSON, export
+from aggregator.errors import EngineError
+from aggregator.model import Kind, Message
+from aggregator.watch.archive import read_index, write
+
+log = structlog.get_logger()
+
+BLOCK = timedelta(seconds=2)
+SETTLE_SECONDS = 5.0
+"""Pause between two batches, so that a burst costs one index and not hundreds. A guess."""
+RETRY_SECONDS = 10.0
+BATCH = 1000
+STREAMS = ("reports", "events")
+
+
+class Archive:
+    """The archive of one installation."""
+
+    def __init__(self, store: Store, *, directory: Path, place: Path) -> None:
+        """`place`: the file that remembers how far the streams were read."""
+        self._store = store
+        self._directory = directory
+        self._place = place
+
+    async def run(self) -> None:
+        """Keep the archive up until cancelled."""
+        previous = await asyncio.to_thread(read_index, self._directory)
+        last = self._read_place()
+        while True:
+            try:
+                rows = await self._store.tail(last, block=BLOCK, count=BATCH)
+                if rows:
+                    previous = await asyncio.to_thread(self._write, rows, previous)
+                    last |= {row.stream: row.stream_id for row in rows}
+                    await asyncio.to_thread(self._write_place, last)
+                    await asyncio.sleep(SETTLE_SECONDS if len(rows) < BATCH else 0)
+            except (EngineError, OSError) as error:
+                log.error("archive_waits", directory=str(self._directory), error=str(error), retry_s=RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _write(self, rows: list[Row], previous: str) -> str:
+        """Write what these rows tell; answers with the index as it is now. Raises OSError."""
+        made = export(archived(rows), previous=previous)
+        done = write(self._directory, made.files, stale=made.stale)
+        for path, reason in done.refused:
+            log.error("document_not_archived", path=path, reason=reason)
+        log.info("archived", written=done.written_count, removed=done.removed_count, documents=len(made.index))
+        return made.files[INDEX_JSON]
+
+    def _read_place(self) -> dict[str, str]:
+        try:
+            kept = json.loads(self._place.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = {}
+        return {stream: str(kept.get(stream, "0-0")) for stream in STREAMS}
+
+    def _write_place(self, last: dict[str, str]) -> None:
+        fresh = self._place.with_suffix(".new")
+        fresh.write_text(json.dumps(last), encoding="utf-8")
+        fresh.replace(self._place)
+
+
+def archived(rows: list[Row]) -> list[Message]:
+    """The messages that concern the archive, in the order of their time: every report, and merges."""
+    messages = [(row.stream_id, row.stream, message_of_fields(row.fields)) for row in rows]
+    wanted = [m for m in messages if m[1] == "reports" or m[2].kind is Kind.MERGED]
+    wanted.sort(key=lambda m: tuple(int(part) for part in m[0].split("-")))
+    return [message for _, _, message in wanted]

@@ -1,0 +1,43 @@
+"""`aggregator export DIR`: the documents of the matching window as files."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from aggregator.cli import engines, files, options
+from aggregator.cli.archiving import STREAMS, archived
+from aggregator.entry.files import export as exported
+from aggregator.errors import AggregatorError
+from aggregator.model import Message
+from aggregator.watch.archive import read_index, write
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--all-reports", is_flag=True, help="One file for each report, not only each event's first.")
+@click.option("--since", type=options.DURATION, help="How far back (default: the matching window).")
+@options.config
+def export(directory: Path, all_reports: bool, since: timedelta | None, config_file: str | None) -> None:
+    """Write the documents of the window as files, in folders by category, with an index."""
+    read = files.loaded(config_file)
+    messages = asyncio.run(_messages(read, since or read.configuration.settings.dedup.window))
+    made = exported(messages, previous=read_index(directory), all_reports=all_reports)
+    try:
+        done = write(directory, made.files, stale=made.stale)
+    except OSError as error:
+        raise AggregatorError(f"{directory}: cannot be written: {error.strerror}") from None
+    for path, reason in done.refused:
+        click.echo(f"aggregator: {path}: not written: {reason}", err=True)
+    click.echo(f"{len(made.index)} documents in {directory}: {done.written_count} files written")
+    if done.refused:
+        raise SystemExit(1)
+
+
+async def _messages(read: files.Loaded, since: timedelta) -> list[Message]:
+    async with engines.attached_engine(read) as engine:
+        start = await engine.store.server_time() - since
+        return archived([row for stream in STREAMS async for row in engine.store.rows(stream, start)])
