@@ -33,6 +33,8 @@ _CHINESE_AGENCY = (
 _NAMES = {
     "AGENCY": _AGENCY,
     "CN_AGENCY": _CHINESE_AGENCY,
+    "PLACE": r"(?-i:[A-ZÀ-ÞА-ЯЁ][\w.'’-]{1,20}(?:[ /-](?:[A-ZÀ-ÞА-ЯЁ][\w.'’-]{0,20}|de|la|of|the|el|am)){0,4})",
+    "COUNT": r"(?:数|數|量|次数|수)?\s?[:：(（]?\s?\d[\d.,]{0,14}\s?[kKmM万萬千]?\+?[)）]?",
     "MONTH": r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?",
     "DASH": "[-\u2013\u2014\u2015]{1,2}",
     "SAID": "[讯訊电電]|报道|報道|報導|消息|快讯|快訊",
@@ -45,8 +47,8 @@ _NAMES = {
         "圖片來源|摄影|攝影|校对|校對|审核|审校|监制|主编|值班编辑|排版|翻译|編譯|编译|出品|通讯员"
     ),
     "MORE": (
-        "continue reading|read more|read on|keep reading|read the rest|more|lire la suite|weiterlesen|leer más|leia mais|"
-        "читать далее|lees meer|lees verder|続きを読む|阅读全文|閱讀全文|查看全文|查看原文|全文"
+        "continue reading|read more|read on|keep reading|read the rest|more|lire la suite|weiterlesen|leer más|"
+        "leia mais|читать далее|lees meer|lees verder|続きを読む|阅读全文|閱讀全文|查看全文|查看原文|全文"
     ),
 }
 
@@ -61,9 +63,9 @@ def _any_of(table: str, *, end: str = "") -> re.Pattern[str]:
 
 
 _DATELINE = _any_of(r"""
-    (?:[^\W\d_][\w.'’ /-]{1,40}(?:,\s[^()\n]{1,40})?\s?)?\(\s?<AGENCY>(?:\s?/\s?<AGENCY>)?\s?\)\s?(?:[:.]|<DASH>)?
-    [A-Z][A-Z .'’-]{2,30},\s<MONTH>\s\d{1,2}\s?(?:\(?<AGENCY>\)?)?\s?<DASH>\s
-    [А-ЯЁ][А-ЯЁ -]{2,30}(?:,\s\d{1,2}\s\w{3,9}\.?)?\s?(?:\.|<DASH>)\s?/?(?:риа новости|тасс|интерфакс)/?[.,]?
+    (?:<PLACE>(?:,\s[^()\n]{1,40})?\s?)?\(\s?<AGENCY>(?:\s?/\s?<AGENCY>)?\s?\)\s?(?:[:.]|<DASH>)?
+    (?-i:[A-Z][A-Z .'’-]{2,30}),\s<MONTH>\s\d{1,2}\s?(?:\(?<AGENCY>\)?)?\s?<DASH>\s
+    (?-i:[А-ЯЁ][А-ЯЁ -]{2,30})(?:,\s\d{1,2}\s\w{3,9}\.?)?\s?(?:\.|<DASH>)\s?/?(?:риа новости|тасс|интерфакс)/?[.,]?
     [(（\[【]\s?[^()（）\[\]【】\n]{1,20}?(?:<SAID>|综合|綜合|专电|專電)\s?[)）\]】]
     据?<CN_AGENCY>[^\n，。,：:]{0,20}?<SAID>\s?[（(][^（()）\n]{1,40}[)）]
     据?<CN_AGENCY>[^\n，。,：:]{0,20}?<SAID>[，,：:\s]
@@ -141,7 +143,7 @@ _COUNT_FIRST = _any_of(r"""
 """)
 _NAME_FIRST = _any_of(r"""
     \b(?:views?|reads?|comments?|likes?|shares?)\s?[:(]\s?<NUMBER>\)?
-    (?:点击|點擊|阅读|閱讀|浏览|瀏覽|评论|評論|点赞|讚|转发|收藏|热度|播放|조회)(?:数|數|量|次数|수)?\s?[:：(（]?\s?<NUMBER>[)）]?
+    (?:点击|點擊|阅读|閱讀|浏览|瀏覽|评论|評論|点赞|讚|转发|收藏|热度|播放|조회)<COUNT>
 """)
 
 _DIGIT = re.compile(r"\d")

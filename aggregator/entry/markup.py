@@ -23,8 +23,8 @@ __all__ = ["CUT_MARK", "escaped_text", "lead_image", "plain_text", "safe_body"]
 
 CUT_MARK = "\n<p>[…]</p>"
 """Ends a body that was longer than `max_document`."""
-_SHARES = (1.0, 0.8, 0.5, 0.25)
-"""How much of the limit is cut to, in turn: sanitising, absolute addresses and braces make a body longer again."""
+_TRIES = 6
+"""Sanitising, absolute addresses and braces make a body longer again: each try cuts by what the last one was over."""
 
 
 def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
@@ -38,12 +38,20 @@ def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
         body = _braces(edited(kept, base_url=base_url))
         if _fits(body, limit):
             return body
-    for share in _SHARES:
-        kept = sanitised(cut_at_tag(html, int(share * limit) - len(CUT_MARK.encode())), embeds=settings.embeds)
+    return _cut_body(html, base_url=base_url, settings=settings) or _as_text(html, limit)
+
+
+def _cut_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+    """The beginning of a long body, sanitised because a cut leaves elements open; '' when no try fits."""
+    limit = budget = settings.max_document_bytes
+    for _ in range(_TRIES):
+        kept = sanitised(cut_at_tag(html, budget - len(CUT_MARK.encode())), embeds=settings.embeds)
         body = _braces(edited(kept, base_url=base_url)) + CUT_MARK
-        if _fits(body, limit):
+        size = len(body.encode())
+        if size <= limit:
             return body
-    return _as_text(html, limit)
+        budget = budget * limit * 9 // (size * 10)
+    return ""
 
 
 def escaped_text(text: str, *, settings: DocumentSettings) -> str:

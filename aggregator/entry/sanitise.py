@@ -130,11 +130,11 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
             return None
         return value if is_safe_attribute(element, name, value) else None
 
-    media = MEDIA | {"source", "track"} if embeds else frozenset({"source"})
+    tags = _TEXT | _TABLES | _PICTURES | (MEDIA | {"source", "track"} if embeds else {"source"})
     return nh3.Cleaner(
-        tags=set(_TEXT | _TABLES | _PICTURES | media),
+        tags=set(tags),
         clean_content_tags=set(_DROPPED if embeds else _DROPPED | MEDIA),
-        attributes={"*": set(_EVERYWHERE), **{name: set(held) for name, held in _OF_ELEMENT.items()}},
+        attributes={"*": set(_EVERYWHERE), **{name: set(held) for name, held in _OF_ELEMENT.items() if name in tags}},
         attribute_filter=kept,
         generic_attribute_prefixes={"data-", "aria-"},
         link_rel=None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.entities import html5
 
 from aggregator.entry.tokens import Piece, Token, tokens, without_tags
 
@@ -138,7 +139,13 @@ def decoded_references(text: str) -> str:
 
 
 def _references(text: str) -> str:
-    return _REFERENCE.sub(lambda found: unescape(found[0]), text) if "&" in text else text
+    return _REFERENCE.sub(_referred, text) if "&" in text else text
+
+
+def _referred(found: re.Match[str]) -> str:
+    """What a whole reference names; `&notanentity;` stays (HTML would read `¬` at its start)."""
+    name = found[0][1:]
+    return unescape(found[0]) if name[0] == "#" else html5.get(name, found[0])
 
 
 def _without_tags(title: str) -> str:
