@@ -4,6 +4,7 @@ The order of belief:
 
 1. a byte order mark, or the zero bytes of UTF-16 and UTF-32 without one;
 2. bytes that are UTF-8 are UTF-8, whatever header and declaration say: no other encoding looks like it by accident;
+   (UTF-8 encoded twice is decoded twice, if the whole document is like that);
 3. the HTTP charset, then the XML declaration, if the bytes can be read that way;
 4. bytes that are mostly UTF-8: each damaged character becomes one U+FFFD and the rest stays readable;
 5. what charset-normalizer finds, among the encodings the web uses;
@@ -105,6 +106,8 @@ _DECLARATION = re.compile(
     rb"\A\s{0,64}<\?xml[^>]{0,256}?\bencoding\s*=\s*[\"']\s*([A-Za-z0-9._:+-]{1,40})\s*[\"']", re.I
 )
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:+-]{1,40})", re.IGNORECASE)
+_UNUSED = b"\x81\x8d\x8f\x90\x9d"
+"""The bytes without a character in windows-1252."""
 _MOSTLY = 0.8
 """Share of the non-ASCII characters that are valid, from which damaged bytes are called UTF-8.
 
@@ -117,6 +120,9 @@ _TOO_FEW = 6
 """From fewer characters nothing is detected against a claim of UTF-8; a guess (four bytes were called Cyrillic)."""
 _ACCIDENTS = 8
 """So many two-byte characters can be UTF-8 by accident in gb18030 (chance 0.13 each), when the feed says so."""
+
+
+_AS_CP1252_BYTES = {ord(bytes([byte]).decode("cp1252")): byte for byte in range(0x80, 0xA0) if byte not in _UNUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
     """The text of a body; any bytes give some text. The byte order mark is left out."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
-            return _read(body[len(mark) :], encoding)
+            return _once(_read(body[len(mark) :], encoding))
     wide = _ZERO_PATTERNS.get(tuple(byte != 0 for byte in body[:4])) if len(body) >= 4 else None  # type: ignore[arg-type]
     if wide and b"\0" in body[:4]:
         return _read(body, wide)
@@ -145,7 +151,7 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
 def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
     text, share = _as_utf8(body)
     if share == 1.0 and not _is_accident(text, claims):
-        return Decoded(text, "utf-8", 0)
+        return _once(Decoded(text, "utf-8", 0))
     if share >= _MOSTLY:
         return _read(body, "utf-8")
     for claim in claims:
@@ -159,6 +165,22 @@ def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
     too_few = "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
     detected = "" if too_few else _detected(body)
     return _read(body, detected or next(iter(claims), "utf-8"))
+
+
+def _once(found: Decoded) -> Decoded:
+    """Text whose publisher encoded UTF-8 twice (`cafÃ©`), decoded twice; any other as it is.
+
+    The whole document decides: each character beyond ASCII must be part of a sequence that is valid UTF-8, eight
+    sequences at least. feedparser decides for each title alone, and made `é`, no-break space, `©` to `頩`.
+    """
+    if found.text.isascii() or found.encoding != "utf-8":
+        return found
+    try:
+        text = found.text.translate(_AS_CP1252_BYTES).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return found
+    sequences = len(text) - len(text.encode("ascii", "ignore"))
+    return Decoded(text, "utf-8 twice", found.replaced_count) if sequences >= _ACCIDENTS else found
 
 
 def _claims(body: bytes, content_type: str | None) -> list[str]:
@@ -207,9 +229,9 @@ def _nearly(body: bytes, encoding: str) -> Decoded | None:
 
 def _with_holes(body: bytes) -> str | None:
     """Windows-1252 with its five unused bytes, which browsers read as control characters."""
-    if len(body) - len(body.translate(None, b"\x81\x8d\x8f\x90\x9d")) > 0.02 * len(body):
+    if len(body) - len(body.translate(None, _UNUSED)) > 0.02 * len(body):
         return None
-    return body.translate(None, b"\x81\x8d\x8f\x90\x9d").decode("cp1252")
+    return body.translate(None, _UNUSED).decode("cp1252")
 
 
 def _as_utf8(body: bytes) -> tuple[str, float]:

@@ -37,6 +37,9 @@ MAX_NAMES = 1000
 _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
 """Expat's words for a text that ends too early; all entries closed before that are whole."""
 _ENTRY_TAG = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>/]")
+_ENCODING = "utf_8"
+"""Not "utf-8": at that name feedparser takes text that happens to be UTF-8 read as Latin-1 for a mistake and "repairs"
+it (`é`, no-break space, `©` became `頩`)."""
 _TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document so many name spaces"
 
 FeedDict = dict[str, Any]
@@ -157,7 +160,7 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
 
 
 def _strict(text: str, url: str, max_entries: int) -> _Run:
-    reader = _StrictReader(url, None, "utf-8")
+    reader = _StrictReader(url, None, _ENCODING)
     _prepare(reader, max_entries)
     parser = xml.sax.make_parser()
     parser.setFeature(xml.sax.handler.feature_namespaces, True)
@@ -179,7 +182,7 @@ def _strict(text: str, url: str, max_entries: int) -> _Run:
 
 
 def _loose(text: str, url: str, max_entries: int) -> _Run:
-    reader = _LooseReader(url, None, "utf-8", {})
+    reader = _LooseReader(url, None, _ENCODING, {})
     _prepare(reader, max_entries)
     try:
         reader.feed(text)

@@ -47,6 +47,21 @@ def test_bytes_that_are_utf8_are_utf8_whatever_is_claimed(claim: str) -> None:
     assert decoded(text.encode(), f"text/xml; charset={claim}").text == text
 
 
+@pytest.mark.parametrize(
+    "title", ["Además, según él, ¿qué pasará mañana en España?", CHINESE, "“Quotes” – and £5 – “again” – “more”"]
+)
+def test_utf8_that_was_encoded_twice_is_decoded_twice(title: str) -> None:
+    twice = "".join(
+        chr(byte) if byte in b"\x81\x8d\x8f\x90\x9d" else bytes([byte]).decode("cp1252") for byte in title.encode()
+    )
+    assert decoded(feed(twice).encode(), None).text == feed(title)
+
+
+@pytest.mark.parametrize("title", ["Ã©", "café\u00a0© 2026", "Â¿Ã©" * 4 + " und ü", "naïve café, déjà vu, où ça"])
+def test_latin_text_that_is_not_twice_encoded_stays(title: str) -> None:
+    assert decoded(feed(title).encode(), None).text == feed(title)
+
+
 def test_gb2312_and_gbk_are_read_as_gb18030() -> None:
     text = feed("镕㐀𠀀", "gb2312")
     found = decoded(text.encode("gb18030"), "text/xml; charset=GBK")
