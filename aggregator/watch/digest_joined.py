@@ -40,11 +40,18 @@ def joined_digest(
         ),
         trouble=last.trouble,
         slow=last.slow,
-        saved_count=sum(record.saved_count for record in records),
+        saved_count=_saved(records, shown if language or category else None),
         trouble_count=last.trouble_count,
         language=language or "",
         category=category or "",
     )
+
+
+def _saved(records: Sequence[Digest], filtered: Sequence[DigestEvent] | None) -> int:
+    """As `digest.digest` counts it: under a filter the repeats of the events shown, since nobody counted others."""
+    if filtered is not None:
+        return sum(max(event.source_count - 1, 0) for event in filtered)
+    return sum(record.saved_count for record in records)
 
 
 def _passes(event: DigestEvent, language: str | None, category: str | None) -> bool:

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import Health, Kind, Message
+from aggregator.watch.digest_html import digest_html
+from aggregator.watch.page import Choice, Pages, choice_of, event_of, is_chosen, safe_link
+
+from .sample import NOW, REPORTED, event_of_telling, messages_of
+from .test_digest import event, made, state
+from .test_http import WellFormed
+
+EVENTS = [event_of_telling(telling) for telling in REPORTED]
+
+
+def test_the_digest_as_a_file_needs_nothing_beside_it():
+    record = made(
+        [replace(event("x", sources=3, independent=2), title="<i>滨海新区</i>", lang="zh"), event("y")],
+        feeds=[state("broken", Health.FAILING, 3)],
+        elapsed={"slow.example": timedelta(seconds=4.2)},
+        language="zh",
+    )
+    text = digest_html(record, zone=ZoneInfo("Asia/Shanghai"))
+    page = WellFormed(text)
+    assert text.startswith("<!doctype html>")
+    assert page.loads == []
+    assert "default-src 'none'" in text
+    assert '<span lang="zh" dir="auto">&lt;i&gt;滨海新区&lt;/i&gt;</span>' in text
+    assert "2026-03-05 16:00 to 17:00 CST" in text
+    assert "timeout: no answer in 30 s" in text
+    assert "slow.example" in text
+
+
+@given(st.dictionaries(st.sampled_from(["lang", "category", "q", "hours", "order", "other"]), st.text()))
+def test_any_question_is_a_choice_and_survives_its_own_query(query):
+    choice = choice_of(query)
+    assert choice.hours in (6, 24, 72, 168)
+    assert choice.order in ("top", "newest")
+    assert len(choice.query()) < 10_000
+
+
+def test_a_choice_of_nothing_has_no_query():
+    assert Choice().query() == ""
+    assert Choice(language="zh", hours=72).query() == "?lang=zh&hours=72"
+    assert Choice(language="zh").query(order="newest") == "?lang=zh&order=newest"
+
+
+@pytest.mark.parametrize(
+    ("choice", "count"),
+    [
+        (Choice(), 10),
+        (Choice(language="zh"), 3),
+        (Choice(language="ZH-Hant"), 3),
+        (Choice(category="News"), 5),
+        (Choice(words="pictures MOON"), 1),
+        (Choice(words="pictures nowhere"), 0),
+    ],
+)
+def test_events_are_chosen_by_language_category_and_all_words(choice, count):
+    assert sum(is_chosen(one, choice) for one in EVENTS) == count
+
+
+def test_a_message_tells_enough_of_its_event_for_a_card():
+    message = messages_of(REPORTED[0])[3]
+    told = event_of(message)
+    assert told is not None
+    assert (told.title, told.source_count, told.independent_count) == (REPORTED[0][2][0].title, 4, 3)
+    assert told.first_seen_at == EVENTS[0].first_seen_at
+    assert told.last_seen_at == message.first_seen_at
+
+
+def test_a_message_without_any_time_makes_no_card():
+    assert event_of(Message(id="0" * 32, kind=Kind.NEW, event_id="e" + "0" * 20)) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", " https://x.example", "data:text/html,x", "//x.example", "vbscript:x", ""]
+)
+def test_only_web_addresses_are_links(url):
+    assert safe_link(url) == ""
+
+
+def test_an_empty_day_says_what_happens_next():
+    pages = Pages(zone=UTC, version="", has_digests=False)
+    text = pages.front(events=[], feeds=[], choice=Choice(), now=NOW, reasons=[])
+    assert "No events yet" in text
+    assert "No feed is configured yet" in pages.feeds([], health="", words="", page=1, now=NOW)
+    assert "No event matches" in pages.front(events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[])
+    assert "No digest has been written yet" in pages.digest_days([])
