@@ -59,10 +59,10 @@ def target_of(url: str) -> Target:
 
 
 def _wire_host(name: str) -> str:
-    address = literal_address(name)
+    host = ascii_host(name)
+    address = literal_address(host)  # after IDNA, which turns ² and other digits into plain ones
     if address is not None:
         return str(address)
-    host = ascii_host(name)
     if not host or not host.isascii() or any(c <= " " or c in _NOT_IN_A_HOST for c in host):
         raise BadUrl("the address has no usable host name")
     return host

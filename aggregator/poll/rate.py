@@ -107,14 +107,13 @@ def hourly_rates(activity: Sequence[float], *, now: datetime) -> tuple[float, ..
     return tuple(rate * quieter for rate in rates)
 
 
-def change_gap(activity: Sequence[float], *, now: datetime) -> timedelta:
-    """Estimated mean time between two new entries, over the whole day."""
-    return timedelta(hours=HOURS / max(1e-6, sum(hourly_rates(activity, now=now))))
+def change_gap(rates: Sequence[float]) -> timedelta:
+    """Estimated mean time between two new entries, over the whole day; `rates` as of `hourly_rates`."""
+    return timedelta(hours=HOURS / max(1e-6, sum(rates)))
 
 
-def wait(activity: Sequence[float], *, now: datetime, longest: timedelta) -> timedelta:
+def wait(rates: Sequence[float], *, now: datetime, longest: timedelta) -> timedelta:
     """How long to wait before the next poll if nothing but the feed's own habit counted; at most `longest`."""
-    rates = hourly_rates(activity, now=now)
     at, passed, wanted = now.astimezone(UTC), 0.0, 1.0
     limit = longest.total_seconds()
     while passed < limit:

@@ -53,6 +53,8 @@ def after_redirects(
 
 
 def _without_redirect(state: PollState) -> PollState:
+    if not state.redirect_url:
+        return state
     return replace(state, redirect_url="", redirect_count=0, redirect_first_at=None)
 
 

@@ -26,6 +26,7 @@ import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -103,12 +104,12 @@ class Sandbox(Generic[A, R]):
             _limited, args=(self._function, argument, self._cpu.total_seconds()), timeout=self._wall.total_seconds()
         )
         try:
-            answer: R | Killed = await asyncio.wrap_future(future)
+            answer: bytes | Killed = await asyncio.wrap_future(future)
         except TimeoutError:
             return Killed("wall", f"did not finish within {self._wall.total_seconds():g} s")
         except ProcessExpired as error:
             return _expired(error, self._cpu)
-        return answer
+        return answer if isinstance(answer, Killed) else pickle.loads(answer)
 
     def _started_pool(self) -> ProcessPool:
         multiprocessing.set_forkserver_preload([self._function.__module__])
@@ -200,16 +201,38 @@ def _watch(sentinel: int) -> None:
     os._exit(1)
 
 
-def _limited(function: Callable[[Any], Any], argument: Any, cpu_seconds: float) -> Any:
+def _limited(function: Callable[[Any], Any], argument: Any, cpu_seconds: float) -> bytes | Killed:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     limit = int(usage.ru_utime + usage.ru_stime + cpu_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
-    try:
-        return function(argument)
-    except MemoryError:
+    with _Boundary() as boundary:
+        return pickle.dumps(function(argument), protocol=pickle.HIGHEST_PROTOCOL)
+    return boundary.killed
+
+
+class _Boundary:
+    """Turns whatever a document makes the function raise into a value.
+
+    An exception must not travel: SystemExit would end the daemon, and one that cannot be built again from its
+    arguments would break the parent's pool, and with it the reading of every other document.
+    """
+
+    killed: Killed
+
+    def __enter__(self) -> _Boundary:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if error is None:
+            return False
+        self.killed = _killed_by(error)
+        return True
+
+
+def _killed_by(error: BaseException) -> Killed:
+    if isinstance(error, MemoryError):
         return Killed("memory", "needed more memory than it is allowed")
-    except RecursionError:
+    if isinstance(error, RecursionError):
         return Killed("crashed", "nested too deeply")
-    except Exception as error:  # noqa: BLE001  the boundary: a document's failure is a value for the parent
-        return Killed("crashed", f"{type(error).__name__}: {error}"[:500])
+    return Killed("crashed", f"{type(error).__name__}: {error}"[:500])

@@ -96,10 +96,8 @@ def _with_validators(state: PollState, result: Fetched | NotModified) -> PollSta
     got = replace(result.validators, url=result.validators.url or result.url)
     if isinstance(result, NotModified):
         old = state.validators
-        return replace(
-            state,
-            validators=replace(old, etag=got.etag or old.etag, last_modified=got.last_modified or old.last_modified),
-        )
+        fresh = replace(old, etag=got.etag or old.etag, last_modified=got.last_modified or old.last_modified)
+        return state if fresh == old else replace(state, validators=fresh)
     if got.etag is None and got.last_modified is None:
         got = Validators()
     if result.partial:
@@ -157,10 +155,10 @@ def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead |
         gap=None if last is None else max(timedelta(0), now - last),
         now=now,
     )
-    longest = feed.max_interval
-    waiting = longest if state.health is Health.QUARANTINED else rate.wait(activity, now=now, longest=longest)
-    interval = min(max(waiting, feed.min_interval), max(feed.min_interval, longest))
-    return replace(state, activity=activity, change_gap=rate.change_gap(activity, now=now), interval=interval)
+    rates = rate.hourly_rates(activity, now=now)
+    waiting = rate.wait(rates, now=now, longest=feed.max_interval)
+    interval = min(max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval))
+    return replace(state, activity=activity, change_gap=rate.change_gap(rates), interval=interval)
 
 
 def _with_due(feed: Feed, state: PollState, caching: Caching, *, now: datetime, pushed: bool) -> PollState:

@@ -70,6 +70,25 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
+class OddError(Exception):
+    """An exception that cannot be built again from its arguments."""
+
+    def __init__(self, *, one: str, other: str) -> None:
+        super().__init__(one, other)
+
+
+def fail_oddly(_: object) -> None:
+    raise OddError(one="1", other="2")
+
+
+def unpicklable(_: object) -> object:
+    return lambda: None
+
+
+def stop(_: object) -> None:
+    sys.exit(5)
+
+
 def open_sockets(_: object) -> list[str]:
     """The targets of this process's descriptors that are sockets."""
     names = []

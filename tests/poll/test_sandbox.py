@@ -94,6 +94,9 @@ async def test_a_parser_that_eats_memory_is_stopped_at_its_limit():
         (("end", 0), "0"),
         (("fail", "bad document"), "ValueError: bad document"),
         (("recurse", None), "nested"),
+        (("fail_oddly", None), "OddError"),
+        (("unpicklable", None), "pickle"),
+        (("stop", None), "SystemExit"),
     ],
 )
 async def test_a_crash_is_an_answer_and_harms_no_other_document(order: Order, words: str):
