@@ -136,7 +136,8 @@ _TAIL = _any_of(
 
 _COUNT_FIRST = _any_of(r"""
     <NUMBER>\s?(?:views?|reads?|comments?|likes?|shares?|votes?|points?|replies|reactions?|retweets?|plays?|downloads?)\b
-    <NUMBER>\s?(?:min(?:utes?)? read|vues|commentaires|aufrufe|kommentare|visitas|comentarios|visualizações|comentários)\b
+    <NUMBER>\s?(?:min(?:utes?)? read|vues|commentaires|aufrufe|kommentare)\b
+    <NUMBER>\s?(?:visitas|comentarios|visualizações|comentários)\b
     <NUMBER>\s?(?:просмотр|комментари)\w{0,4}\b
     <NUMBER>\s?(?:次|条|條|个|人)?(?:阅读|閱讀|浏览|瀏覽|评论|評論|点赞|播放|观看|收藏|转发)(?:量|数)?
     \d{1,4}\s(?:second|minute|hour|day|week|month)s?\sago\b|\d{1,4}\s?(?:秒|分钟|分鐘|小时|小時|天|日)前
