@@ -31,7 +31,8 @@ class _Slot:
 
 
 class HostSlots:
-    def __init__(self, *, interval: timedelta) -> None:
+    def __init__(self, *, interval: timedelta, longest_wait: timedelta = LONGEST_WAIT) -> None:
+        self._longest_wait = longest_wait.total_seconds()
         self._interval = interval.total_seconds()
         self._slots: dict[str, _Slot] = {}
 
@@ -41,35 +42,36 @@ class HostSlots:
         slot = self._slots.setdefault(host, _Slot())
         slot.user_count += 1
         try:
-            await self._take(slot)
-            try:
-                yield
-            finally:
-                slot.free_at = asyncio.get_running_loop().time() + self._interval
-                slot.lock.release()
+            async with self._locked(slot) as give_up_at:
+                await asyncio.sleep(max(0.0, min(slot.free_at, give_up_at) - _now()))
+                try:
+                    yield
+                finally:
+                    slot.free_at = _now() + self._interval
         finally:
             slot.user_count -= 1
             self._purge()
 
-    async def _take(self, slot: _Slot) -> None:
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + LONGEST_WAIT.total_seconds()
+    @asynccontextmanager
+    async def _locked(self, slot: _Slot) -> AsyncIterator[float]:
+        give_up_at = _now() + self._longest_wait
         try:
             async with asyncio.timeout_at(give_up_at):
                 await slot.lock.acquire()
         except TimeoutError:
             raise HostBusy from None
-        pause = min(slot.free_at, give_up_at) - loop.time()
-        if pause > 0:
-            try:
-                await asyncio.sleep(pause)
-            except BaseException:
-                slot.lock.release()
-                raise
+        try:
+            yield give_up_at
+        finally:
+            slot.lock.release()
 
     def _purge(self) -> None:
         if len(self._slots) <= _PURGE_ABOVE:
             return
-        now = asyncio.get_running_loop().time()
+        now = _now()
         for host in [h for h, s in self._slots.items() if not s.user_count and s.free_at <= now]:
             del self._slots[host]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
