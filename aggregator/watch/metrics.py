@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from aggregator.model import FailureKind, Health, Kind, Outcome
@@ -36,6 +43,7 @@ class Metrics:
     """Counters and gauges of one daemon. Each method is one fact told by the shell."""
 
     def __init__(self, *, version: str = "") -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the exposition, and nobody asks when a counter was made
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._make_poll_metrics()
