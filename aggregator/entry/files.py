@@ -163,7 +163,7 @@ def _read_index(text: str) -> list[Exported]:
     try:
         rows = json.loads(text) if text else []
         return [Exported(**{**row, "categories": tuple(row["categories"])}) for row in rows]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return []
 
 
