@@ -69,6 +69,8 @@ __all__ = [
 ]
 
 FULL_EVERY = timedelta(hours=24)
+RELEASE_ALLOWANCE = 1_000_000
+"""Entries that a released feed may bring within an hour before it is judged again: more than any feed has."""
 HISTORY = 48
 
 
@@ -206,16 +208,22 @@ def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> Pol
 
 
 def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:
-    """The feed after an operator's release from quarantine (or from 410): what was seen meanwhile stays unpublished."""
+    """The feed after an operator's release from quarantine (or from 410): asked at once, for its whole document.
+
+    Whatever the next hour brings is let through, since the operator has seen why the feed was held.
+    """
     at = max(now, state.not_before_at or now)
+    was_held = state.health is Health.QUARANTINED
     after = replace(
         state,
         health=Health.OK if state.last_success_at else Health.NEW,
+        validators=Validators() if was_held else state.validators,
+        body_hash="" if was_held else state.body_hash,
         failure_count=0,
         failure_kind=None,
         failure_detail="",
         failure_status=None,
-        recent_new=(),
+        recent_new=((at.timestamp(), -RELEASE_ALLOWANCE),),
         next_poll_at=at,
         next_poll_reason="released by the operator",
     )

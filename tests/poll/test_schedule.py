@@ -504,6 +504,16 @@ def test_a_released_feed_is_due_at_once_unless_the_server_asked_otherwise():
     assert released(FEED, life.state, now=life.now).due_at == life.now + 2 * HOUR
 
 
+def test_a_released_feed_may_bring_its_backlog_and_is_judged_again_later():
+    life = Life().lived()
+    life.poll(fetched(b"y"), reading(3000))
+    life.state = released(FEED, life.state, now=life.now).state
+    assert request_for(FEED, life.state, now=life.now).validators == Validators()
+    assert not is_unchanged(life.state, fetched(b"y"))
+    assert not life.poll(fetched(b"y"), reading(3000), after=MINUTE).withhold
+    assert life.poll(fetched(b"z"), reading(1500), after=2 * HOUR).withhold
+
+
 def test_a_gone_feed_can_be_released():
     life = Life().lived()
     life.poll(failure(FailureKind.GONE, status=410))
