@@ -139,7 +139,7 @@ def in_time(reader: Reader, body: bytes) -> list[Found] | None:
 
 
 def documents(classes: list[str], limit: int) -> list[Path]:
-    lines = (CORPUS / "manifest.jsonl").read_text().splitlines()
+    lines = (CORPUS / "manifest.jsonl").read_text().strip().split("\n")
     paths = [CORPUS / line["path"] for line in map(json.loads, lines) if line["class"] in classes]
     return paths[: limit or None]
 
