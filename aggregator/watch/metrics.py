@@ -9,7 +9,9 @@ prometheus-client is used in this module only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import (
@@ -17,12 +19,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from aggregator.model import FailureKind, Health, Kind, Outcome
+from aggregator.watch.proc import usage
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -45,7 +49,7 @@ class Metrics:
     def __init__(self, *, version: str = "") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the exposition, and nobody asks when a counter was made
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self.registry.register(_Process())
         self._make_poll_metrics()
         self._make_event_metrics()
         self._make_state_metrics()
@@ -91,7 +95,6 @@ class Metrics:
         self._overdue = self._gauge("overdue_seconds", "How late the most overdue feed is.")
         self._up = self._gauge("engine_up", "1 while the Redis server answers.")
         self._engine_memory = self._gauge("engine_memory_bytes", "Memory the Redis server uses.")
-        self._children_memory = self._gauge("children_memory_bytes", "Resident memory of our child processes.")
         self._active = self._gauge("last_active_timestamp_seconds", "When the stage last finished a round.", "stage")
         self._reloads = self._counter("reloads", "Configuration reloads by result.", "result")
         _prepare(self._reloads, RELOADS)
@@ -166,9 +169,6 @@ class Metrics:
         self._up.set(up)
         self._engine_memory.set(memory_bytes)
 
-    def show_children(self, memory_bytes: int) -> None:
-        self._children_memory.set(memory_bytes)
-
     def show_active(self, stage: str, at: datetime) -> None:
         """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""
         self._active.labels(_bounded(stage, ("poll", "event", "housekeeping"))).set(at.timestamp())
@@ -180,6 +180,34 @@ class Metrics:
     def exposition(self) -> bytes:
         """All of it in Prometheus' text form, served as CONTENT_TYPE."""
         return generate_latest(self.registry)
+
+
+class _Process(Collector):
+    """Memory, time and files of this process, and the memory of its children, at the moment of asking."""
+
+    def collect(self) -> Iterator[Metric]:
+        found = usage(os.getpid())
+        if found is None:
+            return
+        gauges = (
+            ("process_resident_memory_bytes", "Resident memory.", found.resident_bytes),
+            ("process_virtual_memory_bytes", "Virtual memory.", found.virtual_bytes),
+            ("process_open_fds", "Open file descriptors.", found.open_files),
+            ("process_start_time_seconds", "When the process started, since the epoch.", _epoch(found.started_seconds)),
+            (
+                "aggregator_children_memory_bytes",
+                "Resident memory of our children: parsers, and the embedded server.",
+                found.children_bytes,
+            ),
+        )
+        for name, text, value in gauges:
+            yield GaugeMetricFamily(name, text, value=value)
+        yield CounterMetricFamily("process_cpu_seconds", "User and system CPU time.", value=found.cpu_seconds)
+
+
+def _epoch(boot_seconds: float) -> float:
+    """An instant of CLOCK_BOOTTIME as seconds since the epoch."""
+    return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - boot_seconds)
 
 
 def _bounded(value: str, known: tuple[str, ...]) -> str:

@@ -96,6 +96,38 @@ for line in text.splitlines():
 """
 
 
+OTHER_VERSIONS = """\
+import sys, zipfile
+source, folder = sys.argv[1:]
+for name, line in (("broken", "raise SystemExit(3)"), ("newer", "NEWER = True")):
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(f"{folder}/{name}/" + source.rsplit("/", 1)[1], "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "aggregator/daemon/__init__.py":
+                data += f"\\n{line}\\n".encode()
+            new.writestr(entry, data)
+"""
+OWN_SERVER = """\
+set -e
+mkdir -p /srv/redis
+cp /srv/aggregator/deploy/redis/users.acl /srv/redis/users.acl
+for who in AGGREGATOR CONSUMER OPERATOR; do
+  sed -i "s/HASH_OF_${who}_PASSWORD/$(printf %s "$who-password" | sha256sum | cut -c1-64)/" /srv/redis/users.acl
+done
+cat > /srv/redis/redis.conf <<END
+bind 127.0.0.1
+port 6379
+dir /srv/redis
+aclfile /srv/redis/users.acl
+include /srv/aggregator/deploy/redis/aggregator.conf
+END
+server=$(find /opt/aggregator/current/lib -name valkey-server | head -1)
+systemd-run -q --unit=own-redis "$server" /srv/redis/redis.conf
+"""
+INSTALL = "/srv/aggregator/deploy/install.sh --source {} --find-links /srv/wheels 2>&1"
+WHEEL = "/srv/wheels/aggregator-*.whl"
+
+
 class Failed(Exception):
     """Something did not hold; the text says what."""
 
@@ -263,7 +295,7 @@ class Boot:
         self._items = 0
 
     def all(self) -> None:
-        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.again, self.stop, self.restart, self.remove):  # fmt: skip
+        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
             step()
 
     def publish(self, count: int) -> None:
@@ -302,16 +334,25 @@ class Boot:
         self._in.sh("systemd-run -q --unit=feeds python3 /srv/feed_server.py")
         self.publish(20)
         start = time.monotonic()
-        out = self._in.sh(
-            "/srv/aggregator/deploy/install.sh --source /srv/wheels/aggregator-*.whl --find-links /srv/wheels 2>&1"
-        )
+        out = self._in.sh(INSTALL.format(WHEEL))
         for line in out.splitlines():
             say(f"  install.sh: {line}")
         if not self.active():
             raise Failed("the service is not active after install.sh")
         say(f"READY after {time.monotonic() - start:.0f} s of install.sh; status: {self._in.show('StatusText')}")
         until("/readyz", self.healthy, seconds=30)
+        self.measured()
         say(f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}")
+
+    def measured(self) -> None:
+        """The hardening leaves the metrics of the process and its children."""
+        ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9191/metrics').read().decode())"
+        lines = self._in.run("python3", "-c", ask).stdout.splitlines()
+        wanted = ("process_resident_memory_bytes ", "aggregator_children_memory_bytes ")
+        found = [line for line in lines if line.startswith(wanted)]
+        if len(found) != 2 or any(float(line.split()[1]) < 1e6 for line in found):
+            raise Failed(f"no memory in /metrics: {found}")
+        say(f"metrics: {'; '.join(found)}")
 
     def poll(self) -> None:
         seconds = until("the first poll", self.all_told, seconds=60)
@@ -340,7 +381,7 @@ class Boot:
                 lambda before=before: self.active() and self.pid() not in (0, before),
                 seconds=60,
             )
-        until("the items after kill -9", self.all_told, seconds=90)
+        until("the items after kill -9", self.all_told, seconds=120)
         say(f"5 times kill -9: restarted {self._in.show('NRestarts')} times; {self.once_each()}")
 
     def stuck(self) -> None:
@@ -377,9 +418,7 @@ class Boot:
 
     def again(self) -> None:
         before = self.pid()
-        out = self._in.sh(
-            "/srv/aggregator/deploy/install.sh --source /srv/wheels/aggregator-*.whl --find-links /srv/wheels 2>&1"
-        )
+        out = self._in.sh(INSTALL.format(WHEEL))
         if "nothing changed" not in out or self.pid() != before:
             raise Failed(f"install.sh a second time:\n{out}")
         say("install.sh a second time changes nothing, and the daemon runs on")
@@ -403,6 +442,49 @@ class Boot:
         self.publish(4)
         until("the items after a stop", self.all_told, seconds=60)
         say(f"started again: {self.once_each()}")
+
+    def upgrade(self) -> None:
+        """A version that does not become ready is put back; one that does takes over, and everything goes on."""
+        self._in.sh("mkdir -p /srv/broken /srv/newer")
+        self._in.run("sh", "-c", f"python3 - {WHEEL} /srv", stdin=OTHER_VERSIONS)
+        before = self._in.sh("readlink /opt/aggregator/current")
+        out = self._in.sh(INSTALL.format("/srv/broken/aggregator-*.whl"), check=False)
+        now = self._in.sh("readlink /opt/aggregator/current")
+        if "the old one runs again" not in out or now != before or not self.active():
+            raise Failed(f"a version that does not start: {before} → {now}, active: {self.active()}\n{out[-3000:]}")
+        self._in.sh(INSTALL.format("/srv/newer/aggregator-*.whl"))
+        now = self._in.sh("readlink /opt/aggregator/current")
+        kept = self._in.sh("ls /opt/aggregator/releases").split()
+        if now == before or not self.active() or len(kept) != 2:
+            raise Failed(f"an upgrade: {before} → {now}, active: {self.active()}, releases {kept}")
+        self.publish(4)
+        until("the items after an upgrade", self.all_told, seconds=120)
+        say(f"a version that does not start is put back by itself; a good one takes over; {self.once_each()}")
+
+    def workers(self) -> None:
+        """Two poll and two event workers on a Redis server of one's own, with the sample settings and users."""
+        self._in.sh("systemctl disable -q --now aggregator")
+        self._in.run("sh", stdin=OWN_SERVER)
+        feeds = FEEDS.replace(
+            "[aggregator]", '[aggregator]\nredis_url = "redis://aggregator:AGGREGATOR-password@127.0.0.1:6379/0"'
+        )
+        feeds = feeds.replace('[http]\nlisten = "127.0.0.1:9191"\n', "")
+        self._in.run("tee", "/etc/aggregator/feeds.toml", stdin=feeds)
+        units = [f"aggregator-{role}@{number}.service" for role in ("poll", "event") for number in (1, 2)]
+        self._in.run("systemctl", "start", *units)
+        until("the first items by workers", self.all_told, seconds=120)
+        for unit in units:
+            before = self._in.show("MainPID", unit)
+            self.publish(5)
+            self._in.sh(f"kill -9 {before}")
+            until(
+                f"the restart of {unit}",
+                lambda unit=unit, before=before: self._in.show("MainPID", unit) not in ("0", before),
+                seconds=60,
+            )
+        until("the items by workers", self.all_told, seconds=180)
+        say(f"two poll and two event workers on a server of one's own, each killed once: {self.once_each()}")
+        self._in.run("systemctl", "stop", *units)
 
     def remove(self) -> None:
         self._in.sh("/srv/aggregator/deploy/install.sh --uninstall --purge")

@@ -126,6 +126,15 @@ def test_prometheus_accepts_the_alert_rules():
 
 
 @pytest.mark.slow
+def test_alerts_come_when_they_should_and_only_then(tmp_path):
+    situations = Path(__file__).with_name("alerts.yml").read_text()
+    rules_file = DEPLOY / "prometheus" / "aggregator.rules.yml"
+    (tmp_path / "alerts.yml").write_text(situations.replace("[RULES]", f"[{rules_file}]"))
+    found = run(needed("promtool"), "test", "rules", tmp_path / "alerts.yml")
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.slow
 def test_prometheus_accepts_the_metrics():
     found = subprocess.run(
         [needed("promtool"), "check", "metrics"],

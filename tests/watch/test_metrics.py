@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psutil
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from aggregator.model import FailureKind
 from aggregator.watch.metrics import MAX_GROUPS, Metrics
+from aggregator.watch.proc import descendants, usage
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -45,7 +51,6 @@ def test_what_was_told_is_in_the_exposition():
     metrics.show_feeds({"ok": 5, "failing": 1})
     metrics.show_schedule(hosts_held=2, overdue=timedelta(seconds=90))
     metrics.show_engine(up=True, memory_bytes=1 << 20)
-    metrics.show_children(3 << 20)
     metrics.show_active("poll", datetime(2026, 1, 1, tzinfo=UTC))
     assert series(metrics, "aggregator_polls_total")["new"] == 1
     assert series(metrics, "aggregator_poll_failures_total")["dns"] == 1
@@ -63,7 +68,6 @@ def test_what_was_told_is_in_the_exposition():
     assert series(metrics, "aggregator_hosts_held")[""] == 2
     assert series(metrics, "aggregator_overdue_seconds")[""] == 90
     assert series(metrics, "aggregator_engine_memory_bytes")[""] == 1 << 20
-    assert series(metrics, "aggregator_children_memory_bytes")[""] == 3 << 20
     assert series(metrics, "aggregator_last_active_timestamp_seconds")["poll"] == 1767225600
     assert series(metrics, "aggregator_build_info")["1.2"] == 1
 
@@ -106,3 +110,29 @@ def test_two_daemons_do_not_share_counts():
     one, other = Metrics(), Metrics()
     one.count_poll("new")
     assert series(other, "aggregator_polls_total")["new"] == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
+def test_the_process_and_its_children_are_measured_without_proc_stat():
+    metrics = Metrics()
+    before = series(metrics, "aggregator_children_memory_bytes")[""]
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert series(metrics, "aggregator_children_memory_bytes")[""] >= before + (1 << 20)
+        child.communicate(b"\n")
+    assert (
+        1 << 20
+        < series(metrics, "process_resident_memory_bytes")[""]
+        < series(metrics, "process_virtual_memory_bytes")[""]
+    )
+    assert series(metrics, "process_cpu_seconds_total")[""] > 0
+    assert series(metrics, "process_open_fds")[""] >= 3
+    assert abs(series(metrics, "process_start_time_seconds")[""] - psutil.Process().create_time()) < 5
+
+
+def test_a_process_that_is_gone_uses_nothing():
+    assert usage(2**22 + 1) is None
+    assert descendants(2**22 + 1) == []
