@@ -1,8 +1,12 @@
-"""Fixtures: one real embedded server for the whole test run, emptied for each test. Nothing is mocked."""
+"""Fixtures: one real embedded server for the whole test run, emptied for each test. Nothing is mocked.
+
+AGGREGATOR_TEST_SERVER names another server program to test against (Redis 6.2, 7.0…); left out, it is the one found.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,10 +18,16 @@ from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
 
 
+def server_to_test() -> Path | None:
+    """The program asked for; None: the one that EmbeddedServer finds by itself."""
+    program = os.environ.get("AGGREGATOR_TEST_SERVER")
+    return Path(program) if program else None
+
+
 @pytest.fixture(scope="session")
 def engine_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """The server's process; do not stop it or change its settings in a test, start one of your own for that."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("state"))
+    server = EmbeddedServer(tmp_path_factory.mktemp("state"), program=server_to_test())
     asyncio.run(server.start())
     yield server
     asyncio.run(server.stop())
@@ -55,7 +65,7 @@ def free_port() -> int:
 @pytest.fixture
 async def own_server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
     """A server of the test's own, which it may stop, kill and reconfigure."""
-    server = EmbeddedServer(tmp_path / "own", fsync="always")
+    server = EmbeddedServer(tmp_path / "own", fsync="always", program=server_to_test())
     await server.start()
     yield server
     await server.stop()

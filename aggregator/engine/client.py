@@ -56,6 +56,7 @@ _NEVER = (
     ("Authentication required", "asks for a password: put it into redis_url (redis://user:password@host)"),
     ("invalid username-password", "refuses the user or password: correct them in redis_url"),
     ("NOPERM", "lets this user not do what we need (ACL): all commands on our keys and channels"),
+    ("no permissions", "lets this user not do what we need (ACL): all commands on our keys and channels"),
     ("WRONGTYPE", "holds something else under one of our keys: another program uses this key_prefix"),
     ("unknown command", "is too old or not a Redis: Redis 6.2, Valkey, or newer is needed"),
     ("NOPROTO", "is too old: Redis 6.2, Valkey, or newer is needed"),

@@ -27,7 +27,10 @@ _READING = (
 )
 _GROUPS = "+xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xgroup|setid"
 _LISTENING = "+subscribe +psubscribe +unsubscribe +punsubscribe"
-_CONNECTION = "+auth +hello +ping +echo +quit +select +reset +client|setname +client|getname +client|id +command +info"
+_CONNECTION = "+auth +hello +ping +echo +select +reset +client|setname +client|getname +client|id +command +info"
+
+_SINCE = (((7, 0), "+quit"), ((7, 2), "+client|setinfo"))
+"""Rules that an older server does not know; one of them would end it at start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,11 @@ def _listening(listen: str | None) -> list[str]:
 def users(found: Version, *, key_prefix: str, passwords: Mapping[str, str]) -> list[str]:
     """The `user` lines: default off, our own, the operator, and consumers, who read what is public."""
     public = " ".join(f"~{key_prefix}:{name}" for name in ("events", "reports", "queue:*", "digest", "trouble"))
-    connection = _CONNECTION + (" +client|setinfo" if found.redis_level >= (7, 2) else "")
+    later = [name for level, name in _SINCE if found.redis_level >= level]
+    connection = " ".join([_CONNECTION, *later])
     rules = {
         DAEMON: "~* &* +@all",
-        OPERATOR: "~* &* +@all -@admin -@dangerous +info +keys +client|list",
-        CONSUMER: f"{public} &{key_prefix}:ch:* -@all {connection} {_READING} {_GROUPS} {_LISTENING}",
+        OPERATOR: "~* &* +@all -@admin -@dangerous +info +keys +client|list +client|setname +client|getname +client|id",
+        CONSUMER: f"{public} resetchannels &{key_prefix}:ch:* -@all {connection} {_READING} {_GROUPS} {_LISTENING}",
     }
     return ["user default off", *(f"user {name} on >{passwords[name]} {rule}" for name, rule in rules.items())]

@@ -297,7 +297,7 @@ async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: S
 
 
 async def test_a_user_without_dangerous_rights_suffices_for_us(own_server: EmbeddedServer, own_store: Store) -> None:
-    rules = ("~agg:*", "&agg:ch:*", "+@all", "-@admin", "-@dangerous")
+    rules = ("~agg:*", "resetchannels", "&agg:ch:*", "+@all", "-@admin", "-@dangerous", "+client|setname")
     await own_store.command("ACL", "SETUSER", "worker", "on", ">pw", *rules)
     worker = Store(connect(own_server.url.replace("unix://", "unix://worker:pw@")), queues=[Queue("q")])
     await making.published(worker, entry(1))
