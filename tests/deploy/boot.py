@@ -484,7 +484,7 @@ class Boot:
             )
         until("the items by workers", self.all_told, seconds=180)
         say(f"two poll and two event workers on a server of one's own, each killed once: {self.once_each()}")
-        self._in.run("systemctl", "stop", *units)
+        self._in.run("systemctl", "stop", *units, "own-redis.service")
 
     def remove(self) -> None:
         self._in.sh("/srv/aggregator/deploy/install.sh --uninstall --purge")
