@@ -1,0 +1,104 @@
+"""Documents of hostile feeds shown in a real browser: no script, no dialog, nothing loaded but pictures."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import frontmatter
+import pytest
+
+from aggregator.entry.parse import parsed_feed
+from aggregator.model import ParsedFeed
+from tests.entry.test_hostile_bodies import entries
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+HARNESS = """<!DOCTYPE html><meta charset="utf-8"><title>quiet</title><script>
+const told = [];
+for (const name of ["alert", "confirm", "prompt", "print", "open"]) window[name] = () => { told.push(name); };
+window.addEventListener("load", () => setTimeout(() => {
+  for (const a of document.querySelectorAll("a[href]")) if (a.protocol === "javascript:") a.click();
+  setTimeout(() => {
+    const out = document.createElement("pre");
+    out.id = "told";
+    out.textContent = JSON.stringify({
+      told,
+      scripts: document.scripts.length,
+      frames: window.length,
+      loads: performance.getEntriesByType("resource").map(one => [one.initiatorType, one.name]),
+      wrappers: document.querySelectorAll("body > div").length,
+      protocols: [...new Set([...document.querySelectorAll("a[href]")].map(a => a.protocol))],
+    });
+    document.documentElement.append(out);
+  }, 300);
+}, 300));
+</script><body>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium on PATH (Debian: apt-get install chromium)")
+    return found
+
+
+def shown(browser: str, folder: Path, bodies: list[str]) -> dict[str, Any]:
+    """What the page told after it was loaded; every host name is unknown to the browser, so nothing leaves."""
+    page = folder / "page.html"
+    page.write_text(HARNESS + "\n".join(bodies), encoding="utf-8")
+    command = [
+        browser,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+    command += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+    ]
+    command += ["--virtual-time-budget=8000", "--dump-dom", page.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = re.search(r'<pre id="told">(.*?)</pre>', dom, re.DOTALL)
+    assert found, dom[-2000:]
+    answer: dict[str, Any] = json.loads(html.unescape(found[1]))
+    return answer
+
+
+@pytest.mark.parametrize("name", ["47_xss_content.xml", "48_xss_in_title.xml", "46_js_links.xml"])
+def test_a_page_of_hostile_documents_runs_and_opens_nothing(
+    shared: Path, browser: str, tmp_path: Path, name: str
+) -> None:
+    made = entries(shared, name)
+    titles = [f"<h2>{html.escape(one.title)}</h2><a href='{html.escape(one.url)}'>link</a>" for one in made]
+    told = shown(browser, tmp_path, [frontmatter.loads(one.document).content for one in made] + titles)
+    assert told["told"] == []
+    assert told["scripts"] == 1
+    assert told["frames"] == 0
+    assert told["wrappers"] == len(made)
+    assert {kind for kind, _ in told["loads"]} <= {"img"}
+    assert not [url for _, url in told["loads"] if "evil" in url]
+    assert set(told["protocols"]) <= {"http:", "https:", "file:"}
+
+
+def test_the_same_bodies_as_published_would_have_run(shared: Path, browser: str, tmp_path: Path) -> None:
+    """The test above can fail: without the documents' care the same feed opens dialogs."""
+    body = (shared / "corpus" / "hostile" / "47_xss_content.xml").read_bytes()
+    parsed = parsed_feed(body, content_type=None, url="http://feed.test/rss")
+    assert isinstance(parsed, ParsedFeed)
+    published = [one.summary.value or one.content.value for one in parsed.entries]
+    raw = [
+        text for text in published if not re.search(r"http-equiv|<(?:plaintext|xmp|math|noscript|template|base)", text)
+    ]
+    told = shown(browser, tmp_path, raw)
+    assert "alert" in told["told"]
