@@ -165,15 +165,21 @@ def test_no_import_hides_inside_a_function_of_the_core():
     assert not hidden
 
 
-def test_a_broad_except_stands_in_the_guard_of_one_poll_only():
+BROAD_EXCEPTS = {"daemon.polling", "poll.sandbox"}
+"""The guard around one feed's poll, and the child's boundary, where a document's failure becomes a value."""
+
+
+def test_a_broad_except_stands_only_where_a_failure_must_end():
     broad = [
-        f"{name}:{node.lineno}"
+        name
         for name, tree in ALL
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
+        and not isinstance(node.body[-1], ast.Raise)
     ]
-    assert len(broad) <= 1, broad
+    assert set(broad) <= BROAD_EXCEPTS
+    assert len(broad) <= len(BROAD_EXCEPTS)
 
 
 def test_every_public_function_and_module_says_what_it_is():

@@ -26,9 +26,9 @@ ZH = ("塞尔比港一艘货轮搁浅，直升机救出21名船员", "货轮“�
 def rss(*items: tuple[str, str], site: str) -> bytes:
     at = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     entries = "".join(
-        f"<item><guid>{site}-{title}</guid><link>https://{site}.example/{n}</link><title>{title}</title>"
+        f"<item><guid>{site}-{title}</guid><link>https://{site}.example/{abs(hash(title))}</link><title>{title}</title>"
         f"<pubDate>{at}</pubDate><description>{text}</description></item>"
-        for n, (title, text) in enumerate(items)
+        for title, text in items
     )
     return f"<rss version='2.0'><channel><title>{site}</title>{entries}</channel></rss>".encode()
 
@@ -115,18 +115,21 @@ def test_nothing_is_left_running_after_kill_9(program: Program):
         until(lambda: not program.processes(), what="no process left", seconds=10)
 
 
+SELDOM = {"min_interval": '"1h"', "max_interval": '"2h"'}
+
+
 def test_a_changed_file_is_taken_over_and_a_broken_one_refused(program: Program, origin: Origin):
+    program.write(feeds_of(origin.url("/a"), origin.url("/b", 2), **SELDOM))
     with program.running():
         origin.script("/new", Answer(body=rss(("The harbour reopens", "It did"), site="n")))
-        program.write(feeds_of(origin.url("/a"), origin.url("/b", 2), origin.url("/new", 3)))
+        program.write(feeds_of(origin.url("/a"), origin.url("/b", 2), origin.url("/new", 3), **SELDOM))
         until(lambda: origin.seen("/new"), what="the new feed is polled")
-        requests = len(origin.seen("/a"))
         program.write('[[feed]]\nurl = "ftp://nonsense"\n')
         refused = until(lambda: program.logged("config_refused"), what="the refusal")
         assert "not a feed address" in refused[0]["error"]
         reload = program.command("reload", "--wait")
-        assert reload.returncode == 1 or reload.returncode == 2
-        assert len(origin.seen("/a")) == requests, "a reload causes no request"
+        assert reload.returncode == 2
+        assert len(origin.seen("/a")) == 1, "a reload causes no request"
 
 
 def test_reload_waits_and_tells_what_changed(program: Program, origin: Origin):
