@@ -2,8 +2,8 @@
 
 Rules: GET only, nothing is changed by a request; every page works without JavaScript and loads nothing from elsewhere
 (a strict Content-Security-Policy says so to the browser). What the pages show comes through `Watched`, which the
-daemon implements; answers are kept for `FRESH_SECONDS`, so that a crowd of readers asks the Redis server no more than
-one does. The port has no passwords: it listens on loopback unless the operator decides otherwise.
+daemon implements; answers are kept for a moment, so that a crowd of readers asks the Redis server no more than one
+does. The port has no passwords: it listens on loopback unless the operator decides otherwise.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 FRESH_SECONDS = 2.0
+KEPT_TIMES = 20
 MAX_EVENTS_READ = 5000
 MAX_LIVE = 200
 """Open live pages at most; each is one connection and a queue of 100 messages. A guess."""
@@ -286,20 +287,29 @@ class StatusServer:
 
 
 class _Fresh:
-    """Answers kept for a moment, and asked for once when many want them at the same time."""
+    """Answers kept for a moment, and asked for once when many want them at the same time.
+
+    What takes long to ask for is kept longer, so that readers cost at most a share of 1 in `KEPT_TIMES` of the time.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
 
     async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        now = time.monotonic()
-        asked_at, answer = self._kept.get(key, (0.0, None))
-        if answer is None or (answer.done() and (now - asked_at > FRESH_SECONDS or _failed(answer))):
-            answer = asyncio.create_task(ask(), name=f"page-{key}")
-            self._kept[key] = (now, answer)
+        stale_at, answer = self._kept.get(key, (0.0, None))
+        if answer is None or (answer.done() and (time.monotonic() >= stale_at or _failed(answer))):
+            answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
+            self._kept[key] = (0.0, answer)
         # One reader who leaves must not take the answer from the others.
         kept: Answer = await asyncio.shield(answer)
         return kept
+
+    async def _timed(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        start = time.monotonic()
+        answer = await ask()
+        end = time.monotonic()
+        self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), self._kept[key][1])
+        return answer
 
 
 def _failed(answer: asyncio.Future[Any]) -> bool:
