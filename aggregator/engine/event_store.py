@@ -23,8 +23,8 @@ from aggregator.errors import StaleToken
 from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue
 
 BATCH = 32
-"""Publications in one script: 32 of 5 KB take about 3 ms, in which the server serves nobody else
-(tests/bench/engine_publish.py)."""
+"""Publications in one script: 32 of 5 KB took 4 to 7 ms, in which the server serves nobody else, on two cores with a
+load of 5 to 7 (tests/bench/engine_store.py)."""
 LIST_CAP = 100_000
 """Messages a list queue holds at most: a guess (500 MB at 5 KB)."""
 ALIAS_STEPS = 50
@@ -52,6 +52,7 @@ class Waiting:
 class EventStore(Engine):
     queues: Mapping[str, Queue]
     """The configured queues by name; set at start and at reload."""
+    list_cap: int = LIST_CAP
 
     # --- the lead ---
 
@@ -165,7 +166,7 @@ class EventStore(Engine):
     ) -> tuple[list[tuple[bytes, bytes]], bytes]:
         keys = self.keys
         arguments: list[Argument] = [keys.prefix, token, ms_or_now(now), _ms(self.retention.events)]
-        arguments += [_ms(self.retention.digest), LIST_CAP, len(batch)]
+        arguments += [_ms(self.retention.digest), self.list_cap, len(batch)]
         for publication in batch:
             arguments += self._publication_arguments(publication)
         answers, why = await self.script(

@@ -114,6 +114,11 @@ class Keys:
         return f"{self.prefix}:dropped"
 
     @property
+    def queues(self) -> str:
+        """Set: names of the queues there have been and whose messages may still stand."""
+        return f"{self.prefix}:queues"
+
+    @property
     def groups(self) -> str:
         """Hash: `<stream> <group>` → `<progress>|<ms since when>`, to tell when a group was last alive."""
         return f"{self.prefix}:groups"

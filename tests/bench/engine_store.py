@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +23,7 @@ from pathlib import Path
 from aggregator.engine import wire
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.scripts import script_hash
 from aggregator.engine.store import Store
 from aggregator.model import Claim, Commit, Entry, FingerprintRecord, Kind, KnownEntry, Message, PollState
 from tests.engine import making
@@ -30,6 +32,7 @@ from tests.engine.making import LEASE, NOW, SPACING
 DOCUMENT = "".join(f"<p>Paragraph {number} of a document of five kilobytes.</p>\n" for number in range(90))
 PACKED_BYTES = 240
 CLAIM = 100
+"""Feeds in one claim; the daemon asks for 64 at most."""
 
 
 @contextmanager
@@ -48,11 +51,29 @@ async def on_a_server(run: Callable[[Store], Awaitable[None]]) -> None:
         server = EmbeddedServer(Path(folder))
         await server.start()
         store = Store(connect(server.url))
+        await store.command("CONFIG", "SET", "slowlog-log-slower-than", 200)
+        await store.command("CONFIG", "SET", "slowlog-max-len", 10_000)
         try:
             await run(store)
+            await print_script_costs(store)
         finally:
             await store.close()
             await server.stop()
+
+
+async def print_script_costs(store: Store) -> None:
+    """How long single scripts held the server, of those that took more than 0.2 ms."""
+    hashes = {script_hash(name).encode(): name for name in ("due", "claim", "commit", "publish", "trim_stream")}
+    taken: dict[str, list[float]] = {}
+    for line in await store.client.slowlog_get(10_000):
+        words = line["command"].split(b" ", 2)
+        if words[0] == b"EVALSHA" and words[1] in hashes:
+            taken.setdefault(hashes[words[1]], []).append(line["duration"] / 1000)
+    for name, times in sorted(taken.items()):
+        middle = statistics.median(times)
+        print(
+            f"script {name}: {len(times)} over 0.2 ms, median {middle:.1f} ms, longest {max(times):.1f} ms", flush=True
+        )
 
 
 async def bench_feeds(store: Store, feeds: int) -> None:
@@ -102,6 +123,9 @@ async def bench_publish(store: Store, entries: int) -> None:
     with measured("read and publish", entries):
         while waits := (await store.next_entries(100)).entries:
             await store.publish(token, [making.publication(*one) for one in waits])
+    store.use(retention=replace(store.retention, max_stream_bytes=1024 * 1024), queues=())
+    with measured("trim to 1 MiB, two streams", 2 * entries):
+        await store.trim()
 
 
 async def bench_rebuild(store: Store, records: int) -> None:

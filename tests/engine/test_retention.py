@@ -196,6 +196,29 @@ async def test_a_stream_queue_keeps_its_messages_for_the_time_of_queues(store: S
     assert await length(store, "{agg}:queue:q") == 0
 
 
+async def test_a_list_queue_holds_no_more_than_its_cap(store: Store, later: datetime) -> None:
+    store.list_cap = 3
+    await queue(store, "list", *range(5))
+    assert await store.command("LLEN", store.keys.queue("q")) == 3
+    await store.trim(now=NOW)
+    details = [one.notice.detail for one in await store.trouble(making.EPOCH)]
+    assert details == [f"{store.keys.queue('q')}: 2 messages dropped by the size limit"]
+
+
+@pytest.mark.parametrize("kind", ["stream", "list"])
+async def test_a_queue_taken_out_of_the_configuration_is_emptied_with_time(
+    store: Store, later: datetime, kind: str
+) -> None:
+    await queue(store, kind, 1)
+    await store.trim(now=NOW)
+    store.use(retention=KEPT, queues=())
+    await store.trim(now=NOW)
+    assert await store.command("EXISTS", store.keys.queue("q")) == 1
+    for _ in range(2):
+        await store.trim(now=later + 9 * HOUR)
+    assert await store.command("EXISTS", store.keys.queue("q"), store.keys.queues) == 0
+
+
 async def test_known_entries_are_forgotten_after_their_last_sighting(store: Store, later: datetime) -> None:
     seen = KEPT.seen
     known = {
