@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import structlog
 
@@ -15,14 +18,18 @@ from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polling import PollStage
 from aggregator.engine.store import Store
-from aggregator.model import FailureKind, FetchResult, PollRequest, ReadResult, Settings, Unparsable
+from aggregator.model import FailureKind, FetchFailed, FetchResult, PollRequest, ReadResult, Settings, Unparsable
 from aggregator.pipeline.reading import ReadRequest, read
 from aggregator.poll.fetch import Fetcher
 from aggregator.poll.sandbox import Killed, Sandbox
+from aggregator.poll.subscriber import Deliver, Subscriber
 from aggregator.watch.metrics import Metrics
 from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
+
+WEBSUB_PATH = "/websub"
+"""Where the status port takes hubs' requests, below `[http] public_url`."""
 
 
 # --- fetching and reading -------------------------------------------------------------------------------------
@@ -47,6 +54,9 @@ class Fetching:
 
     async def fetch(self, request: PollRequest) -> FetchResult:
         return await self._fetcher.fetch(request)
+
+    async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
+        return await self._fetcher.post(url, form)
 
     async def read(self, request: ReadRequest) -> ReadResult:
         """The child's answer; a child that was killed makes the body unparsable, with the reason."""
@@ -97,7 +107,13 @@ def fetcher_of(settings: Settings) -> Fetcher:
 
 
 def poll_stage(
-    store: Store, fetching: Fetching, read: Loaded, *, metrics: Metrics, clock: Clock | None = None
+    store: Store,
+    fetching: Fetching,
+    read: Loaded,
+    *,
+    metrics: Metrics,
+    clock: Clock | None = None,
+    push: Subscriber | None = None,
 ) -> PollStage:
     stage = PollStage(
         store=store,
@@ -106,6 +122,7 @@ def poll_stage(
         settings=read.configuration.settings,
         metrics=metrics,
         clock=clock or Clock(),
+        push=push,
     )
     stage.use(read.configuration.settings, read.configuration.feeds)
     return stage
@@ -122,6 +139,32 @@ def event_stage(
         clock=clock or Clock(),
         worker=worker_name(),
     )
+
+
+def subscriber(read: Loaded, fetching: Fetching, deliver: Deliver) -> Subscriber | None:
+    """The WebSub subscriptions, where `[http] public_url` says how hubs reach the status port."""
+    settings = read.configuration.settings
+    if settings.http_listen is None or settings.http_public_url is None:
+        return None
+    return Subscriber(
+        public_url=f"{settings.http_public_url.rstrip('/')}{WEBSUB_PATH}",
+        installation_secret=_installation_secret(read.state_dir / "websub.secret"),
+        post=fetching.post,
+        deliver=deliver,
+        now=Clock().now,
+        max_body_bytes=settings.fetch.max_body_bytes,
+    )
+
+
+def _installation_secret(file: Path) -> bytes:
+    """The secret that callbacks and signatures derive from; made at first use, readable by us only."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(file, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as made:
+            made.write(secrets.token_bytes(32))
+    except FileExistsError:
+        log.debug("secret_kept", file=str(file))
+    return file.read_bytes()
 
 
 def worker_name() -> str:

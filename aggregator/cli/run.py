@@ -25,9 +25,11 @@ from aggregator.cli.files import Loaded
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, Daemon, Parts
+from aggregator.daemon.polling import PollStage
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
 from aggregator.errors import EngineDown
+from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch import logs
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import StatusServer
@@ -77,10 +79,18 @@ async def _daemon(read: Loaded, role: str) -> None:
     settings = read.configuration.settings
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read))
-        poll, renew = None, None
+        poll: PollStage | None = None
+        renew, push = None, None
+
+        async def deliver(delivery: Delivery) -> None:
+            if poll is not None:
+                await poll.deliver(delivery)
+
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(settings, metrics))
-            poll, renew = parts.poll_stage(engine.store, fetching, read, metrics=metrics), fetching.renew
+            push = parts.subscriber(read, fetching, deliver)
+            poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
+            renew = fetching.renew
         event = parts.event_stage(engine.store, read, metrics=metrics, progress=progress) if role != "poll" else None
         digests = DigestFiles(read.digest_dir, zone=ZoneInfo(settings.digest.timezone), keep=settings.retention.digest)
         watching = Watching(
@@ -103,7 +113,7 @@ async def _daemon(read: Loaded, role: str) -> None:
                 clock=clock,
                 archive=_archive(read, engine) if event else None,
                 server=engine.server,
-                status=_status_server(read, watching, metrics, digests),
+                status=_status_server(read, watching, metrics, digests, push),
                 status_address=address(settings.http_listen) if settings.http_listen else None,
                 renew_fetching=renew,
             ),
@@ -124,12 +134,15 @@ def _archive(read: Loaded, engine: engines.Engine) -> Callable[[], Coroutine[Any
     return Archive(engine.store, directory=Path(directory), place=read.state_dir / "archive.json").run
 
 
-def _status_server(read: Loaded, watching: Watching, metrics: Metrics, digests: DigestFiles) -> StatusServer | None:
+def _status_server(
+    read: Loaded, watching: Watching, metrics: Metrics, digests: DigestFiles, push: Subscriber | None
+) -> StatusServer | None:
     settings = read.configuration.settings
     if settings.http_listen is None:
         return None
     zone = ZoneInfo(settings.digest.timezone)
-    return StatusServer(watching, metrics=metrics, zone=zone, version=__version__, digests=digests)
+    below = {parts.WEBSUB_PATH: push.app()} if push else {}
+    return StatusServer(watching, metrics=metrics, zone=zone, version=__version__, digests=digests, below=below)
 
 
 def address(listen: str) -> tuple[str, int]:

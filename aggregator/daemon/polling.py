@@ -21,6 +21,7 @@ from aggregator.engine.poll_store import Claims, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
 from aggregator.model import (
+    Caching,
     Claim,
     FailureKind,
     Feed,
@@ -36,8 +37,10 @@ from aggregator.model import (
     Unparsable,
 )
 from aggregator.pipeline.reading import ReadRequest
-from aggregator.pipeline.settling import Settled, settled
+from aggregator.pipeline.settling import Settled, of_delivery, settled
 from aggregator.poll import schedule
+from aggregator.poll.subscriber import Delivery, Subscriber
+from aggregator.poll.websub import advertised_hub
 from aggregator.watch.metrics import Metrics
 
 log = structlog.get_logger()
@@ -70,13 +73,23 @@ class PollStage:
     """Polls feeds of `feeds` as they fall due. Made by the command line with its real parts."""
 
     def __init__(
-        self, *, store: Store, fetch: Fetch, read: Read, settings: Settings, metrics: Metrics, clock: Clock
+        self,
+        *,
+        store: Store,
+        fetch: Fetch,
+        read: Read,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+        push: Subscriber | None = None,
     ) -> None:
+        """`push`: the WebSub subscriptions, where a public callback address is configured."""
         self._store = store
         self._fetch = fetch
         self._read = read
         self._metrics = metrics
         self._clock = clock
+        self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
         self._elapsed: dict[str, deque[float]] = {}
@@ -108,6 +121,9 @@ class PollStage:
             else:
                 due[feed_id] = schedule.due_at(feed, schedule.with_feed(state, feed), now=now) or now
         await self._store.register(due)
+        if self._push is not None:
+            leases = {feed_id: state.lease for feed_id, state in states.items() if state and state.lease}
+            self._push.restore({i: lease for i, lease in leases.items() if self._push.lease_of(i) is None})
 
     @property
     def lease(self) -> timedelta:
@@ -219,7 +235,7 @@ class PollStage:
             await self._give_back(claim)
             return
         try:
-            await self.poll(claim, feed)
+            await self._tend_hub(await self.poll(claim, feed))
         except StaleToken as error:
             log.warning("claim_lost", feed_id=feed.feed_id, error=str(error))
         except EngineError as error:
@@ -293,17 +309,77 @@ class PollStage:
         read: ReadResult | None,
         *,
         dry_run: bool = False,
+        delivered: bool = False,
     ) -> Polled:
-        """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
+        """Decide what follows from a body (`delivered`: by a hub) and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
-        self._outcomes.append(schedule.host_outcome(result, at=now))
-        offline = schedule.is_local_outage(self._outcomes, now=now)
-        host = self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
-        done = settled(feed, claim, state, result, read, host=host, now=now, offline=offline)
+        if not delivered:
+            self._outcomes.append(schedule.host_outcome(result, at=now))
+        done = settled(
+            feed,
+            claim,
+            state,
+            result,
+            read,
+            host=self.hosts.get(feed.feed_id) or schedule.host_of(feed.url),
+            now=now,
+            offline=schedule.is_local_outage(self._outcomes, now=now),
+            pushed=self._push is not None and self._push.is_pushed(feed.feed_id),
+            lease=self._push.lease_of(feed.feed_id) if self._push else None,
+        )
+        done = of_delivery(done, state) if delivered else done
         if not dry_run:
             await self._commit(done)
             self._tell(feed, result, done)
         return Polled(feed, state, result, done, committed=not dry_run)
+
+    # --- hubs -------------------------------------------------------------------------------------------------
+
+    async def _tend_hub(self, polled: Polled) -> None:
+        """After a poll: tell the subscription what the hub had not announced, and ask the hub when it is time."""
+        if self._push is None or polled.settled.result == "failed":
+            return
+        feed_id, result, state = polled.feed.feed_id, polled.result, polled.settled.commit.state
+        read = polled.settled.read
+        self._push.note_poll(feed_id, new_count=read.outcomes.get("new", 0) if isinstance(read, FeedRead) else 0)
+        links = result.links if isinstance(result, Fetched) else ()
+        await self._push.tend(feed_id, advertised_hub(links, state.hints, feed_url=state.url))
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Take what a hub sent: a body is read like a polled one, an empty one means that the feed is asked now.
+
+        What cannot be taken at once (the feed is being polled, the server is away) is asked for at the next poll.
+        """
+        feed = self.feeds.get(delivery.feed_id)
+        if feed is None:
+            return
+        try:
+            if not delivery.body or not await self._take_delivery(feed, delivery):
+                await self._store.set_due(feed.feed_id, self._clock.now(), now=self._clock.for_engine())
+        except (EngineError, StaleToken) as error:
+            log.warning("delivery_left_to_poll", feed_id=feed.feed_id, error=str(error))
+
+    async def _take_delivery(self, feed: Feed, delivery: Delivery) -> bool:
+        host = self.hosts[feed.feed_id]
+        claims = await self._store.claim_these(
+            {feed.feed_id: host}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
+        )
+        if not claims.claims:
+            return False
+        [claim] = claims.claims
+        state = self._state(claim, feed, self._clock.now())
+        body = Fetched(
+            delivery.topic_url,
+            200,
+            delivery.body,
+            delivery.content_type,
+            state.validators,
+            Caching(),
+            partial=True,
+        )
+        read = await self.read_body(feed, state, body)
+        await self.settle(claim, feed, state, body, read, delivered=True)
+        return True
 
     async def _commit(self, done: Settled) -> None:
         started = asyncio.get_running_loop().time()

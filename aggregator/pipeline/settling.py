@@ -19,6 +19,7 @@ from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchResult,
+    Lease,
     NotModified,
     Outcome,
     PollState,
@@ -49,11 +50,19 @@ def settled(
     host: str,
     now: datetime,
     offline: bool,
+    pushed: bool = False,
+    lease: Lease | None = None,
 ) -> Settled:
-    """The commit that ends this poll. `state` is the feed's before it, `read` None where nothing was read."""
+    """The commit that ends this poll. `state` is the feed's before it, `read` None where nothing was read.
+
+    `lease` is the feed's WebSub subscription as it stands, `pushed` whether its hub delivers.
+    """
     error = clock_error(schedule.clock_samples(state, read)) if isinstance(read, FeedRead) else state.clock_error
-    decision = schedule.after_poll(feed, state, result, read, now=now, clock_error=error, offline=offline)
-    after = replace(decision.state, body_hash="") if decision.withhold else decision.state
+    decision = schedule.after_poll(
+        feed, state, result, read, now=now, clock_error=error, offline=offline, pushed=pushed
+    )
+    after = replace(decision.state, lease=lease or state.lease)
+    after = replace(after, body_hash="") if decision.withhold else after
     kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
     word = result_word(result, kept)
     found = kept if isinstance(kept, FeedRead) else None
@@ -70,6 +79,12 @@ def settled(
         outcomes=found.outcomes if found else {},
     )
     return Settled(commit, decision, kept, word)
+
+
+def of_delivery(done: Settled, before: PollState) -> Settled:
+    """The same for a body that a hub delivered: nothing was asked, so what counts requests stays as it was."""
+    kept = replace(done.commit.state, last_full_at=before.last_full_at, last_poll_at=before.last_poll_at)
+    return replace(done, commit=replace(done.commit, state=kept))
 
 
 def withheld(read: FeedRead) -> FeedRead:

@@ -97,11 +97,14 @@ class StatusServer:
         version: str = "",
         digests: DigestFiles | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        below: Mapping[str, web.Application] | None = None,
     ) -> None:
+        """`below`: other applications by the path they are served under."""
         self._watched = watched
         self._metrics = metrics
         self._digests = digests
         self._now = now
+        self._below = dict(below or {})
         self._pages = Pages(zone=zone, version=version, has_digests=digests is not None)
         self._broadcast = Broadcast(watched.live)
         self._fresh = _Fresh()
@@ -146,6 +149,8 @@ class StatusServer:
         if self._digests is not None:
             application.router.add_get("/digest", self._digest_days)
             application.router.add_get(r"/digest/{day:\d{4}-\d{2}-\d{2}}", self._digest_day)
+        for path, other in self._below.items():
+            application.add_subapp(path, other)
         return application
 
     @web.middleware

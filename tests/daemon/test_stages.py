@@ -23,6 +23,7 @@ from aggregator.model import (
     Queue,
     Settings,
 )
+from aggregator.poll.subscriber import Delivery
 from tests.daemon.stages import START, Stages
 
 QUAKE = "Strong earthquake of magnitude 6.8 hits the south of Northland, dozens injured in Port Selby"
@@ -310,3 +311,27 @@ async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(ow
     await stages.run("a", rss(("1", QUAKE)))
     assert len(await stages.messages("events")) == 1
     await client.aclose()
+
+
+# --- hubs -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_hub_delivers_is_published_without_a_request(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(minutes=5)
+    await stages.poll_stage.deliver(Delivery("a", "https://a.example/feed", rss(("2", BUDGET)), "application/rss+xml"))
+    await stages.assign()
+    assert [m.title for m in await stages.messages()] == [QUAKE, BUDGET]
+    assert len(stages.requests) == 1
+    stages.now += timedelta(minutes=30)
+    await stages.run("a", rss(("2", BUDGET), ("1", QUAKE)))
+    assert len(await stages.messages()) == 2
+
+
+async def test_a_ping_of_a_hub_has_the_feed_asked_now(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(minutes=1)
+    await stages.poll_stage.deliver(Delivery("a", "https://a.example/feed", b"", None))
+    assert (await store.due_times(["a"]))["a"] == stages.now
