@@ -42,7 +42,7 @@ def test_a_folder_never_leads_out_of_the_directory(names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("title", "name"),
     [
-        ("a/b", "a_b"), ("a\\b", "a_b"), ("a:b*c?d“e”f<g>h|i[j]", "a_b_c_d_e_f_g_h_i_j_"), ("name.md", "namemd"), ("C# 9.0", "C 90"), ("..", "untitled"),
+        ("a/b", "a_b"), ("a\\b", "a_b"), ("a:b*c?d“e”f<g>h|i[j]", "a_b_c_d_e_f_g_h_i_j_"), ("name.md", "namemd"), ("C# 9.0", "C 90"), ("涨50%", "涨50_"), ("..", "untitled"),
         ("../../etc/passwd", "etc_passwd"), ("[快讯]港口", "快讯_港口"), (" a\nb ", "a b"), ("", "untitled"),
     ],
 )  # fmt: skip

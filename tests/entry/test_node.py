@@ -1,0 +1,179 @@
+"""Readers written in JavaScript: js-yaml and hexo-front-matter read documents back, Hexo builds a site of an export."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.entry.characters import one_line
+from aggregator.entry.files import export
+from aggregator.entry.front_matter import FrontMatter, document
+from aggregator.entry.urls import front_matter_url
+from aggregator.model import Kind, Message
+from aggregator.watch.archive import write
+from tests.entry.test_front_matter import SIGNS
+from tests.entry.test_hostile_bodies import entries
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+
+PACKAGES = ["js-yaml", "hexo", "hexo-front-matter", "hexo-renderer-marked"]
+WORDS = [
+    *SIGNS,
+    "true",
+    "null",
+    "on",
+    "---",
+    "...",
+    ": ",
+    " #",
+    "2022-02-13",
+    "10:02:17",
+    ".inf",
+    "<<",
+    "0x1F",
+    "12",
+    "标题",
+    "it's",
+]
+COUNT = 10_000
+READ = """
+const yaml = require("js-yaml"), hexo = require("hexo-front-matter");
+const rows = JSON.parse(require("fs").readFileSync(process.argv[2], "utf8"));
+const wrong = [];
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const seen = v => ({title: v.title, categories: v.categories, headimg: v.headimg, author: v.author, comments: v.comments, date: v.date, thumbnail: v.thumbnail});
+for (const row of rows) {
+  const matter = row.text.trimStart().slice(4).split("\\n---\\n")[0];
+  const stripped = row.text.replace(/^\\n/, "");
+  for (const [name, read] of [["js-yaml", () => yaml.load(matter)], ["hexo", () => hexo.parse(stripped)]]) {
+    let got;
+    try { got = seen(read()); } catch (error) { got = String(error); }
+    if (!same(got, row.expected)) wrong.push([name, row.text.slice(0, 300), got]);
+  }
+}
+console.log(JSON.stringify(wrong.slice(0, 5)));
+"""
+CONFIG = """
+title: Test
+url: https://example.com
+permalink: :title/
+theme: plain
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of npm installed in it."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not on PATH")
+    folder = tmp_path_factory.mktemp("npm")
+    (folder / "package.json").write_text('{"name": "site", "private": true, "hexo": {"version": ""}}')
+    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *PACKAGES]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        pytest.skip(f"npm cannot install {', '.join(PACKAGES)}: {done.stderr[-300:]}")
+    return folder
+
+
+def drawn(chance: random.Random) -> str:
+    return one_line("".join(chance.choices(WORDS, k=chance.randint(1, 9)))) or "x"
+
+
+def row(title: str, categories: tuple[str, str, str], image: str, *, leading_newline: bool) -> dict[str, Any]:
+    date = "Sun, 13 Feb 2022 10:02:17 GMT"
+    text = document(FrontMatter(title, categories, image, categories[1], date, "<p>b</p>", leading_newline))
+    expected = {
+        "title": title,
+        "categories": list(categories),
+        "headimg": image,
+        "author": categories[1],
+        "comments": False,
+        "date": date,
+        "thumbnail": image,
+    }
+    return {"text": text, "expected": expected}
+
+
+def check(packages: Path, folder: Path, rows: list[dict[str, Any]]) -> None:
+    (folder / "rows.json").write_text(json.dumps(rows))
+    (packages / "read.js").write_text(READ)
+    done = subprocess.run(
+        ["node", "read.js", str(folder / "rows.json")],
+        cwd=packages,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+    )
+    assert json.loads(done.stdout) == []
+
+
+def test_js_yaml_and_hexo_read_10_000_documents_back(packages: Path, tmp_path: Path) -> None:
+    chance = random.Random(20220213)
+    rows = [
+        row(
+            drawn(chance),
+            (drawn(chance), drawn(chance), drawn(chance)),
+            front_matter_url(drawn(chance)),
+            leading_newline=i % 2 == 0,
+        )
+        for i in range(COUNT)
+    ]
+    check(packages, tmp_path, rows)
+
+
+def test_js_yaml_and_hexo_read_the_real_front_matters_back(packages: Path, tmp_path: Path, shared: Path) -> None:
+    lines = (shared / "front_matter.jsonl").read_text(encoding="utf-8").strip().split("\n")
+    real = [json.loads(line) for line in lines]
+    rows = [
+        row(one_line(one["title"]), tuple(one["categories"]), "https://h.example/a.jpg", leading_newline=True)
+        for one in real
+    ]
+    assert len(rows) == 239
+    check(packages, tmp_path, rows)
+
+
+def test_hexo_builds_a_site_of_an_exported_folder(packages: Path, tmp_path: Path, shared: Path) -> None:
+    names = ["47_xss_content.xml", "48_xss_in_title.xml", "53_yaml_titles.xml", "54_nunjucks.xml", "55_filenames.xml"]
+    made = [one for name in names for one in entries(shared, name)]
+    messages = [
+        Message(
+            id=f"m{i}",
+            kind=Kind.NEW,
+            event_id=f"e{i}",
+            entry_id=f"{i:08x}{one.entry_id}",
+            title=one.title,
+            categories=("新闻", "[A] #1", "con"),
+            document=one.document,
+        )
+        for i, one in enumerate(made)
+    ]
+    site = tmp_path / "site"
+    layout = site / "themes" / "plain" / "layout"
+    layout.mkdir(parents=True)
+    (layout / "post.njk").write_text("<h1>{{ page.title }}</h1>\n{{ page.content | safe }}")
+    (site / "_config.yml").write_text(CONFIG)
+    shutil.copy(packages / "package.json", site)
+    (site / "node_modules").symlink_to(packages / "node_modules")
+    result = write(site / "source" / "_posts", export(messages).files)
+    assert result.refused == ()
+    done = subprocess.run(
+        ["node", "node_modules/hexo/bin/hexo", "generate", "--bail"],
+        cwd=site,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told[-3000:]
+    assert "ERROR" not in told
+    pages = list((site / "public").rglob("index.html"))
+    assert len(pages) == len(made) == result.written_count - 2
+    assert any("&#123;&#123; 7*7 &#125;&#125; body" in page.read_text(encoding="utf-8") for page in pages)
