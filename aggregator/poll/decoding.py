@@ -60,11 +60,16 @@ class _Zlib:
         self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._fed = False
         self._member_count = 1
+        self._start_of_next = b""
 
     def decoded(self, data: bytes, limit: int) -> bytes:
         parts: list[bytes] = []
+        data, self._start_of_next = self._start_of_next + data, b""
         while data:
             if self._inner.eof:
+                if data == GZIP_MAGIC[:1]:
+                    self._start_of_next = data
+                    break
                 if data[:2] != GZIP_MAGIC:
                     break  # padding after the last member: browsers pass it over too
                 self._next_member()

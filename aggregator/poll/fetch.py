@@ -25,6 +25,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from aggregator.errors import ConfigError, Problem
 from aggregator.model import (
     Caching,
     FailureKind,
@@ -99,7 +100,7 @@ class Fetcher:
         connector = aiohttp.TCPConnector(
             resolver=self._resolver,
             socket_factory=self._connecting.socket,
-            ssl=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else _system_tls(),
+            ssl=_tls(settings.ca_file),
             limit=settings.concurrency,
             keepalive_timeout=KEEP_ALIVE.total_seconds(),
             use_dns_cache=False,
@@ -154,8 +155,16 @@ class Fetcher:
             return await answer_of(response, limit)
 
 
-def _system_tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """The system's authorities, and the operator's own beside them. Raises ConfigError."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or "it holds no certificate"
+            raise ConfigError(Problem(f"{ca_file} cannot be used ({reason})", key="fetch.ca_file")) from error
+    return context
 
 
 class _Fetch:

@@ -21,7 +21,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""The well-known prefix. The local-use one (64:ff9b:1::/48) may hide an address in other bits and counts as private."""
 _COMPATIBLE = IPv6Network("::/96")
 _SHARED = (IPv4Network("100.64.0.0/10"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 _SITE_LOCAL = IPv6Network("fec0::/10")
@@ -72,7 +73,7 @@ def _is_carrier(address: Address) -> bool:
     """Whether the address counts only for the IPv4 address inside it, which is checked by itself."""
     if isinstance(address, IPv4Address):
         return False
-    return address.ipv4_mapped is not None or any(address in network for network in _NAT64)
+    return address.ipv4_mapped is not None or address in _NAT64
 
 
 def _inner(address: Address) -> list[Address]:
@@ -82,7 +83,7 @@ def _inner(address: Address) -> list[Address]:
     found: list[Address] = [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
     if address.teredo is not None:
         found.extend(address.teredo)
-    if any(address in network for network in (*_NAT64, _COMPATIBLE)):
+    if address in _NAT64 or address in _COMPATIBLE:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return found
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from aggregator.errors import ConfigError
 from aggregator.model import Auth, FailureKind, FetchSettings, Redirect, Validators
+from aggregator.poll import fetch
 from aggregator.poll.fetch import Fetcher
 from tests.origin import Answer, Origin, feed_document, moved, throttled
 from tests.poll.asking import asking, failed, fetched, names, not_modified
@@ -521,6 +523,21 @@ async def test_an_own_ca_file_is_trusted_and_the_name_still_checked(authority: t
         secure.script("/feed", Answer(body=BODY))
         fetched(await own.fetch(asking(secure.url("/feed"))))
         failed(await own.fetch(asking(secure.url("/feed", host=2))), FailureKind.TLS)
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+async def test_a_ca_file_that_cannot_be_used_is_told_with_its_key(tmp_path: Path, text: str | None):
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    with pytest.raises(ConfigError, match=r"fetch\.ca_file"):
+        async with fetcher_with(ca_file=str(tmp_path / "ca.pem")):
+            pytest.fail("it has no authorities")
+
+
+async def test_an_own_ca_file_comes_beside_the_systems_authorities(authority: trustme.CA, tmp_path: Path):
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    own, system = fetch._tls(str(tmp_path / "ca.pem")), fetch._tls(None)
+    assert own.cert_store_stats()["x509_ca"] == system.cert_store_stats()["x509_ca"] + 1
 
 
 async def test_plain_http_where_tls_is_expected_is_a_tls_failure(fetcher: Fetcher):

@@ -14,21 +14,30 @@ SECOND = timedelta(seconds=1)
 
 
 def outcomes(letters: str) -> list[HostOutcome]:
-    """One host for each letter, a second apart: `a` answered, `u` unreached, `o` unreached by our own fault."""
+    """One host for each letter, a second apart: `a` answered, `u` unreached, `o` unreached by our own fault, `d` no such name."""
     start = NOW - len(letters) * SECOND
-    return [HostOutcome(f"h{n}", start + n * SECOND, c != "a", c == "o") for n, c in enumerate(letters)]
+    return [HostOutcome(f"h{n}", start + n * SECOND, c != "a", c == "o", c == "d") for n, c in enumerate(letters)]
 
 
-@pytest.mark.parametrize("letters", ["uuu", "uuuu", "auuuuuuu", "o", "oo", "ooo", "aaaaaaaaaauuuuuuuu", "uuuuauuu"])
+@pytest.mark.parametrize(
+    "letters", ["uuu", "uuuu", "auuuuuuu", "o", "oo", "ooo", "aaaaaaaaaauuuuuuuu", "uuuuauuu", "d", "dd", "ddd"]
+)
 def test_when_most_hosts_fail_at_once_it_is_us(letters: str):
     assert is_local_outage(outcomes(letters), now=NOW)
 
 
 @pytest.mark.parametrize(
-    "letters", ["", "u", "uu", "a", "uua", "auu", "aaaaaaaauu", "ou", "ao", "aaaaaaaauuuuu", "aaaaaaaau"]
+    "letters",
+    ["", "u", "uu", "a", "uua", "auu", "aaaaaaaauu", "ou", "ao", "aaaaaaaauuuuu", "aaaaaaaau", "ad", "da", "du", "add"],
 )
 def test_when_some_answer_or_there_is_too_little_evidence_it_is_the_feeds(letters: str):
     assert not is_local_outage(outcomes(letters), now=NOW)
+
+
+def test_a_name_that_stays_unknown_is_the_feeds_own_fault_after_a_while():
+    tried = [HostOutcome("h", NOW - n * 30 * SECOND, unreached=True, nameless=True) for n in range(5)]
+    assert is_local_outage(tried[:3], now=NOW)
+    assert not is_local_outage(tried, now=NOW)
 
 
 def test_only_the_newest_outcome_of_a_host_counts():
@@ -55,4 +64,4 @@ def test_an_error_that_came_by_http_shows_that_the_network_works():
     assert not host_outcome(fetched(), at=NOW).unreached
     assert not host_outcome(not_modified(), at=NOW).unreached
     unreached = host_outcome(FetchFailed(url, FailureKind.DNS, "", ours=True), at=NOW)
-    assert unreached == HostOutcome("h.example", NOW, unreached=True, ours=True)
+    assert unreached == HostOutcome("h.example", NOW, unreached=True, ours=True, nameless=True)
