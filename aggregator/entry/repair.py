@@ -3,7 +3,7 @@
 Well-formed text is given back as it is. What is mended is what real feeds get wrong, and only where the meaning is
 certain: characters and character references XML forbids (dropped; a reference to each half of a surrogate pair
 becomes the character), text before the document, entities of HTML, bare ampersands, name-space prefixes nobody
-declared. CDATA sections and comments are left alone but for forbidden characters.
+declared. Comments go (the loose parser is quadratic in them); CDATA sections are left alone.
 
 Entity declarations are how a small document becomes a huge one or reads a local file. Harmless ones (internal, short,
 without references to others) are expanded here; the declarations themselves never reach the parser, and a document
@@ -86,8 +86,17 @@ def mended(prepared: Prepared) -> str:
     parts = _OPAQUE.split(text)
     for position in range(0, len(parts), 2):
         parts[position] = _AMPERSAND.sub(lambda match: _ampersand(match, prepared.entities), parts[position])
+    for position in range(1, len(parts), 2):
+        parts[position] = _without_comment(parts[position])
     plain = "".join(parts[::2])
     return _with_prefixes("".join(parts), plain)
+
+
+def _without_comment(part: str) -> str:
+    """CDATA as it is, nothing for a comment; of one without an end only its mark goes, the rest is the document."""
+    if not part.startswith("<!--"):
+        return part
+    return "" if part.endswith("-->") else part[4:].replace("<!--", "")
 
 
 def without_forbidden(text: str) -> str:

@@ -4,8 +4,8 @@ feedparser's two parsers are used directly instead of `feedparser.parse`, which 
 once decoding and cleaning are done: the strict one, and the loose one when the document is not well-formed. Deriving
 from them gives what `parse` cannot:
 
-- it stops at the entry limit, at 300 levels of elements, at 1,000 name spaces or attributes of one element, so that
-  hostile documents cost little (feedparser is quadratic in the last two);
+- it stops at the entry limit, at 300 levels of elements (5,000 where they need not be closed), at 1,000 name spaces,
+  attributes of one element or 200 tags of one entry, so that hostile documents cost little;
 - guids stay as published, instead of being made absolute (a feed that moves would get new ones);
 - `media:description` and `itunes:summary` no longer take the place of the entry's own text;
 - language and base address of each entry, all hours and days of `skipHours` and `skipDays`;
@@ -31,6 +31,8 @@ from aggregator.entry import repair
 
 MAX_DEPTH = 300
 """Levels of nested elements; a guess, the deepest of 2,087 corpus documents has 26."""
+MAX_LOOSE_DEPTH = 5000
+"""The same for the loose parser, for which every element that is never closed is one more level."""
 MAX_NAMES = 1000
 """Name spaces of a document, attributes of an element; a guess, 40 and 22 in the corpora."""
 
@@ -40,6 +42,10 @@ _ENTRY_TAG = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>/]")
 _ENCODING = "utf_8"
 """Not "utf-8": at that name feedparser takes text that happens to be UTF-8 read as Latin-1 for a mistake and "repairs"
 it (`é`, no-break space, `©` became `頩`)."""
+_MOST_TAGS = 200
+"""Tags of an entry; feedparser compares each with all before it: 7.7 s for 20,000."""
+_LONGEST_AUTHOR = 500
+"""Characters; feedparser looks for an address in it with an expression that is quadratic in the length."""
 _TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document so many name spaces"
 
 FeedDict = dict[str, Any]
@@ -60,6 +66,10 @@ class Refused(Exception):
     """The document is hostile: the text says how."""
 
 
+class TooDeep(Refused):
+    """Elements are nested too deep, or never closed."""
+
+
 class _EnoughEntries(Exception):
     """The entry limit is reached; what was read so far is kept."""
 
@@ -68,6 +78,7 @@ class _Extras:
     """What both parsers do beyond feedparser; mixed in before its classes, whose attributes it uses."""
 
     max_entries: int
+    max_depth: int
     entries: list[FeedDict]
     feeddata: FeedDict
     baseuri: str
@@ -77,8 +88,8 @@ class _Extras:
     namespaces_in_use: dict[str, str]
 
     def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
-        if self.depth > MAX_DEPTH:
-            raise Refused(f"elements are nested more than {MAX_DEPTH} deep")
+        if self.depth > self.max_depth:
+            raise TooDeep(f"elements are nested more than {self.max_depth} deep")
         if len(attrs) > MAX_NAMES or len(self.namespaces_in_use) > MAX_NAMES:
             raise Refused(_TOO_MANY)
         super().unknown_starttag(tag, attrs)  # type: ignore[misc]
@@ -91,6 +102,17 @@ class _Extras:
         self.entries[-1]["x_lang"] = self.lang
 
     _start_entry = _start_item
+
+    def _add_tag(self, term: str | None, scheme: str | None, label: str | None) -> None:
+        if len(dict.get(self._get_context(), "tags") or ()) < _MOST_TAGS:  # type: ignore[attr-defined]
+            super()._add_tag(term, scheme, label)  # type: ignore[misc]
+
+    def _sync_author_detail(self, key: str = "author") -> None:
+        context = self._get_context()  # type: ignore[attr-defined]
+        written = dict.get(context, key)
+        if isinstance(written, str) and len(written) > _LONGEST_AUTHOR:
+            context[key] = written[:_LONGEST_AUTHOR]
+        super()._sync_author_detail(key)  # type: ignore[misc]
 
     def _start_media_description(self, attrs: dict[str, str]) -> None:
         self.push("media_description", 1)  # type: ignore[attr-defined]
@@ -112,6 +134,7 @@ class _Extras:
 
 
 class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
+    max_depth = MAX_DEPTH
     can_be_relative_uri = StrictFeedParser.can_be_relative_uri - {"id"}
 
     def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - the name is SAX's
@@ -123,6 +146,7 @@ class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
 
 
 class _LooseReader(_Extras, LooseFeedParser):  # type: ignore[misc]
+    max_depth = MAX_LOOSE_DEPTH
     can_be_relative_uri = LooseFeedParser.can_be_relative_uri - {"id"}
 
 
@@ -176,7 +200,7 @@ def _strict(text: str, url: str, max_entries: int) -> _Run:
         return _Run(reader, stopped=True)
     except xml.sax.SAXParseException as error:
         return _Run(reader, error=error.getMessage())
-    except UndeclaredNamespace as error:
+    except (UndeclaredNamespace, TooDeep) as error:
         return _Run(reader, error=str(error))
     return _Run(reader)
 

@@ -340,11 +340,26 @@ def test_external_entities_are_never_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "inside", ["<a>" * 5000 + "</a>" * 5000, "<a " + " ".join(f'a{n}="1"' for n in range(5000)) + "/>"]
+    "inside", ["<a>" * 6000 + "</a>" * 6000, "<a " + " ".join(f'a{n}="1"' for n in range(5000)) + "/>"]
 )
 def test_deep_nesting_and_floods_of_attributes_are_refused(inside: str) -> None:
     found = refused(rss(f"<item><title>A</title><description>{inside}</description></item>"))
     assert (found.kind, found.detail[:8]) == (FailureKind.UNPARSABLE, "refused:")
+
+
+def test_hundreds_of_paragraphs_that_are_never_closed_are_read() -> None:
+    found = feed(
+        rss(f"<item><title>A</title><description>{'<p>x' * 400}</description></item><item><title>B</title></item>")
+    )
+    assert [entry.title.value for entry in found.entries] == ["A", "B"]
+
+
+def test_thousands_of_tags_and_endless_authors_are_cut() -> None:
+    categories = "".join(f"<category>{n}</category>" for n in range(3000))
+    entry = only(rss(f"<item><title>A</title><author>{'a' * 100_000}</author>{categories}</item>"))
+    assert entry.tags[0] == "0"
+    assert len(entry.tags) == 50
+    assert len(entry.author) <= 500
 
 
 # --- no feed at all ------------------------------------------------------------------------------------------------
