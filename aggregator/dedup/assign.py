@@ -1,16 +1,19 @@
 """Which event an entry belongs to: an answer from the index, which it reads and never changes.
 
 Rules, in order: the same address is the same event. Else the entry is compared with the reports that share most
-evidence and, for each of their events, with a few more of its members; an event's score is the mean of its three best
-members (of all, when it has fewer), so that one lucky pair does not chain two events together. The best event at or
-above the threshold of the strictness is joined; the entry starts a new event otherwise: when unsure, do not merge.
-Other events whose score is clearly above the threshold are absorbed, since this entry shows them to be one. Events
-between `RELATED` and the threshold are named as related.
+evidence with it, and with a few more members of their events; `event_log_odds` makes one number of each event's
+members, so that one lucky pair does not chain two events together. The best event at or above `JOIN` is joined; the
+entry starts a new event otherwise: when unsure, do not merge. Other events that are `MERGE` above it are absorbed,
+since this entry shows them to be one. Events between `RELATED` and `JOIN` are named as related.
+
+The numbers were chosen on ../shared/data by tests/bench/quality.py's simulation, one setting for all sets, from
+JOIN -0.9…-0.3, CROWD 0…0.3, MERGE 0.5…1.5 and UNLIKE -3, -2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,29 +23,39 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import NEVER, Rows, row
 from aggregator.dedup.similarity import pair_forest
-from aggregator.dedup.trees import probability
 from aggregator.model import Assignment, DedupSettings, Strictness
 
-CANDIDATES = 20
-EVENTS = 6
-MEMBERS = 6
-JOIN = {Strictness.STRICT: 0.7, Strictness.BALANCED: 0.5, Strictness.LOOSE: 0.35}
-MERGE_EXTRA = 0.2
-RELATED = 0.25
+CANDIDATES = 24
+EVENTS = 8
+MEMBERS = 8
+"""Members of one event compared; more cost time and change no set's B-cubed F1 by 0.002."""
+BEST = 8
+UNLIKE = -2.0
+CROWD = 0.1
+"""Log-odds an event must be better by for each doubling of its size: big events attract whatever shares their words."""
+JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
+MERGE = 1.0
+RELATED = -1.5
 MAX_RELATED = 5
 COPY = 0.8
+"""Share of the body samples in common from which a report is a copy: half of the lead's and nearly all of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An event against the entry: its score, and its best member."""
+    """An event against the entry: its log-odds, and its best member."""
 
     number: int
-    score: float
+    log_odds: float
+    size: int
     best_slot: int
-    best_score: float
     is_copy: bool
     is_same_site: bool
+
+    @property
+    def score(self) -> float:
+        """0..1, as messages carry it."""
+        return 1 / (1 + math.exp(-self.log_odds))
 
 
 def assign(fingerprint: Fingerprint, index: Index, settings: DedupSettings) -> Assignment:
@@ -57,12 +70,12 @@ def assign(fingerprint: Fingerprint, index: Index, settings: DedupSettings) -> A
             best_entry_id=_entry_id(index, twin),
         )
     scored = scored_events(fingerprint, index)
-    threshold = JOIN[settings.strictness]
-    if not scored or scored[0].score < threshold:
+    join = JOIN[settings.strictness]
+    if not scored or scored[0].log_odds < join:
         return _new(fingerprint, index, scored)
-    best = scored[0]
-    absorbed = [s for s in scored[1:] if s.score >= min(threshold + MERGE_EXTRA, 0.95)]
-    rest = [s for s in scored[1:] if s not in absorbed]
+    best, others = scored[0], scored[1:]
+    absorbed = [s for s in others if s.log_odds >= join + MERGE]
+    rest = [s for s in others if s not in absorbed]
     return Assignment(
         entry_id=fingerprint.entry_id,
         event_id=index.event_id(best.number),
@@ -80,7 +93,7 @@ def _entry_id(index: Index, slot: int) -> str:
 
 
 def _related(index: Index, scored: Sequence[Scored]) -> tuple[str, ...]:
-    return tuple(index.event_id(s.number) for s in scored if s.score >= RELATED)[:MAX_RELATED]
+    return tuple(index.event_id(s.number) for s in scored if s.log_odds >= RELATED)[:MAX_RELATED]
 
 
 def _new(fingerprint: Fingerprint, index: Index, scored: Sequence[Scored]) -> Assignment:
@@ -101,31 +114,34 @@ def scored_events(fingerprint: Fingerprint, index: Index) -> list[Scored]:
     slots = [slot for members in chosen.values() for slot in members]
     if not slots:
         return []
-    rows = index.rows.many(slots)
-    table = features(weighed(row(fingerprint), index.frequency), weighed(rows, index.frequency))
-    scores = probability(pair_forest().log_odds(table))
-    copies = table[:, INDEX["shingles_shared"]] >= COPY
-    sites = table[:, INDEX["same_site"]] == 1
-    found = []
-    at = 0
+    query = weighed(row(fingerprint), index.frequency)
+    table = features(query, weighed(index.rows.many(slots), index.frequency))
+    log_odds = pair_forest().log_odds(table)
+    found, at = [], 0
     for number, members in chosen.items():
-        part = scores[at : at + len(members)]
-        top = int(part.argmax())
-        found.append(
-            Scored(
-                number,
-                float(np.sort(part)[-3:].mean()),
-                members[top],
-                float(part[top]),
-                bool(copies[at + top]),
-                bool(sites[at + top]),
-            )
-        )
+        part = log_odds[at : at + len(members)]
+        top = at + int(part.argmax())
+        is_copy = bool(table[top, INDEX["shingles_shared"]] >= COPY)
+        same_site = bool(table[top, INDEX["same_site"]] == 1)
+        size = len(index.members(number))
+        found.append(Scored(number, event_log_odds(part.tolist(), size), size, slots[top], is_copy, same_site))
         at += len(members)
-    return sorted(found, key=lambda s: (-s.score, s.number))
+    return sorted(found, key=lambda s: (-s.log_odds, s.number))
 
 
-def _members(fingerprint: Fingerprint, index: Index) -> Mapping[int, list[int]]:
+def event_log_odds(log_odds: Sequence[float], size: int) -> float:
+    """How likely the entry is of an event of `size` reports, from the log-odds of those compared.
+
+    The mean of the best third of the members, at least three and at most `BEST` (of all, when there are fewer).
+    Members that share too little to have been candidates count as `UNLIKE`, up to four of them.
+    """
+    wanted = min(size, max(3, min(BEST, math.ceil(0.3 * size))))
+    best = sorted(log_odds, reverse=True)[:wanted]
+    best += [UNLIKE] * min(wanted - len(best), 4)
+    return sum(best) / len(best) - CROWD * math.log2(size)
+
+
+def _members(fingerprint: Fingerprint, index: Index) -> dict[int, list[int]]:
     """The slots to compare with, by event: candidates, and further members of the events they belong to."""
     chosen: dict[int, list[int]] = {}
     for slot, _ in index.candidates(fingerprint, limit=CANDIDATES):

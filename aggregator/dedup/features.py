@@ -86,7 +86,7 @@ def weighed(rows: Rows, frequency: Frequency) -> Weighed:
     return Weighed(rows, weights.astype(np.float32))
 
 
-def features(query: Weighed, others: Weighed, query_title: str | None = None) -> Floats:
+def features(query: Weighed, others: Weighed) -> Floats:
     """(rows of `others`, len(NAMES)) features of one query row against each other row."""
     q, rows = query.rows[0], others.rows
     table = np.full((len(rows), len(NAMES)), -1, np.float32)

@@ -122,7 +122,7 @@ def fingerprint(entry: Entry) -> Fingerprint:
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
     lang = entry.lang.lower()[:16]
-    title = cleaned(entry.title, lang=lang).strip()
+    title = headline(cleaned(entry.title, lang=lang).strip())
     body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
     title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[:TITLE_TOKENS]
     body_words = words(body, lang=lang, limit=BODY_WORDS)
@@ -142,6 +142,34 @@ def fingerprint(entry: Entry) -> Fingerprint:
         body_tokens=_weightiest(body_words, {word.token for word in title_words}, lang),
         shingles=_shingles(body_words),
         numbers=_numbers(title, body),
+    )
+
+
+_SEPARATOR = re.compile(r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)")
+
+
+def headline(title: str) -> str:
+    """A title without the publisher's and section's names at its end ("… | World | The Daily"), if enough is left."""
+    parts = list(_SEPARATOR.finditer(title))
+    for cut in parts:
+        kept, tail = title[: cut.start()], title[cut.end() :]
+        if _is_enough(kept) and all(_is_signature(part) for part in _SEPARATOR.split(tail)):
+            return kept
+    return title
+
+
+def _is_enough(kept: str) -> bool:
+    return len(kept.split()) >= 4 or (len(kept) >= 10 and kept[-1] >= "\u3040")
+
+
+def _is_signature(part: str) -> bool:
+    """Whether a segment reads like a name: few words, no digit that could be a fact, capitals if it has case."""
+    names = part.split()
+    return (
+        0 < len(names) <= 6
+        and len(part) <= 45
+        and (part[0].isupper() or part[0] == part[0].swapcase() or "." in part)
+        and sum(n[0].isupper() or n[0] == n[0].swapcase() for n in names if n) >= (len(names) + 1) // 2
     )
 
 

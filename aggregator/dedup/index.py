@@ -25,14 +25,14 @@ from aggregator.dedup.frequency import MAX_RARITY, Frequency
 from aggregator.dedup.rows import RowStore, row
 from aggregator.model import EPOCH, DedupSettings
 
-TITLE_KEYS = 8
-BODY_KEYS = 6
+TITLE_KEYS = 12
+BODY_KEYS = 8
 PAIR_KEYS = 3
 SHINGLE_KEYS = 4
 KEYS = 3 + TITLE_KEYS + BODY_KEYS + PAIR_KEYS + SHINGLE_KEYS
-CHAIN = 24
+CHAIN = 32
 """Postings read of one key, newest first (a guess; see tests/bench/index_speed.py for what it costs)."""
-STEPS = 240
+STEPS = 400
 """Postings read for one query, rarest keys first."""
 JOURNAL = 4096
 

@@ -38,7 +38,10 @@ def forest(name: str) -> Forest:
     return Forest(
         columns=a[f"{name}_columns"].astype(np.intp),
         thresholds=a[f"{name}_thresholds"].astype(np.float32),
-        leaves=a[f"{name}_leaves"].astype(np.float32),
+        values=a[f"{name}_values"].astype(np.float32),
+        children=a[f"{name}_children"].astype(np.intp),
+        roots=a[f"{name}_roots"].astype(np.intp),
+        depth=int(a[f"{name}_depth"]),
         bias=float(a[f"{name}_bias"]),
     )
 

@@ -34,7 +34,6 @@ class Feature:
     name: str
     value: float
     contribution: float
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,7 @@ def compared(a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None)
     np.fill_diagonal(swapped, usual)
     log_odds = float(forest.log_odds(table)[0])
     contributions = log_odds - forest.log_odds(swapped)
-    found = [
-        Feature(name, float(table[0, i]), float(contributions[i]), phrase(name, float(table[0, i])))
-        for i, name in enumerate(NAMES)
-    ]
+    found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
     found.sort(key=lambda feature: -abs(feature.contribution))
     score = 1.0 if _same_content(a, b) else float(probability(np.array([log_odds], np.float32))[0])
     return Comparison(score, tuple(found))
@@ -94,8 +90,3 @@ def prior_frequency(*langs: str) -> Frequency:
 def is_same(comparison: Comparison, settings: DedupSettings) -> bool:
     """Whether two reports alone would be held to be of one event."""
     return comparison.score >= PAIR_THRESHOLD[settings.strictness]
-
-
-def phrase(name: str, value: float) -> str:
-    """A feature and its value in words."""
-    return name

@@ -1,0 +1,122 @@
+"""A comparison in words a reader understands: what each feature found, what it did to the score, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.dedup.frequency import Frequency
+from aggregator.dedup.similarity import PAIR_THRESHOLD, Comparison, Feature, compared, is_same
+from aggregator.model import DedupSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The comparison, whether it is the same event at the given strictness, and the sentences that say why."""
+
+    comparison: Comparison
+    is_same: bool
+    verdict: str
+    lines: tuple[str, ...]
+    """One for each feature, the most telling first: its words, its value and its contribution."""
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _share(of: str) -> Callable[[float], str]:
+    return lambda value: f"{of}: {_percent(value)}"
+
+
+def _amount(of: str) -> Callable[[float], str]:
+    return lambda value: f"{of}: {value:.1f}"
+
+
+def _count(of: str, none: str) -> Callable[[float], str]:
+    return lambda value: f"{of}: {value:.0f}" if value > 0 else none
+
+
+def _yes(yes: str, no: str) -> Callable[[float], str]:
+    return lambda value: yes if value > 0 else no
+
+
+_WORDS: dict[str, Callable[[float], str]] = {
+    "title_cosine": _share("the titles' words agree, rare words counting more (cosine)"),
+    "title_jaccard": _share("words of the two titles that are in both, by weight"),
+    "title_contained": _share("the lighter title that is in the other, by weight"),
+    "title_in_other_least": _share("each title found in the other report, at least"),
+    "title_in_other_most": _share("one title found in the other report, at most"),
+    "all_cosine": _share("titles and bodies agree, rare words counting more (cosine)"),
+    "body_contained": _share("the lighter report's words that are in the other"),
+    "body_cosine": _share("the bodies' words agree"),
+    "rarest_shared": _amount("rarity of the rarest word in both (0 common, 10.8 rare)"),
+    "shared_weight": _amount("summed rarity of all words in both"),
+    "shared_title_weight": _amount("summed rarity of the words in both titles"),
+    "unmatched_least": _amount("summed rarity of title words the other report lacks, on either side at least"),
+    "unmatched_most": _amount("summed rarity of title words the other report lacks, at most"),
+    "rarest_unmatched_least": _amount("each title has a word the other report lacks, of rarity at least"),
+    "names_shared": _amount("summed rarity of names in both"),
+    "names_unmatched_least": _amount("each title has names the other report lacks, of summed rarity at least"),
+    "order": _share("the titles' common words stand in the same order"),
+    "letters": _share("the titles are alike letter by letter"),
+    "letters_sorted": _share("the titles are alike with their words sorted"),
+    "letters_set": _share("the titles are alike as sets of words"),
+    "letters_partial": _share("the shorter title is like a part of the longer"),
+    "shingles_shared": _share("the bodies are word for word the same (sampled)"),
+    "numbers_equal": _count("kinds of number (percent, money, magnitude, score…) that agree", "no typed number agrees"),
+    "numbers_conflict": _count("kinds of number that conflict", "no typed number conflicts"),
+    "counts_equal": _count("counts that agree", "no count agrees"),
+    "counts_conflict": _count("counts that differ", "no count differs"),
+    "labels_conflict": _count("numbered things (Game 5, iPhone 15) that differ", "no numbered thing differs"),
+    "title_numbers_equal": _count("kinds of number in both titles that agree", "no number is in both titles"),
+    "title_numbers_conflict": _count(
+        "kinds of number in both titles that conflict", "the titles' numbers do not conflict"
+    ),
+    "directions_agree": _count("directions (rise, win, north…) that agree", "no direction is in both titles"),
+    "directions_conflict": _count("opposite directions (rise/fall, north/south…)", "no opposite directions"),
+    "hours_apart": _amount("hours apart"),
+    "same_site": _yes("both are from the same publisher", "they are from different publishers"),
+    "same_shape": _yes("the titles differ at most in their digits", "the titles differ in words"),
+    "template": _yes("the titles are one template with other digits", "not one template with other digits"),
+    "title_length_least": _amount("words in the shorter title"),
+    "title_length_most": _amount("words in the longer title"),
+    "body_length_least": _amount("length of the shorter body (natural logarithm of words)"),
+    "title_rarity_least": _amount("mean rarity of the words of the plainer title"),
+}
+_UNKNOWN = "not known"
+
+
+def phrase(feature: Feature) -> str:
+    """A feature and its value in words."""
+    if feature.value == -1:
+        return f"{_WORDS[feature.name](0).partition(':')[0]}: {_UNKNOWN}"
+    return _WORDS[feature.name](feature.value)
+
+
+def explained(
+    a: Fingerprint, b: Fingerprint, settings: DedupSettings, *, frequency: Frequency | None = None
+) -> Explanation:
+    """Why two reports are, or are not, held to be of one event; rarities of the stream, or of the shipped prior."""
+    comparison = compared(a, b, frequency)
+    same = is_same(comparison, settings)
+    threshold = PAIR_THRESHOLD[settings.strictness]
+    relation = "at least" if same else "below"
+    verdict = (
+        f"{'the same event' if same else 'different events'}: score {comparison.score:.2f}, {relation} "
+        f"{threshold:.2f} ({settings.strictness.value}). {_reasons(comparison)}"
+    )
+    lines = tuple(f"{f.contribution:+6.2f}  {f.name:<24} {phrase(f)}" for f in comparison.features)
+    return Explanation(comparison, same, verdict, lines)
+
+
+def _reasons(comparison: Comparison) -> str:
+    """The three most telling features for it, and against it."""
+    speaking = [f for f in comparison.features if abs(f.contribution) >= 0.05]
+    found = []
+    for word, sign in (("For it", 1), ("Against it", -1)):
+        telling = [phrase(f) for f in speaking if f.contribution * sign > 0][:3]
+        if telling:
+            found.append(f"{word}: {'; '.join(telling)}.")
+    return " ".join(found)
