@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aggregator.cli.check import written
-from aggregator.daemon.polling import Polled
+from aggregator.daemon.polled import Polled
 from aggregator.model import Caching, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
 from aggregator.poll.schedule import request_for
 

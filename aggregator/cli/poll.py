@@ -19,7 +19,8 @@ from aggregator.cli.explaining import conversation
 from aggregator.cli.files import Loaded
 from aggregator.config import feed_id_for
 from aggregator.daemon.clock import machine_time
-from aggregator.daemon.polling import Polled, PollStage, poll_facts
+from aggregator.daemon.polled import Polled, poll_facts
+from aggregator.daemon.polling import PollStage
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
 
 import structlog
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.engine.poll_store import Claims, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
@@ -34,10 +33,10 @@ from aggregator.model import (
     PollState,
     ReadResult,
     Settings,
-    Unparsable,
+    Validators,
 )
 from aggregator.pipeline.reading import ReadRequest
-from aggregator.pipeline.settling import Settled, of_delivery, settled
+from aggregator.pipeline.settling import Settled, settled, settled_delivery
 from aggregator.poll import schedule
 from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.poll.websub import advertised_hub
@@ -56,17 +55,6 @@ DRAIN = timedelta(seconds=4)
 
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
 Read = Callable[[ReadRequest], Awaitable[ReadResult]]
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """One poll, ended: for the log, and for `aggregator poll`."""
-
-    feed: Feed
-    before: PollState
-    result: FetchResult
-    settled: Settled
-    committed: bool
 
 
 class PollStage:
@@ -103,7 +91,8 @@ class PollStage:
         """Take over a configuration; polls in flight end under the one they began with."""
         self.settings = settings
         self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in feeds if feed.enabled}
-        self.hosts: Mapping[str, str] = {feed_id: schedule.host_of(feed.url) for feed_id, feed in self.feeds.items()}
+        self.hosts = {feed_id: schedule.host_of(feed.url) for feed_id, feed in self.feeds.items()}
+        """Whose slot each feed takes; `register` and a commit put in the host of an adopted address."""
 
     async def register(self, *, at_once: bool = False) -> None:
         """Tell the engine which feeds there are; new ones get a first due time, known ones keep theirs.
@@ -114,13 +103,21 @@ class PollStage:
         states = await self._store.states(list(self.feeds))
         fresh = sum(state is None for state in states.values())
         due = {}
+        readdressed = {}
         for feed_id, feed in self.feeds.items():
             state = states.get(feed_id)
             if state is None:
                 due[feed_id] = now if at_once else schedule.first_due_at(feed, now=now, feed_count=max(fresh, 1))
-            else:
-                due[feed_id] = schedule.due_at(feed, schedule.with_feed(state, feed), now=now) or now
+                continue
+            current = schedule.with_feed(state, feed)
+            self.hosts[feed_id] = schedule.host_of(current.url)
+            due_at = schedule.due_at(feed, current, now=now)
+            due[feed_id] = due_at or now
+            if current is not state:
+                readdressed[feed_id] = due_at
         await self._store.register(due)
+        for feed_id, due_at in readdressed.items():
+            await self._store.set_due(feed_id, due_at, now=self._clock.for_engine())
         if self._push is not None:
             leases = {feed_id: state.lease for feed_id, state in states.items() if state and state.lease}
             self._push.restore({i: lease for i, lease in leases.items() if self._push.lease_of(i) is None})
@@ -266,6 +263,9 @@ class PollStage:
         """What is remembered of a feed, None before its first poll."""
         return (await self._store.states([feed.feed_id])).get(feed.feed_id)
 
+    def _host(self, feed: Feed) -> str:
+        return self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
+
     def _time(self, feed: Feed, result: FetchResult) -> None:
         self._metrics.observe("fetch", result.elapsed)
         times = self._elapsed.setdefault(schedule.host_of(feed.url), deque(maxlen=ELAPSED_KEPT))
@@ -309,25 +309,22 @@ class PollStage:
         read: ReadResult | None,
         *,
         dry_run: bool = False,
-        delivered: bool = False,
     ) -> Polled:
-        """Decide what follows from a body (`delivered`: by a hub) and commit it. Raises EngineError, StaleToken."""
+        """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
-        if not delivered:
-            self._outcomes.append(schedule.host_outcome(result, at=now))
+        self._outcomes.append(schedule.host_outcome(result, at=now))
         done = settled(
             feed,
             claim,
             state,
             result,
             read,
-            host=self.hosts.get(feed.feed_id) or schedule.host_of(feed.url),
+            host=self._host(feed),
             now=now,
             offline=schedule.is_local_outage(self._outcomes, now=now),
             pushed=self._push is not None and self._push.is_pushed(feed.feed_id),
             lease=self._push.lease_of(feed.feed_id) if self._push else None,
         )
-        done = of_delivery(done, state) if delivered else done
         if not dry_run:
             await self._commit(done)
             self._tell(feed, result, done)
@@ -360,31 +357,35 @@ class PollStage:
             log.warning("delivery_left_to_poll", feed_id=feed.feed_id, error=str(error))
 
     async def _take_delivery(self, feed: Feed, delivery: Delivery) -> bool:
-        host = self.hosts[feed.feed_id]
+        """Read and publish a delivered body under a claim; False when the feed cannot be claimed, or it is no feed."""
         claims = await self._store.claim_these(
-            {feed.feed_id: host}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
+            {feed.feed_id: self._host(feed)}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
         )
         if not claims.claims:
             return False
         [claim] = claims.claims
-        state = self._state(claim, feed, self._clock.now())
+        now = self._clock.now()
+        state = self._state(claim, feed, now)
         body = Fetched(
-            delivery.topic_url,
-            200,
-            delivery.body,
-            delivery.content_type,
-            state.validators,
-            Caching(),
-            partial=True,
+            delivery.topic_url, 200, delivery.body, delivery.content_type, Validators(), Caching(), partial=True
         )
         read = await self.read_body(feed, state, body)
-        await self.settle(claim, feed, state, body, read, delivered=True)
+        if not isinstance(read, FeedRead):
+            await self._give_back(claim)
+            return False
+        lease = self._push.lease_of(feed.feed_id) if self._push else None
+        done = settled_delivery(feed, claim, state, read, host=self._host(feed), now=now, lease=lease)
+        await self._commit(done)
+        self._tell(feed, body, done)
         return True
 
     async def _commit(self, done: Settled) -> None:
         started = asyncio.get_running_loop().time()
         decision = done.decision
         await self._store.commit(done.commit, now=self._clock.for_engine())
+        state = done.commit.state
+        if state.feed_id in self.hosts:
+            self.hosts[state.feed_id] = schedule.host_of(state.url)
         if decision.host_hold_until_at and decision.held_host not in ("", done.commit.host):
             await self._store.hold_host(decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine())
         self._observe("commit", started)
@@ -402,29 +403,3 @@ class PollStage:
         tell("feed_polled", feed_id=feed.feed_id, **poll_facts(result, done))
         for notice in done.commit.notices:
             log.warning("trouble", kind=notice.kind, feed_id=notice.feed_id, detail=notice.detail)
-
-
-def poll_facts(result: FetchResult, done: Settled) -> dict[str, Any]:
-    """The facts of the `feed_polled` line: result, outcome counts that add up to `parsed`, and what comes next."""
-    state = done.commit.state
-    facts: dict[str, Any] = {"result": done.result, "url": result.url}
-    match result:
-        case Fetched():
-            facts |= {"status": result.status, "bytes": len(result.body)}
-        case FetchFailed():
-            facts |= {"failure": result.kind.value, "detail": result.detail, "health": state.health.value}
-            facts |= {"status": result.status} if result.status else {}
-        case _:
-            facts["status"] = 304
-    match done.read:
-        case FeedRead() as read:
-            facts |= {"parsed": sum(read.outcomes.values()), **read.outcomes}
-            facts |= {"reasons": dict(read.reasons)} if read.reasons else {}
-        case Unparsable() as unread:
-            facts |= {"failure": unread.kind.value, "detail": unread.detail, "health": state.health.value}
-        case None:
-            pass
-    facts["ms"] = round(result.elapsed.total_seconds() * 1000)
-    facts["next_poll_at"] = done.decision.due_at.isoformat(timespec="seconds") if done.decision.due_at else "never"
-    facts["why_then"] = state.next_poll_reason
-    return facts

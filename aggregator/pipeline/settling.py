@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aggregator.entry.dates import clock_error
 from aggregator.model import (
@@ -57,14 +57,36 @@ def settled(
 
     `lease` is the feed's WebSub subscription as it stands, `pushed` whether its hub delivers.
     """
-    error = clock_error(schedule.clock_samples(state, read)) if isinstance(read, FeedRead) else state.clock_error
     decision = schedule.after_poll(
-        feed, state, result, read, now=now, clock_error=error, offline=offline, pushed=pushed
+        feed,
+        state,
+        result,
+        read,
+        now=now,
+        clock_error=_clock_error(state, read),
+        offline=offline,
+        pushed=pushed,
     )
-    after = replace(decision.state, lease=lease or state.lease)
-    after = replace(after, body_hash="") if decision.withhold else after
+    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=result_word(result, read))
+
+
+def settled_delivery(
+    feed: Feed, claim: Claim, state: PollState, read: FeedRead, *, host: str, now: datetime, lease: Lease | None
+) -> Settled:
+    """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
+    decision = schedule.after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
+    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=_read_word(read))
+
+
+def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
+    return clock_error(schedule.clock_samples(state, read)) if isinstance(read, FeedRead) else state.clock_error
+
+
+def _settled(
+    claim: Claim, decision: Decision, read: ReadResult | None, *, host: str, lease: Lease | None, word: str
+) -> Settled:
+    after = replace(decision.state, lease=lease, body_hash="" if decision.withhold else decision.state.body_hash)
     kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
-    word = result_word(result, kept)
     found = kept if isinstance(kept, FeedRead) else None
     commit = Commit(
         claim=claim,
@@ -79,12 +101,6 @@ def settled(
         outcomes=found.outcomes if found else {},
     )
     return Settled(commit, decision, kept, word)
-
-
-def of_delivery(done: Settled, before: PollState) -> Settled:
-    """The same for a body that a hub delivered: nothing was asked, so what counts requests stays as it was."""
-    kept = replace(done.commit.state, last_full_at=before.last_full_at, last_poll_at=before.last_poll_at)
-    return replace(done, commit=replace(done.commit, state=kept))
 
 
 def withheld(read: FeedRead) -> FeedRead:

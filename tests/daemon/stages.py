@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
-from aggregator.daemon.polling import Polled, PollStage
+from aggregator.daemon.polled import Polled
+from aggregator.daemon.polling import PollStage
 from aggregator.engine.store import Store
 from aggregator.model import (
     Caching,

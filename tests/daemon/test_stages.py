@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from aggregator.daemon.polling import Polled
+from aggregator.daemon.polled import Polled
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
@@ -335,3 +335,15 @@ async def test_a_ping_of_a_hub_has_the_feed_asked_now(store: Store):
     stages.now += timedelta(minutes=1)
     await stages.poll_stage.deliver(Delivery("a", "https://a.example/feed", b"", None))
     assert (await store.due_times(["a"]))["a"] == stages.now
+
+
+async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(store: Store):
+    stages = Stages(store, feed("a", min_interval=timedelta(hours=6)))
+    await stages.run("a", rss(("1", QUAKE)))
+    moved = replace(feed("a"), url="https://elsewhere.example/feed")
+    stages.poll_stage.use(stages.settings, (moved,))
+    await stages.poll_stage.register()
+    due = (await store.due_times(["a"]))["a"]
+    assert due is not None
+    assert due <= stages.now + timedelta(minutes=15)
+    assert stages.poll_stage.hosts["a"] == "elsewhere.example"
