@@ -7,6 +7,7 @@ It judges attributes by the same questions as `safety`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from functools import lru_cache
 from html import escape
@@ -126,8 +127,9 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
     """A cleaner that lets media of the hosts through, none without hosts."""
 
     def kept(element: str, name: str, value: str) -> str | None:
-        if name == "src" and element in MEDIA | {"source", "track"} and not is_embeddable(value, embeds):
-            return None
+        if name == "src" and element in MEDIA | {"source", "track"}:
+            value = _secured(value)
+            return value if is_embeddable(value, embeds) else None
         return value if is_safe_attribute(element, name, value) else None
 
     tags = _TEXT | _TABLES | _PICTURES | (MEDIA | {"source", "track"} if embeds else {"source"})
@@ -177,7 +179,12 @@ def _without_media(html: str, embeds: Collection[str]) -> str:
 
 def _is_shown(html: str, token: Token, embeds: Collection[str]) -> bool:
     source = next((one.value for one in attributes(html, token) if one.name == "src"), None)
-    return is_embeddable(source, embeds) if source is not None else False
+    return is_embeddable(_secured(source), embeds) if source is not None else False
+
+
+def _secured(url: str) -> str:
+    """The address by https: the hosts of `embeds` all serve it, and old feeds name them by http."""
+    return re.sub(r"^\s*http:", "https:", url, flags=re.IGNORECASE)
 
 
 def _link(html: str, token: Token) -> str:

@@ -160,6 +160,8 @@ def test_media_of_other_hosts_become_links_and_frames_go() -> None:
         == '<a href="https://p.example/1.mp4">https://p.example/1.mp4</a> x'
     )
     assert body("<iframe src=https://ads.example></iframe>x") == "x"
+    old = '<iframe src="http://www.youtube.com/embed/x"></iframe>'
+    assert body(old) == old.replace("http:", "https:")
     both = '<iframe src="https://www.youtube.com/embed/x"></iframe><iframe src=https://ads.example></iframe>x'
     assert body(both) == '<iframe src="https://www.youtube.com/embed/x"></iframe>x'
 
