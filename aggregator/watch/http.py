@@ -33,6 +33,7 @@ Answer = TypeVar("Answer")
 FRESH_SECONDS = 2.0
 KEPT_TIMES = 20
 MAX_EVENTS_READ = 5000
+MAX_RELATED = 10
 MAX_LIVE = 200
 """Open live pages at most; each is one connection and a queue of 100 messages. A guess."""
 BEAT_SECONDS = 15.0
@@ -213,7 +214,9 @@ class StatusServer:
         if event.merged_into:
             raise web.HTTPFound(f"/events/{event.merged_into}")
         reports = await self._watched.reports(event.event_id)
-        return _html(self._pages.event(event, reports=reports, now=self._now()))
+        earlier = [await self._watched.event(event_id) for event_id in event.related[:MAX_RELATED]]
+        related = [one for one in earlier if one is not None]
+        return _html(self._pages.event(event, reports=reports, related=related, now=self._now()))
 
     async def _feeds(self, request: web.Request) -> web.Response:
         feeds = await self._fresh("feeds", self._watched.feeds)

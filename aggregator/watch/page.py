@@ -186,8 +186,8 @@ class Pages:
         """One event as it stands in the list of the front page, for live updates."""
         return self._render("card.html", event=event, from_at=now - timedelta(hours=choice.hours), now=now)
 
-    def event(self, event: Event, *, reports: Sequence[Message], now: datetime) -> str:
-        """All that is known of one event."""
+    def event(self, event: Event, *, reports: Sequence[Message], related: Sequence[Event] = (), now: datetime) -> str:
+        """All that is known of one event; `related` are earlier ones that it follows up."""
         lines = _reports_of(reports)
         lines = lines or [_report_of_source(event, source, index) for index, source in enumerate(event.sources)]
         length = max(event.last_seen_at - event.first_seen_at, timedelta(hours=1))
@@ -195,6 +195,7 @@ class Pages:
         return self._render(
             "event.html",
             event=event,
+            related=related,
             reports=sorted(lines, key=lambda line: (line.at, line.role != "first")),
             now=now,
             from_at=from_at,

@@ -154,8 +154,9 @@ def test_no_page_has_a_serious_accessibility_fault_or_a_console_error(site, brow
         browser.media(dark=dark, width=width, mobile=mobile)
         for path in PAGES:
             browser.driver.get(site.base + path)
-            for details in browser.driver.find_elements(By.TAG_NAME, "summary"):
-                details.click()
+            for summary in browser.driver.find_elements(By.TAG_NAME, "summary"):
+                if summary.is_displayed():
+                    summary.click()
             browser.driver.execute_script(axe)
             found = browser.driver.execute_async_script("const done = arguments[0]; axe.run(document).then(done);")
             faults = [
@@ -208,6 +209,19 @@ def test_the_filter_is_a_form_that_keeps_what_was_chosen(site, browser):
     assert browser.titles() == ["老城图书馆延长夜间开放时间至 23:00"]
     assert Select(browser.driver.find_element(By.NAME, "lang")).first_selected_option.get_attribute("value") == "zh"
     assert browser.driver.find_element(By.NAME, "q").get_attribute("value") == "图书馆"
+
+
+def test_on_a_phone_the_filter_opens_by_its_summary(site, browser):
+    browser.media(width=390, mobile=True)
+    browser.driver.get(site.base + "/")
+    language = browser.driver.find_element(By.NAME, "lang")
+    assert not language.is_displayed()
+    browser.driver.find_element(By.CSS_SELECTOR, ".more summary").click()
+    Select(language).select_by_value("ja")
+    browser.driver.find_element(By.CSS_SELECTOR, ".filter button").click()
+    browser.until(lambda: "lang=ja" in browser.driver.current_url)
+    assert browser.titles() == ["港町の灯台、百年ぶりに一般公開へ"]
+    assert browser.driver.find_element(By.NAME, "lang").is_displayed()
 
 
 @pytest.mark.parametrize("browser", ["no-javascript"], indirect=True)

@@ -256,6 +256,15 @@ async def test_an_events_page_tells_who_was_first_and_what_was_a_copy(site):
     assert "0.87" in page
 
 
+async def test_an_event_that_follows_up_others_names_them(site):
+    first, second = site.day.events_held[:2]
+    site.day.events_held[0] = replace(first, related=(second.event_id, "e" + "0" * 20))
+    page = await site.get(f"/events/{first.event_id}")
+    assert "Earlier events it follows up" in page
+    assert f'<a href="/events/{second.event_id}"><span lang="zh" dir="auto">{second.title}' in page
+    assert "e" + "0" * 20 not in page
+
+
 async def test_an_event_whose_reports_are_no_longer_kept_shows_its_sources(site):
     site.day.messages.clear()
     page = await site.get("/events/" + event_of_telling(REPORTED[0]).event_id)

@@ -3,6 +3,10 @@
 "use strict";
 
 (() => {
+  // Wide screens show the filter at once; the style sheet does so alone where the browser can.
+  const filter = document.querySelector("details.more");
+  if (filter && matchMedia("(min-width: 40.01rem)").matches) filter.open = true;
+
   const list = document.getElementById("events");
   const status = document.getElementById("live");
   if (!list || !status || !window.EventSource) return;
