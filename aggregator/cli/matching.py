@@ -13,15 +13,13 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from aggregator.cli import engines, files, options
 from aggregator.dedup import backtest as core
+from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.scores import Score
-from aggregator.dedup.similarity import Comparison, compared, is_same
 from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
 from aggregator.entry.urls import canonical_url
@@ -42,11 +40,14 @@ def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
     A and B are entry ids or URLs of published reports, or files that hold documents.
     """
     one, other, settings = asyncio.run(_both(a, b, config_file))
-    found = compared(one, other)
+    found = explained(one, other, settings)
     if as_json:
         click.echo(orjson.dumps(_record(found, settings)))
-    else:
-        _print_comparison(found, settings)
+        return
+    colour = "green" if found.is_same else "red"
+    click.secho(found.verdict, fg=colour, bold=True)
+    for line in found.lines:
+        click.echo(f"  {line}")
 
 
 async def _both(a: str, b: str, config_file: str | None) -> tuple[Fingerprint, Fingerprint, DedupSettings]:
@@ -90,28 +91,16 @@ def _of_file(name: str) -> Fingerprint:
         raise ConfigError(Problem(f"is no document: {error}", file=name)) from None
 
 
-def _record(found: Comparison, settings: DedupSettings) -> dict[str, Any]:
+def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
+    features = [{"name": f.name, "value": f.value, "contribution": f.contribution} for f in found.comparison.features]
     return {
-        "score": found.score,
-        "same": is_same(found, settings),
+        "score": found.comparison.score,
+        "same": found.is_same,
         "strictness": settings.strictness,
-        "features": [
-            {"name": f.name, "value": f.value, "contribution": f.contribution, "words": f.words} for f in found.features
-        ],
+        "verdict": found.verdict,
+        "lines": found.lines,
+        "features": features,
     }
-
-
-def _print_comparison(found: Comparison, settings: DedupSettings) -> None:
-    console = Console(highlight=False)
-    verdict = "[green]the same event[/]" if is_same(found, settings) else "[red]different events[/]"
-    console.print(f"{verdict} · score [bold]{found.score:.2f}[/] under {settings.strictness.value!r}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("feature", "value", "weight", "in words"):
-        table.add_column(heading, justify="right" if heading in ("value", "weight") else "left", overflow="fold")
-    for feature in found.features:
-        style = "green" if feature.contribution > 0.005 else "red" if feature.contribution < -0.005 else "dim"
-        table.add_row(feature.name, f"{feature.value:.2f}", f"{feature.contribution:+.2f}", feature.words, style=style)
-    console.print(table)
 
 
 # --- backtest -------------------------------------------------------------------------------------------------
