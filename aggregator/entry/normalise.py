@@ -22,6 +22,8 @@ from aggregator.entry.urls import absolute_url, canonical_url, host_of, site_of,
 from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry
 
 MAX_TEXT_CHARS = 8_000
+_MAX_READ_CHARS = 1 << 20
+"""Of a body, for text and hash: four times the default `max_document`. Of 21,885 real bodies one is longer."""
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
 _LANGUAGE_SAMPLE_CHARS = 1_000
@@ -151,10 +153,13 @@ def _published_body(parsed: ParsedEntry) -> Markup:
 
 def _body_text(parsed: ParsedEntry) -> str:
     body = _published_body(parsed)
-    text = plain_text(body.value) if body.html else body.value.strip()
-    if text or body is parsed.summary:
-        return text
-    return plain_text(parsed.summary.value) if parsed.summary.html else parsed.summary.value.strip()
+    text = _plain(body)
+    return text if text or body is parsed.summary else _plain(parsed.summary)
+
+
+def _plain(markup: Markup) -> str:
+    value = markup.value[:_MAX_READ_CHARS]
+    return plain_text(value) if markup.html else value.strip()
 
 
 def _body(parsed: ParsedEntry, *, title: str, base_url: str, settings: DocumentSettings) -> str:
