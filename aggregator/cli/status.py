@@ -130,6 +130,10 @@ def _print(found: dict[str, Any]) -> None:
         f"events   {'led by ' + leader['worker'] if leader else 'nobody leads the event stage now'}", soft_wrap=True
     )
     console.print(f"feeds    {len(found['feeds'])}: {summary}" if summary else "feeds    none")
+    if healths[Health.OFFLINE.value]:
+        console.print(
+            "network  [yellow]our own network seems to be down[/]: feeds are tried each minute, none is blamed"
+        )
     for name, counts in found["last_24h"].items():
         words = ", ".join(f"{number} {word}" for word, number in sorted(counts.items())) or "none"
         console.print(f"{name:<8} {words} (24 h)")
