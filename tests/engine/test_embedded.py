@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from aggregator.engine.client import connect
-from aggregator.engine.embedded import EmbeddedServer, attach, ping
+from aggregator.engine.embedded import WATCH_S, EmbeddedServer, attach, ping
 from aggregator.engine.server_place import Place, is_locked, program_version, server_program
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineMissing, EngineRefused
@@ -163,6 +163,17 @@ async def test_an_attached_daemon_takes_over_when_the_owner_ends(tmp_path: Path)
             await told.until("server_started")
             assert second.is_owner
             assert await store.command("GET", "kept") == b"yes"
+
+
+async def test_an_attached_daemon_is_quiet_while_the_owner_lives(tmp_path: Path) -> None:
+    owner, told = server_on(tmp_path), Told()
+    await owner.start()
+    async with supervised(server_on(tmp_path, report=told)):
+        await told.until("server_attached")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3 * WATCH_S):
+                await told.until("server_died")
+    await owner.stop()
 
 
 DAEMON = """

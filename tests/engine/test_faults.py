@@ -19,7 +19,7 @@ import pytest
 
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
-from aggregator.engine.scripts import Engine
+from aggregator.engine.scripts import Engine, script_text
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineRefused
 from aggregator.model import KnownEntry, Notice, Queue
@@ -44,8 +44,11 @@ STALL_S = 0.7
 
 @pytest.fixture
 async def impatient(own_server: EmbeddedServer) -> AsyncIterator[Store]:
-    """A store whose client gives up on an answer after 0.25 s and asks again, twice."""
+    """A store whose client gives up on an answer after 0.25 s and asks again, twice. The server knows all scripts
+    already, so that what it is sent twice it also does twice."""
     store = Store(connect(f"{own_server.url}?socket_timeout=0.25"))
+    for name in ("claim", "commit", "publish", "lead"):
+        await store.command("SCRIPT LOAD", script_text(name))
     yield store
     await store.close()
 

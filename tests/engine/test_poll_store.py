@@ -86,6 +86,13 @@ async def test_a_host_has_one_connection_at_a_time(store: Store) -> None:
     assert {skip.why for skip in second.skipped} == {Skip.OPEN}
 
 
+async def test_of_two_feeds_of_one_host_asked_for_together_one_is_taken(store: Store) -> None:
+    await store.register({"f0": NOW, "f1": NOW})
+    found = await store.claim_these({"f0": "h0", "f1": "h0"}, lease=LEASE, spacing=SPACING, now=NOW)
+    assert [claim.feed_id for claim in found.claims] == ["f0"]
+    assert [(skip.feed_id, skip.why) for skip in found.skipped] == [("f1", Skip.SPACED)]
+
+
 async def test_a_commit_frees_the_host_and_its_spacing_is_kept(store: Store) -> None:
     await store.register(dict.fromkeys(hosts(2, on=1), NOW))
     (claim,) = (await store.claim(10, hosts=hosts(2, on=1), lease=LEASE, spacing=SPACING, now=NOW)).claims

@@ -231,6 +231,14 @@ async def test_known_entries_are_forgotten_after_their_last_sighting(store: Stor
     assert list(await store.known("f0")) == ["seen again"]
 
 
+async def test_a_known_entry_seen_again_in_the_meantime_is_not_forgotten(store: Store, later: datetime) -> None:
+    """Between reading and deleting, a poll may have written the entry anew."""
+    await store.command("HSET", store.keys.known("f0"), "entry", "as it is now", "other", "as read")
+    flat = ("entry", "as read", "other", "as read")
+    assert await store.script("forget_fields", (store.keys.known("f0"),), flat) == 1
+    assert await store.command("HKEYS", store.keys.known("f0")) == [b"entry"]
+
+
 async def test_a_removed_feed_is_forgotten_when_nothing_of_it_is_known(store: Store, later: datetime) -> None:
     known = {"one": KnownEntry("h", NOW, last_seen_at=NOW)}
     await store.commit(replace(commit(await claimed(store)), known=known))
