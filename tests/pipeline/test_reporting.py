@@ -26,7 +26,9 @@ def entry(name: str = "a", **changes: object) -> Entry:
     return replace(base, **changes)
 
 
-def told(one: Entry, assignment: Assignment | None = None, *, events: tuple[Event, ...] = (), queues: tuple[Queue, ...] = ()) -> Reported:
+def told(
+    one: Entry, assignment: Assignment | None = None, *, events: tuple[Event, ...] = (), queues: tuple[Queue, ...] = ()
+) -> Reported:
     answer = assignment or Assignment(one.entry_id, None, 1.0, "new")
     return reported(one, answer, stream_id="1-0", packed=b"p", events={e.event_id: e for e in events}, queues=queues)
 
@@ -69,13 +71,23 @@ def test_the_record_keeps_the_first_report_and_the_newest():
         one = entry(f"s{n}")
         event = told(one, joined(one, event), events=(event,)).event
     assert len(event.sources) == SOURCES_KEPT
-    assert (event.sources[0].entry_id, event.sources[1].entry_id, event.sources[-1].entry_id) == ("a-id", "s21-id", "s69-id")
+    assert (event.sources[0].entry_id, event.sources[1].entry_id, event.sources[-1].entry_id) == (
+        "a-id",
+        "s21-id",
+        "s69-id",
+    )
     assert event.source_count == 71
 
 
 def test_an_edit_stays_in_its_event_and_renews_its_title():
     event = told(entry("a")).event
-    edit = revised(entry("a", revision=1, title="Mended"), event.event_id, stream_id="2-0", events={event.event_id: event}, queues=())
+    edit = revised(
+        entry("a", revision=1, title="Mended"),
+        event.event_id,
+        stream_id="2-0",
+        events={event.event_id: event},
+        queues=(),
+    )
     assert edit.publication.messages[0].kind is Kind.EDITED
     assert edit.event.title == "Mended"
     assert edit.event.sources[0].title == "Mended"
@@ -108,7 +120,13 @@ def test_a_report_queue_gets_every_matching_report_and_edit():
     queue = Queue("all", deliver="reports")
     first = told(entry("a"), queues=(queue,))
     second = told(entry("b"), joined(entry("b"), first.event), events=(first.event,), queues=(queue,))
-    edit = revised(entry("b", revision=1), first.event.event_id, stream_id="3-0", events={first.event.event_id: second.event}, queues=(queue,))
+    edit = revised(
+        entry("b", revision=1),
+        first.event.event_id,
+        stream_id="3-0",
+        events={first.event.event_id: second.event},
+        queues=(queue,),
+    )
     assert [len(r.publication.queued) for r in (first, second, edit)] == [1, 1, 1]
 
 
