@@ -146,14 +146,6 @@ put_units() {
   for unit in aggregator.service aggregator-poll@.service aggregator-event@.service; do
     put "$here/$unit" 644 "$UNITS/$unit"
   done
-  version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
-  for unit in aggregator.service aggregator-poll@.service aggregator-event@.service; do
-    if [ "${version:-0}" -ge 253 ]; then
-      put "$here/notify-reload.conf" 644 "$UNITS/$unit.d/notify-reload.conf"
-    elif [ -e "$UNITS/$unit.d/notify-reload.conf" ]; then
-      rm -r "$UNITS/$unit.d"; changed=yes
-    fi
-  done
 }
 
 # For root the command finds the service's own directories, so that `aggregator status` shows the service.

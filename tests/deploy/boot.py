@@ -27,7 +27,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SUITE = "bookworm"
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
 CANNOT = 77
 FEEDS = """\
@@ -175,11 +174,11 @@ def require_machine() -> None:
             raise Cannot(f"{program} is missing: apt install mmdebstrap systemd-container")
 
 
-def make_root(work: Path) -> Path:
-    tar, root = work / "root.tar", work / "root"
+def make_root(work: Path, suite: str) -> Path:
+    tar, root = work / f"{suite}.tar", work / "root"
     if not tar.exists():
-        say(f"making a root file system: {SUITE} with {PACKAGES}")
-        made = run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, tar, check=False, seconds=1200)
+        say(f"making a root file system: {suite} with {PACKAGES}")
+        made = run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, tar, check=False, seconds=1200)
         if made.returncode:
             tar.unlink(missing_ok=True)
             raise Cannot(f"mmdebstrap failed: {made.stderr[-600:]}")
@@ -296,7 +295,7 @@ class Boot:
         self._items = 0
 
     def all(self) -> None:
-        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
+        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.notify_reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
             step()
 
     def publish(self, count: int) -> None:
@@ -417,6 +416,28 @@ class Boot:
             raise Failed("a reload restarted the daemon")
         say("reload: a second feed is polled; a broken file is refused, reload fails, the daemon goes on; mended again")
 
+    def notify_reload(self) -> None:
+        """From systemd 253 on: the drop-in, by which systemd itself waits for the daemon's word."""
+        if int(self._in.sh("systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'")) < 253:
+            say("notify-reload: this systemd is older than 253")
+            return
+        place = "/etc/systemd/system/aggregator.service.d/notify-reload.conf"
+        self._in.sh(
+            f"install -D -m 644 /srv/aggregator/deploy/notify-reload.conf {place}; systemctl daemon-reload; systemctl restart aggregator"
+        )
+        before = self.pid()
+        self._in.run("tee", "-a", "/etc/aggregator/feeds.toml", stdin=SECOND_FEED.replace("second", "third"))
+        self._in.sh("systemctl reload aggregator")
+        if (
+            "third" not in self._in.sh("journalctl -u aggregator -o cat -n 50 | grep config_reloaded", check=False)
+            or self.pid() != before
+        ):
+            raise Failed("notify-reload: systemctl reload returned before the new configuration was in force")
+        self._in.sh(
+            "cp /run/good.toml /etc/aggregator/feeds.toml; systemctl reload aggregator; rm -r /etc/systemd/system/aggregator.service.d; systemctl daemon-reload"
+        )
+        say("notify-reload: systemctl reload returns when the new configuration is in force")
+
     def again(self) -> None:
         before = self.pid()
         out = self._in.sh(INSTALL.format(WHEEL))
@@ -503,6 +524,7 @@ def main() -> int:
     parser.add_argument(
         "--work", type=Path, help="where to keep the root file system and packages (default: removed after)"
     )
+    parser.add_argument("--suite", default="bookworm", help="the Debian release to boot (bookworm, trixie)")
     parser.add_argument("--lock", type=Path, default=CHECKOUT / "deploy" / "requirements.lock")
     parser.add_argument("--journal", type=Path, help="write the service's journal here at the end")
     asked = parser.parse_args()
@@ -513,7 +535,7 @@ def main() -> int:
         with contextlib.ExitStack() as stack:
             work = asked.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aggregator-boot-")))
             work.mkdir(parents=True, exist_ok=True)
-            root = make_root(work)
+            root = make_root(work, asked.suite)
             fill_root(root, gather_packages(work, root, asked.lock), asked.lock)
             container = stack.enter_context(booted(root))
             say("booted")
