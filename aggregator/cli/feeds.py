@@ -11,7 +11,7 @@ import orjson
 from aggregator.cli import engines, files, options, parts
 from aggregator.config import configuration
 from aggregator.daemon.clock import machine_time
-from aggregator.errors import ConfigError, Problem
+from aggregator.errors import ConfigError, EngineError, Problem
 from aggregator.model import (
     Feed,
     Fetched,
@@ -70,8 +70,32 @@ def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | N
     if len(categories) > 3:
         raise click.UsageError("a feed has at most three categories: group, site, section")
     read = files.loaded(config_file)
-    one = Subscription(url) if force else asyncio.run(_found(read, url))
-    _add(read.file, [one], categories)
+    if force:
+        _add(read.file, [Subscription(url)], categories)
+        return
+    asyncio.run(_add_found(read, url, categories))
+
+
+async def _add_found(read: files.Loaded, url: str, categories: tuple[str, ...]) -> None:
+    """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
+    added, and polled by the daemon."""
+    async with parts.Fetching(read.configuration.settings, Metrics()) as fetching:
+        found, body = await _found(read, fetching, url)
+        added = _add(read.file, [found], categories)
+        if added and found.url == url:
+            await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
+
+
+async def _hand_over(read: files.Loaded, fetching: parts.Fetching, feed_id: str, body: Fetched) -> None:
+    """Commit the body as the feed's first poll, where a server runs: adding a feed costs one request, not two."""
+    feed = next(feed for feed in read.configuration.feeds if feed.feed_id == feed_id)
+    try:
+        async with engines.attached_engine(read) as engine:
+            stage = parts.poll_stage(engine.store, fetching, read, metrics=Metrics())
+            await stage.register()
+            await stage.adopt(feed, body)
+    except EngineError as error:
+        click.echo(f"the daemon will poll it ({error})", err=True)
 
 
 @feeds.command()
@@ -128,7 +152,8 @@ async def _release(read: files.Loaded, feed: Feed) -> None:
         )
 
 
-def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> None:
+def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> list[str]:
+    """Write the new feeds into the file and tell; answers with the ids added."""
     text, added, known = with_subscriptions(files.read_text(file), new, file=str(file), categories=categories)
     if added:
         files.write_text(file, text)
@@ -137,34 +162,34 @@ def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> No
             click.echo(f"added {feed.feed_id}\t{feed.url}")
     if known:
         click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {known[0]}")
+    return added
 
 
-async def _found(read: files.Loaded, url: str) -> Subscription:
+async def _found(read: files.Loaded, fetching: parts.Fetching, url: str) -> tuple[Subscription, Fetched]:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
-    async with parts.Fetching(settings, Metrics()) as fetching:
-        body = _body(await fetching.fetch(PollRequest("", url, Validators())))
-        parsed = await fetching.read(
-            ReadRequest(
-                feed=Feed("", url),
-                url=body.url,
-                body=body.body,
-                content_type=body.content_type,
-                known={},
-                identity=IdentityRule(),
-                documents=settings.documents,
-                window=settings.dedup.window,
-                now=machine_time(),
-            )
+    body = _body(await fetching.fetch(PollRequest("", url, Validators())))
+    parsed = await fetching.read(
+        ReadRequest(
+            feed=Feed("", url),
+            url=body.url,
+            body=body.body,
+            content_type=body.content_type,
+            known={},
+            identity=IdentityRule(),
+            documents=settings.documents,
+            window=settings.dedup.window,
+            now=machine_time(),
         )
+    )
     if not isinstance(parsed, Unparsable):
-        return Subscription(url)
+        return Subscription(url), body
     candidates = feeds_of_page(body.body, url=body.url)
     if not candidates:
         raise ConfigError(Problem(f"{url} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
     for other in candidates[1:]:
         click.echo(f"the page also names {other.url} ({other.title})", err=True)
-    return candidates[0]
+    return candidates[0], body
 
 
 def _body(result: FetchResult) -> Fetched:

@@ -330,6 +330,16 @@ class PollStage:
             self._tell(feed, result, done)
         return Polled(feed, state, result, done, committed=not dry_run)
 
+    async def adopt(self, feed: Feed, body: Fetched) -> bool:
+        """Commit a body that was fetched elsewhere as a poll of this feed; False when the feed cannot be claimed."""
+        claims = await self._store.claim_these(
+            {feed.feed_id: self._host(feed)}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
+        )
+        for claim in claims.claims:
+            state = self._state(claim, feed, self._clock.now())
+            await self.settle(claim, feed, state, body, await self.read_body(feed, state, body))
+        return bool(claims.claims)
+
     # --- hubs -------------------------------------------------------------------------------------------------
 
     async def _tend_hub(self, polled: Polled) -> None:

@@ -216,6 +216,18 @@ def test_feeds_add_finds_the_feed_a_page_names(program: Program, origin: Origin)
     assert origin.url("/c") in program.command("feeds", "list").stdout
 
 
+def test_adding_a_feed_to_a_running_daemon_costs_one_request(program: Program, origin: Origin):
+    program.write(feeds_of(origin.url("/a"), **SELDOM))
+    origin.script("/c", Answer(body=rss(("A lighthouse is sold", "It was sold"), site="c"), etag='"c1"'))
+    with program.running():
+        done = program.command("feeds", "add", origin.url("/c", 2))
+        assert done.returncode == 0, done.stderr
+        client = program.client()
+        until(lambda: "lighthouse" in str(client.xrange("agg:events")), what="its entry")
+        until(lambda: program.logged("config_reloaded"), what="the daemon takes the feed up")
+        assert len([request for request in origin.seen("/c") if not request.header("if-none-match")]) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
