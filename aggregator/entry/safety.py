@@ -1,7 +1,8 @@
 """Whether markup is safe to publish byte for byte, judged on the tree a browser would build.
 
 Rules (schema.md). A body is unsafe when, parsed inside the wrapper of the document form, there is
-- an element of `FORBIDDEN`, or media that is not https or not of an allowed host;
+- an element of `FORBIDDEN` (schema.md's list, and what loads or hides text the same way), or media that is not https
+  or not of an allowed host;
 - an `on*` or `srcdoc` attribute, or a URL of another scheme than http(s), mailto, tel (`data:` only for raster images);
 - a `style` that loads or runs something or leaves its place;
 - anything that closes the wrapper, or reaches beyond it.
@@ -23,21 +24,9 @@ from aggregator.entry.tokens import Piece, Token, attributes, tokens
 
 FORBIDDEN = frozenset(
     {"script", "form", "input", "button", "select", "option", "optgroup", "textarea", "fieldset", "datalist", "output"}
-    | {"keygen", "isindex", "object", "embed", "applet", "param", "base", "basefont", "meta", "link", "style", "svg"}
-    | {
-        "math",
-        "frameset",
-        "frame",
-        "template",
-        "noscript",
-        "plaintext",
-        "xmp",
-        "title",
-        "noembed",
-        "noframes",
-        "bgsound",
-    }
-    | {"portal", "fencedframe", "listing"}
+    | {"keygen", "isindex", "object", "embed", "applet", "base", "meta", "link", "style", "svg"}
+    | {"math", "frameset", "frame", "template", "noscript", "plaintext", "xmp", "title", "noembed", "noframes"}
+    | {"bgsound", "portal", "fencedframe"}
 )
 MEDIA = frozenset({"iframe", "video", "audio"})
 _MEDIA_PARTS = frozenset({"source", "track"})
@@ -67,7 +56,7 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
 _CSS_UNSAFE = re.compile(
-    r"url\(|src\(|image\(|image-set\(|expression|@import|-moz-binding|behaviou?r:|javascript:|position:(?:fixed|sticky)"
+    r"url\(|src\(|image\(|image-set\(|expression|@import|-moz-binding|behaviou?r:|javascript:|position:fixed"
 )
 
 _VOID = frozenset(
