@@ -222,3 +222,16 @@ def test_one_batch_with_one_stamp_proves_nothing() -> None:
 def test_one_odd_lag_in_twenty_does_not_hide_the_error() -> None:
     odd = [-90_000.0, *lags(-8, gap_minutes=15, count=29)]
     assert clock_error(odd, poll_gap=timedelta(minutes=15)) == timedelta(hours=-8)
+
+
+def test_a_told_error_stays_until_the_lags_contradict_it() -> None:
+    told = timedelta(hours=-8)
+    slow, few = lags(-8, gap_minutes=600), lags(-8, gap_minutes=15, count=3)
+    assert clock_error(slow) is None
+    assert clock_error(slow, current=told) == told
+    assert clock_error(few, current=told) == told
+    assert clock_error(lags(0, gap_minutes=15), current=told) is None
+    assert clock_error(lags(-7, gap_minutes=15), poll_gap=timedelta(minutes=15), current=told) == timedelta(hours=-7)
+    behind = timedelta(hours=5)
+    assert clock_error(lags(5, gap_minutes=300), current=behind) == behind
+    assert clock_error(lags(0, gap_minutes=300), current=behind) is None
