@@ -23,6 +23,7 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import NEVER, Rows, row
 from aggregator.dedup.similarity import pair_forest
+from aggregator.dedup.trees import Forest
 from aggregator.model import Assignment, DedupSettings, Strictness
 
 CANDIDATES = 24
@@ -58,8 +59,13 @@ class Scored:
         return 1 / (1 + math.exp(-self.log_odds))
 
 
-def assign(fingerprint: Fingerprint, index: Index, settings: DedupSettings) -> Assignment:
-    """The event of an entry; see the module for the rules. `event_id` None asks for a new event."""
+def assign(
+    fingerprint: Fingerprint, index: Index, settings: DedupSettings, *, forest: Forest | None = None
+) -> Assignment:
+    """The event of an entry; see the module for the rules. `event_id` None asks for a new event.
+
+    `forest` stands in for the shipped one, for cross-validation.
+    """
     twin = index.same_url(fingerprint)
     if twin is not None:
         return Assignment(
@@ -69,7 +75,7 @@ def assign(fingerprint: Fingerprint, index: Index, settings: DedupSettings) -> A
             reason="same_url",
             best_entry_id=_entry_id(index, twin),
         )
-    scored = scored_events(fingerprint, index)
+    scored = scored_events(fingerprint, index, forest or pair_forest())
     join = JOIN[settings.strictness]
     if not scored or scored[0].log_odds < join:
         return _new(fingerprint, index, scored)
@@ -108,7 +114,7 @@ def _new(fingerprint: Fingerprint, index: Index, scored: Sequence[Scored]) -> As
     )
 
 
-def scored_events(fingerprint: Fingerprint, index: Index) -> list[Scored]:
+def scored_events(fingerprint: Fingerprint, index: Index, forest: Forest) -> list[Scored]:
     """The events that may be the entry's, best first; ties go to the event that started first."""
     chosen = _members(fingerprint, index)
     slots = [slot for members in chosen.values() for slot in members]
@@ -116,7 +122,7 @@ def scored_events(fingerprint: Fingerprint, index: Index) -> list[Scored]:
         return []
     query = weighed(row(fingerprint), index.frequency)
     table = features(query, weighed(index.rows.many(slots), index.frequency))
-    log_odds = pair_forest().log_odds(table)
+    log_odds = forest.log_odds(table)
     found, at = [], 0
     for number, members in chosen.items():
         part = log_odds[at : at + len(members)]
@@ -160,6 +166,6 @@ def _members(fingerprint: Fingerprint, index: Index) -> dict[int, list[int]]:
 
 
 def _in_reach(fingerprint: Fingerprint, other: Rows | np.void, window_seconds: int) -> bool:
-    """Whether two reports are near enough in time to be of one event; one without a stated time has its first-seen time."""
+    """Whether two reports are near enough in time to be of one event; without a stated time, by when first seen."""
     matched = int(other["matched"])
     return abs(fingerprint.at - (int(other["first_seen"]) if matched == NEVER else matched)) <= window_seconds

@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import repeat
 
 from aggregator.dedup import scores
 from aggregator.dedup.assign import assign
 from aggregator.dedup.fingerprint import fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.similarity import Comparison, compared, is_same
+from aggregator.dedup.trees import Forest
 from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
 
 Row = Mapping[str, object]
@@ -109,10 +111,11 @@ def backtest(
     *,
     canonical_url: Callable[[str], str] = str,
     on_entry: Callable[[], None] | None = None,
+    forest_of: Callable[[Row], Forest] | None = None,
 ) -> Backtest:
     """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
 
-    `on_entry` is called after each row, for progress.
+    `on_entry` is called after each row, for progress; `forest_of` chooses a row's model, for cross-validation.
     """
     index, survivors = Index(settings), dict[str, str]()
     given: list[tuple[str, str]] = []
@@ -122,7 +125,7 @@ def backtest(
     for row, entry in zip(kept, entries(kept, canonical_url=canonical_url), strict=True):
         print_of = fingerprint(entry)
         index.expire(entry.first_seen_at)
-        answer = assign(print_of, index, settings)
+        answer = assign(print_of, index, settings, forest=forest_of(row) if forest_of else None)
         event = answer.event_id or event_id(entry.entry_id)
         index.add(print_of, event)
         for absorbed in answer.absorbs:
@@ -145,7 +148,7 @@ def _final(event: str, survivors: Mapping[str, str]) -> str:
     return event
 
 
-def pair(row: Row, *, canonical_url: Callable[[str], str] = str) -> Comparison:
+def pair(row: Row, *, canonical_url: Callable[[str], str] = str, forest: Forest | None = None) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
     sides = []
     for side in ("a", "b"):
@@ -153,14 +156,21 @@ def pair(row: Row, *, canonical_url: Callable[[str], str] = str) -> Comparison:
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
         sides.append(fingerprint(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)))
-    return compared(sides[0], sides[1])
+    return compared(sides[0], sides[1], forest=forest)
 
 
-def pair_test(rows: Iterable[Row], settings: DedupSettings, *, canonical_url: Callable[[str], str] = str) -> PairTest:
-    """Judge each pair alone."""
+def pair_test(
+    rows: Iterable[Row],
+    settings: DedupSettings,
+    *,
+    canonical_url: Callable[[str], str] = str,
+    forests: Iterable[Forest] | None = None,
+) -> PairTest:
+    """Judge each pair alone; `forests` holds each row's model, for cross-validation."""
     decisions, numbers, truth = [], [], []
-    for row in rows:
-        comparison = pair(row, canonical_url=canonical_url)
+    models = repeat(None) if forests is None else forests
+    for row, forest in zip(rows, models, strict=False):  # one model for ever, or one a row
+        comparison = pair(row, canonical_url=canonical_url, forest=forest)
         decisions.append(is_same(comparison, settings))
         numbers.append(comparison.score)
         if row.get("same") is not None:

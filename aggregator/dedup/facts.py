@@ -31,38 +31,69 @@ KIND_NAMES = {
 IN_TITLE = 0x8000
 """Set in the kind of a number that stands in the title."""
 
-_SCALE = {
-    **dict.fromkeys(["k", "thousand", "mil", "tausend", "тыс", "千"], 1e3),
-    **dict.fromkeys(["m", "mn", "mln", "million", "millions", "millones", "millon", "milhoes", "milhao", "millionen", "млн", "миллион", "миллионов", "миллиона"], 1e6),
-    **dict.fromkeys(["b", "bn", "billion", "billions", "milliard", "milliards", "milliarden", "bilhoes", "bilhao", "млрд", "миллиард", "миллиардов"], 1e9),
-    **dict.fromkeys(["trillion", "tn", "万亿", "兆"], 1e12),
-    "万": 1e4,
-    "亿": 1e8,
-}  # fmt: skip
-_SCALES = "|".join(sorted(map(re.escape, _SCALE), key=len, reverse=True))
-_N = r"\d+(?:[.,]\d+)*"
-_CURRENCY = r"dollars?|euros?|pounds?|yuan|usd|eur|rmb|cny|yen|reais|pesos|dolares|рубл\w*|доллар\w*|евро|美元|欧元|日元|港元|人民币|元"
-_HURT = (
-    r"people dead|dead|killed|deaths?|die[sd]?|injured|wounded|hurt|missing|victims?|fatalities|muertos?|heridos?|mortos?|feridos?|morts?|"
-    r"bless[eé]s?|tote|verletzte|погиб\w*|пострада\w*|ранен\w*|人?死亡?|死|人?受伤|伤|人遇难|人失踪|人?身亡"
+_SCALE_WORDS = {
+    1e3: "k thousand mil tausend тыс 千",
+    1e4: "万",
+    1e6: "m mn mln million millions millones millon milhoes milhao millionen млн миллион миллионов миллиона",
+    1e8: "亿",
+    1e9: "b bn billion billions milliard milliards milliarden bilhoes bilhao млрд миллиард миллиардов",
+    1e12: "trillion tn 万亿 兆",
+}
+_SCALE = {word: factor for factor, words in _SCALE_WORDS.items() for word in words.split()}
+
+
+def _either(words: str) -> str:
+    """The words as alternatives of a pattern; `_` stands for a space."""
+    return "|".join(word.replace("_", " ") for word in words.split())
+
+
+_SCALES = "|".join(sorted(_SCALE, key=len, reverse=True))
+_TIMES = rf"(?:{_SCALES})(?![a-zа-я])"
+_N = r"\d++(?:[.,]\d++)*+"
+_CURRENCY = _either(
+    r"dollars? euros? pounds? yuan usd eur rmb cny yen reais pesos dolares рубл\w* доллар\w* евро "
+    "美元 欧元 日元 港元 人民币 元"
 )
+_HURT = _either(
+    r"people_dead dead killed deaths? die[sd]? injured wounded hurt missing victims? fatalities "
+    r"muertos? heridos? mortos? feridos? morts? bless[eé]s? tote verletzte погиб\w* пострада\w* ранен\w* "
+    "人?死亡? 死 人?受伤 伤 人遇难 人失踪 人?身亡"
+)
+_WHO = _either("people_ persons_ others_ civilians_ soldiers_ children_ 人")
+_CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
+_ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
+_PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
+_TYPED = (
+    rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
+    r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d"
+)
+"""What after a number says that it is not the number of the word before it."""
 _PATTERN = re.compile(
-    rf"(?P<bp>{_N})\s*(?:basis[ -]points?|bps?\b|个?基点)"
-    rf"|(?P<pct>{_N})\s*(?:%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点)|百分之(?P<pct2>{_N})"
-    rf"|[$€£¥₽]\s?(?P<cash>{_N})\s*(?P<cashscale>(?:{_SCALES})(?![a-zа-я]))?"
-    rf"|(?P<sum>{_N})\s*(?P<sumscale>{_SCALES})?\s*(?:de )?(?:{_CURRENCY})"
-    r"|(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)"
-    r"|(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)|(?P<mag3>\d)级(?=.{0,6}地震|震)"
-    r"|\bq(?P<quarter>[1-4])\b|第(?P<quarter2>[一二三四1-4])季|(?P<quarter3>first|second|third|fourth)[ -]quarter"
-    r"|(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]"
-    r"|第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)"
-    rf"|(?P<hurt>{_N})\s*(?:people |persons |others |civilians |soldiers |children |人)?(?:were |are |reported |feared )?(?:{_HURT})"
-    rf"|(?:kill(?:s|ed)?|injur(?:es|ed|ing)|killing|wounds?|deja|致|造成)\s?(?:at least |nearly |more than |about |至少)?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))"
-    r"|(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)"
-    r"|\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)"
-    rf"|(?P<label>[^\W\d_]{{1,20}})[ -]?(?P<plain>{_N})(?P<plainscale>\s?(?:{_SCALES})(?![a-zа-я]))?"
-    rf"|(?P<count>{_N})(?P<countscale>\s?(?:{_SCALES})(?![a-zа-я]))?[ -]?(?P<unit>[^\W\d_]{{1,20}})?"
-)  # fmt: skip
+    "|".join(
+        (
+            rf"(?P<bp>{_N})\s*(?:basis[ -]points?|bps?\b|个?基点)",
+            rf"(?P<pct>{_N})\s*(?:{_PERCENT})",
+            rf"百分之(?P<pct2>{_N})",
+            rf"[$€£¥₽]\s?(?P<cash>{_N})\s*(?P<cashscale>{_TIMES})?",
+            rf"(?P<sum>{_N})\s*(?P<sumscale>{_SCALES})?\s*(?:de )?(?:{_CURRENCY})",
+            r"(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)",
+            r"(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)",
+            r"(?P<mag3>\d)级(?=.{0,6}地震|震)",
+            r"\bq(?P<quarter>[1-4])\b",
+            r"第(?P<quarter2>[一二三四1-4])季",
+            r"(?P<quarter3>first|second|third|fourth)[ -]quarter",
+            r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
+            r"第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)",
+            rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
+            rf"(?:{_CAUSED})\s?(?:{_ABOUT})?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))",
+            r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
+            r"(?<!\d)(?P<won>\d{1,3})比(?P<lost>\d{1,3})",
+            r"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)",
+            rf"(?P<label>[^\W\d_]{{1,20}})[ -]?(?P<plain>{_N})(?P<plainscale>\s?{_TIMES})?(?!{_TYPED})",
+            rf"(?P<count>{_N})(?P<countscale>\s?{_TIMES})?[ -]?(?P<unit>[^\W\d_]{{1,20}})?",
+        )
+    )
+)
 _ORDINALS = {
     "first": 1,
     "second": 2,
@@ -96,31 +127,29 @@ def _contest(us: str, them: str) -> float:
     return float(high * 1000 + low)
 
 
+_PLAIN = {"bp": BASIS_POINTS, "pct": PERCENT, "pct2": PERCENT, "hurt": CASUALTIES, "hurt2": CASUALTIES, "year": YEAR}
+_MAGNITUDES = {"mag", "mag2", "mag3"}
+_QUARTERS = {"quarter", "quarter2", "quarter3"}
+_CONTESTS = {"us": "them", "won": "lost"}
+
+
 def _typed(groups: dict[str, str]) -> tuple[int, float]:
     """The kind and value of one match of `_PATTERN`, by the groups that took part."""
     key = next(iter(groups))
     value = groups[key]
-    match key:
-        case "bp":
-            return BASIS_POINTS, _value(value)
-        case "pct" | "pct2":
-            return PERCENT, _value(value)
-        case "cash" | "sum":
-            return MONEY, _value(value, groups.get(key + "scale"))
-        case "mag" | "mag2" | "mag3":
-            return MAGNITUDE, float(value.replace(",", "."))
-        case "quarter" | "quarter2" | "quarter3":
-            return PERIOD, _ordinal(value)
-        case "month":
-            return DATE, float(value) * 100 + float(groups["day"])
-        case "hurt" | "hurt2":
-            return CASUALTIES, _value(value)
-        case "us":
-            return SCORE, _contest(value, groups["them"])
-        case "year":
-            return YEAR, float(value)
-        case _:
-            return _worded(key, groups)
+    if key in _PLAIN:
+        return _PLAIN[key], _value(value)
+    if key in ("cash", "sum"):
+        return MONEY, _value(value, groups.get(key + "scale"))
+    if key in _MAGNITUDES:
+        return MAGNITUDE, float(value.replace(",", "."))
+    if key in _QUARTERS:
+        return PERIOD, _ordinal(value)
+    if key == "month":
+        return DATE, float(value) * 100 + float(groups["day"])
+    if key in _CONTESTS:
+        return SCORE, _contest(value, groups[_CONTESTS[key]])
+    return _worded(key, groups)
 
 
 def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
@@ -151,7 +180,7 @@ def numbers(text: str, *, limit: int) -> list[tuple[int, float]]:
 _SIDES: dict[str, int] = {}
 for _i, (_name, _one, _other) in enumerate(lexicon.OPPOSITES):
     for _words, _bit in ((_one, 1 << (2 * _i)), (_other, 2 << (2 * _i))):
-        for _word in _words.split():
+        for _word in _words:
             _SIDES[_word] = _SIDES.get(_word, 0) | _bit
 
 

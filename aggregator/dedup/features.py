@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
-from rapidfuzz.process import cdist
 
 from aggregator.dedup import facts, lexicon
 from aggregator.dedup.fingerprint import BODY_TOKENS, TITLE_TOKENS, Fingerprint
@@ -178,24 +177,33 @@ def _unmatched(table: Floats, query: Weighed, others: Weighed, hit: Bools, q_hit
 
 def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
     """Share of neighbouring shared title words that stand in the same order; -1 with fewer than two."""
-    place = np.where(in_title, column[:, :TITLE_TOKENS], -1)
-    for i, row_places in enumerate(place):
-        shared = row_places[row_places >= 0]
-        if len(shared) > 1:
-            table[i, INDEX["order"]] = (np.diff(shared) > 0).mean()
+    at = np.arange(TITLE_TOKENS)
+    latest = np.maximum.accumulate(np.where(in_title, at, -1), axis=1)
+    before = np.concatenate([np.full((len(latest), 1), -1), latest[:, :-1]], axis=1)
+    neighbours = in_title & (before >= 0)
+    place = column[:, :TITLE_TOKENS]
+    rising = neighbours & (place > np.take_along_axis(place, np.maximum(before, 0), axis=1))
+    count = neighbours.sum(1)
+    table[:, INDEX["order"]] = np.where(count > 0, rising.sum(1) / np.maximum(count, 1), -1)
+
+
+_SCORERS = (
+    ("letters", fuzz.ratio),
+    ("letters_sorted", fuzz.token_sort_ratio),
+    ("letters_set", fuzz.token_set_ratio),
+    ("letters_partial", fuzz.partial_ratio),
+)
 
 
 def _letters(table: Floats, q: np.void, rows: Rows) -> None:
-    """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings."""
+    """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
+
+    Scorers are called one by one: for twenty short strings that is twice as fast as `process.cdist`.
+    """
     title = bytes(q["title"]).decode(errors="ignore")
     titles = [t.decode(errors="ignore") for t in rows["title"].tolist()]
-    for name, scorer in (
-        ("letters", fuzz.ratio),
-        ("letters_sorted", fuzz.token_sort_ratio),
-        ("letters_set", fuzz.token_set_ratio),
-        ("letters_partial", fuzz.partial_ratio),
-    ):
-        table[:, INDEX[name]] = cdist([title], titles, scorer=scorer, dtype=np.float32)[0] / 100
+    for name, scorer in _SCORERS:
+        table[:, INDEX[name]] = [scorer(title, other) / 100 for other in titles]
 
 
 def _shingles(table: Floats, q: np.void, rows: Rows) -> None:

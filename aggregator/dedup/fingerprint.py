@@ -226,10 +226,9 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word]) -> in
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     """
     spaced = [w for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
-    capitals = sum(w.surface[0].isupper() for w in spaced)
-    every = capitals > 0.6 * len(spaced)
+    every = sum(w.surface[0].isupper() for w in spaced) > 0.6 * len(spaced)
     lower = {w.token for w in body_words if w.surface[0].islower()}
-    upper = {w.token for w in body_words if w.surface[0].isupper() and body[max(w.start - 2, 0) : w.start].strip(" ").isalpha()} if every else set()  # fmt: skip
+    upper = {w.token for w in body_words if _is_capital_inside(w, body)} if every else set()
     bits = 0
     for i, word in enumerate(title_words):
         if word.is_unspaced or not word.surface[0].isupper() or folded(word.surface) in lexicon.STOP_WORDS:
@@ -238,6 +237,11 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word]) -> in
         if word.token not in lower and (named or word.surface.isupper()):
             bits |= 1 << i
     return bits
+
+
+def _is_capital_inside(word: Word, body: str) -> bool:
+    """Whether a body's word has a capital in the middle of a sentence."""
+    return word.surface[0].isupper() and body[max(word.start - 2, 0) : word.start].strip(" ").isalpha()
 
 
 def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int, ...]:
@@ -267,6 +271,5 @@ def _shingles(body_words: list[Word]) -> tuple[int, ...]:
 
 
 def _run_hashes(tokens: list[int]) -> list[int]:
-    a, b, c, d, e = (tokens[i : len(tokens) - SHINGLE_WORDS + 1 + i] for i in range(SHINGLE_WORDS))
-    mixed = {(v * 3 + w * 5 + x * 7 + y * 11 + z * 13) * 0x9E3779B1 & 0xFFFFFFFF for v, w, x, y, z in zip(a, b, c, d, e, strict=True)}  # fmt: skip
-    return sorted(mixed)
+    runs = zip(*(tokens[i : len(tokens) - SHINGLE_WORDS + 1 + i] for i in range(SHINGLE_WORDS)), strict=True)
+    return sorted({(v * 3 + w * 5 + x * 7 + y * 11 + z * 13) * 0x9E3779B1 & 0xFFFFFFFF for v, w, x, y, z in runs})

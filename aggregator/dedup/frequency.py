@@ -117,7 +117,7 @@ class Frequency:
         return rarity
 
     def site_share(self, tokens: Tokens, sites: NDArray[np.uint32]) -> Floats:
-        """For (rows, tokens): the share of the site's titles that hold the token; 0 while little is known of the site."""
+        """For (rows, tokens): the share of the site's titles with the token; 0 while little is known of the site."""
         documents = np.array([self._site_documents.get(int(x), 0.0) for x in sites], np.float32)[:, None]
         seen = self._site_counts[self._buckets(tokens, sites[:, None], SITE_BUCKETS)]
         return np.where(documents >= 10, seen / np.maximum(documents, 1), np.float32(0.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -23,7 +24,7 @@ def _archive(name: str) -> dict[str, NDArray[np.generic]]:
 
 @cache
 def prior(lang: str) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """The commonest tokens of a language and the share of documents that hold each; empty for one we have no prior of."""
+    """The commonest tokens of a language and the share of documents with each; empty where we have no prior."""
     archive = _archive("prior.npz")
     if f"{lang}_tokens" not in archive:
         return np.zeros(0, np.uint32), np.zeros(0, np.float32)
@@ -33,8 +34,12 @@ def prior(lang: str) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
 
 
 def forest(name: str) -> Forest:
-    """A learned forest: `pair` or `event`."""
-    a = _archive("weights.npz")
+    """The learned forest of that name: `pair`."""
+    return forest_from(_archive("weights.npz"), name)
+
+
+def forest_from(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
+    """A forest from its arrays, `<name>_columns` and so on."""
     return Forest(
         columns=a[f"{name}_columns"].astype(np.intp),
         thresholds=a[f"{name}_thresholds"].astype(np.float32),

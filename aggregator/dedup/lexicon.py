@@ -7,146 +7,141 @@ Words are written folded (no accents, lower case); entries for Chinese are bigra
 
 from __future__ import annotations
 
-STOP_WORDS = frozenset(
-    """a an the and or of to in on at by for with from as is are was were be been has have had it its this that these
-    those he she they his her their our your we you i not no but after before over under into out up down off about
-    more most than how why what when who where will would could should may might can says say said new amid against
-    de la le les el los las du des un une et en au aux que qui pour dans sur par avec est sont se sa son ses ce cette
-    y o a e os as do da dos das no na nos nas em um uma com por para que del al lo su sus con una es
-    der die das den dem des und in im am an auf fur von zu zur zum mit ist sind ein eine einen einem bei nach vor aus
-    и в на с по за из от до о об не что как для к у при это его ее их был была были
-    la cua va trong""".split()
+_STOP_WORDS = """
+a about after against al am amid an and are as at au auf aus aux avec be been before bei but by can ce cette com con
+could cua da dans das de del dem den der des die do dos down du e ein eine einem einen el em en es est et for from fur
+had has have he her his how i im in into is ist it its la las le les lo los may might mit more most na nach nas new no
+nos not o of off on or os our out over par para por pour que qui sa said say says se ses she should sind son sont su
+sur sus than that the their these they this those to trong um uma un una und under une up va von vor was we were what
+when where who why will with would y you your zu zum zur был была были в для до его ее за и из их к как на не о об от
+по при с у что это
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+_CONCEPTS = """
+die: die dies died dead death deaths dying muere mueren murio muerto muertos muerte morre morreu morto mortos morte
+    mort morts meurt decede deces stirbt gestorben tot tote toten tod умер умерла умерли погиб погибли погибла
+    скончался скончалась смерть 死亡 去世 逝世 身亡 遇难 病逝
+kill: kill kills killed killing slain mata matan mato mataron tue tues tuer getotet убит убита убиты убили убил 杀害
+injured: injured injures wounded wounds hurt heridos herido feridos ferido blesse blesses verletzt verletzte
+    пострадали ранен ранены раненых 受伤 伤者
+quake: quake quakes earthquake earthquakes temblor terremoto terremotos sismo sismos tremor seisme erdbeben
+    землетрясение 地震
+win: win wins won winning winner victory gana gano ganan victoria ganador vence venceu vitoria ganha ganhou gagne
+    remporte victoire gewinnt gewann sieg siegt выиграл выиграла победа победил победила 获胜 夺冠 击败 战胜
+lose: lose loses lost loss defeat defeated beaten pierde perdio derrota perde perdeu perd defaite verliert niederlage
+    проиграл проиграла поражение 失利 不敌 告负
+gold: gold oro ouro or золото золотую золотой 金牌
+silver: silver plata prata argent silber серебро 银牌
+bronze: bronze bronce бронза бронзу 铜牌
+medal: medal medals medalla medallas medalha medalhas medaille medailles medaillen медаль медали 奖牌
+final: final finals finale финал финале финала 决赛
+record: record records recorde recordes rekord рекорд 纪录
+fire: fire fires blaze wildfire wildfires incendio incendios incendie incendies brand waldbrand waldbrande пожар
+    пожары 火灾 大火
+explosion: explosion explosions blast blasts explodes explosao explosione взрыв взрывы 爆炸
+crash: crash crashes crashed accidente acidente accident unfall absturz авария катастрофа дтп 坠毁 坠机 车祸
+flood: flood floods flooding inundaciones inundacion enchentes inondations inondation hochwasser наводнение 洪水 洪灾
+storm: storm storms tormenta tempestade tempete sturm шторм 暴风
+arrest: arrest arrests arrested detained detains detenido detenidos arresta preso presos arrete arretes festgenommen
+    verhaftet задержан задержаны арестован 逮捕 被捕 拘捕
+resign: resign resigns resigned resignation dimite dimitio renuncia demissionne demission rucktritt отставка отставку
+    辞职
+election: election elections elecciones eleccion eleicao eleicoes wahl wahlen выборы выборов 选举 大选
+vote: vote votes voted voting voto votos votacion votacao abstimmung голосование 投票
+president: president presidente präsident президент президента 总统
+minister: minister ministers ministro ministra ministre министр 部长 大臣
+government: government gobierno governo gouvernement regierung правительство 政府
+police: police policia polizei полиция полиции 警方 警察
+court: court tribunal corte gericht суд суда 法院
+war: war guerra guerre krieg война войны 战争
+attack: attack attacks attacked ataque ataques attaque attaques angriff anschlag атака нападение 袭击 攻击
+strike: strike strikes greve huelga streik забастовка 罢工
+protest: protest protests protesters protestas protestos manifestation manifestations proteste протест 抗议
+rise: rise rises rose rising gain gains gained jump jumps jumped climb climbs climbed surge surges surged soar soars
+    sube suben subio aumenta alta hausse augmente steigt steigen gestiegen вырос выросли рост 上涨 上升 大涨 增长
+fall: fall falls fell falling drop drops dropped decline declines declined slide slides slump slumps plunge plunges
+    plunged tumble tumbles tumbled baja bajan bajo cae caen cai caem queda baisse chute sinkt fallt fallen gesunken
+    упал упали снизился снижение 下跌 下降 大跌 下滑
+vaccine: vaccine vaccines vaccination vaccinations vacuna vacunas vacunacion vacina vacinas vacinacao vaccin vaccins
+    impfung impfungen impfstoff вакцина вакцины вакцинация 疫苗 接种
+covid: covid coronavirus corona virus коронавирус коронавируса ковид 新冠
+olympics: olympics olympic olympia olympiade olimpicos olimpiadas olimpiada olimpiadas olympiques olympischen
+    olympische олимпиада олимпиады олимпийский олимпийских олимпиаде 奥运
+tokyo: tokyo tokio toquio токио 东京
+japan: japan japanese japon japao japonais япония японии 日本
+china: china chinese chine chino chinois китай китая 中国
+usa: usa u.s us america eeuu eua сша 美国
+russia: russia russian rusia russie russland россия россии 俄罗
+ukraine: ukraine ukrainian ucrania украина украины 乌克
+germany: germany german alemania alemanha allemagne deutschland германия германии 德国
+france: france french francia franca frankreich франция франции 法国
+uk: uk britain british reino-unido bretagne grossbritannien британия 英国
+launch: launch launches launched unveils unveil lanza lanca lance startet запуск запустил 发布 推出
+buy: buy buys bought acquire acquires acquired acquisition compra comprar rachete kauft купил покупает 收购
+quit: quit quits steps-down
+sentence: sentenced sentence jailed jail prison condenado condena condamne verurteilt приговор приговорен 判处 判刑
+test: test tests tested testing positive positivo positif
+suspend: suspend suspends suspended suspendido suspensa suspenso suspendu gesperrt отстранен 停赛 暂停
+"""
+"""A concept at the start of a line, then its words; an indented line goes on with them."""
+
+_OPPOSITES = """
+amount: rise rises rose rising raise raises raised hike hikes hiked increase increases increased gain gains gained
+    jump jumps jumped climb climbs climbed surge surges surged soar soars soared up higher rally rallies rebound
+    rebounds boosts sube suben subio aumenta aumentan aumento alta hausse augmente augmentation steigt steigen erhoht
+    gestiegen вырос выросла выросли рост повысил повысила повышение подорожал подорожала поднял 上涨 上升 大涨
+    增长 加息 上调 涨价
+    走高 收涨 提高 涨停 飙升 暴涨 | fall falls fell falling cut cuts lower lowers lowered drop drops dropped
+    decline declines
+    declined decrease decreases decreased slide slides slid slump slumps plunge plunges plunged tumble tumbles tumbled
+    down slash slashes sink sinks baja bajan bajo cae caen cayo recorta reduce cai caem caiu queda corta baisse chute
+    reduit sinkt sinken fallt senkt gesunken упал упала упали снизил снизила снижение подешевел подешевела 下跌
+    下降 大跌 下滑
+    降息 下调 降价 走低 收跌 降低 跌停 暴跌 减少
+contest: win wins won beat beats defeats defeat triumph triumphs victory thrash gana gano vence venceu ganha ganhou
+    bate gagne bat remporte gewinnt siegt schlagt выиграл выиграла победил победила обыграл обыграла 获胜 夺冠
+    击败 战胜 力克 大胜
+    晋级 | lose loses lost falls-to eliminated knocked-out pierde perdio cae perde perdeu perd s'incline verliert
+    unterliegt проиграл проиграла уступил уступила 失利 不敌 告负 惨败 出局 淘汰
+expectation: beats beat tops top exceeds exceeded surpasses outperforms 超预 好于 高于 超出 | misses missed miss
+    disappoints
+    below 不及 低于 逊于
+verdict: approves approved approve passes passed accepts accepted acquitted innocent backs upholds wins aprueba aprova
+    approuve одобрил одобрила принял 通过 批准 无罪 同意 获批 | rejects rejected reject blocks blocked denies
+    denied vetoes veto
+    convicted guilty strikes-down overturns rechaza rejeita rejette отклонил отклонила отверг 否决 驳回 有罪 拒绝 被拒
+beginning: opens opened open starts started start begins began launches launched reopens resumes abre inicia ouvre
+    reprend eroffnet открылся открыла начался начал 开幕 启动 开始 开业 复工 开工 恢复 上线 | closes closed close
+    ends ended end stops
+    stopped shuts halts suspends suspended cancels cancelled cancela cierra termina ferme закрылся закрыла завершил
+    остановил 闭幕 停止 结束 关闭 停产 暂停 取消 下线 停工
+north-south: north northern norte nord norden северный север севере 北部 | south southern sur sul sud suden южный юг юге
+    南部
+east-west: east eastern este leste est osten восточный восток востоке 东部 | west western oeste ouest westen западный
+    запад западе 西部
+employment: hires hired hire appoints appointed names named joins joined signs signed re-signs 任命 加盟 签约 就任
+    上任 续约 |
+    fires fired sacks sacked dismisses resigns resigned quits quit leaves leaving departs ousted axed retires 辞职
+    离任 离职
+    解雇 下课 卸任 退役 离队
+gender: men men's mens hombres masculino masculin messieurs manner herren мужчин мужская 男子 男单 男双 男足 男篮
+    男排 | women
+    women's womens mujeres femenino feminino feminin dames frauen damen женщин женская 女子 女单 女双 女足 女篮 女排
+"""
+"""A pair at the start of a line, then the words of one side, a bar, and those of the other."""
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """(name, words) of each line, the indented ones joined to the line they go on."""
+    joined = text.strip().replace("\n    ", " ").split("\n")
+    return [(name, words) for name, _, words in (line.partition(": ") for line in joined)]
+
+
+CONCEPT_OF: dict[str, str] = {word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()}
+OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
+    (name, frozenset(one.split()), frozenset(other.split()))
+    for name, words in _lines(_OPPOSITES)
+    for one, _, other in [words.partition(" | ")]
 )
-
-CONCEPTS: dict[str, str] = {
-    "die": "die dies died dead death deaths dying muere mueren murio muerto muertos muerte morre morreu morto mortos morte "
-    "mort morts meurt decede deces stirbt gestorben tot tote toten tod умер умерла умерли погиб погибли погибла скончался "
-    "скончалась смерть 死亡 去世 逝世 身亡 遇难 病逝",
-    "kill": "kill kills killed killing slain mata matan mato mataron tue tues tuer getotet убит убита убиты убили убил 杀害",
-    "injured": "injured injures wounded wounds hurt heridos herido feridos ferido blesse blesses verletzt verletzte "
-    "пострадали ранен ранены раненых 受伤 伤者",
-    "quake": "quake quakes earthquake earthquakes temblor terremoto terremotos sismo sismos tremor seisme erdbeben "
-    "землетрясение 地震",
-    "win": "win wins won winning winner victory gana gano ganan victoria ganador vence venceu vitoria ganha ganhou gagne "
-    "remporte victoire gewinnt gewann sieg siegt выиграл выиграла победа победил победила 获胜 夺冠 击败 战胜",
-    "lose": "lose loses lost loss defeat defeated beaten pierde perdio derrota perde perdeu perd defaite verliert "
-    "niederlage проиграл проиграла поражение 失利 不敌 告负",
-    "gold": "gold oro ouro or золото золотую золотой 金牌",
-    "silver": "silver plata prata argent silber серебро 银牌",
-    "bronze": "bronze bronce бронза бронзу 铜牌",
-    "medal": "medal medals medalla medallas medalha medalhas medaille medailles medaillen медаль медали 奖牌",
-    "final": "final finals finale финал финале финала 决赛",
-    "record": "record records recorde recordes rekord рекорд 纪录",
-    "fire": "fire fires blaze wildfire wildfires incendio incendios incendie incendies brand waldbrand waldbrande пожар "
-    "пожары 火灾 大火",
-    "explosion": "explosion explosions blast blasts explodes explosao explosione взрыв взрывы 爆炸",
-    "crash": "crash crashes crashed accidente acidente accident unfall absturz авария катастрофа дтп 坠毁 坠机 车祸",
-    "flood": "flood floods flooding inundaciones inundacion enchentes inondations inondation hochwasser наводнение "
-    "洪水 洪灾",
-    "storm": "storm storms tormenta tempestade tempete sturm шторм 暴风",
-    "arrest": "arrest arrests arrested detained detains detenido detenidos arresta preso presos arrete arretes "
-    "festgenommen verhaftet задержан задержаны арестован 逮捕 被捕 拘捕",
-    "resign": "resign resigns resigned resignation dimite dimitio renuncia demissionne demission rucktritt отставка "
-    "отставку 辞职",
-    "election": "election elections elecciones eleccion eleicao eleicoes wahl wahlen выборы выборов 选举 大选",
-    "vote": "vote votes voted voting voto votos votacion votacao abstimmung голосование 投票",
-    "president": "president presidente präsident президент президента 总统",
-    "minister": "minister ministers ministro ministra ministre министр 部长 大臣",
-    "government": "government gobierno governo gouvernement regierung правительство 政府",
-    "police": "police policia polizei полиция полиции 警方 警察",
-    "court": "court tribunal corte gericht суд суда 法院",
-    "war": "war guerra guerre krieg война войны 战争",
-    "attack": "attack attacks attacked ataque ataques attaque attaques angriff anschlag атака нападение 袭击 攻击",
-    "strike": "strike strikes greve huelga streik забастовка 罢工",
-    "protest": "protest protests protesters protestas protestos manifestation manifestations proteste протест 抗议",
-    "rise": "rise rises rose rising gain gains gained jump jumps jumped climb climbs climbed surge surges surged soar "
-    "soars sube suben subio aumenta alta hausse augmente steigt steigen gestiegen вырос выросли рост 上涨 上升 大涨 增长",
-    "fall": "fall falls fell falling drop drops dropped decline declines declined slide slides slump slumps plunge plunges "
-    "plunged tumble tumbles tumbled baja bajan bajo cae caen cai caem queda baisse chute sinkt fallt fallen gesunken упал "
-    "упали снизился снижение 下跌 下降 大跌 下滑",
-    "vaccine": "vaccine vaccines vaccination vaccinations vacuna vacunas vacunacion vacina vacinas vacinacao vaccin vaccins "
-    "impfung impfungen impfstoff вакцина вакцины вакцинация 疫苗 接种",
-    "covid": "covid coronavirus corona virus коронавирус коронавируса ковид 新冠",
-    "olympics": "olympics olympic olympia olympiade olimpicos olimpiadas olimpiada olimpiadas olympiques olympischen "
-    "olympische олимпиада олимпиады олимпийский олимпийских олимпиаде 奥运",
-    "tokyo": "tokyo tokio toquio токио 东京",
-    "japan": "japan japanese japon japao japonais япония японии 日本",
-    "china": "china chinese chine chino chinois китай китая 中国",
-    "usa": "usa u.s us america eeuu eua сша 美国",
-    "russia": "russia russian rusia russie russland россия россии 俄罗",
-    "ukraine": "ukraine ukrainian ucrania украина украины 乌克",
-    "germany": "germany german alemania alemanha allemagne deutschland германия германии 德国",
-    "france": "france french francia franca frankreich франция франции 法国",
-    "uk": "uk britain british reino-unido bretagne grossbritannien британия 英国",
-    "launch": "launch launches launched unveils unveil lanza lanca lance startet запуск запустил 发布 推出",
-    "buy": "buy buys bought acquire acquires acquired acquisition compra comprar rachete kauft купил покупает 收购",
-    "quit": "quit quits steps-down",
-    "sentence": "sentenced sentence jailed jail prison condenado condena condamne verurteilt приговор приговорен 判处 判刑",
-    "test": "test tests tested testing positive positivo positif",
-    "suspend": "suspend suspends suspended suspendido suspensa suspenso suspendu gesperrt отстранен 停赛 暂停",
-}
-
-CONCEPT_OF: dict[str, str] = {word: concept for concept, words in CONCEPTS.items() for word in words.split()}
-
-OPPOSITES: tuple[tuple[str, str, str], ...] = (
-    (
-        "amount",
-        "rise rises rose rising raise raises raised hike hikes hiked increase increases increased gain gains gained jump jumps "
-        "jumped climb climbs climbed surge surges surged soar soars soared up higher rally rallies rebound rebounds boosts "
-        "sube suben subio aumenta aumentan aumento alta hausse augmente augmentation steigt steigen erhoht gestiegen вырос "
-        "выросла выросли рост повысил повысила повышение подорожал подорожала поднял 上涨 上升 大涨 增长 加息 上调 涨价 走高 收涨 提高 涨停 "
-        "飙升 暴涨",
-        "fall falls fell falling cut cuts lower lowers lowered drop drops dropped decline declines declined decrease decreases "
-        "decreased slide slides slid slump slumps plunge plunges plunged tumble tumbles tumbled down slash slashes sink sinks "
-        "baja bajan bajo cae caen cayo recorta reduce cai caem caiu queda corta baisse chute reduit sinkt sinken fallt senkt "
-        "gesunken упал упала упали снизил снизила снижение подешевел подешевела 下跌 下降 大跌 下滑 降息 下调 降价 走低 收跌 降低 跌停 暴跌 减少",
-    ),
-    (
-        "contest",
-        "win wins won beat beats defeats defeat triumph triumphs victory thrash gana gano vence venceu ganha ganhou bate "
-        "gagne bat remporte gewinnt siegt schlagt выиграл выиграла победил победила обыграл обыграла 获胜 夺冠 击败 战胜 力克 大胜 晋级",
-        "lose loses lost falls-to eliminated knocked-out pierde perdio cae perde perdeu perd s'incline verliert unterliegt "
-        "проиграл проиграла уступил уступила 失利 不敌 告负 惨败 出局 淘汰",
-    ),
-    (
-        "expectation",
-        "beats beat tops top exceeds exceeded surpasses outperforms 超预 好于 高于 超出",
-        "misses missed miss disappoints below 不及 低于 逊于",
-    ),
-    (
-        "verdict",
-        "approves approved approve passes passed accepts accepted acquitted innocent backs upholds wins aprueba aprova approuve "
-        "одобрил одобрила принял 通过 批准 无罪 同意 获批",
-        "rejects rejected reject blocks blocked denies denied vetoes veto convicted guilty strikes-down overturns rechaza "
-        "rejeita rejette отклонил отклонила отверг 否决 驳回 有罪 拒绝 被拒",
-    ),
-    (
-        "beginning",
-        "opens opened open starts started start begins began launches launched reopens resumes abre inicia ouvre reprend "
-        "eroffnet открылся открыла начался начал 开幕 启动 开始 开业 复工 开工 恢复 上线",
-        "closes closed close ends ended end stops stopped shuts halts suspends suspended cancels cancelled cancela cierra "
-        "termina ferme закрылся закрыла завершил остановил 闭幕 停止 结束 关闭 停产 暂停 取消 下线 停工",
-    ),
-    (
-        "north-south",
-        "north northern norte nord norden северный север севере 北部",
-        "south southern sur sul sud suden южный юг юге 南部",
-    ),
-    (
-        "east-west",
-        "east eastern este leste est osten восточный восток востоке 东部",
-        "west western oeste ouest westen западный запад западе 西部",
-    ),
-    (
-        "employment",
-        "hires hired hire appoints appointed names named joins joined signs signed re-signs 任命 加盟 签约 就任 上任 续约",
-        "fires fired sacks sacked dismisses resigns resigned quits quit leaves leaving departs ousted axed retires 辞职 离任 离职 "
-        "解雇 下课 卸任 退役 离队",
-    ),
-    (
-        "gender",
-        "men men's mens hombres masculino masculin messieurs manner herren мужчин мужская 男子 男单 男双 男足 男篮 男排",
-        "women women's womens "
-        "mujeres femenino feminino feminin dames frauen damen женщин женская 女子 女单 女双 女足 女篮 女排",
-    ),
-)
+"""Names of the pairs, and the words of either side."""

@@ -55,7 +55,7 @@ def _padded(values: Sequence[float], width: int) -> list[float]:
 
 
 def row(fingerprint: Fingerprint) -> Rows:
-    """One fingerprint as an array of one `ROW`. Title tokens fill the first `TITLE_TOKENS` columns, body tokens the rest."""
+    """One fingerprint as an array of one `ROW`. Title tokens fill the first `TITLE_TOKENS` columns."""
     f = fingerprint
     kinds = [kind for kind, _ in f.numbers]
     values = [value for _, value in f.numbers]
@@ -65,7 +65,8 @@ def row(fingerprint: Fingerprint) -> Rows:
             (
                 f.entry_id.encode(), f.site, f.url, NEVER if f.matched is None else f.matched, f.first_seen,
                 f.body_words, f.directions, f.shape, lang_hash(f.lang), f.names, len(f.title_tokens),
-                f.title.encode(), tokens, _padded(f.shingles, SHINGLES), _padded(kinds, NUMBERS), _padded(values, NUMBERS),
+                f.title.encode(), tokens, _padded(f.shingles, SHINGLES), _padded(kinds, NUMBERS),
+                _padded(values, NUMBERS),
             )
         ],
         dtype=ROW,

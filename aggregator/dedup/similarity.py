@@ -54,11 +54,16 @@ def scores(query: Weighed, others: Weighed) -> Floats:
     return probability(pair_forest().log_odds(features(query, others)))
 
 
-def compared(a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None) -> Comparison:
-    """Compare two reports, with the token rarities of a stream, or of the shipped prior alone."""
+def compared(
+    a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None, *, forest: Forest | None = None
+) -> Comparison:
+    """Compare two reports, with the token rarities of a stream, or of the shipped prior alone.
+
+    `forest` stands in for the shipped one, for cross-validation.
+    """
     counts = frequency or prior_frequency(a.lang, b.lang)
     table = features(weighed(row(a), counts), weighed(row(b), counts))
-    forest = pair_forest()
+    forest = forest or pair_forest()
     usual = learned.usual()
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)

@@ -22,7 +22,7 @@ HOPELESS = -3.0
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """`columns`, `thresholds`, `values`: (nodes,); `children`: (nodes, 2), at most the threshold first; `roots`: (trees,).
+    """`columns`, `thresholds`, `values`: (nodes,); `children`: (nodes, 2), not above first; `roots`: (trees,).
 
     `depth` is the longest way from a root to a leaf; `bias` the log-odds before any tree.
     """

@@ -1,0 +1,108 @@
+"""Prints how good the matching is on the labelled sets, beside other programs' rules in the same run.
+
+    python -m tests.bench.quality [--shared ../shared] [--folds DIR] [--leave-out] [--sets NAME…]
+
+With `--folds` (made by `tests.bench.train --folds`) every entry is judged by a model that saw no entry of its cluster:
+the figures to believe. With `--leave-out` too, by a model that never saw the set. Without, by the shipped model, which
+was learned on these sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aggregator.dedup import scores
+from aggregator.dedup.backtest import Row, backtest, pair_test
+from aggregator.dedup.learned import forest_from
+from aggregator.dedup.trees import Forest
+from aggregator.model import DedupSettings
+from tests.bench.rivals import RIVALS, clusters, decisions
+from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, rows_of
+
+SETS = ("og2021_multi", "allsides_en", "ecbplus_en", "basil_en", "tw_day_zh", "vimds_vi")
+LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
+PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
+
+
+def load(path: Path) -> Forest:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        return forest_from(dict(archive), "pair")
+
+
+def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], Forest] | None:
+    """Which model judges a row: None for the shipped one."""
+    if folds is None:
+        return None
+    if leave_out:
+        alone = load(folds / f"without_{name}.npz")
+        return lambda _: alone
+    models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)]
+    return lambda row: models[fold_of(row["cluster"])]
+
+
+def by_part(rows: Sequence[Row], predicted: dict[str, str], name: str) -> dict[str, scores.Quality]:
+    """The quality of a set, of og2021 by language."""
+    if name != "og2021_multi":
+        return {name: scores.clustering({str(r["id"]): str(r["cluster"]) for r in rows}, predicted)}
+    return {
+        f"og2021 {lang}": scores.clustering(
+            {str(r["id"]): str(r["cluster"]) for r in rows if r["lang"] == lang}, predicted
+        )
+        for lang in LANGUAGES
+    }
+
+
+def cluster_report(shared: Path, names: Sequence[str], folds: Path | None, leave_out: bool) -> None:
+    """One line for each part: B-cubed precision, recall, F1 of ours, F1 of the rivals."""
+    print(f"{'B-cubed':14} {'precision':>9} {'recall':>7} {'F1':>6}   " + "  ".join(f"{r.name:>16}" for r in RIVALS))
+    lines: list[list[float]] = []
+    for name in names:
+        rows = rows_of(shared, name)
+        ours = dict(backtest(rows, DedupSettings(), forest_of=chooser(folds, name, leave_out)).events)
+        theirs = [by_part(rows, clusters(rows, rival), name) for rival in RIVALS]
+        for part, quality in by_part(rows, ours, name).items():
+            q = quality.b_cubed
+            lines.append([q.precision, q.recall, q.f1, *(t[part].b_cubed.f1 for t in theirs)])
+            _line(part, lines[-1])
+    _line("mean", [float(x) for x in np.mean(lines, axis=0)])
+
+
+def _line(part: str, numbers: Sequence[float]) -> None:
+    p, r, f, *others = numbers
+    print(f"{part:14} {p:9.3f} {r:7.3f} {f:6.3f}   " + "  ".join(f"{x:16.3f}" for x in others), flush=True)
+
+
+def pair_report(shared: Path, folds: Path | None) -> None:
+    """Pair F1 of ours, cross-validated where folds are given, and of the rivals."""
+    print(f"\n{'pairs':14} {'precision':>9} {'recall':>7} {'F1':>6}   " + "  ".join(f"{r.name:>16}" for r in RIVALS))
+    for name in PAIRS:
+        rows = rows_of(shared, name)
+        models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
+        chosen = [models[fold] for fold in pair_folds(rows)] if folds else None
+        quality = pair_test(rows, DedupSettings(), forests=chosen).quality
+        if quality is None:
+            raise ValueError(f"{name} has no labels")
+        truth = [bool(row["same"]) for row in rows]
+        theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
+        _line(name, [quality.precision, quality.recall, quality.f1, *theirs])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--folds", type=Path)
+    parser.add_argument("--leave-out", action="store_true")
+    parser.add_argument("--sets", nargs="*", default=SETS)
+    asked = parser.parse_args()
+    cluster_report(asked.shared, asked.sets, asked.folds, asked.leave_out)
+    if set(asked.sets) == set(SETS):
+        pair_report(asked.shared, asked.folds)
+
+
+if __name__ == "__main__":
+    main()

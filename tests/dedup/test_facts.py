@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from aggregator.dedup import facts
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("M5.1 quake", facts.MAGNITUDE, 5.1),
+        ("of 6.8-magnitude", facts.MAGNITUDE, 6.8),
+        ("四川发生6.8级地震", facts.MAGNITUDE, 6.8),
+        ("rates up 25 bp", facts.BASIS_POINTS, 25),
+        ("加息25个基点", facts.BASIS_POINTS, 25),
+        ("rises 3.5%", facts.PERCENT, 3.5),
+        ("增长15%", facts.PERCENT, 15),
+        ("a $68.7bn deal", facts.MONEY, 68.7e9),
+        ("costs 1,250 euros", facts.MONEY, 1250),
+        ("win 3-1", facts.SCORE, 3001),
+        ("lose 1-3", facts.SCORE, 3001),
+        ("3比0战胜", facts.SCORE, 3000),
+        ("crash kills 12", facts.CASUALTIES, 12),
+        ("致38人遇难", facts.CASUALTIES, 38),
+        ("record Q2", facts.PERIOD, 2),
+        ("3月5日", facts.DATE, 305),
+    ],
+)
+def test_a_number_has_its_kind(text: str, kind: int, value: float) -> None:
+    ((found_kind, found_value),) = facts.numbers(text, limit=8)
+    assert found_kind == kind
+    assert found_value == pytest.approx(value)
+
+
+def test_a_number_is_of_the_kind_of_its_word() -> None:
+    phone, game = facts.numbers("iPhone 15", limit=1), facts.numbers("Game 15", limit=1)
+    assert phone[0][1] == game[0][1] == 15
+    assert phone[0][0] != game[0][0]
+
+
+def test_opposite_words_are_opposite_sides_of_one_pair() -> None:
+    up, down = facts.direction(["rises"]), facts.direction(["falls"])
+    assert up
+    assert down == up << 1
+
+
+def test_text_without_numbers_has_none() -> None:
+    assert facts.numbers("nothing to count", limit=8) == []

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.dedup.backtest import entry_of
+from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline
+
+texts = st.text(max_size=300)
+rows = st.fixed_dictionaries(
+    {
+        "id": st.text(min_size=1, max_size=20),
+        "lang": st.sampled_from(["en", "zh", "ru", "vi", "de", "ar", "und", "ja"]),
+        "title": texts,
+        "text": st.text(max_size=3000),
+        "source": st.text(max_size=20),
+        "url": st.sampled_from(["", "https://example.org/", "https://example.org/a/1"]),
+        "published": st.sampled_from(["", "2026-03-01T10:00:00Z"]),
+    }
+)
+
+
+def made(title: str, text: str = "", lang: str = "en", **more: object) -> Fingerprint:
+    return fingerprint(entry_of({"id": title, "title": title, "text": text, "lang": lang, **more}))
+
+
+@given(rows)
+def test_a_packed_fingerprint_unpacks_to_itself(row: dict[str, object]) -> None:
+    one = fingerprint(entry_of(row))
+    assert Fingerprint.unpack(one.pack()) == one
+
+
+@given(rows)
+def test_a_packed_fingerprint_is_at_most_512_bytes(row: dict[str, object]) -> None:
+    assert len(fingerprint(entry_of(row)).pack()) <= 512
+
+
+def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
+    words = [f"w{chr(97 + i % 26)}{chr(97 + i // 26)}{i}" for i in range(600)]
+    numbers = "12% 3-1 $5 M6.1 14 dead 2 dogs 3 cats 4 cows 5 hens"
+    full = made(f"{numbers} " + " ".join(words[:60]), " ".join(words), source="a", url="https://example.org/x/y")
+    assert (len(full.title_tokens), len(full.body_tokens), len(full.shingles)) == (28, 40, 10)
+    assert len(full.pack()) <= 512
+
+
+def test_other_bytes_are_refused() -> None:
+    with pytest.raises(ValueError, match="version 1"):
+        Fingerprint.unpack(b"\x02" * 100)
+
+
+def test_traditional_and_simplified_characters_make_one_fingerprint() -> None:
+    assert made("臺積電宣布赴德國設廠", lang="zh") == replace(
+        made("台积电宣布赴德国设厂", lang="zh"), entry_id=made("臺積電宣布赴德國設廠", lang="zh").entry_id
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ｐｏｌｉｃｅ arrest", "Police arrest"),
+        ("Iran’s minister", "Iran's minister"),
+        ("Elec\u200btion results", "Election results"),
+        ("Élections au Brésil", "Elections au Bresil"),
+    ],
+)
+def test_writings_of_the_same_words_make_the_same_tokens(one: str, other: str) -> None:
+    assert made(one).title_tokens == made(other).title_tokens
+
+
+def test_a_word_means_the_same_in_several_languages() -> None:
+    shared = set(made("Terremoto en Chile", lang="es").title_tokens) & set(made("Chile earthquake").title_tokens)
+    assert len(shared) == 2
+
+
+def test_names_are_capitals_inside_a_sentence() -> None:
+    one = made("Police arrest Maria Lopez in Quito")
+    assert [bool(one.names >> i & 1) for i in range(len(one.title_tokens))] == [False, False, True, True, False, True]
+
+
+def test_a_front_page_is_no_address() -> None:
+    assert made("a", url="https://example.org/").url == 0
+    assert made("a", url="https://example.org/x").url != 0
+
+
+def test_a_report_without_a_date_has_no_time_evidence() -> None:
+    assert made("a").matched is None
+    assert made("a", published="2026-03-01T10:00:00Z").matched == 1772359200
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("Mayor of Quito steps down after vote | World | The Daily Example", "Mayor of Quito steps down after vote"),
+        ("Mayor of Quito steps down after vote - Example News", "Mayor of Quito steps down after vote"),
+        ("Quito - Mayor steps down", "Quito - Mayor steps down"),
+        ("Talks end - no deal was reached on fishing rights", "Talks end - no deal was reached on fishing rights"),
+    ],
+)
+def test_a_publisher_at_the_end_of_a_headline_is_cut(title: str, kept: str) -> None:
+    assert headline(title) == kept
+
+
+def test_a_long_id_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer than 20"):
+        fingerprint(replace(entry_of({"id": "a"}), entry_id="x" * 21))

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.dedup.assign import assign
+from aggregator.dedup.backtest import entry_of, event_id
+from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.index import Index
+from aggregator.model import EPOCH, Assignment, DedupSettings
+
+SETTINGS = DedupSettings()
+TITLES = [
+    "Volcano erupts near Quito, thousands flee",
+    "Thousands flee as volcano near Quito erupts",
+    "Central bank of Norway lifts rates by 25 basis points",
+    "Norway's central bank raises rates 25 bps",
+    "New museum of glass opens in Turin",
+    "Turin opens its museum of glass",
+    "Ferry sinks off Samoa with 40 aboard",
+    "Samoa ferry sinking: 40 were aboard",
+]
+
+
+def printed(title: str, number: int, hour: int = 0) -> Fingerprint:
+    at = (EPOCH + timedelta(days=1, hours=hour)).isoformat()
+    return fingerprint(entry_of({"id": f"{number}", "title": title, "lang": "en", "published": at}))
+
+
+def put(index: Index, one: Fingerprint) -> Assignment:
+    answer = assign(one, index, SETTINGS)
+    index.add(one, answer.event_id or event_id(one.entry_id))
+    return answer
+
+
+def state(index: Index, known: list[Fingerprint]) -> list[object]:
+    """What an index would answer: about the known reports, and about new ones."""
+    probes = [printed(title, 1000 + i, 1) for i, title in enumerate(TITLES)]
+    answers: list[object] = [index.event_of(one.entry_id) for one in known]
+    return [len(index), *answers, *(assign(probe, index, SETTINGS) for probe in probes)]
+
+
+steps = st.lists(st.one_of(st.integers(0, len(TITLES) - 1), st.just("merge")), max_size=8)
+
+
+@given(steps, steps)
+def test_rollback_restores_what_was_known(before: list[int | str], after: list[int | str]) -> None:
+    index, known = Index(SETTINGS), []
+
+    def play(steps: list[int | str], start: int) -> None:
+        for number, step in enumerate(steps, start):
+            events = sorted({e for one in known if (e := index.event_of(one.entry_id))})
+            if isinstance(step, int):
+                known.append(printed(TITLES[step], number))
+                put(index, known[-1])
+            elif len(events) > 1:
+                index.merge(events[0], events[1])
+
+    play(before, 0)
+    mark, remembered = index.mark(), list(known)
+    expected = state(index, remembered)
+    play(after, 100)
+    index.rollback(mark)
+    assert state(index, remembered) == expected
+    assert all(index.event_of(one.entry_id) is None for one in known[len(remembered) :])
+
+
+def test_a_mark_of_the_future_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot go back"):
+        Index(SETTINGS).rollback(1)
+
+
+def test_what_is_older_than_the_window_is_forgotten() -> None:
+    index = Index(SETTINGS)
+    old, young = printed(TITLES[0], 1, 0), printed(TITLES[4], 2, 10)
+    put(index, old)
+    put(index, young)
+    now = EPOCH + timedelta(days=1, hours=1) + SETTINGS.window
+    assert index.expire(now) == 1
+    assert (len(index), index.event_of(old.entry_id)) == (1, None)
+    assert index.event_of(young.entry_id) == event_id(young.entry_id)
+    assert assign(printed(TITLES[1], 3, 10), index, SETTINGS).reason == "new"
+
+
+def test_an_event_outlives_its_first_report() -> None:
+    index = Index(SETTINGS)
+    first, second = printed(TITLES[0], 1, 0), printed(TITLES[1], 2, 10)
+    put(index, first)
+    put(index, second)
+    index.expire(EPOCH + timedelta(days=1, hours=1) + SETTINGS.window)
+    assert index.event_of(second.entry_id) == event_id(first.entry_id)
+    third = printed(TITLES[0], 3, 20)
+    assert put(index, third).event_id == event_id(first.entry_id)
+
+
+def test_an_absorbed_event_is_another_name_of_its_survivor() -> None:
+    index = Index(SETTINGS)
+    a, b, c = printed(TITLES[0], 1), printed(TITLES[4], 2), printed(TITLES[6], 3)
+    for one in (a, b):
+        put(index, one)
+    index.merge(event_id(a.entry_id), event_id(b.entry_id))
+    index.add(c, event_id(b.entry_id))
+    assert {index.event_of(one.entry_id) for one in (a, b, c)} == {event_id(a.entry_id)}
+
+
+def test_merging_an_unknown_event_is_an_error() -> None:
+    index = Index(SETTINGS)
+    put(index, printed(TITLES[0], 1))
+    with pytest.raises(KeyError, match="not in the window"):
+        index.merge("e-unknown", "e-other")
+
+
+def test_an_index_rebuilt_from_packed_fingerprints_answers_the_same() -> None:
+    index, again = Index(SETTINGS), Index(SETTINGS)
+    for number, title in enumerate(TITLES):
+        put(index, printed(title, number))
+    for number, title in enumerate(TITLES):
+        one = printed(title, number)
+        again.add(Fingerprint.unpack(one.pack()), index.event_of(one.entry_id) or "")
+    assert state(again, []) == state(index, [])
+
+
+def test_memory_is_dropped_with_expired_blocks() -> None:
+    index = Index(DedupSettings(window=timedelta(hours=1)))
+    for number in range(20_000):
+        at = EPOCH + timedelta(days=1, seconds=number)
+        one = Fingerprint(f"{number}", "en", first_seen=86_400 + number, title_tokens=(number + 1,))
+        index.expire(at)
+        index.add(one, f"e{number}")
+    assert len(index) == 3601
+    assert len(index.rows._blocks) <= 2

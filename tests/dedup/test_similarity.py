@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.dedup.backtest import entry_of, pair
+from aggregator.dedup.explain import explained
+from aggregator.dedup.features import NAMES
+from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.similarity import compared, is_same
+from aggregator.model import DedupSettings
+from tests.dedup.traps.pairs import DIFFERENT, SAME, Pair
+
+WORDS = [
+    "quake",
+    "Quito",
+    "rises",
+    "falls",
+    "3%",
+    "12 dead",
+    "Norway",
+    "minister",
+    "resigns",
+    "地震",
+    "上涨",
+    "北京",
+    "M6.1",
+]
+texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+prints = st.builds(
+    lambda title, text, lang, source, published: fingerprint(
+        entry_of({"id": title, "title": title, "text": text, "lang": lang, "source": source, "published": published})
+    ),
+    texts,
+    texts,
+    st.sampled_from(["en", "zh"]),
+    st.sampled_from(["", "a.example", "b.example"]),
+    st.sampled_from(["", "2026-03-01T10:00:00Z", "2026-03-02T22:00:00Z"]),
+)
+
+
+@given(prints, prints)
+def test_likeness_is_symmetric_and_between_0_and_1(a: Fingerprint, b: Fingerprint) -> None:
+    one, other = compared(a, b), compared(b, a)
+    assert 0 <= one.score <= 1
+    assert one.score == pytest.approx(other.score, abs=1e-4)
+    values = {f.name: f.value for f in other.features}
+    assert all(f.value == pytest.approx(values[f.name], abs=1e-4) for f in one.features)
+
+
+@given(prints)
+def test_a_report_is_wholly_like_itself(one: Fingerprint) -> None:
+    assert compared(one, one).score == 1
+
+
+def row(pair_: Pair) -> dict[str, object]:
+    sides = {}
+    for key, report in zip("ab", pair_[1:], strict=True):
+        title, _, text = report.partition(" || ")
+        sides[key] = {"id": report, "title": title, "text": text}
+    return {"lang": pair_[0], **sides}
+
+
+@pytest.mark.parametrize("trap", DIFFERENT, ids=lambda trap: trap[1])
+def test_look_alikes_of_two_events_stay_apart(trap: Pair) -> None:
+    assert not is_same(pair(row(trap)), DedupSettings())
+
+
+@pytest.mark.parametrize("trap", SAME, ids=lambda trap: trap[1])
+def test_one_event_in_other_words_comes_together(trap: Pair) -> None:
+    assert is_same(pair(row(trap)), DedupSettings())
+
+
+def test_there_are_traps_enough() -> None:
+    assert len(DIFFERENT) + len(SAME) >= 63
+
+
+def test_an_explanation_names_every_feature_and_the_verdict() -> None:
+    a = fingerprint(entry_of({"id": "1", "title": "M5.1 quake hits north Japan", "lang": "en"}))
+    b = fingerprint(entry_of({"id": "2", "title": "M6.8 quake hits south Japan", "lang": "en"}))
+    told = explained(a, b, DedupSettings())
+    assert not told.is_same
+    assert told.verdict.startswith("different events: score 0.")
+    assert "below 0.50 (balanced)" in told.verdict
+    assert {line.split()[1] for line in told.lines} == set(NAMES)
+    assert any("opposite directions" in line and line.strip().startswith("-") for line in told.lines)
