@@ -56,6 +56,17 @@ _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\
 _NUMBERED_MONTH = re.compile(r"(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]")
 _TOKEN = re.compile(r"\d+|[^\s\d,()/+:;|\u2013-]+")
 
+_MISSPELT = {
+    "cn": "zh-cn",
+    "tw": "zh-tw",
+    "chinese": "zh",
+    "zho": "zh",
+    "jp": "ja",
+    "jpn": "ja",
+    "kr": "ko",
+    "kor": "ko",
+}
+"""What feeds of the languages that decide a zone write for them."""
 _MONTH_FIRST = frozenset({"en-us", "en-ph"})
 _UNDECIDED = frozenset({"", "en", "en-ca", "zh", "ja", "ko", "und", "hu", "lt"})
 _WEEKDAY_WORDS = (
@@ -81,7 +92,8 @@ class _Clock(NamedTuple):
 def instant(raw: str, *, language: str | None) -> datetime | None:
     """The instant, aware UTC, that `raw` means in a feed of this language (BCP 47 or None); None if it is not sure."""
     text = _plain(raw)
-    tag = (language or "").lower().replace("_", "-")
+    tag = (language or "").strip().lower().replace("_", "-")
+    tag = _MISSPELT.get(tag, tag)
     if not text or len(text) > _LONGEST:
         return None
     half = len(text) // 2

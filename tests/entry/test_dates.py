@@ -63,6 +63,8 @@ def test_a_stated_zone_gives_one_instant_in_every_form(raw: str) -> None:
     [
         ("2022/2/13 18:02:17", "zh-cn", AT),
         ("2022年02月13日 18:02", "zh-CN", MINUTE),
+        ("2022年02月13日 18:02", "zh_Hans_CN", MINUTE),
+        ("2022/02/13 18:02", "cn", MINUTE),
         ("2022年2月13日 下午6:02", "zh", MINUTE),
         ("2022年2月13日 星期日 18时02分17秒", "zh", AT),
         ("Sun, 13 2月 2022 18:02:17", "zh", AT),
