@@ -20,7 +20,8 @@ import yaml
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
-from aggregator.model import Backlog, Feed, FeedRead, Kind, Message
+from aggregator.entry.parse import parsed_feed
+from aggregator.model import Backlog, Feed, FeedRead, Kind, Message, ParsedFeed, Unparsable
 from tests.corpus_server import CorpusServer, feeds_toml, real_documents
 from tests.daemon.program import Program
 from tests.daemon.stages import Stages
@@ -137,3 +138,47 @@ async def test_successive_polls_of_two_outlets_publish_each_entry_once(store: St
     assert seen["seen"] > 0
     assert len([m for m in events if m.kind is Kind.NEW]) < len(reports)
     assert any(m.kind is Kind.JOINED for m in reports)
+
+
+OUTLETS = (
+    "bbc", "cnn", "dailymail", "fox", "huxiu", "ifeng", "infzm", "jiemian", "latimes", "nytimes", "nzherald", "philstar",
+    "qqnews", "rnz", "smh",
+)  # fmt: skip
+EMPTY = b"<rss version='2.0'><channel><title>nothing today</title></channel></rss>"
+
+
+def pages_of(shared: Path) -> list[bytes]:
+    """Documents that are no feeds, as servers send them with status 200."""
+    found = (path.read_bytes() for path in sorted((shared / "corpus" / "nonfeed").rglob("*")) if path.is_file())
+    return [
+        body for body in found if isinstance(parsed_feed(body, content_type="text/html", url="http://x/"), Unparsable)
+    ]
+
+
+@pytest.mark.parametrize("outlet", OUTLETS)
+async def test_an_outlets_polls_with_error_pages_between_lose_and_repeat_nothing(
+    store: Store, shared: Path, outlet: str
+):
+    """Situations 14, 19, 20 on what publishers really served, in its real order and times."""
+    polls, pages = polls_of(shared, outlet), pages_of(shared)
+    stages = Stages(store, Feed(outlet, f"https://{outlet}.example/rss", backlog=Backlog.ALL), now=polls[0][0])
+    served: set[str] = set()
+    for number, (at, body) in enumerate(polls):
+        stages.now = max(stages.now + timedelta(minutes=1), at)
+        if number % 4 == 3:
+            failed = await stages.run(outlet, pages[number % len(pages)])
+            assert failed.settled.result == "failed"
+            stages.now += timedelta(seconds=30)
+        if number % 9 == 5:
+            await stages.run(outlet, EMPTY)
+            stages.now += timedelta(seconds=30)
+        await stages.run(outlet, body)
+        parsed = parsed_feed(body, content_type="application/xml", url=f"https://{outlet}.example/rss")
+        assert isinstance(parsed, ParsedFeed)
+        served |= {entry.guid or entry.link for entry in parsed.entries}
+    told = [m for m in await stages.messages("reports") if m.kind in (Kind.NEW, Kind.JOINED)]
+    assert len({m.entry_id for m in told}) == len(told)
+    by_name = Counter(m.guid or m.url for m in told)
+    assert not {name: times for name, times in by_name.items() if times > 1}
+    renamed = len(served) - len(told)
+    assert 0 <= renamed <= 0.02 * len(served), "entries neither published nor recognised as renamed ones"
