@@ -42,7 +42,7 @@ async def measure(document_count: int) -> None:
         for child in psutil.Process().children(recursive=True):
             memory = child.memory_full_info()
             print(
-                f"child {child.pid}: own {memory.uss >> 20} MB, resident {memory.rss >> 20} MB, {child.cmdline()[3][:40]}"
+                f"child {child.pid}: own {memory.uss >> 20} MB, resident {memory.rss >> 20} MB, {' '.join(child.cmdline()[3:])[:40]}"
             )
 
 
