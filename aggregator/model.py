@@ -701,8 +701,8 @@ class FingerprintRecord:
 class Publication:
     """All that publishing one entry writes, in one step, behind the gate `(entry_id, revision)`.
 
-    `stream_id` is the entry's place in the entries stream, acknowledged and deleted with it. `messages` go to the
-    reports stream, those of kind NEW and MERGED to the events stream too; `queued` are (queue name, message).
+    `stream_id` is the entry's place in the entries stream, from which it is taken. `messages` go to the reports stream
+    (but MERGED), those of kind NEW and MERGED to the events stream; `queued` are (queue name, message).
     `events` are the event records to store (the entry's own, and absorbed ones). `record` is None for an edit.
     """
 

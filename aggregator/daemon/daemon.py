@@ -220,6 +220,7 @@ class Daemon:
         parts, now = self._parts, self._parts.clock.now()
         engine_now = parts.clock.for_engine()
         report = await parts.store.trim(now=engine_now)
+        parts.metrics.count_dropped(sum(one.dropped_count for one in report.trimmed))
         for notice in report.notices:
             log.warning("trouble", kind=notice.kind, detail=notice.detail)
         if parts.poll is not None:

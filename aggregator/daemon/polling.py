@@ -16,7 +16,7 @@ import structlog
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.polled import Polled, poll_facts
-from aggregator.engine.poll_store import Claims, Skipped
+from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
 from aggregator.model import (
@@ -153,10 +153,21 @@ class PollStage:
             if not claims.claims and not self._running:
                 soon = [s for s in claims.skipped if s.why.value in ("spaced", "open") and s.feed_id not in asked]
                 if not soon:
-                    return len(asked), claims.skipped
+                    return len(asked), await self._left_over(asked)
                 await asyncio.sleep(0.05)
             await self._a_place() if claims.claims else await self._one_done()
         return len(asked), ()
+
+    async def _left_over(self, asked: set[str]) -> tuple[Skipped, ...]:
+        """The feeds that are due and were not asked: their hosts are held, or another worker has them."""
+        ids = [feed_id for feed_id in self.feeds if feed_id not in asked]
+        now, engine_now = self._clock.now(), self._clock.for_engine()
+        claimed = await self._store.claimed(ids, now=engine_now)
+        held = await self._store.held_hosts((self.hosts[feed_id] for feed_id in ids), now=engine_now)
+        due = await self._store.due_times(ids)
+        theirs = [Skipped(feed_id, Skip.CLAIMED, lapses_at) for feed_id, lapses_at in claimed.items()]
+        waiting = [i for i in ids if i not in claimed and (at := due[i]) and at <= now and self.hosts[i] in held]
+        return (*theirs, *(Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]]) for feed_id in waiting))
 
     async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
         free = self.settings.fetch.concurrency - len(self._running)

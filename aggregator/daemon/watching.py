@@ -127,7 +127,7 @@ class DigestMaker:
         )
         if await self._store.append_digest(made):
             log.info("digest", **log_fields(made))
-            await self._write(made, now)
+        await self._write(made, now)
         return made
 
     async def _last_end(self, until: datetime) -> datetime:

@@ -79,7 +79,10 @@ def settled_delivery(
 
 
 def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
-    return clock_error(schedule.clock_samples(state, read)) if isinstance(read, FeedRead) else state.clock_error
+    if not isinstance(read, FeedRead):
+        return state.clock_error
+    samples = schedule.clock_samples(state, read)
+    return clock_error(samples, poll_gap=state.interval or None, current=state.clock_error)
 
 
 def _settled(

@@ -194,6 +194,8 @@ def _latest_bound(state: PollState, server: Bound | None, *, now: datetime) -> d
 
 def _minutes(span: timedelta) -> str:
     minutes = span.total_seconds() / 60
+    if minutes < 2:
+        return f"{span.total_seconds():.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 

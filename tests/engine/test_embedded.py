@@ -356,7 +356,7 @@ async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_pa
             with pytest.raises(EngineRefused, match=r"(?i)permission"):
                 await consumer.command(*words)
         async with client.pubsub() as listener:
-            await listener.psubscribe("agg:ch:*")
+            await listener.psubscribe("agg:ch:event:new:zh:*")
             assert await listener.get_message(timeout=2) is not None
     finally:
         await client.aclose()
