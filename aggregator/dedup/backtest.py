@@ -112,10 +112,12 @@ def backtest(
     canonical_url: Callable[[str], str] = str,
     on_entry: Callable[[], None] | None = None,
     forest_of: Callable[[Row], Forest] | None = None,
+    join_at: float | None = None,
 ) -> Backtest:
     """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
 
-    `on_entry` is called after each row, for progress; `forest_of` chooses a row's model, for cross-validation.
+    `on_entry` is called after each row, for progress; `forest_of` chooses a row's model, for cross-validation;
+    `join_at` (log-odds) stands in for the strictness, in a sweep.
     """
     index, survivors = Index(settings), dict[str, str]()
     given: list[tuple[str, str]] = []
@@ -125,7 +127,7 @@ def backtest(
     for row, entry in zip(kept, entries(kept, canonical_url=canonical_url), strict=True):
         print_of = fingerprint(entry)
         index.expire(entry.first_seen_at)
-        answer = assign(print_of, index, settings, forest=forest_of(row) if forest_of else None)
+        answer = assign(print_of, index, settings, forest=forest_of(row) if forest_of else None, join_at=join_at)
         event = answer.event_id or event_id(entry.entry_id)
         index.add(print_of, event)
         for absorbed in answer.absorbs:

@@ -59,7 +59,7 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "rarest_unmatched_least": _amount("each title has a word the other report lacks, of rarity at least"),
     "names_shared": _amount("summed rarity of names in both"),
     "names_unmatched_least": _amount("each title has names the other report lacks, of summed rarity at least"),
-    "order": _share("the titles' common words stand in the same order"),
+    "order": _share("pairs of words of both titles that stand in the same order"),
     "letters": _share("the titles are alike letter by letter"),
     "letters_sorted": _share("the titles are alike with their words sorted"),
     "letters_set": _share("the titles are alike as sets of words"),

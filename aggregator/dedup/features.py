@@ -94,7 +94,8 @@ def features(query: Weighed, others: Weighed) -> Floats:
     _shingles(table, q, rows)
     _facts(table, q, rows)
     _circumstances(table, q, rows)
-    return table
+    # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
+    return np.round(table, 3)
 
 
 def _matches(q_tokens: NDArray[np.uint32], tokens: NDArray[np.uint32]) -> tuple[Bools, NDArray[np.intp]]:
@@ -137,7 +138,8 @@ def _tokens(table: Floats, query: Weighed, others: Weighed) -> None:
     )
     table[:, INDEX["rarest_shared"]] = shared.max(1)
     table[:, INDEX["shared_weight"]] = shared.sum(1)
-    _bodies(table, query, others, shared)
+    in_bodies = np.where(column >= TITLE_TOKENS, shared, 0)[:, TITLE_TOKENS:].sum(1)
+    _bodies(table, query, others, shared, in_bodies)
     _unmatched(table, query, others, hit, q_hit)
     _order(table, in_title, column)
     q_count, counts = query.rows[0]["title_count"], others.rows["title_count"]
@@ -146,15 +148,16 @@ def _tokens(table: Floats, query: Weighed, others: Weighed) -> None:
     table[:, INDEX["title_rarity_least"]] = np.minimum(title_sum / np.maximum(counts, 1), q_title_sum / max(q_count, 1))
 
 
-def _bodies(table: Floats, query: Weighed, others: Weighed, shared: Floats) -> None:
+def _bodies(table: Floats, query: Weighed, others: Weighed, shared: Floats, in_bodies: Floats) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
     both = (others.rows["body_words"] > 0) & bool(query.rows[0]["body_words"] > 0)
     body, q_body = others.weights[:, TITLE_TOKENS:], query.weights[0, TITLE_TOKENS:]
-    found = shared[:, TITLE_TOKENS:].sum(1)
     table[:, INDEX["body_contained"]] = np.where(
         both, shared.sum(1) / np.minimum(others.weights.sum(1), query.weights.sum() + 1e-6).clip(1e-6), -1
     )
-    table[:, INDEX["body_cosine"]] = np.where(both, found / np.sqrt((body.sum(1) + 1e-6) * (q_body.sum() + 1e-6)), -1)
+    table[:, INDEX["body_cosine"]] = np.where(
+        both, in_bodies / np.sqrt((body.sum(1) + 1e-6) * (q_body.sum() + 1e-6)), -1
+    )
     table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(others.rows["body_words"], query.rows[0]["body_words"]))
 
 
@@ -175,16 +178,16 @@ def _unmatched(table: Floats, query: Weighed, others: Weighed, hit: Bools, q_hit
     table[:, INDEX["names_unmatched_least"]] = np.minimum((missing * named).sum(1), (q_missing * q_named).sum(1))
 
 
+_BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
+
+
 def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
-    """Share of neighbouring shared title words that stand in the same order; -1 with fewer than two."""
-    at = np.arange(TITLE_TOKENS)
-    latest = np.maximum.accumulate(np.where(in_title, at, -1), axis=1)
-    before = np.concatenate([np.full((len(latest), 1), -1), latest[:, :-1]], axis=1)
-    neighbours = in_title & (before >= 0)
-    place = column[:, :TITLE_TOKENS]
-    rising = neighbours & (place > np.take_along_axis(place, np.maximum(before, 0), axis=1))
-    count = neighbours.sum(1)
-    table[:, INDEX["order"]] = np.where(count > 0, rising.sum(1) / np.maximum(count, 1), -1)
+    """Share of all pairs of shared title words that stand in the same order; -1 with fewer than two words."""
+    place = column[:, :TITLE_TOKENS].astype(np.int8)
+    both = in_title[:, :, None] & in_title[:, None, :] & _BEFORE
+    rising = both & (place[:, None, :] > place[:, :, None])
+    count = both.sum((1, 2))
+    table[:, INDEX["order"]] = np.where(count > 0, rising.sum((1, 2)) / np.maximum(count, 1), -1)
 
 
 _SCORERS = (

@@ -32,6 +32,8 @@ BODY_WORDS = 420
 SHINGLE_WORDS = 5
 LEAD_WORDS = 40
 LEAD_CHARACTERS = 400
+UNTITLED_CHARACTERS = 100
+"""How much of its body stands for the title of a report without one (a guess)."""
 
 _HEADER = struct.Struct("<B20sIQIIHIIHBBBBBI")
 _NEVER = 0xFFFFFFFF
@@ -122,8 +124,8 @@ def fingerprint(entry: Entry) -> Fingerprint:
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
     lang = entry.lang.lower()[:16]
-    title = headline(cleaned(entry.title, lang=lang).strip())
     body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
+    title = headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS]
     title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[:TITLE_TOKENS]
     body_words = words(body, lang=lang, limit=BODY_WORDS)
     return Fingerprint(
@@ -225,8 +227,8 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word]) -> in
 
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     """
-    spaced = [w for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
-    every = sum(w.surface[0].isupper() for w in spaced) > 0.6 * len(spaced)
+    spaced = [w.surface for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
+    every = all(surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced)
     lower = {w.token for w in body_words if w.surface[0].islower()}
     upper = {w.token for w in body_words if _is_capital_inside(w, body)} if every else set()
     bits = 0

@@ -7,6 +7,7 @@ what is usual for unrelated reports: contributions need not add up, since the mo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,8 +24,10 @@ from aggregator.model import DedupSettings, Strictness
 
 Floats = NDArray[np.float32]
 
-PAIR_THRESHOLD = {Strictness.STRICT: 0.75, Strictness.BALANCED: 0.5, Strictness.LOOSE: 0.3}
-"""The least score at which two reports alone are held to be of one event."""
+JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
+"""The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
+PAIR_THRESHOLD = {strictness: 1 / (1 + math.exp(-log_odds)) for strictness, log_odds in JOIN.items()}
+"""The same as scores: 0.65, 0.43, 0.29. Two reports alone are judged as a report and an event of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,9 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "数": ("3", "5", "8", "12", "16", "21", "35", "47"),
     "人数": ("3", "4", "5", "8", "12", "14", "16", "21"),
     "级": ("4.3", "5.1", "5.8", "6.2", "6.6", "7.3"),
+    "人": ("陈伟", "林静", "周涛", "赵敏", "黄磊", "吴倩", "徐亮", "何洁"),
+    "项": ("男单", "女单", "男双", "女双"),
+    "机": ("星河5", "星河6 Pro", "蓝鲸3", "蓝鲸4 Max", "云雀2", "云雀9"),
     "基点": ("25", "50", "75"),
     "比分": ("3比0", "3比1", "2比1", "1比0", "4比2"),
     "日": ("1月4日", "2月11日", "4月19日", "6月23日", "8月15日", "10月30日"),
@@ -121,6 +124,14 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("zh", ("{公司}发布新款{序}代手机", "{公司}新款{序}代手机正式发布", "{公司}第{序}代手机来了")),
     ("zh", ("{日}《晚间新闻》节目主要内容",)),
     ("zh", ("{日}全国疫情：新增本土病例{数}例", "全国{日}新增本土病例{数}例")),
+    ("en", ("{company} unveils {product} {number} with bigger screen", "{product} {number} unveiled: {company} goes for a bigger screen")),
+    ("en", ("{person} wins {city} Open", "{city} Open: {person} takes the title", "{person} crowned champion at {city} Open")),
+    ("en", ("{team} sack coach {person}", "{person} dismissed as {team} coach")),
+    ("zh", ("天梭{序}号货运飞船发射成功", "天梭{序}号成功发射 进入预定轨道", "我国成功发射天梭{序}号货运飞船")),
+    ("zh", ("台风“海燕”登陆{省}沿海", "台风海燕在{省}登陆 狂风暴雨来袭")),
+    ("zh", ("{人}夺得羽毛球{项}冠军", "羽毛球{项}决赛：{人}夺冠", "{人}羽毛球{项}摘金")),
+    ("zh", ("{公司}悄然推出{机}手机", "{公司}{机}手机悄然开卖", "{公司}{机}悄悄上架")),
+    ("zh", ("{公司}宣布收购{公司}", "{公司}将收购{公司}全部股份")),
     ("zh", ("《长风》第{数}集剧情介绍", "电视剧《长风》第{数}集分集剧情")),
 )  # fmt: skip
 
@@ -136,9 +147,8 @@ def pairs(*, seed: int, rounds: int) -> list[tuple[str, str, str, bool]]:
             one, other = chance.choice(ways), chance.choice(ways)
             first = _filled(one, chance)
             if one != other:
-                later = {k: _another(k, {}, chance) if k in TOLLS else v for k, v in first.items()}
-                found.append((lang, _told(one, first), _told(other, later), True))
-            changed = dict(first)
+                found.append((lang, _told(one, first), _told(other, _later(first, chance)), True))
+            changed = _later(first, chance)
             slot = chance.choice(sorted(set(first) - TOLLS))
             changed[slot] = _another(slot, first, chance)
             found.append((lang, _told(one, first), _told(other, changed), False))
@@ -159,6 +169,11 @@ def _filled(way: str, chance: random.Random) -> dict[str, str]:
     for slot in _parts(way):
         filled[slot] = _another(slot, filled, chance)
     return filled
+
+
+def _later(filled: dict[str, str], chance: random.Random) -> dict[str, str]:
+    """A filling told again, when a toll may have changed."""
+    return {slot: _another(slot, {}, chance) if slot in TOLLS else value for slot, value in filled.items()}
 
 
 def _another(slot: str, taken: dict[str, str], chance: random.Random) -> str:

@@ -82,6 +82,6 @@ def test_an_explanation_names_every_feature_and_the_verdict() -> None:
     told = explained(a, b, DedupSettings())
     assert not told.is_same
     assert told.verdict.startswith("different events: score 0.")
-    assert "below 0.50 (balanced)" in told.verdict
+    assert "below 0.43 (balanced)" in told.verdict
     assert {line.split()[1] for line in told.lines} == set(NAMES)
     assert any("opposite directions" in line and line.strip().startswith("-") for line in told.lines)

@@ -1,0 +1,111 @@
+"""Precision and recall over strictness: the numbers, and a picture of them as SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from aggregator.dedup.backtest import Row, backtest
+from aggregator.dedup.scores import Quality
+from aggregator.dedup.similarity import JOIN
+from aggregator.model import DedupSettings
+
+STEPS = (-2.5, -1.7, -1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 1.0, 1.5, 2.2)
+"""Log-odds to join at; the three of `similarity.JOIN` are among them."""
+_WIDTH, _HEIGHT, _MARGIN = 560, 400, 56
+_COLOURS = {"precision": "#1f6feb", "recall": "#d1542c", "F1": "#2a7d3f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The quality at one threshold: `score` is 0..1, as messages carry it; `name` the strictness it is of, or ''."""
+
+    score: float
+    name: str
+    quality: Quality
+
+
+def sweep(
+    rows: Iterable[Row],
+    settings: DedupSettings,
+    *,
+    canonical_url: Callable[[str], str] = str,
+    on_step: Callable[[], None] | None = None,
+) -> list[Point]:
+    """The backtest at each of `STEPS`. Raises ValueError when a row has no `cluster`."""
+    kept = list(rows)
+    names = {value: strictness.value for strictness, value in JOIN.items()}
+    points = []
+    for step in STEPS:
+        quality = backtest(kept, settings, canonical_url=canonical_url, join_at=step).quality
+        if quality is None:
+            raise ValueError("a sweep needs a `cluster` in every row")
+        points.append(Point(1 / (1 + math.exp(-step)), names.get(step, ""), quality))
+        if on_step:
+            on_step()
+    return points
+
+
+def svg(points: Sequence[Point], *, title: str) -> str:
+    """B-cubed precision, recall and F1 over the score to join at, as one SVG document."""
+    lines = {
+        "precision": [p.quality.b_cubed.precision for p in points],
+        "recall": [p.quality.b_cubed.recall for p in points],
+        "F1": [p.quality.b_cubed.f1 for p in points],
+    }
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"',
+        'font-family="sans-serif" font-size="12">',
+        f"<title>{_escaped(title)}</title>",
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
+        f'<text x="{_MARGIN}" y="24" font-size="14">{_escaped(title)}</text>',
+        *_axes(),
+        *(_mark(point) for point in points if point.name),
+    ]
+    for i, (name, values) in enumerate(lines.items()):
+        parts.append(_line([(p.score, v) for p, v in zip(points, values, strict=True)], name, i))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _x(score: float) -> float:
+    return round(_MARGIN + score * (_WIDTH - 2 * _MARGIN), 1)
+
+
+def _y(value: float) -> float:
+    """Values from 0.5 up are shown; lower ones lie on the bottom line."""
+    return round(_HEIGHT - _MARGIN - max(value - 0.5, 0) * 2 * (_HEIGHT - 2 * _MARGIN), 1)
+
+
+def _axes() -> list[str]:
+    parts = []
+    for tenth in range(0, 11, 2):
+        x = _x(tenth / 10)
+        parts.append(f'<text x="{x}" y="{_HEIGHT - _MARGIN + 18}" text-anchor="middle">{tenth / 10:.1f}</text>')
+    for tenth in range(5, 11):
+        y = _y(tenth / 10)
+        parts.append(f'<line x1="{_MARGIN}" y1="{y}" x2="{_WIDTH - _MARGIN}" y2="{y}" stroke="#ddd"/>')
+        parts.append(f'<text x="{_MARGIN - 8}" y="{y + 4}" text-anchor="end">{tenth / 10:.1f}</text>')
+    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 12}" text-anchor="middle">score to join at</text>')
+    return parts
+
+
+def _mark(point: Point) -> str:
+    x = _x(point.score)
+    return (
+        f'<line x1="{x}" y1="{_MARGIN}" x2="{x}" y2="{_HEIGHT - _MARGIN}" stroke="#bbb" stroke-dasharray="3 3"/>'
+        f'<text x="{x}" y="{_MARGIN - 6}" text-anchor="middle" fill="#555">{point.name}</text>'
+    )
+
+
+def _line(points: Sequence[tuple[float, float]], name: str, place: int) -> str:
+    path = " ".join(f"{_x(score)},{_y(value)}" for score, value in points)
+    colour = _COLOURS[name]
+    return (
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        f'<text x="{_WIDTH - _MARGIN + 4}" y="{_MARGIN + 16 * place}" fill="{colour}">{name}</text>'
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

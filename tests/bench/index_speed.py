@@ -1,0 +1,118 @@
+"""How fast entries are matched, and what one costs in memory, as the window grows.
+
+    python -m tests.bench.index_speed [--sizes 10000 100000 1000000] [--sample 2000]
+
+A synthetic stream: headlines of 6 to 14 words and leads of 30 to 60, drawn from a Zipf vocabulary of 200,000 words; 30 %
+of entries retell an event of the last 2,000 entries with most of its rare words. The window is filled by `Index.add`,
+then a sample is matched (`fingerprint` and `assign`, then `add`) at each size. Processor time, one core, fixed seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import tracemalloc
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+
+from aggregator.dedup.assign import assign
+from aggregator.dedup.backtest import entry_of, event_id
+from aggregator.dedup.fingerprint import fingerprint
+from aggregator.dedup.index import Index
+from aggregator.model import DedupSettings, Entry
+
+VOCABULARY = 200_000
+CONSONANTS, VOWELS = "bcdfghklmnprstvz", "aeiou"
+
+
+def _word(number: int) -> str:
+    """A pronounceable word for a rank, distinct in its first six letters."""
+    letters = []
+    for _ in range(3):
+        number, c = divmod(number, len(CONSONANTS))
+        number, v = divmod(number, len(VOWELS))
+        letters.append(CONSONANTS[c] + VOWELS[v])
+    return "".join(letters)
+
+
+def stream(seed: int) -> Iterator[Entry]:
+    """Endless entries, two a second."""
+    chance = np.random.default_rng(seed)
+    words = [_word(i) for i in range(VOCABULARY)]
+    ranks = 1 / np.arange(1, VOCABULARY + 1) ** 1.05
+    shares = np.cumsum(ranks / ranks.sum())
+    recent: list[tuple[list[int], list[int]]] = []
+    number = 0
+    while True:
+        drawn = np.searchsorted(shares, chance.random(80)).tolist()
+        title, lead = drawn[: chance.integers(6, 15)], drawn[20 : 20 + chance.integers(30, 61)]
+        if recent and chance.random() < 0.3:
+            told, more = recent[chance.integers(len(recent))]
+            title = [w for w in told if chance.random() < 0.7] + title[:3]
+            lead = [w for w in more if chance.random() < 0.6] + lead[:15]
+        else:
+            recent.append((title, lead))
+            del recent[:-2000]
+        yield _entry(
+            number, [words[min(w, VOCABULARY - 1)] for w in title], [words[min(w, VOCABULARY - 1)] for w in lead]
+        )
+        number += 1
+
+
+def _entry(number: int, title: list[str], lead: list[str]) -> Entry:
+    at = np.datetime64(1_770_000_000_000 + number * 500, "ms")
+    return entry_of(
+        {
+            "id": str(number), "lang": "en", "title": " ".join(title).capitalize(), "text": " ".join(lead),
+            "source": f"site{number % 997}.example", "url": f"https://site{number % 997}.example/{number}",
+            "published": str(at) + "Z",
+        }
+    )  # fmt: skip
+
+
+def measured(
+    entries: Iterator[Entry], index: Index, settings: DedupSettings, sample: int
+) -> tuple[float, float, float]:
+    """Seconds of processor time for an entry to fingerprint, to assign and to add; over `sample` entries."""
+    chosen = [next(entries) for _ in range(sample)]
+    start = time.process_time()
+    prints = [fingerprint(entry) for entry in chosen]
+    middle = time.process_time()
+    adding = 0.0
+    for one in prints:
+        answer = assign(one, index, settings)
+        before = time.process_time()
+        index.add(one, answer.event_id or event_id(one.entry_id))
+        adding += time.process_time() - before
+    end = time.process_time()
+    return (middle - start) / sample, (end - middle - adding) / sample, adding / sample
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--sample", type=int, default=2000)
+    parser.add_argument("--memory", action="store_true", help="trace memory too; times are then of no use")
+    asked = parser.parse_args()
+    settings = DedupSettings(window=timedelta(days=365))
+    if asked.memory:
+        tracemalloc.start()
+    index, entries = Index(settings), stream(1)
+    print(
+        f"{'window':>9} {'fingerprint':>12} {'assign':>9} {'add':>8} {'entries/s':>10}" + "  bytes/entry" * asked.memory
+    )
+    for size in asked.sizes:
+        while len(index) < size - asked.sample:
+            one = fingerprint(next(entries))
+            index.add(one, event_id(one.entry_id))
+        a, b, c = measured(entries, index, settings, asked.sample)
+        line = f"{size:9} {a * 1e6:9.0f} µs {b * 1e6:6.0f} µs {c * 1e6:5.0f} µs {1 / (a + b + c):10.0f}"
+        if asked.memory:
+            line += f" {tracemalloc.get_traced_memory()[0] / size:12.0f}"
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
