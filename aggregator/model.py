@@ -543,8 +543,8 @@ class Notice:
 class FeedRead:
     """What the child process answers: the feed's facts, and each parsed entry's outcome.
 
-    `outcomes` sums to the entries parsed. `entries` are the new and edited ones, oldest first. `known`, by identity key,
-    holds only records to be written (changed ones, or ones whose `last_seen_at` grew old).
+    `outcomes` sums to the entries parsed. `entries` are the new and edited ones, oldest first. `known`, by identity
+    key, holds only records to be written (changed ones, or ones whose `last_seen_at` grew old).
     """
 
     title: str
