@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from aggregator.cli import engines, files, options
 from aggregator.dedup import backtest as core
+from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.scores import Score
@@ -116,8 +117,12 @@ def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
     default=Strictness.BALANCED.value,
     show_default=True,
 )
+@click.option("--sweep", is_flag=True, help="Also print precision and recall over the score to join at.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the sweep as an SVG.")
 @options.as_json
-def backtest(file: Path, predictions: Path | None, pairs: bool, strictness: str, as_json: bool) -> None:
+def backtest(
+    file: Path, predictions: Path | None, pairs: bool, strictness: str, sweep: bool, plot: Path | None, as_json: bool
+) -> None:
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
     rows = list(_rows(file))
     settings = DedupSettings(strictness=Strictness(strictness))
@@ -128,6 +133,8 @@ def backtest(file: Path, predictions: Path | None, pairs: bool, strictness: str,
     facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if predictions:
         _write(predictions, "".join(f"{line}\n" for line in lines))
+    if sweep or plot:
+        facts["sweep"] = _sweep(rows, settings, title=file.name, plot=plot)
     _print_facts(facts, as_json)
 
 
@@ -172,6 +179,18 @@ def _pairs(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list
     return [f"{number}\t{int(same)}" for number, same in enumerate(done.decisions)], facts
 
 
+def _sweep(rows: list[Mapping[str, Any]], settings: DedupSettings, *, title: str, plot: Path | None) -> list[Any]:
+    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
+        try:
+            points = sweeping.sweep(rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar))
+        except ValueError as error:
+            raise ConfigError(Problem(str(error))) from None
+    if plot:
+        _write(plot, sweeping.svg(points, title=f"{title}: B-cubed over the score to join at"))
+    return [{"score": round(p.score, 3), "strictness": p.name, **_score(p.quality.b_cubed)} for p in points]
+
+
 def _score(score: Score) -> dict[str, float]:
     return {"precision": round(score.precision, 4), "recall": round(score.recall, 4), "f1": round(score.f1, 4)}
 
@@ -187,6 +206,8 @@ def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(facts))
         return
+    for row in facts.pop("sweep", ()):
+        click.echo("  ".join(f"{key} {value}" for key, value in row.items() if value != ""))
     for name, value in facts.items():
         words = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         click.echo(f"{name.replace('_', ' '):<16} {words}")
