@@ -3,7 +3,7 @@
 Rules: one worker leads, the others stand by; the index is what the published reports say, so it is built from the
 fingerprint log on taking the lead, and again whenever the two may differ: the server was away, a publication was
 refused, or the index knows a report that the server does not (it lost its last second). An entry that cannot be read
-is taken off the stream with a notice, never left to stop what is behind it.
+or assigned is taken off the stream with a notice, never left to stop what is behind it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aggregator.daemon.clock import Clock
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
-from aggregator.model import Assignment, Entry, Event, Kind, Notice, Publication, Published, Settings
+from aggregator.model import Assignment, Entry, Event, FingerprintRecord, Kind, Notice, Publication, Published, Settings
 from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.reporting import Reported, reported, revised
 from aggregator.watch.metrics import Metrics
@@ -73,6 +73,8 @@ class EventStage:
         """The index may differ from what is published: load it before the next batch."""
         self._is_fresh = False
         """Nothing has been assigned since the index was loaded."""
+        self._alone = 0
+        """How many of the oldest waiting entries are taken one at a time, to find the one that broke its batch."""
         self._token: int | None = None
         self._renewed = 0.0
         self._stopping = asyncio.Event()
@@ -83,8 +85,7 @@ class EventStage:
 
     def use(self, settings: Settings) -> None:
         """Take over a configuration. A change of `[dedup]` builds the index anew, from the log."""
-        if settings.dedup != self._settings.dedup:
-            self._drop_lead()
+        self._is_stale |= settings.dedup != self._settings.dedup
         self._settings = settings
 
     # --- the loop ---------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class EventStage:
             return False
         self._token = token
         self._renewed = asyncio.get_running_loop().time()
-        await self._load()
+        self._is_stale = True
         self._metrics.show_leader(True)
         return True
 
@@ -179,18 +180,21 @@ class EventStage:
     async def _load(self) -> None:
         """Build the index from the fingerprint log of the window."""
         started = asyncio.get_running_loop().time()
-        index = Matcher(self._settings.dedup)
-        since = self._clock.now() - self._settings.dedup.window
-        count = 0
-        async for record in self._store.fingerprints(since):
-            index.learn(record)
+        dedup = self._settings.dedup
+        index = Matcher(dedup)
+        count = unreadable = 0
+        async for record in self._store.fingerprints(self._clock.now() - dedup.window):
+            unreadable += not _is_learned(index, record)
             count += 1
             if count % LOAD_YIELD == 0:
                 self._beat()
                 await self._keep_lead()
                 await asyncio.sleep(0)
-        self._index, self._is_stale, self._is_fresh = index, False, True
+        self._index, self._is_fresh = index, True
+        self._is_stale = dedup != self._settings.dedup  # reloaded while we read
         seconds = asyncio.get_running_loop().time() - started
+        if unreadable:
+            log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
         log.info("index_loaded", fingerprints=count, seconds=round(seconds, 2))
 
     # --- one batch --------------------------------------------------------------------------------------------
@@ -200,19 +204,35 @@ class EventStage:
         token = self._token
         if token is None:
             return 0
-        waiting = await self._store.next_entries(BATCH, block=BLOCK)
+        waiting = await self._store.next_entries(1 if self._alone else BATCH, block=BLOCK)
         for stream_id, why in waiting.unreadable:
-            await self._reject(token, stream_id, why)
-        if not waiting.entries:
+            await self._reject(token, stream_id, "", why)
+        if not waiting.entries or self._is_stale:  # stale: [dedup] was changed while we waited
             return 0
-        mark = self._index.mark()
         try:
-            return await self._assign_and_publish(token, waiting.entries)
+            done = await self._assign_and_publish(token, waiting.entries)
         except _LogMovedError:
             log.warning("index_ahead_of_server", reason="the server was restored to an earlier state; loading it again")
-            self._index.rollback(mark)
             self._is_stale = True
             return 0
+        except (EngineError, StaleToken):
+            raise
+        except Exception as error:
+            log.exception("batch_broke", entries=len(waiting.entries), feed_id=waiting.entries[0][1].feed_id)
+            self._is_stale = True
+            await self._set_apart(token, waiting.entries, error)
+            return 0
+        self._alone = max(0, self._alone - done)
+        return done
+
+    async def _set_apart(self, token: int, entries: Sequence[tuple[str, Entry]], error: Exception) -> None:
+        """After a fault of ours: the batch once more, one entry at a time; the one that breaks alone is rejected."""
+        if len(entries) > 1:
+            self._alone = len(entries)
+            return
+        [(stream_id, entry)] = entries
+        self._alone = max(0, self._alone - 1)
+        await self._reject(token, stream_id, entry.feed_id, f"{type(error).__name__}: {error}; please report it")
 
     async def _assign_and_publish(self, token: int, entries: Sequence[tuple[str, Entry]]) -> int:
         started = asyncio.get_running_loop().time()
@@ -265,10 +285,10 @@ class EventStage:
             queues=self._settings.queues,
         )
 
-    async def _reject(self, token: int, stream_id: str, why: str) -> None:
-        notice = Notice("dropped", "", "", f"an entry on the entries stream cannot be read: {why}")
+    async def _reject(self, token: int, stream_id: str, feed_id: str, why: str) -> None:
+        notice = Notice("dropped", feed_id, "", f"an entry on the entries stream cannot be used: {why[:500]}")
         await self._store.reject_entry(token, stream_id, notice)
-        log.error("entry_unreadable", stream_id=stream_id, error=why)
+        log.error("entry_unusable", stream_id=stream_id, feed_id=feed_id, error=why)
 
     def _tell(self, publications: Sequence[Publication], answers: Sequence[Published], *, seconds: float) -> None:
         counts: Counter[str] = Counter()
@@ -291,6 +311,15 @@ _OUTCOME_OF = {
     Kind.EDITED: "edited",
     Kind.MERGED: "merged_event",
 }
+
+
+def _is_learned(index: Matcher, record: FingerprintRecord) -> bool:
+    """Take in a published report; one that another version wrote costs the matches with it, not the index."""
+    try:
+        index.learn(record)
+    except ValueError:
+        return False
+    return True
 
 
 def _event_ids(assigned: Sequence[_Assigned]) -> list[str]:

@@ -12,7 +12,7 @@ from aggregator.pipeline.reporting import event_id_of
 
 
 class Matcher:
-    """An index, and the settings it is asked under. `mark` and `rollback` go back to an earlier moment."""
+    """An index, and the settings it is asked under."""
 
     def __init__(self, settings: DedupSettings) -> None:
         self._settings = settings
@@ -43,9 +43,3 @@ class Matcher:
 
     def expire(self, now: datetime) -> int:
         return self._index.expire(now)
-
-    def mark(self) -> int:
-        return self._index.mark()
-
-    def rollback(self, mark: int) -> None:
-        self._index.rollback(mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,13 +12,16 @@ from aggregator.daemon.polled import Polled
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
+from aggregator.engine.wire import encode, record_bytes
 from aggregator.errors import EngineDown, StaleToken
 from aggregator.model import (
     Backlog,
+    DedupSettings,
     FailureKind,
     Feed,
     FeedRead,
     FetchFailed,
+    FingerprintRecord,
     Health,
     Kind,
     Queue,
@@ -274,6 +278,51 @@ async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: S
     )
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     await stages.run("a", rss(("1", QUAKE)))
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_rest_goes_on(store: Store):
+    stages = Stages(store, feed("a"))
+    stages.bodies["a"] = rss(("1", QUAKE))
+    read = (await stages.poll("a")).settled.read
+    assert isinstance(read, FeedRead)
+    poison = replace(read.entries[0], entry_id="longer than any entry id of ours")
+    await store.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
+    stages.now += timedelta(hours=1)
+    stages.bodies["a"] = rss(("2", BUDGET))
+    await stages.poll("a")
+    async with asyncio.timeout(20):
+        await stages.assign()
+    assert [m.title for m in await stages.messages("events")] == [QUAKE, BUDGET]
+    [trouble] = await store.trouble(START - timedelta(days=1))
+    assert (trouble.notice.kind, trouble.notice.feed_id) == ("dropped", "a")
+    assert "longer than 20 bytes" in trouble.notice.detail
+
+
+async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loading(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    record = FingerprintRecord("0" * 20, "e" + "0" * 20, "a", stages.now, b"another version")
+    await store.client.execute_command("XADD", "agg:fingerprints", "*", "f", record_bytes(record))
+    stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
+    await stages.poll("b")
+    stages.now += timedelta(seconds=16)
+    await stages.worker().drain()
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_a_change_of_dedup_while_the_stage_waits_for_entries_keeps_what_is_published(store: Store):
+    """The entry that ends the wait is assigned by an index that knows the reports before it, not by an empty one."""
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    waiting = asyncio.create_task(stages.event_stage.assign_waiting())
+    while not (await store.client.execute_command("INFO", "clients"))["blocked_clients"]:
+        await asyncio.sleep(0)
+    stages.event_stage.use(replace(stages.settings, dedup=DedupSettings(window=timedelta(hours=71))))
+    stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
+    await stages.poll("b")
+    await waiting
+    await stages.assign()
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
