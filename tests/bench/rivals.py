@@ -32,7 +32,7 @@ def _title(row: Row) -> str:
 
 
 def _words(row: Row) -> Bag:
-    return dict.fromkeys(re.findall(r"\w+", _title(row)), 1.0)
+    return dict.fromkeys(_title(row).split(), 1.0)
 
 
 def _trigrams(row: Row) -> Bag:

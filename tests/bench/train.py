@@ -44,7 +44,7 @@ CLUSTERS = {
 }  # fmt: skip
 """The weight of each clustered set in training: one of six languages counts 0.5; topics (uci) and silver labels little."""
 PAIRS = {"sohu_event_zh": 0.8, "tgcontest_ruen": 0.25, "fin_pairs_en": 0.3}
-LOOKALIKES = 0.5
+LOOKALIKES = 0.9
 RISING = ("title_cosine", "title_jaccard", "all_cosine", "letters_set", "shingles_shared", "numbers_equal",
           "title_numbers_equal", "directions_agree")  # fmt: skip
 FALLING = ("unmatched_least", "rarest_unmatched_least", "names_unmatched_least", "numbers_conflict", "labels_conflict",
@@ -209,7 +209,7 @@ def labelled_pairs(shared: Path, name: str) -> Table:
 def lookalike_table() -> Table:
     """Made-up pairs, in no time and without bodies."""
     found = []
-    for i, (lang, a, b, same) in enumerate(lookalikes(seed=7, rounds=30)):
+    for i, (lang, a, b, same) in enumerate(lookalikes(seed=7, rounds=120)):
         one, other = (
             fingerprint(entry_of({"id": f"{i}{k}", "lang": lang, "title": t})) for k, t in (("a", a), ("b", b))
         )

@@ -1,0 +1,63 @@
+"""The matching benches run, at the smallest size."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from aggregator.dedup.index import Index
+from aggregator.model import DedupSettings
+from tests.bench.index_speed import measured, stream
+from tests.bench.lookalikes import GROUPS, pairs
+from tests.bench.quality import by_part
+from tests.bench.rivals import RIVALS, clusters, decisions
+from tests.bench.train import pair_folds, prior
+from tests.dedup.traps.pairs import DIFFERENT, SAME
+
+ROWS: list[dict[str, object]] = [
+    {"id": "1", "lang": "en", "title": "Volcano erupts near Quito, thousands flee", "cluster": "v"},
+    {"id": "2", "lang": "en", "title": "Norway lifts interest rates again", "cluster": "n"},
+    {"id": "3", "lang": "en", "title": "Volcano erupts near Quito and thousands flee", "cluster": "v"},
+]
+
+
+def test_speed_is_measured() -> None:
+    index = Index(DedupSettings())
+    assert min(measured(stream(1), index, DedupSettings(), 1)) > 0
+    assert len(index) == 1
+
+
+def test_a_synthetic_stream_is_the_same_each_time() -> None:
+    assert list(islice(stream(5), 3)) == list(islice(stream(5), 3))
+
+
+def test_rivals_find_the_near_copy_and_keep_the_rest_apart() -> None:
+    for rival in RIVALS:
+        found = clusters(ROWS, rival)
+        assert found["1"] == found["3"] != found["2"]
+        assert by_part(ROWS, found, "made_up")["made_up"].b_cubed.f1 == 1
+        assert decisions([{"a": ROWS[0], "b": ROWS[2]}, {"a": ROWS[0], "b": ROWS[1]}], rival) == [True, False]
+
+
+def test_rivals_fall_for_traps_that_ours_must_not() -> None:
+    quake = [{"a": {"id": "1", "title": a}, "b": {"id": "2", "title": b}} for _, a, b in DIFFERENT[:1]]
+    assert decisions(quake, RIVALS[0]) == [True]
+
+
+def test_look_alikes_are_of_both_kinds_and_none_is_a_trap() -> None:
+    made = pairs(seed=1, rounds=2)
+    assert {same for *_, same in made} == {True, False}
+    assert len(made) >= 2 * len(GROUPS)
+    traps = {text for trap in (*DIFFERENT, *SAME) for text in trap[1:]}
+    assert not traps & {text for _, a, b, _ in made for text in (a, b)}
+
+
+def test_a_prior_holds_the_commonest_tokens() -> None:
+    learned = prior([("en", f"the number {i}", "") for i in range(100)])
+    assert len(learned["en_tokens"]) == 2
+    assert learned["en_shares"].tolist() == [0, 0]
+
+
+def test_pairs_that_share_a_report_are_in_one_fold() -> None:
+    rows = [{"a": {"id": "x"}, "b": {"id": "y"}}, {"a": {"id": "y"}, "b": {"id": "z"}}]
+    folds = pair_folds(rows)
+    assert folds[0] == folds[1]
