@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aggregator.dedup.features import INDEX, features, weighed
+from aggregator.dedup.features import INDEX, features, weighed_apart
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import NEVER, Rows, row
@@ -126,8 +126,7 @@ def scored_events(fingerprint: Fingerprint, index: Index, forest: Forest) -> lis
     slots = [slot for members in chosen.values() for slot in members]
     if not slots:
         return []
-    query = weighed(row(fingerprint), index.frequency)
-    table = features(query, weighed(index.rows.many(slots), index.frequency))
+    table = features(*weighed_apart(row(fingerprint), index.rows.many(slots), index.frequency))
     log_odds = forest.log_odds(table)
     found, at = [], 0
     for number, members in chosen.items():

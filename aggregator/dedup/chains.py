@@ -7,7 +7,7 @@ dead postings are never reached, and their blocks are dropped whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,19 +57,25 @@ class Chains:
                 self._heads[names[at + i] & _MASK] = posting + i - distance if distance else 0
                 names[at + i] = links[at + i] = 0
 
-    def slots(self, key: int, *, oldest: int, limit: int) -> Iterator[int]:
+    def slots(self, key: int, *, oldest: int, limit: int) -> list[int]:
         """At most `limit` slots posted under `key`, newest first, none before `oldest`."""
         posting = self._heads[key & _MASK]
         least, steps, width, span = oldest * self._width, limit * _COLLISIONS, self._width, self._span
-        while posting > least and steps and limit:
+        found: list[int] = []
+        blocks = self._blocks
+        while posting > least and steps:
             block, at = divmod(posting - 1, span)
-            links, names = self._blocks[block]
+            links, names = blocks[block]
             if names[at] == key:
-                yield (posting - 1) // width
-                limit -= 1
+                found.append((posting - 1) // width)
+                if len(found) == limit:
+                    break
             distance = links[at]
-            posting = posting - distance if distance else 0
+            if not distance:
+                break
+            posting -= distance
             steps -= 1
+        return found
 
     def drop_before(self, slot: int) -> None:
         """Free the blocks in which every slot is before `slot`."""

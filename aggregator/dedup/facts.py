@@ -84,6 +84,7 @@ _PATTERN = re.compile(
             r"(?P<quarter3>first|second|third|fourth)[ -]quarter",
             r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
             r"第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)",
+            r"(?P<series>[\u4e00-\u9fff]{2})(?P<numeral>[一二三四五六七八九十]{1,3})号",
             rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
             rf"(?:{_CAUSED})\s?(?:{_ABOUT})?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))",
             r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
@@ -119,7 +120,12 @@ def _label_kind(word: str) -> int:
 
 
 def _ordinal(text: str) -> float:
-    return float(text) if text.isdigit() else float(_ORDINALS.get(text, crc32(text.encode()) % 997))
+    if text.isdigit():
+        return float(text)
+    tens, ten, units = text.partition("十")
+    if ten:
+        return 10.0 * _ORDINALS.get(tens, 1) + _ORDINALS.get(units, 0)
+    return float(_ORDINALS.get(text, crc32(text.encode()) % 997))
 
 
 def _contest(us: str, them: str) -> float:
@@ -154,6 +160,8 @@ def _typed(groups: dict[str, str]) -> tuple[int, float]:
 
 def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
     """The numbers whose kind is the word they stand with."""
+    if key == "series":
+        return _label_kind(groups["series"]), _ordinal(groups["numeral"])
     if key == "ordinal":
         return _label_kind("第" + groups["of"]), _ordinal(groups["ordinal"])
     if key == "label":
@@ -163,9 +171,12 @@ def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
     return kind, _value(number, groups.get("countscale"))
 
 
+_HINT = re.compile(r"\d|[第号]|quarter")
+
+
 def numbers(text: str, *, limit: int) -> list[tuple[int, float]]:
     """The first `limit` different typed numbers of a cleaned text."""
-    if not any(c.isdigit() for c in text) and "第" not in text and "quarter" not in text:
+    if not _HINT.search(text):
         return []
     found: dict[tuple[int, float], None] = {}
     for match in _PATTERN.finditer(text.casefold()):

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from aggregator.dedup import facts, lexicon
-from aggregator.dedup.fingerprint import BODY_TOKENS, TITLE_TOKENS, Fingerprint
-from aggregator.dedup.frequency import MAX_RARITY, Frequency
-from aggregator.dedup.rows import NEVER, TOKENS, Rows, row
+from aggregator.dedup.fingerprint import TITLE_TOKENS
+from aggregator.dedup.frequency import Frequency
+from aggregator.dedup.rows import NEVER, TOKENS, Rows
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -83,6 +83,12 @@ def weighed(rows: Rows, frequency: Frequency) -> Weighed:
         share = frequency.site_share(tokens[:, :TITLE_TOKENS], rows["site"])
         weights[:, :TITLE_TOKENS] *= 1 - np.minimum(share / _TEMPLATE_SHARE, 1) * 0.9
     return Weighed(rows, weights.astype(np.float32))
+
+
+def weighed_apart(query: Rows, others: Rows, frequency: Frequency) -> tuple[Weighed, Weighed]:
+    """One row and many others, weighed in one go."""
+    both = weighed(np.concatenate([query, others]), frequency)
+    return Weighed(both.rows[:1], both.weights[:1]), Weighed(both.rows[1:], both.weights[1:])
 
 
 def features(query: Weighed, others: Weighed) -> Floats:
@@ -215,7 +221,7 @@ def _shingles(table: Floats, q: np.void, rows: Rows) -> None:
     if not len(mine):
         return
     have = (theirs > 0).sum(1)
-    shared = (np.isin(theirs, mine) & (theirs > 0)).sum(1)
+    shared = ((theirs[:, :, None] == mine) & (theirs[:, :, None] > 0)).any(2).sum(1)
     table[:, INDEX["shingles_shared"]] = np.where(have > 0, shared / np.minimum(np.maximum(have, 1), len(mine)), -1)
 
 
@@ -288,6 +294,3 @@ def _circumstances(table: Floats, q: np.void, rows: Rows) -> None:
     table[:, INDEX["same_site"]] = np.where((rows["site"] > 0) & bool(q["site"]), same_site, -1)
     table[:, INDEX["same_shape"]] = shape
     table[:, INDEX["template"]] = shape & (rows["title"] != q["title"])
-
-
-__all__ = ["BODY_TOKENS", "INDEX", "MAX_RARITY", "NAMES", "Fingerprint", "Weighed", "features", "row", "weighed"]

@@ -45,10 +45,14 @@ CLUSTERS = {
 """The weight of each clustered set in training: one of six languages counts 0.5; topics (uci) and silver labels little."""
 PAIRS = {"sohu_event_zh": 0.8, "tgcontest_ruen": 0.25, "fin_pairs_en": 0.3}
 LOOKALIKES = 0.9
-RISING = ("title_cosine", "title_jaccard", "all_cosine", "letters_set", "shingles_shared", "numbers_equal",
-          "title_numbers_equal", "directions_agree")  # fmt: skip
-FALLING = ("unmatched_least", "rarest_unmatched_least", "names_unmatched_least", "numbers_conflict", "labels_conflict",
-           "title_numbers_conflict", "directions_conflict", "template")  # fmt: skip
+RISING = (
+    "letters", "letters_sorted", "letters_partial", "letters_set", "title_cosine", "title_jaccard", "all_cosine",
+    "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree",
+)  # fmt: skip
+FALLING = (
+    "unmatched_least", "rarest_unmatched_least", "names_unmatched_least", "numbers_conflict", "labels_conflict",
+    "title_numbers_conflict", "directions_conflict", "template",
+)  # fmt: skip
 """Features that may only raise, or only lower, the score: common sense where the sets are too small to show it."""
 CHINESE = {"huxiu", "ifeng", "infzm", "jiemian", "qqnews"}
 Floats = NDArray[np.float32]

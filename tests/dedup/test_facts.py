@@ -38,6 +38,10 @@ def test_a_number_is_of_the_kind_of_its_word() -> None:
     assert phone[0][0] != game[0][0]
 
 
+def test_a_chinese_numeral_is_the_number_it_writes() -> None:
+    assert facts.numbers("神舟十七号发射", limit=1) == facts.numbers("神舟17号发射", limit=1)
+
+
 def test_opposite_words_are_opposite_sides_of_one_pair() -> None:
     up, down = facts.direction(["rises"]), facts.direction(["falls"])
     assert up
