@@ -8,10 +8,11 @@ tries again. SIGTERM ends cleanly within 10 s: claim nothing more, let polls end
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -21,12 +22,13 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from aggregator.config import Configuration
+from aggregator.daemon.changes import config_changes
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.watching import DigestMaker
 from aggregator.engine.store import Store
-from aggregator.errors import ConfigError, EngineError
+from aggregator.errors import AggregatorError, ConfigError, EngineError
 from aggregator.model import Settings
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
@@ -35,13 +37,18 @@ from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
 
+EVENT_STAGE = "event stage"
 TICK = timedelta(seconds=1)
 HOUSEKEEPING = timedelta(seconds=60)
 CONFIG_WATCH = timedelta(seconds=3)
 PULSE = timedelta(seconds=1)
+START_AGAIN = timedelta(seconds=10)
+"""Pause before what runs beside the jobs is started again after a fault of ours. A guess."""
+FIRST_PATIENCE = timedelta(seconds=3)
+"""How long the feeds may take to be registered before the daemon is ready; the ticks go on with it."""
+END_PATIENCE = timedelta(seconds=4)
 ALLOWANCES = {"poll": timedelta(seconds=90), "event": timedelta(seconds=90), "loop": timedelta(seconds=30)}
 """How long a stage may go without a round before it counts as stuck: three fetch time limits."""
-RESTART_KEYS = ("redis_url", "state_dir", "key_prefix", "server_listen", "http_listen", "contact")
 
 
 class Server(Protocol):
@@ -88,13 +95,19 @@ class Parts:
 class Daemon:
     """Runs until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
 
-    def __init__(self, parts: Parts, configuration: Configuration) -> None:
+    def __init__(self, parts: Parts, configuration: Configuration, *, start_again: timedelta = START_AGAIN) -> None:
         self._parts = parts
+        self._start_again_s = start_again.total_seconds()
         self._configuration = configuration
         self._stop = asyncio.Event()
-        self._registered = False
+        self._registered: Configuration | None = None
+        """Whose feeds the server knows."""
+        self._registering = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self._engine_error = ""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._lasting: dict[str, asyncio.Task[None]] = {}
+        """What runs from start to end, by name."""
+        self._reloads: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
         )
@@ -102,29 +115,61 @@ class Daemon:
     def troubles(self) -> list[str]:
         """Why the daemon does not do its work, for `/readyz`."""
         reasons = [self._engine_error] if self._engine_error else []
-        if self._parts.poll is not None and not self._registered:
+        if self._parts.poll is not None and self._registered is None:
             reasons.append("the feeds are not registered yet")
         return reasons
 
     async def run(self) -> None:
-        """Start everything, wait for the signal to stop, end everything."""
+        """Start everything, wait for the signal to stop, end everything.
+
+        Raises AggregatorError when the status port cannot be opened.
+        """
         self._catch_signals()
+        try:
+            await self._start()
+            self._parts.notifier.ready(self._status())
+            log.info("daemon_ready", feeds=len(self._configuration.feeds), engine=self._engine_error or "up")
+            await self._stop.wait()
+        finally:
+            await self._end()
+
+    async def _start(self) -> None:
         parts = self._parts
-        if parts.server is not None:
-            self._tasks.append(asyncio.create_task(parts.server.supervise(), name="server"))
-        if parts.event is not None:
-            self._tasks.append(asyncio.create_task(parts.event.run(), name="event stage"))
-        if parts.archive is not None:
-            self._tasks.append(asyncio.create_task(parts.archive(), name="archive"))
-        if parts.status is not None and parts.status_address is not None:
-            await parts.status.start(*parts.status_address)
         self._add_jobs()
+        await self._open_status_port()
+        if parts.server is not None:
+            self._keep("server", parts.server.supervise)
+        if parts.event is not None:
+            self._keep(EVENT_STAGE, parts.event.run)
+        if parts.archive is not None:
+            self._keep("archive", parts.archive)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
         self._scheduler.start()
-        await self._tick()
-        parts.notifier.ready(self._status())
-        log.info("daemon_ready", feeds=len(self._configuration.feeds), engine=self._engine_error or "up")
-        await self._stop.wait()
-        await self._end()
+
+    async def _open_status_port(self) -> None:
+        status, place = self._parts.status, self._parts.status_address
+        if status is None or place is None:
+            return
+        try:
+            await status.start(*place)
+        except OSError as error:
+            where = f"[http] listen = {place[0]}:{place[1]}"
+            raise AggregatorError(f"{where} cannot be opened: {error.strerror or error}; choose another") from None
+
+    def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start what lasts as long as the daemon. When a fault of ours ends it, that is told, and it starts again."""
+        if self._stop.is_set():
+            return
+        task = self._lasting[name] = asyncio.create_task(work(), name=name)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                log.error("part_broke", part=name, again_s=self._start_again_s, exc_info=error)
+                done.get_loop().call_later(self._start_again_s, self._keep, name, work)
+
+        task.add_done_callback(ended)
 
     def stop(self) -> None:
         self._stop.set()
@@ -142,8 +187,8 @@ class Daemon:
 
     def _on_reload(self) -> None:
         task = asyncio.create_task(self._reload(), name="reload")
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def _add_jobs(self) -> None:
         add = self._scheduler.add_job
@@ -159,40 +204,65 @@ class Daemon:
         return CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
 
     async def _end(self) -> None:
-        self._scheduler.shutdown(wait=False)
+        self._stop.set()
         parts = self._parts
+        if self._scheduler.running:
+            self._scheduler.pause()
         if parts.status is not None:
             await parts.status.stop()
         if parts.poll is not None:
             await parts.poll.stop()
-        if parts.event is not None:
-            parts.event.stop()
-        for task in self._tasks:
-            if task.get_name() != "event stage":
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await self._end_lasting()
+        log.info("stopped")
+
+    async def _end_lasting(self) -> None:
+        """The event stage ends its batch and gives up the lead; all else is cancelled."""
+        if self._parts.event is not None:
+            self._parts.event.stop()
+        for name, task in self._lasting.items():
+            if name != EVENT_STAGE:
                 task.cancel()
-        _, late = await asyncio.wait(self._tasks, timeout=4) if self._tasks else ((), ())
+        ending = {*self._lasting.values(), *self._reloads}
+        _, late = await asyncio.wait(ending, timeout=END_PATIENCE.total_seconds()) if ending else ((), ())
         for task in late:
             task.cancel()
-        log.info("stopped")
+        await asyncio.gather(*late, return_exceptions=True)
 
     # --- jobs -------------------------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
-        """Claim and poll what is due."""
+        """Claim and poll what is due; a worker that polls nothing looks whether the server is there."""
         poll = self._parts.poll
-        if poll is None:
-            return
         try:
-            if not self._registered:
-                await poll.register()
-                self._registered = True
-            await poll.round()
+            if poll is None:
+                await self._parts.store.server_time()
+            else:
+                await self._register(poll)
+                await poll.round()
         except EngineError as error:
             self._engine_is_down(error)
         else:
             self._engine_is_up()
-        self._parts.progress.beat("poll", asyncio.get_running_loop().time())
-        self._parts.metrics.show_active("poll", self._parts.clock.now())
+        if poll is not None:
+            self._parts.progress.beat("poll", asyncio.get_running_loop().time())
+            self._parts.metrics.show_active("poll", self._parts.clock.now())
+
+    async def _register(self, poll: PollStage) -> None:
+        """Tell the server of the feeds, once for each configuration."""
+        async with self._registering:
+            configuration = self._configuration
+            if self._registered is not configuration:
+                await poll.register()
+                self._registered = configuration
+
+    async def _register_if_up(self) -> None:
+        try:
+            if self._parts.poll is not None:
+                await self._register(self._parts.poll)
+        except EngineError as error:
+            self._engine_is_down(error)
 
     def _engine_is_down(self, error: EngineError) -> None:
         if str(error) != self._engine_error:
@@ -212,6 +282,8 @@ class Daemon:
         try:
             if parts.event is not None and parts.event.leads:
                 await self._keep_house()
+            elif parts.poll is not None:
+                parts.poll.pause("")  # only the leader learns of consumers that are behind, and of their catching up
             await self._show()
         except EngineError as error:
             log.warning("housekeeping_waits", error=str(error))
@@ -282,11 +354,15 @@ class Daemon:
 
     async def _reload(self) -> None:
         """Take over a changed feeds.toml; a broken one is refused, and the old configuration stays."""
-        self._parts.notifier.reloading(monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000))
-        result, detail = await self._reloaded()
-        self._parts.metrics.count_reload(result)
-        self._parts.source.report(result, detail)
-        self._parts.notifier.ready(self._status())
+        async with self._reloading:
+            self._parts.notifier.reloading(monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000))
+            result, detail = "failed", "a fault of ours, please report it: the log tells more"
+            try:
+                result, detail = await self._reloaded()
+            finally:
+                self._parts.metrics.count_reload(result)
+                self._parts.source.report(result, detail)
+                self._parts.notifier.ready(self._status())
 
     async def _reloaded(self) -> tuple[str, str]:
         try:
@@ -305,30 +381,15 @@ class Daemon:
         return "applied", ", ".join(f"{name}: {value}" for name, value in changes.items())
 
     async def _use(self, fresh: Configuration) -> None:
-        before, self._configuration = self._configuration, fresh
+        """What can fail comes first; then everything changes at once."""
         parts, settings = self._parts, fresh.settings
-        parts.store.use(retention=settings.retention, queues=settings.queues)
-        if before.settings.fetch != settings.fetch and parts.renew_fetching is not None:
+        if self._configuration.settings.fetch != settings.fetch and parts.renew_fetching is not None:
             await parts.renew_fetching(settings)
+        self._configuration = fresh
+        parts.store.use(retention=settings.retention, queues=settings.queues)
         if parts.event is not None:
             parts.event.use(settings)
             self._scheduler.reschedule_job("digest", trigger=self._digest_trigger())
         if parts.poll is not None:
             parts.poll.use(settings, fresh.feeds)
-            self._registered = False
-            await self._tick()
-
-
-def config_changes(before: Configuration, after: Configuration) -> Mapping[str, Any]:
-    """What a reload changes, in words for the log; empty when nothing does."""
-    old = {feed.feed_id: feed for feed in before.feeds}
-    new = {feed.feed_id: feed for feed in after.feeds}
-    changed = [f.name for f in fields(Settings) if getattr(before.settings, f.name) != getattr(after.settings, f.name)]
-    found = {
-        "feeds_added": sorted(new.keys() - old.keys()),
-        "feeds_removed": sorted(old.keys() - new.keys()),
-        "feeds_changed": sorted(i for i in old.keys() & new.keys() if old[i] != new[i]),
-        "settings_changed": changed,
-        "needs_restart": [name for name in changed if name in RESTART_KEYS],
-    }
-    return {name: value for name, value in found.items() if value}
+            await self._register_if_up()

@@ -7,6 +7,7 @@ reaches another; nothing counts as fetched that is not committed; on shutdown un
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
@@ -50,6 +51,11 @@ MOST_WAITING = 50_000
 """Entries that may wait for the event stage before polling stops claiming (design.md)."""
 HOSTS_REMEMBERED = 64
 ELAPSED_KEPT = 9
+LONGEST_ROUND = timedelta(seconds=20)
+"""A round ends after this however much is due, so that the stage is seen to move and takes up a new configuration. A
+guess, well below the 90 s after which it would count as stuck."""
+CLAIM_PATIENCE = timedelta(seconds=1)
+"""How long `stop` waits for the answer to a claim under way; one that comes later is left to lapse."""
 DRAIN = timedelta(seconds=4)
 """How long polls in flight may go on at shutdown, of the 10 s that a stop may take."""
 
@@ -82,6 +88,8 @@ class PollStage:
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
         self._elapsed: dict[str, deque[float]] = {}
         self._stopping = False
+        self._claiming = asyncio.Lock()
+        """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
         self._slow_consumer = ""
         self.paused_by = ""
         """Why nothing is claimed at the moment; empty: claiming."""
@@ -100,17 +108,18 @@ class PollStage:
         `at_once`: new ones are due now, not spread.
         """
         now = self._clock.now()
-        states = await self._store.states(list(self.feeds))
+        feeds, hosts = self.feeds, self.hosts  # a reload replaces both
+        states = await self._store.states(list(feeds))
         fresh = sum(state is None for state in states.values())
         due = {}
         readdressed = {}
-        for feed_id, feed in self.feeds.items():
+        for feed_id, feed in feeds.items():
             state = states.get(feed_id)
             if state is None:
                 due[feed_id] = now if at_once else schedule.first_due_at(feed, now=now, feed_count=max(fresh, 1))
                 continue
             current = schedule.with_feed(state, feed)
-            self.hosts[feed_id] = schedule.host_of(current.url)
+            hosts[feed_id] = schedule.host_of(current.url)
             due_at = schedule.due_at(feed, current, now=now)
             due[feed_id] = due_at or now
             if current is not state:
@@ -129,14 +138,14 @@ class PollStage:
     # --- rounds -----------------------------------------------------------------------------------------------
 
     async def round(self) -> int:
-        """Claim and poll until nothing that is due can be claimed; answers how many polls were begun."""
+        """Claim and poll until nothing that is due can be claimed, at most for LONGEST_ROUND; answers how many polls
+        were begun."""
         begun = 0
-        while not self._stopping and await self._may_claim():
-            claims = await self._claim()
-            for claim in claims.claims:
-                self._begin(claim)
-            begun += len(claims.claims)
-            if not claims.claims:
+        end = asyncio.get_running_loop().time() + LONGEST_ROUND.total_seconds()
+        while asyncio.get_running_loop().time() < end and await self._may_claim():
+            claims = await self._begin_due()
+            begun += len(claims)
+            if not claims:
                 break
             await self._a_place()
         return begun
@@ -168,6 +177,16 @@ class PollStage:
         theirs = [Skipped(feed_id, Skip.CLAIMED, lapses_at) for feed_id, lapses_at in claimed.items()]
         waiting = [i for i in ids if i not in claimed and (at := due[i]) and at <= now and self.hosts[i] in held]
         return (*theirs, *(Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]]) for feed_id in waiting))
+
+    async def _begin_due(self) -> tuple[Claim, ...]:
+        """Claim what is due and begin to poll it; nothing once we are to stop."""
+        async with self._claiming:
+            if self._stopping:
+                return ()
+            claims = (await self._claim()).claims
+            for claim in claims:
+                self._begin(claim)
+        return claims
 
     async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
         free = self.settings.fetch.concurrency - len(self._running)
@@ -218,6 +237,9 @@ class PollStage:
     async def stop(self) -> None:
         """Claim nothing more, let polls in flight end, give back the claims of those that do not in time."""
         self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._claiming.acquire(), CLAIM_PATIENCE.total_seconds())
+            self._claiming.release()
         if not self._running:
             return
         _, late = await asyncio.wait(self._running, timeout=DRAIN.total_seconds())

@@ -1,0 +1,211 @@
+"""The daemon's own part: what runs beside the jobs, reload, stopping, what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from aggregator.config import Configuration
+from aggregator.daemon.changes import config_changes
+from aggregator.daemon.daemon import Daemon, Parts
+from aggregator.daemon.watching import DigestMaker, Watching
+from aggregator.engine.client import connect
+from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.store import Store
+from aggregator.errors import AggregatorError, ConfigError, Problem
+from aggregator.model import DedupSettings, DigestSettings, Kind, Settings
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.http import StatusServer
+from aggregator.watch.metrics import Metrics
+from aggregator.watch.notify import Notifier
+from aggregator.watch.progress import Progress
+from tests.daemon.stages import Stages
+from tests.daemon.test_stages import BUDGET, QUAKE, feed, rss
+
+
+class File:
+    """A feeds.toml that the test writes by setting `now`, and what the daemon said of it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.now: Configuration | ConfigError = configuration
+        self.told: list[tuple[str, str]] = []
+
+    def changed(self) -> bool:
+        return False
+
+    def read(self) -> Configuration:
+        if isinstance(self.now, ConfigError):
+            raise self.now
+        return self.now
+
+    def report(self, result: str, detail: str) -> None:
+        self.told.append((result, detail))
+
+
+class Server:
+    """A supervisor that breaks the first time."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+
+    async def supervise(self) -> None:
+        self.starts += 1
+        if self.starts == 1:
+            raise PermissionError(13, "the lock may not be opened")
+        await asyncio.Event().wait()
+
+
+def parts(stages: Stages, folder: Path, **more: Any) -> tuple[Parts, File]:
+    file = File(Configuration(stages.settings, tuple(stages.poll_stage.feeds.values())))
+    digests = DigestMaker(store=stages.store, files=DigestFiles(folder), feed_ids=list)
+    given: dict[str, Any] = {"poll": stages.poll_stage, "event": stages.event_stage} | more
+    made = Parts(
+        store=stages.store,
+        metrics=Metrics(),
+        progress=Progress({name: timedelta(hours=1) for name in ("poll", "event", "loop")}),
+        notifier=Notifier(),
+        source=file,
+        digests=digests,
+        clock=stages.clock,
+        **given,
+    )
+    return made, file
+
+
+@asynccontextmanager
+async def running(daemon: Daemon) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(daemon.run())
+    try:
+        await until(lambda: daemon._scheduler.running)
+        yield task
+    finally:
+        daemon.stop()
+        async with asyncio.timeout(10):
+            await task
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_breaks_beside_the_jobs_is_told_and_started_again(store: Store, tmp_path: Path):
+    server = Server()
+    made, file = parts(Stages(store), tmp_path, server=server)
+    assert isinstance(file.now, Configuration)
+    with capture_logs() as lines:
+        async with running(Daemon(made, file.now, start_again=timedelta(seconds=0.01))):
+            await until(lambda: server.starts == 2)
+    [told] = [line for line in lines if line["event"] == "part_broke"]
+    assert told["part"] == "server"
+    assert isinstance(told["exc_info"], PermissionError)
+
+
+async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_running(store: Store, tmp_path: Path):
+    stages = Stages(store)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = taken.getsockname()
+        watching = Watching(store=store, feed_ids=list, troubles=list, progress=Progress({}), clock=stages.clock)
+        made, file = parts(stages, tmp_path, status=StatusServer(watching, metrics=Metrics()), status_address=place)
+        assert isinstance(file.now, Configuration)
+        with pytest.raises(AggregatorError, match="cannot be opened: "):
+            await Daemon(made, file.now).run()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_event_worker_says_that_its_server_is_away(own_server: EmbeddedServer, tmp_path: Path):
+    client = connect(own_server.url)
+    made, file = parts(Stages(Store(client)), tmp_path, poll=None)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    async with running(daemon):
+        await until(lambda: made.event is not None and made.event.leads)
+        assert daemon.troubles() == []
+        await own_server.stop()
+        await until(daemon.troubles)
+        await own_server.start()
+        await until(lambda: not daemon.troubles())
+    await client.aclose()
+
+
+async def test_a_reload_takes_over_feeds_and_settings_and_tells_how_it_went(store: Store, tmp_path: Path):
+    stages = Stages(store, feed("a"))
+    stages.bodies = {"a": rss(("1", QUAKE)), "b": rss(("2", BUDGET), site="b")}
+    made, file = parts(stages, tmp_path)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    async with running(daemon):
+        file.now = Configuration(Settings(dedup=DedupSettings(window=timedelta(hours=71))), (feed("b"),))
+        await daemon._reload()
+        assert await store.feed_ids() == ["b"]
+        file.now = ConfigError(Problem("no good"))
+        await daemon._reload()
+    assert [result for result, _ in file.told] == ["applied", "refused"]
+
+
+async def test_a_reload_that_breaks_is_told_and_changes_nothing(store: Store, tmp_path: Path):
+    async def refuse(_settings: Settings) -> None:
+        raise OSError(24, "Too many open files")
+
+    stages = Stages(store, feed("a"))
+    made, file = parts(stages, tmp_path, renew_fetching=refuse)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    async with running(daemon):
+        fetch = replace(Settings().fetch, concurrency=3)
+        file.now = Configuration(Settings(fetch=fetch), (feed("b"),))
+        with pytest.raises(OSError, match="Too many"):
+            await daemon._reload()
+        assert file.told[0][0] == "failed"
+        assert await store.feed_ids() == ["a"]
+        assert list(stages.poll_stage.feeds) == ["a"]
+
+
+async def test_stopping_while_a_claim_is_asked_for_leaves_no_poll_behind(store: Store):
+    """Whenever `stop` comes: a round under way begins nothing behind its back, and no feed stays claimed."""
+    for turns in range(0, 40, 2):
+        name = f"a{turns}"
+        stages = Stages(store, feed(name))
+        stages.bodies = {name: rss(("1", QUAKE))}
+        await stages.poll_stage.register(at_once=True)
+        going = asyncio.create_task(stages.poll_stage.round())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await stages.poll_stage.stop()
+        await going
+        assert not stages.poll_stage._running
+        assert await store.claimed([name], now=stages.now) == {}
+
+
+async def test_a_worker_that_lost_the_lead_polls_on_whatever_it_knew_of_slow_consumers(store: Store, tmp_path: Path):
+    stages = Stages(store, feed("a"))
+    made, file = parts(stages, tmp_path)
+    assert isinstance(file.now, Configuration)
+    stages.poll_stage.pause("a consumer group is behind")
+    await Daemon(made, file.now)._housekeep()
+    stages.bodies["a"] = rss(("1", QUAKE))
+    await stages.poll_stage.register(at_once=True)
+    assert await stages.poll_stage.round() == 1
+    await stages.poll_stage.stop()
+    await stages.assign()
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW]
+
+
+def test_a_reload_names_what_needs_a_restart():
+    before = Configuration(Settings(), ())
+    digest = DigestSettings(timezone="Asia/Shanghai", top=5)
+    after = Configuration(Settings(archive_dir="/kept", http_public_url="https://a.example", digest=digest), ())
+    changes = config_changes(before, after)
+    assert changes["needs_restart"] == ["archive_dir", "http_public_url", "digest.timezone"]
+    only_top = Configuration(Settings(digest=DigestSettings(top=5)), ())
+    assert "needs_restart" not in config_changes(before, only_top)
