@@ -207,7 +207,7 @@ _SCORERS = (
 def _letters(table: Floats, q: np.void, rows: Rows) -> None:
     """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
 
-    Scorers are called one by one: for twenty short strings that is twice as fast as `process.cdist`.
+    Scorers are called one by one: for so few short strings `process.cdist` costs more than it saves.
     """
     title = bytes(q["title"]).decode(errors="ignore")
     titles = [t.decode(errors="ignore") for t in rows["title"].tolist()]

@@ -27,7 +27,7 @@ TITLE_BYTES = 80
 ID_BYTES = 20
 
 BODY_CHARACTERS = 2500
-"""How much of a body is read: a report tells its event early, and reading 8,000 costs three times as much."""
+"""How much of a body is read: a report tells its event early (a guess)."""
 BODY_WORDS = 420
 SHINGLE_WORDS = 5
 LEAD_WORDS = 40

@@ -35,8 +35,8 @@ CHAIN = 24
 STEPS = 240
 """Postings read for one query, rarest keys first."""
 LEAST_WEIGHT = 6.0
-"""Shared rarity below which a slot is no candidate: one word in 400 reports, or two in 20. Of reports whose event is
-known 5 % have no candidate above it, and most of those are told so differently that they are not joined anyway."""
+"""Shared rarity below which a slot is no candidate: one word in 400 reports, or two in 20. About 5 % of the reports of
+known events in ../shared/data have no true candidate above it."""
 JOURNAL = 4096
 
 
