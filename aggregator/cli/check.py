@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from aggregator.cli import files, options
+from aggregator.cli.console import console
+from aggregator.cli.effective import shown, toml_lines, written
 from aggregator.model import Auth, Feed
 
 
@@ -26,13 +28,13 @@ def check(config_file: str | None, as_json: bool) -> None:
         "file": str(read.file.resolve()),
         "state_dir": str(read.state_dir),
         "digest_dir": str(read.digest_dir),
-        "settings": _plain(asdict(read.configuration.settings)),
+        "settings": _plain(shown(asdict(read.configuration.settings))),
         "feeds": [_plain(_feed(feed)) for feed in read.configuration.feeds],
     }
     if as_json:
         click.echo(orjson.dumps(effective, option=orjson.OPT_INDENT_2))
     else:
-        _print(effective, read.configuration.feeds)
+        _print(read)
 
 
 def _feed(feed: Feed) -> dict[str, Any]:
@@ -58,36 +60,29 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def written(span: timedelta) -> str:
-    """A duration as feeds.toml writes it: the largest unit that divides it."""
-    seconds = int(span.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{span.total_seconds():g}s"
-
-
-def _print(effective: dict[str, Any], feeds: tuple[Feed, ...]) -> None:
-    console = Console(highlight=False)
-    console.print(f"[bold]{effective['file']}[/] is valid: {len(feeds)} feeds.")
-    for name, value in effective["settings"].items():
-        if isinstance(value, dict):
-            console.print(f"[bold]\\[{name}][/] " + ", ".join(f"{k} = {v!r}" for k, v in value.items()), soft_wrap=True)
-        elif name not in ("queues", "state_dir"):
-            console.print(f"{name} = {value!r}", soft_wrap=True)
-    console.print(f"state_dir = {effective['state_dir']!r}", soft_wrap=True)
-    console.print(f"digests in {effective['digest_dir']!r}", soft_wrap=True)
-    for queue in effective["settings"]["queues"]:
-        console.print(f"[bold]\\[\\[queue]][/] {queue}", soft_wrap=True)
-    console.print(_table(feeds))
+def _print(read: files.Loaded) -> None:
+    feeds = read.configuration.feeds
+    out = console()
+    for line in toml_lines(read.configuration.settings, digest_dir=str(read.digest_dir)):
+        out.print(
+            Text(line, style="bold" if line.startswith("[") else "dim" if line.startswith("#") else ""), soft_wrap=True
+        )
+    if feeds:
+        out.print(_table(feeds))
+        out.print()
+    count = (
+        f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}" if feeds else "no feeds yet; `aggregator feeds add URL`"
+    )
+    out.print(Text.assemble((str(read.file.resolve()), "bold"), f" is valid: {count}"), soft_wrap=True)
 
 
 def _table(feeds: tuple[Feed, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("feed", "language", "interval", "categories", "url"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("feed", "lang", "interval", "categories", "url"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "interval")
     for feed in feeds:
         interval = feed.cron or f"{written(feed.min_interval)} … {written(feed.max_interval)}"
         name = feed.feed_id if feed.enabled else f"{feed.feed_id} (off)"
-        table.add_row(name, feed.language or "", interval, " / ".join(feed.categories), feed.url)
+        cells = (name, feed.language or "", interval, " / ".join(feed.categories), feed.url)
+        table.add_row(*(Text(cell) for cell in cells))
     return table

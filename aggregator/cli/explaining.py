@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from aggregator.cli.check import written
+from aggregator.cli.effective import written
 from aggregator.daemon.polled import Polled
 from aggregator.model import Caching, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
 from aggregator.poll.schedule import request_for
 
 
-def conversation(one: Polled, *, version: str) -> list[str]:
-    """One sentence a line."""
-    return [*_asked(one, version), *_answered(one), *_read(one), *_next(one)]
+def conversation(one: Polled, *, agent: str) -> list[str]:
+    """One sentence a line. `agent`: the User-Agent of feeds that have none of their own."""
+    return [*_asked(one, agent), *_answered(one), *_read(one), *_next(one)]
 
 
-def _asked(one: Polled, version: str) -> list[str]:
+def _asked(one: Polled, agent: str) -> list[str]:
     now = one.settled.commit.state.last_poll_at or one.before.next_poll_at
     request = request_for(one.feed, one.before, now=now)
-    agent = request.user_agent or f"aggregator/{version}"
+    as_whom = request.user_agent or agent
     lines = [
-        f"We sent: GET {request.url} as {agent}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
+        f"We sent: GET {request.url} as {as_whom}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
     ]
     sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
     sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
@@ -33,7 +33,7 @@ def _asked(one: Polled, version: str) -> list[str]:
 def _answered(one: Polled) -> list[str]:
     result = one.result
     lines = [f"It redirected ({hop.status}) to {hop.url}." for hop in result.redirects]
-    took = f"after {result.elapsed.total_seconds():.2f} s"
+    took = f"after {result.elapsed.total_seconds() * 1000:.0f} ms"
     match result:
         case Fetched():
             lines.append(f"It answered {result.status} {took}: {len(result.body):,} bytes of {result.content_type}.")
@@ -90,7 +90,16 @@ def _next(one: Polled) -> list[str]:
     state, due = one.settled.commit.state, one.settled.decision.due_at
     if due is None:
         return [f"It is not polled again by itself: {state.next_poll_reason}."]
-    gap = f"; it changes every {written(state.change_gap)} or so" if state.change_gap else ""
+    gap = f"; it changes every {roughly(state.change_gap)} or so" if state.change_gap else ""
     hours = ", ".join(str(hour) for hour in sorted(state.hints.skip_hours))
     skipped = [f"The document asks not to be read at these hours (GMT): {hours}."] if hours else []
     return [*skipped, f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}."]
+
+
+def roughly(span: timedelta) -> str:
+    """A duration to read, not to compute with: at least two whole units, or seconds."""
+    seconds = max(int(span.total_seconds()), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -33,6 +33,7 @@ from aggregator.subscriptions import (
     with_subscriptions,
     without_feed,
 )
+from aggregator.watch import logs
 from aggregator.watch.metrics import Metrics
 
 
@@ -67,6 +68,7 @@ def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | N
     The daemon takes it up by itself. The page or feed is fetched once, and a feed found this way counts as polled
     when the daemon's server is running.
     """
+    logs.configure(level="error", form=logs.Form.PRETTY)
     if len(categories) > 3:
         raise click.UsageError("a feed has at most three categories: group, site, section")
     read = files.loaded(config_file)
@@ -95,7 +97,7 @@ async def _hand_over(read: files.Loaded, fetching: parts.Fetching, feed_id: str,
             await stage.register()
             await stage.adopt(feed, body)
     except EngineError as error:
-        click.echo(f"the daemon will poll it ({error})", err=True)
+        click.echo(f"it is polled when a daemon runs ({error})", err=True)
 
 
 @feeds.command()
@@ -168,6 +170,8 @@ def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> li
 async def _found(read: files.Loaded, fetching: parts.Fetching, url: str) -> tuple[Subscription, Fetched]:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(Problem(f"'{url}' is no web address: write it whole, such as https://example.org/feed.xml"))
     body = _body(await fetching.fetch(PollRequest("", url, Validators())))
     parsed = await fetching.read(
         ReadRequest(

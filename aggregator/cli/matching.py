@@ -8,14 +8,17 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 from rich.progress import Progress
+from rich.text import Text
 
 from aggregator.cli import engines, files, options
+from aggregator.cli.console import console
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.explain import Explanation, explained
@@ -41,33 +44,63 @@ def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
     A and B are entry ids or URLs of published reports, or files that hold documents.
     """
     one, other, settings = asyncio.run(_both(a, b, config_file))
-    found = explained(one, other, settings)
+    found = explained(one.fingerprint, other.fingerprint, settings)
     if as_json:
-        click.echo(orjson.dumps(_record(found, settings)))
+        click.echo(orjson.dumps(_record(found, settings) | {"events": [one.event_id, other.event_id]}))
         return
-    colour = "green" if found.is_same else "red"
-    click.secho(found.verdict, fg=colour, bold=True)
-    for line in found.lines:
-        click.echo(f"  {line}")
+    out = console()
+    out.print(Text(found.verdict, style="bold green" if found.is_same else "bold red"), soft_wrap=True)
+    for line in (*_published(one, other, found), *found.lines):
+        out.print(Text(f"  {line}"), soft_wrap=True)
 
 
-async def _both(a: str, b: str, config_file: str | None) -> tuple[Fingerprint, Fingerprint, DedupSettings]:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two reports. `event_id`: the event it was published in; None of a file."""
+
+    fingerprint: Fingerprint
+    event_id: str | None = None
+
+
+def _published(one: Side, other: Side, found: Explanation) -> list[str]:
+    """What the daemon made of them, which need not be what the comparison says; nothing of files."""
+    if one.event_id is None or other.event_id is None:
+        return []
+    together = one.event_id == other.event_id
+    told = (
+        f"Published in one event, {one.event_id}."
+        if together
+        else (f"Published in two events, {one.event_id} and {other.event_id}.")
+    )
+    if together == found.is_same:
+        return [told]
+    return [f"{told} A report is assigned when it comes, against whole events; this compares the two alone, as of now."]
+
+
+async def _both(a: str, b: str, config_file: str | None) -> tuple[Side, Side, DedupSettings]:
     if Path(a).is_file() and Path(b).is_file():
-        return _of_file(a), _of_file(b), DedupSettings()
+        return Side(_of_file(a)), Side(_of_file(b)), DedupSettings()
     read = files.loaded(config_file)
     async with engines.attached_engine(read) as engine:
         return await _of(engine.store, a), await _of(engine.store, b), read.configuration.settings.dedup
 
 
-async def _of(store: Store, name: str) -> Fingerprint:
-    """The fingerprint of a published report by entry id or URL, or of a document in a file. Raises ConfigError."""
+async def _of(store: Store, name: str) -> Side:
+    """A published report by entry id or URL, or a document in a file. Raises ConfigError."""
     if Path(name).is_file():
-        return _of_file(name)
+        return Side(_of_file(name))
     entry_id = await _entry_id(store, name)
+    side: Side | None = None
     async for record in store.fingerprints(EPOCH):
         if record.entry_id == entry_id:
-            return _unpacked(record)
-    raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
+            side = Side(_unpacked(record), record.event_id)
+        elif side and side.event_id in record.absorbs:
+            side = replace(side, event_id=record.event_id)
+    if side is None:
+        raise ConfigError(
+            Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file')
+        )
+    return side
 
 
 async def _entry_id(store: Store, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ class DurationType(click.ParamType[timedelta]):
         try:
             return duration(value)
         except ValueError as error:
-            return self.fail(re.sub(r"^write", "write it", str(error)), param, ctx)
+            return self.fail(str(error), param, ctx)
 
 
 DURATION = DurationType()

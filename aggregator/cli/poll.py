@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from aggregator import __version__
 from aggregator.cli import engines, files, options, parts
+from aggregator.cli.console import console
 from aggregator.cli.explaining import conversation
 from aggregator.cli.files import Loaded
 from aggregator.config import feed_id_for
@@ -42,12 +43,13 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
     A URL that is no configured feed is only looked at, as with --dry-run.
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
-    found = asyncio.run(_polled(files.loaded(config_file), targets, dry_run=dry_run))
+    read = files.loaded(config_file)
+    found = asyncio.run(_polled(read, targets, dry_run=dry_run))
     for one, outcomes in found:
         if as_json:
             click.echo(orjson.dumps(_record(one, outcomes)))
         else:
-            _print(one, outcomes, explain=explain)
+            _print(one, outcomes, agent=user_agent(read.configuration.settings.contact) if explain else None)
 
 
 Outcomes = Sequence[tuple[Entry, Assignment | None]]
@@ -169,29 +171,35 @@ def _outcome(entry: Entry, assignment: Assignment | None) -> str:
     return "joined_event" if assignment and assignment.event_id else "new_event"
 
 
-def _print(one: Polled, outcomes: Outcomes, *, explain: bool) -> None:
-    console = Console(highlight=False)
+def user_agent(contact: str) -> str:
+    """The User-Agent that `Fetcher` sends for feeds without one of their own."""
+    return f"aggregator/{__version__}" + (f" (+{contact})" if contact else "")
+
+
+def _print(one: Polled, outcomes: Outcomes, *, agent: str | None) -> None:
+    """`agent`: what we call ourselves, to tell the conversation in words; None: only the facts."""
+    out = console()
     facts = poll_facts(one.result, one.settled)
     mark = "[red]✗[/]" if facts["result"] == "failed" else "[green]✓[/]"
-    console.print(f"{mark} [bold]{one.feed.feed_id}[/] {facts['result']}", soft_wrap=True)
-    if explain:
-        for line in conversation(one, version=__version__):
-            console.print(f"  {line}", soft_wrap=True, markup=False)
+    out.print(f"{mark} [bold]{one.feed.feed_id}[/] {facts['result']}", soft_wrap=True)
+    if agent:
+        for line in conversation(one, agent=agent):
+            out.print(f"  {line}", soft_wrap=True, markup=False)
     else:
         for name, value in facts.items():
             if name != "result":
-                console.print(f"  {name}: {value}", soft_wrap=True, markup=False)
+                out.print(f"  {name}: {value}", soft_wrap=True, markup=False)
     if outcomes:
-        console.print(_table(outcomes))
+        out.print(_table(outcomes))
     if not one.committed:
-        console.print("  nothing was stored or published", style="dim")
+        out.print("  nothing was stored or published", style="dim")
 
 
 def _table(outcomes: Outcomes) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("outcome", "published", "lang", "title"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading != "title")
     for entry, assignment in outcomes:
         at = entry.published_at.strftime("%Y-%m-%d %H:%M") if entry.published_at else "-"
-        table.add_row(_outcome(entry, assignment), at, entry.lang, entry.title)
+        table.add_row(_outcome(entry, assignment), at, entry.lang, Text(entry.title))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,30 @@ import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from aggregator import __version__
 from aggregator.cli import engines, files, options
-from aggregator.cli.check import written
+from aggregator.cli.console import console
+from aggregator.cli.explaining import roughly
 from aggregator.cli.files import Loaded
 from aggregator.engine.embedded import attach
 from aggregator.engine.store import Store
 from aggregator.model import Feed, Health, PollState
 
 DAY = timedelta(hours=24)
+_COLUMNS = (
+    ("feed", 0),
+    ("health", 0),
+    ("last", 0),
+    ("next", 0),
+    ("every", 76),
+    ("fails", 76),
+    ("entries", 76),
+    ("what", 110),
+)
+"""Each column of the table of feeds, and from which width on it is there: at 60 columns all of them at once cut ids and
+reasons into pieces of five letters."""
 _STYLES = {
     Health.OK: "green",
     Health.NEW: "dim",
@@ -118,53 +133,81 @@ def _feed(feed: Feed, state: PollState | None) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    out = console()
+    for name, words in _facts(found):
+        out.print(Text.assemble(f"{name:<8} ", words), soft_wrap=True)
+    if found["feeds"]:
+        out.print()
+        out.print(_table(found["feeds"], found["now"], width=out.width))
+    if out.width < dict(_COLUMNS)["what"]:
+        _print_reasons(found["feeds"], out)
+
+
+def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
+    """(name, words) of each line above the table. The words may hold what others chose, such as a group's name."""
+    yield "version", f"aggregator {found['version']}"
+    yield "config", found["config"]
+    yield "server", found["redis"]
+    yield from _listening(found.get("server") or {})
+    leader = found["leader"]
+    yield "events", f"led by {leader['worker']}" if leader else "nobody leads the event stage now"
     healths = Counter(feed["health"] for feed in found["feeds"])
     summary = ", ".join(f"{count} {health}" for health, count in healths.most_common())
-    console.print(f"[bold]aggregator {found['version']}[/] · {found['config']}", soft_wrap=True)
-    console.print(f"server   {found['redis']}", soft_wrap=True)
-    if found.get("server"):
-        console.print(f"listen   {found['server']['listen']} {found['server']['users']}", soft_wrap=True, markup=False)
-    leader = found["leader"]
-    console.print(
-        f"events   {'led by ' + leader['worker'] if leader else 'nobody leads the event stage now'}", soft_wrap=True
-    )
-    console.print(f"feeds    {len(found['feeds'])}: {summary}" if summary else "feeds    none")
+    yield "feeds", f"{len(found['feeds'])}: {summary}" if summary else "none yet: `aggregator feeds add URL`"
     if healths[Health.OFFLINE.value]:
-        console.print(
-            "network  [yellow]our own network seems to be down[/]: feeds are tried each minute, none is blamed"
-        )
+        down = Text("our own network seems to be down", style="yellow")
+        yield "network", Text.assemble(down, ": feeds are tried each minute, none is blamed")
     for name, counts in found["last_24h"].items():
         words = ", ".join(f"{number} {word}" for word, number in sorted(counts.items())) or "none"
-        console.print(f"{name:<8} {words} (24 h)")
+        yield name, f"{words} (24 h)"
     if found["waiting_entries"]:
-        console.print(f"waiting  {found['waiting_entries']} entries for the event stage")
+        yield "waiting", f"{found['waiting_entries']} entries for the event stage"
     for group in found["groups"]:
-        console.print(
-            f"group    {group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending"
-        )
-    console.print()
-    console.print(_table(found["feeds"], found["now"]))
+        yield "group", f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending"
 
 
-def _table(feeds: list[dict[str, Any]], now: datetime) -> Table:
+def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if server:
+        yield "listen", server["listen"] or "no TCP port is open: start the daemon again"
+    for user, password in server.get("users", {}).items():
+        yield "user", f"{user}: {password}"
+
+
+def _table(feeds: list[dict[str, Any]], now: datetime, *, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("feed", "health", "last", "next", "every", "fails", "entries", "what"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("fails", "entries") else "left")
+    headings = [heading for heading, least in _COLUMNS if width >= least]
+    for heading in headings:
+        folds = heading in ("feed", "what")
+        right = heading in ("fails", "entries")
+        table.add_column(heading, overflow="fold", no_wrap=not folds, justify="right" if right else "left")
     for feed in feeds:
-        style = _STYLES[Health(feed["health"])]
-        every = written(timedelta(seconds=round(feed["interval_s"]))) if feed.get("interval_s") else ""
-        table.add_row(
-            feed["id"],
-            f"[{style}]{feed['health']}[/]",
-            _ago(feed.get("last_poll_at"), now),
-            _ahead(feed["next_poll_at"], now),
-            every,
-            str(feed.get("failures") or ""),
-            str(feed.get("entries") or ""),
-            _what(feed),
-        )
+        cells = _cells(feed, now)
+        table.add_row(*(cells[heading] for heading in headings))
     return table
+
+
+def _cells(feed: dict[str, Any], now: datetime) -> dict[str, Text]:
+    interval = feed.get("interval_s")
+    cells = {
+        "feed": feed["id"],
+        "last": _ago(feed.get("last_poll_at"), now),
+        "next": _ahead(feed["next_poll_at"], now),
+        "every": roughly(timedelta(seconds=interval)) if interval else "",
+        "fails": str(feed.get("failures") or ""),
+        "entries": str(feed.get("entries") or ""),
+        "what": _what(feed),
+    }
+    health = Text(feed["health"], style=_STYLES[Health(feed["health"])])
+    return {name: Text(words) for name, words in cells.items()} | {"health": health}
+
+
+def _print_reasons(feeds: list[dict[str, Any]], out: Console) -> None:
+    """What a narrow table has no column for, a line for each feed that needs a word."""
+    told = [(feed, what) for feed in feeds if (what := _what(feed))]
+    if told:
+        out.print()
+    for feed, what in told:
+        out.print(Text.assemble((feed["id"], _STYLES[Health(feed["health"])]), f"  {what}"), soft_wrap=True)
 
 
 def _what(feed: dict[str, Any]) -> str:
@@ -175,18 +218,10 @@ def _what(feed: dict[str, Any]) -> str:
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
-    return f"{_short(now - at)} ago" if at else "never"
+    return f"{roughly(now - at)} ago" if at else "never"
 
 
 def _ahead(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "-"
-    return f"in {_short(at - now)}" if at > now else "now"
-
-
-def _short(span: timedelta) -> str:
-    seconds = max(int(span.total_seconds()), 0)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    return f"in {roughly(at - now)}" if at > now else "now"

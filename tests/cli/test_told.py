@@ -1,0 +1,124 @@
+"""What people see of the commands: whatever a publisher wrote, however narrow the terminal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.program import ENVIRONMENT, Program, feeds_of, until
+from tests.origin import Answer, Origin
+
+TITLES = ("Markets [/b] close [red]lower[/red]", "A lighthouse is sold to a painter from Aldham")
+
+
+def feed_of(*titles: str) -> bytes:
+    at = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    items = [{"id": title, "title": title, "content_text": f"{title}.", "date_published": at} for title in titles]
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "[/i] News", "items": items}).encode()
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin.in_thread() as serving:
+        serving.script("/a", Answer(body=feed_of(*TITLES), headers=(("content-type", "application/feed+json"),)))
+        serving.script("/new", Answer(body=feed_of("A new one"), headers=(("content-type", "application/feed+json"),)))
+        serving.script("/gone", Answer(status=404))
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Program]:
+    folder = tmp_path_factory.mktemp("told")
+    feeds = feeds_of(origin.url("/a"), origin.url("/gone", 2), categories='["[/x] News"]')
+    program = Program(folder, feeds, head='contact = "https://bot.example/"')
+    with program.running():
+        until(lambda: sum(row["entries"] for row in program.logged("entries_assigned")) == 2, what="two reports")
+        until(lambda: program.logged("trouble") or len(program.logged("feed_polled")) >= 2, what="both polled")
+        yield program
+
+
+def seen(program: Program, *words: str, columns: int | None = None) -> str:
+    """What a command prints, to a terminal of so many columns, or to a pipe."""
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    if columns:
+        environment["COLUMNS"] = str(columns)
+    done = subprocess.run(
+        [sys.executable, "-m", "aggregator", *words, "--config", str(program.config)],
+        capture_output=True, text=True, timeout=60, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("tail",), ("digest",), ("poll", "--dry-run"), ("poll", "--dry-run", "--explain")],
+    ids=" ".join,
+)
+def test_square_brackets_in_titles_are_shown_as_they_are(program: Program, origin: Origin, words: tuple[str, ...]):
+    url = (origin.url("/a", 4),) if words[0] == "poll" else ()
+    assert TITLES[0] in " ".join(seen(program, *words, *url, columns=200).split())
+
+
+def test_a_consumer_group_may_have_any_name(program: Program):
+    program.client().xgroup_create("agg:events", "[/nonsense]", id="0")
+    assert "[/nonsense] on events: 2 waiting" in seen(program, "status")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_status_fits_the_terminal_and_keeps_ids_and_reasons_whole(program: Program, columns: int):
+    lines = seen(program, "status", columns=columns).splitlines()
+    table = lines[next(n for n, line in enumerate(lines) if line.startswith("feed ")) :]
+    assert [line.split()[0] for line in table[1:3]] == ["f0", "f1"]
+    assert all(len(line) <= columns for line in table[:3])
+    assert any("404" in line for line in table)
+
+
+def test_output_to_a_pipe_is_not_cut_to_80_columns(program: Program, origin: Origin):
+    url = origin.url("/a/" + "long" * 20)
+    program.config.with_name("wide.toml").write_text(f'[[feed]]\nid = "wide"\nurl = "{url}"\n')
+    wide = Program.__new__(Program)
+    wide.config = program.config.with_name("wide.toml")
+    assert url in seen(wide, "check")
+
+
+def test_poll_explain_names_us_as_the_publisher_sees_us(program: Program, origin: Origin):
+    told = seen(program, "poll", "--dry-run", "--explain", "f0")
+    agent = origin.seen("/a")[-1].header("user-agent")
+    assert "bot.example" in agent
+    assert f"as {agent}, " in told
+
+
+def test_explain_says_what_was_published(program: Program):
+    rows = [json.loads(line) for line in seen(program, "tail", "--json").splitlines()]
+    told = seen(program, "explain", rows[0]["entry_id"], rows[1]["entry_id"])
+    assert f"Published in two events, {rows[0]['event_id']} and {rows[1]['event_id']}." in told
+    found = json.loads(seen(program, "explain", "--json", rows[0]["entry_id"], rows[0]["entry_id"]))
+    assert found["events"] == [rows[0]["event_id"]] * 2
+
+
+def test_feeds_add_prints_the_feed_and_no_log(tmp_path: Path, origin: Origin):
+    program = Program(tmp_path, feeds_of(origin.url("/a")))
+    with program.running():
+        told = seen(program, "feeds", "add", origin.url("/new", 3))
+    assert [line.split()[0] for line in told.splitlines()] == ["added"]
+
+
+def test_feeds_add_of_no_web_address_says_how_one_is_written(tmp_path: Path, origin: Origin):
+    program = Program(tmp_path, feeds_of(origin.url("/a")))
+    done = program.command("feeds", "add", "example.org/feed")
+    assert done.returncode == 2
+    assert "write it whole" in done.stderr
+    assert "--force" not in done.stderr
+
+
+def test_a_duration_without_unit_is_told_in_good_english(tmp_path: Path, origin: Origin):
+    done = Program(tmp_path, feeds_of(origin.url("/a"))).command("tail", "--since", "5x")
+    assert "write a duration with its unit" in done.stderr
