@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.daemon.program import ENVIRONMENT, Program, feeds_of, until
 from tests.origin import Answer, Origin
@@ -122,3 +124,31 @@ def test_feeds_add_of_no_web_address_says_how_one_is_written(tmp_path: Path, ori
 def test_a_duration_without_unit_is_told_in_good_english(tmp_path: Path, origin: Origin):
     done = Program(tmp_path, feeds_of(origin.url("/a"))).command("tail", "--since", "5x")
     assert "write a duration with its unit" in done.stderr
+
+
+def test_output_on_a_full_disk_is_told_in_words(program: Program):
+    for command in ("check", "status", "tail", "digest"):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "aggregator", command, "--config", str(program.config)],
+                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=ENVIRONMENT, check=False,
+            )  # fmt: skip
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_with_a_tcp_port_the_socket_too_asks_for_the_users_that_status_shows(tmp_path: Path, origin: Origin):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = Program(tmp_path, feeds_of(origin.url("/a")) + f'[server]\nlisten = "127.0.0.1:{port}"\n')
+    with program.running():
+        users = json.loads(seen(program, "status", "--secrets", "--json"))["server"]["users"]
+        assert f"consumer: {users['consumer']}" in seen(program, "status", "--secrets")
+        assert users["consumer"] not in seen(program, "status")
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(unix_socket_path=program.socket).ping()
+        for place in ({"unix_socket_path": program.socket}, {"port": port}):
+            client = redis.Redis(**place, username="consumer", password=users["consumer"])
+            assert client.xlen("agg:events") >= 0
+            client.close()
