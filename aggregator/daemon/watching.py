@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.triggers.cron import CronTrigger
 
 from aggregator.daemon.clock import Clock
 from aggregator.engine.store import Store
@@ -118,23 +119,28 @@ class DigestMaker:
         self._files = files
         self._feed_ids = feed_ids
 
-    async def make(self, *, now: datetime, settings: DigestSettings, elapsed: Mapping[str, timedelta]) -> Digest:
-        """Raises EngineError; then nothing was told, and the next digest covers this window too."""
+    async def make(self, *, now: datetime, settings: DigestSettings, elapsed: Mapping[str, timedelta]) -> Digest | None:
+        """The digest up to the full minute; None when one reaches that far already.
+
+        Raises EngineError; then nothing was told, and the next digest covers this window too.
+        """
         until = now.replace(second=0, microsecond=0)
-        since = await self._last_end(until)
+        since = await self._last_end() or until - _period(settings, until)
+        if since >= until:
+            return None
         made = await made_digest(
             self._store, feed_ids=self._feed_ids(), since=since, until=until, top=settings.top, elapsed=elapsed
         )
         if await self._store.append_digest(made):
             log.info("digest", **log_fields(made))
-        await self._write(made, now)
+            await self._write(made, now)
         return made
 
-    async def _last_end(self, until: datetime) -> datetime:
-        """Where the digest before this one ended; one hour ago when there was none lately."""
-        before = await self._store.digests(until - timedelta(days=2))
-        ends = [record.window_to_at for record in before if record.window_to_at < until]
-        return max(ends, default=until - timedelta(hours=1))
+    async def _last_end(self) -> datetime | None:
+        """Where the newest digest ended, however long ago; None when there is none."""
+        last = (await self._store.last_ids(["digest"]))["digest"]
+        written_at = datetime.fromtimestamp(int(last.partition("-")[0]) / 1000, UTC)
+        return max((record.window_to_at for record in await self._store.digests(written_at)), default=None)
 
     async def _write(self, made: Digest, now: datetime) -> None:
         try:
@@ -144,3 +150,11 @@ class DigestMaker:
             log.error("digest_not_written", directory=str(self._files.directory), error=str(error))
         else:
             log.debug("digest_written", file=str(path))
+
+
+def _period(settings: DigestSettings, at: datetime) -> timedelta:
+    """What the first digest covers: the time between two runs of `cron`, those after `at`."""
+    trigger = CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
+    first = trigger.get_next_fire_time(None, at + timedelta(seconds=1))
+    second = trigger.get_next_fire_time(None, first + timedelta(seconds=1)) if first else None
+    return second - first if first and second else timedelta(hours=1)

@@ -64,7 +64,7 @@ def reported(
     """A new entry's report. `events` holds the records of `assignment.event_id` and of those it absorbs, where kept;
     under an absorbed id stands its survivor."""
     asked = assignment.event_id or event_id_of(entry.entry_id)
-    before = events.get(asked)
+    before = _standing(events, asked)
     event_id = before.event_id if before else asked
     event = _grown(before, entry, assignment) if before else _begun(event_id, entry, assignment)
     kind = Kind.JOINED if assignment.event_id else Kind.NEW
@@ -89,7 +89,7 @@ def revised(
 ) -> Reported:
     """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
     own = event_id or event_id_of(entry.entry_id)
-    before = events.get(own) or _begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
+    before = _standing(events, own) or _begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
     event = _with_edit(before, entry)
     own = event.event_id
     message = _message(Kind.EDITED, entry, event, score=1.0, reason="edited")
@@ -100,6 +100,12 @@ def revised(
     )
     publication = Publication(stream_id, entry.entry_id, entry.revision, own, (message,), queued, (event,), None)
     return Reported(publication, event)
+
+
+def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
+    """The event as it stands now: under an absorbed id may lie an older record of its survivor."""
+    found = events.get(event_id)
+    return events.get(found.event_id, found) if found else None
 
 
 # --- events ---------------------------------------------------------------------------------------------------

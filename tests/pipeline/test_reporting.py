@@ -170,3 +170,15 @@ def test_counts_add_up_however_an_event_grows(reports: list[tuple[str, bool]]):
     assert event.source_count == len(reports)
     assert 1 <= event.independent_count <= len({site for site, _ in reports})
     assert len(event.sources) == min(len(reports), SOURCES_KEPT)
+
+
+def test_a_report_given_to_an_absorbed_event_grows_its_survivor_as_it_stands_now():
+    """Both ids are asked for in one batch: what the first report made of the survivor is not overwritten."""
+    first = told(entry("a")).event
+    second = told(entry("b"), joined(entry("b"), first), events=(first,)).event
+    events = {"absorbed": first, first.event_id: second}
+    answer = Assignment("c-id", "absorbed", 0.9, "similar")
+    third = reported(entry("c"), answer, stream_id="1-0", packed=b"p", events=events, queues=())
+    assert third.event.source_count == 3
+    edit = revised(entry("b", revision=1, title="Other"), "absorbed", stream_id="2-0", events=events, queues=())
+    assert [s.title for s in edit.event.sources] == ["Title a", "Other"]
