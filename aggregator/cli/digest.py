@@ -12,6 +12,8 @@ from rich.console import Console
 from aggregator.cli import engines, files, options
 from aggregator.cli.files import Loaded
 from aggregator.daemon.watching import made_digest
+from aggregator.engine.store import Store
+from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import decode
 from aggregator.errors import EngineDown, EngineMissing
 from aggregator.model import Digest
@@ -91,9 +93,18 @@ async def _follow(read: Loaded, form: str) -> None:
     async with engines.attached_engine(read) as engine:
         last = await engine.store.last_ids(["digest"])
         while True:
-            for row in await engine.store.tail(last, block=timedelta(seconds=FOLLOW_SECONDS)):
+            for row in await _more(engine.store, last):
                 last = {"digest": row.stream_id}
                 _print(read, decode(Digest, row.fields["json"].encode()), form)
+
+
+async def _more(store: Store, last: dict[str, str]) -> list[Row]:
+    try:
+        return await store.tail(last, block=timedelta(seconds=FOLLOW_SECONDS))
+    except EngineDown as error:
+        click.echo(f"aggregator: {error}; trying again", err=True)
+        await asyncio.sleep(FOLLOW_SECONDS)
+        return []
 
 
 def _print(read: Loaded, record: Digest, form: str) -> None:

@@ -50,6 +50,8 @@ class Fetching:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+        for closing in self._retired:
+            closing.cancel()  # it closes at once then
         await asyncio.gather(*self._retired, return_exceptions=True)
 
     async def fetch(self, request: PollRequest) -> FetchResult:
@@ -69,27 +71,26 @@ class Fetching:
 
     async def renew(self, settings: Settings) -> None:
         """Use new settings from the next poll on; the old parts are closed when their time limits have passed."""
-        old = self._stack
-        before = self._settings.fetch
-        self._settings = settings
+        old, before = self._stack, self._settings.fetch
         self._fetcher, self._sandbox, self._stack = await self._opened(settings)
+        self._settings = settings
         wait = before.timeout + before.parse_timeout
         self._retired.append(asyncio.create_task(_closed_later(old, wait.total_seconds())))
 
     async def _opened(self, settings: Settings) -> tuple[Fetcher, Sandbox[ReadRequest, ReadResult], AsyncExitStack]:
-        stack = AsyncExitStack()
         limits = settings.fetch
-        fetcher = await stack.enter_async_context(fetcher_of(settings))
-        sandbox = await stack.enter_async_context(
-            Sandbox(
-                read,
-                processes=limits.parse_processes,
-                wall=limits.parse_timeout,
-                cpu=limits.parse_cpu,
-                memory_bytes=limits.parse_memory_bytes,
+        async with AsyncExitStack() as stack:
+            fetcher = await stack.enter_async_context(fetcher_of(settings))
+            sandbox = await stack.enter_async_context(
+                Sandbox(
+                    read,
+                    processes=limits.parse_processes,
+                    wall=limits.parse_timeout,
+                    cpu=limits.parse_cpu,
+                    memory_bytes=limits.parse_memory_bytes,
+                )
             )
-        )
-        return fetcher, sandbox, stack
+            return fetcher, sandbox, stack.pop_all()
 
 
 async def _closed_later(stack: AsyncExitStack, seconds: float) -> None:

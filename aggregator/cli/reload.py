@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from aggregator.cli import files, options
-from aggregator.cli.run import state_of
+from aggregator.cli.run import lock_of, state_of
 from aggregator.errors import AggregatorError, EngineMissing
 
 WAIT_SECONDS = 30.0
@@ -28,11 +29,18 @@ def reload(config_file: str | None, wait: bool) -> None:
         raise EngineMissing(f"no aggregator runs on {read.state_dir}: start one with `aggregator run`")
     for place in daemons:
         facts = state_of(place)
-        os.kill(int(str(facts["pid"])), signal.SIGHUP)
+        _tell_to_reload(place)
         if wait:
             _wait(place, facts)
         else:
-            click.echo(f"told process {facts['pid']} to reload")
+            click.echo(f"told process {place.stem} to reload")
+
+
+def _tell_to_reload(place: Path) -> None:
+    try:
+        os.kill(int(place.stem), signal.SIGHUP)
+    except OSError as error:
+        raise AggregatorError(f"process {place.stem} cannot be told to reload: {error.strerror}") from None
 
 
 def _running(folder: Path) -> list[Path]:
@@ -43,17 +51,20 @@ def _running(folder: Path) -> list[Path]:
             found.append(place)
         else:
             place.unlink(missing_ok=True)
+            lock_of(place).unlink(missing_ok=True)
     return found
 
 
 def _is_alive(place: Path) -> bool:
+    """Whether the daemon that wrote the file lives: it holds a lock. Its number may be another process's by now."""
     try:
-        os.kill(int(place.stem), 0)
-    except (ProcessLookupError, ValueError):
+        with lock_of(place).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
-    except PermissionError:
+    except OSError:
         return True
-    return True
+    return False
 
 
 def _wait(place: Path, before: dict[str, object]) -> None:
@@ -64,10 +75,12 @@ def _wait(place: Path, before: dict[str, object]) -> None:
             _tell(now)
             return
         time.sleep(LOOK_EVERY_SECONDS)
-    raise AggregatorError(f"process {before['pid']} has not reloaded within {WAIT_SECONDS:g} s; see its log")
+    raise AggregatorError(f"process {place.stem} has not reloaded within {WAIT_SECONDS:g} s; see its log")
 
 
 def _tell(now: dict[str, object]) -> None:
     click.echo(f"process {now['pid']}: {now['result']}: {now['detail']}")
     if now["result"] == "refused":
         raise SystemExit(2)
+    if now["result"] == "failed":
+        raise SystemExit(1)

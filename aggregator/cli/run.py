@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from aggregator.daemon.polling import PollStage
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
 from aggregator.errors import EngineDown
+from aggregator.model import Settings
 from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch import logs
 from aggregator.watch.digest_files import DigestFiles
@@ -73,26 +76,13 @@ def configure_logs() -> None:
 
 
 async def _daemon(read: Loaded, role: str) -> None:
-    notifier = Notifier.from_environment(os.environ, pid=os.getpid())
-    metrics, progress, clock = Metrics(version=__version__), Progress(ALLOWANCES), Clock()
-    source = ConfigFile(read)
-    settings = read.configuration.settings
+    source, clock = ConfigFile(read), Clock()
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read))
-        poll: PollStage | None = None
-        renew, push = None, None
-
-        async def deliver(delivery: Delivery) -> None:
-            if poll is not None:
-                await poll.deliver(delivery)
-
-        if role != "event":
-            fetching = await stack.enter_async_context(parts.Fetching(settings, metrics))
-            push = parts.subscriber(read, fetching, deliver)
-            poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
-            renew = fetching.renew
+        metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
+        polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
         event = parts.event_stage(engine.store, read, metrics=metrics, progress=progress) if role != "poll" else None
-        digests = DigestFiles(read.digest_dir, zone=ZoneInfo(settings.digest.timezone), keep=settings.retention.digest)
+        digests = _digest_files(read)
         watching = Watching(
             store=engine.store,
             feed_ids=source.feed_ids,
@@ -100,31 +90,56 @@ async def _daemon(read: Loaded, role: str) -> None:
             progress=progress,
             clock=clock,
         )
-        daemon = Daemon(
-            Parts(
-                store=engine.store,
-                poll=poll,
-                event=event,
-                metrics=metrics,
-                progress=progress,
-                notifier=notifier,
-                source=source,
-                digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
-                clock=clock,
-                archive=_archive(read, engine) if event else None,
-                server=engine.server,
-                status=_status_server(read, watching, metrics, digests, push),
-                status_address=address(settings.http_listen) if settings.http_listen else None,
-                renew_fetching=renew,
-            ),
-            read.configuration,
+        made = Parts(
+            store=engine.store,
+            poll=polling.stage,
+            event=event,
+            metrics=metrics,
+            progress=progress,
+            notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
+            source=source,
+            digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
+            clock=clock,
+            archive=_archive(read, engine) if event else None,
+            server=engine.server,
+            status=_status_server(read, watching, metrics, digests, polling.push),
+            status_address=_status_address(read),
+            renew_fetching=polling.renew,
         )
+        daemon = Daemon(made, read.configuration)
         log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
-        source.announce(role)
-        try:
+        with source.announced(role):
             await daemon.run()
-        finally:
-            source.withdraw()
+
+
+@dataclass(frozen=True, slots=True)
+class _Polling:
+    """What a daemon that polls has and another has not."""
+
+    stage: PollStage | None = None
+    push: Subscriber | None = None
+    renew: Callable[[Settings], Awaitable[None]] | None = None
+
+
+async def _polling(stack: AsyncExitStack, engine: engines.Engine, read: Loaded, metrics: Metrics) -> _Polling:
+    fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
+
+    async def deliver(delivery: Delivery) -> None:
+        await stage.deliver(delivery)
+
+    push = parts.subscriber(read, fetching, deliver)
+    stage = parts.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
+    return _Polling(stage, push, fetching.renew)
+
+
+def _digest_files(read: Loaded) -> DigestFiles:
+    settings = read.configuration.settings
+    return DigestFiles(read.digest_dir, zone=ZoneInfo(settings.digest.timezone), keep=settings.retention.digest)
+
+
+def _status_address(read: Loaded) -> tuple[str, int] | None:
+    listen = read.configuration.settings.http_listen
+    return address(listen) if listen else None
 
 
 def _archive(read: Loaded, engine: engines.Engine) -> Callable[[], Coroutine[Any, Any, None]] | None:
@@ -178,18 +193,21 @@ class ConfigFile:
         self._current = fresh
         return fresh
 
-    def announce(self, role: str) -> None:
+    @contextmanager
+    def announced(self, role: str) -> Iterator[None]:
         """Say that this process is a daemon here, so that `aggregator reload` finds it."""
         self._facts = {"pid": os.getpid(), "role": role, "config": str(self._file.resolve()), "reloads": 0}
-        self._write()
+        with _alive(self._place):
+            self._write()
+            try:
+                yield
+            finally:
+                self._place.unlink(missing_ok=True)
 
     def report(self, result: str, detail: str) -> None:
         count = self._facts.get("reloads", 0)
         self._facts |= {"reloads": (count if isinstance(count, int) else 0) + 1, "result": result, "detail": detail}
         self._write()
-
-    def withdraw(self) -> None:
-        self._place.unlink(missing_ok=True)
 
     def _write(self) -> None:
         try:
@@ -199,6 +217,28 @@ class ConfigFile:
             fresh.replace(self._place)
         except OSError as error:
             log.warning("reload_word_not_left", file=str(self._place), error=str(error))
+
+
+@contextmanager
+def _alive(place: Path) -> Iterator[None]:
+    """Hold the lock that tells a living daemon from a file left behind, whose number another process may have now."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        held = lock_of(place).open("ab")
+    except OSError as error:
+        log.warning("reload_word_not_left", file=str(place), error=str(error))
+        yield
+        return
+    with held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock_of(place).unlink(missing_ok=True)
+
+
+def lock_of(place: Path) -> Path:
+    return place.with_suffix(".lock")
 
 
 def _digest(text: str) -> str:
@@ -218,6 +258,7 @@ async def _once(read: Loaded, role: str) -> None:
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
             poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics)
+            stack.push_async_callback(poll.stop)  # what was interrupted is given back while there is what it needs
             await poll.register(at_once=True)
             begun, skipped = await poll.once()
         await _assign(engine, read, role, metrics, progress)

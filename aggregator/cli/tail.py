@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import click
 import orjson
@@ -36,13 +36,18 @@ def tail(reports: bool, follow: bool, since: timedelta, config_file: str | None,
 async def _tail(read: files.Loaded, stream: str, since: timedelta, follow: bool, as_json: bool) -> None:
     console = Console(highlight=False)
     async with engines.attached_engine(read) as engine:
-        last = "0-0"
         start = await engine.store.server_time() - since
+        last = id_at(start)
         async for row in engine.store.rows(stream, start):
             _print(row, console, as_json)
             last = row.stream_id
         while follow:
             last = await _more(engine.store, stream, last, console, as_json)
+
+
+def id_at(at: datetime) -> str:
+    """The stream id of a moment: what is written later has a greater one."""
+    return f"{max(0, int(at.timestamp() * 1000))}-0"
 
 
 async def _more(store: Store, stream: str, last: str, console: Console, as_json: bool) -> str:
