@@ -15,6 +15,7 @@ from rich.text import Text
 from aggregator.cli import files, options
 from aggregator.cli.console import console
 from aggregator.cli.effective import shown, toml_lines, written
+from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
 
 
@@ -24,17 +25,24 @@ from aggregator.model import Auth, Feed
 def check(config_file: str | None, as_json: bool) -> None:
     """Validate the configuration and print what is effective."""
     read = files.loaded(config_file)
+    settings = read.configuration.settings
+    if settings.redis_url:
+        connect(settings.redis_url, key_prefix=settings.key_prefix)  # opens no connection; refuses what it cannot use
     effective = {
         "file": str(read.file.resolve()),
         "state_dir": str(read.state_dir),
         "digest_dir": str(read.digest_dir),
-        "settings": _plain(shown(asdict(read.configuration.settings))),
+        "settings": _plain(shown(asdict(settings))),
         "feeds": [_plain(_feed(feed)) for feed in read.configuration.feeds],
     }
     if as_json:
         click.echo(orjson.dumps(effective, option=orjson.OPT_INDENT_2))
     else:
         _print(read)
+    if settings.redis_url and settings.server_listen:
+        click.echo(
+            "aggregator: [server] listen has no effect: it is for the embedded server, not redis_url's", err=True
+        )
 
 
 def _feed(feed: Feed) -> dict[str, Any]:

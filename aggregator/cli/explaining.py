@@ -6,8 +6,17 @@ from datetime import timedelta
 
 from aggregator.cli.effective import written
 from aggregator.daemon.polled import Polled
-from aggregator.model import Caching, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
+from aggregator.model import Caching, FailureKind, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
 from aggregator.poll.schedule import request_for
+
+_UNSENT = (
+    FailureKind.DNS,
+    FailureKind.CONNECT,
+    FailureKind.TLS,
+    FailureKind.PRIVATE_ADDRESS,
+    FailureKind.BAD_URL,
+    FailureKind.CREDENTIALS,
+)
 
 
 def conversation(one: Polled, *, agent: str) -> list[str]:
@@ -19,8 +28,9 @@ def _asked(one: Polled, agent: str) -> list[str]:
     now = one.settled.commit.state.last_poll_at or one.before.next_poll_at
     request = request_for(one.feed, one.before, now=now)
     as_whom = request.user_agent or agent
+    told = "We sent" if _was_sent(one) else "We would have sent"
     lines = [
-        f"We sent: GET {request.url} as {as_whom}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
+        f"{told}: GET {request.url} as {as_whom}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
     ]
     sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
     sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
@@ -28,6 +38,15 @@ def _asked(one: Polled, agent: str) -> list[str]:
         return [*lines, f"We asked only for a change since the last answer ({'; '.join(sent)})."]
     why = "no validators are known" if not one.before.last_success_at else "once in 24 h we ask for the whole feed"
     return [*lines, f"We asked for the whole feed: {why}."]
+
+
+def _was_sent(one: Polled) -> bool:
+    """Whether the request left us: it does not when its address is refused, unknown or unreachable."""
+    match one.result:
+        case FetchFailed(kind=kind, redirects=redirects):
+            return bool(redirects) or kind not in _UNSENT
+        case Fetched() | NotModified():
+            return True
 
 
 def _answered(one: Polled) -> list[str]:

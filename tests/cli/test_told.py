@@ -83,12 +83,10 @@ def test_status_fits_the_terminal_and_keeps_ids_and_reasons_whole(program: Progr
     assert any("404" in line for line in table)
 
 
-def test_output_to_a_pipe_is_not_cut_to_80_columns(program: Program, origin: Origin):
+def test_output_to_a_pipe_is_not_cut_to_80_columns(tmp_path: Path, origin: Origin):
     url = origin.url("/a/" + "long" * 20)
-    program.config.with_name("wide.toml").write_text(f'[[feed]]\nid = "wide"\nurl = "{url}"\n')
-    wide = Program.__new__(Program)
-    wide.config = program.config.with_name("wide.toml")
-    assert url in seen(wide, "check")
+    (tmp_path / "feeds.toml").write_text(f'[[feed]]\nid = "wide"\nurl = "{url}"\n')
+    assert url in seen(_at(tmp_path), "check")
 
 
 def test_poll_explain_names_us_as_the_publisher_sees_us(program: Program, origin: Origin):
@@ -152,3 +150,35 @@ def test_with_a_tcp_port_the_socket_too_asks_for_the_users_that_status_shows(tmp
             client = redis.Redis(**place, username="consumer", password=users["consumer"])
             assert client.xlen("agg:events") >= 0
             client.close()
+
+
+@pytest.mark.parametrize("url", ["http://x/", "127.0.0.1:6379", "redis+sentinel://a,b"])
+def test_check_refuses_a_redis_url_that_cannot_be_used(tmp_path: Path, url: str):
+    (tmp_path / "feeds.toml").write_text(f'[aggregator]\nredis_url = "{url}"\n')
+    done = Program.command(_at(tmp_path), "check")
+    assert done.returncode == 2, done.stdout
+    assert "aggregator.redis_url" in done.stderr
+
+
+def test_check_says_that_listen_means_nothing_beside_redis_url(tmp_path: Path):
+    (tmp_path / "feeds.toml").write_text(
+        '[aggregator]\nredis_url = "redis://me:hush@x/"\n[server]\nlisten = "127.0.0.1:1"\n'
+    )
+    done = Program.command(_at(tmp_path), "check")
+    assert done.returncode == 0
+    assert "no effect" in done.stderr
+    assert "hush" not in done.stdout + Program.command(_at(tmp_path), "check", "--json").stdout
+
+
+def _at(folder: Path) -> Program:
+    """The program on the feeds.toml that is there."""
+    program = Program.__new__(Program)
+    program.config = folder / "feeds.toml"
+    return program
+
+
+def test_poll_explain_does_not_say_that_a_refused_request_was_sent(tmp_path: Path, origin: Origin):
+    (tmp_path / "feeds.toml").write_text('[aggregator]\nstate_dir = "state"\n')
+    done = Program.command(_at(tmp_path), "poll", "--dry-run", "--explain", origin.url("/a"))
+    assert "We would have sent: GET" in done.stdout
+    assert "private" in done.stdout
