@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Archive:
         last = self._read_place()
         while True:
             try:
-                rows = await self._store.tail(last, block=BLOCK, count=BATCH)
+                rows = together(await self._store.tail(last, block=BLOCK, count=BATCH), batch=BATCH)
                 if rows:
                     previous = await asyncio.to_thread(self._write, rows, previous)
                     last |= {row.stream: row.stream_id for row in rows}
@@ -78,9 +79,22 @@ class Archive:
         fresh.replace(self._place)
 
 
+def together(rows: list[Row], *, batch: int) -> list[Row]:
+    """The rows up to where every stream has been read: a merge must not overtake the reports it is about.
+
+    A stream of which a whole batch came may hold more that is older than what others gave.
+    """
+    counts = Counter(row.stream for row in rows)
+    ends = [max(_time(row) for row in rows if row.stream == name) for name, count in counts.items() if count >= batch]
+    return [row for row in rows if not ends or _time(row) <= min(ends)]
+
+
+def _time(row: Row) -> tuple[int, ...]:
+    return tuple(int(part) for part in row.stream_id.split("-"))
+
+
 def archived(rows: list[Row]) -> list[Message]:
     """The messages that concern the archive, in the order of their time: every report, and merges."""
-    messages = [(row.stream_id, row.stream, message_of_fields(row.fields)) for row in rows]
+    messages = [(_time(row), row.stream, message_of_fields(row.fields)) for row in rows]
     wanted = [m for m in messages if m[1] == "reports" or m[2].kind is Kind.MERGED]
-    wanted.sort(key=lambda m: tuple(int(part) for part in m[0].split("-")))
-    return [message for _, _, message in wanted]
+    return [message for _, _, message in sorted(wanted, key=lambda m: m[0])]

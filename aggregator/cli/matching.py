@@ -78,16 +78,24 @@ def _published(one: Side, other: Side, found: Explanation) -> list[str]:
 
 
 async def _both(a: str, b: str, config_file: str | None) -> tuple[Side, Side, DedupSettings]:
-    if Path(a).is_file() and Path(b).is_file():
-        return Side(_of_file(a)), Side(_of_file(b)), DedupSettings()
+    if _is_file(a) and _is_file(b):
+        settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
+        return Side(_of_file(a)), Side(_of_file(b)), settings
     read = files.loaded(config_file)
     async with engines.attached_engine(read) as engine:
         return await _of(engine.store, a), await _of(engine.store, b), read.configuration.settings.dedup
 
 
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # a URL too long to be a file's name
+        return False
+
+
 async def _of(store: Store, name: str) -> Side:
     """A published report by entry id or URL, or a document in a file. Raises ConfigError."""
-    if Path(name).is_file():
+    if _is_file(name):
         return Side(_of_file(name))
     entry_id = await _entry_id(store, name)
     side: Side | None = None

@@ -115,6 +115,8 @@ async def _look(stage: PollStage, feed: Feed) -> Polled:
 
 async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Polled:
     """A poll under a claim, like the daemon's."""
+    if not feed.enabled:
+        raise ConfigError(Problem(f"{feed.feed_id} is off (enabled = false); --dry-run looks at it all the same"))
     await stage.register()
     host = stage.hosts[feed.feed_id]
     spacing = read.configuration.settings.fetch.per_host_interval

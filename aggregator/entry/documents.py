@@ -11,7 +11,8 @@ from aggregator.entry.language import language_of
 from aggregator.entry.text import plain_text
 from aggregator.model import EPOCH, DateSource, Entry
 
-_FORM = re.compile(r"\s*---\n(?P<head>.*?)\n---\n(?P<body>.*)", re.DOTALL)
+_FORM = re.compile(r"\ufeff?\s*---\n(?P<head>.*?)\n---(?:\n(?P<body>.*))?\Z", re.DOTALL)
+"""As schema.md has it; a byte order mark, put there by an editor, and a missing body do no harm."""
 
 
 def report_of_document(text: str, *, name: str) -> Entry:
@@ -21,7 +22,7 @@ def report_of_document(text: str, *, name: str) -> Entry:
         raise ValueError("it does not begin with front matter between lines of ---")
     head = form["head"]
     title = _value(head, "title")
-    body = matching_text(plain_text(form["body"]))[:8000]
+    body = matching_text(plain_text(form["body"] or ""))[:8000]
     published_at = instant(_value(head, "date"), language="en")
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli import files
+from aggregator.cli.archiving import together
 from aggregator.cli.parts import Fetching
 from aggregator.cli.reload import _running
 from aggregator.cli.run import ConfigFile
 from aggregator.cli.tail import id_at
 from aggregator.engine.store import Store
+from aggregator.engine.watch_store import Row
 from aggregator.model import Settings
 from aggregator.watch.metrics import Metrics
 from tests.daemon.program import Program, feeds_of, until
@@ -80,3 +82,34 @@ async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come
     assert await store.tail({"events": id_at(now + timedelta(milliseconds=1))}) == []
     [row] = await store.tail({"events": id_at(now - timedelta(minutes=1))})
     assert row.fields["title"] == QUAKE
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (("poll", "f0"), 2, "f0 is off (enabled = false)"),
+        (("explain", f"https://a.example/{'x' * 300}", "b"), 1, "start one"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_words(
+    tmp_path: Path, origin: Origin, words: tuple[str, ...], status: int, says: str
+):
+    done = Program(tmp_path, feeds_of(origin.url("/a"), enabled="false")).command(*words)
+    assert "Traceback" not in done.stderr
+    assert says in done.stderr
+    assert done.returncode == status
+
+
+def test_explain_judges_documents_by_the_strictness_configured(tmp_path: Path, origin: Origin):
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("---\ntitle: A new bridge opens\n---\nIt opened.\n", encoding="utf-8")
+    program = Program(tmp_path, '[dedup]\nstrictness = "strict"\n')
+    assert program.json("explain", str(tmp_path / "a.md"), str(tmp_path / "b.md"))["strictness"] == "strict"
+
+
+def test_the_archive_waits_with_a_merge_for_the_reports_before_it():
+    reports = [Row("reports", f"{number}-0", {}) for number in (1, 2, 3)]
+    merge = Row("events", "4-0", {})
+    assert together([*reports, merge], batch=3) == reports
+    assert together([*reports, merge], batch=4) == [*reports, merge]
+    assert together([Row("reports", "9-0", {}), merge], batch=1) == [merge]
