@@ -74,6 +74,27 @@ def test_a_consumer_group_may_have_any_name(program: Program):
     assert "[/nonsense] on events: 2 waiting" in seen(program, "status")
 
 
+def test_the_consumer_of_the_readme_gets_what_it_took_before_a_crash_and_what_is_new(program: Program):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    socket_path = program.socket
+    named = code.replace("/home/me/.local/state/aggregator/engine/server.sock", socket_path)
+    assert socket_path in named
+    client = program.client()
+    client.xgroup_create("agg:events", "newsroom", id="0")
+    taken = client.xreadgroup("newsroom", "desk-1", {"agg:events": ">"}, count=1)
+    assert taken
+    consumer = subprocess.Popen([sys.executable, "-u", "-c", named], stdout=subprocess.PIPE, text=True)
+    try:
+        assert consumer.stdout is not None
+        told = [consumer.stdout.readline(), consumer.stdout.readline()]
+        until(lambda: client.xpending("agg:events", "newsroom")["pending"] == 0, what="both acknowledged")
+    finally:
+        consumer.kill()
+        consumer.communicate(timeout=10)
+    assert sorted(title in line for title in TITLES for line in told) == [False, False, True, True]
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 def test_status_fits_the_terminal_and_keeps_ids_and_reasons_whole(program: Program, columns: int):
     lines = seen(program, "status", columns=columns).splitlines()
