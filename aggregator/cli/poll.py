@@ -23,7 +23,7 @@ from aggregator.daemon.clock import machine_time
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.engine.store import Store
-from aggregator.errors import AggregatorError, ConfigError, EngineMissing, Problem
+from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
 from aggregator.pipeline.matching import Matcher
 from aggregator.watch import logs
@@ -40,7 +40,7 @@ from aggregator.watch.progress import Progress
 def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: str | None, as_json: bool) -> None:
     """Poll feeds now, due or not, and print what was found and each entry's outcome.
 
-    A URL that is no configured feed is only looked at, as with --dry-run.
+    A URL that is no configured feed is only looked at, as with --dry-run. Exit status 1: one could not be polled now.
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
     read = files.loaded(config_file)
@@ -50,6 +50,8 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
             click.echo(orjson.dumps(_record(one, outcomes)))
         else:
             _print(one, outcomes, agent=user_agent(read.configuration.settings.contact) if explain else None)
+    if len(found) < len(targets):
+        raise SystemExit(1)
 
 
 Outcomes = Sequence[tuple[Entry, Assignment | None]]
@@ -67,7 +69,10 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
         for feed in feeds:
             dry = dry_run or feed.feed_id in strangers
             polled = await (_look(stage, feed) if dry or store is None else _poll(stage, store, read, feed))
-            done.append((polled, await _outcomes(read, store, polled)))
+            if isinstance(polled, str):
+                click.echo(f"aggregator: {polled}", err=True)
+            else:
+                done.append((polled, await _outcomes(read, store, polled)))
         if store is not None and not dry_run:
             event = parts.event_stage(store, read, metrics=metrics, progress=Progress({"event": timedelta(hours=1)}))
             await event.drain()
@@ -113,10 +118,10 @@ async def _look(stage: PollStage, feed: Feed) -> Polled:
     return await stage.poll(claim, feed, dry_run=True)
 
 
-async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Polled:
-    """A poll under a claim, like the daemon's."""
+async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Polled | str:
+    """A poll under a claim, like the daemon's; why there was none, where it may not be claimed."""
     if not feed.enabled:
-        raise ConfigError(Problem(f"{feed.feed_id} is off (enabled = false); --dry-run looks at it all the same"))
+        return f"{feed.feed_id} is off (enabled = false); --dry-run looks at it all the same"
     await stage.register()
     host = stage.hosts[feed.feed_id]
     spacing = read.configuration.settings.fetch.per_host_interval
@@ -128,7 +133,7 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
             break
         await asyncio.sleep(1)
     why = ", ".join(f"{s.why.value} until {s.until_at:%H:%M:%S}" if s.until_at else s.why.value for s in got.skipped)
-    raise AggregatorError(f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same")
+    return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
 async def _outcomes(read: Loaded, store: Store | None, polled: Polled) -> Outcomes:

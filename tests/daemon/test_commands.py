@@ -87,7 +87,7 @@ async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        (("poll", "f0"), 2, "f0 is off (enabled = false)"),
+        (("poll", "f0"), 1, "f0 is off (enabled = false)"),
         (("explain", f"https://a.example/{'x' * 300}", "b"), 1, "start one"),
     ],
 )
@@ -113,3 +113,11 @@ def test_the_archive_waits_with_a_merge_for_the_reports_before_it():
     assert together([*reports, merge], batch=3) == reports
     assert together([*reports, merge], batch=4) == [*reports, merge]
     assert together([Row("reports", "9-0", {}), merge], batch=1) == [merge]
+
+
+def test_a_feed_that_cannot_be_polled_keeps_nobody_from_the_results_of_the_others(tmp_path: Path, origin: Origin):
+    off = f'[[feed]]\nid = "off"\nurl = "{origin.url("/b")}"\nenabled = false\n'
+    done = Program(tmp_path, feeds_of(origin.url("/a")) + off).command("poll", "f0", "off")
+    assert "new_event" in done.stdout
+    assert "off is off" in done.stderr
+    assert done.returncode == 1
