@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -78,13 +79,16 @@ def read_text(file: Path) -> str:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Replace a configuration file in one step, its rights kept. Raises ConfigError."""
+    """Replace a configuration file in one step, its rights and owner kept. Raises ConfigError."""
     target = file.resolve()
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         fresh.write_text(text, encoding="utf-8")
         if target.exists():
-            fresh.chmod(target.stat().st_mode & 0o777)
+            held = target.stat()
+            fresh.chmod(held.st_mode & 0o777)
+            with contextlib.suppress(PermissionError):  # only root can, and only root changes the owner by writing
+                os.chown(fresh, held.st_uid, held.st_gid)
         fresh.replace(target)
     except OSError as error:
         fresh.unlink(missing_ok=True)

@@ -121,3 +121,13 @@ def test_a_feed_that_cannot_be_polled_keeps_nobody_from_the_results_of_the_other
     assert "new_event" in done.stdout
     assert "off is off" in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_configuration_written_by_root_stays_readable_to_the_service(tmp_path: Path):
+    file = tmp_path / "feeds.toml"
+    file.write_text("", encoding="utf-8")
+    file.chmod(0o640)
+    os.chown(file, 0, 12345)
+    files.write_text(file, "# changed\n")
+    assert (file.stat().st_gid, file.stat().st_mode & 0o777) == (12345, 0o640)
