@@ -165,8 +165,8 @@ def test_with_a_tcp_port_the_socket_too_asks_for_the_users_that_status_shows(tmp
         users = json.loads(seen(program, "status", "--secrets", "--json"))["server"]["users"]
         assert f"consumer: {users['consumer']}" in seen(program, "status", "--secrets")
         assert users["consumer"] not in seen(program, "status")
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(unix_socket_path=program.socket).ping()
+        with redis.Redis(unix_socket_path=program.socket) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
         for place in ({"unix_socket_path": program.socket}, {"port": port}):
             client = redis.Redis(**place, username="consumer", password=users["consumer"])
             assert client.xlen("agg:events") >= 0

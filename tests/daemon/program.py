@@ -29,6 +29,7 @@ class Program:
         self.folder = folder
         self.config = folder / "feeds.toml"
         self.log = folder / "log.jsonl"
+        self._clients: list[redis.Redis] = []
         self._head = (
             f'[aggregator]\nstate_dir = "state"\n{head}\n[fetch]\nallow_private_networks = true\n'
             f'per_host_interval = "0s"\n{fetch}\n[defaults]\nbacklog = "all"\nmin_interval = "1s"\nmax_interval = "2s"\n'
@@ -69,6 +70,7 @@ class Program:
             until(lambda: len(self.logged("daemon_ready")) > before, what="daemon_ready", alive=process)
             yield process
         finally:
+            self._close_clients()
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             try:
@@ -90,8 +92,16 @@ class Program:
         return str(self.json("status")["redis"])
 
     def client(self) -> redis.Redis:
-        """A plain client, as a consumer would have one."""
-        return redis.Redis(unix_socket_path=self.socket, decode_responses=True)
+        """A plain client, as a consumer would have one; closed when the daemon of `running` has ended."""
+        client = redis.Redis(unix_socket_path=self.socket, decode_responses=True)
+        self._clients.append(client)
+        return client
+
+    def _close_clients(self) -> None:
+        for client in self._clients:
+            client.connection_pool.disconnect(inuse_connections=True)
+            client.close()
+        self._clients.clear()
 
     def processes(self) -> list[psutil.Process]:
         """Every process that has to do with this installation."""

@@ -260,8 +260,7 @@ def test_an_unreadable_configuration_is_exit_2(program: Program):
 
 def test_without_a_network_every_feed_fails_with_a_reason_and_nothing_crashes(tmp_path: Path):
     default = (Path(__file__).resolve().parents[2] / "feeds.toml").read_text(encoding="utf-8")
-    (tmp_path / "feeds.toml").write_text(default.replace("[aggregator]", '[aggregator]\nstate_dir = "state"', 1))
-    program = Program.__new__(Program)
-    program.folder, program.config, program.log = tmp_path, tmp_path / "feeds.toml", tmp_path / "log.jsonl"
+    program = Program(tmp_path, "")
+    program.config.write_text(default.replace("[aggregator]", '[aggregator]\nstate_dir = "state"', 1))
     with program.running():
         assert len(program.json("status")["feeds"]) >= 25
