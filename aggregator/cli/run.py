@@ -83,13 +83,7 @@ async def _daemon(read: Loaded, role: str) -> None:
         polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
         event = parts.event_stage(engine.store, read, metrics=metrics, progress=progress) if role != "poll" else None
         digests = _digest_files(read)
-        watching = Watching(
-            store=engine.store,
-            feed_ids=source.feed_ids,
-            troubles=lambda: daemon.troubles(),
-            progress=progress,
-            clock=clock,
-        )
+        watching = _watching(engine, source, progress, clock, lambda: daemon.troubles())
         made = Parts(
             store=engine.store,
             poll=polling.stage,
@@ -110,6 +104,12 @@ async def _daemon(read: Loaded, role: str) -> None:
         log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
         with source.announced(role):
             await daemon.run()
+
+
+def _watching(
+    engine: engines.Engine, source: ConfigFile, progress: Progress, clock: Clock, troubles: Callable[[], list[str]]
+) -> Watching:
+    return Watching(store=engine.store, feed_ids=source.feed_ids, troubles=troubles, progress=progress, clock=clock)
 
 
 @dataclass(frozen=True, slots=True)
