@@ -141,6 +141,15 @@ def _pattern(pattern: str, remedy: str) -> AfterValidator:
     return AfterValidator(matching)
 
 
+def _at_least(least: str) -> AfterValidator:
+    def long_enough(span: timedelta) -> timedelta:
+        if span < duration(least):
+            raise ValueError(f"must be at least {least}")
+        return span
+
+    return AfterValidator(long_enough)
+
+
 def _header_value(text: str) -> str:
     if re.search(r"[\r\n\x00]", text):
         raise ValueError("a header must not hold line breaks")
@@ -148,7 +157,7 @@ def _header_value(text: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
-Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(seconds=1))]
+Span = Annotated[timedelta, BeforeValidator(duration), _at_least("1s")]
 Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024)]
 Url = Annotated[StrictStr, AfterValidator(_http_url)]
 Language = Annotated[
@@ -204,7 +213,7 @@ _Aggregator = _section(
 _Fetch = _section(
     "fetch",
     FetchSettings,
-    per_host_interval=Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0))],
+    per_host_interval=Annotated[timedelta, BeforeValidator(duration), _at_least("0s")],
     allowed_networks=tuple[Annotated[StrictStr, AfterValidator(_network)], ...],
     proxy=Url,
     parse_processes=Annotated[StrictInt, Field(ge=0, le=256)],
@@ -287,6 +296,7 @@ class _File(_Section):
 
 def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     """Read a whole feeds.toml. Raises ConfigError with every problem found, in file order."""
+    text = text.removeprefix("\ufeff")
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -397,9 +407,32 @@ def _problems(error: ValidationError, file: str, places: _Places) -> Iterator[Pr
             text = f"unknown key{_nearest(str(key), _known_keys(tuple(table)))}"
         elif one["type"] == "missing":
             text = "this key must be given"
+        elif one["type"] in _IN_WORDS:
+            text = f"{_IN_WORDS[one['type']].format_map(_limits(one))}{_seen(one)}"
         else:
             text = f"{one['msg'].removeprefix('Value error, ')}{_seen(one)}"
         yield Problem(text, _dotted(path), file, places.line(path))
+
+
+_IN_WORDS = {
+    "tuple_type": 'write a list, such as ["a", "b"]',
+    "list_type": "write it as [[{key}]], in double brackets",
+    "dict_type": "write a table, such as {{ key = value }}",
+    "model_type": "write a table, such as {{ key = value }}",
+    "string_type": 'write a text in quotes, such as "…"',
+    "int_type": "write a whole number without quotes",
+    "bool_type": "write true or false, without quotes",
+    "too_long": "at most {max_length} are allowed",
+    "string_too_short": "must not be empty",
+    "string_too_long": "at most {max_length} characters are allowed",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What pydantic finds, as people who write the file need to hear it."""
+
+
+def _limits(one: Any) -> dict[str, Any]:
+    return {"key": one["loc"][-1], **one.get("ctx", {})}
 
 
 def _seen(one: Any) -> str:

@@ -54,6 +54,10 @@ def test_retention_and_sizes_are_read_under_the_names_of_the_contract():
     assert read.settings.documents.max_document_bytes == 65536
 
 
+def test_a_byte_order_mark_as_some_editors_write_it_is_passed_over():
+    assert configuration('\ufeff[dedup]\nwindow = "1h"\n').settings.dedup.window == timedelta(hours=1)
+
+
 def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one():
     assert problems_of('[fetch]\n\ntimout = "30s"\n') == [(3, "fetch.timout", 'unknown key; did you mean "timeout"?')]
 
@@ -91,7 +95,11 @@ def test_broken_toml_is_told_with_its_line():
         ('[[feed]]\nurl = "https://a.org/"\nid = "A b"\n', "feed[0].id", "no feed id"),
         ('[[feed]]\nid = "x"\n', "feed[0].url", "must be given"),
         ('[[feed]]\nurl = "http://[bad"\n', "feed[0].url", "not a URL"),
-        ('[[feed]]\nurl = "https://a.org/"\ncategories = ["a", "b", "c", "d"]\n', "feed[0].categories", "at most 3"),
+        (
+            '[[feed]]\nurl = "https://a.org/"\ncategories = ["a", "b", "c", "d"]\n',
+            "feed[0].categories",
+            "at most 3 are allowed",
+        ),
         ('[[feed]]\nurl = "https://a.org/"\nmin_interval = "2d"\n', "feed[0].min_interval", "longer than max_interval"),
         ('[[feed]]\nurl = "https://a.org/"\nauth = { scheme = "bearer" }\n', "feed[0].auth", "where the secret is"),
         ('[[feed]]\nurl = "https://a.org/"\nheaders = { X = "a\\nb" }\n', "feed[0].headers.X", "line breaks"),
@@ -100,7 +108,11 @@ def test_broken_toml_is_told_with_its_line():
         ('[dedup]\nstrictness = "fuzzy"\n', "dedup.strictness", "'strict', 'balanced' or 'loose'"),
         ('[digest]\ntimezone = "Mars/Base"\n', "digest.timezone", "no time zone"),
         ('[aggregator]\nkey_prefix = "a b"\n', "aggregator.key_prefix", "no prefix"),
-        ("feed = 3\n", "feed", "list"),
+        ("feed = 3\n", "feed", "write it as [[feed]]"),
+        ('[feed]\nurl = "https://a.org/"\n', "feed", "write it as [[feed]]"),
+        ('[fetch]\ntimeout = "0s"\n', "fetch.timeout", "at least 1s"),
+        ('[fetch]\nper_host_interval = "-1s"\n', "fetch.per_host_interval", "at least 0s"),
+        ('[documents]\nembeds = "x"\n', "documents.embeds", "write a list"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_remedy(text: str, key: str, says: str):

@@ -288,6 +288,7 @@ class EventStage:
     async def _reject(self, token: int, stream_id: str, feed_id: str, why: str) -> None:
         notice = Notice("dropped", feed_id, "", f"an entry on the entries stream cannot be used: {why[:500]}")
         await self._store.reject_entry(token, stream_id, notice)
+        self._metrics.count_report("rejected")
         log.error("entry_unusable", stream_id=stream_id, feed_id=feed_id, error=why)
 
     def _tell(self, publications: Sequence[Publication], answers: Sequence[Published], *, seconds: float) -> None:

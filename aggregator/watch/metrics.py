@@ -34,9 +34,9 @@ OTHER = "other"
 POLLS = ("new", "unchanged", "not_modified", "failed")
 """What a poll gave: new entries, a body with nothing new, a 304, or nothing."""
 STEPS = ("claim", "fetch", "parse", "commit", "assign", "publish")
-REPORTS = ("new_event", "joined_event", "edited", "repeated")
+REPORTS = ("new_event", "joined_event", "edited", "merged_event", "repeated", "rejected")
 KILLS = ("wall", "cpu", "memory", "crashed")
-RELOADS = ("applied", "unchanged", "refused")
+RELOADS = ("applied", "unchanged", "refused", "failed")
 MAX_GROUPS = 50
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
