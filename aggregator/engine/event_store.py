@@ -236,14 +236,15 @@ class EventStore(Engine):
         """Every record first seen at `since` or later, in the order published, as if merged from the start: event ids
         are those that stand today, and `absorbs` is empty. (A merge may be told by a record that has left the window.)
 
-        The whole log is read: its ids are the server's times, `since` is a worker's.
+        The whole log is read: its ids are the server's times, `since` is a worker's. A record that cannot be read comes
+        with nothing packed.
         """
         aliases = await self._aliases()
         start = "-"
         while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
             for _, fields in rows:
-                record = wire.fingerprint_record(fields[b"f"])
-                if record.first_seen_at >= since:
+                record = wire.record_or_nothing(fields[b"f"])
+                if record.first_seen_at >= since or not record.packed:
                     standing = aliases.get(record.event_id, record.event_id)
                     yield record if standing == record.event_id and not record.absorbs else _moved(record, standing)
             start = f"({text(rows[-1][0])}"

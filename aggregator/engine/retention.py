@@ -175,7 +175,7 @@ class RetentionStore(PollStore, EventStore):
         """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
         dropped = 0
         while rows := await self.command("XRANGE", self.keys.fingerprints, "-", "+", "COUNT", _SCAN):
-            records = [wire.fingerprint_record(fields[b"f"]) for _, fields in rows]
+            records = [wire.record_or_nothing(fields[b"f"]) for _, fields in rows]
             live = next((place for place, record in enumerate(records) if record.first_seen_at >= before), None)
             if live == 0:
                 break

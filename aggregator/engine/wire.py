@@ -150,6 +150,14 @@ def fingerprint_record(data: bytes) -> FingerprintRecord:
 # --- messages -------------------------------------------------------------------------------------------------
 
 
+def record_or_nothing(data: bytes) -> FingerprintRecord:
+    """The record, or an old one with nothing packed for bytes that are none: whoever unpacks it finds out."""
+    try:
+        return fingerprint_record(data)
+    except ValueError:
+        return FingerprintRecord("", "", "", EPOCH, b"")
+
+
 def iso(at: datetime | None) -> str:
     """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
     return "" if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -426,3 +426,12 @@ async def test_a_chinese_feed_that_claims_english_has_beijing_time(store: Store)
     assert {m.published_at for m in await stages.messages()} == {
         START.replace(hour=10, minute=30, second=n) for n in range(3)
     }
+
+
+async def test_a_fingerprint_record_that_is_none_costs_the_index_nothing(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    await store.client.execute_command("XADD", "agg:fingerprints", "*", "f", b"no record")
+    await stages.event_stage.close()
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
