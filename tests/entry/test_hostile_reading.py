@@ -54,6 +54,13 @@ def refused(found: ParsedFeed | Unparsable, kind: FailureKind, words: str) -> No
     assert words in found.detail
 
 
+def seed_title(shared: Path) -> str:
+    """The title of ../shared/seed.md, which belongs to its publisher and which some of the files carry."""
+    found = re.search(r"^title: '(.*)'$", (shared / "seed.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    return found[1]
+
+
 def known_after(found: Identified) -> dict[str, KnownEntry]:
     return {
         one.identity_key: KnownEntry("", AT, guid_key=one.guid_key, link_key=one.link_key, title_key=one.title_key)
@@ -120,7 +127,7 @@ def test_15_to_19_byte_order_marks(read: Read, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("20", "普京拜登通话1小时，克宫：美国歇斯底里达到顶峰"),
+        ("20", ""),
         ("21", "嗯㐀𠀀 朱镕基"),
         ("22", "Café 新闻"),
         ("23", "Ok"),
@@ -129,11 +136,11 @@ def test_15_to_19_byte_order_marks(read: Read, name: str) -> None:
         ("26", "日本語ニュース"),
         ("27", "Путин и Байден"),
         ("28", "Путин и Байден «час»"),
-        ("29", "普京拜登通话1小时，克宫：美国歇斯底里达到顶峰"),
+        ("29", ""),
     ],
 )
-def test_20_to_29_encodings_true_and_false(read: Read, name: str, title: str) -> None:
-    assert titles(read(name)) == [title]
+def test_20_to_29_encodings_true_and_false(read: Read, shared: Path, name: str, title: str) -> None:
+    assert titles(read(name)) == [title or seed_title(shared)]
 
 
 @pytest.mark.parametrize("name", ["30", "31", "32"])
