@@ -58,7 +58,7 @@ class Program:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "aggregator", "run", *words, "--config", str(self.config)],
-                stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True,
+                stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True, preexec_fn=_hear_interrupts,
             )  # fmt: skip
 
     @contextmanager
@@ -111,6 +111,11 @@ class Program:
             if str(self.folder) in words or str(self.folder) in (process.info["cwd"] or ""):
                 found.append(process)
         return found
+
+
+def _hear_interrupts() -> None:
+    """A program started from a script's background job inherits that SIGINT is ignored; a person's terminal hears it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _row(line: str) -> dict[str, Any]:
