@@ -26,7 +26,7 @@ from tests.engine import making
 from tests.engine.making import entry, length
 from tests.server import server_to_test
 
-SECONDS = 20
+SECONDS = 60
 """How long anything here may take before the test fails."""
 
 
