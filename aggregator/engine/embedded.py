@@ -134,13 +134,13 @@ class EmbeddedServer:
         self._place.make()
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
         while True:
-            if not self.is_owner:
+            self._raise_if_ended()
+            if self._child is None:
                 self._start_if_free()
             if await self._is_ready():
                 event = "server_started" if self.is_owner else "server_attached"
                 self._report(event, {"socket": self.running.socket, "pid": self.running.pid})
                 return self.running
-            self._raise_if_ended()
             if asyncio.get_running_loop().time() > deadline:
                 raise EngineDown(f"the embedded server does not answer: {self._place.last_log_lines()}")
             await asyncio.sleep(READY_TRIES_S)
