@@ -46,6 +46,7 @@ def serving(server: CorpusServer) -> Iterator[CorpusServer]:
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join(30)
+        loop.close()  # left to the garbage collector it would fail whatever test runs then
 
 
 async def all_messages(state: Path) -> tuple[list[Message], list[Message]]:
