@@ -70,6 +70,53 @@ local function count(prefix, now, flat, keep_ms)
   redis.call('PEXPIRE', key, keep_ms)
 end
 
+-- Messages for consumers, as _message_arguments in event_store.py writes them; what they need goes into `wanted`.
+local function want(wanted, keys, kind)
+  for _, key in ipairs(keys) do
+    wanted[#wanted + 1] = { key, kind }
+  end
+end
+
+local function take_messages(number, wanted)
+  local messages = {}
+  for i = 1, number do
+    local message = { fields = take_many(tonumber(take())) }
+    message.streams = take_many(tonumber(take()))
+    message.lists = take_many(tonumber(take()))
+    message.json, message.channel, message.payload = take(), take(), take()
+    want(wanted, message.streams, 'stream')
+    want(wanted, message.lists, 'list')
+    messages[i] = message
+  end
+  return messages
+end
+
+local function send(message, dropped_key, cap)
+  for _, stream in ipairs(message.streams) do
+    redis.call('XADD', stream, '*', unpack(message.fields))
+  end
+  for _, list in ipairs(message.lists) do
+    local length = redis.call('LPUSH', list, message.json)
+    if length > cap then
+      redis.call('LTRIM', list, 0, cap - 1)
+      redis.call('HINCRBY', dropped_key, list, length - cap)
+    end
+  end
+  if message.channel ~= '' then
+    redis.call('PUBLISH', message.channel, message.payload)
+  end
+end
+
+-- Event records: `events` is id, JSON, merged into ('' = it lives)…
+local function keep_events(prefix, events, merged_key, now, keep_ms)
+  for i = 1, #events, 3 do
+    redis.call('SET', prefix .. ':event:' .. events[i], events[i + 1], 'PX', keep_ms)
+    if events[i + 2] ~= '' then
+      redis.call('HSET', merged_key, events[i], events[i + 2] .. '|' .. whole(now))
+    end
+  end
+end
+
 -- A notice is {fields (flat), channel, payload}.
 local function take_notices(number)
   local notices = {}

@@ -14,67 +14,26 @@ local wanted = {
   { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
 }
 
-local function want(keys, kind)
-  for _, key in ipairs(keys) do
-    wanted[#wanted + 1] = { key, kind }
-  end
-end
-
-local function take_messages(number)
-  local messages = {}
-  for i = 1, number do
-    local message = { fields = take_many(tonumber(take())) }
-    message.streams = take_many(tonumber(take()))
-    message.lists = take_many(tonumber(take()))
-    message.json, message.channel, message.payload = take(), take(), take()
-    want(message.streams, 'stream')
-    want(message.lists, 'list')
-    messages[i] = message
-  end
-  return messages
-end
-
 local function take_publication()
   local p = { stream_id = take(), entry_id = take(), revision = take(), event_id = take(), packed = take() }
   local event_count, message_count, stat_count = tonumber(take()), tonumber(take()), tonumber(take())
   p.gate = prefix .. ':gate:' .. p.entry_id
-  want({ p.gate }, 'hash')
+  want(wanted, { p.gate }, 'hash')
   p.events = take_many(event_count * 3)
-  p.messages = take_messages(message_count)
+  p.messages = take_messages(message_count, wanted)
   p.stats = take_many(stat_count)
   return p
-end
-
-local function send(message)
-  for _, stream in ipairs(message.streams) do
-    redis.call('XADD', stream, '*', unpack(message.fields))
-  end
-  for _, list in ipairs(message.lists) do
-    local length = redis.call('LPUSH', list, message.json)
-    if length > cap then
-      redis.call('LTRIM', list, 0, cap - 1)
-      redis.call('HINCRBY', dropped_key, list, length - cap)
-    end
-  end
-  if message.channel ~= '' then
-    redis.call('PUBLISH', message.channel, message.payload)
-  end
 end
 
 local function write(p)
   redis.call('HSET', p.gate, p.revision, p.event_id)
   redis.call('PEXPIRE', p.gate, keep_ms)
-  for i = 1, #p.events, 3 do
-    redis.call('SET', prefix .. ':event:' .. p.events[i], p.events[i + 1], 'PX', keep_ms)
-    if p.events[i + 2] ~= '' then
-      redis.call('HSET', merged_key, p.events[i], p.events[i + 2] .. '|' .. whole(now))
-    end
-  end
+  keep_events(prefix, p.events, merged_key, now, keep_ms)
   if p.packed ~= '' then
     redis.call('XADD', fingerprints_key, '*', 'f', p.packed)
   end
   for _, message in ipairs(p.messages) do
-    send(message)
+    send(message, dropped_key, cap)
   end
   count(prefix, now, p.stats, keep_counts_ms)
   redis.call('XDEL', entries_key, p.stream_id)
