@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Program:
         self.config = folder / "feeds.toml"
         self.log = folder / "log.jsonl"
         self._clients: list[redis.Redis] = []
+        self._sessions: set[int] = set()
+        """Of every daemon started here: its children that parse are known by nothing else."""
         self._head = (
             f'[aggregator]\nstate_dir = "state"\n{head}\n[fetch]\nallow_private_networks = true\n'
             f'per_host_interval = "0s"\n{fetch}\n[defaults]\nbacklog = "all"\nmin_interval = "1s"\nmax_interval = "2s"\n'
@@ -37,6 +39,7 @@ class Program:
         self.write(feeds)
 
     def write(self, feeds: str) -> None:
+        self.feeds = feeds
         fresh = self.config.with_suffix(".new")
         fresh.write_text(self._head + feeds, encoding="utf-8")
         fresh.replace(self.config)
@@ -53,19 +56,21 @@ class Program:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start the daemon; its log goes to `log`."""
+    def start(self, *words: str, module: Sequence[str] = ("aggregator",)) -> subprocess.Popen[bytes]:
+        """Start the daemon, by the module that holds its command line; its log goes to `log`."""
         with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "aggregator", "run", *words, "--config", str(self.config)],
+            process = subprocess.Popen(
+                [sys.executable, "-m", *module, "run", *words, "--config", str(self.config)],
                 stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True, preexec_fn=_hear_interrupts,
             )  # fmt: skip
+        self._sessions.add(process.pid)
+        return process
 
     @contextmanager
-    def running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, *words: str, module: Sequence[str] = ("aggregator",)) -> Iterator[subprocess.Popen[bytes]]:
         """The daemon, ready; stopped by SIGTERM at the end, killed if that takes more than 10 s."""
         before = len(self.logged("daemon_ready"))
-        process = self.start(*words)
+        process = self.start(*words, module=module)
         try:
             until(lambda: len(self.logged("daemon_ready")) > before, what="daemon_ready", alive=process)
             yield process
@@ -93,7 +98,11 @@ class Program:
 
     def client(self) -> redis.Redis:
         """A plain client, as a consumer would have one; closed when the daemon of `running` has ended."""
-        client = redis.Redis(unix_socket_path=self.socket, decode_responses=True)
+        return self.client_at(self.socket)
+
+    def client_at(self, socket: str) -> redis.Redis:
+        """The same, where the test knows the place of the server by itself."""
+        client = redis.Redis(unix_socket_path=socket, decode_responses=True)
         self._clients.append(client)
         return client
 
@@ -104,11 +113,17 @@ class Program:
         self._clients.clear()
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that has to do with this installation."""
+        """Every process that has to do with this installation: daemons, servers, children that parse."""
         found = []
-        for process in psutil.process_iter(["cmdline", "cwd"]):
+        for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+            if process.info["status"] == psutil.STATUS_ZOMBIE:
+                continue
             words = " ".join(process.info["cmdline"] or ())
-            if str(self.folder) in words or str(self.folder) in (process.info["cwd"] or ""):
+            if (
+                str(self.folder) in words
+                or str(self.folder) in (process.info["cwd"] or "")
+                or _session(process.pid) in self._sessions
+            ):
                 found.append(process)
         return found
 
@@ -116,6 +131,13 @@ class Program:
 def _hear_interrupts() -> None:
     """A program started from a script's background job inherits that SIGINT is ignored; a person's terminal hears it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
 
 
 def _row(line: str) -> dict[str, Any]:
