@@ -82,10 +82,11 @@ async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
 async def _totals(store: Store, now: datetime) -> dict[str, Any]:
     due = await store.due_counts()
     totals = await store.totals(now - DAY)
-    leader = await store.leader()
+    leader, holds = await store.leader(), await store.holds()
     return {
         "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
-        "waiting_entries": await store.waiting_count(),
+        "waiting_entries": holds.waiting_count,
+        "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
         "leader": {"worker": leader.worker, "until": leader.lapses_at} if leader else None,
         "last_24h": {"polls": totals.polls, "entries": totals.entries, "reports": totals.reports},
         "groups": [
@@ -162,6 +163,9 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
         yield name, f"{words} (24 h)"
     if found["waiting_entries"]:
         yield "waiting", f"{found['waiting_entries']} entries for the event stage"
+    for stage, why in found["holds"].items():
+        if why:
+            yield "held", Text.assemble((stage, "red"), f": {why}")
     for group in found["groups"]:
         yield "group", f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending"
 

@@ -282,8 +282,6 @@ class Daemon:
         try:
             if parts.event is not None and parts.event.leads:
                 await self._keep_house()
-            elif parts.poll is not None:
-                parts.poll.pause("")  # only the leader learns of consumers that are behind, and of their catching up
             await self._show()
         except EngineError as error:
             log.warning("housekeeping_waits", error=str(error))
@@ -295,8 +293,6 @@ class Daemon:
         parts.metrics.count_dropped(sum(one.dropped_count for one in report.trimmed))
         for notice in report.notices:
             log.warning("trouble", kind=notice.kind, detail=notice.detail)
-        if parts.poll is not None:
-            parts.poll.pause("a consumer group is behind (on_slow_consumer)" if report.should_pause else "")
         await parts.store.trim_fingerprints(now - self._configuration.settings.dedup.window)
         forgotten = await parts.store.forget_known(now=engine_now)
         await parts.store.forget_merged(now=engine_now)

@@ -90,7 +90,6 @@ class PollStage:
         self._stopping = False
         self._claiming = asyncio.Lock()
         """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
-        self._slow_consumer = ""
         self.paused_by = ""
         """Why nothing is claimed at the moment; empty: claiming."""
         self.use(settings, ())
@@ -204,17 +203,14 @@ class PollStage:
     async def _may_claim(self) -> bool:
         if len(self._running) >= self.settings.fetch.concurrency:
             return False
-        waiting = await self._store.waiting_count()
-        self._metrics.show_waiting(waiting)
-        reason = "more entries wait for the event stage than may" if waiting > MOST_WAITING else self._slow_consumer
+        holds = await self._store.holds()
+        self._metrics.show_waiting(holds.waiting_count)
+        too_many = holds.waiting_count > MOST_WAITING
+        reason = "more entries wait for the event stage than may" if too_many else holds.slow_consumer
         if reason != self.paused_by:
             log.warning("polling_paused", reason=reason) if reason else log.info("polling_resumed")
             self.paused_by = reason
         return not reason
-
-    def pause(self, reason: str) -> None:
-        """Claim nothing while a consumer is behind; '' goes on."""
-        self._slow_consumer = reason
 
     def typical_elapsed(self) -> dict[str, timedelta]:
         """The median time each host took to answer lately."""

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, ms_or_now, text
+from aggregator.engine.scripts import BLOCK_MS, Argument, ms_or_now, text
 from aggregator.errors import StaleToken
 from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue
 
@@ -49,7 +50,7 @@ class Waiting:
     unreadable: tuple[tuple[str, str], ...] = ()
 
 
-class EventStore(Engine):
+class EventStore(HoldStore):
     queues: Mapping[str, Queue]
     """The configured queues by name; set at start and at reload."""
     list_cap: int = LIST_CAP

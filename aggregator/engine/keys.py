@@ -103,6 +103,17 @@ class Keys:
     def fingerprints(self) -> str:
         return f"{self.prefix}:fingerprints"
 
+    # between the workers
+    @property
+    def slow(self) -> str:
+        """String: why polling waits for a consumer. It lapses by itself."""
+        return f"{self.prefix}:slow"
+
+    @property
+    def held(self) -> str:
+        """String: why the event stage waits."""
+        return f"{self.prefix}:held"
+
     # counts
     def stats(self, hour: int) -> str:
         """Hash of counts for one hour since 1970."""

@@ -4,7 +4,7 @@ Rules:
 - A public stream keeps each message for its time, and beyond it while a registered consumer group has not acknowledged
   it, up to `max_stream_bytes`. A group that is behind and has not moved for `forget_group` no longer counts.
 - Over the cap the oldest go, acknowledged or not; with `on_slow_consumer = "slow_down"` only what every group has
-  acknowledged, and the answer asks the daemon to pause polling.
+  acknowledged, and all workers are asked to pause polling (`holds`).
 - What a cap dropped is counted in the same step, for each group exactly, and told as a `dropped` notice.
 - A known entry is forgotten `seen` after it was last in its feed; a feed that is gone from feeds.toml, when nothing is
   known of it any more. Gates and events expire by themselves (`events`).
@@ -56,9 +56,10 @@ class TrimReport:
     """The `dropped` notices that were written."""
 
     @property
-    def should_pause(self) -> bool:
-        """Polling should wait: `slow_down` is set and a stream over its cap waits for a consumer."""
-        return any(one.held_by_group for one in self.trimmed)
+    def why_pause(self) -> str:
+        """Why polling should wait: `slow_down` is set and streams over their cap wait for a consumer. '' if not."""
+        held = ", ".join(one.name for one in self.trimmed if one.held_by_group)
+        return f"a consumer group is behind on {held} (on_slow_consumer)" if held else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +102,15 @@ class RetentionStore(PollStore, EventStore):
     # --- streams and queues ---
 
     async def trim(self, *, now: datetime | None = None) -> TrimReport:
-        """Applies [retention] to everything public, and tells what a cap dropped (list queues' too)."""
+        """Applies [retention] to everything public, tells what a cap dropped (list queues' too), and notes for all
+        workers whether polling should wait."""
         streams = {name: place for name, place in self.public_streams().items() if not name.startswith("queue:")}
         trimmed = [await self._trim_stream(name, *place, now) for name, place in streams.items()]
         for name in await self._queue_names():
             trimmed += await self._trim_queue(name, now)
-        return TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
+        report = TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
+        await self.note_slow_consumer(report.why_pause)
+        return report
 
     async def _queue_names(self) -> list[str]:
         """Every queue that is configured, or was and may still hold messages."""

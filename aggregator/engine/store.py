@@ -18,6 +18,8 @@ event_store (lead, waiting entries, publishing, fingerprints)
     waiting_count() -> int    next_entries(count, *, block) -> Waiting(entries, unreadable)
     publish(token, publications, *, now) -> list[Published]    reject_entry(token, stream_id, notice, *, at)
     events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
+holds (why the stages hold back, for every worker)
+    holds() -> Holds    note_slow_consumer(reason)    hold_events(token, reason, notice, *, at) -> bool
 retention (what is dropped when)
     trim(*, now) -> TrimReport    trim_fingerprints(before) -> int    forget_known(*, now) -> int
     forget_merged(*, now) -> int    groups() -> list[GroupLag]    public_streams() -> {name: (key, kept for)}

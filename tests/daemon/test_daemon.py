@@ -22,7 +22,7 @@ from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, Problem
-from aggregator.model import DedupSettings, DigestSettings, Kind, Settings
+from aggregator.model import DedupSettings, DigestSettings, RetentionSettings, Settings
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
@@ -187,18 +187,36 @@ async def test_stopping_while_a_claim_is_asked_for_leaves_no_poll_behind(store: 
         assert await store.claimed([name], now=stages.now) == {}
 
 
-async def test_a_worker_that_lost_the_lead_polls_on_whatever_it_knew_of_slow_consumers(store: Store, tmp_path: Path):
-    stages = Stages(store, feed("a"))
-    made, file = parts(stages, tmp_path)
+SLOW_DOWN = RetentionSettings(max_stream_bytes=1, on_slow_consumer="slow_down")
+
+
+async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_has_caught_up(
+    store: Store, engine_url: str, tmp_path: Path
+):
+    """The leader finds out; another worker, that only polls and has a connection of its own, holds back."""
+    leading = Stages(store, feed("a"), settings=Settings(retention=SLOW_DOWN))
+    await store.client.execute_command("XGROUP", "CREATE", "agg:reports", "asleep", "0", "MKSTREAM")
+    await leading.run("a", rss(("1", QUAKE)))
+    made, file = parts(leading, tmp_path, poll=None)
     assert isinstance(file.now, Configuration)
-    stages.poll_stage.pause("a consumer group is behind")
-    await Daemon(made, file.now)._housekeep()
-    stages.bodies["a"] = rss(("1", QUAKE))
-    await stages.poll_stage.register(at_once=True)
-    assert await stages.poll_stage.round() == 1
-    await stages.poll_stage.stop()
-    await stages.assign()
-    assert [m.kind for m in await stages.messages()] == [Kind.NEW]
+    leader = Daemon(made, file.now)
+    elsewhere = Store(connect(engine_url))
+    polling = Stages(elsewhere, feed("b"))
+    polling.bodies["b"] = rss(("2", BUDGET), site="b")
+    await polling.poll_stage.register(at_once=True)
+    await leader._housekeep()
+    assert await polling.poll_stage.round() == 0
+    assert polling.poll_stage.paused_by == "a consumer group is behind on reports (on_slow_consumer)"
+    [(_, rows)] = (
+        await store.client.execute_command("XREADGROUP", "GROUP", "asleep", "c", "STREAMS", "agg:reports", ">")
+    ).items()
+    await store.client.execute_command("XACK", "agg:reports", "asleep", *(row[0] for row in rows))
+    await leader._housekeep()
+    assert await polling.poll_stage.round() == 1
+    await polling.poll_stage.stop()
+    await elsewhere.close()
+    await leading.assign()
+    assert [m.title for m in await leading.messages()] == [BUDGET]  # the acknowledged one was over the cap
 
 
 def test_a_reload_names_what_needs_a_restart():

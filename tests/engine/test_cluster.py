@@ -13,6 +13,7 @@ from aggregator.engine.store import Store
 from tests.engine import making
 from tests.engine.nodes import Node, free_ports, until
 from tests.engine.test_event_store import *  # noqa: F403
+from tests.engine.test_holds import *  # noqa: F403
 from tests.engine.test_poll_store import *  # noqa: F403
 from tests.engine.test_retention import *  # noqa: F403
 from tests.engine.test_watch_store import *  # noqa: F403

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from aggregator.engine.holds import SLOW_LAPSES
 from aggregator.engine.store import Store
 from aggregator.model import FingerprintRecord, KnownEntry, Queue, RetentionSettings
 from tests.engine import making
@@ -138,17 +139,24 @@ async def test_slow_down_keeps_everything_for_the_group_and_asks_for_a_pause(sto
     await read(store, "slow", 100, acknowledge=True)
     store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024, on_slow_consumer="slow_down"), queues=())
     report = await store.trim(now=later)
-    assert report.should_pause
+    assert report.why_pause == "a consumer group is behind on reports (on_slow_consumer)"
+    assert (await store.holds()).slow_consumer == report.why_pause
     assert await length(store, "{agg}:reports") == 300
     assert len(await read(store, "slow", 1000, acknowledge=True)) == 300
-    assert not (await store.trim(now=later)).should_pause
+    assert not (await store.trim(now=later)).why_pause
+    assert (await store.holds()).slow_consumer == ""
+
+
+async def test_a_leader_that_is_gone_keeps_nobody_from_polling_for_long(store: Store) -> None:
+    await store.note_slow_consumer("a consumer group is behind")
+    assert 0 < await store.command("PTTL", store.keys.slow) <= SLOW_LAPSES / timedelta(milliseconds=1)
 
 
 async def test_without_slow_down_polling_never_pauses(store: Store, later: datetime) -> None:
     await make_group(store, "slow")
     await publish(store, *range(400), document="d" * 5000)
     store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024), queues=())
-    assert not (await store.trim(now=later)).should_pause
+    assert not (await store.trim(now=later)).why_pause
 
 
 async def test_the_lag_of_every_group_is_shown(store: Store, later: datetime) -> None:

@@ -1,0 +1,56 @@
+"""Why the stages hold back, for every worker to read: a consumer that is behind, an event stage that cannot go on.
+
+Rules: one worker finds out (whoever leads), all others only read, so that poll workers on other machines stop too. What
+the leader notes of slow consumers lapses by itself, because a leader that is gone cannot take it back; what holds the
+event stage stands until a leader goes on, and is told in `agg:trouble` when it begins and when it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aggregator.engine.notices import notice_arguments
+from aggregator.engine.scripts import Engine, text
+from aggregator.errors import StaleToken
+from aggregator.model import Notice
+
+SLOW_LAPSES = timedelta(minutes=3)
+"""Three rounds of housekeeping: a stand-by that took over has looked for itself by then. A guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """`waiting_count` entries wait for the event stage; `slow_consumer` and `event_stage` say why polling or the event
+    stage waits, '' when it does not."""
+
+    waiting_count: int
+    slow_consumer: str
+    event_stage: str
+
+
+class HoldStore(Engine):
+    async def holds(self) -> Holds:
+        """What every worker should know before it takes up more."""
+        keys = self.keys
+        waiting, slow, held = await self.many([("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)])
+        return Holds(int(waiting), text(slow or ""), text(held or ""))
+
+    async def note_slow_consumer(self, reason: str) -> None:
+        """Polling waits for a consumer, for this reason; '' ends it."""
+        if reason:
+            await self.command("SET", self.keys.slow, reason, "PX", SLOW_LAPSES // timedelta(milliseconds=1))
+        else:
+            await self.command("DEL", self.keys.slow)
+
+    async def hold_events(self, token: int, reason: str, notice: Notice, *, at: datetime) -> bool:
+        """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
+        another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
+        answer = await self.script(
+            "hold",
+            (self.keys.leader, self.keys.held, self.keys.trouble),
+            [token, reason, 1, *notice_arguments(self, [notice], at)],
+        )
+        if text(answer) == "stale":
+            raise StaleToken("another worker leads the event stage")
+        return text(answer) == "told"
