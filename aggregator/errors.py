@@ -9,6 +9,8 @@ one of these, and its text says what to do:
     │   ├── EngineMissing    no server program found, none running to attach to
     │   ├── EngineDown       not reachable, or not able now; try again later
     │   └── EngineRefused    reachable, but it will not let us (password, rights, version, wrong type of key)
+    │       └── UnreadableRecord  what stands under a key is damaged, or a later version wrote it
+    ├── EventsHeld           the event stage does not get past a waiting entry; nothing is lost, it is tried again
     └── StaleToken           a claim or the lead has passed to another worker; drop the work
 """
 
@@ -57,6 +59,28 @@ class EngineDown(EngineError):
 
 class EngineRefused(EngineError):
     """The server answers, but refuses: wrong password, missing rights, unknown command, a key of another type."""
+
+
+class UnreadableRecord(EngineRefused):
+    """What stands under `key` cannot be read: damaged, or (`is_later`) written by a later version of this program."""
+
+    def __init__(self, key: str, why: str, *, is_later: bool) -> None:
+        remedy = (
+            "a later version of aggregator wrote it: start that version here"
+            if is_later
+            else f"delete it (redis-cli DEL '{key}'): it begins anew with the next report"
+        )
+        super().__init__(f"{key} cannot be read ({why}); {remedy}")
+        self.key = key
+        self.is_later = is_later
+
+
+class EventsHeld(AggregatorError):
+    """The event stage does not get past a waiting entry. Nothing is lost: it waits, and is tried again."""
+
+    def __init__(self, why: str, *, is_later: bool = False) -> None:
+        super().__init__(f"the event stage waits: {why}")
+        self.is_later = is_later
 
 
 class StaleToken(AggregatorError):

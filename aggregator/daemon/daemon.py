@@ -117,6 +117,8 @@ class Daemon:
         reasons = [self._engine_error] if self._engine_error else []
         if self._parts.poll is not None and self._registered is None:
             reasons.append("the feeds are not registered yet")
+        if self._parts.event is not None and self._parts.event.held_by:
+            reasons.append(f"the event stage waits: {self._parts.event.held_by}")
         return reasons
 
     async def run(self) -> None:

@@ -3,7 +3,8 @@
 Rules: one worker leads, the others stand by; the index is what the published reports say, so it is built from the
 fingerprint log on taking the lead, and again whenever the two may differ: the server was away, a publication was
 refused, or the index knows a report that the server does not (it lost its last second). An entry that cannot be read
-or assigned is taken off the stream with a notice, never left to stop what is behind it.
+or assigned is taken off the stream with a notice, unless those behind it fare no better: `breaking` tells when the
+stage waits instead, and `status`, `/readyz` and `agg:trouble` say so.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
+from aggregator.daemon.breaking import Breaker
 from aggregator.daemon.clock import Clock
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.engine.store import Store
-from aggregator.errors import EngineError, StaleToken
-from aggregator.model import Assignment, Entry, Event, FingerprintRecord, Kind, Notice, Publication, Published, Settings
+from aggregator.errors import EngineError, EventsHeld, StaleToken, UnreadableRecord
+from aggregator.model import Assignment, Entry, Event, FingerprintRecord, Kind, Publication, Published, Settings
 from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.reporting import Reported, reported, revised
 from aggregator.watch.metrics import Metrics
@@ -73,8 +75,7 @@ class EventStage:
         """The index may differ from what is published: load it before the next batch."""
         self._is_fresh = False
         """Nothing has been assigned since the index was loaded."""
-        self._alone = 0
-        """How many of the oldest waiting entries are taken one at a time, to find the one that broke its batch."""
+        self._breaker = Breaker(store=store, metrics=metrics, clock=clock)
         self._token: int | None = None
         self._renewed = 0.0
         self._stopping = asyncio.Event()
@@ -82,6 +83,11 @@ class EventStage:
     @property
     def leads(self) -> bool:
         return self._token is not None
+
+    @property
+    def held_by(self) -> str:
+        """Why the stage waits, though it leads; empty: it goes on."""
+        return self._breaker.held_by
 
     def use(self, settings: Settings) -> None:
         """Take over a configuration. A change of `[dedup]` builds the index anew, from the log."""
@@ -106,6 +112,8 @@ class EventStage:
                 self._is_stale = True
                 pause = min(LONGEST_PAUSE, max(timedelta(seconds=0.5), pause * 2))
                 log.warning("event_stage_waits", error=str(error), retry_s=pause.total_seconds())
+            except EventsHeld as held:
+                pause = await self._sit_out(held)
             await self._wait(pause)
         await self._resign()
 
@@ -113,7 +121,7 @@ class EventStage:
         self._stopping.set()
 
     async def drain(self) -> None:
-        """Assign until nothing waits, whoever leads; for `run --once`."""
+        """Assign until nothing waits, whoever leads; for `run --once`. Raises EventsHeld, EngineError."""
         while await self._store.waiting_count():
             try:
                 if not await self._turn():
@@ -155,6 +163,7 @@ class EventStage:
         self._renewed = asyncio.get_running_loop().time()
         self._is_stale = True
         self._metrics.show_leader(True)
+        await self._breaker.took_lead()
         return True
 
     async def _keep_lead(self) -> None:
@@ -165,6 +174,7 @@ class EventStage:
 
     def _drop_lead(self) -> None:
         self._token = None
+        self._breaker.lost_lead()
         self._index = Matcher(self._settings.dedup)
         self._metrics.show_leader(False)
 
@@ -200,39 +210,82 @@ class EventStage:
     # --- one batch --------------------------------------------------------------------------------------------
 
     async def assign_waiting(self) -> int:
-        """Assign and publish one batch of what waits; answers how many were published."""
+        """Assign and publish one batch of what waits; answers how many were published.
+
+        Raises EventsHeld when it does not get past the oldest entry, EngineError, StaleToken.
+        """
         token = self._token
         if token is None:
             return 0
-        waiting = await self._store.next_entries(1 if self._alone else BATCH, block=BLOCK)
-        for stream_id, why in waiting.unreadable:
-            await self._reject(token, stream_id, "", why)
-        if not waiting.entries or self._is_stale:  # stale: [dedup] was changed while we waited
-            return 0
         try:
-            done = await self._assign_and_publish(token, waiting.entries)
+            if self._breaker.suspect is None:
+                return await self._assign_batch(token)
+            await self._breaker.judge(token, self._breaker.suspect, self._would_go_through)
         except _LogMovedError:
             log.warning("index_ahead_of_server", reason="the server was restored to an earlier state; loading it again")
             self._is_stale = True
+        return 0
+
+    async def _assign_batch(self, token: int) -> int:
+        waiting = await self._store.next_entries(1 if self._breaker.alone else BATCH, block=BLOCK)
+        if self._is_stale:  # [dedup] was changed while we waited
             return 0
-        except (EngineError, StaleToken):
-            raise
-        except Exception as error:
-            log.exception("batch_broke", entries=len(waiting.entries), feed_id=waiting.entries[0][1].feed_id)
-            self._is_stale = True
-            await self._set_apart(token, waiting.entries, error)
+        entries = waiting.entries
+        if not entries:
+            await self._breaker.stopped_at(token, waiting)
             return 0
-        self._alone = max(0, self._alone - done)
+        done = await self._unbroken(self._assign_and_publish(token, entries))
+        if isinstance(done, Exception):
+            log.error("batch_broke", entries=len(entries), feed_id=entries[0][1].feed_id, exc_info=done)
+            self._breaker.broke(entries, done)
+            return 0
+        await self._breaker.got_through(token, done)
         return done
 
-    async def _set_apart(self, token: int, entries: Sequence[tuple[str, Entry]], error: Exception) -> None:
-        """After a fault of ours: the batch once more, one entry at a time; the one that breaks alone is rejected."""
-        if len(entries) > 1:
-            self._alone = len(entries)
-            return
-        [(stream_id, entry)] = entries
-        self._alone = max(0, self._alone - 1)
-        await self._reject(token, stream_id, entry.feed_id, f"{type(error).__name__}: {error}; please report it")
+    async def _unbroken(self, work: Awaitable[int]) -> int | Exception:
+        """The answer, or the fault of ours that broke it; the index is loaded again then."""
+        try:
+            return await work
+        except UnreadableRecord as error:
+            broke: Exception = error
+        except (EngineError, StaleToken, _LogMovedError):
+            raise
+        except Exception as error:
+            log.debug("entries_broke", exc_info=error)
+            broke = error
+        self._is_stale = True
+        return broke
+
+    async def _would_go_through(self, stream_id: str, entry: Entry) -> bool:
+        """Whether this entry could be published; it is not. The index is loaded again afterwards."""
+
+        async def prepare() -> int:
+            publications = await self._publications([self._assigned(stream_id, entry)])
+            return sum(bool(self._store.publication_arguments(publication)) for publication in publications)
+
+        self._is_stale = True
+        return await self._unbroken(prepare()) == 1
+
+    async def _sit_out(self, held: EventsHeld) -> timedelta:
+        """Wait before the next try, in the lead; answers how long to wait without it, where a later version is to."""
+        if held.is_later:
+            log.error("event_stage_held", reason=str(held), resigns=True)
+            await self._resign()
+            return LEASE
+        try:
+            await self._breaker.until_next_try(self._in_the_lead)
+        except (EngineError, StaleToken) as error:
+            log.info("hold_ended", error=str(error))  # the next round meets the same, and acts on it
+        return timedelta(0)
+
+    async def _in_the_lead(self, span: timedelta) -> bool:
+        """Wait so long and keep the lead; False when we are to stop."""
+        self._beat()
+        await self._keep_lead()
+        await self._wait(span)
+        return not self._stopping.is_set()
+
+    # --- one batch, in steps ----------------------------------------------------------------------------------
 
     async def _assign_and_publish(self, token: int, entries: Sequence[tuple[str, Entry]]) -> int:
         started = asyncio.get_running_loop().time()
@@ -284,12 +337,6 @@ class EventStage:
             events=events,
             queues=self._settings.queues,
         )
-
-    async def _reject(self, token: int, stream_id: str, feed_id: str, why: str) -> None:
-        notice = Notice("dropped", feed_id, "", f"an entry on the entries stream cannot be used: {why[:500]}")
-        await self._store.reject_entry(token, stream_id, notice)
-        self._metrics.count_report("rejected")
-        log.error("entry_unusable", stream_id=stream_id, feed_id=feed_id, error=why)
 
     def _tell(self, publications: Sequence[Publication], answers: Sequence[Published], *, seconds: float) -> None:
         counts: Counter[str] = Counter()

@@ -20,7 +20,7 @@ from aggregator.engine import wire
 from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import BLOCK_MS, Argument, ms_or_now, text
-from aggregator.errors import StaleToken
+from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue
 
 BATCH = 32
@@ -43,11 +43,29 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The oldest waiting entries. `unreadable` are (stream id, why): reject them, or they stop what is behind."""
+class Unreadable:
+    """What stands in place of an entry that cannot be read; `is_later`: a later version wrote it."""
 
-    entries: tuple[tuple[str, Entry], ...] = ()
-    unreadable: tuple[tuple[str, str], ...] = ()
+    why: str
+    is_later: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The oldest waiting entries with their stream ids, in order. An unreadable one stops what is behind it until it is
+    rejected."""
+
+    rows: tuple[tuple[str, Entry | Unreadable], ...] = ()
+
+    @property
+    def entries(self) -> tuple[tuple[str, Entry], ...]:
+        """Those before the first that cannot be read."""
+        found = []
+        for stream_id, row in self.rows:
+            if isinstance(row, Unreadable):
+                break
+            found.append((stream_id, row))
+        return tuple(found)
 
 
 class EventStore(HoldStore):
@@ -92,14 +110,8 @@ class EventStore(HoldStore):
         wait = min(BLOCK_MS, _ms(block))
         waiting: tuple[Argument, ...] = ("BLOCK", wait) if wait > 0 else ()
         answer = await self.command("XREAD", "COUNT", count, *waiting, "STREAMS", self.keys.entries, "0-0")
-        entries: list[tuple[str, Entry]] = []
-        unreadable: list[tuple[str, str]] = []
-        for stream_id, fields in answer.get(self.keys.entries.encode(), ()):
-            try:
-                entries.append((text(stream_id), wire.decode(Entry, fields[b"e"])))
-            except (ValueError, KeyError) as error:
-                unreadable.append((text(stream_id), str(error)[:500]))
-        return Waiting(tuple(entries), tuple(unreadable))
+        rows = answer.get(self.keys.entries.encode(), ())
+        return Waiting(tuple((text(stream_id), _entry(fields)) for stream_id, fields in rows))
 
     async def reject_entry(self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None) -> None:
         """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
@@ -120,7 +132,9 @@ class EventStore(HoldStore):
         return event.event_id if event else event_id
 
     async def events(self, event_ids: Sequence[str]) -> dict[str, Event]:
-        """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing."""
+        """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing.
+
+        Raises UnreadableRecord, which names the key."""
         found: dict[str, Event] = {}
         asked = {event_id: event_id for event_id in event_ids}
         for _ in range(ALIAS_STEPS):
@@ -137,8 +151,15 @@ class EventStore(HoldStore):
         for start in range(0, len(event_ids), 500):
             page = event_ids[start : start + 500]
             answers = await self.command("MGET", *(self.keys.event(event_id) for event_id in page))
-            found |= {key: wire.decode(Event, value) for key, value in zip(page, answers, strict=True) if value}
+            found |= {key: self._event(key, value) for key, value in zip(page, answers, strict=True) if value}
         return found
+
+    def _event(self, event_id: str, value: bytes) -> Event:
+        try:
+            return wire.decode(Event, value)
+        except ValueError as error:
+            later = isinstance(error, wire.LaterVersionError)
+            raise UnreadableRecord(self.keys.event(event_id), str(error)[:200], is_later=later) from error
 
     # --- publishing ---
 
@@ -169,7 +190,7 @@ class EventStore(HoldStore):
         arguments: list[Argument] = [keys.prefix, token, ms_or_now(now), _ms(self.retention.events)]
         arguments += [_ms(self.retention.digest), self.list_cap, len(batch)]
         for publication in batch:
-            arguments += self._publication_arguments(publication)
+            arguments += self.publication_arguments(publication)
         answers, why = await self.script(
             "publish",
             (keys.leader, keys.entries, keys.events, keys.reports, keys.fingerprints, keys.merged, keys.dropped),
@@ -177,7 +198,8 @@ class EventStore(HoldStore):
         )
         return answers, why
 
-    def _publication_arguments(self, publication: Publication) -> list[Argument]:
+    def publication_arguments(self, publication: Publication) -> list[Argument]:
+        """What the script is told of one entry. ValueError: it holds what cannot be written."""
         counts: Counter[str] = Counter(_COUNTED[message.kind] for message in publication.messages)
         stats: list[Argument] = [part for name, number in counts.items() for part in (f"reports:{name}", number)]
         events: list[Argument] = [
@@ -262,6 +284,13 @@ _REFUSED = {
     "order": "an older entry waits: read the waiting entries again",
     "gone": "the entry no longer waits: the server was restored to an earlier state; it will be polled again",
 }
+
+
+def _entry(fields: Mapping[bytes, bytes]) -> Entry | Unreadable:
+    try:
+        return wire.decode(Entry, fields[b"e"])
+    except (ValueError, KeyError) as error:
+        return Unreadable(str(error)[:500], isinstance(error, wire.LaterVersionError))
 
 
 def _counted(values: Sequence[str]) -> list[Argument]:

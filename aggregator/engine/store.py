@@ -15,7 +15,7 @@ poll_store (due set, claims, states, commits, hosts)
     server_time() -> datetime
 event_store (lead, waiting entries, publishing, fingerprints)
     lead(worker, lease, *, now) -> int | None    lead_or_leader(…) -> Lead    renew(token, lease)    resign(token)
-    waiting_count() -> int    next_entries(count, *, block) -> Waiting(entries, unreadable)
+    waiting_count() -> int    next_entries(count, *, block) -> Waiting(rows)
     publish(token, publications, *, now) -> list[Published]    reject_entry(token, stream_id, notice, *, at)
     events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
 holds (why the stages hold back, for every worker)

@@ -16,6 +16,7 @@ from aggregator.engine import wire
 from aggregator.engine.event_store import EventStore, Lead
 from aggregator.engine.retention import RetentionStore
 from aggregator.engine.scripts import BLOCK_MS, Argument, text
+from aggregator.errors import UnreadableRecord
 from aggregator.model import Digest, Event, Message, Notice, Totals
 
 _PAGE = 500
@@ -109,10 +110,22 @@ class WatchStore(RetentionStore, EventStore):
             yield wire.message_of_fields(row.fields)
 
     async def events_since(self, since: datetime) -> list[Event]:
-        """The events that had a report since, each once as it stands now (survivors of merges), oldest report first."""
+        """The events that had a report since, each once as it stands now (survivors of merges), oldest report first.
+
+        One whose record is damaged is left out: what people watch does not stop at it."""
         ids = dict.fromkeys([row.fields["event_id"] async for row in self.rows("reports", since)])
-        found = await self.events(list(ids))
+        found = await self._readable_events(list(ids))
         return list({event.event_id: event for event in found.values()}.values())
+
+    async def _readable_events(self, event_ids: list[str]) -> dict[str, Event]:
+        """All at once; where that fails, in halves."""
+        try:
+            return await self.events(event_ids)
+        except UnreadableRecord:
+            middle = len(event_ids) // 2
+            if middle == 0:
+                return {}
+        return await self._readable_events(event_ids[:middle]) | await self._readable_events(event_ids[middle:])
 
     async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
         """Where each stream ends now: give it to `tail` to get only what comes later."""

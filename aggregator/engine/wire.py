@@ -14,6 +14,7 @@ Pure: no clock, no I/O.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ NOTIFICATION_BYTES = 16_000
 """Payloads on channels stay below: Valkey 9.1 does not count larger replies in the client output limit (notes.md)."""
 
 _HEAD = b'{"v":1,'
+_ANY_HEAD = re.compile(rb'\{"v":(\d{1,9}),')
 _US = timedelta(microseconds=1)
 _RECORD = struct.Struct(">BqBBBH")
 _WORDS = {Kind.NEW: "new", Kind.JOINED: "joined", Kind.EDITED: "edited", Kind.MERGED: "merged"}
@@ -38,6 +40,10 @@ _CUT_CHARS = 500
 
 R = TypeVar("R")
 _adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+class LaterVersionError(ValueError):
+    """A later version of this program wrote the record."""
 
 
 # --- records --------------------------------------------------------------------------------------------------
@@ -56,9 +62,11 @@ def encode(record: object) -> bytes:
 
 
 def decode(cls: type[R], data: bytes) -> R:
-    """The record `encode` wrote. ValueError: no such record, or one of a later version."""
+    """The record `encode` wrote. ValueError: no such record; LaterVersionError: one of a later version."""
     if not data.startswith(_HEAD):
-        raise ValueError(f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}")
+        head = _ANY_HEAD.match(data)
+        kind = LaterVersionError if head and int(head[1]) > VERSION else ValueError
+        raise kind(f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}")
     return _adapter(cls).validate_json(data)
 
 

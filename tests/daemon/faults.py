@@ -2,8 +2,9 @@
 
 The command line runs as always, but the NUMBER-th time it comes to STEP (or later, if STEP fails that time), VICTIM
 (`daemon`: this process; `server`: the embedded server's) gets SIGKILL, `before` the step, `after` it, or with its
-script `sent` and no answer read. STEP `-` is no fault. The product has no hook for this: the step's function is wrapped
-here, in a process of the test's own.
+script `sent` and no answer read. With MOMENT `raises`, STEP fails the first NUMBER times, as a fault of ours would have
+it. STEP `-` is no fault. The product has no hook for this: the step's function is wrapped here, in a process of the
+test's own.
 
 Claims and the lead lapse after 3 seconds instead of the product's 15 to 70, and what is due is looked for ten times a
 second, so that what a death leaves behind is taken up within the time a test has.
@@ -87,7 +88,10 @@ class Fault:
         return coroutine if inspect.iscoroutinefunction(step) else function
 
     def _begin(self) -> bool:
-        is_it = next(self._calls) >= self._number and not self._is_done
+        call = next(self._calls)
+        if self._moment == "raises" and call <= self._number:
+            raise TypeError(f"a fault of ours, the {call}. time")
+        is_it = call >= self._number and not self._is_done and self._moment != "raises"
         self._in_step |= is_it
         if is_it and self._moment == "before":
             self.strike()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +10,9 @@ import orjson
 import pytest
 
 from aggregator.engine import wire
+from aggregator.engine.event_store import Unreadable
 from aggregator.engine.store import Store
-from aggregator.errors import EngineRefused, StaleToken
+from aggregator.errors import EngineRefused, StaleToken, UnreadableRecord
 from aggregator.model import Kind, Message, Notice, Publication, Queue
 from tests.engine import making
 from tests.engine.making import (
@@ -89,17 +91,42 @@ async def test_waiting_for_entries_ends_when_there_are_none(store: Store) -> Non
 
 
 async def test_an_entry_that_cannot_be_read_is_shown_and_can_be_rejected(store: Store) -> None:
-    await store.command("XADD", "{agg}:entries", "*", "e", b'{"v":9}')
-    found = await waiting(store, entry(1))
-    ((stream_id, why),) = (await store.next_entries(10)).unreadable
-    assert "version 1" in why
+    await store.command("XADD", "{agg}:entries", "*", "e", b"damaged")
+    await waiting(store, entry(1))
+    found = await store.next_entries(10)
+    ((stream_id, unreadable), (_, behind)) = found.rows
+    assert isinstance(unreadable, Unreadable)
+    assert "version 1" in unreadable.why
+    assert not unreadable.is_later
+    assert behind == entry(1)
+    assert found.entries == ()
     notice = Notice("dropped", "f0", "", "an entry that cannot be read")
     token = await leading(store)
     for _ in range(2):
         await store.reject_entry(token, stream_id, notice)
-    assert (await store.next_entries(10)).unreadable == ()
-    assert (await store.next_entries(10)).entries == tuple(found)
+    assert (await store.next_entries(10)).rows == found.rows[1:]
     assert [one.notice for one in await store.trouble(making.EPOCH)] == [notice]
+
+
+async def test_an_entry_of_a_later_version_is_told_from_a_damaged_one(store: Store) -> None:
+    await store.command("XADD", "{agg}:entries", "*", "e", b'{"v":9,"entry_id":"x"}')
+    [(_, unreadable)] = (await store.next_entries(10)).rows
+    assert isinstance(unreadable, Unreadable)
+    assert unreadable.is_later
+
+
+@pytest.mark.parametrize(
+    ("value", "is_later", "remedy"),
+    [(b"damaged", False, "redis-cli DEL '{agg}:event:e1'"), (b'{"v":2,"x":1}', True, "start that version here")],
+)
+async def test_an_event_record_that_cannot_be_read_is_named_with_the_remedy(
+    store: Store, value: bytes, is_later: bool, remedy: str
+) -> None:
+    await store.command("SET", "{agg}:event:e1", value)
+    with pytest.raises(UnreadableRecord, match=re.escape(remedy)) as raised:
+        await store.events(["e0", "e1"])
+    assert raised.value.key == store.keys.event("e1")
+    assert raised.value.is_later is is_later
 
 
 async def test_only_the_leader_may_reject_an_entry(store: Store) -> None:

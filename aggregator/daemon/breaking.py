@@ -1,0 +1,182 @@
+"""What becomes of an entry that breaks the event stage: tried alone, judged by those behind it, rejected or waited for.
+
+Rules: a batch that breaks is taken again one entry at a time. The entry that breaks alone is rejected only when one of
+those behind it goes through, because then the fault lies with the entry. When those behind it break, too, or nothing
+waits behind it, the fault may be ours or lie in what all of them meet: nothing is rejected then, the stage waits,
+longer each time, and says so. An entry that is not at fault (a later version wrote it, or its event's record cannot be
+read) is never rejected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from aggregator.daemon.clock import Clock
+from aggregator.engine.event_store import Unreadable, Waiting
+from aggregator.engine.store import Store
+from aggregator.errors import EventsHeld, UnreadableRecord
+from aggregator.model import Entry, Notice
+from aggregator.watch.metrics import Metrics
+
+log = structlog.get_logger()
+
+ROW = 5
+"""Entries in a row that must break before the fault is taken for ours: a guess. Fewer when fewer wait."""
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
+"""Each try loads the index twice (30 s of reading for 1,000,000 reports), so it must not come too often. A guess."""
+LOOK_EVERY = timedelta(seconds=2)
+"""How often a held stage looks whether something came that would show what is at fault."""
+
+Tried = Callable[[str, Entry], Awaitable[bool]]
+"""Whether an entry (stream id, entry) would go through: everything but publishing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The entry that broke alone: `is_blameless` when it is not at fault, `is_later` when a later version is needed."""
+
+    stream_id: str
+    why: str
+    feed_id: str = ""
+    name: str = ""
+    is_blameless: bool = False
+    is_later: bool = False
+
+
+class Breaker:
+    """What one worker knows of the entry it does not get past, and what it does about it."""
+
+    def __init__(self, *, store: Store, metrics: Metrics, clock: Clock) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self.alone = 0
+        """How many of the oldest waiting entries are taken one at a time, to find the one that broke its batch."""
+        self.suspect: Suspect | None = None
+        self.held_by = ""
+        """Why the stage waits, though it leads; empty: it goes on."""
+        self._pause = timedelta(0)
+        self._row = 0
+        """How many waiting entries the last judgement looked at."""
+
+    async def took_lead(self) -> None:
+        """Learn what held the leader before us. Raises EngineError."""
+        self.held_by = (await self._store.holds()).event_stage
+
+    def lost_lead(self) -> None:
+        self.alone, self.suspect, self.held_by = 0, None, ""
+
+    # --- what happened ----------------------------------------------------------------------------------------
+
+    def broke(self, entries: Sequence[tuple[str, Entry]], error: Exception) -> None:
+        """These entries broke us together; one that broke alone is judged next."""
+        if len(entries) > 1:
+            self.alone = len(entries)
+        else:
+            self.suspect = _suspect(*entries[0], error)
+
+    async def stopped_at(self, token: int, waiting: Waiting) -> None:
+        """No entry can be read before what stands first, if anything does. Raises EngineError, StaleToken."""
+        for stream_id, row in waiting.rows[:1]:
+            self.suspect = _unread(stream_id, row)
+        if not waiting.rows and self.held_by:
+            await self._tell(token, "")
+
+    async def got_through(self, token: int, count: int) -> None:
+        """So many were published. Raises EngineError, StaleToken."""
+        self.alone = max(0, self.alone - count)
+        if count:
+            self._pause = timedelta(0)
+        if count and self.held_by:
+            await self._tell(token, "")
+
+    # --- what to do -------------------------------------------------------------------------------------------
+
+    async def judge(self, token: int, suspect: Suspect, tried: Tried) -> None:
+        """Reject the entry that broke alone if one of those behind it goes through, else wait.
+
+        Raises EventsHeld: wait; EngineError, StaleToken: judge again.
+        """
+        rows = (await self._store.next_entries(ROW)).rows
+        waits = bool(rows) and rows[0][0] == suspect.stream_id
+        if waits and (suspect.is_blameless or not await _any(rows[1:], tried)):
+            await self._hold(token, suspect, len(rows))
+        if waits:
+            await self._reject(token, suspect)
+        self.alone, self.suspect = max(0, self.alone - 1), None
+
+    async def _hold(self, token: int, suspect: Suspect, row: int) -> None:
+        self.suspect, self.alone = None, max(1, self.alone)
+        self._row = ROW if suspect.is_blameless else row  # more entries would show nothing new of a blameless one
+        self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._pause * 2))
+        await self._tell(token, _words(suspect, row))
+        raise EventsHeld(self.held_by, is_later=suspect.is_later)
+
+    async def _reject(self, token: int, suspect: Suspect) -> None:
+        why = f"an entry on the entries stream cannot be used: {suspect.name} {suspect.why}"
+        await self._store.reject_entry(token, suspect.stream_id, Notice("dropped", suspect.feed_id, "", why[:1000]))
+        self._metrics.count_report("rejected")
+        log.error("entry_unusable", stream_id=suspect.stream_id, feed_id=suspect.feed_id, error=suspect.why)
+
+    async def _tell(self, token: int, why: str) -> None:
+        """Note for everyone why the stage waits, or that it goes on."""
+        kind, detail = ("failing", f"the event stage waits: {why}") if why else ("recovered", "the event stage goes on")
+        told = await self._store.hold_events(token, why, Notice(kind, "", "", detail), at=self._clock.now())
+        self.held_by = why
+        if told:
+            log.warning("trouble", kind=kind, detail=detail)
+
+    async def until_next_try(self, between: Callable[[timedelta], Awaitable[bool]]) -> None:
+        """Wait for the next try, or until more waits than the last judgement could look at.
+
+        `between` waits so long in the lead, False when the stage is to stop. Raises what it raises, and EngineError.
+        """
+        loop = asyncio.get_running_loop()
+        log.error("event_stage_held", reason=self.held_by, retry_s=self._pause.total_seconds())
+        end = loop.time() + self._pause.total_seconds()
+        while (left := end - loop.time()) > 0 and await between(min(LOOK_EVERY, timedelta(seconds=left))):
+            if self._row < ROW and (await self._store.holds()).waiting_count > self._row:
+                return
+
+
+async def _any(rows: Sequence[tuple[str, Entry | Unreadable]], tried: Tried) -> bool:
+    """Whether one of these would go through."""
+    for stream_id, entry in rows:
+        if isinstance(entry, Entry) and await tried(stream_id, entry):
+            return True
+    return False
+
+
+def _suspect(stream_id: str, entry: Entry, error: Exception) -> Suspect:
+    name = f"{entry.entry_id} {entry.url or entry.title}:"
+    if isinstance(error, UnreadableRecord):
+        return Suspect(stream_id, str(error), entry.feed_id, name, is_blameless=True, is_later=error.is_later)
+    return Suspect(stream_id, f"{type(error).__name__}: {error}", entry.feed_id, name)
+
+
+def _unread(stream_id: str, row: Entry | Unreadable) -> Suspect:
+    why = row.why if isinstance(row, Unreadable) else ""
+    if isinstance(row, Unreadable) and row.is_later:
+        why = (
+            f"entry {stream_id} cannot be read ({why}); a later version of aggregator wrote it: start that version here"
+        )
+        return Suspect(stream_id, why, is_blameless=True, is_later=True)
+    return Suspect(stream_id, why)
+
+
+def _words(suspect: Suspect, row: int) -> str:
+    """Why the stage waits, for the log, `status` and `agg:trouble`."""
+    if suspect.is_blameless:
+        return suspect.why
+    if row == 1:
+        return f"the only waiting entry breaks it ({suspect.why}); it is tried again, and rejected if others go through"
+    return (
+        f"{row} waiting entries in a row break it, the first with {suspect.why}; this looks like a fault of ours, "
+        "please report it; nothing is rejected, they are tried again"
+    )
