@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -120,6 +121,28 @@ async def test_what_the_cap_dropped_is_told_exactly_for_each_group(store: Store,
     ) in details
     unread = len(await read(store, "a", 1000, acknowledge=True))
     assert unread + 10 + (dropped - 10) == 400
+
+
+async def test_what_was_dropped_unacknowledged_is_counted_once_and_holds_nothing_back(
+    store: Store, later: datetime
+) -> None:
+    await make_group(store, "slow")
+    await publish(store, *range(100), document="d" * 5000)
+    await read(store, "slow", 100, acknowledge=False)
+    lost = []
+    for cap in (400, 300, 200):
+        store.use(retention=replace(KEPT, max_stream_bytes=cap * 1024), queues=())
+        report = await store.trim(now=later)
+        [notice] = [one for one in report.notices if one.detail.startswith("{agg}:reports")]
+        lost += [
+            int(number) for number in re.findall(r"(\d+) messages dropped .* slow had not acknowledged", notice.detail)
+        ]
+        assert f"group slow had not acknowledged {lost[-1]} of them" in notice.detail
+    left = await store.command("XRANGE", "{agg}:reports", "-", "+")
+    assert sum(lost) == 100 - len(left)
+    await store.command("XACK", "{agg}:reports", "slow", *(row[0] for row in left))
+    await store.trim(now=later + 100 * HOUR)
+    assert await length(store, "{agg}:reports") == 0
 
 
 async def test_the_cap_is_met_and_nothing_more_is_dropped_or_told_afterwards(store: Store, later: datetime) -> None:

@@ -30,9 +30,11 @@ local function after(id)
   return whole(ms) .. '-' .. whole(seq + 1)
 end
 
--- The groups that are behind, with the first id each still needs, and whether it is long idle.
+-- The groups that are behind, with the first id each still needs, and whether it is long idle. What a group has not
+-- acknowledged and what no longer stands (dropped, or deleted by a consumer) it cannot need.
 local function groups_behind()
   local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   local behind = {}
   for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local info = {}
@@ -40,11 +42,11 @@ local function groups_behind()
       info[row[j]] = row[j + 1]
     end
     local group = { name = info['name'], last = info['last-delivered-id'], needs = after(info['last-delivered-id']) }
-    local pending = redis.call('XPENDING', stream, group.name)
-    if pending[1] > 0 then
-      group.needs = pending[2]
+    local pending = oldest and redis.call('XPENDING', stream, group.name, oldest[1], '+', 1)[1]
+    if pending then
+      group.needs = pending[1]
     end
-    if pending[1] > 0 or (newest and before(group.last, newest[1])) then
+    if pending or (newest and before(group.last, newest[1])) then
       group.field = stream .. ' ' .. group.name
       group.progress = group.last .. '/' .. group.needs
       local noted = redis.call('HGET', groups_key, group.field) or ''
@@ -93,7 +95,7 @@ if #ids == 0 then
   return { trimmed, 0, bytes, '0', '1', forgotten }
 end
 local last = ids[#ids]
-local lost = {}
+local lost = {} -- of each group: what it was never given, and what it was given and has not acknowledged
 for _, group in ipairs(behind) do
   local unread = 0
   for _, id in ipairs(ids) do
@@ -101,7 +103,7 @@ for _, group in ipairs(behind) do
       unread = unread + 1
     end
   end
-  lost[group.field] = unread + #redis.call('XPENDING', stream, group.name, '-', last, #ids)
+  lost[group.field] = unread + #redis.call('XPENDING', stream, group.name, ids[1], last, #ids)
 end
 redis.call('XTRIM', stream, 'MINID', '=', after(last))
 redis.call('HINCRBY', dropped_key, stream, #ids)
