@@ -153,6 +153,40 @@ class Index:
 
         self._record(undo)
 
+    def move(self, entry_id: str, event_id: str) -> None:
+        """Make a report one of another event, known here or a new one. The event it leaves keeps its id.
+
+        Raises KeyError when the entry is not known here.
+        """
+        slot = self.slot_of(entry_id)
+        if slot is None:
+            raise KeyError(f"{entry_id} is not in the window")
+        number, into = self._number_of_left(slot), self._number(event_id)
+        source = self._events[number]
+        if into == number:
+            return
+        place = source.slots.index(slot)
+        source.slots.pop(place)
+        heir = self._renumbered(source, number, slot)
+        into = slot if into is None else into
+        target = self._events.get(into) if into == slot else self._event(into)
+        if target is None:
+            target = self._events[into] = _Event([], [event_id])
+            self._numbers[event_id] = into
+        target.slots.append(slot)
+        self._assign([slot], into, target.ids[0])
+
+        def undo() -> None:
+            if slot < self.rows.oldest:
+                return
+            target.slots.remove(slot)
+            self._drop_if_empty(into)
+            self._events.pop(heir, None)
+            source.slots.insert(min(place, len(source.slots)), slot)
+            self._register(source, number)
+
+        self._record(undo)
+
     def expire(self, now: datetime) -> int:
         """Forget what was first seen longer ago than the window; returns how many. Costs the same for each."""
         horizon = int((now - EPOCH).total_seconds()) - self.window_seconds
@@ -193,6 +227,12 @@ class Index:
         """The event an entry of the window belongs to, None for an entry not here."""
         slot = self.slot_of(entry_id)
         return None if slot is None else self.event_id(self.event_number(slot))
+
+    def reports_of(self, event_id: str) -> tuple[str, ...]:
+        """The entry ids of an event's reports of the window, in the order of joining; none for an event not here."""
+        number = self._number(event_id)
+        slots = () if number is None else self.members(number)
+        return tuple(bytes(self.rows.one(slot)["entry_id"]).decode() for slot in slots)
 
     def event_number(self, slot: int) -> int:
         return self.rows.event(slot)
@@ -262,6 +302,27 @@ class Index:
         for slot in slots:
             self.rows.set_event(slot, number, event_id)
 
+    def _number_of_left(self, slot: int) -> int:
+        """The number of the event that a slot is about to leave, which has an object from now on."""
+        number = self.rows.event(slot)
+        self._event(number)
+        return number
+
+    def _renumbered(self, event: _Event, number: int, left: int) -> int:
+        """The event's number after the slot `left` has left it: that slot's own number is free for another event."""
+        if event.slots and number != left:
+            return number
+        self._drop(number, event)
+        heir = event.slots[0] if event.slots else number
+        if event.slots:
+            self._register(event, heir)
+        return heir
+
+    def _register(self, event: _Event, number: int) -> None:
+        self._events[number] = event
+        self._assign(event.slots, number, event.ids[0])
+        self._numbers.update(dict.fromkeys(event.ids, number))
+
     def _leave(self, slot: int) -> None:
         number = self.rows.event(slot)
         if number in self._events:
@@ -271,6 +332,9 @@ class Index:
     def _drop_if_empty(self, number: int) -> None:
         event = self._events[number]
         if not event.slots:
-            del self._events[number]
-            for name in event.ids:
-                self._numbers.pop(name, None)
+            self._drop(number, event)
+
+    def _drop(self, number: int, event: _Event) -> None:
+        del self._events[number]
+        for name in event.ids:
+            self._numbers.pop(name, None)

@@ -43,7 +43,7 @@ def state(index: Index, known: list[Fingerprint]) -> list[object]:
     return [len(index), *answers, *(assign(probe, index, SETTINGS) for probe in probes)]
 
 
-steps = st.lists(st.one_of(st.integers(0, len(TITLES) - 1), st.just("merge")), max_size=8)
+steps = st.lists(st.one_of(st.integers(0, len(TITLES) - 1), st.sampled_from(["merge", "move", "part"])), max_size=8)
 
 
 @given(steps, steps)
@@ -56,8 +56,12 @@ def test_rollback_restores_what_was_known(before: list[int | str], after: list[i
             if isinstance(step, int):
                 known.append(printed(TITLES[step], number))
                 put(index, known[-1])
-            elif len(events) > 1:
+            elif step == "merge" and len(events) > 1:
                 index.merge(events[0], events[1])
+            elif step == "move" and known:
+                index.move(known[len(known) // 2].entry_id, events[-1])
+            elif step == "part" and known:
+                index.move(known[len(known) // 2].entry_id, f"e-new-{number}")
 
     play(before, 0)
     mark, remembered = index.mark(), list(known)
@@ -111,6 +115,47 @@ def test_merging_an_unknown_event_is_an_error() -> None:
     put(index, printed(TITLES[0], 1))
     with pytest.raises(KeyError, match="not in the window"):
         index.merge("e-unknown", "e-other")
+
+
+moves = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 9)), max_size=20)
+
+
+@given(st.lists(st.integers(0, 3), min_size=8, max_size=8), moves, st.integers(0, 7))
+def test_a_report_is_of_the_event_it_was_moved_to_last(
+    begun: list[int], moves: list[tuple[int, int]], old: int
+) -> None:
+    """Eight reports of four events, moved about among these and six more; some expire; a further report joins each."""
+    index, expected = Index(SETTINGS), {}
+    prints = [printed(TITLES[i], i, i) for i in range(8)]
+    for one, event in zip(prints, begun, strict=True):
+        index.add(one, f"e{event}")
+        expected[one.entry_id] = f"e{event}"
+    half = len(moves) // 2
+    for number, (who, where) in enumerate(moves):
+        if number == half:
+            index.expire(EPOCH + timedelta(days=1, hours=old) + SETTINGS.window)
+            expected = {k: v for k, v in expected.items() if index.slot_of(k) is not None}
+        if prints[who].entry_id in expected:
+            index.move(prints[who].entry_id, f"e{where}")
+            expected[prints[who].entry_id] = f"e{where}"
+    for number, event in enumerate(sorted(set(expected.values()))):
+        late = printed("Late", 100 + number, 9)
+        index.add(late, event)
+        expected[late.entry_id] = event
+    assert {entry_id: index.event_of(entry_id) for entry_id in expected} == expected
+    for event in set(expected.values()):
+        assert set(index.reports_of(event)) == {k for k, v in expected.items() if v == event}
+
+
+def test_an_event_keeps_its_id_when_its_first_report_is_moved_out_of_it() -> None:
+    index = Index(SETTINGS)
+    first, second = printed(TITLES[0], 1), printed(TITLES[1], 2)
+    index.add(first, "e-one")
+    index.add(second, "e-one")
+    index.move(first.entry_id, "e-two")
+    assert (index.reports_of("e-one"), index.reports_of("e-two")) == ((second.entry_id,), (first.entry_id,))
+    with pytest.raises(KeyError, match="not in the window"):
+        index.move("unknown", "e-one")
 
 
 def test_an_index_rebuilt_from_packed_fingerprints_answers_the_same() -> None:
