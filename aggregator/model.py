@@ -680,6 +680,11 @@ class Message:
     document: str = ""
     merged_into: str = ""
     merged_from: str = ""
+    split_from: str = ""
+    """The event that this report left on an operator's word."""
+    operator: str = ""
+    """Who gave the word that this message tells of, where they said so; likewise `why`."""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -722,6 +727,90 @@ class Published:
 
     event_id: str
     repeated: bool
+
+
+# --- the operator's word --------------------------------------------------------------------------------------
+
+
+class Verb(StrEnum):
+    """What an operator can say of reports: that two events are one, or that some reports are not of their event."""
+
+    JOIN = "join"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class RulingRequest:
+    """An operator's word as given, waiting for the leading event worker.
+
+    `names` are event ids or entry ids: of `join` two, of `split` the reports that leave their event, for `into` or,
+    where that is empty, for a new one.
+    """
+
+    ruling_id: str
+    verb: Verb
+    names: tuple[str, ...]
+    into: str = ""
+    operator: str = ""
+    why: str = ""
+    asked_at: datetime = EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """An operator's word as applied: what stands from then on, until a later one says otherwise.
+
+    join: `other_id` became `event_id`; `entry_ids` are reports of the one, `other_entry_ids` of the other.
+    split: `entry_ids` left `other_id` for `event_id`; `other_entry_ids` stayed. `apart` are the events that must never
+    be made one with `event_id` by the model, `other_id` first.
+
+    All reports that a split moved are named; else at most the first `pipeline.ruling.REPORTS_NAMED`.
+    """
+
+    ruling_id: str
+    verb: Verb
+    event_id: str
+    other_id: str
+    entry_ids: tuple[str, ...]
+    other_entry_ids: tuple[str, ...]
+    ruled_at: datetime
+    apart: tuple[str, ...] = ()
+    operator: str = ""
+    why: str = ""
+
+
+class RulingState(StrEnum):
+    """What became of an operator's word: `waiting` for an event worker, or how that worker answered."""
+
+    WAITING = "waiting"
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class RulingAnswer:
+    """The event worker's answer, one sentence for the operator."""
+
+    state: RulingState
+    text: str
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RulingPublication:
+    """All that an operator's word writes, in one step. `ruling` None: it changes nothing, and only the answer is kept.
+
+    `messages`, `queued` and `events` are as in `Publication`.
+    """
+
+    stream_id: str
+    ruling_id: str
+    answer: RulingAnswer
+    ruling: Ruling | None = None
+    messages: tuple[Message, ...] = ()
+    queued: tuple[tuple[str, Message], ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 # --- the people who watch -------------------------------------------------------------------------------------

@@ -165,9 +165,9 @@ def test_no_import_hides_inside_a_function_of_the_core():
     assert not hidden
 
 
-BROAD_EXCEPTS = {"daemon.polling", "daemon.eventing", "poll.sandbox"}
+BROAD_EXCEPTS = {"daemon.polling", "daemon.eventing", "daemon.ruling", "poll.sandbox"}
 """The guard around one feed's poll; around one batch of the event stage, since one entry must not stop all behind it;
-and the child's boundary, where a document's failure becomes a value."""
+around one operator's word, likewise; and the child's boundary, where a document's failure becomes a value."""
 
 
 def test_a_broad_except_stands_only_where_a_failure_must_end():

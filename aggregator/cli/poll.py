@@ -22,6 +22,7 @@ from aggregator.config import feed_id_for
 from aggregator.daemon.clock import machine_time
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
+from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
@@ -143,6 +144,8 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Polled) -> Outcom
         return []
     matcher = Matcher(read.configuration.settings.dedup)
     if store is not None:
+        apart = apart_of(await store.rulings(), await store.aliases())
+        matcher = Matcher(read.configuration.settings.dedup, apart)
         async for record in store.fingerprints(machine_time() - read.configuration.settings.dedup.window):
             matcher.learn(record)
     return [(entry, None if entry.revision else matcher.assigned(entry)[1]) for entry in found.entries]

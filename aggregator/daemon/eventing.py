@@ -20,6 +20,8 @@ import structlog
 
 from aggregator.daemon.breaking import Breaker
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.ruling import followed
+from aggregator.dedup.apart import apart_of
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, EventsHeld, StaleToken, UnreadableRecord
@@ -121,8 +123,11 @@ class EventStage:
         self._stopping.set()
 
     async def drain(self) -> None:
-        """Assign until nothing waits, whoever leads; for `run --once`. Raises EventsHeld, EngineError."""
-        while await self._store.waiting_count():
+        """Assign until nothing waits, no operator's word either, whoever leads; for `run --once`.
+
+        Raises EventsHeld, EngineError.
+        """
+        while await self._store.waiting_count() or await self._store.asked_count():
             try:
                 if not await self._turn():
                     await self._wait(timedelta(seconds=0.2))
@@ -139,7 +144,8 @@ class EventStage:
         await self._keep_lead()
         if self._is_stale:
             await self._load()
-        await self.assign_waiting()
+        has_ruled = await self._follow_operators()
+        await self.assign_waiting(block=timedelta(0) if has_ruled else BLOCK)
         self._is_fresh = False
         self._metrics.show_window(len(self._index))
         return True
@@ -191,7 +197,8 @@ class EventStage:
         """Build the index from the fingerprint log of the window."""
         started = asyncio.get_running_loop().time()
         dedup = self._settings.dedup
-        index = Matcher(dedup)
+        rulings = await self._store.rulings()
+        index = Matcher(dedup, apart_of(rulings, await self._store.aliases()))
         count = unreadable = 0
         async for record in self._store.fingerprints(self._clock.now() - dedup.window):
             unreadable += not _is_learned(index, record)
@@ -205,12 +212,35 @@ class EventStage:
         seconds = asyncio.get_running_loop().time() - started
         if unreadable:
             log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
-        log.info("index_loaded", fingerprints=count, seconds=round(seconds, 2))
+        if lost := sum(not ruling.ruling_id for ruling in rulings):
+            log.error("rulings_unreadable", count=lost, reason="another version wrote them")
+        log.info("index_loaded", fingerprints=count, rulings=len(rulings), seconds=round(seconds, 2))
+
+    # --- the operator's word ----------------------------------------------------------------------------------
+
+    async def _follow_operators(self) -> bool:
+        """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
+        has_ruled = False
+        while self._token is not None and not self._is_stale and (asked := await self._store.next_asked()):
+            await self._keep_lead()
+            done = await followed(
+                asked, store=self._store, index=self._index, settings=self._settings, clock=self._clock
+            )
+            self._is_stale = True  # until the server has answered
+            is_first = await self._store.rule(self._token, done, now=self._clock.for_engine())
+            if is_first and done.ruling is not None:
+                self._index.obey(done.ruling)
+            self._is_stale = not is_first
+            for message in done.messages if is_first else ():
+                self._metrics.count_message(message.kind.value)
+            log.info("operator_ruled", ruling_id=done.ruling_id, state=done.answer.state.value, text=done.answer.text)
+            has_ruled = True
+        return has_ruled
 
     # --- one batch --------------------------------------------------------------------------------------------
 
-    async def assign_waiting(self) -> int:
-        """Assign and publish one batch of what waits; answers how many were published.
+    async def assign_waiting(self, *, block: timedelta = BLOCK) -> int:
+        """Assign and publish one batch of what waits, or comes within `block`; answers how many were published.
 
         Raises EventsHeld when it does not get past the oldest entry, EngineError, StaleToken.
         """
@@ -219,15 +249,15 @@ class EventStage:
             return 0
         try:
             if self._breaker.suspect is None:
-                return await self._assign_batch(token)
+                return await self._assign_batch(token, block)
             await self._breaker.judge(token, self._breaker.suspect, self._would_go_through)
         except _LogMovedError:
             log.warning("index_ahead_of_server", reason="the server was restored to an earlier state; loading it again")
             self._is_stale = True
         return 0
 
-    async def _assign_batch(self, token: int) -> int:
-        waiting = await self._store.next_entries(1 if self._breaker.alone else BATCH, block=BLOCK)
+    async def _assign_batch(self, token: int, block: timedelta) -> int:
+        waiting = await self._store.next_entries(1 if self._breaker.alone else BATCH, block=block)
         if self._is_stale:  # [dedup] was changed while we waited
             return 0
         entries = waiting.entries

@@ -12,7 +12,7 @@ Every method may be called again after EngineDown. `now` is for tests and backfi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,19 @@ from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import BLOCK_MS, Argument, ms_or_now, text
 from aggregator.errors import StaleToken, UnreadableRecord
-from aggregator.model import Entry, Event, FingerprintRecord, Kind, Message, Notice, Publication, Published, Queue
+from aggregator.model import (
+    Entry,
+    Event,
+    FingerprintRecord,
+    Kind,
+    Message,
+    Notice,
+    Publication,
+    Published,
+    Queue,
+    Ruling,
+    Verb,
+)
 
 BATCH = 32
 """Publications in one script: 32 of 5 KB took 4 to 7 ms, in which the server serves nobody else, on two cores with a
@@ -205,7 +217,7 @@ class EventStore(HoldStore):
         events: list[Argument] = [
             part for e in publication.events for part in (e.event_id, wire.encode(e), e.merged_into)
         ]
-        sent = self._deliveries(publication)
+        sent = self._deliveries(publication.messages, publication.queued)
         return [
             *(publication.stream_id, publication.entry_id, publication.revision, publication.event_id),
             wire.record_bytes(publication.record) if publication.record else "",
@@ -215,17 +227,19 @@ class EventStore(HoldStore):
             *stats,
         ]
 
-    def _deliveries(self, publication: Publication) -> list[tuple[Message, list[str | Queue]]]:
+    def _deliveries(
+        self, messages: Iterable[Message], queued: Iterable[tuple[str, Message]]
+    ) -> list[tuple[Message, list[str | Queue]]]:
         """Each distinct message with where it goes: keys of streams and queues."""
         sent: list[tuple[Message, list[str | Queue]]] = []
-        for message in publication.messages:
+        for message in messages:
             targets: list[str | Queue] = []
             if message.kind is not Kind.MERGED:
                 targets.append(self.keys.reports)
             if message.kind in (Kind.NEW, Kind.MERGED):
                 targets.append(self.keys.events)
             sent.append((message, targets))
-        for name, message in publication.queued:
+        for name, message in queued:
             queue = self.queues.get(name)
             if queue is None:
                 continue  # taken out of feeds.toml between assigning and publishing
@@ -257,22 +271,32 @@ class EventStore(HoldStore):
 
     async def fingerprints(self, since: datetime) -> AsyncIterator[FingerprintRecord]:
         """Every record first seen at `since` or later, in the order published, as if merged from the start: event ids
-        are those that stand today, and `absorbs` is empty. (A merge may be told by a record that has left the window.)
+        are those that stand today (after merges, and after what operators moved), and `absorbs` is empty. (A merge may
+        be told by a record that has left the window.)
 
         The whole log is read: its ids are the server's times, `since` is a worker's. A record that cannot be read comes
         with nothing packed.
         """
-        aliases = await self._aliases()
+        aliases, moved = await self.aliases(), _moved_by(await self.rulings())
         start = "-"
         while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
             for _, fields in rows:
                 record = wire.record_or_nothing(fields[b"f"])
                 if record.first_seen_at >= since or not record.packed:
-                    standing = aliases.get(record.event_id, record.event_id)
+                    event_id = moved.get(record.entry_id, record.event_id)
+                    standing = aliases.get(event_id, event_id)
                     yield record if standing == record.event_id and not record.absorbs else _moved(record, standing)
             start = f"({text(rows[-1][0])}"
 
-    async def _aliases(self) -> dict[str, str]:
+    async def rulings(self) -> list[Ruling]:
+        """The operators' words that were applied and are still kept, oldest first.
+
+        They name events as they were called then: see `aliases`. One that cannot be read comes with nothing in it.
+        """
+        rows = await self.command("XRANGE", self.keys.rulings, "-", "+")
+        return [wire.ruling_or_nothing(fields.get(b"r", b"")) for _, fields in rows]
+
+    async def aliases(self) -> dict[str, str]:
         """Absorbed event id → the event that finally stands for it."""
         answer = await self.command("HGETALL", self.keys.merged)
         direct = {text(key): text(value).partition("|")[0] for key, value in answer.items()}
@@ -295,6 +319,13 @@ def _entry(fields: Mapping[bytes, bytes]) -> Entry | Unreadable:
 
 def _counted(values: Sequence[str]) -> list[Argument]:
     return [len(values), *values]
+
+
+def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
+    """Entry id → the event that an operator moved it to last."""
+    return {
+        entry_id: ruling.event_id for ruling in rulings if ruling.verb is Verb.SPLIT for entry_id in ruling.entry_ids
+    }
 
 
 def _moved(record: FingerprintRecord, event_id: str) -> FingerprintRecord:

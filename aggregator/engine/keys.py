@@ -114,6 +114,21 @@ class Keys:
         """String: why the event stage waits."""
         return f"{self.prefix}:held"
 
+    # the operator's word
+    @property
+    def asked(self) -> str:
+        """Stream of requests that no event worker has answered yet: `id`, `r`."""
+        return f"{self.prefix}:asked"
+
+    @property
+    def rulings(self) -> str:
+        """Stream of the rulings that were applied, in their order: one field `r`."""
+        return f"{self.prefix}:rulings"
+
+    def ruling(self, ruling_id: str) -> str:
+        """String: the answer to one request, `waiting` before there is one. It expires by itself."""
+        return f"{self.prefix}:ruling:{ruling_id}"
+
     # counts
     def stats(self, hour: int) -> str:
         """Hash of counts for one hour since 1970."""

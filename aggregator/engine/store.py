@@ -20,6 +20,10 @@ event_store (lead, waiting entries, publishing, fingerprints)
     events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
 holds (why the stages hold back, for every worker)
     holds() -> Holds    note_slow_consumer(reason)    hold_events(token, reason, notice, *, at) -> bool
+    rulings() -> list[Ruling]    aliases() -> {absorbed: survivor}
+ruling_store (the operator's word)
+    ask(RulingRequest) -> bool    answer(ruling_id) -> RulingAnswer | None    asked_count() -> int
+    next_asked() -> Asked | None    rule(token, RulingPublication, *, now) -> bool    trim_rulings(before) -> int
 retention (what is dropped when)
     trim(*, now) -> TrimReport    trim_fingerprints(before) -> int    forget_known(*, now) -> int
     forget_merged(*, now) -> int    groups() -> list[GroupLag]    public_streams() -> {name: (key, kept for)}

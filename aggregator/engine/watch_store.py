@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 import orjson
 
 from aggregator.engine import wire
-from aggregator.engine.event_store import EventStore, Lead
+from aggregator.engine.event_store import Lead
 from aggregator.engine.retention import RetentionStore
+from aggregator.engine.ruling_store import RulingStore
 from aggregator.engine.scripts import BLOCK_MS, Argument, text
 from aggregator.errors import UnreadableRecord
 from aggregator.model import Digest, Event, Message, Notice, Totals
@@ -41,7 +42,7 @@ class Trouble:
     notice: Notice
 
 
-class WatchStore(RetentionStore, EventStore):
+class WatchStore(RetentionStore, RulingStore):
     # --- digests and counts ---
 
     async def append_digest(self, digest: Digest) -> bool:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from aggregator.model import EPOCH, FingerprintRecord, Kind, KnownEntry, Message, Source
+from aggregator.model import EPOCH, FingerprintRecord, Kind, KnownEntry, Message, Ruling, Source, Verb
 
 VERSION = 1
 NOTIFICATION_BYTES = 16_000
@@ -35,7 +35,7 @@ _US = timedelta(microseconds=1)
 _RECORD = struct.Struct(">BqBBBH")
 _WORDS = {Kind.NEW: "new", Kind.JOINED: "joined", Kind.EDITED: "edited", Kind.MERGED: "merged"}
 _LISTS = ("categories", "tags", "related")
-_CUT = ("guid", "published_raw", "author", "url", "title")
+_CUT = ("guid", "published_raw", "author", "url", "title", "why")
 _CUT_CHARS = 500
 
 R = TypeVar("R")
@@ -166,6 +166,14 @@ def record_or_nothing(data: bytes) -> FingerprintRecord:
         return FingerprintRecord("", "", "", EPOCH, b"")
 
 
+def ruling_or_nothing(data: bytes) -> Ruling:
+    """The ruling, or one without an id that says nothing, for bytes that are none (another version wrote them)."""
+    try:
+        return decode(Ruling, data)
+    except ValueError:
+        return Ruling("", Verb.JOIN, "", "", (), (), EPOCH)
+
+
 def iso(at: datetime | None) -> str:
     """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
     return "" if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
@@ -214,6 +222,9 @@ def _notification(message: Message) -> dict[str, Any]:
         "related": message.related,
         "merged_into": message.merged_into,
         "merged_from": message.merged_from,
+        "split_from": message.split_from,
+        "operator": message.operator,
+        "why": message.why,
     }
 
 
@@ -248,7 +259,7 @@ def message_of_fields(fields: Mapping[str, str]) -> Message:
 
 _PLAIN = (
     *("id", "event_id", "entry_id", "feed_id", "lang", "title", "url", "guid", "author", "published_raw"),
-    *("date_source", "reason", "document", "merged_into", "merged_from"),
+    *("date_source", "reason", "document", "merged_into", "merged_from", "split_from", "operator", "why"),
 )
 
 

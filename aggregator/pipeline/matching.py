@@ -1,22 +1,32 @@
-"""The matching index in use: what the event stage, `aggregator poll` and `explain` do alike with an entry."""
+"""The matching index in use: what the event stage, `aggregator poll` and `explain` do alike with an entry.
+
+An operator's word is stronger than the model: what `assign` answers is bent to it before anything is published or
+learned. Events held apart are never merged, and of two such events an entry joins the one with the nearer report.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
+from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.model import Assignment, DedupSettings, Entry, FingerprintRecord
+from aggregator.dedup.nearest import nearest
+from aggregator.dedup.similarity import JOIN, pair_forest
+from aggregator.model import Assignment, DedupSettings, Entry, FingerprintRecord, Ruling, Verb
 from aggregator.pipeline.reporting import event_id_of
 
 
 class Matcher:
-    """An index, and the settings it is asked under."""
+    """An index, the settings it is asked under, and the events that operators hold apart."""
 
-    def __init__(self, settings: DedupSettings) -> None:
+    def __init__(self, settings: DedupSettings, apart: Apart | None = None) -> None:
         self._settings = settings
         self._index = Index(settings)
+        self._apart = apart or Apart()
 
     def __len__(self) -> int:
         """Reports in the window."""
@@ -25,17 +35,17 @@ class Matcher:
     def learn(self, record: FingerprintRecord) -> None:
         """Take in a published report from the log."""
         self._index.add(Fingerprint.unpack(record.packed), record.event_id)
-        for absorbed in record.absorbs:
-            self._index.merge(record.event_id, absorbed)
+        self._merge(record.event_id, record.absorbs)
 
     def assigned(self, entry: Entry) -> tuple[Fingerprint, Assignment]:
         """The entry's event, and the index with the entry in it."""
         made = fingerprint(entry)
         assignment = assign(made, self._index, self._settings)
+        if self._apart:
+            assignment = self._obedient(made, assignment)
         event_id = assignment.event_id or event_id_of(entry.entry_id)
         self._index.add(made, event_id)
-        for absorbed in assignment.absorbs:
-            self._index.merge(event_id, absorbed)
+        self._merge(event_id, assignment.absorbs)
         return made, assignment
 
     def event_of(self, entry_id: str) -> str | None:
@@ -43,3 +53,49 @@ class Matcher:
 
     def expire(self, now: datetime) -> int:
         return self._index.expire(now)
+
+    # --- the operator's word ----------------------------------------------------------------------------------
+
+    def apart_of(self, event_id: str) -> tuple[str, ...]:
+        """The events that operators hold apart from this one."""
+        return self._apart.of(event_id)
+
+    def obey(self, ruling: Ruling) -> None:
+        """Take in an operator's word that was applied. Reports that have left the window are passed over."""
+        match ruling.verb:
+            case Verb.JOIN:
+                self._move(self._index.reports_of(ruling.other_id), ruling.event_id)
+                self._apart.merge(ruling.event_id, ruling.other_id)
+            case Verb.SPLIT:
+                self._move(ruling.entry_ids, ruling.event_id)
+                self._apart.keep(ruling.event_id, ruling.apart)
+
+    def _move(self, entry_ids: Iterable[str], event_id: str) -> None:
+        for entry_id in entry_ids:
+            if self._index.event_of(entry_id) is not None:
+                self._index.move(entry_id, event_id)
+
+    def _merge(self, event_id: str, absorbs: Iterable[str]) -> None:
+        for absorbed in absorbs:
+            self._index.merge(event_id, absorbed)
+            self._apart.merge(event_id, absorbed)
+
+    def _obedient(self, made: Fingerprint, assignment: Assignment) -> Assignment:
+        """The assignment as operators' words leave it."""
+        event_id = assignment.event_id
+        if event_id is None:
+            return assignment
+        twins = self._apart.of(event_id) if assignment.reason != "same_url" else ()
+        found = nearest(made, self._index, (event_id, *twins), pair_forest()) if twins else None
+        if found is None or found.event_id == event_id or found.log_odds < JOIN[self._settings.strictness]:
+            return without_forbidden(assignment, event_id, self._apart)
+        return replace(
+            assignment,
+            event_id=found.event_id,
+            score=found.score,
+            reason="copy" if found.is_copy else "operator",
+            best_entry_id=found.entry_id,
+            is_copy=found.is_copy,
+            absorbs=(),
+            related=tuple(other for other in assignment.related if other != found.event_id),
+        )

@@ -66,14 +66,14 @@ def reported(
     asked = assignment.event_id or event_id_of(entry.entry_id)
     before = _standing(events, asked)
     event_id = before.event_id if before else asked
-    event = _grown(before, entry, assignment) if before else _begun(event_id, entry, assignment)
+    event = grown(before, entry, assignment) if before else begun(event_id, entry, assignment)
     kind = Kind.JOINED if assignment.event_id else Kind.NEW
     absorbed = tuple(events[a] for a in assignment.absorbs if a in events and events[a].event_id == a != event_id)
     for other in absorbed:
-        event = _merged(event, other)
-    report = _message(kind, entry, event, score=assignment.score, reason=assignment.reason)
-    merges = tuple(_merge_message(event, other.event_id) for other in absorbed)
-    event, queued = _queued(event, entry, report, merges, queues)
+        event = merged(event, other)
+    report = report_message(kind, entry, event, score=assignment.score, reason=assignment.reason)
+    merges = tuple(merge_message(event, other.event_id) for other in absorbed)
+    event, queued = queued_reports(event, entry, report, merges, queues)
     record = FingerprintRecord(
         entry.entry_id, event_id, entry.feed_id, entry.first_seen_at, packed, tuple(a.event_id for a in absorbed)
     )
@@ -89,10 +89,10 @@ def revised(
 ) -> Reported:
     """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
     own = event_id or event_id_of(entry.entry_id)
-    before = _standing(events, own) or _begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
+    before = _standing(events, own) or begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
     event = _with_edit(before, entry)
     own = event.event_id
-    message = _message(Kind.EDITED, entry, event, score=1.0, reason="edited")
+    message = report_message(Kind.EDITED, entry, event, score=1.0, reason="edited")
     queued = tuple(
         (queue.name, message)
         for queue in queues
@@ -111,18 +111,18 @@ def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
 # --- events ---------------------------------------------------------------------------------------------------
 
 
-def _source(entry: Entry) -> Source:
+def source_of(entry: Entry) -> Source:
     return Source(entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at)
 
 
-def _begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
+def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
     return Event(
         event_id=event_id,
         lang=entry.lang,
         title=entry.title,
         first_seen_at=entry.first_seen_at,
         last_seen_at=entry.first_seen_at,
-        sources=(_source(entry),),
+        sources=(source_of(entry),),
         source_count=1,
         independent_sites=(entry.site or entry.feed_id,),
         independent_count=1,
@@ -131,13 +131,13 @@ def _begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
     )
 
 
-def _grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
+def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
     site = entry.site or entry.feed_id
     independent = not assignment.is_copy and site not in event.independent_sites
     return replace(
         event,
         last_seen_at=max(event.last_seen_at, entry.first_seen_at),
-        sources=_kept((*event.sources, _source(entry))),
+        sources=kept_sources((*event.sources, source_of(entry))),
         source_count=event.source_count + 1,
         independent_sites=(*event.independent_sites, site)[:SITES_KEPT] if independent else event.independent_sites,
         independent_count=event.independent_count + independent,
@@ -145,13 +145,13 @@ def _grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
     )
 
 
-def _merged(event: Event, other: Event) -> Event:
+def merged(event: Event, other: Event) -> Event:
     sites = _union(event.independent_sites, other.independent_sites)
     return replace(
         event,
         first_seen_at=min(event.first_seen_at, other.first_seen_at),
         last_seen_at=max(event.last_seen_at, other.last_seen_at),
-        sources=_kept((*event.sources, *other.sources)),
+        sources=kept_sources((*event.sources, *other.sources)),
         source_count=event.source_count + other.source_count,
         independent_sites=sites[:SITES_KEPT],
         independent_count=len(sites),
@@ -161,12 +161,12 @@ def _merged(event: Event, other: Event) -> Event:
 
 
 def _with_edit(event: Event, entry: Entry) -> Event:
-    sources = tuple(_source(entry) if s.entry_id == entry.entry_id else s for s in event.sources)
+    sources = tuple(source_of(entry) if s.entry_id == entry.entry_id else s for s in event.sources)
     is_first = bool(sources) and sources[0].entry_id == entry.entry_id
     return replace(event, sources=sources, title=entry.title if is_first else event.title)
 
 
-def _kept(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+def kept_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     return sources if len(sources) <= SOURCES_KEPT else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
 
 
@@ -177,7 +177,7 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 # --- messages -------------------------------------------------------------------------------------------------
 
 
-def _message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: str) -> Message:
+def report_message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: str) -> Message:
     return Message(
         id=message_id_of(kind, event.event_id, entry.entry_id, str(entry.revision)),
         kind=kind,
@@ -206,7 +206,7 @@ def _message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: st
     )
 
 
-def _merge_message(survivor: Event, absorbed: str) -> Message:
+def merge_message(survivor: Event, absorbed: str) -> Message:
     first = survivor.sources[0]
     return Message(
         id=message_id_of(Kind.MERGED, survivor.event_id, absorbed),
@@ -232,7 +232,7 @@ def _merge_message(survivor: Event, absorbed: str) -> Message:
 # --- queues ---------------------------------------------------------------------------------------------------
 
 
-def _queued(
+def queued_reports(
     event: Event, entry: Entry, report: Message, merges: tuple[Message, ...], queues: Iterable[Queue]
 ) -> tuple[Event, tuple[tuple[str, Message], ...]]:
     """What each queue is told; an event queue is served once, at the first matching report with enough sources."""

@@ -51,7 +51,13 @@ MESSAGES = st.builds(
     **dict.fromkeys(
         ("id", "event_id", "entry_id", "feed_id", "lang", "title", "url", "guid", "author", "published_raw"), TEXT
     ),
-    **dict.fromkeys(("date_source", "reason", "document", "merged_into", "merged_from"), TEXT),
+    **dict.fromkeys(
+        (
+            *("date_source", "reason", "document", "merged_into", "merged_from"),
+            *("split_from", "operator", "why"),
+        ),
+        TEXT,
+    ),
 )
 STATES = st.builds(
     PollState,

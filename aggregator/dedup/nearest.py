@@ -1,0 +1,50 @@
+"""The nearest report among several events: which of them an entry belongs to when an operator holds them apart.
+
+`assign` weighs an entry against whole events, and a big event may win over the small one that an operator split off it,
+by the very likeness that the operator called an error. Then the nearest single report decides: what repeats a report
+that was split off goes where that report went.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aggregator.dedup.assign import COPY
+from aggregator.dedup.features import INDEX, features, weighed_apart
+from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.dedup.index import Index
+from aggregator.dedup.rows import row
+from aggregator.dedup.trees import Forest
+
+COMPARED = 16
+"""Reports of each event that are compared, the newest: a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """An event with its report that is nearest to the entry: `log_odds` that the two are of one event."""
+
+    event_id: str
+    entry_id: str
+    log_odds: float
+    is_copy: bool
+
+    @property
+    def score(self) -> float:
+        """0..1, as messages carry it."""
+        return 1 / (1 + math.exp(-self.log_odds))
+
+
+def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str], forest: Forest) -> Nearest | None:
+    """The event that holds the nearest report, the first of `event_ids` among equals; None when none has any here."""
+    named = [(event_id, name) for event_id in event_ids for name in index.reports_of(event_id)[-COMPARED:]]
+    slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
+    if not slots:
+        return None
+    table = features(*weighed_apart(row(fingerprint), index.rows.many(slots), index.frequency))
+    log_odds = forest.log_odds(table)
+    best = int(log_odds.argmax())
+    event_id, entry_id = named[best]
+    return Nearest(event_id, entry_id, float(log_odds[best]), bool(table[best, INDEX["shingles_shared"]] >= COPY))

@@ -1,0 +1,94 @@
+"""The operator's word on its way: asked, kept until an event worker leads, applied, answered, remembered.
+
+Rules: whoever asks only appends a request, under an id that makes a repeat harmless; only the leading event worker
+applies one, with its fencing token, and in one step with everything that follows from it: the records of the events,
+the gates of the reports that moved, the messages, the answer. The stream of rulings is what the matching index is
+rebuilt by (`fingerprints` in event_store.py), so what an operator said outlives restarts, rebuilds and crashes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aggregator.engine import wire
+from aggregator.engine.event_store import EventStore
+from aggregator.engine.scripts import Argument, ms_or_now, text
+from aggregator.errors import StaleToken
+from aggregator.model import Kind, RulingAnswer, RulingPublication, RulingRequest, RulingState, Verb
+
+ANSWER_KEPT = timedelta(days=7)
+"""How long an answer can be asked for; a guess: whoever asks waits seconds."""
+_WAITING = RulingAnswer(RulingState.WAITING, "no event worker has answered yet")
+_MS = timedelta(milliseconds=1)
+_COUNTED = {Kind.NEW: "split", Kind.JOINED: "split", Kind.MERGED: "merged"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The oldest request that waits. `request` is None, and `why` says it, when it cannot be read."""
+
+    stream_id: str
+    ruling_id: str
+    request: RulingRequest | None
+    why: str = ""
+
+
+class RulingStore(EventStore):
+    async def ask(self, request: RulingRequest) -> bool:
+        """Puts the word where the leading event worker finds it. False: it has been asked before."""
+        keys = (self.keys.asked, self.keys.ruling(request.ruling_id))
+        arguments = (request.ruling_id, wire.encode(request), wire.encode(_WAITING), ANSWER_KEPT // _MS)
+        return text(await self.script("ask", keys, arguments)) == "done"
+
+    async def answer(self, ruling_id: str) -> RulingAnswer | None:
+        """What became of a request; None when nobody asked, or too long ago."""
+        found = await self.command("GET", self.keys.ruling(ruling_id))
+        return wire.decode(RulingAnswer, found) if found else None
+
+    async def asked_count(self) -> int:
+        """Requests that wait for an event worker."""
+        return int(await self.command("XLEN", self.keys.asked))
+
+    async def next_asked(self) -> Asked | None:
+        """The oldest request that waits; the same one comes again until `rule` has answered it."""
+        rows = await self.command("XRANGE", self.keys.asked, "-", "+", "COUNT", 1)
+        if not rows:
+            return None
+        [(stream_id, fields)] = rows
+        ruling_id = text(fields.get(b"id", b"unnamed"))
+        try:
+            return Asked(text(stream_id), ruling_id, wire.decode(RulingRequest, fields[b"r"]))
+        except (ValueError, KeyError) as error:
+            return Asked(text(stream_id), ruling_id, None, str(error)[:500])
+
+    async def rule(self, token: int, publication: RulingPublication, *, now: datetime | None = None) -> bool:
+        """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
+        keys, p = self.keys, publication
+        places = (keys.leader, keys.asked, keys.rulings, keys.events, keys.reports, keys.merged, keys.dropped)
+        head: list[Argument] = [keys.prefix, token, ms_or_now(now), self.retention.events // _MS]
+        head += [self.retention.digest // _MS, self.list_cap, p.stream_id, wire.encode(p.answer), ANSWER_KEPT // _MS]
+        answer = await self.script("rule", (*places, keys.ruling(p.ruling_id)), [*head, *self._ruling_arguments(p)])
+        if text(answer) == "stale":
+            raise StaleToken("another worker leads the event stage")
+        return text(answer) == "done"
+
+    def _ruling_arguments(self, p: RulingPublication) -> list[Argument]:
+        ruling = p.ruling
+        moved = ruling.entry_ids if ruling and ruling.verb is Verb.SPLIT else ()
+        sent = self._deliveries(p.messages, p.queued)
+        counts = Counter(_COUNTED[message.kind] for message in p.messages if message.kind in _COUNTED)
+        return [
+            wire.encode(ruling) if ruling else "",
+            ruling.event_id if ruling else "",
+            *(len(moved), len(p.events), len(sent), 2 * len(counts)),
+            *moved,
+            *(part for e in p.events for part in (e.event_id, wire.encode(e), e.merged_into)),
+            *(part for message, targets in sent for part in self._message_arguments(message, targets)),
+            *(part for name, number in counts.items() for part in (f"reports:{name}", number)),
+        ]
+
+    async def trim_rulings(self, before: datetime) -> int:
+        """Forgets the rulings applied before (by the server's clock); answers how many."""
+        return int(await self.command("XTRIM", self.keys.rulings, "MINID", "=", max(0, wire.milliseconds(before))))

@@ -1,0 +1,124 @@
+"""What is known of published reports: read back from the messages that told of them.
+
+A message holds nearly all of the entry it was made of, so that a report can be told once more when an operator moves
+it to another event, and its text be exported as an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aggregator.entry.documents import report_of_document
+from aggregator.entry.urls import site_of
+from aggregator.model import EPOCH, DateSource, Entry, Event, Kind, Message, Source
+
+OPERATOR = "operator"
+"""The reason of what is told on an operator's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A report as its newest message told it, its event, and whether it is a copy of another report there."""
+
+    message: Message
+    event_id: str
+    is_copy: bool
+
+    @property
+    def site(self) -> str:
+        """Its publisher, the unit of independence."""
+        return site_of(self.message.url) or self.message.feed_id
+
+
+class Reports:
+    """The reports of some events, gathered from the messages of the reports stream, oldest first."""
+
+    def __init__(self, event_ids: Iterable[str], aliases: Mapping[str, str]) -> None:
+        self._wanted = frozenset(event_ids)
+        self._aliases = aliases
+        self._known: dict[str, Known] = {}
+
+    def concerns(self, *, entry_id: str, event_id: str) -> bool:
+        """Whether a message tells of one of these events, or of a report that has been in one."""
+        return entry_id in self._known or self._aliases.get(event_id, event_id) in self._wanted
+
+    def add(self, message: Message) -> None:
+        before = self._known.get(message.entry_id)
+        self._known[message.entry_id] = Known(
+            message,
+            self._aliases.get(message.event_id, message.event_id),
+            _is_copy(message, was=before is not None and before.is_copy),
+        )
+
+    def of(self, event: Event) -> list[Known]:
+        """What is known of the event's reports, in the order they came; of some only what the event itself lists."""
+        told = {name: known for name, known in self._known.items() if known.event_id == event.event_id}
+        listed = {s.entry_id: Known(_listed(s, event), event.event_id, False) for s in event.sources}
+        return sorted((listed | told).values(), key=lambda known: known.message.first_seen_at or EPOCH)
+
+
+def _is_copy(message: Message, *, was: bool) -> bool:
+    """Whether the report is left out of its event's independent sources: an event's first report never is."""
+    match message.kind:
+        case Kind.NEW:
+            return False
+        case Kind.JOINED:
+            return was if message.split_from else message.reason == "copy"
+        case Kind.EDITED:
+            return was and message.reason != OPERATOR
+        case Kind.MERGED:
+            return was
+
+
+def _listed(source: Source, event: Event) -> Message:
+    """As much of a report's message as its event tells."""
+    return Message(
+        id="",
+        kind=Kind.JOINED,
+        event_id=event.event_id,
+        entry_id=source.entry_id,
+        feed_id=source.feed_id,
+        lang=event.lang,
+        title=source.title,
+        url=source.url,
+        categories=event.categories,
+        published_at=source.published_at,
+        first_seen_at=source.published_at or event.first_seen_at,
+    )
+
+
+def entry_of(known: Known) -> Entry:
+    """The entry that a report's message was made of, as far as it tells."""
+    m = known.message
+    return Entry(
+        entry_id=m.entry_id,
+        feed_id=m.feed_id,
+        revision=m.revision,
+        identity_key="",
+        guid=m.guid,
+        url=m.url,
+        canonical_url=m.url,
+        title=m.title,
+        lang=m.lang,
+        author=m.author,
+        categories=m.categories,
+        tags=m.tags,
+        published_at=m.published_at,
+        matched_at=m.published_at,
+        published_raw=m.published_raw,
+        date_source=DateSource(m.date_source) if m.date_source else DateSource.FEED,
+        first_seen_at=m.first_seen_at or EPOCH,
+        content_hash="",
+        text=text_of(m),
+        document=m.document,
+        site=known.site,
+    )
+
+
+def text_of(message: Message) -> str:
+    """The body of a message's document without markup, as matching read it; '' where no document is kept."""
+    try:
+        return report_of_document(message.document, name=message.entry_id).text
+    except ValueError:
+        return ""
