@@ -178,6 +178,12 @@ class EventStage:
             await self._store.renew(self._token, LEASE, now=self._clock.for_engine())
             self._renewed = now
 
+    async def _stay(self) -> None:
+        """Between two steps of something long: keep the lead, and let others run."""
+        self._beat()
+        await self._keep_lead()
+        await asyncio.sleep(0)
+
     def _drop_lead(self) -> None:
         self._token = None
         self._breaker.lost_lead()
@@ -204,9 +210,7 @@ class EventStage:
             unreadable += not _is_learned(index, record)
             count += 1
             if count % LOAD_YIELD == 0:
-                self._beat()
-                await self._keep_lead()
-                await asyncio.sleep(0)
+                await self._stay()
         self._index, self._is_fresh = index, True
         self._is_stale = dedup != self._settings.dedup  # reloaded while we read
         seconds = asyncio.get_running_loop().time() - started
@@ -222,15 +226,12 @@ class EventStage:
         """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
         has_ruled = False
         while self._token is not None and not self._is_stale and (asked := await self._store.next_asked()):
-            await self._keep_lead()
-            done = await followed(
-                asked, store=self._store, index=self._index, settings=self._settings, clock=self._clock
-            )
-            self._is_stale = True  # until the server has answered
+            apart, queues, now = self._index.apart_of, self._settings.queues, self._clock.now()
+            done = await followed(asked, self._store, apart=apart, queues=queues, now=now, meanwhile=self._stay)
             is_first = await self._store.rule(self._token, done, now=self._clock.for_engine())
             if is_first and done.ruling is not None:
                 self._index.obey(done.ruling)
-            self._is_stale = not is_first
+            self._is_stale |= not is_first
             for message in done.messages if is_first else ():
                 self._metrics.count_message(message.kind.value)
             log.info("operator_ruled", ruling_id=done.ruling_id, state=done.answer.state.value, text=done.answer.text)

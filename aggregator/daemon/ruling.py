@@ -6,51 +6,58 @@ refused with the reason, never left to stop what is behind it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
 
-from aggregator.daemon.clock import Clock
 from aggregator.engine.ruling_store import Asked
 from aggregator.engine.store import Store
 from aggregator.engine.wire import message_of_fields
 from aggregator.errors import EngineError, StaleToken
-from aggregator.model import Event, RulingPublication, Settings
+from aggregator.model import Event, Queue, RulingPublication
 from aggregator.pipeline.known import Reports
-from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.ruling import Case, refused, ruled
 
 log = structlog.get_logger()
 
 BEFORE_EVENT = timedelta(hours=1)
 """How long before an event was first seen its messages are looked for: the clocks of a worker and the server differ."""
+ROWS_READ = 2000
+"""Messages read between two turns of the event loop."""
+
+
+Meanwhile = Callable[[], Awaitable[None]]
 
 
 async def followed(
-    asked: Asked, *, store: Store, index: Matcher, settings: Settings, clock: Clock
+    asked: Asked,
+    store: Store,
+    *,
+    apart: Callable[[str], tuple[str, ...]],
+    queues: tuple[Queue, ...],
+    now: datetime,
+    meanwhile: Meanwhile,
 ) -> RulingPublication:
-    """What follows from a request. Raises EngineError; a fault of ours refuses the request."""
+    """What follows from a request. Raises EngineError; a fault of ours refuses the request.
+
+    `apart` tells which events are held apart from one. `meanwhile` is called now and then while messages are read.
+    """
     if asked.request is None:
         return refused(asked.stream_id, asked.ruling_id, f"the request cannot be read: {asked.why}")
     try:
-        return ruled(await _case(asked, store, index, settings, clock.now()))
+        request = asked.request
+        names = (*request.names, request.into) if request.into else request.names
+        events = {name: event for name in names if (event := await event_named(store, name)) is not None}
+        reports = await reports_of(store, list(events.values()), meanwhile)
+        held = tuple(dict.fromkeys(other for event in events.values() for other in apart(event.event_id)))
+        return ruled(Case(asked.stream_id, request, events, reports, held, queues, now))
     except (EngineError, StaleToken):
         raise
     except Exception as error:
         log.exception("ruling_broke", ruling_id=asked.ruling_id)
         text = f"the event worker failed at it: {type(error).__name__}: {error}; please report it"
         return refused(asked.stream_id, asked.ruling_id, text)
-
-
-async def _case(asked: Asked, store: Store, index: Matcher, settings: Settings, now: datetime) -> Case:
-    request = asked.request
-    assert request is not None
-    names = (*request.names, request.into) if request.into else request.names
-    events = {name: event for name in names if (event := await event_named(store, name)) is not None}
-    reports = await reports_of(store, list(events.values()))
-    left = events.get(request.names[0])
-    apart = index.apart_of(left.event_id) if left else ()
-    return Case(asked.stream_id, request, events, reports, apart, settings.queues, now)
 
 
 async def event_named(store: Store, name: str) -> Event | None:
@@ -62,12 +69,17 @@ async def event_named(store: Store, name: str) -> Event | None:
     return (await store.events([event_id])).get(event_id) if event_id else None
 
 
-async def reports_of(store: Store, events: list[Event]) -> Reports:
+async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:
     """What the reports stream tells of the reports of these events."""
     reports = Reports([event.event_id for event in events], await store.aliases())
-    if events:
-        since = min(event.first_seen_at for event in events) - BEFORE_EVENT
-        async for row in store.rows("reports", since):
-            if reports.concerns(entry_id=row.fields["entry_id"], event_id=row.fields["event_id"]):
-                reports.add(message_of_fields(row.fields))
+    if not events:
+        return reports
+    since = min(event.first_seen_at for event in events) - BEFORE_EVENT
+    count = 0
+    async for row in store.rows("reports", since):
+        if reports.concerns(entry_id=row.fields["entry_id"], event_id=row.fields["event_id"]):
+            reports.add(message_of_fields(row.fields))
+        count += 1
+        if count % ROWS_READ == 0:
+            await meanwhile()
     return reports

@@ -18,9 +18,9 @@ event_store (lead, waiting entries, publishing, fingerprints)
     waiting_count() -> int    next_entries(count, *, block) -> Waiting(rows)
     publish(token, publications, *, now) -> list[Published]    reject_entry(token, stream_id, notice, *, at)
     events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
+    rulings() -> list[Ruling]    aliases() -> {absorbed: survivor}
 holds (why the stages hold back, for every worker)
     holds() -> Holds    note_slow_consumer(reason)    hold_events(token, reason, notice, *, at) -> bool
-    rulings() -> list[Ruling]    aliases() -> {absorbed: survivor}
 ruling_store (the operator's word)
     ask(RulingRequest) -> bool    answer(ruling_id) -> RulingAnswer | None    asked_count() -> int
     next_asked() -> Asked | None    rule(token, RulingPublication, *, now) -> bool    trim_rulings(before) -> int
