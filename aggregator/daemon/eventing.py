@@ -20,12 +20,12 @@ import structlog
 
 from aggregator.daemon.breaking import Breaker
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.ruling import followed
-from aggregator.dedup.apart import apart_of
+from aggregator.daemon.loading import loaded_index
+from aggregator.daemon.ruling import follow
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, EventsHeld, StaleToken, UnreadableRecord
-from aggregator.model import Assignment, Entry, Event, FingerprintRecord, Kind, Publication, Published, Settings
+from aggregator.model import Assignment, Entry, Event, Kind, Publication, Published, Settings
 from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.reporting import Reported, reported, revised
 from aggregator.watch.metrics import Metrics
@@ -40,8 +40,6 @@ RENEW_EVERY = timedelta(seconds=4)
 BLOCK = timedelta(seconds=1)
 STAND_BY = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(seconds=15)
-LOAD_YIELD = 2000
-"""Fingerprints loaded between two turns of the event loop."""
 STAGE = "event"
 
 
@@ -201,24 +199,10 @@ class EventStage:
 
     async def _load(self) -> None:
         """Build the index from the fingerprint log of the window."""
-        started = asyncio.get_running_loop().time()
         dedup = self._settings.dedup
-        rulings = await self._store.rulings()
-        index = Matcher(dedup, apart_of(rulings, await self._store.aliases()))
-        count = unreadable = 0
-        async for record in self._store.fingerprints(self._clock.now() - dedup.window):
-            unreadable += not _is_learned(index, record)
-            count += 1
-            if count % LOAD_YIELD == 0:
-                await self._stay()
-        self._index, self._is_fresh = index, True
+        self._index = await loaded_index(self._store, dedup, now=self._clock.now(), meanwhile=self._stay)
+        self._is_fresh = True
         self._is_stale = dedup != self._settings.dedup  # reloaded while we read
-        seconds = asyncio.get_running_loop().time() - started
-        if unreadable:
-            log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
-        if lost := sum(not ruling.ruling_id for ruling in rulings):
-            log.error("rulings_unreadable", count=lost, reason="another version wrote them")
-        log.info("index_loaded", fingerprints=count, rulings=len(rulings), seconds=round(seconds, 2))
 
     # --- the operator's word ----------------------------------------------------------------------------------
 
@@ -226,15 +210,13 @@ class EventStage:
         """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
         has_ruled = False
         while self._token is not None and not self._is_stale and (asked := await self._store.next_asked()):
-            apart, queues, now = self._index.apart_of, self._settings.queues, self._clock.now()
-            done = await followed(asked, self._store, apart=apart, queues=queues, now=now, meanwhile=self._stay)
-            is_first = await self._store.rule(self._token, done, now=self._clock.for_engine())
-            if is_first and done.ruling is not None:
-                self._index.obey(done.ruling)
-            self._is_stale |= not is_first
-            for message in done.messages if is_first else ():
+            clock, queues = self._clock, self._settings.queues
+            done = await follow(
+                asked, self._store, self._token, self._index, queues=queues, clock=clock, meanwhile=self._stay
+            )
+            self._is_stale |= done is None
+            for message in done.messages if done else ():
                 self._metrics.count_message(message.kind.value)
-            log.info("operator_ruled", ruling_id=done.ruling_id, state=done.answer.state.value, text=done.answer.text)
             has_ruled = True
         return has_ruled
 
@@ -390,15 +372,6 @@ _OUTCOME_OF = {
     Kind.EDITED: "edited",
     Kind.MERGED: "merged_event",
 }
-
-
-def _is_learned(index: Matcher, record: FingerprintRecord) -> bool:
-    """Take in a published report; one that another version wrote costs the matches with it, not the index."""
-    try:
-        index.learn(record)
-    except ValueError:
-        return False
-    return True
 
 
 def _event_ids(assigned: Sequence[_Assigned]) -> list[str]:

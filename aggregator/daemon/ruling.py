@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from aggregator.daemon.clock import Clock
 from aggregator.engine.ruling_store import Asked
 from aggregator.engine.store import Store
 from aggregator.engine.wire import message_of_fields
-from aggregator.errors import EngineError, StaleToken
+from aggregator.errors import EngineError, StaleToken, UnreadableRecord
 from aggregator.model import Event, Queue, RulingPublication
 from aggregator.pipeline.known import Reports
+from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.ruling import Case, refused, ruled
 
 log = structlog.get_logger()
@@ -30,19 +32,33 @@ ROWS_READ = 2000
 Meanwhile = Callable[[], Awaitable[None]]
 
 
-async def followed(
+async def follow(
     asked: Asked,
     store: Store,
+    token: int,
+    index: Matcher,
     *,
-    apart: Callable[[str], tuple[str, ...]],
     queues: tuple[Queue, ...],
-    now: datetime,
+    clock: Clock,
     meanwhile: Meanwhile,
-) -> RulingPublication:
-    """What follows from a request. Raises EngineError; a fault of ours refuses the request.
+) -> RulingPublication | None:
+    """Applies a word and answers it; the index follows. None: it was answered before, and the index may be behind.
 
-    `apart` tells which events are held apart from one. `meanwhile` is called now and then while messages are read.
+    Raises EngineError, StaleToken. `meanwhile` is called now and then while messages are read.
     """
+    done = await _consequence(asked, store, index, queues=queues, now=clock.now(), meanwhile=meanwhile)
+    if not await store.rule(token, done, now=clock.for_engine()):
+        return None
+    if done.ruling is not None:
+        index.obey(done.ruling)
+    log.info("operator_ruled", ruling_id=done.ruling_id, state=done.answer.state.value, text=done.answer.text)
+    return done
+
+
+async def _consequence(
+    asked: Asked, store: Store, index: Matcher, *, queues: tuple[Queue, ...], now: datetime, meanwhile: Meanwhile
+) -> RulingPublication:
+    """What follows from a request. Raises EngineError; a fault of ours refuses the request."""
     if asked.request is None:
         return refused(asked.stream_id, asked.ruling_id, f"the request cannot be read: {asked.why}")
     try:
@@ -50,8 +66,10 @@ async def followed(
         names = (*request.names, request.into) if request.into else request.names
         events = {name: event for name in names if (event := await event_named(store, name)) is not None}
         reports = await reports_of(store, list(events.values()), meanwhile)
-        held = tuple(dict.fromkeys(other for event in events.values() for other in apart(event.event_id)))
-        return ruled(Case(asked.stream_id, request, events, reports, held, queues, now))
+        apart = tuple(dict.fromkeys(other for event in events.values() for other in index.apart_of(event.event_id)))
+        return ruled(Case(asked.stream_id, request, events, reports, apart, queues, now))
+    except UnreadableRecord as error:
+        return refused(asked.stream_id, asked.ruling_id, str(error))
     except (EngineError, StaleToken):
         raise
     except Exception as error:

@@ -262,6 +262,15 @@ async def test_a_request_that_cannot_be_read_is_refused_and_what_is_behind_it_fo
     assert odd.state is RulingState.REFUSED
 
 
+async def test_a_word_on_an_event_whose_record_is_damaged_is_refused_and_names_the_key(store: Store):
+    stages = await two_events(store)
+    reports = await by_feed(stages)
+    key = f"agg:event:{reports['a'].event_id}"
+    await store.client.execute_command("SET", key, b"damaged")
+    answer = await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
+    assert (answer.state, key in answer.text) == (RulingState.REFUSED, True)
+
+
 async def test_a_word_waits_until_somebody_leads_and_nobody_else_may_follow_it(store: Store):
     stages = await two_events(store)
     reports = await by_feed(stages)

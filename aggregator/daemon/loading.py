@@ -1,0 +1,50 @@
+"""The matching index built from what is published: the fingerprint log, and operators' words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from aggregator.dedup.apart import apart_of
+from aggregator.engine.store import Store
+from aggregator.model import DedupSettings, FingerprintRecord
+from aggregator.pipeline.matching import Matcher
+
+log = structlog.get_logger()
+
+LOAD_YIELD = 2000
+"""Fingerprints loaded between two turns of the event loop."""
+
+
+async def loaded_index(
+    store: Store, dedup: DedupSettings, *, now: datetime, meanwhile: Callable[[], Awaitable[None]]
+) -> Matcher:
+    """The index of the window. Raises EngineError; `meanwhile` is called now and then."""
+    started = asyncio.get_running_loop().time()
+    rulings = await store.rulings()
+    index = Matcher(dedup, apart_of(rulings, await store.aliases()))
+    count = unreadable = 0
+    async for record in store.fingerprints(now - dedup.window):
+        unreadable += not _is_learned(index, record)
+        count += 1
+        if count % LOAD_YIELD == 0:
+            await meanwhile()
+    seconds = asyncio.get_running_loop().time() - started
+    if unreadable:
+        log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
+    if lost := sum(not ruling.ruling_id for ruling in rulings):
+        log.error("rulings_unreadable", count=lost, reason="another version wrote them")
+    log.info("index_loaded", fingerprints=count, rulings=len(rulings), seconds=round(seconds, 2))
+    return index
+
+
+def _is_learned(index: Matcher, record: FingerprintRecord) -> bool:
+    """Take in a published report; one that another version wrote costs the matches with it, not the index."""
+    try:
+        index.learn(record)
+    except ValueError:
+        return False
+    return True
