@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import islice, repeat
 
 from aggregator.dedup import scores
-from aggregator.dedup.assign import assign
+from aggregator.dedup.assign import assign_all
 from aggregator.dedup.fingerprint import fingerprint
-from aggregator.dedup.index import Index
+from aggregator.dedup.index import BATCH, Index
 from aggregator.dedup.similarity import Comparison, compared, is_same
-from aggregator.dedup.trees import Forest
+from aggregator.dedup.trees import Model
 from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
 
 Row = Mapping[str, object]
@@ -111,34 +111,34 @@ def backtest(
     *,
     canonical_url: Callable[[str], str] = str,
     on_entry: Callable[[], None] | None = None,
-    forest_of: Callable[[Row], Forest] | None = None,
+    model_of: Callable[[Row], Model] | None = None,
     join_at: float | None = None,
 ) -> Backtest:
     """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
 
-    `on_entry` is called after each row, for progress; `forest_of` chooses a row's model, for cross-validation;
+    `on_entry` is called after each row, for progress; `model_of` chooses a row's model, for cross-validation;
     `join_at` (log-odds) stands in for the strictness, in a sweep.
     """
     index, survivors = Index(settings), dict[str, str]()
     given: list[tuple[str, str]] = []
-    truth: dict[str, str] = {}
     joined = 0
     kept = list(rows)
-    for row, entry in zip(kept, entries(kept, canonical_url=canonical_url), strict=True):
-        print_of = fingerprint(entry)
-        index.expire(entry.first_seen_at)
-        answer = assign(print_of, index, settings, forest=forest_of(row) if forest_of else None, join_at=join_at)
-        event = answer.event_id or event_id(entry.entry_id)
-        index.add(print_of, event)
-        for absorbed in answer.absorbs:
-            index.merge(event, absorbed)
-            survivors[absorbed] = event
-        joined += answer.event_id is not None
-        given.append((entry.identity_key, event))
-        if row.get("cluster") is not None:
-            truth[entry.identity_key] = str(row["cluster"])
-        if on_entry:
-            on_entry()
+    stream = entries(kept, canonical_url=canonical_url)
+    for start in range(0, len(kept), BATCH):
+        some = list(islice(stream, BATCH))
+        index.expire(some[0].first_seen_at)
+        models = [model_of(row) for row in kept[start : start + BATCH]] if model_of else None
+        answers = assign_all(
+            [fingerprint(entry) for entry in some], index, settings, new_event=event_id, models=models, join_at=join_at
+        )
+        for entry, answer in zip(some, answers, strict=True):
+            event = answer.event_id or event_id(entry.entry_id)
+            survivors.update(dict.fromkeys(answer.absorbs, event))
+            joined += answer.event_id is not None
+            given.append((entry.identity_key, event))
+            if on_entry:
+                on_entry()
+    truth = {name: str(row["cluster"]) for (name, _), row in zip(given, kept, strict=True) if row.get("cluster") is not None}
     final = tuple((name, _final(event, survivors)) for name, event in given)
     quality = scores.clustering(truth, dict(final)) if truth and len(truth) == len(given) else None
     return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)
@@ -150,7 +150,7 @@ def _final(event: str, survivors: Mapping[str, str]) -> str:
     return event
 
 
-def pair(row: Row, *, canonical_url: Callable[[str], str] = str, forest: Forest | None = None) -> Comparison:
+def pair(row: Row, *, canonical_url: Callable[[str], str] = str, model: Model | None = None) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
     sides = []
     for side in ("a", "b"):
@@ -158,7 +158,7 @@ def pair(row: Row, *, canonical_url: Callable[[str], str] = str, forest: Forest 
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
         sides.append(fingerprint(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)))
-    return compared(sides[0], sides[1], forest=forest)
+    return compared(sides[0], sides[1], model=model)
 
 
 def pair_test(
@@ -166,13 +166,13 @@ def pair_test(
     settings: DedupSettings,
     *,
     canonical_url: Callable[[str], str] = str,
-    forests: Iterable[Forest] | None = None,
+    models: Iterable[Model] | None = None,
 ) -> PairTest:
-    """Judge each pair alone; `forests` holds each row's model, for cross-validation."""
+    """Judge each pair alone; `models` holds each row's model, for cross-validation."""
     decisions, numbers, truth = [], [], []
-    models = repeat(None) if forests is None else forests
-    for row, forest in zip(rows, models, strict=False):  # one model for ever, or one a row
-        comparison = pair(row, canonical_url=canonical_url, forest=forest)
+    given = repeat(None) if models is None else models
+    for row, model in zip(rows, given, strict=False):  # one model for ever, or one a row
+        comparison = pair(row, canonical_url=canonical_url, model=model)
         decisions.append(is_same(comparison, settings))
         numbers.append(comparison.score)
         if row.get("same") is not None:

@@ -1,4 +1,4 @@
-"""Postings in time order: for each key, the slots that carry it, newest first, in arrays without a Python object each.
+"""Exact look-ups in time order: for each key, the slots that carry it, newest first, without a Python object each.
 
 A posting is one of `width` places of a slot. It holds its key and the distance back to the posting before it in the
 same bucket, so that reading a key is a walk back through time that ends at the oldest live slot. Nothing is deleted:
@@ -7,16 +7,14 @@ dead postings are never reached, and their blocks are dropped whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-BUCKET_BITS = 22
-"""4 million buckets: 32 MB once full, about six postings in each at a million slots."""
+BUCKET_BITS = 21
+"""2 million buckets: 16 MB once full, about one posting and a half in each at a million slots."""
 _MASK = (1 << BUCKET_BITS) - 1
 _BLOCK_SLOTS = 1 << 13
-_COLLISIONS = 3
-"""How many times the wanted number of postings are walked before giving up on a crowded bucket."""
 
 
 class Chains:
@@ -46,36 +44,19 @@ class Chains:
                 links[at + i] = distance if head and distance <= 0xFFFFFFFF else 0
                 heads[key & _MASK] = posting + i
 
-    def pop(self, slot: int) -> None:
-        """Undo the push of the newest slot."""
-        block, at = divmod(slot * self._width, self._span)
-        links, names = self._blocks[block]
-        posting = slot * self._width + 1
-        for i in reversed(range(self._width)):
-            if names[at + i]:
-                distance = links[at + i]
-                self._heads[names[at + i] & _MASK] = posting + i - distance if distance else 0
-                names[at + i] = links[at + i] = 0
-
-    def slots(self, key: int, *, oldest: int, limit: int) -> list[int]:
-        """At most `limit` slots posted under `key`, newest first, none before `oldest`."""
+    def slots(self, key: int, *, oldest: int) -> Iterator[int]:
+        """The slots posted under `key`, newest first, none before `oldest`."""
         posting = self._heads[key & _MASK]
-        least, steps, width, span = oldest * self._width, limit * _COLLISIONS, self._width, self._span
-        found: list[int] = []
-        blocks = self._blocks
-        while posting > least and steps:
+        least, width, span = oldest * self._width, self._width, self._span
+        while posting > least:
             block, at = divmod(posting - 1, span)
-            links, names = blocks[block]
+            links, names = self._blocks[block]
             if names[at] == key:
-                found.append((posting - 1) // width)
-                if len(found) == limit:
-                    break
+                yield (posting - 1) // width
             distance = links[at]
             if not distance:
-                break
+                return
             posting -= distance
-            steps -= 1
-        return found
 
     def drop_before(self, slot: int) -> None:
         """Free the blocks in which every slot is before `slot`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from aggregator.dedup import facts, lexicon
 from aggregator.dedup.fingerprint import TITLE_TOKENS
@@ -69,118 +69,154 @@ _TEMPLATE_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """Rows with the weight of each token: (rows, TOKENS), title tokens first, 0 where there is no token."""
+    """Rows with their tokens and the weight of each: (rows, TOKENS), title tokens first, 0 where there is no token."""
 
     rows: Rows
+    tokens: NDArray[np.uint32]
     weights: Floats
+
+    def __getitem__(self, which: slice | NDArray[np.intp]) -> Weighed:
+        """Some of the rows."""
+        return Weighed(self.rows[which], self.tokens[which], self.weights[which])
 
 
 def weighed(rows: Rows, frequency: Frequency) -> Weighed:
     """Rows with the weights their tokens have in the stream now."""
-    tokens = rows["tokens"]
-    weights = np.where(tokens > 0, frequency.rarity_of_rows(tokens, rows["lang"]), np.float32(0))
-    if rows["site"].any():
-        share = frequency.site_share(tokens[:, :TITLE_TOKENS], rows["site"])
-        weights[:, :TITLE_TOKENS] *= 1 - np.minimum(share / _TEMPLATE_SHARE, 1) * 0.9
-    return Weighed(rows, weights.astype(np.float32))
+    tokens = np.ascontiguousarray(rows["tokens"])
+    weights = frequency.rarity(tokens, rows["lang"])
+    share = frequency.site_share(tokens[:, :TITLE_TOKENS], rows["site"])
+    weights[:, :TITLE_TOKENS] *= 1 - np.minimum(share / np.float32(_TEMPLATE_SHARE), 1) * np.float32(0.9)
+    return Weighed(rows, tokens, weights)
 
 
-def weighed_apart(query: Rows, others: Rows, frequency: Frequency) -> tuple[Weighed, Weighed]:
-    """One row and many others, weighed in one go."""
-    both = weighed(np.concatenate([query, others]), frequency)
-    return Weighed(both.rows[:1], both.weights[:1]), Weighed(both.rows[1:], both.weights[1:])
+def features(queries: Weighed, which: NDArray[np.intp], others: Weighed) -> Floats:
+    """(pairs, len(NAMES)) features of the pairs of row `which[i]` of `queries` and row i of `others`."""
+    table = quick_features(queries, which, others)
+    add_letters(table, queries.rows[which], others.rows, slice(None))
+    return table
 
 
-def features(query: Weighed, others: Weighed) -> Floats:
-    """(rows of `others`, len(NAMES)) features of one query row against each other row."""
-    q, rows = query.rows[0], others.rows
-    table = np.full((len(rows), len(NAMES)), -1, np.float32)
-    _tokens(table, query, others)
-    _letters(table, q, rows)
-    _shingles(table, q, rows)
-    _facts(table, q, rows)
-    _circumstances(table, q, rows)
+def quick_features(queries: Weighed, which: NDArray[np.intp], others: Weighed) -> Floats:
+    """All but those that look at the letters of the titles (`SLOW`), which are -1: they cost more than all others."""
+    table = np.full((len(which), len(NAMES)), -1, np.float32)
+    query = queries[which]
+    _tokens(table, query, others, *_matches(queries.tokens, which, others.tokens))
+    _shingles(table, query.rows["shingles"], others.rows["shingles"])
+    _facts(table, query.rows, others.rows)
+    _circumstances(table, query.rows, others.rows)
     # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
     return np.round(table, 3)
 
 
-def _matches(q_tokens: NDArray[np.uint32], tokens: NDArray[np.uint32]) -> tuple[Bools, NDArray[np.intp]]:
-    """For each token of each row, whether the query has it, and at which column of the query."""
-    order = np.argsort(q_tokens, kind="stable")
-    ranked = q_tokens[order]
-    place = np.minimum(np.searchsorted(ranked, tokens), len(ranked) - 1)
-    hit = (ranked[place] == tokens) & (tokens > 0)
-    return hit, order[place]
+_PLACES = 1 << 12
+"""Places of a query's tokens in each of its two tables: of 68 tokens one in 8,000 finds neither of its places free."""
 
 
-def _tokens(table: Floats, query: Weighed, others: Weighed) -> None:
-    q_weights, weights = query.weights[0], others.weights
-    hit, column = _matches(query.rows[0]["tokens"], others.rows["tokens"])
+def _matches(
+    tokens: NDArray[np.uint32], which: NDArray[np.intp], others: NDArray[np.uint32]
+) -> tuple[Bools, NDArray[np.intp]]:
+    """For each token of each of `others`, whether row `which` of `tokens` has it, and at which column.
+
+    Each query's tokens stand in two hash tables of its own, so that a look-up costs two reads.
+    """
+    first, second = _tables(tokens, np.uint32(0)), _tables(tokens, np.uint32(12))
+    at = which[:, None] * _PLACES
+    own = which[:, None] * tokens.shape[1]
+    column = first.take(at + (others & np.uint32(_PLACES - 1))).astype(np.intp)
+    hit = tokens.take(own + column) == others
+    again = second.take(at + (others >> np.uint32(12) & np.uint32(_PLACES - 1)))
+    column = np.where(hit, column, again)
+    hit = (tokens.take(own + column) == others) & (others > 0)
+    return hit, column
+
+
+def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
+    """(rows * _PLACES,) the column of the token with that hash in each row."""
+    table = np.zeros((len(tokens), _PLACES), np.uint8)
+    places = tokens >> shift & np.uint32(_PLACES - 1)
+    columns = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.uint8), tokens.shape)
+    # Written backwards: title tokens, the first columns, are the last to be pushed out.
+    order = slice(None, None, -1 if not shift else 1)
+    table[np.arange(len(tokens))[:, None], places[:, order]] = columns[:, order]
+    return table.ravel()
+
+
+def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: NDArray[np.intp]) -> None:
+    q_weights, weights = query.weights, others.weights
+    rows = np.arange(len(weights))[:, None]
     in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
     # The weight of a shared token is the lesser of its two: a template token is one for either source.
-    shared = np.where(hit, np.minimum(weights, q_weights[column]), 0)
+    flat = rows * TOKENS + column
+    shared = np.where(hit, np.minimum(weights, q_weights.take(flat)), np.float32(0))
     q_hit = np.zeros((len(weights), TOKENS), bool)
-    r, c = np.nonzero(hit)
-    q_hit[r, column[r, c]] = True
+    q_hit.ravel()[flat[hit]] = True
 
-    title, q_title = weights[:, :TITLE_TOKENS], q_weights[:TITLE_TOKENS]
-    title_sum, q_title_sum = title.sum(1) + 1e-6, q_title.sum() + 1e-6
-    title_shared = np.where(in_title, shared[:, :TITLE_TOKENS], 0)
+    title, q_title = weights[:, :TITLE_TOKENS], q_weights[:, :TITLE_TOKENS]
+    title_sum, q_title_sum = title.sum(1) + _TINY, q_title.sum(1) + _TINY
+    title_shared = np.where(in_title, shared[:, :TITLE_TOKENS], np.float32(0))
     ts = title_shared.sum(1)
-    table[:, INDEX["title_cosine"]] = (title_shared**2).sum(1) / np.sqrt(
-        ((title**2).sum(1) + 1e-6) * ((q_title**2).sum() + 1e-6)
+    table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
+        (_square(title) + _TINY) * (_square(q_title) + _TINY)
     )
-    table[:, INDEX["title_jaccard"]] = ts / np.maximum(title_sum + q_title_sum - ts, 1e-6)
+    table[:, INDEX["title_jaccard"]] = ts / np.maximum(title_sum + q_title_sum - ts, _TINY)
     table[:, INDEX["title_contained"]] = ts / np.minimum(title_sum, q_title_sum)
     table[:, INDEX["shared_title_weight"]] = ts
 
-    into_q = np.where(hit[:, :TITLE_TOKENS], title, 0).sum(1) / title_sum
-    into_row = np.where(q_hit[:, :TITLE_TOKENS], q_title, 0).sum(1) / q_title_sum
+    title_hit, q_title_hit = hit[:, :TITLE_TOKENS], q_hit[:, :TITLE_TOKENS]
+    into_q = (title * title_hit).sum(1) / title_sum
+    into_row = (q_title * q_title_hit).sum(1) / q_title_sum
     table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
     table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
 
-    table[:, INDEX["all_cosine"]] = (shared**2).sum(1) / np.sqrt(
-        ((weights**2).sum(1) + 1e-6) * ((q_weights**2).sum() + 1e-6)
-    )
+    table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt((_square(weights) + _TINY) * (_square(q_weights) + _TINY))
     table[:, INDEX["rarest_shared"]] = shared.max(1)
-    table[:, INDEX["shared_weight"]] = shared.sum(1)
-    in_bodies = np.where(column >= TITLE_TOKENS, shared, 0)[:, TITLE_TOKENS:].sum(1)
-    _bodies(table, query, others, shared, in_bodies)
-    _unmatched(table, query, others, hit, q_hit)
+    shared_sum = shared.sum(1)
+    table[:, INDEX["shared_weight"]] = shared_sum
+    in_bodies = np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:].sum(1)
+    _bodies(table, query, others, shared_sum, in_bodies)
+    _unmatched(table, query, others, title_hit, q_title_hit)
     _order(table, in_title, column)
-    q_count, counts = query.rows[0]["title_count"], others.rows["title_count"]
+    q_count, counts = query.rows["title_count"], others.rows["title_count"]
     table[:, INDEX["title_length_least"]] = np.minimum(counts, q_count)
     table[:, INDEX["title_length_most"]] = np.maximum(counts, q_count)
-    table[:, INDEX["title_rarity_least"]] = np.minimum(title_sum / np.maximum(counts, 1), q_title_sum / max(q_count, 1))
+    table[:, INDEX["title_rarity_least"]] = np.minimum(
+        title_sum / np.maximum(counts, 1), q_title_sum / np.maximum(q_count, 1)
+    )
 
 
-def _bodies(table: Floats, query: Weighed, others: Weighed, shared: Floats, in_bodies: Floats) -> None:
+_TINY = np.float32(1e-6)
+
+
+def _square(weights: Floats) -> Floats:
+    """The sum of squares of each row."""
+    return np.einsum("ij,ij->i", weights, weights)
+
+
+def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Floats, in_bodies: Floats) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
-    both = (others.rows["body_words"] > 0) & bool(query.rows[0]["body_words"] > 0)
-    body, q_body = others.weights[:, TITLE_TOKENS:], query.weights[0, TITLE_TOKENS:]
-    table[:, INDEX["body_contained"]] = np.where(
-        both, shared.sum(1) / np.minimum(others.weights.sum(1), query.weights.sum() + 1e-6).clip(1e-6), -1
-    )
-    table[:, INDEX["body_cosine"]] = np.where(
-        both, in_bodies / np.sqrt((body.sum(1) + 1e-6) * (q_body.sum() + 1e-6)), -1
-    )
-    table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(others.rows["body_words"], query.rows[0]["body_words"]))
+    words, q_words = others.rows["body_words"], query.rows["body_words"]
+    both = (words > 0) & (q_words > 0)
+    body, q_body = others.weights[:, TITLE_TOKENS:].sum(1), query.weights[:, TITLE_TOKENS:].sum(1)
+    lighter = np.minimum(others.weights.sum(1), query.weights.sum(1) + _TINY)
+    table[:, INDEX["body_contained"]] = np.where(both, shared_sum / np.maximum(lighter, _TINY), -1)
+    table[:, INDEX["body_cosine"]] = np.where(both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1)
+    table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(words, q_words).astype(np.float32))
+
+
+_BITS = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
 
 
 def _unmatched(table: Floats, query: Weighed, others: Weighed, hit: Bools, q_hit: Bools) -> None:
     """Weight of title words the other report does not have at all: on both sides at once it speaks of two events."""
-    title, q_title = others.weights[:, :TITLE_TOKENS], query.weights[0, :TITLE_TOKENS]
-    missing = np.where(hit[:, :TITLE_TOKENS], 0, title)
-    q_missing = np.where(q_hit[:, :TITLE_TOKENS], 0, q_title)
-    table[:, INDEX["unmatched_least"]] = np.minimum(missing.sum(1), q_missing.sum(1))
-    table[:, INDEX["unmatched_most"]] = np.maximum(missing.sum(1), q_missing.sum(1))
+    title, q_title = others.weights[:, :TITLE_TOKENS], query.weights[:, :TITLE_TOKENS]
+    missing, q_missing = title * ~hit, q_title * ~q_hit
+    left, q_left = missing.sum(1), q_missing.sum(1)
+    table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
+    table[:, INDEX["unmatched_most"]] = np.maximum(left, q_left)
     table[:, INDEX["rarest_unmatched_least"]] = np.minimum(missing.max(1), q_missing.max(1))
-    bits = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
-    named = (others.rows["names"][:, None] & bits) > 0
-    q_named = (query.rows[0]["names"] & bits) > 0
-    table[:, INDEX["names_shared"]] = np.where(hit[:, :TITLE_TOKENS] & named, title, 0).sum(1) + np.where(
-        q_hit[:, :TITLE_TOKENS] & q_named, q_title, 0
-    ).sum(1)
+    named = (others.rows["names"][:, None] & _BITS) > 0
+    q_named = (query.rows["names"][:, None] & _BITS) > 0
+    table[:, INDEX["names_shared"]] = (title * (hit & named)).sum(1) + (q_title * (q_hit & q_named)).sum(1)
     table[:, INDEX["names_unmatched_least"]] = np.minimum((missing * named).sum(1), (q_missing * q_named).sum(1))
 
 
@@ -189,11 +225,11 @@ _BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
 
 def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
     """Share of all pairs of shared title words that stand in the same order; -1 with fewer than two words."""
-    place = column[:, :TITLE_TOKENS].astype(np.int8)
-    both = in_title[:, :, None] & in_title[:, None, :] & _BEFORE
+    some = np.flatnonzero(in_title.sum(1) > 1)
+    place, there = column[some, :TITLE_TOKENS].astype(np.int8), in_title[some]
+    both = there[:, :, None] & there[:, None, :] & _BEFORE
     rising = both & (place[:, None, :] > place[:, :, None])
-    count = both.sum((1, 2))
-    table[:, INDEX["order"]] = np.where(count > 0, rising.sum((1, 2)) / np.maximum(count, 1), -1)
+    table[some, INDEX["order"]] = np.count_nonzero(rising, axis=(1, 2)) / np.count_nonzero(both, axis=(1, 2))
 
 
 _SCORERS = (
@@ -204,25 +240,29 @@ _SCORERS = (
 )
 
 
-def _letters(table: Floats, q: np.void, rows: Rows) -> None:
+SLOW = tuple(INDEX[name] for name, _ in _SCORERS)
+
+
+def add_letters(table: Floats, query: Rows, others: Rows, chosen: slice | NDArray[np.intp]) -> None:
     """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
 
-    Scorers are called one by one: for so few short strings `process.cdist` costs more than it saves.
+    For the `chosen` rows of the table, made of pairs of rows of `query` and `others`.
     """
-    title = bytes(q["title"]).decode(errors="ignore")
-    titles = [t.decode(errors="ignore") for t in rows["title"].tolist()]
+    ours, theirs = (
+        [title.decode(errors="ignore") for title in rows["title"][chosen].tolist()] for rows in (query, others)
+    )
     for name, scorer in _SCORERS:
-        table[:, INDEX[name]] = [scorer(title, other) / 100 for other in titles]
+        likeness = process.cpdist(ours, theirs, scorer=scorer, dtype=np.float32) / 100
+        table[chosen, INDEX[name]] = np.round(likeness, 3)
 
 
-def _shingles(table: Floats, q: np.void, rows: Rows) -> None:
+def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:
     """Shared part of the body samples; -1 when either body is too short to have one."""
-    mine, theirs = q["shingles"][q["shingles"] > 0], rows["shingles"]
-    if not len(mine):
-        return
-    have = (theirs > 0).sum(1)
-    shared = ((theirs[:, :, None] == mine) & (theirs[:, :, None] > 0)).any(2).sum(1)
-    table[:, INDEX["shingles_shared"]] = np.where(have > 0, shared / np.minimum(np.maximum(have, 1), len(mine)), -1)
+    had, have = (mine > 0).sum(1), (theirs > 0).sum(1)
+    some = np.flatnonzero((had > 0) & (have > 0))
+    alike = (theirs[some, :, None] == mine[some, None, :]) & (theirs[some] > 0)[:, :, None]
+    shared = alike.any(2).sum(1)
+    table[some, INDEX["shingles_shared"]] = shared / np.minimum(had, have)[some]
 
 
 _STRICT = (
@@ -237,60 +277,63 @@ _STRICT = (
 )
 
 
-def _facts(table: Floats, q: np.void, rows: Rows) -> None:
-    kinds, values = q["kinds"][q["kinds"] > 0], q["values"][q["kinds"] > 0]
+def _facts(table: Floats, query: Rows, rows: Rows) -> None:
     for name in ("numbers_equal", "numbers_conflict", "counts_equal", "counts_conflict", "labels_conflict",
                  "title_numbers_equal", "title_numbers_conflict"):  # fmt: skip
         table[:, INDEX[name]] = 0
-    _directions(table, q, rows)
-    if not len(kinds):
-        return
-    for i in np.nonzero(rows["kinds"][:, 0])[0]:
-        _numbers(table[i], kinds, values, rows["kinds"][i], rows["values"][i])
+    _directions(table, query["directions"], rows["directions"])
+    some = np.flatnonzero((query["kinds"][:, 0] > 0) & (rows["kinds"][:, 0] > 0))
+    if len(some):
+        _numbers(table, some, query[some], rows[some])
 
 
-def _numbers(
-    out: Floats, kinds: NDArray[np.uint16], values: Floats, kinds2: NDArray[np.uint16], values2: Floats
-) -> None:
+def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> None:
     """Numbers of the same kind: equal when within 2 % (counts) or exactly; a conflict when none of a kind is equal."""
-    kinds2, values2 = kinds2[kinds2 > 0], values2[kinds2 > 0]
+    kinds, kinds2 = query["kinds"], rows["kinds"]
     bare, bare2 = kinds & 0x7FFF, kinds2 & 0x7FFF
-    alike = bare[:, None] == bare2[None, :]
-    if not alike.any():
-        return
-    near = np.abs(values[:, None] - values2[None, :]) <= 0.02 * np.maximum(
-        np.abs(values[:, None]), np.abs(values2[None, :])
-    )
-    titles = (kinds >= facts.IN_TITLE)[:, None] & (kinds2 >= facts.IN_TITLE)[None, :]
-    for kind in set(bare[alike.any(1)].tolist()):
-        of_kind = alike & (bare == kind)[:, None]
-        equal = bool((near & of_kind).any())
-        family = "numbers" if kind in _STRICT else "labels" if kind >= facts.LABEL and not equal else "counts"
-        out[INDEX[f"{family}_{'equal' if equal else 'conflict'}"]] += 1
-        if (of_kind & titles).any():
-            out[INDEX["title_numbers_equal" if (near & of_kind & titles).any() else "title_numbers_conflict"]] += 1
+    alike = (bare[:, :, None] == bare2[:, None, :]) & (kinds > 0)[:, :, None] & (kinds2 > 0)[:, None, :]
+    one, other = np.abs(query["values"])[:, :, None], np.abs(rows["values"])[:, None, :]
+    apart = np.abs(query["values"][:, :, None] - rows["values"][:, None, :])
+    near = alike & (apart <= 0.02 * np.maximum(one, other))
+    titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[:, None, :]
+    # A kind is judged where the query has it first: what holds for any number of a kind is gathered there.
+    of_kind = (bare[:, :, None] == bare[:, None, :]) & (kinds > 0)[:, None, :]
+    is_first = alike.any(2) & (of_kind.argmax(2) == np.arange(kinds.shape[1]))
+    equal = (of_kind & near.any(2)[:, None, :]).any(2)
+    strict, label = np.isin(bare, _STRICT), bare >= facts.LABEL
+    count = is_first & ~strict
+    for name, chosen in (
+        ("numbers_equal", is_first & strict & equal),
+        ("numbers_conflict", is_first & strict & ~equal),
+        ("labels_conflict", count & label & ~equal),
+        ("counts_conflict", count & ~label & ~equal),
+        ("counts_equal", count & equal),
+    ):
+        table[at, INDEX[name]] = chosen.sum(1)
+    in_titles = is_first & (of_kind & (alike & titles).any(2)[:, None, :]).any(2)
+    equal_titles = (of_kind & (near & titles).any(2)[:, None, :]).any(2)
+    table[at, INDEX["title_numbers_equal"]] = (in_titles & equal_titles).sum(1)
+    table[at, INDEX["title_numbers_conflict"]] = (in_titles & ~equal_titles).sum(1)
 
 
-def _directions(table: Floats, q: np.void, rows: Rows) -> None:
+def _directions(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:
     """Opposite pairs of which each title names one side: the same (agree) or the other (conflict)."""
-    agree = np.zeros(len(rows), np.float32)
-    conflict = np.zeros(len(rows), np.float32)
-    mine, theirs = int(q["directions"]), rows["directions"]
-    for i in range(len(lexicon.OPPOSITES)):
-        side, sides = mine >> 2 * i & 3, theirs >> np.uint32(2 * i) & np.uint32(3)
-        if side in (1, 2):
-            agree += sides == side
-            conflict += sides == 3 - side
-    table[:, INDEX["directions_agree"]] = agree
-    table[:, INDEX["directions_conflict"]] = conflict
+    table[:, INDEX["directions_agree"]] = 0
+    table[:, INDEX["directions_conflict"]] = 0
+    some = np.flatnonzero((mine > 0) & (theirs > 0))
+    shift = 2 * np.arange(len(lexicon.OPPOSITES), dtype=np.uint32)
+    one, other = (side[some, None] >> shift & np.uint32(3) for side in (mine, theirs))
+    told = (one == 1) | (one == 2)
+    table[some, INDEX["directions_agree"]] = (told & (other == one)).sum(1)
+    table[some, INDEX["directions_conflict"]] = (told & (other == 3 - one)).sum(1)
 
 
-def _circumstances(table: Floats, q: np.void, rows: Rows) -> None:
-    known = (rows["matched"] != NEVER) & bool(q["matched"] != NEVER)
-    apart = np.abs(rows["matched"].astype(np.int64) - int(q["matched"])) / 3600
+def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:
+    known = (rows["matched"] != NEVER) & (query["matched"] != NEVER)
+    apart = np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64)) / 3600
     table[:, INDEX["hours_apart"]] = np.where(known, np.minimum(apart, 1000), -1)
-    same_site = (rows["site"] == q["site"]) & bool(q["site"])
-    shape = rows["shape"] == q["shape"]
-    table[:, INDEX["same_site"]] = np.where((rows["site"] > 0) & bool(q["site"]), same_site, -1)
+    sited = (rows["site"] > 0) & (query["site"] > 0)
+    shape = rows["shape"] == query["shape"]
+    table[:, INDEX["same_site"]] = np.where(sited, rows["site"] == query["site"], -1)
     table[:, INDEX["same_shape"]] = shape
-    table[:, INDEX["template"]] = shape & (rows["title"] != q["title"])
+    table[:, INDEX["template"]] = shape & (rows["title"] != query["title"])

@@ -36,6 +36,9 @@ UNTITLED_CHARACTERS = 100
 """How much of its body stands for the title of a report without one (a guess)."""
 
 _HEADER = struct.Struct("<B20sIQIIHIIHBBBBBI")
+HEADER_BYTES = _HEADER.size
+_LENGTHS = struct.calcsize("<B20sIQIIHII")
+"""Where the header says how long the parts behind it are."""
 _NEVER = 0xFFFFFFFF
 
 
@@ -86,20 +89,13 @@ class Fingerprint:
     @classmethod
     def unpack(cls, packed: bytes) -> Fingerprint:
         """The fingerprint `pack` was given. Raises ValueError when the bytes are not of version 1."""
-        if len(packed) < _HEADER.size or packed[0] != 1:
-            raise ValueError("not a fingerprint of version 1")
-        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, lengths, titles, bodies, shingles,
-         numbers, _, names) = _HEADER.unpack_from(packed)  # fmt: skip
-        at = _HEADER.size
-        lang = packed[at : at + (lengths >> 8)].decode()
-        at += lengths >> 8
-        title = packed[at : at + (lengths & 0xFF)].decode()
-        at += lengths & 0xFF
-        body = struct.unpack_from(f"<{titles + bodies + shingles}I{numbers}H{numbers}f", packed, at)
-        tokens, pairs = body[: titles + bodies + shingles], body[titles + bodies + shingles :]
+        lang, title, titles, bodies, shingles, kinds, values = parts_of(packed)
+        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, *_, names) = _HEADER.unpack_from(
+            packed
+        )
         return cls(
             entry_id=entry_id.rstrip(b"\0").decode(),
-            lang=lang,
+            lang=lang.decode(),
             site=site,
             url=url,
             matched=None if matched == _NEVER else matched,
@@ -108,12 +104,44 @@ class Fingerprint:
             directions=directions,
             shape=shape,
             names=names,
-            title=title,
-            title_tokens=tokens[:titles],
-            body_tokens=tokens[titles : titles + bodies],
-            shingles=tokens[titles + bodies :],
-            numbers=tuple(zip(pairs[:numbers], pairs[numbers:], strict=True)),
+            title=title.decode(),
+            title_tokens=_unpacked("I", titles),
+            body_tokens=_unpacked("I", bodies),
+            shingles=_unpacked("I", shingles),
+            numbers=tuple(zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)),
         )
+
+
+def _unpacked(code: str, raw: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
+
+
+def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
+    """What stands behind the header: language, title, title tokens, body tokens, shingles, kinds and values of numbers.
+
+    Raises ValueError when the bytes are not a fingerprint of version 1.
+    """
+    if len(packed) < HEADER_BYTES or packed[0] != 1:
+        raise ValueError("not a fingerprint of version 1")
+    title_bytes, lang_bytes, titles, bodies, shingles, numbers = packed[_LENGTHS : _LENGTHS + 6]
+    lang = HEADER_BYTES + lang_bytes
+    title = lang + title_bytes
+    title_tokens = title + 4 * titles
+    body_tokens = title_tokens + 4 * bodies
+    samples = body_tokens + 4 * shingles
+    kinds = samples + 2 * numbers
+    end = kinds + 4 * numbers
+    if len(packed) != end or titles > TITLE_TOKENS or bodies > BODY_TOKENS or shingles > SHINGLES or numbers > NUMBERS:
+        raise ValueError("not a fingerprint of version 1: its parts do not fill it")
+    return (
+        packed[HEADER_BYTES:lang],
+        packed[lang:title],
+        packed[title:title_tokens],
+        packed[title_tokens:body_tokens],
+        packed[body_tokens:samples],
+        packed[samples:kinds],
+        packed[kinds:end],
+    )
 
 
 def fingerprint(entry: Entry) -> Fingerprint:

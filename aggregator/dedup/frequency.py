@@ -9,7 +9,7 @@ of fixed size: collisions make a rare token look a little less rare, never more.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from zlib import crc32
 
@@ -29,6 +29,11 @@ UNSEEN = 0.05
 HALF_AFTER = 1_000_000
 BUCKETS = 1 << 21
 SITE_BUCKETS = 1 << 21
+LANGUAGES = 1 << 12
+SITES = 1 << 16
+"""Places for the number of documents of each language and site, by hash: a site that shares one counts as both."""
+KNOWN_SITE = 10
+"""Titles of a site from which on its habits are known (a guess)."""
 _MIX = np.uint32(0x9E3779B1)
 
 
@@ -36,6 +41,11 @@ _MIX = np.uint32(0x9E3779B1)
 def lang_hash(lang: str) -> int:
     """A 32-bit number of a language's primary subtag."""
     return crc32(lang.partition("-")[0].encode())
+
+
+@cache
+def _languages_with_a_prior() -> dict[int, str]:
+    return {lang_hash(lang): lang for lang in learned.languages()}
 
 
 @cache
@@ -56,68 +66,54 @@ class Frequency:
 
     def __init__(self) -> None:
         self._counts = np.zeros(BUCKETS, np.float32)
-        self._documents: dict[int, float] = {}
+        self._documents = np.full(LANGUAGES, PRIOR_DOCUMENTS, np.float32)
+        self._met: set[int] = set()
         self._site_counts = np.zeros(SITE_BUCKETS, np.float32)
-        self._site_documents: dict[int, float] = {}
+        self._site_documents = np.zeros(SITES, np.float32)
         self._added = 0
 
-    def _buckets(self, tokens: Tokens, salt: int | NDArray[np.uint32], size: int) -> NDArray[np.uint32]:
-        return ((tokens ^ np.uint32(salt)) * _MIX) >> np.uint32(32 - (size.bit_length() - 1))
+    def add(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> None:
+        """Count documents: (documents, any) tokens with 0 for none, (documents,) languages by `lang_hash`, (documents,
+        any) tokens of the titles, (documents,) sites with 0 for unknown. Halves all counts when it is time to."""
+        self._meet(langs)
+        _count(self._counts, tokens, langs, BUCKETS)
+        np.add.at(self._documents, langs % LANGUAGES, np.float32(1))
+        known = sites > 0
+        _count(self._site_counts, titles[known], sites[known], SITE_BUCKETS)
+        np.add.at(self._site_documents, sites[known] % SITES, np.float32(1))
+        self._added += len(tokens)
+        if self._added >= HALF_AFTER:
+            for counts in (self._counts, self._documents, self._site_counts, self._site_documents):
+                counts *= np.float32(0.5)
+            self._added = 0
 
-    def meet(self, lang: str) -> None:
-        """Make `lang` known, starting from its prior."""
-        key = lang_hash(lang)
-        if key in self._documents:
-            return
-        self._documents[key] = PRIOR_DOCUMENTS
-        tokens, shares = learned.prior(lang.partition("-")[0])
-        np.add.at(self._counts, self._buckets(tokens, key, BUCKETS), shares * np.float32(PRIOR_DOCUMENTS))
-
-    def add(self, tokens: Tokens, title_tokens: Tokens, lang: str, site: int, amount: float = 1.0) -> None:
-        """Count one document (or, with -1, take one back)."""
-        self.meet(lang)
-        self._counts[self._buckets(tokens, lang_hash(lang), BUCKETS)] += np.float32(amount)
-        self._documents[lang_hash(lang)] += amount
-        if site:
-            self._site_counts[self._buckets(title_tokens, site, SITE_BUCKETS)] += np.float32(amount)
-            self._site_documents[site] = self._site_documents.get(site, 0.0) + amount
-        self._added += int(amount)
-
-    def is_due_to_age(self) -> bool:
-        return self._added >= HALF_AFTER
-
-    def age(self) -> Callable[[], None]:
-        """Halve every count, so that the last weeks outweigh the last months; returns how to undo it."""
-        before = self._counts.copy(), self._site_counts.copy(), self._documents, self._site_documents, self._added
-        self._counts *= np.float32(0.5)
-        self._site_counts *= np.float32(0.5)
-        self._documents = {k: v / 2 for k, v in self._documents.items()}
-        self._site_documents = {k: v / 2 for k, v in self._site_documents.items() if v >= 2}
-        self._added = 0
-
-        def undo() -> None:
-            self._counts, self._site_counts, self._documents, self._site_documents, self._added = before
-
-        return undo
-
-    def rarity(self, tokens: Tokens, lang: str) -> Floats:
-        """Rarity of tokens of one language."""
-        self.meet(lang)
-        return self._rarity(tokens, lang_hash(lang), self._documents[lang_hash(lang)])
-
-    def rarity_of_rows(self, tokens: Tokens, langs: NDArray[np.uint32]) -> Floats:
-        """Rarity of (rows, tokens), each row in the language whose hash is given."""
-        documents = np.array([self._documents.get(int(x), PRIOR_DOCUMENTS) for x in langs], np.float32)
-        return self._rarity(tokens, langs[:, None], documents[:, None])
-
-    def _rarity(self, tokens: Tokens, salt: int | NDArray[np.uint32], documents: float | Floats) -> Floats:
-        seen = self._counts[self._buckets(tokens, salt, BUCKETS)]
-        share = (seen + np.float32(UNSEEN)) / documents
+    def rarity(self, tokens: Tokens, langs: Tokens) -> Floats:
+        """Rarity of (documents, any) tokens, each row in the language whose `lang_hash` is given; 0 for no token."""
+        self._meet(langs)
+        seen = self._counts[_buckets(tokens, langs[:, None], BUCKETS)]
+        share = (seen + np.float32(UNSEEN)) / self._documents[langs % LANGUAGES][:, None]
         rarity: Floats = -np.log(np.clip(share, np.float32(2e-5), np.float32(1.0)))
+        rarity[tokens == 0] = 0
         return rarity
 
-    def site_share(self, tokens: Tokens, sites: NDArray[np.uint32]) -> Floats:
-        """For (rows, tokens): the share of the site's titles with the token; 0 while little is known of the site."""
-        documents = np.array([self._site_documents.get(int(x), 0.0) for x in sites], np.float32)[:, None]
-        seen = self._site_counts[self._buckets(tokens, sites[:, None], SITE_BUCKETS)]
-        return np.where(documents >= 10, seen / np.maximum(documents, 1), np.float32(0.0))
+    def site_share(self, tokens: Tokens, sites: Tokens) -> Floats:
+        """For (titles, any) tokens: the share of the site's titles with the token; 0 while little is known of it."""
+        documents = np.where(sites > 0, self._site_documents[sites % SITES], np.float32(0))[:, None]
+        seen = self._site_counts[_buckets(tokens, sites[:, None], SITE_BUCKETS)]
+        return np.where(documents >= KNOWN_SITE, seen / np.maximum(documents, 1), np.float32(0.0))
+
+    def _meet(self, langs: Tokens) -> None:
+        """Start languages that are new from their priors."""
+        for key in set(langs.tolist()) - self._met:
+            self._met.add(key)
+            tokens, shares = learned.prior(_languages_with_a_prior().get(key, ""))
+            np.add.at(self._counts, _buckets(tokens, np.uint32(key), BUCKETS), shares * np.float32(PRIOR_DOCUMENTS))
+
+
+def _buckets(tokens: Tokens, salt: Tokens | np.uint32, size: int) -> Tokens:
+    return ((tokens ^ salt) * _MIX) >> np.uint32(32 - (size.bit_length() - 1))
+
+
+def _count(counts: Floats, tokens: Tokens, salts: Tokens, size: int) -> None:
+    there = tokens > 0
+    np.add.at(counts, _buckets(tokens, salts[:, None], size)[there], np.float32(1))

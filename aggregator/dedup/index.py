@@ -1,43 +1,59 @@
 """The matching index: what the event stage remembers of the window, and which reports may be of the same event.
 
-Rules: every slot is posted (`chains`) under its entry id, event id, address, shingles, its rarest title and body
-tokens, and pairs of its rarest title tokens. A query reads a bounded number of postings of each of its own keys, rarest
-first. So adding, looking up and expiring cost the same in a window of any size.
+Rules: every report is posted (`postings`) under its rarest title and body tokens, pairs of its rarest title tokens and
+some of its shingles; a query reads the newest reports of each of its own keys. It is found exactly (`chains`) by its
+entry id, event id and address. Reports come in batches: those of a batch find one another, each the ones before it.
+So adding, looking up and expiring cost the same in a window of any size.
 
 An event is known by its number, the slot of its first report here. Only events of two reports or more have a Python
-object. Changes are journalled: `rollback(mark())` undoes everything but expiry, which stays. A mark is good for
-`JOURNAL` changes.
+object.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.dedup.chains import Chains
-from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.dedup.fingerprint import TITLE_TOKENS, Fingerprint
 from aggregator.dedup.frequency import MAX_RARITY, Frequency
-from aggregator.dedup.rows import RowStore, row
+from aggregator.dedup.postings import DEPTH, Postings
+from aggregator.dedup.rows import Rows, RowStore, row_array
 from aggregator.model import EPOCH, DedupSettings
+
+Floats = NDArray[np.float32]
+Keys = NDArray[np.uint32]
+Slots = NDArray[np.int64]
 
 TITLE_KEYS = 12
 BODY_KEYS = 8
+MORE_KEYS = 4
+"""A report is looked for under so many more of its title and body tokens than it is posted under, since the rarest of
+two reports differ."""
 PAIR_KEYS = 3
 SHINGLE_KEYS = 4
-KEYS = 3 + TITLE_KEYS + BODY_KEYS + PAIR_KEYS + SHINGLE_KEYS
-CHAIN = 24
-"""Postings read of one key, newest first (a guess; see tests/bench/index_speed.py for what it costs)."""
-STEPS = 240
-"""Postings read for one query, rarest keys first."""
+POSTED = np.r_[
+    0:TITLE_KEYS,
+    TITLE_KEYS + MORE_KEYS : TITLE_KEYS + MORE_KEYS + BODY_KEYS,
+    TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS : TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS + PAIR_KEYS + SHINGLE_KEYS,
+]
+"""The columns of `Evidence` that a report is posted under."""
 LEAST_WEIGHT = 6.0
 """Shared rarity below which a slot is no candidate: one word in 400 reports, or two in 20. About 5 % of the reports of
 known events in ../shared/data have no true candidate above it."""
-JOURNAL = 4096
+BATCH = 256
+"""Reports that are taken together at most: more are hardly faster (tests/bench/index_speed.py)."""
+FRESH = 32
+"""A batch is at most one part in `FRESH` of the window, since its reports do not count each other's words: with batches
+of 256 from the start on, B-cubed F1 of the 500 reports of ecbplus_en was 0.87 instead of 0.90 (bench/quality.py)."""
+LEARNED_AT_ONCE = 4096
+_WEIGHT_STEP = 1 / 64
+"""Weights are added up in whole steps: what a number of 64 bits has room for beside a query and a slot."""
 
 
 @dataclass(slots=True)
@@ -48,34 +64,59 @@ class _Event:
     ids: list[str] = field(default_factory=list)
 
 
-def _key(salt: int, number: int) -> int:
-    mixed = (number ^ salt) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-    return mixed >> 32 or 1
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What reports are found by: (reports, columns) keys, 0 for none, and the rarity of each."""
+
+    keys: Keys
+    weights: Floats
 
 
 _ENTRY, _EVENT, _URL, _TOKEN, _PAIR, _SHINGLE = (
     crc32(name) for name in (b"entry", b"event", b"url", b"token", b"pair", b"shingle")
 )
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def _key(salt: int, number: int) -> int:
+    mixed = (number ^ salt) * _GOLDEN & 0xFFFFFFFFFFFFFFFF
+    return mixed >> 32 or 1
+
+
+def _keys(salt: int, numbers: NDArray[np.uint64]) -> Keys:
+    mixed = ((numbers ^ np.uint64(salt)) * np.uint64(_GOLDEN) >> np.uint64(32)).astype(np.uint32)
+    return np.where(numbers > 0, np.maximum(mixed, 1), 0).astype(np.uint32)
 
 
 def _text_key(salt: int, text: str) -> int:
     return _key(salt, crc32(text.encode()) << 3)
 
 
-def evidence(fingerprint: Fingerprint, frequency: Frequency, *, titles: int, bodies: int) -> list[tuple[int, float]]:
-    """(key, weight) of what a fingerprint is found by: its rarest title and body tokens, title pairs and shingles."""
-    f = fingerprint
-    tokens = np.array(f.title_tokens + f.body_tokens, np.uint32)
-    rarity = frequency.rarity(tokens, f.lang).tolist()
-    count = len(f.title_tokens)
-    title = sorted(zip(rarity[:count], f.title_tokens, strict=True), reverse=True)[:titles]
-    body = sorted(zip(rarity[count:], f.body_tokens, strict=True), reverse=True)[:bodies]
-    found = [(_key(_TOKEN, t), r) for r, t in title + body]
-    rarest = title[:PAIR_KEYS]
-    found += [(_key(_PAIR, a * b + a + b), (r + s) / 2) for i, (r, a) in enumerate(rarest) for s, b in rarest[i + 1 :]]
-    half = SHINGLE_KEYS // 2
-    chosen = f.shingles[:half] + f.shingles[-half:] if len(f.shingles) > SHINGLE_KEYS else f.shingles
-    return found + [(_key(_SHINGLE, s), MAX_RARITY) for s in chosen]
+def _rarest(tokens: NDArray[np.uint32], rarity: Floats, count: int) -> tuple[NDArray[np.uint64], Floats]:
+    """The `count` rarest tokens of each row, rarest first, with their rarities; 0 where there are no more."""
+    packed = rarity.view(np.uint32).astype(np.uint64) << np.uint64(32) | tokens
+    packed.sort(axis=1)
+    chosen = packed[:, : -count - 1 : -1]
+    return chosen & np.uint64(0xFFFFFFFF), (chosen >> np.uint64(32)).astype(np.uint32).view(np.float32)
+
+
+def evidence(rows: Rows, frequency: Frequency) -> Evidence:
+    """By what reports are found: their rarest title and body tokens, title pairs and shingles."""
+    tokens = np.ascontiguousarray(rows["tokens"])
+    rarity = np.abs(frequency.rarity(tokens, rows["lang"]))  # no -0.0: its bits are not in order
+    title, title_rarity = _rarest(tokens[:, :TITLE_TOKENS], rarity[:, :TITLE_TOKENS], TITLE_KEYS + MORE_KEYS)
+    body, body_rarity = _rarest(tokens[:, TITLE_TOKENS:], rarity[:, TITLE_TOKENS:], BODY_KEYS + MORE_KEYS)
+    left, right = title[:, [0, 0, 1]], title[:, [1, 2, 2]]
+    pairs = np.where(right > 0, left * right + left + right, 0)
+    pair_rarity = (title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]) / 2
+    shingles = rows["shingles"]
+    held = (shingles > 0).sum(1)
+    columns = np.arange(SHINGLE_KEYS) + np.maximum(held - SHINGLE_KEYS, 0)[:, None]
+    columns[:, : SHINGLE_KEYS // 2] = np.arange(SHINGLE_KEYS // 2)
+    sampled = np.take_along_axis(shingles, columns, 1).astype(np.uint64)
+    keys = [_keys(_TOKEN, title), _keys(_TOKEN, body), _keys(_PAIR, pairs), _keys(_SHINGLE, sampled)]
+    weights = [title_rarity, body_rarity, pair_rarity, np.full(sampled.shape, MAX_RARITY, np.float32)]
+    return Evidence(np.concatenate(keys, 1), np.concatenate(weights, 1))
 
 
 class Index:
@@ -85,140 +126,113 @@ class Index:
         self.window_seconds = int(settings.window.total_seconds())
         self.rows = RowStore()
         self.frequency = Frequency()
-        self._chains = Chains(KEYS)
+        self._postings = Postings()
+        self._chains = Chains(3)
         self._events: dict[int, _Event] = {}
         self._numbers: dict[str, int] = {}
-        self._journal: deque[Callable[[], None]] = deque(maxlen=JOURNAL)
-        self._changes = 0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def batch(self) -> int:
+        """How many reports are best taken together now."""
+        return min(BATCH, max(1, len(self) // FRESH))
 
     # --- changing ---------------------------------------------------------------------------------------------
 
     def add(self, fingerprint: Fingerprint, event_id: str) -> None:
         """Remember a report of `event_id`, an event known here or a new one."""
-        new = row(fingerprint)
-        tokens = np.array(fingerprint.title_tokens + fingerprint.body_tokens, np.uint32)
-        count = len(fingerprint.title_tokens)
-        keys = self._keys(fingerprint, event_id)
-        number = self._number(event_id)
-        slot = self.rows.append(new, event_id=event_id, event=self.rows.next if number is None else number)
+        self.learn(row_array([fingerprint]), [event_id])
+
+    def learn(self, rows: Rows, event_ids: Sequence[str]) -> None:
+        """Remember reports, each of the event beside it, known here or new."""
+        for start in range(0, len(rows), LEARNED_AT_ONCE):
+            some = rows[start : start + LEARNED_AT_ONCE]
+            first = self.post(some, evidence(some, self.frequency))
+            for slot, event_id in enumerate(event_ids[start : start + LEARNED_AT_ONCE], first):
+                self.settle(slot, event_id)
+
+    def post(self, rows: Rows, found_by: Evidence) -> int:
+        """Take in reports whose events are still to be settled, one by one in order; returns the slot of the first."""
+        first = self.rows.append(rows)
+        keys = found_by.keys[:, POSTED]
+        self._postings.grow(len(self) * keys.shape[1])
+        self._postings.post(keys, first_slot=first)
+        tokens = rows["tokens"]
+        self.frequency.add(tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"])
+        return first
+
+    def settle(self, slot: int, event_id: str) -> None:
+        """Say which event a posted report is of, known here or new."""
+        number = self.number_of(event_id)
+        row = self.rows.one(slot)
+        entry_id, url = bytes(row["entry_id"]).decode(), int(row["url"])
+        keys = _text_key(_ENTRY, entry_id), _text_key(_EVENT, event_id), _key(_URL, url) if url else 0
         self._chains.push(slot, keys)
+        self.rows.set_event(slot, slot if number is None else number, event_id)
         if number is not None:
             self._event(number).slots.append(slot)
-        self.frequency.add(tokens, tokens[:count], fingerprint.lang, fingerprint.site)
-
-        def undo() -> None:
-            self.frequency.add(tokens, tokens[:count], fingerprint.lang, fingerprint.site, amount=-1.0)
-            if slot >= self.rows.oldest:
-                self._leave(slot)
-                self._chains.pop(slot)
-                self.rows.take_back()
-
-        self._record(undo)
-        if self.frequency.is_due_to_age():
-            self._record(self.frequency.age())
 
     def merge(self, survivor: str, absorbed: str) -> None:
         """Make the reports of `absorbed` reports of `survivor`; `absorbed` stays as another name of it.
 
         Raises KeyError when either is not known here.
         """
-        into, gone = self._number(survivor), self._number(absorbed)
+        into, gone = self.number_of(survivor), self.number_of(absorbed)
         if into is None or gone is None:
             raise KeyError(f"{survivor} or {absorbed} is not in the window")
         if into == gone:
             return
         target, source = self._event(into), self._event(gone)
-        moved = list(source.slots)
-        target.slots.extend(moved)
+        target.slots.extend(source.slots)
         target.ids.extend(source.ids)
         del self._events[gone]
-        self._assign(moved, into, target.ids[0])
+        for slot in source.slots:
+            self.rows.set_event(slot, into, target.ids[0])
         self._numbers.update(dict.fromkeys(source.ids, into))
 
-        def undo() -> None:
-            source.slots[:] = [s for s in moved if s >= self.rows.oldest]
-            target.slots[:] = [s for s in target.slots if s not in set(moved)]
-            target.ids[:] = [i for i in target.ids if i not in source.ids]
-            self._drop_if_empty(into)
-            if source.slots:
-                self._events[gone] = source
-                self._assign(source.slots, gone, source.ids[0])
-                self._numbers.update(dict.fromkeys(source.ids, gone))
-            else:
-                for name in source.ids:
-                    self._numbers.pop(name, None)
-
-        self._record(undo)
-
     def move(self, entry_id: str, event_id: str) -> None:
-        """Make a report one of another event, known here or a new one. The event it leaves keeps its id.
-
-        Raises KeyError when the entry is not known here.
-        """
+        """Make a report one of another event, known here or new. Raises KeyError for an entry not in the window."""
         slot = self.slot_of(entry_id)
         if slot is None:
             raise KeyError(f"{entry_id} is not in the window")
-        number, into = self._number_of_left(slot), self._number(event_id)
-        source = self._events[number]
-        if into == number:
+        number = self.number_of(event_id)
+        if number == self.rows.event(slot):
             return
-        place = source.slots.index(slot)
-        source.slots.pop(place)
-        heir = self._renumbered(source, number, slot)
-        into = slot if into is None else into
-        target = self._events.get(into) if into == slot else self._event(into)
-        if target is None:
-            target = self._events[into] = _Event([], [event_id])
-            self._numbers[event_id] = into
-        target.slots.append(slot)
-        self._assign([slot], into, target.ids[0])
-
-        def undo() -> None:
-            if slot < self.rows.oldest:
-                return
-            target.slots.remove(slot)
-            self._drop_if_empty(into)
-            self._events.pop(heir, None)
-            source.slots.insert(min(place, len(source.slots)), slot)
-            self._register(source, number)
-
-        self._record(undo)
+        self._leave(slot)
+        if number is None:
+            # The slot itself may still be the number of the event it leaves.
+            number = min(0, *self._events) - 1 if self._events else -1
+            self._events[number] = _Event([], [event_id])
+            self._numbers[event_id] = number
+        event = self._event(number)
+        event.slots.append(slot)
+        self.rows.set_event(slot, number, event.ids[0])
 
     def expire(self, now: datetime) -> int:
         """Forget what was first seen longer ago than the window; returns how many. Costs the same for each."""
         horizon = int((now - EPOCH).total_seconds()) - self.window_seconds
-        before = self.rows.oldest
-        while len(self.rows) and self.rows.one(self.rows.oldest)["first_seen"] < horizon:
-            self._leave(self.rows.oldest)
-            self.rows.drop_oldest()
-        self._chains.drop_before(self.rows.oldest)
-        return self.rows.oldest - before
-
-    def mark(self) -> int:
-        """A point to which `rollback` can return."""
-        return self._changes
-
-    def rollback(self, mark: int) -> None:
-        """Undo every change since `mark` but expiry. Raises ValueError when the mark is too old, or of the future."""
-        if not 0 <= self._changes - mark <= len(self._journal):
-            raise ValueError(f"cannot go back to {mark} from {self._changes}: {len(self._journal)} changes are kept")
-        while self._changes > mark:
-            self._journal.pop()()
-            self._changes -= 1
-
-    def _record(self, undo: Callable[[], None]) -> None:
-        self._journal.append(undo)
-        self._changes += 1
+        before = oldest = self.rows.oldest
+        while oldest < self.rows.next:
+            seen = self.rows.first_seen(oldest, self.rows.next - oldest)
+            late = np.flatnonzero(seen >= horizon)
+            gone = int(late[0]) if len(late) else len(seen)
+            for slot in range(oldest, oldest + gone):
+                self._leave(slot)
+            oldest += gone
+            if len(late):
+                break
+        self.rows.drop_before(oldest)
+        self._chains.drop_before(oldest)
+        return oldest - before
 
     # --- asking -----------------------------------------------------------------------------------------------
 
     def slot_of(self, entry_id: str) -> int | None:
         """The slot of an entry of the window."""
         wanted = entry_id.encode()
-        for slot in self._chains.slots(_text_key(_ENTRY, entry_id), oldest=self.rows.oldest, limit=CHAIN):
+        for slot in self._chains.slots(_text_key(_ENTRY, entry_id), oldest=self.rows.oldest):
             if self.rows.one(slot)["entry_id"] == wanted:
                 return slot
         return None
@@ -228,11 +242,16 @@ class Index:
         slot = self.slot_of(entry_id)
         return None if slot is None else self.event_id(self.event_number(slot))
 
-    def reports_of(self, event_id: str) -> tuple[str, ...]:
-        """The entry ids of an event's reports of the window, in the order of joining; none for an event not here."""
-        number = self._number(event_id)
-        slots = () if number is None else self.members(number)
-        return tuple(bytes(self.rows.one(slot)["entry_id"]).decode() for slot in slots)
+    def number_of(self, event_id: str) -> int | None:
+        """The number of an event of the window, by any of its ids."""
+        number = self._numbers.get(event_id)
+        if number is not None:
+            return number
+        wanted = event_id.encode()
+        for slot in self._chains.slots(_text_key(_EVENT, event_id), oldest=self.rows.oldest):
+            if self.rows.raw_event_id(slot) == wanted:
+                return self.rows.event(slot)
+        return None
 
     def event_number(self, slot: int) -> int:
         return self.rows.event(slot)
@@ -247,48 +266,66 @@ class Index:
         event = self._events.get(number)
         return event.slots if event else (number,)
 
-    def same_url(self, fingerprint: Fingerprint) -> int | None:
-        """The newest slot with the same address."""
-        if not fingerprint.url:
+    def same_url(self, url: int) -> int | None:
+        """The newest slot with the same address, given as a fingerprint has it."""
+        if not url:
             return None
-        for slot in self._chains.slots(_key(_URL, fingerprint.url), oldest=self.rows.oldest, limit=CHAIN):
-            if self.rows.one(slot)["url"] == fingerprint.url:
+        for slot in self._chains.slots(_key(_URL, url), oldest=self.rows.oldest):
+            if self.rows.one(slot)["url"] == url:
                 return slot
         return None
 
-    def candidates(self, fingerprint: Fingerprint, *, limit: int) -> list[tuple[int, float]]:
-        """At most `limit` (slot, weight) that share most evidence with the fingerprint, heaviest first."""
-        wanted = evidence(fingerprint, self.frequency, titles=TITLE_KEYS + 4, bodies=BODY_KEYS + 4)
-        wanted.sort(key=lambda pair: -pair[1])
-        weights: dict[int, float] = {}
-        steps = STEPS
-        for key, weight in wanted:
-            before = len(weights)
-            for slot in self._chains.slots(key, oldest=self.rows.oldest, limit=min(CHAIN, steps)):
-                weights[slot] = weights.get(slot, 0.0) + weight
-            steps -= len(weights) - before
-            if steps <= 0:
-                break
-        likely = [pair for pair in weights.items() if pair[1] >= LEAST_WEIGHT]
-        return sorted(likely, key=lambda pair: (-pair[1], -pair[0]))[:limit]
+    def candidates(self, found_by: Evidence, *, limit: int) -> list[list[int]]:
+        """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
+        it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
+        """
+        old = self._posted(found_by)
+        young = self._in_batch(found_by)
+        query, slot, weight = (np.concatenate(both) for both in zip(old, young, strict=True))
+        return self._heaviest(query, slot, weight, count=len(found_by.keys), limit=limit)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _keys(self, fingerprint: Fingerprint, event_id: str) -> list[int]:
-        url = _key(_URL, fingerprint.url) if fingerprint.url else 0
-        keys = [_text_key(_ENTRY, fingerprint.entry_id), _text_key(_EVENT, event_id), url]
-        found = evidence(fingerprint, self.frequency, titles=TITLE_KEYS, bodies=BODY_KEYS)
-        return (keys + [key for key, _ in found] + [0] * KEYS)[:KEYS]
+    def _posted(self, found_by: Evidence) -> tuple[Slots, Slots, Floats]:
+        """(query, slot, weight) of each posting found in the window."""
+        slots, there = self._postings.recent(found_by.keys, next_slot=self.rows.next, live=len(self))
+        query, column, depth = np.nonzero(there)
+        return query, slots[query, column, depth], found_by.weights[query, column]
 
-    def _number(self, event_id: str) -> int | None:
-        number = self._numbers.get(event_id)
-        if number is not None:
-            return number
-        wanted = event_id.encode()
-        for slot in self._chains.slots(_text_key(_EVENT, event_id), oldest=self.rows.oldest, limit=CHAIN):
-            if self.rows.raw_event_id(slot) == wanted:
-                return self.rows.event(slot)
-        return None
+    def _in_batch(self, found_by: Evidence) -> tuple[Slots, Slots, Floats]:
+        """(query, slot, weight) of what a report shares with at most `DEPTH` others before it in the batch."""
+        row, column = np.nonzero(found_by.keys[:, POSTED])
+        keys = found_by.keys[row, POSTED[column]]
+        order = np.argsort(keys, kind="stable")
+        keys, row, weights = keys[order], row[order], found_by.weights[row, POSTED[column]][order]
+        query, other, weight = [row[:0]], [row[:0]], [weights[:0]]
+        for lag in range(1, min(DEPTH, len(found_by.keys)) + 1):
+            same = np.flatnonzero((keys[lag:] == keys[:-lag]) & (row[lag:] != row[:-lag]))
+            if not len(same):
+                break
+            query.append(row[same + lag])
+            other.append(row[same])
+            weight.append(weights[same + lag])
+        return np.concatenate(query), np.concatenate(other) + self.rows.next, np.concatenate(weight)
+
+    def _heaviest(self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int) -> list[list[int]]:
+        """Sums weights by (query, slot) and cuts. Sorts packed numbers: what NumPy does fastest."""
+        base = self.rows.oldest
+        parts = np.round(weight / _WEIGHT_STEP).astype(np.uint64)
+        packed = query.astype(np.uint64) << np.uint64(48) | (slot - base).astype(np.uint64) << np.uint64(12) | parts
+        packed.sort()
+        pair = packed >> np.uint64(12)
+        starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else np.zeros(0, np.int64)
+        sums = np.add.reduceat(packed & np.uint64(0xFFF), starts) if len(pair) else pair
+        likely = sums >= LEAST_WEIGHT / _WEIGHT_STEP
+        pair, sums = pair[starts][likely], sums[likely]
+        # Ordered by query, then weight, then slot, the last two falling.
+        ranks = pair >> np.uint64(36) << np.uint64(52) | (0xFFFF - sums) << np.uint64(36) | ~pair & np.uint64(0xFFFFFFFFF)
+        ranks.sort()
+        queries = (ranks >> np.uint64(52)).astype(np.int64)
+        slots = (~ranks & np.uint64(0xFFFFFFFFF)).astype(np.int64) + base
+        edges = np.searchsorted(queries, np.arange(count + 1)).tolist()
+        return [slots[start : min(end, start + limit)].tolist() for start, end in zip(edges, edges[1:], strict=False)]
 
     def _event(self, number: int) -> _Event:
         """The object of an event, made when a single report becomes several."""
@@ -297,31 +334,6 @@ class Index:
             event = self._events[number] = _Event([number], [self.rows.event_id(number)])
             self._numbers[event.ids[0]] = number
         return event
-
-    def _assign(self, slots: Sequence[int], number: int, event_id: str) -> None:
-        for slot in slots:
-            self.rows.set_event(slot, number, event_id)
-
-    def _number_of_left(self, slot: int) -> int:
-        """The number of the event that a slot is about to leave, which has an object from now on."""
-        number = self.rows.event(slot)
-        self._event(number)
-        return number
-
-    def _renumbered(self, event: _Event, number: int, left: int) -> int:
-        """The event's number after the slot `left` has left it: that slot's own number is free for another event."""
-        if event.slots and number != left:
-            return number
-        self._drop(number, event)
-        heir = event.slots[0] if event.slots else number
-        if event.slots:
-            self._register(event, heir)
-        return heir
-
-    def _register(self, event: _Event, number: int) -> None:
-        self._events[number] = event
-        self._assign(event.slots, number, event.ids[0])
-        self._numbers.update(dict.fromkeys(event.ids, number))
 
     def _leave(self, slot: int) -> None:
         number = self.rows.event(slot)
@@ -332,9 +344,6 @@ class Index:
     def _drop_if_empty(self, number: int) -> None:
         event = self._events[number]
         if not event.slots:
-            self._drop(number, event)
-
-    def _drop(self, number: int, event: _Event) -> None:
-        del self._events[number]
-        for name in event.ids:
-            self._numbers.pop(name, None)
+            del self._events[number]
+            for name in event.ids:
+                self._numbers.pop(name, None)

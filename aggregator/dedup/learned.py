@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.dedup.trees import Forest
+from aggregator.dedup.trees import Forest, Model
 
 
 @cache
@@ -33,13 +33,23 @@ def prior(lang: str) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     return archive[f"{lang}_tokens"].astype(np.uint32), shares
 
 
-def forest(name: str) -> Forest:
-    """The learned forest of that name: `pair`."""
-    return forest_from(_archive("weights.npz"), name)
+def languages() -> list[str]:
+    """The languages we have a prior of."""
+    return [name.removesuffix("_tokens") for name in _archive("prior.npz") if name.endswith("_tokens")]
 
 
-def forest_from(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
-    """A forest from its arrays, `<name>_columns` and so on."""
+@cache
+def model() -> Model:
+    """The shipped model."""
+    return model_from(_archive("weights.npz"))
+
+
+def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
+    """A model from the arrays of its forests, `<forest>_columns` and so on."""
+    return Model(_forest(archive, "gate"), _forest(archive, "pair"))
+
+
+def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
     return Forest(
         columns=a[f"{name}_columns"].astype(np.intp),
         thresholds=a[f"{name}_thresholds"].astype(np.float32),

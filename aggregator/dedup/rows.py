@@ -1,141 +1,191 @@
 """Fingerprints as fixed-width rows in NumPy blocks: half a kilobyte for an entry, no Python object.
 
-Slots are numbered from 0 for ever, in the order of adding; blocks of `BLOCK` rows are dropped whole once their last
-row has expired, so that expiry costs nothing for an entry.
+Slots are numbered from `FIRST` for ever, in the order of adding; blocks of `BLOCK` rows are dropped whole once their
+last row has expired, so that expiry costs nothing for an entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup.fingerprint import (
     BODY_TOKENS,
+    HEADER_BYTES,
     ID_BYTES,
     NUMBERS,
     SHINGLES,
     TITLE_BYTES,
     TITLE_TOKENS,
     Fingerprint,
+    parts_of,
 )
 from aggregator.dedup.frequency import lang_hash
 
 TOKENS = TITLE_TOKENS + BODY_TOKENS
 NEVER = 0xFFFFFFFF
 BLOCK = 1 << 13
+FIRST = 1
+"""The first slot: 0 stands for none."""
 
 ROW = np.dtype(
     [
-        ("entry_id", f"S{ID_BYTES}"),
-        ("site", "u4"),
         ("url", "u8"),
+        ("tokens", "u4", TOKENS),
+        ("shingles", "u4", SHINGLES),
+        ("values", "f4", NUMBERS),
+        ("kinds", "u2", NUMBERS),
+        ("site", "u4"),
         ("matched", "u4"),
         ("first_seen", "u4"),
-        ("body_words", "u2"),
         ("directions", "u4"),
         ("shape", "u4"),
         ("lang", "u4"),
         ("names", "u4"),
-        ("title_count", "u1"),
+        ("entry_id", f"S{ID_BYTES}"),
         ("title", f"S{TITLE_BYTES}"),
-        ("tokens", "u4", TOKENS),
-        ("shingles", "u4", SHINGLES),
-        ("kinds", "u2", NUMBERS),
-        ("values", "f4", NUMBERS),
-    ]
+        ("body_words", "u2"),
+        ("title_count", "u1"),
+    ],
+    align=True,
 )
 EVENT_ID_BYTES = 24
 Rows = NDArray[np.void]
 
+_FLAT = np.dtype(
+    [
+        ("version", "u1"), ("entry_id", f"S{ID_BYTES}"), ("site", "u4"), ("url", "u8"), ("matched", "u4"),
+        ("first_seen", "u4"), ("body_words", "u2"), ("directions", "u4"), ("shape", "u4"), ("lengths", "u2"),
+        ("title_count", "u1"), ("body_count", "u1"), ("shingle_count", "u1"), ("number_count", "u1"), ("_", "u1"),
+        ("names", "u4"), ("title", f"S{TITLE_BYTES}"), ("tokens", "u4", TOKENS), ("shingles", "u4", SHINGLES),
+        ("kinds", "u2", NUMBERS), ("values", "f4", NUMBERS),
+    ]
+)  # fmt: skip
+"""A packed fingerprint with its parts padded to their full width; the language stands beside it."""
+_SAME = [name for name in ROW.names or () if name != "lang"]
 
-def _padded(values: Sequence[float], width: int) -> list[float]:
-    return [*values, *([0] * (width - len(values)))]
+
+def unpacked_rows(packed: Iterable[bytes]) -> Rows:
+    """Packed fingerprints as rows. Raises ValueError when one of them is not of version 1."""
+    flat: list[bytes] = []
+    langs: list[int] = []
+    for one in packed:
+        lang, title, titles, bodies, shingles, kinds, values = parts_of(one)
+        langs.append(lang_hash(lang.decode()))
+        flat += (
+            one[:HEADER_BYTES],
+            title.ljust(TITLE_BYTES, b"\0"),
+            titles.ljust(4 * TITLE_TOKENS, b"\0"),
+            bodies.ljust(4 * BODY_TOKENS, b"\0"),
+            shingles.ljust(4 * SHINGLES, b"\0"),
+            kinds.ljust(2 * NUMBERS, b"\0"),
+            values.ljust(4 * NUMBERS, b"\0"),
+        )
+    read = np.frombuffer(b"".join(flat), _FLAT)
+    rows = np.zeros(len(read), ROW)
+    for name in _SAME:
+        rows[name] = read[name]
+    rows["lang"] = langs
+    return rows
 
 
-def row(fingerprint: Fingerprint) -> Rows:
-    """One fingerprint as an array of one `ROW`. Title tokens fill the first `TITLE_TOKENS` columns."""
-    f = fingerprint
-    kinds = [kind for kind, _ in f.numbers]
-    values = [value for _, value in f.numbers]
-    tokens = _padded(f.title_tokens, TITLE_TOKENS) + _padded(f.body_tokens, BODY_TOKENS)
-    return np.array(
-        [
-            (
-                f.entry_id.encode(), f.site, f.url, NEVER if f.matched is None else f.matched, f.first_seen,
-                f.body_words, f.directions, f.shape, lang_hash(f.lang), f.names, len(f.title_tokens),
-                f.title.encode(), tokens, _padded(f.shingles, SHINGLES), _padded(kinds, NUMBERS),
-                _padded(values, NUMBERS),
-            )
-        ],
-        dtype=ROW,
-    )  # fmt: skip
+def row_array(prints: Iterable[Fingerprint]) -> Rows:
+    """Fingerprints as an array of `ROW`. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
+    return unpacked_rows(one.pack() for one in prints)
+
+
+class _Block:
+    """`BLOCK` rows, and what is asked of one row at a time: event numbers, event ids, times."""
+
+    __slots__ = ("events", "names", "rows", "times")
+
+    def __init__(self, number: int) -> None:
+        self.rows = np.zeros(BLOCK, ROW)
+        self.events = np.arange(number * BLOCK, number * BLOCK + BLOCK, dtype=np.int64).data
+        self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")
+        self.times = np.zeros(BLOCK, np.uint32).data
+
+
+def times(rows: Rows) -> NDArray[np.uint32]:
+    """When each row's report was published, else when it was first seen: epoch seconds."""
+    found: NDArray[np.uint32] = np.where(rows["matched"] == NEVER, rows["first_seen"], rows["matched"])
+    return found
 
 
 class RowStore:
     """Rows by slot, each with the number and the id of its event."""
 
     def __init__(self) -> None:
-        self._blocks: dict[int, tuple[Rows, NDArray[np.uint64], NDArray[np.bytes_]]] = {}
-        self.oldest = 0
+        self._blocks: dict[int, _Block] = {}
+        self.oldest = FIRST
         """The first slot still alive."""
-        self.next = 0
+        self.next = FIRST
         """The slot the next row gets."""
 
     def __len__(self) -> int:
         return self.next - self.oldest
 
-    def append(self, new: Rows, *, event: int, event_id: str) -> int:
-        """Keep a row with the event it belongs to. Raises ValueError when `event_id` is longer than 24 bytes."""
-        name = event_id.encode()
-        if len(name) > EVENT_ID_BYTES:
-            raise ValueError(f"event_id {event_id!r} is longer than {EVENT_ID_BYTES} bytes")
-        slot = self.next
-        block, at = divmod(slot, BLOCK)
-        if block not in self._blocks:
-            self._blocks[block] = (
-                np.zeros(BLOCK, ROW),
-                np.zeros(BLOCK, np.uint64),
-                np.zeros(BLOCK, f"S{EVENT_ID_BYTES}"),
-            )
-        rows, events, names = self._blocks[block]
-        rows[at], events[at], names[at] = new[0], event, name
-        self.next += 1
-        return slot
+    def append(self, new: Rows) -> int:
+        """Keep rows, each as an event of its own without an id yet; returns the slot of the first."""
+        first = self.next
+        while len(new):
+            number, at = divmod(self.next, BLOCK)
+            if number not in self._blocks:
+                self._blocks[number] = _Block(number)
+            block = self._blocks[number]
+            here = min(BLOCK - at, len(new))
+            block.rows[at : at + here] = new[:here]
+            block.times[at : at + here] = times(new[:here]).data
+            self.next += here
+            new = new[here:]
+        return first
 
-    def take_back(self) -> None:
-        """Forget the newest row."""
-        self.next -= 1
-
-    def drop_oldest(self) -> None:
-        """Forget the oldest row, and its block with it when it was the block's last."""
-        self.oldest += 1
-        if self.oldest % BLOCK == 0:
-            del self._blocks[self.oldest // BLOCK - 1]
+    def drop_before(self, slot: int) -> None:
+        """Forget the rows before `slot`, and the blocks that hold no other."""
+        for number in range(self.oldest // BLOCK, slot // BLOCK):
+            del self._blocks[number]
+        self.oldest = slot
 
     def one(self, slot: int) -> np.void:
         """The row of a live slot, as a view."""
-        row: np.void = self._blocks[slot // BLOCK][0][slot % BLOCK]
+        row: np.void = self._blocks[slot // BLOCK].rows[slot % BLOCK]
         return row
 
-    def many(self, slots: Sequence[int]) -> Rows:
+    def many(self, slots: NDArray[np.int64]) -> Rows:
         """The rows of live slots, copied."""
         found = np.empty(len(slots), ROW)
-        for i, slot in enumerate(slots):
-            found[i] = self._blocks[slot // BLOCK][0][slot % BLOCK]
+        blocks, places = np.divmod(slots, BLOCK)
+        for number in np.unique(blocks).tolist():
+            here = blocks == number
+            found[here] = self._blocks[number].rows[places[here]]
         return found
+
+    def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
+        """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""
+        at = slot % BLOCK
+        seen: NDArray[np.uint32] = self._blocks[slot // BLOCK].rows["first_seen"][at : min(at + count, BLOCK)]
+        return seen
+
+    def at(self, slot: int) -> int:
+        """When the report of a live slot was published, else first seen: epoch seconds."""
+        return int(self._blocks[slot // BLOCK].times[slot % BLOCK])
 
     def event(self, slot: int) -> int:
         """The number of the event a live slot belongs to."""
-        return int(self._blocks[slot // BLOCK][1][slot % BLOCK])
+        return int(self._blocks[slot // BLOCK].events[slot % BLOCK])
 
     def raw_event_id(self, slot: int) -> bytes:
-        return bytes(self._blocks[slot // BLOCK][2][slot % BLOCK])
+        return bytes(self._blocks[slot // BLOCK].names[slot % BLOCK])
 
     def event_id(self, slot: int) -> str:
         return self.raw_event_id(slot).decode()
 
     def set_event(self, slot: int, event: int, event_id: str) -> None:
-        _, events, names = self._blocks[slot // BLOCK]
-        events[slot % BLOCK], names[slot % BLOCK] = event, event_id.encode()
+        """Make a live slot one of an event. Raises ValueError when `event_id` is longer than `EVENT_ID_BYTES`."""
+        name = event_id.encode()
+        if len(name) > EVENT_ID_BYTES:
+            raise ValueError(f"event_id {event_id!r} is longer than {EVENT_ID_BYTES} bytes")
+        block = self._blocks[slot // BLOCK]
+        block.events[slot % BLOCK], block.names[slot % BLOCK] = event, name

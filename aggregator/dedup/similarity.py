@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.dedup import learned
-from aggregator.dedup.features import NAMES, Weighed, features, weighed
+from aggregator.dedup.features import NAMES, features, weighed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
-from aggregator.dedup.rows import row
-from aggregator.dedup.trees import Forest, probability
+from aggregator.dedup.rows import row_array
+from aggregator.dedup.trees import Model, probability
 from aggregator.model import DedupSettings, Strictness
-
-Floats = NDArray[np.float32]
 
 JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
@@ -47,26 +43,16 @@ class Comparison:
     features: tuple[Feature, ...]
 
 
-@cache
-def pair_forest() -> Forest:
-    return learned.forest("pair")
-
-
-def scores(query: Weighed, others: Weighed) -> Floats:
-    """Scores of one row against each other row."""
-    return probability(pair_forest().log_odds(features(query, others)))
-
-
 def compared(
-    a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None, *, forest: Forest | None = None
+    a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None, *, model: Model | None = None
 ) -> Comparison:
     """Compare two reports, with the token rarities of a stream, or of the shipped prior alone.
 
-    `forest` stands in for the shipped one, for cross-validation.
+    `model` stands in for the shipped one, for cross-validation.
     """
-    counts = frequency or prior_frequency(a.lang, b.lang)
-    table = features(weighed(row(a), counts), weighed(row(b), counts))
-    forest = forest or pair_forest()
+    both = weighed(row_array([a, b]), frequency or Frequency())
+    table = features(both[:1], np.zeros(1, np.intp), both[1:])
+    forest = (model or learned.model()).pair
     usual = learned.usual()
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)
@@ -85,14 +71,6 @@ def _same_content(a: Fingerprint, b: Fingerprint) -> bool:
         b.numbers,
         b.lang,
     ) and (a.matched == b.matched)
-
-
-def prior_frequency(*langs: str) -> Frequency:
-    """Rarities before any stream was read."""
-    counts = Frequency()
-    for lang in langs:
-        counts.meet(lang)
-    return counts
 
 
 def is_same(comparison: Comparison, settings: DedupSettings) -> bool:

@@ -18,8 +18,8 @@ import numpy as np
 
 from aggregator.dedup import scores
 from aggregator.dedup.backtest import Row, backtest, pair_test
-from aggregator.dedup.learned import forest_from
-from aggregator.dedup.trees import Forest
+from aggregator.dedup.learned import model_from
+from aggregator.dedup.trees import Model
 from aggregator.model import DedupSettings
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, rows_of
@@ -29,12 +29,12 @@ LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
 PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
 
 
-def load(path: Path) -> Forest:
+def load(path: Path) -> Model:
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-        return forest_from(dict(archive), "pair")
+        return model_from(dict(archive))
 
 
-def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], Forest] | None:
+def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], Model] | None:
     """Which model judges a row: None for the shipped one."""
     if folds is None:
         return None
@@ -63,7 +63,7 @@ def cluster_report(shared: Path, names: Sequence[str], folds: Path | None, leave
     lines: list[list[float]] = []
     for name in names:
         rows = rows_of(shared, name)
-        ours = dict(backtest(rows, DedupSettings(), forest_of=chooser(folds, name, leave_out)).events)
+        ours = dict(backtest(rows, DedupSettings(), model_of=chooser(folds, name, leave_out)).events)
         theirs = [by_part(rows, clusters(rows, rival), name) for rival in RIVALS]
         for part, quality in by_part(rows, ours, name).items():
             q = quality.b_cubed
@@ -84,7 +84,7 @@ def pair_report(shared: Path, folds: Path | None) -> None:
         rows = rows_of(shared, name)
         models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
         chosen = [models[fold] for fold in pair_folds(rows)] if folds else None
-        quality = pair_test(rows, DedupSettings(), forests=chosen).quality
+        quality = pair_test(rows, DedupSettings(), models=chosen).quality
         if quality is None:
             raise ValueError(f"{name} has no labels")
         truth = [bool(row["same"]) for row in rows]
