@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +98,11 @@ async def _of(store: Store, name: str) -> Side:
     if _is_file(name):
         return Side(_of_file(name))
     entry_id = await _entry_id(store, name)
-    side: Side | None = None
-    async for record in store.fingerprints(EPOCH):
-        if record.entry_id == entry_id:
-            side = Side(_unpacked(record), record.event_id)
-        elif side and side.event_id in record.absorbs:
-            side = replace(side, event_id=record.event_id)
-    if side is None:
-        raise ConfigError(
-            Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file')
-        )
-    return side
+    async for records in store.fingerprints(EPOCH):
+        for record in records:
+            if record.entry_id == entry_id:
+                return Side(_unpacked(record), record.event_id)
+    raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
 
 
 async def _entry_id(store: Store, name: str) -> str:

@@ -146,9 +146,10 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Polled) -> Outcom
     if store is not None:
         apart = apart_of(await store.rulings(), await store.aliases())
         matcher = Matcher(read.configuration.settings.dedup, apart)
-        async for record in store.fingerprints(machine_time() - read.configuration.settings.dedup.window):
-            matcher.learn(record)
-    return [(entry, None if entry.revision else matcher.assigned(entry)[1]) for entry in found.entries]
+        async for records in store.fingerprints(machine_time() - read.configuration.settings.dedup.window):
+            matcher.learn(records)
+    answers = matcher.assigned([entry for entry in found.entries if not entry.revision])
+    return [(entry, None if entry.revision else next(answers)[1]) for entry in found.entries]
 
 
 # --- telling --------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -273,7 +273,7 @@ class EventStage:
         """Whether this entry could be published; it is not. The index is loaded again afterwards."""
 
         async def prepare() -> int:
-            publications = await self._publications([self._assigned(stream_id, entry)])
+            publications = await self._publications(list(self._assigned([(stream_id, entry)])))
             return sum(bool(self._store.publication_arguments(publication)) for publication in publications)
 
         self._is_stale = True
@@ -303,7 +303,7 @@ class EventStage:
     async def _assign_and_publish(self, token: int, entries: Sequence[tuple[str, Entry]]) -> int:
         started = asyncio.get_running_loop().time()
         self._index.expire(self._clock.now())
-        assigned = [self._assigned(stream_id, entry) for stream_id, entry in entries]
+        assigned = list(self._assigned(entries))
         seconds = asyncio.get_running_loop().time() - started
         publications = await self._publications(assigned)
         published = asyncio.get_running_loop().time()
@@ -314,14 +314,18 @@ class EventStage:
         self._tell(publications, answers, seconds=seconds)
         return len(answers)
 
-    def _assigned(self, stream_id: str, entry: Entry) -> _Assigned:
-        known = self._index.event_of(entry.entry_id)
-        if entry.revision:
-            return _Assigned(stream_id, entry, known)
-        if known is not None and not self._is_fresh:
+    def _assigned(self, entries: Sequence[tuple[str, Entry]]) -> Iterator[_Assigned]:
+        """Every entry with its event, in order: an edit goes to the event its report is in when its turn comes."""
+        new = [entry for _, entry in entries if not entry.revision]
+        if not self._is_fresh and any(self._index.event_of(entry.entry_id) for entry in new):
             raise _LogMovedError
-        made, assignment = self._index.assigned(entry)
-        return _Assigned(stream_id, entry, assignment.event_id, made, assignment)
+        answers = self._index.assigned(new)
+        for stream_id, entry in entries:
+            if entry.revision:
+                yield _Assigned(stream_id, entry, self._index.event_of(entry.entry_id))
+            else:
+                made, assignment = next(answers)
+                yield _Assigned(stream_id, entry, assignment.event_id, made, assignment)
 
     async def _publications(self, assigned: Sequence[_Assigned]) -> list[Publication]:
         """What to publish, each with the events as the ones before it leave them."""

@@ -10,13 +10,10 @@ import structlog
 
 from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
-from aggregator.model import DedupSettings, FingerprintRecord
+from aggregator.model import DedupSettings
 from aggregator.pipeline.matching import Matcher
 
 log = structlog.get_logger()
-
-LOAD_YIELD = 2000
-"""Fingerprints loaded between two turns of the event loop."""
 
 
 async def loaded_index(
@@ -27,11 +24,10 @@ async def loaded_index(
     rulings = await store.rulings()
     index = Matcher(dedup, apart_of(rulings, await store.aliases()))
     count = unreadable = 0
-    async for record in store.fingerprints(now - dedup.window):
-        unreadable += not _is_learned(index, record)
-        count += 1
-        if count % LOAD_YIELD == 0:
-            await meanwhile()
+    async for records in store.fingerprints(now - dedup.window):
+        unreadable += index.learn(records)
+        count += len(records)
+        await meanwhile()
     seconds = asyncio.get_running_loop().time() - started
     if unreadable:
         log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
@@ -39,12 +35,3 @@ async def loaded_index(
         log.error("rulings_unreadable", count=lost, reason="another version wrote them")
     log.info("index_loaded", fingerprints=count, rulings=len(rulings), seconds=round(seconds, 2))
     return index
-
-
-def _is_learned(index: Matcher, record: FingerprintRecord) -> bool:
-    """Take in a published report; one that another version wrote costs the matches with it, not the index."""
-    try:
-        index.learn(record)
-    except ValueError:
-        return False
-    return True

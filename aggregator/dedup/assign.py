@@ -48,8 +48,8 @@ MAX_RELATED = 5
 COPY = 0.8
 """Share of the body samples in common from which a report is a copy: half of the lead's and nearly all of the rest."""
 HOPELESS = -3.0
-"""Log-odds by the gate below which a pair is not looked at more closely. Of pairs of ../shared/data that the model gives
--1 or more, the gate of another fold sends none away in four sets and 0.1 % in og2021; of all pairs of allsides, 77 %."""
+"""Log-odds by the gate from which on a pair is looked at more closely. Of pairs of ../shared/data that the model gives
+-1 or more, the gate of another fold sends away none in four sets and 0.1 % in og2021; of all pairs of allsides 77 %."""
 PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 
@@ -102,31 +102,34 @@ def assign_all(
     settings: DedupSettings,
     *,
     new_event: Callable[[str], str],
+    obey: Callable[[Fingerprint, Assignment], Assignment] = lambda _, answer: answer,
+    merge: Callable[[str, tuple[str, ...]], None] | None = None,
     models: Sequence[Model] | None = None,
     join_at: float | None = None,
 ) -> Iterator[Assignment]:
     """The event of each entry in order, each put into the index before the next one is asked for.
 
-    `new_event` names the event that an entry (by its id) starts; the answers have the name. `models` holds each
-    entry's model, for cross-validation; `join_at` (log-odds) stands in for the strictness, in a sweep.
+    `new_event` names the event that an entry (by its id) starts. `obey` may change an answer before it takes effect;
+    `merge` merges events in the index, where more than that is to be done. `models` holds each entry's model, for
+    cross-validation; `join_at` (log-odds) stands in for the strictness, in a sweep.
     """
     join = JOIN[settings.strictness] if join_at is None else join_at
     start = 0
     while start < len(prints):
-        end = start + index.batch
-        rows = row_array(prints[start:end])
+        some = prints[start : start + index.batch]
+        rows = row_array(some)
         found_by = evidence(rows, index.frequency)
-        batch = Batch(rows, found_by, index, models[start:end] if models else [learned.model()] * len(rows))
+        chosen = models[start : start + len(some)] if models else [learned.model()] * len(some)
+        batch = Batch(rows, found_by, index, chosen)
         first = index.post(rows, found_by)
-        for i in range(len(rows)):
-            answer = batch.assigned(i, join)
+        for i, one in enumerate(some):
+            answer = obey(one, batch.assigned(i, join))
             event_id = answer.event_id or new_event(answer.entry_id)
             index.settle(first + i, event_id)
             batch.touch(event_id, *answer.absorbs)
-            for absorbed in answer.absorbs:
-                index.merge(event_id, absorbed)
+            (merge or index.merge_all)(event_id, answer.absorbs)
             yield answer
-        start = end
+        start += len(some)
 
 
 class Batch:
@@ -139,7 +142,10 @@ class Batch:
         self._first = index.rows.next
         self._at: list[int] = times(rows).tolist()
         self._queries = weighed(rows, index.frequency)
-        self._candidates = index.candidates(found_by, limit=CANDIDATES)
+        self._candidates = [
+            [slot for slot in slots if self._is_near(i, slot)]
+            for i, slots in enumerate(index.candidates(found_by, limit=CANDIDATES))
+        ]
         self._plans = [self._members(i) for i in range(len(rows))]
         self._pairs: dict[tuple[int, int], Pair] = {}
         self._touched: set[int] = set()
@@ -198,27 +204,32 @@ class Batch:
 
     def _members(self, i: int) -> dict[int, list[int]]:
         """The slots to compare with, by event: candidates, and further members of the events they belong to."""
-        index, chosen = self._index, dict[int, list[int]]()
+        rows, chosen = self._index.rows, dict[int, list[int]]()
         for slot in self._candidates[i]:
-            # A report of this batch that is not settled yet stands for itself.
-            number = index.event_number(slot) if slot < index.rows.next else slot
-            if number in chosen or len(chosen) < EVENTS:
-                members = chosen.setdefault(number, [])
-                if len(members) < MEMBERS and self._is_near(i, slot):
-                    members.append(slot)
+            # A report of this batch that is not posted yet stands for itself.
+            number = rows.event(slot) if slot < rows.next else slot
+            members = chosen.get(number)
+            if members is None:
+                if len(chosen) < EVENTS:
+                    chosen[number] = [slot]
+            elif len(members) < MEMBERS:
+                members.append(slot)
         for number, members in chosen.items():
-            if len(members) < BEST and number < index.rows.next:
-                for slot in reversed(index.members(number)):
-                    if len(members) >= BEST:
-                        break
-                    if slot not in members and self._is_near(i, slot):
-                        members.append(slot)
-        return {number: members for number, members in chosen.items() if members}
+            if len(members) < BEST and number < rows.next:
+                self._add_members(i, number, members)
+        return chosen
+
+    def _add_members(self, i: int, number: int, members: list[int]) -> None:
+        """Fill up to `BEST`, with the newest reports of the event."""
+        for slot in reversed(self._index.members(number)):
+            if len(members) >= BEST:
+                return
+            if slot not in members and self._is_near(i, slot):
+                members.append(slot)
 
     def _is_near(self, i: int, slot: int) -> bool:
         """Whether two reports are near enough in time to be of one event; without a stated time, by when first seen."""
-        own = slot >= self._first
-        at = self._at[slot - self._first] if own else self._index.rows.at(slot)
+        at = self._at[slot - self._first] if slot >= self._first else self._index.rows.at(slot)
         return abs(self._at[i] - at) <= self._index.window_seconds
 
     def _compare(self, wanted: Sequence[tuple[int, int]]) -> None:

@@ -138,7 +138,8 @@ def backtest(
             given.append((entry.identity_key, event))
             if on_entry:
                 on_entry()
-    truth = {name: str(row["cluster"]) for (name, _), row in zip(given, kept, strict=True) if row.get("cluster") is not None}
+    labels = [(name, row.get("cluster")) for (name, _), row in zip(given, kept, strict=True)]
+    truth = {name: str(cluster) for name, cluster in labels if cluster is not None}
     final = tuple((name, _final(event, survivors)) for name, event in given)
     quality = scores.clustering(truth, dict(final)) if truth and len(truth) == len(given) else None
     return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)

@@ -189,7 +189,8 @@ _TINY = np.float32(1e-6)
 
 def _square(weights: Floats) -> Floats:
     """The sum of squares of each row."""
-    return np.einsum("ij,ij->i", weights, weights)
+    squares: Floats = np.einsum("ij,ij->i", weights, weights)
+    return squares
 
 
 def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Floats, in_bodies: Floats) -> None:

@@ -11,9 +11,10 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -108,14 +109,15 @@ def evidence(rows: Rows, frequency: Frequency) -> Evidence:
     body, body_rarity = _rarest(tokens[:, TITLE_TOKENS:], rarity[:, TITLE_TOKENS:], BODY_KEYS + MORE_KEYS)
     left, right = title[:, [0, 0, 1]], title[:, [1, 2, 2]]
     pairs = np.where(right > 0, left * right + left + right, 0)
-    pair_rarity = (title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]) / 2
+    pair_rarity = (title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]) * np.float32(0.5)
     shingles = rows["shingles"]
     held = (shingles > 0).sum(1)
     columns = np.arange(SHINGLE_KEYS) + np.maximum(held - SHINGLE_KEYS, 0)[:, None]
     columns[:, : SHINGLE_KEYS // 2] = np.arange(SHINGLE_KEYS // 2)
     sampled = np.take_along_axis(shingles, columns, 1).astype(np.uint64)
     keys = [_keys(_TOKEN, title), _keys(_TOKEN, body), _keys(_PAIR, pairs), _keys(_SHINGLE, sampled)]
-    weights = [title_rarity, body_rarity, pair_rarity, np.full(sampled.shape, MAX_RARITY, np.float32)]
+    alike = np.full(sampled.shape, MAX_RARITY, np.float32)
+    weights = [title_rarity, body_rarity, pair_rarity, alike]
     return Evidence(np.concatenate(keys, 1), np.concatenate(weights, 1))
 
 
@@ -192,6 +194,10 @@ class Index:
             self.rows.set_event(slot, into, target.ids[0])
         self._numbers.update(dict.fromkeys(source.ids, into))
 
+    def merge_all(self, survivor: str, absorbed: Iterable[str]) -> None:
+        for one in absorbed:
+            self.merge(survivor, one)
+
     def move(self, entry_id: str, event_id: str) -> None:
         """Make a report one of another event, known here or new. Raises KeyError for an entry not in the window."""
         slot = self.slot_of(entry_id)
@@ -253,6 +259,12 @@ class Index:
                 return self.rows.event(slot)
         return None
 
+    def reports_of(self, event_id: str) -> tuple[str, ...]:
+        """The entry ids of an event's reports of the window, in the order of joining; none for an event not here."""
+        number = self.number_of(event_id)
+        slots = () if number is None else self.members(number)
+        return tuple(bytes(self.rows.one(slot)["entry_id"]).decode() for slot in slots)
+
     def event_number(self, slot: int) -> int:
         return self.rows.event(slot)
 
@@ -279,10 +291,15 @@ class Index:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
         it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
         """
-        old = self._posted(found_by)
-        young = self._in_batch(found_by)
-        query, slot, weight = (np.concatenate(both) for both in zip(old, young, strict=True))
-        return self._heaviest(query, slot, weight, count=len(found_by.keys), limit=limit)
+        query, slot, weight = self._posted(found_by)
+        query2, slot2, weight2 = self._in_batch(found_by)
+        return self._heaviest(
+            np.concatenate([query, query2]),
+            np.concatenate([slot, slot2]),
+            np.concatenate([weight, weight2]),
+            count=len(found_by.keys),
+            limit=limit,
+        )
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -320,12 +337,13 @@ class Index:
         likely = sums >= LEAST_WEIGHT / _WEIGHT_STEP
         pair, sums = pair[starts][likely], sums[likely]
         # Ordered by query, then weight, then slot, the last two falling.
-        ranks = pair >> np.uint64(36) << np.uint64(52) | (0xFFFF - sums) << np.uint64(36) | ~pair & np.uint64(0xFFFFFFFFF)
+        place = np.uint64((1 << 36) - 1)
+        ranks = pair >> np.uint64(36) << np.uint64(52) | (0xFFFF - sums) << np.uint64(36) | ~pair & place
         ranks.sort()
         queries = (ranks >> np.uint64(52)).astype(np.int64)
-        slots = (~ranks & np.uint64(0xFFFFFFFFF)).astype(np.int64) + base
+        slots = (~ranks & place).astype(np.int64) + base
         edges = np.searchsorted(queries, np.arange(count + 1)).tolist()
-        return [slots[start : min(end, start + limit)].tolist() for start, end in zip(edges, edges[1:], strict=False)]
+        return [slots[start : min(end, start + limit)].tolist() for start, end in pairwise(edges)]
 
     def _event(self, number: int) -> _Event:
         """The object of an event, made when a single report becomes several."""

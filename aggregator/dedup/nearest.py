@@ -11,12 +11,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from aggregator.dedup import learned
 from aggregator.dedup.assign import COPY
-from aggregator.dedup.features import INDEX, features, weighed_apart
+from aggregator.dedup.features import INDEX, features, weighed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.rows import row
-from aggregator.dedup.trees import Forest
+from aggregator.dedup.rows import row_array
 
 COMPARED = 16
 """Reports of each event that are compared, the newest: a guess."""
@@ -37,14 +39,16 @@ class Nearest:
         return 1 / (1 + math.exp(-self.log_odds))
 
 
-def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str], forest: Forest) -> Nearest | None:
+def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) -> Nearest | None:
     """The event that holds the nearest report, the first of `event_ids` among equals; None when none has any here."""
     named = [(event_id, name) for event_id in event_ids for name in index.reports_of(event_id)[-COMPARED:]]
     slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
     if not slots:
         return None
-    table = features(*weighed_apart(row(fingerprint), index.rows.many(slots), index.frequency))
-    log_odds = forest.log_odds(table)
+    query = weighed(row_array([fingerprint]), index.frequency)
+    others = weighed(index.rows.many(np.array(slots)), index.frequency)
+    table = features(query, np.zeros(len(slots), np.intp), others)
+    log_odds = learned.model().pair.log_odds(table)
     best = int(log_odds.argmax())
     event_id, entry_id = named[best]
     return Nearest(event_id, entry_id, float(log_odds[best]), bool(table[best, INDEX["shingles_shared"]] >= COPY))

@@ -63,7 +63,8 @@ class Postings:
         lengths = np.diff(np.r_[starts, len(ordered)])
         turn = np.arange(len(ordered)) - np.repeat(starts, lengths)
         left = np.repeat(lengths, lengths) - turn
-        postings = ((np.uint32(first_slot & REACH) + row.astype(np.uint32)) << np.uint32(8)) | (chosen & np.uint32(0xFF))
+        slots = np.uint32(first_slot & REACH) + row.astype(np.uint32)
+        postings = slots << np.uint32(8) | chosen & np.uint32(0xFF)
         kept = left <= DEPTH
         place = (self._next[ordered] + turn.astype(np.uint32)) % DEPTH
         self._places[ordered[kept], place[kept]] = postings[order][kept]

@@ -91,6 +91,15 @@ def unpacked_rows(packed: Iterable[bytes]) -> Rows:
     return rows
 
 
+def is_readable(packed: bytes) -> bool:
+    """Whether bytes are a packed fingerprint of this version."""
+    try:
+        parts_of(packed)
+    except ValueError:
+        return False
+    return True
+
+
 def row_array(prints: Iterable[Fingerprint]) -> Rows:
     """Fingerprints as an array of `ROW`. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
     return unpacked_rows(one.pack() for one in prints)

@@ -269,10 +269,10 @@ class EventStore(HoldStore):
 
     # --- the fingerprint log ---
 
-    async def fingerprints(self, since: datetime) -> AsyncIterator[FingerprintRecord]:
-        """Every record first seen at `since` or later, in the order published, as if merged from the start: event ids
-        are those that stand today (after merges, and after what operators moved), and `absorbs` is empty. (A merge may
-        be told by a record that has left the window.)
+    async def fingerprints(self, since: datetime) -> AsyncIterator[list[FingerprintRecord]]:
+        """Every record first seen at `since` or later, in the order published, some at a time, as if merged from the
+        start: event ids are those that stand today (after merges, and after what operators moved), and `absorbs` is
+        empty. (A merge may be told by a record that has left the window.)
 
         The whole log is read: its ids are the server's times, `since` is a worker's. A record that cannot be read comes
         with nothing packed.
@@ -280,12 +280,10 @@ class EventStore(HoldStore):
         aliases, moved = await self.aliases(), _moved_by(await self.rulings())
         start = "-"
         while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
-            for _, fields in rows:
-                record = wire.record_or_nothing(fields[b"f"])
-                if record.first_seen_at >= since or not record.packed:
-                    event_id = moved.get(record.entry_id, record.event_id)
-                    standing = aliases.get(event_id, event_id)
-                    yield record if standing == record.event_id and not record.absorbs else _moved(record, standing)
+            records = (wire.record_or_nothing(fields[b"f"]) for _, fields in rows)
+            wanted = [record for record in records if record.first_seen_at >= since or not record.packed]
+            named = [moved.get(record.entry_id, record.event_id) for record in wanted]
+            yield [_moved(record, aliases.get(name, name)) for record, name in zip(wanted, named, strict=True)]
             start = f"({text(rows[-1][0])}"
 
     async def rulings(self) -> list[Ruling]:
@@ -329,6 +327,8 @@ def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
 
 
 def _moved(record: FingerprintRecord, event_id: str) -> FingerprintRecord:
+    if event_id == record.event_id and not record.absorbs:
+        return record
     return FingerprintRecord(record.entry_id, event_id, record.feed_id, record.first_seen_at, record.packed)
 
 

@@ -6,16 +6,17 @@ learned. Events held apart are never merged, and of two such events an entry joi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from aggregator.dedup.apart import Apart, without_forbidden
-from aggregator.dedup.assign import assign
+from aggregator.dedup.assign import assign_all
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.nearest import nearest
-from aggregator.dedup.similarity import JOIN, pair_forest
+from aggregator.dedup.rows import is_readable, unpacked_rows
+from aggregator.dedup.similarity import JOIN
 from aggregator.model import Assignment, DedupSettings, Entry, FingerprintRecord, Ruling, Verb
 from aggregator.pipeline.reporting import event_id_of
 
@@ -32,21 +33,23 @@ class Matcher:
         """Reports in the window."""
         return len(self._index)
 
-    def learn(self, record: FingerprintRecord) -> None:
-        """Take in a published report from the log."""
-        self._index.add(Fingerprint.unpack(record.packed), record.event_id)
-        self._merge(record.event_id, record.absorbs)
+    def learn(self, records: Sequence[FingerprintRecord]) -> int:
+        """Take in published reports from the log; returns how many cannot be read, since another version wrote them:
+        they cost the matches with them, not the index."""
+        readable = [record for record in records if is_readable(record.packed)]
+        rows = unpacked_rows(record.packed for record in readable)
+        self._index.learn(rows, [record.event_id for record in readable])
+        for record in readable:
+            self._merge(record.event_id, record.absorbs)
+        return len(records) - len(readable)
 
-    def assigned(self, entry: Entry) -> tuple[Fingerprint, Assignment]:
-        """The entry's event, and the index with the entry in it."""
-        made = fingerprint(entry)
-        assignment = assign(made, self._index, self._settings)
-        if self._apart:
-            assignment = self._obedient(made, assignment)
-        event_id = assignment.event_id or event_id_of(entry.entry_id)
-        self._index.add(made, event_id)
-        self._merge(event_id, assignment.absorbs)
-        return made, assignment
+    def assigned(self, entries: Sequence[Entry]) -> Iterator[tuple[Fingerprint, Assignment]]:
+        """The event of each entry, put into the index before the next one is asked for."""
+        prints = [fingerprint(entry) for entry in entries]
+        answers = assign_all(
+            prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient, merge=self._merge
+        )
+        return zip(prints, answers, strict=True)
 
     def event_of(self, entry_id: str) -> str | None:
         return self._index.event_of(entry_id)
@@ -83,10 +86,10 @@ class Matcher:
     def _obedient(self, made: Fingerprint, assignment: Assignment) -> Assignment:
         """The assignment as operators' words leave it."""
         event_id = assignment.event_id
-        if event_id is None:
+        if event_id is None or not self._apart:
             return assignment
         twins = self._apart.of(event_id) if assignment.reason != "same_url" else ()
-        found = nearest(made, self._index, (event_id, *twins), pair_forest()) if twins else None
+        found = nearest(made, self._index, (event_id, *twins)) if twins else None
         if found is None or found.event_id == event_id or found.log_odds < JOIN[self._settings.strictness]:
             return without_forbidden(assignment, event_id, self._apart)
         return replace(

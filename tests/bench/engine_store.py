@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import statistics
 import tempfile
 import time
@@ -18,19 +17,34 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
+from aggregator.dedup.fingerprint import fingerprint
 from aggregator.engine import wire
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.scripts import script_hash
 from aggregator.engine.store import Store
-from aggregator.model import Claim, Commit, Entry, FingerprintRecord, Kind, KnownEntry, Message, PollState
+from aggregator.model import (
+    Claim,
+    Commit,
+    DedupSettings,
+    Entry,
+    FingerprintRecord,
+    Kind,
+    KnownEntry,
+    Message,
+    PollState,
+)
+from aggregator.pipeline.matching import Matcher
+from tests.bench.index_speed import stream
 from tests.engine import making
 from tests.engine.making import LEASE, NOW, SPACING
 
 DOCUMENT = "".join(f"<p>Paragraph {number} of a document of five kilobytes.</p>\n" for number in range(90))
-PACKED_BYTES = 240
+DISTINCT = 20_000
+"""Fingerprints made for the rebuild; records beyond repeat them under other ids."""
 CLAIM = 100
 """Feeds in one claim; the daemon asks for 64 at most."""
 
@@ -129,23 +143,26 @@ async def bench_publish(store: Store, entries: int) -> None:
 
 
 async def bench_rebuild(store: Store, records: int) -> None:
-    """The fingerprint log is filled in batches and read back as the event stage does at its start."""
+    """The fingerprint log is filled in batches, and read into an index as the event stage does at its start."""
+    packed = [fingerprint(entry).pack() for entry in islice(stream(1), min(records, DISTINCT))]
     for start in range(0, records, 1000):
         rows = [
-            ("XADD", store.keys.fingerprints, "*", "f", wire.record_bytes(record(n)))
+            ("XADD", store.keys.fingerprints, "*", "f", wire.record_bytes(record(n, packed[n % len(packed)])))
             for n in range(start, start + 1000)
         ]
         await store.many(rows)
-    count = 0
-    with measured("rebuild, fingerprint records read", records):
-        async for _ in store.fingerprints(NOW - timedelta(days=3)):
-            count += 1
-    assert count >= records
+    index = Matcher(DedupSettings())
+    with measured("rebuild, fingerprint records read and learned", records):
+        async for some in store.fingerprints(NOW - timedelta(days=3)):
+            index.learn(some)
+    assert len(index) >= records
 
 
-def record(number: int) -> FingerprintRecord:
-    packed = hashlib.shake_128(str(number).encode()).digest(PACKED_BYTES)
-    return FingerprintRecord(f"{number:020x}", f"e{number:020x}", f"feed-{number % 1000}", NOW, packed)
+def record(number: int, packed: bytes) -> FingerprintRecord:
+    """One of many records: a fingerprint under an entry id of its own."""
+    entry_id = f"{number:020x}"
+    own = packed[:1] + entry_id.encode() + packed[1 + len(entry_id) :]
+    return FingerprintRecord(entry_id, f"e{entry_id}", f"feed-{number % 1000}", NOW, own)
 
 
 def bench_wire(rounds: int) -> None:
@@ -157,7 +174,7 @@ def bench_wire(rounds: int) -> None:
         "entry": wire.encode(entry),
         "state": wire.encode(state),
         "known": wire.known_bytes(known),
-        "fingerprint": wire.record_bytes(record(1)),
+        "fingerprint": wire.record_bytes(record(1, next(map(fingerprint, stream(1))).pack())),
     }
     work: dict[str, Callable[[], object]] = {
         "entry, write": lambda: wire.encode(entry),

@@ -90,7 +90,7 @@ async def half_done(store: Store, reports: list[Message]) -> list[str]:
     waiting = [entry for _, entry in (await store.next_entries(1000)).entries]
     told = [(message.entry_id, message.revision) for message in reports]
     copies = [message.id async for message in store.messages(EPOCH, stream="queue:copy")]
-    records = [record.entry_id async for record in store.fingerprints(EPOCH)]
+    records = [record.entry_id async for records in store.fingerprints(EPOCH) for record in records]
     gates = [await store.command("HGET", store.keys.gate(entry), revision) for entry, revision in told]
     events = await store.events([message.event_id for message in reports])
     first = [message.entry_id for message in reports if message.revision == 0]

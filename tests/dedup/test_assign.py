@@ -85,10 +85,9 @@ def test_evidence_for_two_events_makes_them_one() -> None:
 
 def test_asking_changes_nothing() -> None:
     index = index_of(FERRY)
-    mark = index.mark()
     again = printed(2, "Ferry sinks off Samoa", BODY)
     assert assign(again, index, SETTINGS) == assign(again, index, SETTINGS)
-    assert (index.mark(), len(index)) == (mark, 1)
+    assert len(index) == 1
 
 
 def test_strict_joins_no_more_than_balanced_and_balanced_no_more_than_loose() -> None:

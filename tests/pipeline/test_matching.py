@@ -62,7 +62,7 @@ class Desk:
         title, body = TEXTS[text]
         row = {"id": f"{len(self.log)}", "title": title, "text": body, "lang": "en", "source": f"{site}.example"}
         entry = entry_of({**row, "published": "2026-03-01T10:00:00Z"})
-        made, assignment = self.matcher.assigned(entry)
+        ((made, assignment),) = self.matcher.assigned([entry])
         event_id = assignment.event_id or event_id_of(entry.entry_id)
         self.log.append((made, event_id))
         self.merged |= dict.fromkeys(assignment.absorbs, event_id)
@@ -106,7 +106,7 @@ class Desk:
         fresh = Matcher(SETTINGS, apart_of(self.rulings, aliases))
         for made, event_id in self.log:
             standing = self.standing(self.moved.get(made.entry_id, event_id))
-            fresh.learn(FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.pack()))
+            fresh.learn([FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.pack())])
         return fresh
 
 
