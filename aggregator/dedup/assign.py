@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,7 @@ PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A report against the entry."""
 
     log_odds: float
@@ -147,7 +147,7 @@ class Batch:
             for i, slots in enumerate(index.candidates(found_by, limit=CANDIDATES))
         ]
         self._plans = [self._members(i) for i in range(len(rows))]
-        self._pairs: dict[tuple[int, int], Pair] = {}
+        self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
         self._touched: set[int] = set()
         self._compare([(i, slot) for i, plan in enumerate(self._plans) for slots in plan.values() for slot in slots])
 
@@ -188,19 +188,29 @@ class Batch:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _scored(self, i: int) -> list[Scored]:
-        """The events that may be the entry's, best first; ties go to the event that started first."""
-        plan = self._plans[i]
+        """The events that may be the entry's, best first; ties go to the event that started first.
+
+        The best one is always named, others from `RELATED` on.
+        """
+        plan, pairs = self._plans[i], self._pairs[i]
         if not self._touched.isdisjoint(plan) or any(slot >= self._first for slot in self._candidates[i]):
             plan = self._members(i)
-            self._compare([(i, slot) for slots in plan.values() for slot in slots if (i, slot) not in self._pairs])
-        found = []
+            if missing := [(i, slot) for slots in plan.values() for slot in slots if slot not in pairs]:
+                self._compare(missing)
+        ranked = []
         for number, members in plan.items():
-            pairs = [self._pairs[i, slot] for slot in members]
-            best = max(range(len(pairs)), key=lambda at: pairs[at].log_odds)
             size = len(self._index.members(number))
-            log_odds = event_log_odds([pair.log_odds for pair in pairs], size)
-            found.append(Scored(number, log_odds, size, members[best], pairs[best]))
-        return sorted(found, key=lambda s: (-s.log_odds, s.number))
+            ranked.append((-event_log_odds([pairs[slot].log_odds for slot in members], size), number, size))
+        ranked.sort()
+        return [
+            self._against(plan[number], pairs, number, -worse, size)
+            for place, (worse, number, size) in enumerate(ranked)
+            if not place or -worse >= RELATED
+        ]
+
+    def _against(self, members: list[int], pairs: dict[int, Pair], number: int, log_odds: float, size: int) -> Scored:
+        best = max(members, key=lambda slot: pairs[slot].log_odds)
+        return Scored(number, log_odds, size, best, pairs[best])
 
     def _members(self, i: int) -> dict[int, list[int]]:
         """The slots to compare with, by event: candidates, and further members of the events they belong to."""
@@ -242,7 +252,8 @@ class Batch:
             log_odds = self._log_odds(which, table, others.rows).tolist()
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
-            self._pairs.update(zip(some, map(Pair, log_odds, copies, same_site), strict=True))
+            for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
+                self._pairs[i][slot] = Pair(*found)
 
     def _others(self, slots: Sequence[int]) -> Weighed:
         """The rows of slots, some of which may be of this batch and not posted yet."""
@@ -294,6 +305,8 @@ def event_log_odds(log_odds: Sequence[float], size: int) -> float:
 
     The mean of the best `BEST` (of all, when there are fewer); those out of reach in time count as `UNLIKE`.
     """
+    if size == 1:
+        return log_odds[0]
     wanted = min(size, BEST)
     best = sorted(log_odds, reverse=True)[:wanted]
     best += [UNLIKE] * (wanted - len(best))

@@ -7,6 +7,7 @@ last row has expired, so that expiry costs nothing for an entry.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,11 +165,13 @@ class RowStore:
 
     def many(self, slots: NDArray[np.int64]) -> Rows:
         """The rows of live slots, copied."""
+        order = np.argsort(slots)
+        blocks, places = np.divmod(slots[order], BLOCK)
+        numbers, starts = np.unique(blocks, return_index=True)
         found = np.empty(len(slots), ROW)
-        blocks, places = np.divmod(slots, BLOCK)
-        for number in np.unique(blocks).tolist():
-            here = blocks == number
-            found[here] = self._blocks[number].rows[places[here]]
+        bounds = pairwise([*starts.tolist(), len(slots)])
+        for number, (start, end) in zip(numbers.tolist(), bounds, strict=True):
+            found[order[start:end]] = self._blocks[number].rows[places[start:end]]
         return found
 
     def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
