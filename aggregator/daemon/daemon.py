@@ -26,9 +26,10 @@ from aggregator.daemon.changes import config_changes
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polling import PollStage
+from aggregator.daemon.port import StatusPort
 from aggregator.daemon.watching import DigestMaker
 from aggregator.engine.store import Store
-from aggregator.errors import AggregatorError, ConfigError, EngineError
+from aggregator.errors import ConfigError, EngineError
 from aggregator.model import Settings
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
@@ -105,6 +106,8 @@ class Daemon:
         self._registering = asyncio.Lock()
         self._reloading = asyncio.Lock()
         self._engine_error = ""
+        is_worker = parts.poll is None or parts.event is None
+        self.port = StatusPort(parts.status, parts.status_address, is_shared=is_worker)
         self._lasting: dict[str, asyncio.Task[None]] = {}
         """What runs from start to end, by name."""
         self._reloads: set[asyncio.Task[None]] = set()
@@ -124,7 +127,7 @@ class Daemon:
     async def run(self) -> None:
         """Start everything, wait for the signal to stop, end everything.
 
-        Raises AggregatorError when the status port cannot be opened.
+        Raises AggregatorError when the status port cannot be opened (a worker of one stage goes on without it).
         """
         self._catch_signals()
         try:
@@ -138,7 +141,7 @@ class Daemon:
     async def _start(self) -> None:
         parts = self._parts
         self._add_jobs()
-        await self._open_status_port()
+        await self.port.open()
         if parts.server is not None:
             self._keep("server", parts.server.supervise)
         if parts.event is not None:
@@ -148,16 +151,6 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
         self._scheduler.start()
-
-    async def _open_status_port(self) -> None:
-        status, place = self._parts.status, self._parts.status_address
-        if status is None or place is None:
-            return
-        try:
-            await status.start(*place)
-        except OSError as error:
-            where = f"[http] listen = {place[0]}:{place[1]}"
-            raise AggregatorError(f"{where} cannot be opened: {error.strerror or error}; choose another") from None
 
     def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start what lasts as long as the daemon. When a fault of ours ends it, that is told, and it starts again."""
@@ -210,8 +203,7 @@ class Daemon:
         parts = self._parts
         if self._scheduler.running:
             self._scheduler.pause()
-        if parts.status is not None:
-            await parts.status.stop()
+        await self.port.close()
         if parts.poll is not None:
             await parts.poll.stop()
         if self._scheduler.running:
@@ -281,6 +273,7 @@ class Daemon:
     async def _housekeep(self) -> None:
         """Retention, by whoever leads; what the status port shows, by everyone."""
         parts = self._parts
+        await self.port.open()
         try:
             if parts.event is not None and parts.event.leads:
                 await self._keep_house()

@@ -123,6 +123,34 @@ async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_r
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(store: Store, tmp_path: Path):
+    """Both read the same feeds.toml: the second goes on without the port, and has it when the first has ended."""
+    stages = Stages(store, feed("a"))
+
+    def worker(port: int, **role: Any) -> Daemon:
+        watching = Watching(store=store, feed_ids=list, troubles=list, progress=Progress({}), clock=stages.clock)
+        status = StatusServer(watching, metrics=Metrics())
+        made, file = parts(stages, tmp_path, status=status, status_address=("127.0.0.1", port), **role)
+        assert isinstance(file.now, Configuration)
+        return Daemon(made, file.now)
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    second = worker(port, event=None)
+    async with running(worker(port, poll=None)), running(second):
+        assert not second.port.is_open
+    with socket.create_server(("127.0.0.1", port), reuse_port=False) as other:
+        third = worker(port, poll=None)
+        async with running(third):
+            other.close()
+            await third._housekeep()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert (await reader.readline()).split()[1] == b"200"
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_an_event_worker_says_that_its_server_is_away(own_server: EmbeddedServer, tmp_path: Path):
     client = connect(own_server.url)
     made, file = parts(Stages(Store(client)), tmp_path, poll=None)

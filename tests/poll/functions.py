@@ -42,6 +42,11 @@ def spin_in_c(_: object) -> None:
     re.match(r"(a+)+$", "a" * 60 + "b")
 
 
+def spin_deaf(_: object) -> None:
+    """Counts for hours in C code that looks at no signal before it is done, as a sanitiser does."""
+    sum(range(10**15))
+
+
 def eat(_: object) -> None:
     eaten = []
     while True:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -155,6 +156,19 @@ async def test_nothing_is_left_when_the_sandbox_is_closed():
         c for c in psutil.Process().children(recursive=True) if c not in before and "pebble" in " ".join(c.cmdline())
     ]
     assert left == []
+
+
+async def test_closing_ends_children_that_are_busy_in_c_at_once():
+    async with sandbox(processes=4, wall=300, cpu=300) as running:
+        await running.run(("echo", 1))
+        family = psutil.Process().children(recursive=True)
+        busy = [asyncio.create_task(running.run(("spin_deaf", None))) for _ in range(4)]
+        assert await asyncio.to_thread(wait_until_busy, family)
+        started = time.monotonic()
+    assert time.monotonic() - started < 6, "pebble gives each child 3 s to hear a polite word"
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
 
 
 DAEMON = """
