@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config import configuration, duration, feed_id_for, size_bytes
+from aggregator.config import configuration, feed_id_for
+from aggregator.config_values import duration, size_bytes
 from aggregator.errors import ConfigError
 from aggregator.model import Auth, Backlog, Match, Queue, Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aggregator.config import duration
+from aggregator.config_values import duration
 
 config = click.option(
     "--config", "config_file", metavar="F", help="The feeds.toml to use (default: ./feeds.toml, then the usual places)."

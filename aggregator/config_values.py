@@ -1,0 +1,127 @@
+"""How the values of feeds.toml are written: durations, sizes, addresses, names. Each refusal says what to write."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def duration(text: object) -> timedelta:
+    """`"90s"`, `"15m"`, `"72h"`, `"7d"`, `"2w"`, also `"1h30m"` and a leading minus. Raises ValueError."""
+    if isinstance(text, timedelta):
+        return text
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text) if isinstance(text, str) else []
+    if not parts or re.sub(r"^-", "", str(text)) != "".join(number + unit for number, unit in parts):
+        raise ValueError(f'write a duration with its unit, such as "90s", "15m", "72h" or "7d", not {text!r}')
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > 3650 * 86400:
+        raise ValueError(f"{text!r} is longer than ten years")
+    return timedelta(seconds=-seconds if str(text).startswith("-") else seconds)
+
+
+def size_bytes(text: object) -> int:
+    """`"256KiB"`, `"10MiB"`, `"1GiB"`, `"5MB"` or a whole number of bytes. Raises ValueError."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text) if isinstance(text, str) else None
+    if not found or found[2] not in _SIZES:
+        raise ValueError(f'write a size with its unit, such as "256KiB" or "10MiB", not {text!r}')
+    return int(float(found[1]) * _SIZES[found[2]])
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(f'{text!r} is not a feed address: write it whole, such as "https://example.org/feed.xml"')
+    if re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError(f"{text!r} holds white space; encode it as %20")
+    return text
+
+
+def _listen_address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f'{text!r} is not an address to listen on: write "127.0.0.1:9191"')
+    return text
+
+
+def _cron(text: str) -> str:
+    try:
+        CronTrigger.from_crontab(text)
+    except ValueError as error:
+        raise ValueError(f'{text!r} is not a cron expression such as "0 * * * *": {error}') from None
+    return text
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f'{text!r} is no time zone of this machine; write a name such as "Asia/Shanghai"') from None
+    return text
+
+
+def _network(text: str) -> str:
+    ip_network(text, strict=False)
+    return text
+
+
+def pattern(allowed: str, remedy: str) -> AfterValidator:
+    """Texts that match `allowed` as a whole; `remedy` ends the sentence about one that does not."""
+
+    def matching(text: str) -> str:
+        if not re.fullmatch(allowed, text):
+            raise ValueError(f"{text!r} {remedy}")
+        return text
+
+    return AfterValidator(matching)
+
+
+def at_least(least: str) -> AfterValidator:
+    """Durations of `least` or more."""
+
+    def long_enough(span: timedelta) -> timedelta:
+        if span < duration(least):
+            raise ValueError(f"must be at least {least}")
+        return span
+
+    return AfterValidator(long_enough)
+
+
+def _header_value(text: str) -> str:
+    if re.search(r"[\r\n\x00]", text):
+        raise ValueError("a header must not hold line breaks")
+    return text
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Span = Annotated[timedelta, BeforeValidator(duration), at_least("1s")]
+Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024)]
+Url = Annotated[StrictStr, AfterValidator(_http_url)]
+Language = Annotated[
+    StrictStr, pattern(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", 'is no language tag such as "zh-CN" or "en"')
+]
+FeedId = Annotated[StrictStr, pattern(r"[a-z0-9_-]{1,64}", "is no feed id: use 1 to 64 of a-z, 0-9, _ and -")]
+QueueName = Annotated[StrictStr, pattern(r"[A-Za-z0-9_-]{1,64}", "is no queue name: use 1 to 64 letters, digits, _, -")]
+Prefix = Annotated[StrictStr, pattern(r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}", 'is no prefix such as "agg"')]
+Cron = Annotated[StrictStr, AfterValidator(_cron)]
+Listen = Annotated[StrictStr, AfterValidator(_listen_address)]
+Category = Annotated[StrictStr, Field(min_length=1, max_length=100)]
+Count = Annotated[StrictInt, Field(ge=1)]
+HeaderValue = Annotated[StrictStr, AfterValidator(_header_value)]
+Network = Annotated[StrictStr, AfterValidator(_network)]
+TimeZone = Annotated[StrictStr, AfterValidator(_timezone)]
