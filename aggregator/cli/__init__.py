@@ -24,6 +24,7 @@ COMMANDS = {
     "tail": "tail",
     "digest": "digest",
     "status": "status",
+    "events": "events",
     "explain": "matching",
     "backtest": "matching",
     "feeds": "feeds",

@@ -17,10 +17,11 @@ import orjson
 from rich.progress import Progress
 from rich.text import Text
 
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, files, naming, options
 from aggregator.cli.console import console
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
+from aggregator.dedup.apart import apart_of
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.scores import Score
@@ -29,6 +30,7 @@ from aggregator.entry.documents import report_of_document
 from aggregator.entry.urls import canonical_url
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import EPOCH, DedupSettings, FingerprintRecord, Strictness
+from aggregator.pipeline.labels import Label, last_word
 
 # --- explain --------------------------------------------------------------------------------------------------
 
@@ -43,14 +45,17 @@ def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
 
     A and B are entry ids or URLs of published reports, or files that hold documents.
     """
-    one, other, settings = asyncio.run(_both(a, b, config_file))
+    asked = asyncio.run(_both(a, b, config_file))
+    one, other, settings = asked.one, asked.other, asked.settings
     found = explained(one.fingerprint, other.fingerprint, settings)
     if as_json:
-        click.echo(orjson.dumps(_record(found, settings) | {"events": [one.event_id, other.event_id]}))
+        said = None if asked.word is None else _said(asked.word)
+        more = {"events": [one.event_id, other.event_id], "operator": said, "held_apart": asked.held_apart}
+        click.echo(orjson.dumps(_record(found, settings) | more))
         return
     out = console()
     out.print(Text(found.verdict, style="bold green" if found.is_same else "bold red"), soft_wrap=True)
-    for line in (*_published(one, other, found), *found.lines):
+    for line in (*_ruled(asked), *_published(one, other, found), *found.lines):
         out.print(Text(f"  {line}"), soft_wrap=True)
 
 
@@ -60,6 +65,35 @@ class Side:
 
     fingerprint: Fingerprint
     event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Both reports, the settings, and operators' words on them: `held_apart` says that they keep the events apart."""
+
+    one: Side
+    other: Side
+    settings: DedupSettings
+    word: Label | None = None
+    held_apart: bool = False
+
+
+def _ruled(asked: Asked) -> list[str]:
+    """An operator's word, which is stronger than the comparison."""
+    if asked.word is not None:
+        said = ": ".join(part for part in (asked.word.ruling.operator, asked.word.ruling.why) if part)
+        what = "one event" if asked.word.same else "two events"
+        at = f"{asked.word.ruling.ruled_at:%Y-%m-%d %H:%M} UTC"
+        return [f"An operator said that they are {what} ({at}{', ' + said if said else ''}); that decides."]
+    if asked.held_apart:
+        return ["An operator said that their events are two; that decides."]
+    return []
+
+
+def _said(word: Label) -> dict[str, Any]:
+    ruling = word.ruling
+    told = {"same": word.same, "ruling": ruling.ruling_id, "ruled_at": ruling.ruled_at}
+    return {**told, "operator": ruling.operator, "why": ruling.why}
 
 
 def _published(one: Side, other: Side, found: Explanation) -> list[str]:
@@ -77,13 +111,18 @@ def _published(one: Side, other: Side, found: Explanation) -> list[str]:
     return [f"{told} A report is assigned when it comes, against whole events; this compares the two alone, as of now."]
 
 
-async def _both(a: str, b: str, config_file: str | None) -> tuple[Side, Side, DedupSettings]:
+async def _both(a: str, b: str, config_file: str | None) -> Asked:
     if _is_file(a) and _is_file(b):
         settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
-        return Side(_of_file(a)), Side(_of_file(b)), settings
+        return Asked(Side(_of_file(a)), Side(_of_file(b)), settings)
     read = files.loaded(config_file)
     async with engines.attached_engine(read) as engine:
-        return await _of(engine.store, a), await _of(engine.store, b), read.configuration.settings.dedup
+        store = engine.store
+        one, other = await _of(store, a), await _of(store, b)
+        rulings, aliases = await store.rulings(), await store.aliases()
+    word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
+    held = other.event_id in apart_of(rulings, aliases).of(one.event_id or "")
+    return Asked(one, other, read.configuration.settings.dedup, word, held)
 
 
 def _is_file(name: str) -> bool:
@@ -97,23 +136,13 @@ async def _of(store: Store, name: str) -> Side:
     """A published report by entry id or URL, or a document in a file. Raises ConfigError."""
     if _is_file(name):
         return Side(_of_file(name))
-    entry_id = await _entry_id(store, name)
+    at = await naming.entries_at(store, [name] if naming.is_address(name) else [])
+    entry_id = next(iter(at.get(name, [])), name)
     async for records in store.fingerprints(EPOCH):
         for record in records:
             if record.entry_id == entry_id:
                 return Side(_unpacked(record), record.event_id)
     raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
-
-
-async def _entry_id(store: Store, name: str) -> str:
-    if "://" not in name:
-        return name
-    wanted = canonical_url(name)
-    since = await store.server_time() - store.retention.reports
-    async for message in store.messages(since):
-        if canonical_url(message.url) == wanted:
-            return message.entry_id
-    return name
 
 
 def _unpacked(record: FingerprintRecord) -> Fingerprint:

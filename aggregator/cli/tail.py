@@ -81,4 +81,6 @@ def line(message: Message) -> Text:
     if message.kind is Kind.MERGED:
         return text.append(f"{message.title}  ({message.merged_from} is now {message.merged_into})")
     text.append(message.title)
+    if message.split_from:
+        text.append(f"  (split from {message.split_from})")
     return text.append(f"  {message.url}", style="dim")

@@ -64,7 +64,7 @@ async def _consequence(
     try:
         request = asked.request
         names = (*request.names, request.into) if request.into else request.names
-        events = {name: event for name in names if (event := await event_named(store, name)) is not None}
+        events = {name: event for name in names if (event := await store.event_named(name)) is not None}
         reports = await reports_of(store, list(events.values()), meanwhile)
         apart = tuple(dict.fromkeys(other for event in events.values() for other in index.apart_of(event.event_id)))
         return ruled(Case(asked.stream_id, request, events, reports, apart, queues, now))
@@ -76,15 +76,6 @@ async def _consequence(
         log.exception("ruling_broke", ruling_id=asked.ruling_id)
         text = f"the event worker failed at it: {type(error).__name__}: {error}; please report it"
         return refused(asked.stream_id, asked.ruling_id, text)
-
-
-async def event_named(store: Store, name: str) -> Event | None:
-    """The event as it stands of an event id, or of the entry id of one of its reports."""
-    found = (await store.events([name])).get(name)
-    if found is not None:
-        return found
-    event_id = await store.event_of(name)
-    return (await store.events([event_id])).get(event_id) if event_id else None
 
 
 async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:

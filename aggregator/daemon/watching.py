@@ -13,7 +13,8 @@ from aggregator.daemon.clock import Clock
 from aggregator.engine.store import Store
 from aggregator.engine.wire import message_of_fields
 from aggregator.errors import EngineError
-from aggregator.model import Digest, DigestSettings, Event, Message, PollState
+from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState
+from aggregator.pipeline.known import OPERATOR
 from aggregator.watch.digest import digest, log_fields
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.progress import Progress
@@ -54,7 +55,13 @@ class Watching:
         if event is None:
             return []
         since = event.first_seen_at - timedelta(hours=1)
-        return [message async for message in self._store.messages(since) if message.event_id == event.event_id]
+        found: list[Message] = []
+        async for message in self._store.messages(since):
+            if message.split_from == event.event_id:  # an operator took the report out of this event
+                found = [line for line in found if line.entry_id != message.entry_id]
+            elif message.event_id == event.event_id and not _repeats(message):
+                found.append(message)
+        return found
 
     async def feeds(self) -> Sequence[PollState]:
         states = await self._store.states(self._feed_ids())
@@ -83,6 +90,11 @@ class Watching:
 
     def stuck(self) -> Sequence[str]:
         return self._progress.stuck(asyncio.get_running_loop().time())
+
+
+def _repeats(message: Message) -> bool:
+    """Whether the message tells only what an operator's word left of an event, by its first report."""
+    return message.kind is Kind.EDITED and message.reason == OPERATOR
 
 
 async def made_digest(

@@ -158,6 +158,14 @@ class EventStore(HoldStore):
             asked = {first: event.merged_into for first, event in here.items() if event.merged_into}
         return found
 
+    async def event_named(self, name: str) -> Event | None:
+        """The event as it stands of an event id, or of the entry id of one of its reports. Raises UnreadableRecord."""
+        found = (await self.events([name])).get(name)
+        if found is not None:
+            return found
+        event_id = await self.event_of(name)
+        return (await self.events([event_id])).get(event_id) if event_id else None
+
     async def _event_records(self, event_ids: Sequence[str]) -> dict[str, Event]:
         found: dict[str, Event] = {}
         for start in range(0, len(event_ids), 500):

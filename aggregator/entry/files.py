@@ -62,6 +62,8 @@ def export(messages: Iterable[Message], *, previous: str = "", all_reports: bool
     for message in messages:
         if message.kind is Kind.MERGED:
             _forget_event(message.merged_from, kept, all_reports=all_reports)
+        elif message.kind is Kind.JOINED and message.split_from and not all_reports:
+            kept.pop(message.entry_id, None)  # an operator moved it: it stands for no event any more
         elif message.document and (all_reports or _is_lead(message, kept)):
             line = _exported(message, taken)
             kept[line.entry_id] = line
@@ -148,8 +150,10 @@ def _free_path(message: Message, taken: dict[str, str]) -> str:
 
 
 def _is_lead(message: Message, kept: Mapping[str, Exported]) -> bool:
-    """Whether the report stands for its event: it made the event, or is an edit of the one that did."""
-    return message.kind is Kind.NEW or message.entry_id in kept
+    """Whether the report stands for its event: it made the event, is an edit of the one that did, or became the first
+    one when an operator took that out."""
+    is_first = bool(message.sources) and message.sources[0].entry_id == message.entry_id
+    return message.kind is Kind.NEW or message.entry_id in kept or (message.kind is Kind.EDITED and is_first)
 
 
 def _forget_event(event_id: str, kept: dict[str, Exported], *, all_reports: bool) -> None:

@@ -48,6 +48,9 @@ STEPS = {
     "publish": "aggregator.engine.event_store:EventStore.publish",
     "reject": "aggregator.engine.event_store:EventStore.reject_entry",
     "resign": "aggregator.engine.event_store:EventStore.resign",
+    # the operator's word
+    "rule": "aggregator.engine.ruling_store:RulingStore.rule",
+    "obey": "aggregator.pipeline.matching:Matcher.obey",
 }
 
 

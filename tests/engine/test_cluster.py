@@ -16,6 +16,7 @@ from tests.engine.test_event_store import *  # noqa: F403
 from tests.engine.test_holds import *  # noqa: F403
 from tests.engine.test_poll_store import *  # noqa: F403
 from tests.engine.test_retention import *  # noqa: F403
+from tests.engine.test_ruling_store import *  # noqa: F403
 from tests.engine.test_watch_store import *  # noqa: F403
 
 pytestmark = pytest.mark.slow

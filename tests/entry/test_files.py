@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.entry.files import INDEX_JSON, INDEX_MARKDOWN, export, file_name, folder, safe_name
-from aggregator.model import Kind, Message
+from aggregator.model import Kind, Message, Source
 
 AT = datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
 NEW = Message(id="m1", kind=Kind.NEW, event_id="e1", entry_id="a1b2c3d4e5f6a7b8c9d0", title="Harbour: closed", url="https://h.example/1", categories=("World", "Example", "Top"), published_at=AT, document="one")  # fmt: skip
@@ -77,6 +77,18 @@ def test_an_absorbed_event_has_no_file_any_more() -> None:
     assert set(export([NEW, merged]).files) == {INDEX_JSON, INDEX_MARKDOWN}
     assert export([merged], previous=export([NEW]).files[INDEX_JSON]).stale == (PATH,)
     assert PATH in export([NEW, merged], all_reports=True).files
+
+
+def test_a_report_that_an_operator_took_out_stands_for_its_new_event_and_the_next_for_the_old_one() -> None:
+    out = replace(NEW, id="m3", event_id="e2", split_from="e1")
+    rest = replace(JOINED, id="m4", kind=Kind.EDITED, sources=(Source("f", JOINED.entry_id, "", "", None),))
+    made = export([NEW, JOINED, out, rest])
+    assert {(one.entry_id, one.event_id) for one in made.index} == {(NEW.entry_id, "e2"), (JOINED.entry_id, "e1")}
+    moved = replace(out, kind=Kind.JOINED, event_id="e3")
+    later = export([moved], previous=made.files[INDEX_JSON])
+    assert [one.entry_id for one in later.index] == [JOINED.entry_id]
+    assert later.stale == (PATH,)
+    assert len(export([NEW, JOINED, moved], all_reports=True).index) == 2
 
 
 def test_two_entries_of_one_title_have_two_files_even_where_case_does_not_count() -> None:

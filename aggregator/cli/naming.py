@@ -1,0 +1,24 @@
+"""What people call a report or an event: its id, or the address of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aggregator.engine.store import Store
+from aggregator.entry.urls import canonical_url
+
+
+def is_address(name: str) -> bool:
+    return "://" in name
+
+
+async def entries_at(store: Store, urls: Sequence[str]) -> dict[str, list[str]]:
+    """The reports with each of these addresses, newest last, as far as their messages are kept."""
+    wanted = {canonical_url(url): url for url in urls}
+    found: dict[str, dict[str, None]] = {url: {} for url in urls}
+    if wanted:
+        async for message in store.messages(await store.server_time() - store.retention.reports):
+            url = wanted.get(canonical_url(message.url))
+            if url is not None:
+                found[url][message.entry_id] = None
+    return {url: list(entry_ids) for url, entry_ids in found.items()}

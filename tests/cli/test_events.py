@@ -1,0 +1,207 @@
+"""`aggregator events …` in words: what it answers, and how it ends, whatever is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.cli import main
+from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.store import Store
+from aggregator.model import Kind, Message, RulingState
+from tests.daemon.stages import Stages
+from tests.daemon.test_stages import BUDGET, QUAKE, QUAKE_TOO, RESCUE, feed, rss
+
+_LOGGED = re.compile(r"^[\d-]{10} [\d:]{8} \[.*\n", re.MULTILINE)
+"""What the stages log meanwhile."""
+
+
+@dataclass(frozen=True)
+class Told:
+    status: int
+    out: str
+    err: str
+
+
+class Desk:
+    """An operator beside both stages; `say` runs a command of the program in this process."""
+
+    def __init__(self, stages: Stages, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.stages = stages
+        self._config = config
+        self._capsys = capsys
+
+    async def say(self, *words: str) -> Told:
+        """What the command prints, and its exit status; the event worker works meanwhile."""
+        command = asyncio.create_task(asyncio.to_thread(self._run, ["events", *words, "--config", str(self._config)]))
+        while not command.done():
+            await self.stages.assign()
+            await asyncio.sleep(0.02)
+        return await command
+
+    async def say_alone(self, *words: str) -> Told:
+        """The same while no event worker works."""
+        config = () if words[0] == "backtest" else ("--config", str(self._config))
+        return await asyncio.to_thread(self._run, [*words, *config])
+
+    def _run(self, words: list[str]) -> Told:
+        self._capsys.readouterr()
+        status = 0
+        try:
+            main(words)
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+        found = self._capsys.readouterr()
+        return Told(status, re.sub(_LOGGED, "", found.out), found.err)
+
+    async def by_feed(self) -> dict[str, Message]:
+        return {message.feed_id: message for message in await self.stages.messages()}
+
+
+def today(body: bytes) -> bytes:
+    """The feed with what it holds published five minutes ago."""
+    at = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return re.sub(rb"<pubDate>[^<]*</pubDate>", f"<pubDate>{at}</pubDate>".encode(), body)
+
+
+@pytest.fixture
+async def desk(store: Store, engine_server: EmbeddedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Two reports of one event (feeds a and b), and one of another (feed c)."""
+    config = tmp_path / "feeds.toml"
+    config.write_text(f'[aggregator]\nredis_url = "{engine_server.url}"\n', encoding="utf-8")
+    stages = Stages(store, feed("a"), feed("b"), feed("c"), now=datetime.now(UTC))  # the server's time says who leads
+    await stages.run("a", today(rss(("1", QUAKE))))
+    await stages.run("b", today(rss(("9", QUAKE_TOO, RESCUE), site="b")))
+    await stages.run("c", today(rss(("2", BUDGET), site="c")))
+    return Desk(stages, config, capsys)
+
+
+async def test_reports_and_events_can_be_named_by_address_or_id(desk: Desk):
+    reports = await desk.by_feed()
+    done = await desk.say("join", "https://a.example/1?utm_source=rss", reports["c"].event_id, "--by", "anna")
+    assert (done.status, done.err) == (0, "")
+    assert f"{reports['c'].event_id} is now one with {reports['a'].event_id}, which has 3 reports" in done.out
+    done = await desk.say("split", "https://c.example/2", "--why", "no relation", "--json")
+    told = json.loads(done.out)
+    assert (told["state"], told["event_id"]) == ("applied", await desk.stages.store.event_of(reports["c"].entry_id))
+    lines = (await desk.say("rulings")).out.splitlines()
+    assert [line.split()[2] for line in lines] == ["join", "split"]
+    assert ("(anna)" in lines[0], "(no relation)" in lines[1]) == (True, True)
+    assert json.loads((await desk.say("rulings", "--json")).out.splitlines()[0])["operator"] == "anna"
+
+
+async def test_what_already_is_so_is_no_error(desk: Desk):
+    reports = await desk.by_feed()
+    done = await desk.say("join", reports["a"].entry_id, reports["b"].entry_id)
+    assert (done.status, done.out) == (0, f"nothing to do: they are one event already: {reports['a'].event_id}\n")
+    done = await desk.say("split", reports["c"].entry_id)
+    assert (done.status, "nothing else in" in done.out) == (0, True)
+    assert await desk.stages.store.rulings() == []
+
+
+async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: Desk):
+    reports = await desk.by_feed()
+    a, c = reports["a"], reports["c"]
+    cases: list[tuple[tuple[str, ...], int, str]] = [
+        (("join", a.event_id, "e" + "0" * 20), 2, "no report or event is kept as"),
+        (("join", a.event_id, "https://a.example/unknown"), 2, "no report or event is kept as"),
+        (("join", a.event_id, a.event_id), 2, "join takes two events"),
+        (("join", a.event_id), 2, "Missing argument 'B'"),
+        (("split",), 2, "Missing argument 'REPORT"),
+        (("split", "0" * 20), 2, "no report or event is kept as"),
+        (("split", "https://a.example/unknown"), 2, "no report or event is kept as"),
+        (("split", a.event_id), 2, "is an event: split takes its reports"),
+        (("split", a.entry_id, "--into", "elsewhere"), 2, "no report or event is kept as"),
+        (("split", a.entry_id, "--wait", "soon"), 2, "unit"),
+        (("split", a.entry_id, c.entry_id), 1, "of several events"),
+        (("split", c.entry_id, "--into", a.event_id), 1, f"join it with {a.event_id} instead"),
+        (("show", "nothing"), 2, "no report or event is kept as"),
+    ]
+    for words, status, says in cases:
+        done = await desk.say(*words)
+        assert (done.status, says in done.err, done.out) == (status, True, ""), (words, done)
+    assert await desk.stages.store.asked_count() == 0
+    assert await desk.stages.store.rulings() == []
+
+
+async def test_a_word_said_while_nobody_leads_is_kept_and_followed_later(desk: Desk):
+    reports = await desk.by_feed()
+    await desk.stages.event_stage.close()
+    await desk.stages.store.client.execute_command("DEL", "agg:leader")
+    done = await desk.say_alone("events", "join", reports["a"].event_id, reports["c"].event_id, "--json")
+    told = json.loads(done.out)
+    assert (done.status, told["state"]) == (0, "waiting")
+    assert "no event worker leads now" in told["text"]
+    await desk.stages.assign()
+    answer = await desk.stages.store.answer(told["id"])
+    assert answer is not None
+    assert answer.state is RulingState.APPLIED
+    assert (await desk.stages.messages("events"))[-1].kind is Kind.MERGED
+
+
+async def test_a_server_that_is_down_is_told_and_nothing_is_kept(desk: Desk, tmp_path: Path, free_port: int):
+    (tmp_path / "feeds.toml").write_text(f'[aggregator]\nredis_url = "redis://127.0.0.1:{free_port}"\n')
+    done = await desk.say_alone("events", "join", "a", "b")
+    assert (done.status, "does not answer" in done.err, "Traceback" in done.err) == (1, True, False)
+    (tmp_path / "feeds.toml").write_text('[aggregator]\nstate_dir = "nobody"\n')
+    done = await desk.say_alone("events", "split", "a")
+    assert (done.status, "start one" in done.err) == (1, True)
+
+
+async def test_show_lists_what_a_person_needs_to_say_a_word(desk: Desk):
+    reports = await desk.by_feed()
+    done = await desk.say("show", "https://b.example/9")
+    assert done.out.startswith(f"{reports['a'].event_id}  {QUAKE}\n")
+    assert all(f"{reports[name].entry_id}  " in done.out and reports[name].url in done.out for name in "ab")
+    await desk.say("split", reports["b"].entry_id)
+    done = await desk.say("show", reports["a"].event_id)
+    fresh = await desk.stages.store.event_of(reports["b"].entry_id)
+    assert f"held apart by an operator from {fresh}" in done.out
+    record = json.loads((await desk.say("show", "--json", reports["b"].entry_id)).out)
+    assert (record["event_id"], record["apart"]) == (fresh, [reports["a"].event_id])
+
+
+async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp_path: Path):
+    reports = await desk.by_feed()
+    await desk.say("join", reports["a"].event_id, reports["c"].event_id, "--by", "anna")
+    await desk.say("split", reports["c"].entry_id, reports["b"].entry_id)
+    file = tmp_path / "pairs.jsonl"
+    done = await desk.say("rulings", "--export", str(file))
+    assert done.out == f"3 pairs in {file}: 1 of one event, 2 of two\n"
+    rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    found = {frozenset((row["a"]["id"], row["b"]["id"])): row for row in rows}
+    a, b, c = (reports[name].entry_id for name in "abc")
+    assert {pair: row["same"] for pair, row in found.items()} == {
+        frozenset((a, c)): 0,
+        frozenset((a, b)): 0,
+        frozenset((b, c)): 1,
+    }
+    side = next(one for row in rows for one in (row["a"], row["b"]) if one["id"] == b)
+    assert (side["title"], side["source"], side["lang"]) == (QUAKE_TOO, "b.example", "en")
+    assert side["text"] == RESCUE
+    tested = await desk.say_alone("backtest", str(file), "--pairs", "--json")
+    facts = json.loads(tested.out)
+    assert (facts["pairs"], set(facts["pairwise"])) == (3, {"precision", "recall", "f1"})
+    await desk.stages.store.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
+    done = await desk.say("rulings", "--export", str(file))
+    assert "3 left out, whose texts are no longer kept" in done.out
+    assert (await desk.say("rulings", "--export", str(tmp_path))).status == 2
+
+
+async def test_explain_says_that_an_operator_decided(desk: Desk):
+    reports = await desk.by_feed()
+    await desk.say("split", reports["b"].entry_id, "--by", "anna", "--why", "an aftershock")
+    done = await desk.say_alone("explain", reports["a"].entry_id, reports["b"].url)
+    at = f"{desk.stages.now:%Y-%m-%d %H:%M} UTC"
+    assert f"An operator said that they are two events ({at}, anna: an aftershock); that decides." in done.out
+    found = json.loads((await desk.say_alone("explain", "--json", reports["a"].entry_id, reports["b"].entry_id)).out)
+    assert (found["operator"]["same"], found["operator"]["why"], found["held_apart"]) == (False, "an aftershock", True)
+    found = json.loads((await desk.say_alone("explain", "--json", reports["a"].entry_id, reports["c"].entry_id)).out)
+    assert (found["operator"], found["held_apart"]) == (None, False)
