@@ -22,6 +22,8 @@ from aggregator.model import Event, Message, Ruling, RulingAnswer, RulingRequest
 from aggregator.pipeline.labels import Label, labels, row_of
 
 LOOK_EVERY_SECONDS = 0.1
+LONGEST = 2000
+"""Characters of a name, an address or a reason: as long as a URL may get; messages carry them. A guess."""
 NO_WORKER = "no event worker leads now; it is followed as soon as one does (`aggregator run`)"
 
 _by = click.option("--by", "operator", metavar="NAME", default="", help="Who says so; consumers are told.")
@@ -94,6 +96,7 @@ async def _said(
     wait: timedelta,
     as_json: bool,
 ) -> None:
+    _check_words(*names, into, operator, why)
     async with engines.attached_engine(read) as engine:
         store = engine.store
         found = await (_of_events if verb is Verb.JOIN else _of_reports)(store, names)
@@ -103,6 +106,17 @@ async def _said(
         await store.ask(request)
         answer = await _answer(store, request.ruling_id, wait)
     _tell(request.ruling_id, answer, as_json)
+
+
+def _check_words(*words: str) -> None:
+    """Raises ConfigError on what messages cannot carry."""
+    for word in words:
+        if len(word) > LONGEST:
+            raise ConfigError(Problem(f"at most {LONGEST} characters are kept; these are {len(word)}: {word[:40]}…"))
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(Problem(f"not in UTF-8: {word.encode(errors='replace').decode()}")) from None
 
 
 async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -204,6 +218,7 @@ def show(name: str, config_file: str | None, as_json: bool) -> None:
 
 
 async def _shown(read: files.Loaded, name: str) -> tuple[Event, tuple[str, ...]]:
+    _check_words(name)
     async with engines.attached_engine(read) as engine:
         [found] = await _of_events(engine.store, (name,))
         event = await engine.store.event_named(found)

@@ -86,6 +86,7 @@ async def _totals(store: Store, now: datetime) -> dict[str, Any]:
     return {
         "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
         "waiting_entries": holds.waiting_count,
+        "waiting_words": await store.asked_count(),
         "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
         "leader": {"worker": leader.worker, "until": leader.lapses_at} if leader else None,
         "last_24h": {"polls": totals.polls, "entries": totals.entries, "reports": totals.reports},
@@ -163,6 +164,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
         yield name, f"{words} (24 h)"
     if found["waiting_entries"]:
         yield "waiting", f"{found['waiting_entries']} entries for the event stage"
+    if found["waiting_words"]:
+        yield "waiting", f"operators' words for the event stage: {found['waiting_words']}"
     for stage, why in found["holds"].items():
         if why:
             yield "held", Text.assemble((stage, "red"), f": {why}")

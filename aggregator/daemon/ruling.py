@@ -26,7 +26,7 @@ log = structlog.get_logger()
 BEFORE_EVENT = timedelta(hours=1)
 """How long before an event was first seen its messages are looked for: the clocks of a worker and the server differ."""
 ROWS_READ = 2000
-"""Messages read between two turns of the event loop."""
+"""Messages read between two times of keeping the lead: 20,000 of 13 KB (257 MB) took 1.5 s to look through."""
 
 
 Meanwhile = Callable[[], Awaitable[None]]
@@ -80,7 +80,9 @@ async def _consequence(
 
 async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:
     """What the reports stream tells of the reports of these events."""
-    reports = Reports([event.event_id for event in events], await store.aliases())
+    states = await store.states(sorted({s.feed_id for event in events for s in event.sources if not s.url}))
+    feed_urls = {feed_id: state.configured_url for feed_id, state in states.items() if state}
+    reports = Reports([event.event_id for event in events], await store.aliases(), feed_urls)
     if not events:
         return reports
     since = min(event.first_seen_at for event in events) - BEFORE_EVENT

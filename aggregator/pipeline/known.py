@@ -19,24 +19,28 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A report as its newest message told it, its event, and whether it is a copy of another report there."""
+    """A report as its newest message told it, its event, and whether it is a copy of another report there.
+
+    `site` is its publisher, the unit of independence.
+    """
 
     message: Message
     event_id: str
     is_copy: bool
-
-    @property
-    def site(self) -> str:
-        """Its publisher, the unit of independence."""
-        return site_of(self.message.url) or self.message.feed_id
+    site: str
 
 
 class Reports:
-    """The reports of some events, gathered from the messages of the reports stream, oldest first."""
+    """The reports of some events, gathered from the messages of the reports stream, oldest first.
 
-    def __init__(self, event_ids: Iterable[str], aliases: Mapping[str, str]) -> None:
+    `aliases` holds absorbed events with their survivors, `feed_urls` the addresses of feeds, by which reports without
+    an address of their own are known.
+    """
+
+    def __init__(self, event_ids: Iterable[str], aliases: Mapping[str, str], feed_urls: Mapping[str, str]) -> None:
         self._wanted = frozenset(event_ids)
         self._aliases = aliases
+        self._feed_urls = feed_urls
         self._known: dict[str, Known] = {}
 
     def concerns(self, *, entry_id: str, event_id: str) -> bool:
@@ -49,13 +53,20 @@ class Reports:
             message,
             self._aliases.get(message.event_id, message.event_id),
             _is_copy(message, was=before is not None and before.is_copy),
+            self._site(message.url, message.feed_id),
         )
 
     def of(self, event: Event) -> list[Known]:
         """What is known of the event's reports, in the order they came; of some only what the event itself lists."""
         told = {name: known for name, known in self._known.items() if known.event_id == event.event_id}
-        listed = {s.entry_id: Known(_listed(s, event), event.event_id, False) for s in event.sources}
+        listed = {
+            s.entry_id: Known(_listed(s, event), event.event_id, False, self._site(s.url, s.feed_id))
+            for s in event.sources
+        }
         return sorted((listed | told).values(), key=lambda known: known.message.first_seen_at or EPOCH)
+
+    def _site(self, url: str, feed_id: str) -> str:
+        return site_of(url or self._feed_urls.get(feed_id, "")) or feed_id
 
 
 def _is_copy(message: Message, *, was: bool) -> bool:

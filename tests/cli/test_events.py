@@ -122,6 +122,10 @@ async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: D
         (("split", a.entry_id, "--wait", "soon"), 2, "unit"),
         (("split", a.entry_id, c.entry_id), 1, "of several events"),
         (("split", c.entry_id, "--into", a.event_id), 1, f"join it with {a.event_id} instead"),
+        (("split", a.entry_id, "--why", "w" * 3000), 2, "at most 2000 characters"),
+        (("split", a.entry_id, "--by", "\udcff"), 2, "not in UTF-8"),
+        (("join", a.entry_id, "\udcff"), 2, "not in UTF-8"),
+        (("show", "\udcff"), 2, "not in UTF-8"),
         (("show", "nothing"), 2, "no report or event is kept as"),
     ]
     for words, status, says in cases:
@@ -139,6 +143,7 @@ async def test_a_word_said_while_nobody_leads_is_kept_and_followed_later(desk: D
     told = json.loads(done.out)
     assert (done.status, told["state"]) == (0, "waiting")
     assert "no event worker leads now" in told["text"]
+    assert "operators' words for the event stage: 1" in (await desk.say_alone("status")).out
     await desk.stages.assign()
     answer = await desk.stages.store.answer(told["id"])
     assert answer is not None

@@ -229,6 +229,19 @@ async def test_a_copy_that_is_split_off_counts_as_a_source_of_its_own_event(stor
     assert (await event(store, reports["a"].event_id)).independent_sites == ("a.example",)
 
 
+async def test_reports_without_an_address_count_for_their_feeds_publisher(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)).replace(b"<link>https://a.example/1</link>", b""))
+    second = rss(("9", QUAKE_TOO, WIRE), site="b").replace(b"<link>https://b.example/9</link>", b"")
+    await stages.run("b", second)
+    reports = await by_feed(stages)
+    before = await event(store, reports["a"].event_id)
+    assert (reports["b"].url, before.independent_sites) == ("", ("a.example", "b.example"))
+    fresh = (await follow(stages, Verb.SPLIT, reports["b"].entry_id)).event_id
+    assert (await event(store, fresh)).independent_sites == ("b.example",)
+    assert (await event(store, before.event_id)).independent_sites == ("a.example",)
+
+
 # --- what cannot be followed ----------------------------------------------------------------------------------
 
 
