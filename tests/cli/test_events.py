@@ -173,6 +173,13 @@ async def test_show_lists_what_a_person_needs_to_say_a_word(desk: Desk):
     assert (record["event_id"], record["apart"]) == (fresh, [reports["a"].event_id])
 
 
+async def test_tail_says_which_event_a_report_was_split_from(desk: Desk):
+    reports = await desk.by_feed()
+    await desk.say("split", reports["b"].entry_id)
+    told = (await desk.say_alone("tail")).out
+    assert f"{QUAKE_TOO}  (split from {reports['a'].event_id})  {reports['b'].url}" in told
+
+
 async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp_path: Path):
     reports = await desk.by_feed()
     await desk.say("join", reports["a"].event_id, reports["c"].event_id, "--by", "anna")

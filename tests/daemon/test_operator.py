@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from aggregator.daemon.watching import Watching
 from aggregator.engine.store import Store
 from aggregator.errors import StaleToken
 from aggregator.model import Event, Kind, Message, Queue, RulingAnswer, RulingRequest, RulingState, Settings, Verb
+from aggregator.watch.progress import Progress
 from tests.daemon.stages import START, Stages
 from tests.daemon.test_stages import BUDGET, QUAKE, QUAKE_TOO, RESCUE, feed, rss
 
@@ -227,6 +229,15 @@ async def test_a_copy_that_is_split_off_counts_as_a_source_of_its_own_event(stor
     fresh = (await follow(stages, Verb.SPLIT, reports["b"].entry_id, reports["c"].entry_id)).event_id
     assert (await event(store, fresh)).independent_sites == ("b.example",)
     assert (await event(store, reports["a"].event_id)).independent_sites == ("a.example",)
+
+
+async def test_the_page_of_an_event_lists_the_reports_that_are_in_it_now(store: Store):
+    stages = await one_event(store)
+    reports = await by_feed(stages)
+    fresh = (await follow(stages, Verb.SPLIT, reports["b"].entry_id)).event_id
+    page = Watching(store=store, feed_ids=list, troubles=list, progress=Progress({}), clock=stages.clock)
+    assert [m.feed_id for m in await page.reports(reports["a"].event_id)] == ["a"]
+    assert [m.feed_id for m in await page.reports(fresh)] == ["b"]
 
 
 async def test_reports_without_an_address_count_for_their_feeds_publisher(store: Store):
