@@ -779,6 +779,19 @@ class Ruling:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A report that a ruling names, as it is kept to learn from: `text` is its body, `source` its publisher."""
+
+    entry_id: str
+    lang: str
+    title: str
+    text: str
+    source: str
+    url: str
+    published_at: datetime | None
+
+
 class RulingState(StrEnum):
     """What became of an operator's word: `waiting` for an event worker, or how that worker answered."""
 
@@ -811,6 +824,7 @@ class RulingPublication:
     messages: tuple[Message, ...] = ()
     queued: tuple[tuple[str, Message], ...] = ()
     events: tuple[Event, ...] = ()
+    examples: tuple[Example, ...] = ()
 
 
 # --- the people who watch -------------------------------------------------------------------------------------

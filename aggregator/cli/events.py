@@ -18,7 +18,7 @@ from aggregator.cli.console import console
 from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, EngineDown, Problem
-from aggregator.model import Event, Message, Ruling, RulingAnswer, RulingRequest, RulingState, Verb
+from aggregator.model import Event, Example, Ruling, RulingAnswer, RulingRequest, RulingState, Verb
 from aggregator.pipeline.labels import Label, labels, row_of
 
 LOOK_EVERY_SECONDS = 0.1
@@ -268,27 +268,21 @@ def _line(ruling: Ruling) -> str:
     return f"{ruling.ruled_at:%Y-%m-%d %H:%M}  {what[ruling.verb]}" + (f"  ({said})" if said else "")
 
 
-async def _labelled(read: files.Loaded) -> tuple[list[Label], dict[str, Message]]:
-    """The pairs, and the newest message of each report in them."""
+async def _labelled(read: files.Loaded) -> tuple[list[Label], dict[str, Example]]:
+    """The pairs, and the reports in them."""
     async with engines.attached_engine(read) as engine:
-        store = engine.store
-        found = labels(await store.rulings())
-        wanted = {name for label in found for name in (label.a, label.b)}
-        messages: dict[str, Message] = {}
-        if wanted:
-            async for message in store.messages(await store.server_time() - store.retention.reports):
-                if message.entry_id in wanted:
-                    messages[message.entry_id] = message
-        return found, messages
+        found = labels(await engine.store.rulings())
+        names = dict.fromkeys(name for label in found for name in (label.a, label.b))
+        return found, await engine.store.examples(list(names))
 
 
-def _export(file: Path, found: list[Label], messages: dict[str, Message]) -> None:
-    rows = [row for label in found if (row := row_of(label, messages)) is not None]
+def _export(file: Path, found: list[Label], examples: dict[str, Example]) -> None:
+    rows = [row for label in found if (row := row_of(label, examples)) is not None]
     try:
         file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     except OSError as error:
         raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
     same = sum(row["same"] == 1 for row in rows)
     lost = len(found) - len(rows)
-    left_out = f"; {lost} left out, whose texts are no longer kept ([retention] reports)" if lost else ""
+    left_out = f"; {lost} left out, whose texts were no longer kept when it was said" if lost else ""
     click.echo(f"{len(rows)} pairs in {file}: {same} of one event, {len(rows) - same} of two{left_out}")

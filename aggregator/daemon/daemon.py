@@ -292,7 +292,7 @@ class Daemon:
         forgotten = await parts.store.forget_known(now=engine_now)
         await parts.store.forget_merged(now=engine_now)
         kept = self._configuration.settings
-        await parts.store.trim_rulings(now - kept.retention.events - kept.dedup.window)
+        await parts.store.forget_rulings(now - kept.retention.events - kept.dedup.window)
         log.debug("house_kept", forgotten_entries=forgotten, dropped=sum(t.dropped_count for t in report.trimmed))
 
     async def _show(self) -> None:

@@ -125,6 +125,11 @@ class Keys:
         """Stream of the rulings that were applied, in their order: one field `r`."""
         return f"{self.prefix}:rulings"
 
+    @property
+    def examples(self) -> str:
+        """Hash: entry id → a report that a ruling names, `|ms` of the newest one that does."""
+        return f"{self.prefix}:examples"
+
     def ruling(self, ruling_id: str) -> str:
         """String: the answer to one request, `waiting` before there is one. It expires by itself."""
         return f"{self.prefix}:ruling:{ruling_id}"

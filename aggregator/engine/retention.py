@@ -214,12 +214,21 @@ class RetentionStore(PollStore, EventStore):
 
     async def forget_merged(self, *, now: datetime | None = None) -> int:
         """Forgets aliases of absorbed events whose records have expired."""
-        limit = wire.milliseconds((now or await self.server_time()) - self.retention.events)
-        answer = await self.command("HGETALL", self.keys.merged)
-        old = [pair for pair in answer.items() if int(text(pair[1]).rpartition("|")[2]) < limit]
+        return await self._forget_stamped(self.keys.merged, (now or await self.server_time()) - self.retention.events)
+
+    async def forget_rulings(self, before: datetime) -> int:
+        """Forgets the rulings applied before, and the reports that only these named; answers how many rulings."""
+        await self._forget_stamped(self.keys.examples, before)
+        return int(await self.command("XTRIM", self.keys.rulings, "MINID", "=", max(0, wire.milliseconds(before))))
+
+    async def _forget_stamped(self, key: str, before: datetime) -> int:
+        """Deletes the fields of a hash whose values end in `|ms` of an earlier time; answers how many."""
+        limit = wire.milliseconds(before)
+        answer = await self.command("HGETALL", key)
+        old = [pair for pair in answer.items() if int(pair[1].rpartition(b"|")[2]) < limit]
         return sum(
             [
-                int(await self.script("forget_fields", (self.keys.merged,), [part for pair in page for part in pair]))
+                int(await self.script("forget_fields", (key,), [part for pair in page for part in pair]))
                 for page in (old[start : start + _SCAN] for start in range(0, len(old), _SCAN))
             ]
         )

@@ -9,6 +9,7 @@ rebuilt by (`fingerprints` in event_store.py), so what an operator said outlives
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from aggregator.engine import wire
 from aggregator.engine.event_store import EventStore
 from aggregator.engine.scripts import Argument, ms_or_now, text
 from aggregator.errors import StaleToken
-from aggregator.model import Kind, RulingAnswer, RulingPublication, RulingRequest, RulingState, Verb
+from aggregator.model import Example, Kind, RulingAnswer, RulingPublication, RulingRequest, RulingState, Verb
 
 ANSWER_KEPT = timedelta(days=7)
 """How long an answer can be asked for; a guess: whoever asks waits seconds."""
@@ -66,10 +67,19 @@ class RulingStore(EventStore):
     async def rule(self, token: int, publication: RulingPublication, *, now: datetime | None = None) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
         keys, p = self.keys, publication
-        places = (keys.leader, keys.asked, keys.rulings, keys.events, keys.reports, keys.merged, keys.dropped)
+        places: tuple[str, ...] = (
+            keys.leader,
+            keys.asked,
+            keys.rulings,
+            keys.examples,
+            keys.events,
+            keys.reports,
+            keys.merged,
+        )
         head: list[Argument] = [keys.prefix, token, ms_or_now(now), self.retention.events // _MS]
         head += [self.retention.digest // _MS, self.list_cap, p.stream_id, wire.encode(p.answer), ANSWER_KEPT // _MS]
-        answer = await self.script("rule", (*places, keys.ruling(p.ruling_id)), [*head, *self._ruling_arguments(p)])
+        places = (*places, keys.dropped, keys.ruling(p.ruling_id))
+        answer = await self.script("rule", places, [*head, *self._ruling_arguments(p)])
         if text(answer) == "stale":
             raise StaleToken("another worker leads the event stage")
         return text(answer) == "done"
@@ -82,13 +92,20 @@ class RulingStore(EventStore):
         return [
             wire.encode(ruling) if ruling else "",
             ruling.event_id if ruling else "",
-            *(len(moved), len(p.events), len(sent), 2 * len(counts)),
+            *(len(moved), len(p.examples), len(p.events), len(sent), 2 * len(counts)),
             *moved,
+            *(part for one in p.examples for part in (one.entry_id, wire.encode(one))),
             *(part for e in p.events for part in (e.event_id, wire.encode(e), e.merged_into)),
             *(part for message, targets in sent for part in self._message_arguments(message, targets)),
             *(part for name, number in counts.items() for part in (f"reports:{name}", number)),
         ]
 
-    async def trim_rulings(self, before: datetime) -> int:
-        """Forgets the rulings applied before (by the server's clock); answers how many."""
-        return int(await self.command("XTRIM", self.keys.rulings, "MINID", "=", max(0, wire.milliseconds(before))))
+    async def examples(self, entry_ids: Sequence[str]) -> dict[str, Example]:
+        """The reports that rulings name, by entry id; those of which nothing is kept are missing."""
+        found: dict[str, Example] = {}
+        for start in range(0, len(entry_ids), 500):
+            page = entry_ids[start : start + 500]
+            answers = await self.command("HMGET", self.keys.examples, *page)
+            rows = zip(page, answers, strict=True)
+            found |= {name: wire.decode(Example, value.rpartition(b"|")[0]) for name, value in rows if value}
+        return found

@@ -23,10 +23,11 @@ holds (why the stages hold back, for every worker)
     holds() -> Holds    note_slow_consumer(reason)    hold_events(token, reason, notice, *, at) -> bool
 ruling_store (the operator's word)
     ask(RulingRequest) -> bool    answer(ruling_id) -> RulingAnswer | None    asked_count() -> int
-    next_asked() -> Asked | None    rule(token, RulingPublication, *, now) -> bool    trim_rulings(before) -> int
+    next_asked() -> Asked | None    rule(token, RulingPublication, *, now) -> bool    examples(ids) -> {id: Example}
 retention (what is dropped when)
     trim(*, now) -> TrimReport    trim_fingerprints(before) -> int    forget_known(*, now) -> int
-    forget_merged(*, now) -> int    groups() -> list[GroupLag]    public_streams() -> {name: (key, kept for)}
+    forget_merged(*, now) -> int    forget_rulings(before) -> int
+    groups() -> list[GroupLag]    public_streams() -> {name: (key, kept for)}
 watch_store (digests, counts, reading along)
     append_digest(Digest) -> bool    digests(since)    totals(since, *, until) -> Totals    trouble(since)
     rows(stream, since)    messages(since, *, stream) -> AsyncIterator[Message]    events_since(since) -> list[Event]

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from aggregator.entry.urls import site_of
-from aggregator.model import Message, Ruling, Verb
-from aggregator.pipeline.known import text_of
+from aggregator.model import Example, Ruling, Verb
+from aggregator.pipeline.known import Known, text_of
 
 EXAMPLES = 10
 """Reports of one side; a guess: a word on two big events would else weigh as much as a thousand others."""
@@ -59,9 +58,15 @@ def _labels_of(ruling: Ruling, ones: Iterable[str], others: Iterable[str]) -> It
         yield from (Label(a, b, True, ruling) for a, b in combinations(ones, 2))
 
 
-def row_of(label: Label, messages: Mapping[str, Message]) -> dict[str, object] | None:
-    """The pair with its texts; None when a report has none that is kept."""
-    a, b = messages.get(label.a), messages.get(label.b)
+def example_of(known: Known) -> Example:
+    """A report as it is kept to learn from."""
+    m = known.message
+    return Example(m.entry_id, m.lang, m.title, text_of(m), known.site, m.url, m.published_at)
+
+
+def row_of(label: Label, examples: Mapping[str, Example]) -> dict[str, object] | None:
+    """The pair with its texts; None when a report has none that was kept."""
+    a, b = examples.get(label.a), examples.get(label.b)
     if a is None or b is None:
         return None
     sides = {"a": _side(a), "b": _side(b)}
@@ -72,13 +77,13 @@ def row_of(label: Label, messages: Mapping[str, Message]) -> dict[str, object] |
     return {"lang": a.lang, **sides, "same": int(label.same), **said}
 
 
-def _side(message: Message) -> dict[str, str]:
+def _side(example: Example) -> dict[str, str]:
     return {
-        "id": message.entry_id,
-        "lang": message.lang,
-        "title": message.title,
-        "text": text_of(message),
-        "source": site_of(message.url) or message.feed_id,
-        "url": message.url,
-        "published": message.published_at.isoformat() if message.published_at else "",
+        "id": example.entry_id,
+        "lang": example.lang,
+        "title": example.title,
+        "text": example.text,
+        "source": example.source,
+        "url": example.url,
+        "published": example.published_at.isoformat() if example.published_at else "",
     }

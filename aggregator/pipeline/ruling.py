@@ -19,6 +19,7 @@ from aggregator.model import (
     Assignment,
     Entry,
     Event,
+    Example,
     Kind,
     Message,
     Queue,
@@ -31,6 +32,7 @@ from aggregator.model import (
 )
 from aggregator.pipeline import reporting
 from aggregator.pipeline.known import OPERATOR, Known, Reports, entry_of
+from aggregator.pipeline.labels import example_of, labels
 
 REPORTS_NAMED = 50
 """Reports of each side that a ruling names as examples (those that moved are all named): as many as an event lists."""
@@ -112,6 +114,7 @@ def _joined(case: Case) -> RulingPublication:
         (merge,),
         queued,
         (after, replace(absorbed, merged_into=after.event_id)),
+        _kept_examples(ruling, [*known[0], *known[1]]),
     )
 
 
@@ -199,8 +202,9 @@ def _parted(
     )
     text = f"{target.event_id} has {_counted(target)} now, {event.event_id} has {_counted(rest)}"
     answer = RulingAnswer(RulingState.APPLIED, text, target.event_id)
+    examples = _kept_examples(ruling, [*moved, *stayed])
     return RulingPublication(
-        case.stream_id, request.ruling_id, answer, ruling, (*messages, edit), tuple(queued), (target, rest)
+        case.stream_id, request.ruling_id, answer, ruling, (*messages, edit), tuple(queued), (target, rest), examples
     )
 
 
@@ -272,6 +276,12 @@ def _examples(known: Iterable[Known], named: Sequence[str]) -> tuple[str, ...]:
     """Reports of one side for a ruling to name, those the operator named first."""
     names = [one.message.entry_id for one in known]
     return tuple(sorted(names, key=lambda name: name not in named))[:REPORTS_NAMED]
+
+
+def _kept_examples(ruling: Ruling, known: Iterable[Known]) -> tuple[Example, ...]:
+    """The reports of a ruling's labelled pairs, of which messages are kept, to be kept beyond these."""
+    names = {name for label in labels([ruling]) for name in (label.a, label.b)}
+    return tuple(example_of(one) for one in known if one.message.id and one.message.entry_id in names)
 
 
 def _counted(event: Event) -> str:

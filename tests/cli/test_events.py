@@ -201,9 +201,14 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
     tested = await desk.say_alone("backtest", str(file), "--pairs", "--json")
     facts = json.loads(tested.out)
     assert (facts["pairs"], set(facts["pairwise"])) == (3, {"precision", "recall", "f1"})
+    before = file.read_bytes()
     await desk.stages.store.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
+    assert (await desk.say("rulings", "--export", str(file))).status == 0
+    assert file.read_bytes() == before, "the texts outlive the messages"
+    await desk.stages.store.client.execute_command("DEL", "agg:examples")
     done = await desk.say("rulings", "--export", str(file))
-    assert "3 left out, whose texts are no longer kept" in done.out
+    assert "0 pairs" in done.out
+    assert "3 left out, whose texts were no longer kept when it was said" in done.out
     assert (await desk.say("rulings", "--export", str(tmp_path))).status == 2
 
 

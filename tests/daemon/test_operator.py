@@ -319,9 +319,11 @@ async def test_rulings_are_forgotten_after_their_time(store: Store):
     reports = await by_feed(stages)
     await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
     now = await store.server_time()
-    assert await store.trim_rulings(now - timedelta(minutes=1)) == 0
-    assert await store.trim_rulings(now + timedelta(minutes=1)) == 1
-    assert await store.rulings() == []
+    assert await store.forget_rulings(stages.now - timedelta(minutes=1)) == 0
+    names = [reports["a"].entry_id, reports["b"].entry_id]
+    assert list(await store.examples(names)) == names
+    assert await store.forget_rulings(now + timedelta(minutes=1)) == 1
+    assert (await store.rulings(), await store.examples(names)) == ([], {})
 
 
 # --- queues ---------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken
 from aggregator.model import (
     EPOCH,
+    Example,
     Kind,
     Publication,
     Ruling,
@@ -22,6 +23,7 @@ from aggregator.model import (
 from tests.engine import making
 from tests.engine.making import contents, entry, event, leading, length, message, published
 
+EXAMPLE = Example(entry(2).entry_id, "en", "Title 2", "Some text.", "news.example", "https://news.example/2", None)
 APPLIED = RulingAnswer(RulingState.APPLIED, "done", "e-new")
 
 
@@ -41,6 +43,7 @@ def split(stream_id: str, done: list[Publication], ruling_id: str = "one") -> Ru
         (message(Kind.NEW, second, new), message(Kind.EDITED, first, old)),
         (),
         (event(new, second), event(old, first)),
+        (EXAMPLE,),
     )
 
 
@@ -73,6 +76,7 @@ async def test_a_word_is_applied_whole_and_told(store: Store) -> None:
     assert await store.rule(token, publication)
     assert (await store.answer("one"), await store.asked_count()) == (APPLIED, 0)
     assert await store.rulings() == [publication.ruling]
+    assert await store.examples([entry(1).entry_id, entry(2).entry_id]) == {EXAMPLE.entry_id: EXAMPLE}
     assert await store.event_of(entry(2).entry_id) == "e-new"
     assert set(await store.events(["e-new", done[0].event_id])) == {"e-new", done[0].event_id}
     assert (await length(store, store.keys.events), await length(store, store.keys.reports)) == (3, 4)
@@ -115,7 +119,7 @@ async def test_who_does_not_lead_applies_nothing(store: Store) -> None:
     assert await contents(store) == before
 
 
-@pytest.mark.parametrize("key", ["rulings", "merged", "ruling", "gate"])
+@pytest.mark.parametrize("key", ["rulings", "examples", "merged", "ruling", "gate"])
 async def test_a_key_of_another_type_is_found_before_anything_is_written(store: Store, key: str) -> None:
     done = await published(store, entry(1), entry(2))
     token = await leading(store)
