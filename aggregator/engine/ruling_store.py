@@ -67,18 +67,10 @@ class RulingStore(EventStore):
     async def rule(self, token: int, publication: RulingPublication, *, now: datetime | None = None) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
         keys, p = self.keys, publication
-        places: tuple[str, ...] = (
-            keys.leader,
-            keys.asked,
-            keys.rulings,
-            keys.examples,
-            keys.events,
-            keys.reports,
-            keys.merged,
-        )
+        first = (keys.leader, keys.asked, keys.rulings, keys.examples, keys.events, keys.reports)
+        places = (*first, keys.merged, keys.dropped, keys.ruling(p.ruling_id))
         head: list[Argument] = [keys.prefix, token, ms_or_now(now), self.retention.events // _MS]
         head += [self.retention.digest // _MS, self.list_cap, p.stream_id, wire.encode(p.answer), ANSWER_KEPT // _MS]
-        places = (*places, keys.dropped, keys.ruling(p.ruling_id))
         answer = await self.script("rule", places, [*head, *self._ruling_arguments(p)])
         if text(answer) == "stale":
             raise StaleToken("another worker leads the event stage")
