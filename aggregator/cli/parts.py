@@ -88,6 +88,7 @@ class Fetching:
                     wall=limits.parse_timeout,
                     cpu=limits.parse_cpu,
                     memory_bytes=limits.parse_memory_bytes,
+                    preload="aggregator.pipeline.warmed",
                 )
             )
             return fetcher, sandbox, stack.pop_all()

@@ -7,11 +7,12 @@ Rules:
 - A child watches the daemon by a pipe that breaks with it, and is killed by the kernel when the server that forked it
   ends, which ends with the daemon (children let go of what would keep it alive): a `kill -9` of the daemon leaves no
   child behind, however busy it is.
-- Children come from a fork server that has loaded the function's module and nothing else: they inherit no socket to
-  Redis and nothing of the daemon's memory, and share the module's memory. The daemon's own `__main__` is hidden from
-  them; multiprocessing would import it in every child. Measured by tests/bench/sandbox_cost.py (2 shared cores, a
-  daemon with NumPy and redis-py loaded, children replaced every 50 documents): first answer after 0.2 s, 400 small
-  documents in 1.2 s, 11 MB of its own for a child; with `spawn` it was 0.9 s, 6.2 s and 40 MB.
+- Children come from a fork server that has loaded the function's module, and one more if asked (`preload`), and nothing
+  else: they inherit no socket to Redis and nothing of the daemon's memory, and share those modules' memory. The
+  daemon's own `__main__` is hidden from them; multiprocessing would import it in every child. Measured by
+  tests/bench/sandbox_cost.py (2 shared cores, a daemon with NumPy and redis-py loaded, children replaced every 50
+  documents): first answer after 0.2 s, 400 small documents in 1.2 s, 11 MB of its own for a child; with `spawn` it was
+  0.9 s, 6.2 s and 40 MB.
 - The function is an argument: this wing knows nothing of what it does. It must be importable by name, take one argument
   and answer with one value, both picklable. An exception it raises comes back as Killed("crashed"): a broken document
   never harms another.
@@ -61,7 +62,8 @@ class Killed:
 class Sandbox(Generic[A, R]):
     """Child processes that run `function`; an asynchronous context manager. See the module for the limits.
 
-    `processes` 0 means one for each processor.
+    `processes` 0 means one for each processor. `preload` names a module that the fork server imports, too; that of a
+    process's first sandbox counts, since there is one fork server.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Sandbox(Generic[A, R]):
         cpu: timedelta,
         memory_bytes: int,
         most_documents: int = MOST_DOCUMENTS,
+        preload: str = "",
     ) -> None:
         self._function = function
         self._wall = wall
@@ -80,6 +83,7 @@ class Sandbox(Generic[A, R]):
         self._memory_bytes = memory_bytes
         self._processes = processes or os.cpu_count() or 1
         self._most_documents = most_documents
+        self._preload = [function.__module__, *filter(None, [preload])]
         self._pool: ProcessPool | None = None
 
     async def __aenter__(self) -> Sandbox[A, R]:
@@ -112,7 +116,7 @@ class Sandbox(Generic[A, R]):
         return answer if isinstance(answer, Killed) else pickle.loads(answer)
 
     def _started_pool(self) -> ProcessPool:
-        multiprocessing.set_forkserver_preload([self._function.__module__])
+        multiprocessing.set_forkserver_preload(self._preload)
         return ProcessPool(
             max_workers=self._processes,
             max_tasks=self._most_documents,

@@ -25,6 +25,10 @@ def sleep_for(seconds: float) -> str:
     return "slept"
 
 
+def is_loaded(module: str) -> bool:
+    return module in sys.modules
+
+
 def spin(_: object) -> None:
     while True:
         pass

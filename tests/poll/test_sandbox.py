@@ -189,6 +189,33 @@ if __name__ == "__main__":
 """
 
 
+PRELOADING = """
+import asyncio
+from datetime import timedelta
+from aggregator.poll.sandbox import Sandbox
+from tests.poll import functions
+
+async def main():
+    limits = dict(wall=timedelta(minutes=1), cpu=timedelta(minutes=1), memory_bytes=2**29)
+    async with Sandbox(functions.obey, processes=1, preload="colorsys", **limits) as running:
+        print(*[await running.run(("is_loaded", name)) for name in ("colorsys", "tests.poll.functions", "redis")])
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_children_share_what_the_fork_server_was_told_to_load_and_nothing_of_the_daemon(tmp_path: Path):
+    script = tmp_path / "daemon.py"
+    script.write_text(PRELOADING)
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=root, capture_output=True, text=True, timeout=60, check=True,
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "True", "False"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 @pytest.mark.parametrize("work", ["spin", "spin_in_c"])
 def test_a_killed_daemon_leaves_no_child_behind_however_busy(work: str, tmp_path: Path):
