@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,18 +178,27 @@ def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
 @click.option(
     "--strictness",
     type=click.Choice([s.value for s in Strictness]),
-    default=Strictness.BALANCED.value,
-    show_default=True,
+    help="How sure to be that two reports are one event (default: balanced, or what --config says).",
 )
 @click.option("--sweep", is_flag=True, help="Also print precision and recall over the score to join at.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the sweep as an SVG.")
+@click.option("--config", "config_file", metavar="F", help="Take [dedup] from this feeds.toml; none is looked for.")
 @options.as_json
 def backtest(
-    file: Path, predictions: Path | None, pairs: bool, strictness: str, sweep: bool, plot: Path | None, as_json: bool
+    file: Path,
+    predictions: Path | None,
+    pairs: bool,
+    strictness: str | None,
+    sweep: bool,
+    plot: Path | None,
+    config_file: str | None,
+    as_json: bool,
 ) -> None:
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
     rows = list(_rows(file))
-    settings = DedupSettings(strictness=Strictness(strictness))
+    settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
+    if strictness:
+        settings = replace(settings, strictness=Strictness(strictness))
     started = time.perf_counter()
     lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings)
     seconds = time.perf_counter() - started

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROWS = [
+    {
+        "id": "a",
+        "lang": "en",
+        "title": "Ferry Talofa sinks off Samoa with 40 aboard",
+        "published": "2026-03-01T10:00:00Z",
+    },
+    {
+        "id": "b",
+        "lang": "en",
+        "title": "Ferry Talofa sinks off Samoa with 40 aboard",
+        "published": "2026-03-06T10:00:00Z",
+    },
+]
+
+
+def backtest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "aggregator", "backtest", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return str(file)
+
+
+def test_the_settings_are_those_of_the_configuration_when_one_is_named(rows: str, tmp_path: Path):
+    config = tmp_path / "feeds.toml"
+    config.write_text('[dedup]\nwindow = "10d"\n', encoding="utf-8")
+    alone, told = backtest(rows, "--json"), backtest(rows, "--json", "--config", str(config))
+    assert (alone.returncode, told.returncode) == (0, 0), told.stderr
+    assert (json.loads(alone.stdout)["events"], json.loads(told.stdout)["events"]) == (2, 1)
+
+
+def test_a_configuration_that_is_not_there_is_said(rows: str, tmp_path: Path):
+    done = backtest(rows, "--config", str(tmp_path / "none.toml"))
+    assert done.returncode == 2
+    assert "none.toml" in done.stderr
