@@ -9,18 +9,14 @@ import pytest
 
 ROWS = [
     {
-        "id": "a",
-        "lang": "en",
-        "title": "Ferry Talofa sinks off Samoa with 40 aboard",
-        "published": "2026-03-01T10:00:00Z",
-    },
-    {
-        "id": "b",
-        "lang": "en",
-        "title": "Ferry Talofa sinks off Samoa with 40 aboard",
-        "published": "2026-03-06T10:00:00Z",
-    },
+        "id": f"{day}",
+        "title": "Live: the talks",
+        "url": "https://one.example/live",
+        "published": f"2026-03-0{day}T10:00:00Z",
+    }
+    for day in (1, 6)
 ]
+"""Two reports at one address, five days apart."""
 
 
 def backtest(*arguments: str) -> subprocess.CompletedProcess[str]:
