@@ -160,7 +160,7 @@ class Batch:
         index = self._index
         entry_id = bytes(self._rows[i]["entry_id"]).decode()
         twin = index.same_url(int(self._rows[i]["url"]))
-        if twin is not None:
+        if twin is not None and self._is_recent(i, twin):
             return Assignment(
                 entry_id=entry_id,
                 event_id=index.event_id(index.event_number(twin)),
@@ -236,6 +236,11 @@ class Batch:
                 return
             if slot not in members and self._is_near(i, slot):
                 members.append(slot)
+
+    def _is_recent(self, i: int, slot: int) -> bool:
+        """Whether a report was in the window when this one was first seen: a batch may be longer than it is recent."""
+        apart = int(self._rows[i]["first_seen"]) - int(self._index.rows.one(slot)["first_seen"])
+        return apart <= self._index.window_seconds
 
     def _is_near(self, i: int, slot: int) -> bool:
         """Whether two reports are near enough in time to be of one event; without a stated time, by when first seen."""
