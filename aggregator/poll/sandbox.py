@@ -23,6 +23,7 @@ pebble is used because it alone stops a single busy child by itself; the standar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import multiprocessing
 import multiprocessing.connection
@@ -84,27 +85,26 @@ class Sandbox(Generic[A, R]):
         self._processes = processes or os.cpu_count() or 1
         self._most_documents = most_documents
         self._preload = [function.__module__, *filter(None, [preload])]
-        self._pool: ProcessPool | None = None
+        self._starting: asyncio.Task[ProcessPool] | None = None
+        self._is_open = False
 
     async def __aenter__(self) -> Sandbox[A, R]:
-        self._pool = self._started_pool()
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await asyncio.to_thread(_stop, pool)
+        starting, self._starting, self._is_open = self._starting, None, False
+        if starting is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(_stop, await starting)
 
     async def run(self, argument: A) -> R | Killed:
         """The function's answer, or why it was killed. Cancelling the call kills the child that works on it."""
-        assert self._pool is not None, "use `async with Sandbox(...)`"
-        if not self._pool.active:
-            # Only a failure of the pool itself (no process can be started) gets here; a new one may fare better.
-            await asyncio.to_thread(_stop, self._pool)
-            self._pool = self._started_pool()
-        future = self._pool.schedule(
+        assert self._is_open, "use `async with Sandbox(...)`"
+        pool = await self._pool()
+        future = pool.schedule(
             _limited, args=(self._function, argument, self._cpu.total_seconds()), timeout=self._wall.total_seconds()
         )
         try:
@@ -115,15 +115,32 @@ class Sandbox(Generic[A, R]):
             return _expired(error, self._cpu)
         return answer if isinstance(answer, Killed) else pickle.loads(answer)
 
-    def _started_pool(self) -> ProcessPool:
+    async def _pool(self) -> ProcessPool:
+        """The children, started at the first document, and once more when the pool itself has failed.
+
+        In a thread: the fork server loads for a second (longer on a busy machine), in which the daemon must go on.
+        Raises OSError when no process can be started.
+        """
+        starting = self._starting
+        if starting is None or (starting.done() and (starting.exception() or not starting.result().active)):
+            broken = starting.result() if starting and not starting.exception() else None
+            self._starting = asyncio.create_task(asyncio.to_thread(self._started_pool, broken))
+        assert self._starting is not None
+        return await asyncio.shield(self._starting)
+
+    def _started_pool(self, broken: ProcessPool | None) -> ProcessPool:
+        if broken is not None:
+            _stop(broken)
         multiprocessing.set_forkserver_preload(self._preload)
-        return ProcessPool(
+        pool = ProcessPool(
             max_workers=self._processes,
             max_tasks=self._most_documents,
             initializer=_prepare,
             initargs=(self._memory_bytes,),
             context=_Context(),
         )
+        assert pool.active, "asking starts it"
+        return pool
 
 
 def _stop(pool: ProcessPool) -> None:
