@@ -60,11 +60,14 @@ _HURT = _either(
     "人?死亡? 死 人?受伤 伤 人遇难 人失踪 人?身亡"
 )
 _WHO = _either("people_ persons_ others_ civilians_ soldiers_ children_ 人")
+_ACCENTED = {"março": 3, "février": 2, "märz": 3, "août": 8, "décembre": 12}
+_MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
 _PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
 _TYPED = (
     rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
+    rf"|(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?:{_MONTHS})\b"
     r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d"
 )
 """What after a number says that it is not the number of the word before it."""
@@ -83,6 +86,8 @@ _PATTERN = re.compile(
             r"第(?P<quarter2>[一二三四1-4])季",
             r"(?P<quarter3>first|second|third|fourth)[ -]quarter",
             r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
+            rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?P<month2>{_MONTHS})\b",
+            rf"\b(?P<month3>{_MONTHS})\.?\s(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)",
             r"第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)",
             r"(?P<series>[\u4e00-\u9fff]{2})(?P<numeral>[一二三四五六七八九十]{1,3})号",
             rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
@@ -133,6 +138,17 @@ def _contest(us: str, them: str) -> float:
     return float(high * 1000 + low)
 
 
+_DAYS = {"month", "day2", "month3"}
+
+
+def _date(groups: dict[str, str]) -> float:
+    """Month and day as one number."""
+    if "month" in groups:
+        return float(groups["month"]) * 100 + float(groups["day"])
+    name, day = (groups["month2"], groups["day2"]) if "day2" in groups else (groups["month3"], groups["day3"])
+    return (lexicon.MONTH_OF.get(name) or _ACCENTED[name]) * 100 + float(day)
+
+
 _PLAIN = {"bp": BASIS_POINTS, "pct": PERCENT, "pct2": PERCENT, "hurt": CASUALTIES, "hurt2": CASUALTIES, "year": YEAR}
 _MAGNITUDES = {"mag", "mag2", "mag3"}
 _QUARTERS = {"quarter", "quarter2", "quarter3"}
@@ -151,8 +167,8 @@ def _typed(groups: dict[str, str]) -> tuple[int, float]:
         return MAGNITUDE, float(value.replace(",", "."))
     if key in _QUARTERS:
         return PERIOD, _ordinal(value)
-    if key == "month":
-        return DATE, float(value) * 100 + float(groups["day"])
+    if key in _DAYS:
+        return DATE, _date(groups)
     if key in _CONTESTS:
         return SCORE, _contest(value, groups[_CONTESTS[key]])
     return _worded(key, groups)

@@ -233,6 +233,25 @@ def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
     table[some, INDEX["order"]] = np.count_nonzero(rising, axis=(1, 2)) / np.count_nonzero(both, axis=(1, 2))
 
 
+RECURS_AFTER = 12.0
+"""Hours after which a source's headline with other digits is the next of a series, no update (a guess: half a day)."""
+RECURRING = -6.0
+"""Log-odds of such a pair, whatever else it shares."""
+
+
+def is_recurring(table: Floats) -> Bools:
+    """Which pairs are one headline come again, not one event: alike but for digits, with other bodies, and later or
+    in conflict.
+
+    Later is one source's by `RECURS_AFTER`; in conflict are dates, percents, scores and the like in both titles.
+    """
+    same_shape = (table[:, INDEX["same_shape"]] == 1) & (table[:, INDEX["shingles_shared"]] < 0.5)
+    later = (table[:, INDEX["same_site"]] == 1) & (table[:, INDEX["hours_apart"]] >= RECURS_AFTER)
+    conflict = (table[:, INDEX["numbers_conflict"]] > 0) & (table[:, INDEX["title_numbers_conflict"]] > 0)
+    found: Bools = same_shape & (later | conflict)
+    return found
+
+
 _SCORERS = (
     ("letters", fuzz.ratio),
     ("letters_sorted", fuzz.token_sort_ratio),
@@ -278,6 +297,10 @@ _STRICT = (
 )
 
 
+_EXACT = (facts.SCORE, facts.VERSION, facts.DATE, facts.YEAR)
+"""Kinds whose values are no amounts: 3-1 is kept as 3001, 5 March as 305."""
+
+
 def _facts(table: Floats, query: Rows, rows: Rows) -> None:
     for name in ("numbers_equal", "numbers_conflict", "counts_equal", "counts_conflict", "labels_conflict",
                  "title_numbers_equal", "title_numbers_conflict"):  # fmt: skip
@@ -289,18 +312,21 @@ def _facts(table: Floats, query: Rows, rows: Rows) -> None:
 
 
 def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> None:
-    """Numbers of the same kind: equal when within 2 % (counts) or exactly; a conflict when none of a kind is equal."""
+    """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
     kinds, kinds2 = query["kinds"], rows["kinds"]
     bare, bare2 = kinds & 0x7FFF, kinds2 & 0x7FFF
     alike = (bare[:, :, None] == bare2[:, None, :]) & (kinds > 0)[:, :, None] & (kinds2 > 0)[:, None, :]
     one, other = np.abs(query["values"])[:, :, None], np.abs(rows["values"])[:, None, :]
     apart = np.abs(query["values"][:, :, None] - rows["values"][:, None, :])
-    near = alike & (apart <= 0.02 * np.maximum(one, other))
+    exact = np.isin(bare, _EXACT)[:, :, None]
+    near = alike & (apart <= np.where(exact, 0, 0.02 * np.maximum(one, other)))
     titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[:, None, :]
     # A kind is judged where the query has it first: what holds for any number of a kind is gathered there.
     of_kind = (bare[:, :, None] == bare[:, None, :]) & (kinds > 0)[:, None, :]
     is_first = alike.any(2) & (of_kind.argmax(2) == np.arange(kinds.shape[1]))
     equal = (of_kind & near.any(2)[:, None, :]).any(2)
+    # Every report of a day may name it: a date can conflict, but is no evidence for one event.
+    is_first &= ~((bare == facts.DATE) & equal)
     strict, label = np.isin(bare, _STRICT), bare >= facts.LABEL
     count = is_first & ~strict
     for name, chosen in (

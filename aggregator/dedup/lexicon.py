@@ -31,7 +31,7 @@ win: win wins won winning winner victory gana gano ganan victoria ganador vence 
     remporte victoire gewinnt gewann sieg siegt выиграл выиграла победа победил победила 获胜 夺冠 击败 战胜
 lose: lose loses lost loss defeat defeated beaten pierde perdio derrota perde perdeu perd defaite verliert niederlage
     проиграл проиграла поражение 失利 不敌 告负
-gold: gold oro ouro or золото золотую золотой 金牌
+gold: gold oro ouro or золото золотую золотои 金牌
 silver: silver plata prata argent silber серебро 银牌
 bronze: bronze bronce бронза бронзу 铜牌
 medal: medal medals medalla medallas medalha medalhas medaille medailles medaillen медаль медали 奖牌
@@ -45,16 +45,14 @@ flood: flood floods flooding inundaciones inundacion enchentes inondations inond
 storm: storm storms tormenta tempestade tempete sturm шторм 暴风
 arrest: arrest arrests arrested detained detains detenido detenidos arresta preso presos arrete arretes festgenommen
     verhaftet задержан задержаны арестован 逮捕 被捕 拘捕
-resign: resign resigns resigned resignation dimite dimitio renuncia demissionne demission rucktritt отставка отставку
-    辞职
 election: election elections elecciones eleccion eleicao eleicoes wahl wahlen выборы выборов 选举 大选
 vote: vote votes voted voting voto votos votacion votacao abstimmung голосование 投票
-president: president presidente präsident президент президента 总统
+president: president presidente президент президента 总统
 minister: minister ministers ministro ministra ministre министр 部长 大臣
 government: government gobierno governo gouvernement regierung правительство 政府
 police: police policia polizei полиция полиции 警方 警察
 court: court tribunal corte gericht суд суда 法院
-war: war guerra guerre krieg война войны 战争
+war: war guerra guerre krieg воина воины 战争
 attack: attack attacks attacked ataque ataques attaque attaques angriff anschlag атака нападение 袭击 攻击
 strike: strike strikes greve huelga streik забастовка 罢工
 protest: protest protests protesters protestas protestos manifestation manifestations proteste протест 抗议
@@ -66,23 +64,25 @@ fall: fall falls fell falling drop drops dropped decline declines declined slide
 vaccine: vaccine vaccines vaccination vaccinations vacuna vacunas vacunacion vacina vacinas vacinacao vaccin vaccins
     impfung impfungen impfstoff вакцина вакцины вакцинация 疫苗 接种
 covid: covid coronavirus corona virus коронавирус коронавируса ковид 新冠
-olympics: olympics olympic olympia olympiade olimpicos olimpiadas olimpiada olimpiadas olympiques olympischen
-    olympische олимпиада олимпиады олимпийский олимпийских олимпиаде 奥运
+olympics: olympics olympic olympia olympiade olimpicos olimpiadas olimpiada olympiques olympischen
+    olympische олимпиада олимпиады олимпиискии олимпииских олимпиаде 奥运
 tokyo: tokyo tokio toquio токио 东京
 japan: japan japanese japon japao japonais япония японии 日本
-china: china chinese chine chino chinois китай китая 中国
+china: china chinese chine chino chinois китаи китая 中国
 usa: usa u.s us america eeuu eua сша 美国
 russia: russia russian rusia russie russland россия россии 俄罗
 ukraine: ukraine ukrainian ucrania украина украины 乌克
 germany: germany german alemania alemanha allemagne deutschland германия германии 德国
 france: france french francia franca frankreich франция франции 法国
-uk: uk britain british reino-unido bretagne grossbritannien британия 英国
+uk: uk britain british bretagne grossbritannien британия 英国
 launch: launch launches launched unveils unveil lanza lanca lance startet запуск запустил 发布 推出
 buy: buy buys bought acquire acquires acquired acquisition compra comprar rachete kauft купил покупает 收购
-quit: quit quits steps-down
+quit: quit quits
 sentence: sentenced sentence jailed jail prison condenado condena condamne verurteilt приговор приговорен 判处 判刑
 test: test tests tested testing positive positivo positif
 suspend: suspend suspends suspended suspendido suspensa suspenso suspendu gesperrt отстранен 停赛 暂停
+resign: resign resigns resigned resignation dimite dimitio renuncia demissionne demission rucktritt отставка отставку
+    辞职 请辞
 """
 """A concept at the start of a line, then its words; an indented line goes on with them."""
 
@@ -116,9 +116,9 @@ beginning: opens opened open starts started start begins began launches launched
     ends ended end stops
     stopped shuts halts suspends suspended cancels cancelled cancela cierra termina ferme закрылся закрыла завершил
     остановил 闭幕 停止 结束 关闭 停产 暂停 取消 下线 停工
-north-south: north northern norte nord norden северный север севере 北部 | south southern sur sul sud suden южный юг юге
+north-south: north northern norte nord norden северныи север севере 北部 | south southern sur sul sud suden южныи юг юге
     南部
-east-west: east eastern este leste est osten восточный восток востоке 东部 | west western oeste ouest westen западный
+east-west: east eastern este leste est osten восточныи восток востоке 东部 | west western oeste ouest westen западныи
     запад западе 西部
 employment: hires hired hire appoints appointed names named joins joined signs signed re-signs 任命 加盟 签约 就任
     上任 续约 |
@@ -138,6 +138,23 @@ def _lines(text: str) -> list[tuple[str, str]]:
     return [(name, words) for name, _, words in (line.partition(": ") for line in joined)]
 
 
+_MONTHS = """
+january jan enero janeiro janvier januar января
+february feb febrero fevereiro fevrier februar февраля
+march mar marzo marco mars marz марта
+april apr abril avril апреля
+may mayo maio mai мая
+june jun junio junho juin juni июня
+july jul julio julho juillet juli июля
+august aug agosto aout августа
+september sep sept septiembre setembro septembre сентября
+october oct octubre outubro octobre oktober октября
+november nov noviembre novembro novembre ноября
+december dec diciembre dezembro decembre dezember декабря
+"""
+"""A line for each month: only beside a day's number is one of these words a date."""
+
+
 CONCEPT_OF: dict[str, str] = {word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()}
 OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
     (name, frozenset(one.split()), frozenset(other.split()))
@@ -145,3 +162,4 @@ OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
     for one, _, other in [words.partition(" | ")]
 )
 """Names of the pairs, and the words of either side."""
+MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}

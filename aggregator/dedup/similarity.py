@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.dedup import learned
-from aggregator.dedup.features import NAMES, features, weighed
+from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, weighed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import row_array
@@ -58,6 +58,8 @@ def compared(
     np.fill_diagonal(swapped, usual)
     log_odds = float(forest.log_odds(table)[0])
     contributions = log_odds - forest.log_odds(swapped)
+    if is_recurring(table)[0]:
+        log_odds = RECURRING
     found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
     found.sort(key=lambda feature: -abs(feature.contribution))
     score = 1.0 if _same_content(a, b) else float(probability(np.array([log_odds], np.float32))[0])

@@ -132,8 +132,34 @@ def words(text: str, *, lang: str, limit: int) -> list[Word]:
         elif len(run) > 1 or vietnamese:
             found.append(Word(run, _spaced_token(run, vietnamese), match.start(), False))
         if len(found) >= limit:
-            return found[:limit]
-    return found
+            break
+    return _without_dates(found)[:limit]
+
+
+_BETWEEN = frozenset(("st", "nd", "rd", "th", "er", "de", "of"))
+
+
+def _without_dates(found: list[Word]) -> list[Word]:
+    """The tokens without days of the year: every report of a day may name it, so it is no evidence of an event."""
+    dates: set[int] = set()
+    for i, word in enumerate(found):
+        if word.surface[0].isdigit() and len(word.surface) <= 2:
+            dates.update(_around(found, i))
+    return [word for i, word in enumerate(found) if i not in dates] if dates else found
+
+
+def _around(found: list[Word], day: int) -> list[int]:
+    """The places of a day's number and of its month, which stands before or after it, if it has one."""
+    after = day + 1
+    while after < len(found) and found[after].surface in _BETWEEN:
+        after += 1
+    if after < len(found) and _is_month(found[after]):
+        return list(range(day, after + 1))
+    return [day - 1, day] if day and _is_month(found[day - 1]) else []
+
+
+def _is_month(word: Word) -> bool:
+    return word.surface[0] == "月" or folded(word.surface) in lexicon.MONTH_OF
 
 
 def _bigrams(run: str, start: int) -> list[Word]:

@@ -7,6 +7,7 @@ from itertools import islice
 from aggregator.dedup.index import Index
 from aggregator.model import DedupSettings
 from tests.bench.index_speed import measured, stream
+from tests.bench.languages import different, same
 from tests.bench.lookalikes import GROUPS, pairs
 from tests.bench.quality import by_part
 from tests.bench.rivals import RIVALS, clusters, decisions
@@ -61,3 +62,8 @@ def test_pairs_that_share_a_report_are_in_one_fold() -> None:
     rows = [{"a": {"id": "x"}, "b": {"id": "y"}}, {"a": {"id": "y"}, "b": {"id": "z"}}]
     folds = pair_folds(rows)
     assert folds[0] == folds[1]
+
+
+def test_nothing_of_two_events_joins_across_languages_and_some_of_one_does() -> None:
+    assert not [pair for pair in islice(different(), 0, None, 7) if pair[3]]
+    assert sum(joined for *_, joined in same()) >= 8

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aggregator.dedup import facts
+from aggregator.dedup.words import words
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,17 @@ def test_opposite_words_are_opposite_sides_of_one_pair() -> None:
 
 def test_text_without_numbers_has_none() -> None:
     assert facts.numbers("nothing to count", limit=8) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["quiz for august 21", "what happened on 20 august", "hints for 21st of september", "le 14 juillet", "3月5日节目"],
+)
+def test_a_day_and_its_month_are_a_date_and_no_words(text: str) -> None:
+    assert [kind for kind, _ in facts.numbers(text, limit=8)] == [facts.DATE]
+    left = {word.surface for word in words(text, lang="en", limit=40)}
+    assert not left & {"august", "september", "juillet", "21", "20", "14", "月"}
+
+
+def test_a_month_without_a_day_is_a_word() -> None:
+    assert [word.surface for word in words("may day in march", lang="en", limit=9)] == ["may", "day", "in", "march"]

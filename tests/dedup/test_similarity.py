@@ -63,20 +63,28 @@ def row(pair_: Pair) -> dict[str, object]:
 
 
 FALLEN_FOR = {"Samsung unveils Galaxy S24"}
-"""Traps that the shipped model still falls for; strict, so that mending one shows."""
+"""Look-alikes that the shipped model still takes for one event; strict, so that mending one shows."""
+MISSED = {
+    "特朗普赢得美国总统大选",
+    "Ferry capsizes on Lake Victoria, dozens missing",
+    "Lokführer der Bahn streiken ab Mittwoch",
+    "В Самаре горит склад, погибли три человека",
+    "Kellogg reports second-quarter results",
+}
+"""Reports of one event that it still keeps apart."""
 
 
-def marked(traps: tuple[Pair, ...]) -> list[object]:
+def marked(traps: tuple[Pair, ...], fallen_for: set[str]) -> list[object]:
     mend = pytest.mark.xfail(strict=True, reason="the shipped model still falls for it")
-    return [pytest.param(trap, id=trap[1], marks=mend if trap[1] in FALLEN_FOR else ()) for trap in traps]
+    return [pytest.param(trap, id=trap[1], marks=mend if trap[1] in fallen_for else ()) for trap in traps]
 
 
-@pytest.mark.parametrize("trap", marked(DIFFERENT))
+@pytest.mark.parametrize("trap", marked(DIFFERENT, FALLEN_FOR))
 def test_look_alikes_of_two_events_stay_apart(trap: Pair) -> None:
     assert not is_same(pair(row(trap)), DedupSettings())
 
 
-@pytest.mark.parametrize("trap", marked(SAME))
+@pytest.mark.parametrize("trap", marked(SAME, MISSED))
 def test_one_event_in_other_words_comes_together(trap: Pair) -> None:
     assert is_same(pair(row(trap)), DedupSettings())
 
@@ -94,3 +102,14 @@ def test_an_explanation_names_every_feature_and_the_verdict() -> None:
     assert "below 0.43 (balanced)" in told.verdict
     assert {line.split()[1] for line in told.lines} == set(NAMES)
     assert any("opposite directions" in line and line.strip().startswith("-") for line in told.lines)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Port opens on 3 May", "Port opens on 4 May"), ("Lyon 3-1 Metz", "Lyon 3-0 Metz")],
+)
+def test_dates_and_scores_are_alike_only_when_they_are_the_same(one: str, other: str) -> None:
+    a, b = (fingerprint(entry_of({"id": title, "title": title, "lang": "en"})) for title in (one, other))
+    values = {f.name: f.value for f in compared(a, b).features}
+    assert values["numbers_conflict"] == values["title_numbers_conflict"] == 1
+    assert values["numbers_equal"] == 0
