@@ -11,12 +11,12 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from statistics import median
 
 import structlog
 
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.polled import Polled, poll_facts
+from aggregator.daemon.polled import HostTimes, Polled, tell_polled, tend_hub
+from aggregator.daemon.registering import registered
 from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
@@ -40,17 +40,13 @@ from aggregator.pipeline.reading import ReadRequest
 from aggregator.pipeline.settling import Settled, settled, settled_delivery
 from aggregator.poll import schedule
 from aggregator.poll.subscriber import Delivery, Subscriber
-from aggregator.poll.websub import advertised_hub
 from aggregator.watch.metrics import Metrics
 
 log = structlog.get_logger()
 
 LEASE_MARGIN = timedelta(seconds=30)
 """A claim outlives the fetch's total time limit by this (design.md), so that a slow commit still holds it."""
-MOST_WAITING = 50_000
-"""Entries that may wait for the event stage before polling stops claiming (design.md)."""
 HOSTS_REMEMBERED = 64
-ELAPSED_KEPT = 9
 LONGEST_ROUND = timedelta(seconds=20)
 """A round ends after this however much is due, so that the stage is seen to move and takes up a new configuration. A
 guess, well below the 90 s after which it would count as stuck."""
@@ -86,7 +82,7 @@ class PollStage:
         self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
-        self._elapsed: dict[str, deque[float]] = {}
+        self._times = HostTimes()
         self._stopping = False
         self._claiming = asyncio.Lock()
         """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
@@ -106,28 +102,10 @@ class PollStage:
 
         `at_once`: new ones are due now, not spread.
         """
-        now = self._clock.now()
         feeds, hosts = self.feeds, self.hosts  # a reload replaces both
-        states = await self._store.states(list(feeds))
-        fresh = sum(state is None for state in states.values())
-        due = {}
-        readdressed = {}
-        for feed_id, feed in feeds.items():
-            state = states.get(feed_id)
-            if state is None:
-                due[feed_id] = now if at_once else schedule.first_due_at(feed, now=now, feed_count=max(fresh, 1))
-                continue
-            current = schedule.with_feed(state, feed)
-            hosts[feed_id] = schedule.host_of(current.url)
-            due_at = schedule.due_at(feed, current, now=now)
-            due[feed_id] = due_at or now
-            if current is not state:
-                readdressed[feed_id] = due_at
-        await self._store.register(due)
-        for feed_id, due_at in readdressed.items():
-            await self._store.set_due(feed_id, due_at, now=self._clock.for_engine())
+        states = await registered(self._store, feeds, hosts, clock=self._clock, at_once=at_once)
         if self._push is not None:
-            leases = {feed_id: state.lease for feed_id, state in states.items() if state and state.lease}
+            leases = {feed_id: state.lease for feed_id, state in states.items() if state.lease}
             self._push.restore({i: lease for i, lease in leases.items() if self._push.lease_of(i) is None})
 
     @property
@@ -205,8 +183,7 @@ class PollStage:
             return False
         holds = await self._store.holds()
         self._metrics.show_waiting(holds.waiting_count)
-        too_many = holds.waiting_count > MOST_WAITING
-        reason = "more entries wait for the event stage than may" if too_many else holds.slow_consumer
+        reason = holds.why_not_poll
         if reason != self.paused_by:
             log.warning("polling_paused", reason=reason) if reason else log.info("polling_resumed")
             self.paused_by = reason
@@ -214,7 +191,7 @@ class PollStage:
 
     def typical_elapsed(self) -> dict[str, timedelta]:
         """The median time each host took to answer lately."""
-        return {host: timedelta(seconds=median(times)) for host, times in self._elapsed.items()}
+        return self._times.medians()
 
     async def _a_place(self) -> None:
         """Wait until a poll may begin, at most a second, so that a round also notices what has fallen due since."""
@@ -261,7 +238,9 @@ class PollStage:
             await self._give_back(claim)
             return
         try:
-            await self._tend_hub(await self.poll(claim, feed))
+            polled = await self.poll(claim, feed)
+            if self._push is not None:
+                await tend_hub(self._push, polled)
         except StaleToken as error:
             log.warning("claim_lost", feed_id=feed.feed_id, error=str(error))
         except EngineError as error:
@@ -284,7 +263,8 @@ class PollStage:
         state = self._state(claim, feed, self._clock.now())
         request = schedule.request_for(feed, state, now=self._clock.now())
         result = await self._fetch(request)
-        self._time(feed, result)
+        self._metrics.observe("fetch", result.elapsed)
+        self._times.note(schedule.host_of(feed.url), result.elapsed)
         read = await self.read_body(feed, state, result)
         return await self.settle(claim, feed, state, result, read, dry_run=dry_run)
 
@@ -294,11 +274,6 @@ class PollStage:
 
     def _host(self, feed: Feed) -> str:
         return self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
-
-    def _time(self, feed: Feed, result: FetchResult) -> None:
-        self._metrics.observe("fetch", result.elapsed)
-        times = self._elapsed.setdefault(schedule.host_of(feed.url), deque(maxlen=ELAPSED_KEPT))
-        times.append(result.elapsed.total_seconds())
 
     def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
         return schedule.with_feed(claim.state, feed) if claim.state else schedule.first_state(feed, now=now)
@@ -356,30 +331,24 @@ class PollStage:
         )
         if not dry_run:
             await self._commit(done)
-            self._tell(feed, result, done)
+            tell_polled(self._metrics, feed, result, done)
         return Polled(feed, state, result, done, committed=not dry_run)
 
     async def adopt(self, feed: Feed, body: Fetched) -> bool:
         """Commit a body that was fetched elsewhere as a poll of this feed; False when the feed cannot be claimed."""
-        claims = await self._store.claim_these(
-            {feed.feed_id: self._host(feed)}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
-        )
-        for claim in claims.claims:
+        claims = await self._claim_now(feed)
+        for claim in claims:
             state = self._state(claim, feed, self._clock.now())
             await self.settle(claim, feed, state, body, await self.read_body(feed, state, body))
-        return bool(claims.claims)
+        return bool(claims)
+
+    async def _claim_now(self, feed: Feed) -> tuple[Claim, ...]:
+        """The claim of a feed, due or not; nothing when another has it, or its host is not free."""
+        host = {feed.feed_id: self._host(feed)}
+        now = self._clock.for_engine()
+        return (await self._store.claim_these(host, lease=self.lease, spacing=timedelta(0), now=now)).claims
 
     # --- hubs -------------------------------------------------------------------------------------------------
-
-    async def _tend_hub(self, polled: Polled) -> None:
-        """After a poll: tell the subscription what the hub had not announced, and ask the hub when it is time."""
-        if self._push is None or polled.settled.result == "failed":
-            return
-        feed_id, result, state = polled.feed.feed_id, polled.result, polled.settled.commit.state
-        read = polled.settled.read
-        self._push.note_poll(feed_id, new_count=read.outcomes.get("new", 0) if isinstance(read, FeedRead) else 0)
-        links = result.links if isinstance(result, Fetched) else ()
-        await self._push.tend(feed_id, advertised_hub(links, state.hints, feed_url=state.url))
 
     async def deliver(self, delivery: Delivery) -> None:
         """Take what a hub sent: a body is read like a polled one, an empty one means that the feed is asked now.
@@ -397,12 +366,10 @@ class PollStage:
 
     async def _take_delivery(self, feed: Feed, delivery: Delivery) -> bool:
         """Read and publish a delivered body under a claim; False when the feed cannot be claimed, or it is no feed."""
-        claims = await self._store.claim_these(
-            {feed.feed_id: self._host(feed)}, lease=self.lease, spacing=timedelta(0), now=self._clock.for_engine()
-        )
-        if not claims.claims:
+        claims = await self._claim_now(feed)
+        if not claims:
             return False
-        [claim] = claims.claims
+        claim = claims[0]
         now = self._clock.now()
         state = self._state(claim, feed, now)
         body = Fetched(
@@ -415,7 +382,7 @@ class PollStage:
         lease = self._push.lease_of(feed.feed_id) if self._push else None
         done = settled_delivery(feed, claim, state, read, host=self._host(feed), now=now, lease=lease)
         await self._commit(done)
-        self._tell(feed, body, done)
+        tell_polled(self._metrics, feed, body, done)
         return True
 
     async def _commit(self, done: Settled) -> None:
@@ -431,14 +398,3 @@ class PollStage:
 
     def _observe(self, step: str, started: float) -> None:
         self._metrics.observe(step, timedelta(seconds=asyncio.get_running_loop().time() - started))
-
-    def _tell(self, feed: Feed, result: FetchResult, done: Settled) -> None:
-        failure = done.commit.state.failure_kind if done.result == "failed" else None
-        size = len(result.body) if isinstance(result, Fetched) else 0
-        self._metrics.count_poll(done.result, failure=failure, body_bytes=size)
-        if isinstance(done.read, FeedRead):
-            self._metrics.count_entries(done.read.outcomes)
-        tell = log.warning if done.result == "failed" else log.info
-        tell("feed_polled", feed_id=feed.feed_id, **poll_facts(result, done))
-        for notice in done.commit.notices:
-            log.warning("trouble", kind=notice.kind, feed_id=notice.feed_id, detail=notice.detail)

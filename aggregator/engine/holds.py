@@ -15,6 +15,8 @@ from aggregator.engine.scripts import Engine, text
 from aggregator.errors import StaleToken
 from aggregator.model import Notice
 
+MOST_WAITING = 50_000
+"""Entries that may wait for the event stage before polling stops claiming (design.md)."""
 SLOW_LAPSES = timedelta(minutes=3)
 """Three rounds of housekeeping: a stand-by that took over has looked for itself by then. A guess."""
 
@@ -27,6 +29,12 @@ class Holds:
     waiting_count: int
     slow_consumer: str
     event_stage: str
+
+    @property
+    def why_not_poll(self) -> str:
+        """Why nothing should be claimed now; '' when polling may go on."""
+        too_many = self.waiting_count > MOST_WAITING
+        return "more entries wait for the event stage than may" if too_many else self.slow_consumer
 
 
 class HoldStore(Engine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aggregator.engine.holds import Holds
+from aggregator.engine.holds import MOST_WAITING, Holds
 from aggregator.engine.store import Store
 from aggregator.errors import StaleToken
 from aggregator.model import Notice
@@ -16,6 +16,12 @@ RECOVERED = Notice("recovered", "", "", "the event stage goes on")
 
 async def told(store: Store) -> list[str]:
     return [one.notice.kind for one in await store.trouble(EPOCH)]
+
+
+def test_polling_waits_for_an_event_stage_that_is_far_behind_and_for_a_slow_consumer() -> None:
+    assert Holds(MOST_WAITING, "", "a fault").why_not_poll == ""
+    assert "than may" in Holds(MOST_WAITING + 1, "", "").why_not_poll
+    assert Holds(0, "a group is behind", "").why_not_poll == "a group is behind"
 
 
 async def test_nothing_is_held_at_first_and_what_waits_is_counted(store: Store) -> None:
