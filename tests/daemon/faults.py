@@ -133,6 +133,7 @@ def hurry() -> None:
     daemon.TICK = timedelta(seconds=0.1)
     eventing.LEASE = timedelta(seconds=3)
     eventing.RENEW_EVERY = timedelta(seconds=0.5)
+    eventing.STAND_BY = eventing.BLOCK = timedelta(seconds=0.2)
 
 
 def run(step: str, moment: str, number: str, victim: str, words: Sequence[str]) -> None:
