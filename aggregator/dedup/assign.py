@@ -59,7 +59,7 @@ COPY = 0.8
 """Share of the body samples in common from which a report is a copy: half of the lead's and nearly all of the rest."""
 HOPELESS = -2.0
 """Log-odds by the gate from which on a pair is looked at more closely: from -3 to -2 the mean B-cubed F1 of four folds
-was 0.826, 0.826, 0.827, 0.827, and of a synthetic stream a quarter of the pairs is left (tests/bench/quality.py, index_speed.py)."""
+was 0.826, 0.826, 0.827, 0.827 (tests/bench/quality.py), and of a synthetic stream a quarter of the pairs is left."""
 PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 
