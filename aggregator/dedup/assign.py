@@ -41,7 +41,7 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
 from aggregator.dedup.rows import Rows, row_array, times
 from aggregator.dedup.similarity import JOIN
-from aggregator.dedup.trees import Model
+from aggregator.dedup.trees import Model, score_of
 from aggregator.model import Assignment, DedupSettings
 
 CANDIDATES = 24
@@ -84,8 +84,7 @@ class Scored:
 
     @property
     def score(self) -> float:
-        """0..1, as messages carry it."""
-        return 1 / (1 + math.exp(-self.log_odds))
+        return score_of(self.log_odds)
 
 
 def assign(
@@ -112,15 +111,14 @@ def assign_all(
     *,
     new_event: Callable[[str], str],
     obey: Callable[[Fingerprint, Assignment], Assignment] = lambda _, answer: answer,
-    merge: Callable[[str, tuple[str, ...]], None] | None = None,
     models: Sequence[Model] | None = None,
     join_at: float | None = None,
 ) -> Iterator[Assignment]:
     """The event of each entry in order, each put into the index before the next one is asked for.
 
-    `new_event` names the event that an entry (by its id) starts. `obey` may change an answer before it takes effect;
-    `merge` merges events in the index, where more than that is to be done. `models` holds each entry's model, for
-    cross-validation; `join_at` (log-odds) stands in for the strictness, in a sweep.
+    `new_event` names the event that an entry (by its id) starts. `obey` may change an answer before it takes effect.
+    `models` holds each entry's model, for cross-validation; `join_at` (log-odds) stands in for the strictness, in a
+    sweep.
     """
     join = JOIN[settings.strictness] if join_at is None else join_at
     start = 0
@@ -135,8 +133,9 @@ def assign_all(
             answer = obey(one, batch.assigned(i, join))
             event_id = answer.event_id or new_event(answer.entry_id)
             index.settle(first + i, event_id)
-            batch.touch(event_id, *answer.absorbs)
-            (merge or index.merge_all)(event_id, answer.absorbs)
+            batch.touch(event_id, *answer.absorbs)  # while the absorbed ones still have their numbers
+            for absorbed in answer.absorbs:
+                index.merge(event_id, absorbed)
             yield answer
         start += len(some)
 
@@ -209,17 +208,15 @@ class Batch:
         ranked = []
         for number, members in plan.items():
             size = len(self._index.members(number))
-            ranked.append((-event_log_odds([pairs[slot].log_odds for slot in members], size), number, size))
-        ranked.sort()
-        return [
-            self._against(plan[number], pairs, number, -worse, size)
-            for place, (worse, number, size) in enumerate(ranked)
-            if not place or -worse >= RELATED
-        ]
-
-    def _against(self, members: list[int], pairs: dict[int, Pair], number: int, log_odds: float, size: int) -> Scored:
-        best = max(members, key=lambda slot: pairs[slot].log_odds)
-        return Scored(number, log_odds, size, best, pairs[best])
+            ranked.append((event_log_odds([pairs[slot].log_odds for slot in members], size), number, size))
+        ranked.sort(key=lambda one: (-one[0], one[1]))
+        found: list[Scored] = []
+        for log_odds, number, size in ranked:
+            if found and log_odds < RELATED:
+                break
+            best = max(plan[number], key=lambda slot: pairs[slot].log_odds)
+            found.append(Scored(number, log_odds, size, best, pairs[best]))
+        return found
 
     def _members(self, i: int) -> dict[int, list[int]]:
         """The slots to compare with, by event: candidates, and further members of the events they belong to."""

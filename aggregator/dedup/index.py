@@ -11,7 +11,7 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -193,10 +193,6 @@ class Index:
         for slot in source.slots:
             self.rows.set_event(slot, into, target.ids[0])
         self._numbers.update(dict.fromkeys(source.ids, into))
-
-    def merge_all(self, survivor: str, absorbed: Iterable[str]) -> None:
-        for one in absorbed:
-            self.merge(survivor, one)
 
     def move(self, entry_id: str, event_id: str) -> None:
         """Make a report one of another event, known here or new. Raises KeyError for an entry not in the window."""

@@ -7,7 +7,6 @@ that was split off goes where that report went.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from aggregator.dedup.features import INDEX, features, weighed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import row_array
+from aggregator.dedup.trees import score_of
 
 COMPARED = 16
 """Reports of each event that are compared, the newest: a guess."""
@@ -35,8 +35,7 @@ class Nearest:
 
     @property
     def score(self) -> float:
-        """0..1, as messages carry it."""
-        return 1 / (1 + math.exp(-self.log_odds))
+        return score_of(self.log_odds)
 
 
 def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) -> Nearest | None:

@@ -7,7 +7,6 @@ what is usual for unrelated reports: contributions need not add up, since the mo
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +16,12 @@ from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, 
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import row_array
-from aggregator.dedup.trees import Model, probability
+from aggregator.dedup.trees import Model, probability, score_of
 from aggregator.model import DedupSettings, Strictness
 
 JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
-PAIR_THRESHOLD = {strictness: 1 / (1 + math.exp(-log_odds)) for strictness, log_odds in JOIN.items()}
+PAIR_THRESHOLD = {strictness: score_of(log_odds) for strictness, log_odds in JOIN.items()}
 """The same as scores: 0.65, 0.43, 0.29. Two reports alone are judged as a report and an event of one."""
 
 

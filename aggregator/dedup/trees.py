@@ -5,6 +5,7 @@ All trees are walked at once, one level a step; a leaf is its own child, so that
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,11 @@ class Model:
 
     gate: Forest
     pair: Forest
+
+
+def score_of(log_odds: float) -> float:
+    """Log-odds as 0..1, as messages carry them."""
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def probability(log_odds: Floats) -> Floats:

@@ -61,6 +61,11 @@ def entry(
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
     body = _body(parsed, title=title, base_url=parsed.base_url or url or feed.url, settings=settings)
     image = lead_image(body, base_url=parsed.base_url or url, candidates=parsed.images)
+    headimg = image or (fallback_image(entry_id) if settings.fallback_image else "")
+    newline = settings.leading_newline
+    parts = FrontMatter(
+        title, categories, headimg, categories[1], date=dates.written, body=body, leading_newline=newline
+    )
     text = matching_text(body_text)
     return Entry(
         entry_id=entry_id,
@@ -82,17 +87,7 @@ def entry(
         first_seen_at=first_seen_at,
         content_hash=_content_hash(parsed, published_at, text),
         text=text[:MAX_TEXT_CHARS],
-        document=document(
-            FrontMatter(
-                title=title,
-                categories=categories,
-                headimg=image or (fallback_image(entry_id) if settings.fallback_image else ""),
-                author=categories[1],
-                date=dates.written,
-                body=body,
-                leading_newline=settings.leading_newline,
-            )
-        ),
+        document=document(parts),
         site=site_of(url or feed.url),
     )
 

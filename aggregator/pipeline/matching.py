@@ -40,16 +40,19 @@ class Matcher:
         rows = unpacked_rows(record.packed for record in readable)
         self._index.learn(rows, [record.event_id for record in readable])
         for record in readable:
-            self._merge(record.event_id, record.absorbs)
+            for absorbed in record.absorbs:
+                self._index.merge(record.event_id, absorbed)
+                self._apart.merge(record.event_id, absorbed)
         return len(records) - len(readable)
 
     def assigned(self, entries: Sequence[Entry]) -> Iterator[tuple[Fingerprint, Assignment]]:
         """The event of each entry, put into the index before the next one is asked for."""
         prints = [fingerprint(entry) for entry in entries]
-        answers = assign_all(
-            prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient, merge=self._merge
-        )
-        return zip(prints, answers, strict=True)
+        answers = assign_all(prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient)
+        for made, answer in zip(prints, answers, strict=True):
+            for absorbed in answer.absorbs:
+                self._apart.merge(answer.event_id or "", absorbed)
+            yield made, answer
 
     def event_of(self, entry_id: str) -> str | None:
         return self._index.event_of(entry_id)
@@ -77,11 +80,6 @@ class Matcher:
         for entry_id in entry_ids:
             if self._index.event_of(entry_id) is not None:
                 self._index.move(entry_id, event_id)
-
-    def _merge(self, event_id: str, absorbs: Iterable[str]) -> None:
-        for absorbed in absorbs:
-            self._index.merge(event_id, absorbed)
-            self._apart.merge(event_id, absorbed)
 
     def _obedient(self, made: Fingerprint, assignment: Assignment) -> Assignment:
         """The assignment as operators' words leave it."""

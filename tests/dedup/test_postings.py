@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from aggregator.dedup.postings import DEPTH, REACH, Postings
 
 KEYS = [0x00000001, 0x00000002, 0x12345678, 0x12345679, 0xFFFFFFFF, 0xABCDEF00]
-rows = st.lists(
-    st.lists(st.sampled_from([0, *KEYS]), min_size=3, max_size=3, unique_by=lambda k: k or id(k)), max_size=60
-)
+rows = st.lists(st.lists(st.sampled_from([0, *KEYS]), min_size=3, max_size=3, unique=True), max_size=60)
 
 
 def recent(postings: Postings, key: int, *, next_slot: int, live: int) -> set[int]:
