@@ -1,4 +1,4 @@
-"""What two reports have in common and where they conflict: named numbers, for one report against many at a time.
+"""What two reports have in common and where they conflict: named numbers, for many pairs of reports at a time.
 
 All are symmetric in the two reports. Weights of tokens are rarities (see `frequency`), lessened for tokens that are
 common in the titles of the token's own site (section names, "reports Q2"), so that a source's template counts little.

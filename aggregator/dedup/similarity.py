@@ -16,7 +16,7 @@ from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, 
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import row_array
-from aggregator.dedup.trees import Model, probability, score_of
+from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
 JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
@@ -61,17 +61,13 @@ def compared(
         log_odds = RECURRING
     found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
     found.sort(key=lambda feature: -abs(feature.contribution))
-    score = 1.0 if _same_content(a, b) else float(probability(np.array([log_odds], np.float32))[0])
+    score = 1.0 if _same_content(a, b) else score_of(log_odds)
     return Comparison(score, tuple(found))
 
 
 def _same_content(a: Fingerprint, b: Fingerprint) -> bool:
-    return (a.title_tokens, a.body_tokens, a.numbers, a.lang) == (
-        b.title_tokens,
-        b.body_tokens,
-        b.numbers,
-        b.lang,
-    ) and (a.matched == b.matched)
+    one, other = ((f.title_tokens, f.body_tokens, f.numbers, f.lang, f.matched) for f in (a, b))
+    return one == other
 
 
 def is_same(comparison: Comparison, settings: DedupSettings) -> bool:

@@ -63,9 +63,3 @@ class Model:
 def score_of(log_odds: float) -> float:
     """Log-odds as 0..1, as messages carry them."""
     return 1 / (1 + math.exp(-log_odds))
-
-
-def probability(log_odds: Floats) -> Floats:
-    """Log-odds as 0..1."""
-    odds = np.exp(-np.clip(log_odds, -30, 30))
-    return (1 / (1 + odds)).astype(np.float32)
