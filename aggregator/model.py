@@ -127,8 +127,11 @@ class DocumentSettings:
 
 @dataclass(frozen=True, slots=True)
 class DedupSettings:
+    """`meaning`: compare what titles mean, too, by an encoder that the extra `meaning` installs."""
+
     window: timedelta = timedelta(hours=72)
     strictness: Strictness = Strictness.BALANCED
+    meaning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

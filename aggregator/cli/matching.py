@@ -23,7 +23,7 @@ from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.explain import Explanation, explained
-from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.scores import Score
 from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
@@ -114,15 +114,16 @@ def _published(one: Side, other: Side, found: Explanation) -> list[str]:
 async def _both(a: str, b: str, config_file: str | None) -> Asked:
     if _is_file(a) and _is_file(b):
         settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
-        return Asked(Side(_of_file(a)), Side(_of_file(b)), settings)
+        return Asked(Side(_of_file(a, settings)), Side(_of_file(b, settings)), settings)
     read = files.loaded(config_file)
+    settings = read.configuration.settings.dedup
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        one, other = await _of(store, a), await _of(store, b)
+        one, other = await _of(store, a, settings), await _of(store, b, settings)
         rulings, aliases = await store.rulings(), await store.aliases()
     word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
     held = other.event_id in apart_of(rulings, aliases).of(one.event_id or "")
-    return Asked(one, other, read.configuration.settings.dedup, word, held)
+    return Asked(one, other, settings, word, held)
 
 
 def _is_file(name: str) -> bool:
@@ -132,10 +133,10 @@ def _is_file(name: str) -> bool:
         return False
 
 
-async def _of(store: Store, name: str) -> Side:
+async def _of(store: Store, name: str, settings: DedupSettings) -> Side:
     """A published report by entry id or URL, or a document in a file. Raises ConfigError."""
     if _is_file(name):
-        return Side(_of_file(name))
+        return Side(_of_file(name, settings))
     at = await naming.entries_at(store, [name] if naming.is_address(name) else [])
     entry_id = next(iter(at.get(name, [])), name)
     async for records in store.fingerprints(EPOCH):
@@ -149,9 +150,10 @@ def _unpacked(record: FingerprintRecord) -> Fingerprint:
     return Fingerprint.unpack(record.packed)
 
 
-def _of_file(name: str) -> Fingerprint:
+def _of_file(name: str, settings: DedupSettings) -> Fingerprint:
     try:
-        return fingerprint(report_of_document(files.read_text(Path(name)), name=name))
+        (made,) = core.prints_of([report_of_document(files.read_text(Path(name)), name=name)], settings)
+        return made
     except ValueError as error:
         raise ConfigError(Problem(f"is no document: {error}", file=name)) from None
 

@@ -6,9 +6,11 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -17,6 +19,7 @@ from aggregator.cli.files import Loaded
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polling import PollStage
+from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
 from aggregator.model import FailureKind, FetchFailed, FetchResult, PollRequest, ReadResult, Settings, Unparsable
 from aggregator.pipeline.reading import ReadRequest, read
@@ -105,6 +108,35 @@ def fetcher_of(settings: Settings) -> Fetcher:
     return Fetcher(settings.fetch, contact=settings.contact, version=__version__)
 
 
+# --- meanings -------------------------------------------------------------------------------------------------
+
+
+class Meanings:
+    """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._sandbox = Sandbox(
+            vectors, processes=1, wall=timedelta(seconds=60), cpu=timedelta(seconds=120), memory_bytes=2 << 30
+        )
+
+    async def __aenter__(self) -> Meanings:
+        await self._sandbox.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._sandbox.__aexit__(*error)
+
+    async def of(self, headlines: Sequence[str]) -> Sequence[bytes]:
+        """The vector of each headline. Where the child was killed there is none: they are matched by their words."""
+        answer = await self._sandbox.run(tuple(headlines))
+        if isinstance(answer, Killed):
+            self._metrics.count_killed(answer.reason)
+            log.warning("meanings_missing", headlines=len(headlines), reason=answer.reason, detail=answer.detail)
+            return [b""] * len(headlines)
+        return answer
+
+
 # --- the stages -----------------------------------------------------------------------------------------------
 
 
@@ -131,7 +163,13 @@ def poll_stage(
 
 
 def event_stage(
-    store: Store, read: Loaded, *, metrics: Metrics, progress: Progress, clock: Clock | None = None
+    store: Store,
+    read: Loaded,
+    meanings: Meanings,
+    *,
+    metrics: Metrics,
+    progress: Progress,
+    clock: Clock | None = None,
 ) -> EventStage:
     return EventStage(
         store=store,
@@ -140,6 +178,7 @@ def event_stage(
         progress=progress,
         clock=clock or Clock(),
         worker=worker_name(),
+        meanings=meanings.of,
     )
 
 

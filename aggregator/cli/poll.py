@@ -23,6 +23,7 @@ from aggregator.daemon.clock import machine_time
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
+from aggregator.dedup.fingerprint import headline_of
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
@@ -65,6 +66,7 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
     async with AsyncExitStack() as stack:
         store = await _store(stack, read, needed=not dry_run and len(strangers) < len(feeds))
         fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
+        meanings = await stack.enter_async_context(parts.Meanings(metrics))
         stage = parts.poll_stage(store or _NothingKnown(), fetching, read, metrics=metrics)
         done = []
         for feed in feeds:
@@ -73,9 +75,10 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
             if isinstance(polled, str):
                 click.echo(f"aggregator: {polled}", err=True)
             else:
-                done.append((polled, await _outcomes(read, store, polled)))
+                done.append((polled, await _outcomes(read, store, polled, meanings)))
         if store is not None and not dry_run:
-            event = parts.event_stage(store, read, metrics=metrics, progress=Progress({"event": timedelta(hours=1)}))
+            progress = Progress({"event": timedelta(hours=1)})
+            event = parts.event_stage(store, read, meanings, metrics=metrics, progress=progress)
             await event.drain()
             await event.close()
         return done
@@ -137,18 +140,21 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
-async def _outcomes(read: Loaded, store: Store | None, polled: Polled) -> Outcomes:
+async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings: parts.Meanings) -> Outcomes:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
     found = polled.settled.read
     if not isinstance(found, FeedRead):
         return []
-    matcher = Matcher(read.configuration.settings.dedup)
+    dedup = read.configuration.settings.dedup
+    matcher = Matcher(dedup)
     if store is not None:
         apart = apart_of(await store.rulings(), await store.aliases())
-        matcher = Matcher(read.configuration.settings.dedup, apart)
-        async for records in store.fingerprints(machine_time() - read.configuration.settings.dedup.window):
+        matcher = Matcher(dedup, apart)
+        async for records in store.fingerprints(machine_time() - dedup.window):
             matcher.learn(records)
-    answers = matcher.assigned([entry for entry in found.entries if not entry.revision])
+    new = [entry for entry in found.entries if not entry.revision]
+    meant = await meanings.of([headline_of(entry) for entry in new]) if dedup.meaning and new else None
+    answers = matcher.assigned(new, meant)
     return [(entry, None if entry.revision else next(answers)[1]) for entry in found.entries]
 
 

@@ -81,7 +81,12 @@ async def _daemon(read: Loaded, role: str) -> None:
         engine = await stack.enter_async_context(engines.owned_engine(read))
         metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
         polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
-        event = parts.event_stage(engine.store, read, metrics=metrics, progress=progress) if role != "poll" else None
+        meanings = await stack.enter_async_context(parts.Meanings(metrics))
+        event = (
+            parts.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
+            if role != "poll"
+            else None
+        )
         digests = _digest_files(read)
         watching = _watching(engine, source, progress, clock, lambda: daemon.troubles())
         made = Parts(
@@ -270,14 +275,15 @@ async def _once(read: Loaded, role: str) -> None:
 
 async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
     """Assign what was committed; a poll worker waits for whoever leads to do it."""
-    stage = parts.event_stage(engine.store, read, metrics=metrics, progress=progress)
-    try:
-        async with asyncio.timeout(ONCE_LIMIT.total_seconds()):
-            await (stage.drain() if role != "poll" else _until_assigned(engine))
-    except TimeoutError:
-        raise EngineDown(f"entries still wait after {ONCE_LIMIT}; is an event worker running?") from None
-    finally:
-        await stage.close()
+    async with parts.Meanings(metrics) as meanings:
+        stage = parts.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
+        try:
+            async with asyncio.timeout(ONCE_LIMIT.total_seconds()):
+                await (stage.drain() if role != "poll" else _until_assigned(engine))
+        except TimeoutError:
+            raise EngineDown(f"entries still wait after {ONCE_LIMIT}; is an event worker running?") from None
+        finally:
+            await stage.close()
 
 
 async def _until_assigned(engine: engines.Engine) -> None:

@@ -39,6 +39,7 @@ from aggregator.dedup.features import (
 )
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
+from aggregator.dedup.neighbours import neighbours
 from aggregator.dedup.rows import Rows, row_array, times
 from aggregator.dedup.similarity import JOIN
 from aggregator.dedup.trees import Model, score_of
@@ -60,6 +61,8 @@ COPY = 0.8
 HOPELESS = -2.0
 """Log-odds by the gate from which on a pair is looked at more closely: from -3 to -2 the mean B-cubed F1 of four folds
 was 0.826, 0.826, 0.827, 0.827 (tests/bench/quality.py), and of a synthetic stream a quarter of the pairs is left."""
+NEAR = 0.5
+"""Likeness in meaning from which on a pair is looked at whatever the gate says of its words (a guess)."""
 PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 
@@ -99,7 +102,7 @@ def assign(
 
     `model` stands in for the shipped one, for cross-validation; `join_at` (log-odds) for the strictness, in a sweep.
     """
-    rows = row_array([fingerprint])
+    rows = row_array([fingerprint], index.rows.kind)
     batch = Batch(rows, evidence(rows, index.frequency), index, [model or learned.model()])
     return batch.assigned(0, JOIN[settings.strictness] if join_at is None else join_at)
 
@@ -124,7 +127,7 @@ def assign_all(
     start = 0
     while start < len(prints):
         some = prints[start : start + index.batch]
-        rows = row_array(some)
+        rows = row_array(some, index.rows.kind)
         found_by = evidence(rows, index.frequency)
         chosen = models[start : start + len(some)] if models else [learned.model()] * len(some)
         batch = Batch(rows, found_by, index, chosen)
@@ -140,6 +143,19 @@ def assign_all(
         start += len(some)
 
 
+def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
+    """For each row, about to be posted, the slots to compare it with: the likest in meaning, where that is known, then
+    those that share most evidence."""
+    by_words = index.candidates(found_by, limit=CANDIDATES)
+    if "meaning" not in (rows.dtype.names or ()):
+        return by_words
+    by_meaning = neighbours(rows, index.rows)
+    return [
+        [*near, *(slot for slot in sharing if slot not in near)]
+        for near, sharing in zip(by_meaning, by_words, strict=True)
+    ]
+
+
 class Batch:
     """Entries against an index: compared all at once, then asked for in order."""
 
@@ -152,7 +168,7 @@ class Batch:
         self._queries = weighed(rows, index.frequency)
         self._candidates = [
             [slot for slot in slots if self._is_near(i, slot)]
-            for i, slots in enumerate(index.candidates(found_by, limit=CANDIDATES))
+            for i, slots in enumerate(candidates(rows, found_by, index))
         ]
         self._plans = [self._members(i) for i in range(len(rows))]
         self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
@@ -279,15 +295,15 @@ class Batch:
         return weighed(rows, self._index.frequency)
 
     def _log_odds(self, which: NDArray[np.intp], table: Floats, others: Rows) -> Floats:
-        """The gate's log-odds of the hopeless, the pair forest's of the others, whose slow features are added."""
+        """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         found = np.zeros(len(table), np.float32)
         model_of = np.array([id(self._models[i]) for i in which.tolist()])
         for model in {id(model): model for model in self._models}.values():
             mine = np.flatnonzero(model_of == id(model))
             found[mine] = model.gate.log_odds(table[mine])
-            hopeful = mine[found[mine] > HOPELESS]
+            hopeful = mine[(found[mine] > HOPELESS) | (table[mine, INDEX["meaning"]] >= NEAR)]
             add_letters(table, self._rows[which], others, hopeful)
-            found[hopeful] = model.pair.log_odds(table[hopeful])
+            found[hopeful] = model.log_odds(table[hopeful])
         found[is_recurring(table)] = RECURRING
         return found
 

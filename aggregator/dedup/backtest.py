@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice, repeat
 
 from aggregator.dedup import scores
 from aggregator.dedup.assign import assign_all
-from aggregator.dedup.fingerprint import fingerprint
+from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline_of
 from aggregator.dedup.index import BATCH, Index
+from aggregator.dedup.meaning import vectors
 from aggregator.dedup.similarity import Comparison, compared, is_same
 from aggregator.dedup.trees import Model
 from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
@@ -100,6 +101,12 @@ def entries(rows: Iterable[Row], *, canonical_url: Callable[[str], str] = str) -
         yield replace(entry, first_seen_at=now)
 
 
+def prints_of(some: Sequence[Entry], settings: DedupSettings) -> list[Fingerprint]:
+    """The fingerprints of entries, with their meanings where the settings ask for them."""
+    meanings = vectors([headline_of(entry) for entry in some]) if settings.meaning else [b""] * len(some)
+    return [fingerprint(entry, meaning) for entry, meaning in zip(some, meanings, strict=True)]
+
+
 def event_id(entry_id: str) -> str:
     """The id of the event whose first report is this entry (design.md, Identity)."""
     return "e" + hashlib.sha256(entry_id.encode()).hexdigest()[:20]
@@ -113,11 +120,12 @@ def backtest(
     on_entry: Callable[[], None] | None = None,
     model_of: Callable[[Row], Model] | None = None,
     join_at: float | None = None,
+    prints: Sequence[Fingerprint] = (),
 ) -> Backtest:
     """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
 
     `on_entry` is called after each row, for progress; `model_of` chooses a row's model, for cross-validation;
-    `join_at` (log-odds) stands in for the strictness, in a sweep.
+    `join_at` (log-odds) stands in for the strictness, in a sweep; `prints` are the rows' fingerprints, where known.
     """
     index, survivors = Index(settings), dict[str, str]()
     given: list[tuple[str, str]] = []
@@ -128,9 +136,8 @@ def backtest(
         some = list(islice(stream, BATCH))
         index.expire(some[0].first_seen_at)
         models = [model_of(row) for row in kept[start : start + BATCH]] if model_of else None
-        answers = assign_all(
-            [fingerprint(entry) for entry in some], index, settings, new_event=event_id, models=models, join_at=join_at
-        )
+        made = prints[start : start + BATCH] or prints_of(some, settings)
+        answers = assign_all(made, index, settings, new_event=event_id, models=models, join_at=join_at)
         for entry, answer in zip(some, answers, strict=True):
             event = answer.event_id or event_id(entry.entry_id)
             survivors.update(dict.fromkeys(answer.absorbs, event))
@@ -151,15 +158,22 @@ def _final(event: str, survivors: Mapping[str, str]) -> str:
     return event
 
 
-def pair(row: Row, *, canonical_url: Callable[[str], str] = str, model: Model | None = None) -> Comparison:
+def pair(
+    row: Row,
+    settings: DedupSettings | None = None,
+    *,
+    canonical_url: Callable[[str], str] = str,
+    model: Model | None = None,
+) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
     sides = []
     for side in ("a", "b"):
         inner = row[side]
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
-        sides.append(fingerprint(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)))
-    return compared(sides[0], sides[1], model=model)
+        sides.append(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url))
+    one, other = prints_of(sides, settings or DedupSettings())
+    return compared(one, other, model=model)
 
 
 def pair_test(
@@ -173,7 +187,7 @@ def pair_test(
     decisions, numbers, truth = [], [], []
     given = repeat(None) if models is None else models
     for row, model in zip(rows, given, strict=False):  # one model for ever, or one a row
-        comparison = pair(row, canonical_url=canonical_url, model=model)
+        comparison = pair(row, settings, canonical_url=canonical_url, model=model)
         decisions.append(is_same(comparison, settings))
         numbers.append(comparison.score)
         if row.get("same") is not None:

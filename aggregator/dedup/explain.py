@@ -84,6 +84,8 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "title_length_most": _amount("words in the longer title"),
     "body_length_least": _amount("length of the shorter body (natural logarithm of words)"),
     "title_rarity_least": _amount("mean rarity of the words of the plainer title"),
+    "same_language": _yes("both are in one language", "they are in two languages, so that few words can agree"),
+    "meaning": _share("the titles mean the same (cosine)"),
 }
 _UNKNOWN = "not known"
 

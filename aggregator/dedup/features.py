@@ -2,7 +2,7 @@
 
 All are symmetric in the two reports. Weights of tokens are rarities (see `frequency`), lessened for tokens that are
 common in the titles of the token's own site (section names, "reports Q2"), so that a source's template counts little.
-A feature that lacks its evidence (no body, no time) is -1.
+A feature that lacks its evidence (no body, no time, no meaning) is -1.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ NAMES: tuple[str, ...] = (
     "title_length_most",
     "body_length_least",
     "title_rarity_least",
+    "same_language",
+    "meaning",
 )
 INDEX = {name: i for i, name in enumerate(NAMES)}
 _TEMPLATE_SHARE = 0.1
@@ -104,6 +106,7 @@ def quick_features(queries: Weighed, which: NDArray[np.intp], others: Weighed) -
     _shingles(table, query.rows["shingles"], others.rows["shingles"])
     _facts(table, query.rows, others.rows)
     _circumstances(table, query.rows, others.rows)
+    _meaning(table, query.rows, others.rows)
     # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
     return np.round(table, 3)
 
@@ -285,6 +288,16 @@ def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32
     table[some, INDEX["shingles_shared"]] = shared / np.minimum(had, have)[some]
 
 
+def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
+    """Cosine of the titles' meanings, 0 for an angle over 90 degrees; -1 unless both are known."""
+    if any("meaning" not in (side.dtype.names or ()) for side in (query, rows)):
+        return
+    mine, theirs = (side["meaning"].astype(np.float32) for side in (query, rows))
+    lengths = np.sqrt(_square(mine) * _square(theirs))
+    some = np.flatnonzero(lengths)
+    table[some, INDEX["meaning"]] = np.maximum(np.einsum("ij,ij->i", mine[some], theirs[some]) / lengths[some], 0)
+
+
 _STRICT = (
     facts.PERCENT,
     facts.MONEY,
@@ -360,6 +373,7 @@ def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:
     apart = np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64)) / 3600
     table[:, INDEX["hours_apart"]] = np.where(known, np.minimum(apart, 1000), -1)
     sited = (rows["site"] > 0) & (query["site"] > 0)
+    table[:, INDEX["same_language"]] = rows["lang"] == query["lang"]
     shape = rows["shape"] == query["shape"]
     table[:, INDEX["same_site"]] = np.where(sited, rows["site"] == query["site"], -1)
     table[:, INDEX["same_shape"]] = shape

@@ -1,8 +1,9 @@
-"""What matching remembers of an entry: at most about 500 bytes, made from the entry alone.
+"""What matching remembers of an entry: at most about 500 bytes (640 with a meaning), made from the entry alone.
 
 A fingerprint holds the title's tokens in order, which of them look like names, the body's weightiest tokens, typed
 numbers, directions, shingles of lead and body, the folded title, its shape (digits masked) and who published it when.
-It holds no text of the body. `row` of a fingerprint is its fixed-width form, which the index keeps in NumPy arrays.
+It holds no text of the body. Where meanings are asked for it has that of the title too (see `meaning`). Its
+fixed-width form (see `rows`) is what the index keeps in NumPy arrays.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SHINGLES = 10
 NUMBERS = 8
 TITLE_BYTES = 80
 ID_BYTES = 20
+MEANING_BYTES = 128
+"""The axes of a meaning, one byte each (see `meaning`)."""
 
 BODY_CHARACTERS = 2500
 """How much of a body is read: a report tells its event early (a guess)."""
@@ -65,6 +68,8 @@ class Fingerprint:
     body_tokens: tuple[int, ...] = ()
     shingles: tuple[int, ...] = ()
     numbers: tuple[tuple[int, float], ...] = field(default=())
+    meaning: bytes = b""
+    """The vector of the title, `MEANING_BYTES` signed bytes; empty when it is not known."""
 
     @property
     def at(self) -> int:
@@ -78,18 +83,18 @@ class Fingerprint:
         matched = _NEVER if self.matched is None else self.matched
         header = _HEADER.pack(
             1, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words, self.directions,
-            self.shape, len(lang) << 8 | len(title), *counts, 0, self.names,
+            self.shape, len(lang) << 8 | len(title), *counts, len(self.meaning), self.names,
         )  # fmt: skip
         kinds = [kind for kind, _ in self.numbers]
         values = [value for _, value in self.numbers]
         tokens = (*self.title_tokens, *self.body_tokens, *self.shingles)
         tail = struct.pack(f"<{len(tokens)}I{counts[3]}H{counts[3]}f", *tokens, *kinds, *values)
-        return header + lang + title + tail
+        return header + lang + title + tail + self.meaning
 
     @classmethod
     def unpack(cls, packed: bytes) -> Fingerprint:
         """The fingerprint `pack` was given. Raises ValueError when the bytes are not of version 1."""
-        lang, title, titles, bodies, shingles, kinds, values = parts_of(packed)
+        lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(packed)
         (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, *_, names) = _HEADER.unpack_from(
             packed
         )
@@ -109,6 +114,7 @@ class Fingerprint:
             body_tokens=_unpacked("I", bodies),
             shingles=_unpacked("I", shingles),
             numbers=tuple(zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)),
+            meaning=meaning,
         )
 
 
@@ -116,22 +122,26 @@ def _unpacked(code: str, raw: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
 
 
-def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
-    """What stands behind the header: language, title, title tokens, body tokens, shingles, kinds and values of numbers.
+def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
+    """What stands behind the header: language, title, title tokens, body tokens, shingles, kinds and values of numbers,
+    meaning.
 
     Raises ValueError when the bytes are not a fingerprint of version 1.
     """
     if len(packed) < HEADER_BYTES or packed[0] != 1:
         raise ValueError("not a fingerprint of version 1")
-    title_bytes, lang_bytes, titles, bodies, shingles, numbers = packed[_LENGTHS : _LENGTHS + 6]
+    title_bytes, lang_bytes, titles, bodies, shingles, numbers, meant = packed[_LENGTHS : _LENGTHS + 7]
     lang = HEADER_BYTES + lang_bytes
     title = lang + title_bytes
     title_tokens = title + 4 * titles
     body_tokens = title_tokens + 4 * bodies
     samples = body_tokens + 4 * shingles
     kinds = samples + 2 * numbers
-    end = kinds + 4 * numbers
-    if len(packed) != end or titles > TITLE_TOKENS or bodies > BODY_TOKENS or shingles > SHINGLES or numbers > NUMBERS:
+    values = kinds + 4 * numbers
+    end = values + meant
+    most = TITLE_TOKENS, BODY_TOKENS, SHINGLES, NUMBERS, MEANING_BYTES
+    held = titles, bodies, shingles, numbers, meant
+    if len(packed) != end or any(n > m for n, m in zip(held, most, strict=True)):
         raise ValueError("not a fingerprint of version 1: its parts do not fill it")
     return (
         packed[HEADER_BYTES:lang],
@@ -140,20 +150,20 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
         packed[title_tokens:body_tokens],
         packed[body_tokens:samples],
         packed[samples:kinds],
-        packed[kinds:end],
+        packed[kinds:values],
+        packed[values:end],
     )
 
 
-def fingerprint(entry: Entry) -> Fingerprint:
+def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     """The fingerprint of an entry, from its title, text, language, address, publisher and times alone.
 
-    Raises ValueError when `entry_id` is longer than `ID_BYTES` bytes.
+    `meaning` is the vector of `headline_of` the entry, where it is asked for. Raises ValueError when `entry_id` is
+    longer than `ID_BYTES` bytes.
     """
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
-    lang = entry.lang.lower()[:16]
-    body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
-    title = headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS]
+    lang, title, body = _texts(entry)
     title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[:TITLE_TOKENS]
     body_words = words(body, lang=lang, limit=BODY_WORDS)
     return Fingerprint(
@@ -172,7 +182,20 @@ def fingerprint(entry: Entry) -> Fingerprint:
         body_tokens=_weightiest(body_words, {word.token for word in title_words}, lang),
         shingles=_shingles(body_words),
         numbers=_numbers(title, body),
+        meaning=meaning,
     )
+
+
+def headline_of(entry: Entry) -> str:
+    """What an entry says it is about, as fingerprints and meanings read it."""
+    return _texts(entry)[1]
+
+
+def _texts(entry: Entry) -> tuple[str, str, str]:
+    """Language, headline and body, cleaned."""
+    lang = entry.lang.lower()[:16]
+    body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
+    return lang, headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS], body
 
 
 _SEPARATOR = re.compile(r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)")

@@ -24,7 +24,7 @@ from aggregator.dedup.chains import Chains
 from aggregator.dedup.fingerprint import TITLE_TOKENS, Fingerprint
 from aggregator.dedup.frequency import MAX_RARITY, Frequency
 from aggregator.dedup.postings import DEPTH, Postings
-from aggregator.dedup.rows import Rows, RowStore, row_array
+from aggregator.dedup.rows import MEANT_ROW, ROW, Rows, RowStore, row_array
 from aggregator.model import EPOCH, DedupSettings
 
 Floats = NDArray[np.float32]
@@ -126,7 +126,7 @@ class Index:
 
     def __init__(self, settings: DedupSettings) -> None:
         self.window_seconds = int(settings.window.total_seconds())
-        self.rows = RowStore()
+        self.rows = RowStore(MEANT_ROW if settings.meaning else ROW)
         self.frequency = Frequency()
         self._postings = Postings()
         self._chains = Chains(3)
@@ -145,7 +145,7 @@ class Index:
 
     def add(self, fingerprint: Fingerprint, event_id: str) -> None:
         """Remember a report of `event_id`, an event known here or a new one."""
-        self.learn(row_array([fingerprint]), [event_id])
+        self.learn(row_array([fingerprint], self.rows.kind), [event_id])
 
     def learn(self, rows: Rows, event_ids: Sequence[str]) -> None:
         """Remember reports, each of the event beside it, known here or new."""

@@ -46,7 +46,7 @@ def model() -> Model:
 
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
     """A model from the arrays of its forests, `<forest>_columns` and so on."""
-    return Model(_forest(archive, "gate"), _forest(archive, "pair"))
+    return Model(_forest(archive, "gate"), _forest(archive, "pair"), _forest(archive, "meant"))
 
 
 def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
@@ -59,6 +59,13 @@ def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
         depth=int(a[f"{name}_depth"]),
         bias=float(a[f"{name}_bias"]),
     )
+
+
+@cache
+def meaning_axes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean of headlines' vectors and the whitening axes: (384,) and (384, `fingerprint.MEANING_BYTES`)."""
+    archive = _archive("meaning.npz")
+    return archive["mean"].astype(np.float32), archive["axes"].astype(np.float32)
 
 
 @cache

@@ -44,10 +44,10 @@ def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) ->
     slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
     if not slots:
         return None
-    query = weighed(row_array([fingerprint]), index.frequency)
+    query = weighed(row_array([fingerprint], index.rows.kind), index.frequency)
     others = weighed(index.rows.many(np.array(slots)), index.frequency)
     table = features(query, np.zeros(len(slots), np.intp), others)
-    log_odds = learned.model().pair.log_odds(table)
+    log_odds = learned.model().log_odds(table)
     best = int(log_odds.argmax())
     event_id, entry_id = named[best]
     return Nearest(event_id, entry_id, float(log_odds[best]), bool(table[best, INDEX["shingles_shared"]] >= COPY))

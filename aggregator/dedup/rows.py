@@ -6,7 +6,7 @@ last row has expired, so that expiry costs nothing for an entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from aggregator.dedup.fingerprint import (
     BODY_TOKENS,
     HEADER_BYTES,
     ID_BYTES,
+    MEANING_BYTES,
     NUMBERS,
     SHINGLES,
     TITLE_BYTES,
@@ -52,6 +53,8 @@ ROW = np.dtype(
     ],
     align=True,
 )
+MEANT_ROW = np.dtype([*((name, ROW[name]) for name in ROW.names or ()), ("meaning", "i1", MEANING_BYTES)], align=True)
+"""A row with the meaning of its title, zeros where it is not known."""
 EVENT_ID_BYTES = 24
 Rows = NDArray[np.void]
 
@@ -59,21 +62,24 @@ _FLAT = np.dtype(
     [
         ("version", "u1"), ("entry_id", f"S{ID_BYTES}"), ("site", "u4"), ("url", "u8"), ("matched", "u4"),
         ("first_seen", "u4"), ("body_words", "u2"), ("directions", "u4"), ("shape", "u4"), ("lengths", "u2"),
-        ("title_count", "u1"), ("body_count", "u1"), ("shingle_count", "u1"), ("number_count", "u1"), ("_", "u1"),
+        ("title_count", "u1"), ("body_count", "u1"), ("shingle_count", "u1"), ("number_count", "u1"),
+        ("meaning_count", "u1"),
         ("names", "u4"), ("title", f"S{TITLE_BYTES}"), ("tokens", "u4", TOKENS), ("shingles", "u4", SHINGLES),
-        ("kinds", "u2", NUMBERS), ("values", "f4", NUMBERS),
+        ("kinds", "u2", NUMBERS), ("values", "f4", NUMBERS), ("meaning", "i1", MEANING_BYTES),
     ]
 )  # fmt: skip
 """A packed fingerprint with its parts padded to their full width; the language stands beside it."""
-_SAME = [name for name in ROW.names or () if name != "lang"]
 
 
-def unpacked_rows(packed: Iterable[bytes]) -> Rows:
-    """Packed fingerprints as rows. Raises ValueError when one of them is not of version 1."""
+def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Rows:
+    """Packed fingerprints as rows of a kind, `ROW` or `MEANT_ROW`.
+
+    Raises ValueError when one of them is not of version 1.
+    """
     flat: list[bytes] = []
     langs: list[int] = []
     for one in packed:
-        lang, title, titles, bodies, shingles, kinds, values = parts_of(one)
+        lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(one)
         langs.append(lang_hash(lang.decode()))
         flat += (
             one[:HEADER_BYTES],
@@ -83,12 +89,12 @@ def unpacked_rows(packed: Iterable[bytes]) -> Rows:
             shingles.ljust(4 * SHINGLES, b"\0"),
             kinds.ljust(2 * NUMBERS, b"\0"),
             values.ljust(4 * NUMBERS, b"\0"),
+            meaning.ljust(MEANING_BYTES, b"\0"),
         )
     read = np.frombuffer(b"".join(flat), _FLAT)
-    rows = np.zeros(len(read), ROW)
-    for name in _SAME:
-        rows[name] = read[name]
-    rows["lang"] = langs
+    rows = np.zeros(len(read), kind)
+    for name in kind.names or ():
+        rows[name] = langs if name == "lang" else read[name]
     return rows
 
 
@@ -101,9 +107,9 @@ def is_readable(packed: bytes) -> bool:
     return True
 
 
-def row_array(prints: Iterable[Fingerprint]) -> Rows:
-    """Fingerprints as an array of `ROW`. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
-    return unpacked_rows(one.pack() for one in prints)
+def row_array(prints: Iterable[Fingerprint], kind: np.dtype[np.void] = ROW) -> Rows:
+    """Fingerprints as an array of a kind of row. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
+    return unpacked_rows((one.pack() for one in prints), kind)
 
 
 class _Block:
@@ -111,8 +117,8 @@ class _Block:
 
     __slots__ = ("events", "names", "rows", "times")
 
-    def __init__(self, number: int) -> None:
-        self.rows = np.zeros(BLOCK, ROW)
+    def __init__(self, number: int, kind: np.dtype[np.void]) -> None:
+        self.rows = np.zeros(BLOCK, kind)
         self.events = np.arange(number * BLOCK, number * BLOCK + BLOCK, dtype=np.int64).data
         self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")
         self.times = np.zeros(BLOCK, np.uint32).data
@@ -127,7 +133,8 @@ def times(rows: Rows) -> NDArray[np.uint32]:
 class RowStore:
     """Rows by slot, each with the number and the id of its event."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: np.dtype[np.void] = ROW) -> None:
+        self.kind = kind
         self._blocks: dict[int, _Block] = {}
         self.oldest = FIRST
         """The first slot still alive."""
@@ -143,7 +150,7 @@ class RowStore:
         while len(new):
             number, at = divmod(self.next, BLOCK)
             if number not in self._blocks:
-                self._blocks[number] = _Block(number)
+                self._blocks[number] = _Block(number, self.kind)
             block = self._blocks[number]
             here = min(BLOCK - at, len(new))
             block.rows[at : at + here] = new[:here]
@@ -168,11 +175,20 @@ class RowStore:
         order = np.argsort(slots)
         blocks, places = np.divmod(slots[order], BLOCK)
         numbers, starts = np.unique(blocks, return_index=True)
-        found = np.empty(len(slots), ROW)
+        found = np.empty(len(slots), self.kind)
         bounds = pairwise([*starts.tolist(), len(slots)])
         for number, (start, end) in zip(numbers.tolist(), bounds, strict=True):
             found[order[start:end]] = self._blocks[number].rows[places[start:end]]
         return found
+
+    def newest(self, count: int) -> Iterator[tuple[int, Rows]]:
+        """(slot of the first, rows), as views, of the blocks that hold the newest `count` live rows, newest first."""
+        end, oldest = self.next, max(self.oldest, self.next - count)
+        while end > oldest:
+            number = (end - 1) // BLOCK
+            start = max(number * BLOCK, oldest)
+            yield start, self._blocks[number].rows[start - number * BLOCK : end - number * BLOCK]
+            end = start
 
     def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
         """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""

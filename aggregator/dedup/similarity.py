@@ -15,7 +15,7 @@ from aggregator.dedup import learned
 from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, weighed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
-from aggregator.dedup.rows import row_array
+from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
@@ -49,14 +49,16 @@ def compared(
 
     `model` stands in for the shipped one, for cross-validation.
     """
-    both = weighed(row_array([a, b]), frequency or Frequency())
+    both = weighed(row_array([a, b], MEANT_ROW), frequency or Frequency())
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
-    forest = (model or learned.model()).pair
-    usual = learned.usual()
+    judge = model or learned.model()
+    usual = learned.usual().copy()
+    if table[0, -1] < 0:  # stays unknown: another forest judges pairs whose meanings are known
+        usual[-1] = -1
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)
-    log_odds = float(forest.log_odds(table)[0])
-    contributions = log_odds - forest.log_odds(swapped)
+    log_odds = float(judge.log_odds(table)[0])
+    contributions = log_odds - judge.log_odds(swapped)
     if is_recurring(table)[0]:
         log_odds = RECURRING
     found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]

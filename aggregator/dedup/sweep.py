@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aggregator.dedup.backtest import Row, backtest
+from aggregator.dedup.backtest import Row, backtest, entries, prints_of
 from aggregator.dedup.scores import Quality
 from aggregator.dedup.similarity import JOIN
 from aggregator.model import DedupSettings
@@ -35,10 +35,11 @@ def sweep(
 ) -> list[Point]:
     """The backtest at each of `STEPS`. Raises ValueError when a row has no `cluster`."""
     kept = list(rows)
+    prints = prints_of(list(entries(kept, canonical_url=canonical_url)), settings)
     names = {value: strictness.value for strictness, value in JOIN.items()}
     points = []
     for step in STEPS:
-        quality = backtest(kept, settings, canonical_url=canonical_url, join_at=step).quality
+        quality = backtest(kept, settings, canonical_url=canonical_url, join_at=step, prints=prints).quality
         if quality is None:
             raise ValueError("a sweep needs a `cluster` in every row")
         points.append(Point(1 / (1 + math.exp(-step)), names.get(step, ""), quality))

@@ -53,11 +53,22 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What judges pairs: `gate`, a small forest that does without the slow features and sends the hopeless away, and
-    `pair`, which judges the rest."""
+    """What judges pairs: `gate`, a small forest that does without the slow features and sends the hopeless away, and of
+    the rest `meant` those whose meanings are known, `pair` the others. The last feature is the likeness in meaning."""
 
     gate: Forest
     pair: Forest
+    meant: Forest
+
+    def log_odds(self, table: Floats) -> Floats:
+        """(rows,) log-odds that pairs with all their features, (rows, features), are of one event."""
+        known = table[:, -1] >= 0
+        if not known.any():
+            return self.pair.log_odds(table)
+        found = np.empty(len(table), np.float32)
+        found[known] = self.meant.log_odds(table[known])
+        found[~known] = self.pair.log_odds(table[~known])
+        return found
 
 
 def score_of(log_odds: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import repeat
 
 from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign_all
@@ -37,7 +38,7 @@ class Matcher:
         """Take in published reports from the log; returns how many cannot be read, since another version wrote them:
         they cost the matches with them, not the index."""
         readable = [record for record in records if is_readable(record.packed)]
-        rows = unpacked_rows(record.packed for record in readable)
+        rows = unpacked_rows((record.packed for record in readable), self._index.rows.kind)
         self._index.learn(rows, [record.event_id for record in readable])
         for record in readable:
             for absorbed in record.absorbs:
@@ -45,9 +46,14 @@ class Matcher:
                 self._apart.merge(record.event_id, absorbed)
         return len(records) - len(readable)
 
-    def assigned(self, entries: Sequence[Entry]) -> Iterator[tuple[Fingerprint, Assignment]]:
-        """The event of each entry, put into the index before the next one is asked for."""
-        prints = [fingerprint(entry) for entry in entries]
+    def assigned(
+        self, entries: Sequence[Entry], meanings: Sequence[bytes] | None = None
+    ) -> Iterator[tuple[Fingerprint, Assignment]]:
+        """The event of each entry, put into the index before the next one is asked for.
+
+        `meanings` are the vectors of the entries' headlines, where `[dedup] meaning` asks for them.
+        """
+        prints = [fingerprint(entry, meant) for entry, meant in zip(entries, meanings or repeat(b""), strict=False)]
         answers = assign_all(prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient)
         for made, answer in zip(prints, answers, strict=True):
             for absorbed in answer.absorbs:

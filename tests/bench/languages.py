@@ -1,18 +1,19 @@
 """Prints what the matching does with reports in two languages: pairs written for this bench, and the same pairs shifted.
 
-    python -m tests.bench.languages
+    python -m tests.bench.languages [--meaning]
 
 A pair tells one event in English and in another language; a report beside the next pair's counterpart tells of two.
-Each is judged alone, with the shipped prior. What is to be seen: nothing of two events joins; what of one joins is a gift,
-since only names in the same letters, numbers and the words of `lexicon` are shared.
+Each is judged alone, with the shipped prior. What is to be seen: nothing of two events joins; what of one joins without
+`--meaning` is a gift, since only names in the same letters, numbers and the words of `lexicon` are shared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Sequence
 
-from aggregator.dedup.backtest import pair
-from aggregator.dedup.similarity import is_same
+from aggregator.dedup.backtest import entry_of, prints_of
+from aggregator.dedup.similarity import compared, is_same
 from aggregator.model import DedupSettings
 
 PAIRS: tuple[tuple[str, str, str], ...] = (
@@ -60,31 +61,39 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 Judged = tuple[str, str, str, bool]
 
 
-def same() -> Iterator[Judged]:
+def same(settings: DedupSettings) -> Iterator[Judged]:
     """(language, English headline, the other, whether joined) of one event."""
-    for lang, english, other in PAIRS:
-        yield lang, english, other, _joins(lang, english, other)
+    yield from _judged(PAIRS, settings)
 
 
-def different() -> Iterator[Judged]:
+def different(settings: DedupSettings) -> Iterator[Judged]:
     """The same of two events of one language's list: each headline beside all others' counterparts."""
-    for i, (lang, english, _) in enumerate(PAIRS):
-        for j, (other_lang, _, other) in enumerate(PAIRS):
-            if i != j and lang == other_lang:
-                yield lang, english, other, _joins(lang, english, other)
+    crossed = [
+        (lang, english, other)
+        for i, (lang, english, _) in enumerate(PAIRS)
+        for j, (other_lang, _, other) in enumerate(PAIRS)
+        if i != j and lang == other_lang
+    ]
+    yield from _judged(crossed, settings)
 
 
-def _joins(lang: str, english: str, other: str) -> bool:
-    row = {"a": {"id": "a", "lang": "en", "title": english}, "b": {"id": "b", "lang": lang, "title": other}}
-    return is_same(pair(row), DedupSettings())
+def _judged(pairs: Sequence[tuple[str, str, str]], settings: DedupSettings) -> Iterator[Judged]:
+    english = prints_of([entry_of({"id": "a", "lang": "en", "title": title}) for _, title, _ in pairs], settings)
+    others = prints_of([entry_of({"id": "b", "lang": lang, "title": title}) for lang, _, title in pairs], settings)
+    for told, one, other in zip(pairs, english, others, strict=True):
+        yield *told, is_same(compared(one, other), settings)
 
 
 def main() -> None:
-    for name, judged in (("one event", list(same())), ("two events", list(different()))):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
+    settings = DedupSettings(meaning=parser.parse_args().meaning)
+    one, two = list(same(settings)), list(different(settings))
+    for name, judged in (("one event", one), ("two events", two)):
         for lang in ("zh", "ru", "es"):
             joined = [j[3] for j in judged if j[0] == lang]
             print(f"{name:10} en-{lang}: {sum(joined):3} of {len(joined):3} joined")
-    for _, english, other, wrong in different():
+    for _, english, other, wrong in two:
         if wrong:
             print(f"wrong: {english} | {other}")
 

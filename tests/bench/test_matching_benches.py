@@ -65,5 +65,5 @@ def test_pairs_that_share_a_report_are_in_one_fold() -> None:
 
 
 def test_nothing_of_two_events_joins_across_languages_and_some_of_one_does() -> None:
-    assert not [pair for pair in islice(different(), 0, None, 7) if pair[3]]
-    assert sum(joined for *_, joined in same()) >= 8
+    assert not [pair for pair in islice(different(DedupSettings()), 0, None, 7) if pair[3]]
+    assert sum(joined for *_, joined in same(DedupSettings())) >= 8

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.dedup.meaning import is_installed
+
 ROWS = [
     {
         "id": f"{day}",
@@ -37,6 +39,16 @@ def test_the_settings_are_those_of_the_configuration_when_one_is_named(rows: str
     alone, told = backtest(rows, "--json"), backtest(rows, "--json", "--config", str(config))
     assert (alone.returncode, told.returncode) == (0, 0), told.stderr
     assert (json.loads(alone.stdout)["events"], json.loads(told.stdout)["events"]) == (2, 1)
+
+
+@pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
+def test_meanings_without_the_extra_are_refused_with_what_to_install(rows: str, tmp_path: Path):
+    config = tmp_path / "feeds.toml"
+    config.write_text("[dedup]\nmeaning = true\n", encoding="utf-8")
+    done = backtest(rows, "--config", str(config))
+    assert done.returncode == 2
+    assert "dedup.meaning" in done.stderr
+    assert "pip install 'aggregator[meaning]'" in done.stderr
 
 
 def test_a_configuration_that_is_not_there_is_said(rows: str, tmp_path: Path):

@@ -7,12 +7,14 @@ instead of in a child, since limits are tests/poll's matter.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.polled import Polled
 from aggregator.daemon.polling import PollStage
+from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
 from aggregator.model import (
     Caching,
@@ -58,6 +60,7 @@ class Stages:
             clock=self.clock,
         )
         self.poll_stage.use(self.settings, feeds)
+        self.meanings: Callable[[Sequence[str]], Sequence[bytes]] = vectors
         self.event_stage = self.worker()
 
     def worker(self) -> EventStage:
@@ -69,7 +72,11 @@ class Stages:
             progress=Progress({"event": timedelta(hours=1)}),
             clock=self.clock,
             worker=f"worker-{next(self._numbers)}",
+            meanings=self._meanings,
         )
+
+    async def _meanings(self, headlines: Sequence[str]) -> Sequence[bytes]:
+        return self.meanings(headlines)
 
     async def _fetch(self, request: PollRequest) -> FetchResult:
         self.requests.append(request)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from aggregator.daemon.polled import Polled
+from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
@@ -323,6 +325,47 @@ async def test_a_change_of_dedup_while_the_stage_waits_for_entries_keeps_what_is
     await stages.poll("b")
     await waiting
     await stages.assign()
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+MEANT = Settings(dedup=DedupSettings(meaning=True))
+QUAKE_IN_CHINESE = "北国南部发生6.8级强震 塞尔比港数十人受伤"
+
+
+def by_topic(headlines: Sequence[str]) -> list[bytes]:
+    """Vectors as an encoder might give them: all headlines with a magnitude in them lie in one direction."""
+    return [bytes([120 if "6.8" in headline else 0, 100, *bytes(MEANING_BYTES - 2)]) for headline in headlines]
+
+
+async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_a_restart(store: Store):
+    stages = Stages(
+        store, feed("a"), replace(feed("b"), language="zh"), replace(feed("c"), language="zh"), settings=MEANT
+    )
+    stages.meanings = by_topic
+    await stages.run("a", rss(("1", QUAKE)))
+    await stages.run("b", rss(("2", QUAKE_IN_CHINESE), site="b"))
+    stages.now += timedelta(seconds=16)
+    stages.event_stage = stages.worker()
+    await stages.run("c", rss(("3", QUAKE_IN_CHINESE + "，救援展开"), site="c"))
+    assert [(m.kind, m.lang) for m in await stages.messages()] == [
+        (Kind.NEW, "en"), (Kind.JOINED, "zh"), (Kind.JOINED, "zh"),
+    ]  # fmt: skip
+
+
+async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_words(store: Store):
+    stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
+    stages.meanings = lambda headlines: [b""] * len(headlines)
+    await stages.run("a", rss(("1", QUAKE)))
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_turning_meanings_on_keeps_the_window(store: Store):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.run("a", rss(("1", QUAKE)))
+    stages.meanings = by_topic
+    stages.event_stage.use(replace(stages.settings, dedup=DedupSettings(meaning=True)))
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
