@@ -29,7 +29,7 @@ from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
 from aggregator.entry.urls import canonical_url
 from aggregator.errors import ConfigError, Problem
-from aggregator.model import EPOCH, DedupSettings, FingerprintRecord, Strictness
+from aggregator.model import EPOCH, DedupSettings, Strictness
 from aggregator.pipeline.labels import Label, last_word
 
 # --- explain --------------------------------------------------------------------------------------------------
@@ -142,12 +142,10 @@ async def _of(store: Store, name: str, settings: DedupSettings) -> Side:
     async for records in store.fingerprints(EPOCH):
         for record in records:
             if record.entry_id == entry_id:
-                return Side(_unpacked(record), record.event_id)
+                made = Fingerprint.unpack(record.packed)
+                # Where meanings are off, the daemon decides without those it once stored.
+                return Side(made if settings.meaning else replace(made, meaning=b""), record.event_id)
     raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
-
-
-def _unpacked(record: FingerprintRecord) -> Fingerprint:
-    return Fingerprint.unpack(record.packed)
 
 
 def _of_file(name: str, settings: DedupSettings) -> Fingerprint:

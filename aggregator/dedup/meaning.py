@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from aggregator.dedup import learned
 
 LONGEST = 200
-"""Characters of a headline that are read: the cost grows with them, and nine in ten have fewer than 120."""
+"""Characters of a headline that are read: the cost grows with them, and 98 in 100 of ../shared have fewer than 120."""
 TOGETHER = 32
 """Headlines that the encoder takes at a time."""
 
@@ -45,10 +45,10 @@ def vectors(headlines: Sequence[str]) -> list[bytes]:
 
     Raises ImportError without the extra.
     """
-    told = {headline[:LONGEST] for headline in headlines if headline.strip()}
+    told = list(dict.fromkeys(headline[:LONGEST] for headline in headlines if headline.strip()))
     if not told:
         return [b""] * len(headlines)
-    known = {headline: row.tobytes() for headline, row in zip(told, whitened(encoded(list(told))), strict=True)}
+    known = {headline: row.tobytes() for headline, row in zip(told, whitened(encoded(told)), strict=True)}
     return [known.get(headline[:LONGEST], b"") for headline in headlines]
 
 

@@ -1,6 +1,6 @@
 """Matches ten English outlets on one common day and lists what came together, to be read by a person.
 
-    python -m tests.bench.outlets [--shared ../shared] [--day 2020-…] [--pairs 100]
+    python -m tests.bench.outlets [--shared ../shared] [--day 2020-…] [--pairs 100] [--meaning]
 
 Prints the events with reports of two outlets or more, and the first joined pairs (a report and the first one of its
 event from another outlet) numbered, for counting how many are right.
@@ -59,11 +59,13 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--day")
     parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
     asked = parser.parse_args()
+    settings = DedupSettings(meaning=asked.meaning)
     day = asked.day or common_day(asked.shared)
     rows = sorted((r for o in OUTLETS for r in rows_of(asked.shared, o, day)), key=lambda r: str(r["published"]))
     events: defaultdict[str, list[Row]] = defaultdict(list)
-    for row, (_, event) in zip(rows, backtest(rows, DedupSettings()).events, strict=True):
+    for row, (_, event) in zip(rows, backtest(rows, settings).events, strict=True):
         events[event].append(row)
     shown = [e for e in events.values() if len({r["source"] for r in e}) > 1]
     print(f"{day}: {len(rows)} entries, {len(events)} events, {len(shown)} of two outlets or more\n")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from itertools import islice
 
+import pytest
+
 from aggregator.dedup.index import Index
+from aggregator.dedup.meaning import is_installed
 from aggregator.model import DedupSettings
+from tests.bench.bilingual import WAYS
+from tests.bench.bilingual import pairs as bilingual
 from tests.bench.index_speed import measured, stream
-from tests.bench.languages import different, same
+from tests.bench.languages import PAIRS, different, same
 from tests.bench.lookalikes import GROUPS, pairs
+from tests.bench.meaning_cost import encoding, searching
 from tests.bench.quality import by_part
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import pair_folds, prior
@@ -25,6 +31,13 @@ def test_speed_is_measured() -> None:
     index = Index(DedupSettings())
     assert min(measured(stream(1), index, DedupSettings(), 1)) > 0
     assert len(index) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+async def test_the_cost_of_meanings_is_measured() -> None:
+    assert min(await encoding(["Volcano erupts near Quito"], 1)) > 0
+    assert searching(1) > 0
 
 
 def test_a_synthetic_stream_is_the_same_each_time() -> None:
@@ -50,6 +63,14 @@ def test_look_alikes_are_of_both_kinds_and_none_is_a_trap() -> None:
     assert len(made) >= 2 * len(GROUPS)
     traps = {text for trap in (*DIFFERENT, *SAME) for text in trap[1:]}
     assert not traps & {text for _, a, b, _ in made for text in (a, b)}
+
+
+def test_bilingual_pairs_are_of_both_kinds_in_two_languages_and_none_is_of_the_bench() -> None:
+    made = bilingual(seed=1, rounds=3)
+    assert {same for *_, same in made} == {True, False}
+    assert all(one[0] != other[0] and "{" not in one[1] + other[1] for one, other, _ in made)
+    assert len(made) >= 2 * len(WAYS)
+    assert not {text for one, other, _ in made for _, text in (one, other)} & {text for p in PAIRS for text in p[1:]}
 
 
 def test_a_prior_holds_the_commonest_tokens() -> None:

@@ -19,7 +19,7 @@ import tarfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import feedparser
@@ -36,6 +36,7 @@ from aggregator.dedup.meaning import encoded
 from aggregator.dedup.rows import FIRST, MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings
+from tests.bench.bilingual import pairs as bilingual
 from tests.bench.lookalikes import pairs as lookalikes
 
 PACKAGE = Path(__file__).resolve().parents[2] / "aggregator" / "dedup"
@@ -48,6 +49,11 @@ CLUSTERS = {
 """The weight of each clustered set in training: one of six languages counts 0.5; topics (uci) and silver labels little."""
 PAIRS = {"sohu_event_zh": 0.8, "tgcontest_ruen": 0.25, "fin_pairs_en": 0.3}
 LOOKALIKES = 0.9
+BILINGUAL = 1.0
+WITH_MEANINGS = {"lookalikes": 2.0, "sohu_event_zh": 2.5, "tgcontest_ruen": 2.0}
+"""How much more these weigh in learning with meanings: look-alikes lie near one another, so that more of them are needed
+("Apple | Google posts record Q2" was one event without), and sohu's labels are mostly about meaning. Against none of this, and
+no bilingual pairs: English–Russian reports joined 11 of 12 instead of 3, B-cubed F1 0.851 instead of 0.853."""
 RISING = (
     "letters", "letters_sorted", "letters_partial", "letters_set", "title_cosine", "title_jaccard", "all_cosine",
     "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree", "meaning",
@@ -240,11 +246,27 @@ def lookalike_table(settings: DedupSettings) -> Table:
     )
 
 
+def bilingual_table(settings: DedupSettings) -> Table:
+    """Made-up pairs in two languages, likewise."""
+    made = bilingual(seed=7, rounds=60)
+    told = [
+        [entry_of({"id": f"{i}", "lang": one[k][0], "title": one[k][1]}) for i, one in enumerate(made)] for k in (0, 1)
+    ]
+    same = np.array([is_same for *_, is_same in made])
+    return pair_table(
+        "bilingual", BILINGUAL, [prints_of(side, settings) for side in told], same, np.full(len(made), -1)
+    )
+
+
 def tables(shared: Path, settings: DedupSettings) -> list[Table]:
     """All that is learned from, with meanings or without."""
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
-    return [*found, lookalike_table(settings)]
+    found.append(lookalike_table(settings))
+    if not settings.meaning:
+        return found
+    more = [replace(table, weights=table.weights * WITH_MEANINGS.get(table.name, 1.0)) for table in found]
+    return [*more, bilingual_table(settings)]  # of whose pairs words tell too little to learn from without meanings
 
 
 # --- the forest -----------------------------------------------------------------------------------------------
@@ -326,9 +348,8 @@ def main() -> None:
         np.savez_compressed(PACKAGE / "prior.npz", **prior(read))
         np.savez_compressed(PACKAGE / "meaning.npz", **axes(read))
     plain, meant = tables(asked.shared, DedupSettings()), tables(asked.shared, DedupSettings(meaning=True))
-    for table, other in zip(plain, meant, strict=True):
-        counts = [f"{len(t.same):7} pairs, {int(t.same.sum()):6} of one event" for t in (table, other)]
-        print(f"{table.name:16} {counts[0]}; with meanings {counts[1]}", flush=True)
+    for table in (*plain, *meant):
+        print(f"{table.name:16} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event", flush=True)
     np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))
     print("weights written", flush=True)
     if asked.folds:

@@ -1,0 +1,70 @@
+"""What `[dedup] meaning` costs: a headline's vector in the daemon's child process, and the search among the newest.
+
+    python -m tests.bench.meaning_cost [--headlines 1000] [--batch 50]
+
+Needs the extra `meaning`. The headlines are made up, the same each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+import numpy as np
+import psutil
+
+from aggregator.cli.parts import Meanings
+from aggregator.dedup.neighbours import AMONG, neighbours
+from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore
+from aggregator.watch.metrics import Metrics
+from tests.bench.lookalikes import pairs
+
+
+async def encoding(headlines: list[str], batch: int) -> tuple[float, float, int]:
+    """(seconds, processor seconds, bytes of its own) that the child needs for the headlines, after its first one."""
+    async with Meanings(Metrics()) as meanings:
+        await meanings.of(["A ship runs aground"])
+        child = max(psutil.Process().children(recursive=True), key=lambda one: one.memory_full_info().uss)
+        started, used = time.perf_counter(), sum(child.cpu_times()[:2])
+        for i in range(0, len(headlines), batch):
+            await meanings.of(headlines[i : i + batch])
+        seconds, cpu = time.perf_counter() - started, sum(child.cpu_times()[:2]) - used
+        return seconds, cpu, child.memory_full_info().uss
+
+
+def searching(batch: int) -> float:
+    """Seconds for one batch among `AMONG` reports."""
+    store = RowStore(MEANT_ROW)
+    for seed in range(AMONG // BLOCK):
+        store.append(_random_rows(BLOCK, seed))
+    asked = _random_rows(batch, 99)
+    started = time.perf_counter()
+    neighbours(asked, store)
+    return time.perf_counter() - started
+
+
+def _random_rows(count: int, seed: int) -> Rows:
+    rows = np.zeros(count, MEANT_ROW)
+    rows["meaning"] = np.random.default_rng(seed).integers(-127, 128, rows["meaning"].shape)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--headlines", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=50)
+    asked = parser.parse_args()
+    told = list(dict.fromkeys(text for _, a, b, _ in pairs(seed=1, rounds=60) for text in (a, b)))[: asked.headlines]
+    seconds, cpu, held = asyncio.run(encoding(told, asked.batch))
+    each = 1000 / len(told)
+    print(
+        f"{len(told)} headlines: {seconds * each:.1f} ms each, {cpu * each:.1f} ms of processor time; {held >> 20} MB"
+    )
+    print(
+        f"search among {AMONG}: {1000 * searching(asked.batch) / asked.batch:.2f} ms each, in batches of {asked.batch}"
+    )
+
+
+if __name__ == "__main__":
+    main()
