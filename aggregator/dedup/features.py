@@ -19,6 +19,7 @@ from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import NEVER, TOKENS, Rows
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 NAMES: tuple[str, ...] = (
@@ -155,9 +156,9 @@ def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: 
     q_hit.ravel()[flat[hit]] = True
 
     title, q_title = weights[:, :TITLE_TOKENS], q_weights[:, :TITLE_TOKENS]
-    title_sum, q_title_sum = title.sum(1) + _TINY, q_title.sum(1) + _TINY
+    title_sum, q_title_sum = _sum(title) + _TINY, _sum(q_title) + _TINY
     title_shared = np.where(in_title, shared[:, :TITLE_TOKENS], np.float32(0))
-    ts = title_shared.sum(1)
+    ts = _sum(title_shared)
     table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
         (_square(title) + _TINY) * (_square(q_title) + _TINY)
     )
@@ -166,16 +167,16 @@ def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: 
     table[:, INDEX["shared_title_weight"]] = ts
 
     title_hit, q_title_hit = hit[:, :TITLE_TOKENS], q_hit[:, :TITLE_TOKENS]
-    into_q = (title * title_hit).sum(1) / title_sum
-    into_row = (q_title * q_title_hit).sum(1) / q_title_sum
+    into_q = _sum(title * title_hit) / title_sum
+    into_row = _sum(q_title * q_title_hit) / q_title_sum
     table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
     table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
 
     table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt((_square(weights) + _TINY) * (_square(q_weights) + _TINY))
     table[:, INDEX["rarest_shared"]] = shared.max(1)
-    shared_sum = shared.sum(1)
+    shared_sum = _sum(shared)
     table[:, INDEX["shared_weight"]] = shared_sum
-    in_bodies = np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:].sum(1)
+    in_bodies = _sum(np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:])
     _bodies(table, query, others, shared_sum, in_bodies)
     _unmatched(table, query, others, title_hit, q_title_hit)
     _order(table, in_title, column)
@@ -190,18 +191,24 @@ def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: 
 _TINY = np.float32(1e-6)
 
 
-def _square(weights: Floats) -> Floats:
+def _sum(weights: Floats) -> Doubles:
+    """The sum of each row, in 64 bits: in 32 it depends on the order, and two reports would differ either way round."""
+    sums: Doubles = weights.sum(1, dtype=np.float64)
+    return sums
+
+
+def _square(weights: Floats) -> Doubles:
     """The sum of squares of each row."""
-    squares: Floats = np.einsum("ij,ij->i", weights, weights)
+    squares: Doubles = np.einsum("ij,ij->i", weights, weights, dtype=np.float64)
     return squares
 
 
-def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Floats, in_bodies: Floats) -> None:
+def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Doubles, in_bodies: Doubles) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
     words, q_words = others.rows["body_words"], query.rows["body_words"]
     both = (words > 0) & (q_words > 0)
-    body, q_body = others.weights[:, TITLE_TOKENS:].sum(1), query.weights[:, TITLE_TOKENS:].sum(1)
-    lighter = np.minimum(others.weights.sum(1), query.weights.sum(1) + _TINY)
+    body, q_body = _sum(others.weights[:, TITLE_TOKENS:]), _sum(query.weights[:, TITLE_TOKENS:])
+    lighter = np.minimum(_sum(others.weights), _sum(query.weights) + _TINY)
     table[:, INDEX["body_contained"]] = np.where(both, shared_sum / np.maximum(lighter, _TINY), -1)
     table[:, INDEX["body_cosine"]] = np.where(both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1)
     table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(words, q_words).astype(np.float32))
@@ -214,14 +221,14 @@ def _unmatched(table: Floats, query: Weighed, others: Weighed, hit: Bools, q_hit
     """Weight of title words the other report does not have at all: on both sides at once it speaks of two events."""
     title, q_title = others.weights[:, :TITLE_TOKENS], query.weights[:, :TITLE_TOKENS]
     missing, q_missing = title * ~hit, q_title * ~q_hit
-    left, q_left = missing.sum(1), q_missing.sum(1)
+    left, q_left = _sum(missing), _sum(q_missing)
     table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
     table[:, INDEX["unmatched_most"]] = np.maximum(left, q_left)
     table[:, INDEX["rarest_unmatched_least"]] = np.minimum(missing.max(1), q_missing.max(1))
     named = (others.rows["names"][:, None] & _BITS) > 0
     q_named = (query.rows["names"][:, None] & _BITS) > 0
-    table[:, INDEX["names_shared"]] = (title * (hit & named)).sum(1) + (q_title * (q_hit & q_named)).sum(1)
-    table[:, INDEX["names_unmatched_least"]] = np.minimum((missing * named).sum(1), (q_missing * q_named).sum(1))
+    table[:, INDEX["names_shared"]] = _sum(title * (hit & named)) + _sum(q_title * (q_hit & q_named))
+    table[:, INDEX["names_unmatched_least"]] = np.minimum(_sum(missing * named), _sum(q_missing * q_named))
 
 
 _BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of, pair
@@ -40,6 +40,11 @@ prints = st.builds(
 )
 
 
+def untitled(text: str) -> Fingerprint:
+    return fingerprint(entry_of({"id": text, "text": text, "lang": "zh"}))
+
+
+@example(untitled("quake 北京 Quito resigns rises"), untitled("Quito rises resigns 北京"))  # sums of 32 bits differed
 @given(prints, prints)
 def test_likeness_is_symmetric_and_between_0_and_1(a: Fingerprint, b: Fingerprint) -> None:
     one, other = compared(a, b), compared(b, a)
