@@ -111,14 +111,18 @@ def fetcher_of(settings: Settings) -> Fetcher:
 # --- meanings -------------------------------------------------------------------------------------------------
 
 
+MEANT_AT_ONCE = 50
+"""Headlines that the child is given at a time, which cost it a second or two (tests/bench/meaning_cost.py)."""
+LONGEST_MEANT = timedelta(seconds=8)
+"""How long it may take for them: less than the lease of the event stage, which waits for it."""
+
+
 class Meanings:
     """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._sandbox = Sandbox(
-            vectors, processes=1, wall=timedelta(seconds=60), cpu=timedelta(seconds=120), memory_bytes=2 << 30
-        )
+        self._sandbox = Sandbox(vectors, processes=1, wall=LONGEST_MEANT, cpu=4 * LONGEST_MEANT, memory_bytes=2 << 30)
 
     async def __aenter__(self) -> Meanings:
         await self._sandbox.__aenter__()
@@ -128,13 +132,17 @@ class Meanings:
         await self._sandbox.__aexit__(*error)
 
     async def of(self, headlines: Sequence[str]) -> Sequence[bytes]:
-        """The vector of each headline. Where the child was killed there is none: they are matched by their words."""
-        answer = await self._sandbox.run(tuple(headlines))
-        if isinstance(answer, Killed):
-            self._metrics.count_killed(answer.reason)
-            log.warning("meanings_missing", headlines=len(headlines), reason=answer.reason, detail=answer.detail)
-            return [b""] * len(headlines)
-        return answer
+        """The vector of each headline. Where the child was killed the rest has none: it is matched by its words."""
+        found: list[bytes] = []
+        for start in range(0, len(headlines), MEANT_AT_ONCE):
+            answer = await self._sandbox.run(tuple(headlines[start : start + MEANT_AT_ONCE]))
+            if isinstance(answer, Killed):
+                missing = len(headlines) - start
+                self._metrics.count_killed(answer.reason)
+                log.warning("meanings_missing", headlines=missing, reason=answer.reason, detail=answer.detail)
+                return found + [b""] * missing
+            found += answer
+        return found
 
 
 # --- the stages -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -32,6 +33,8 @@ from aggregator.watch.metrics import Metrics
 from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 BATCH = 200
 """Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
@@ -258,7 +261,9 @@ class EventStage:
         most = MEANT_BATCH if self._settings.dedup.meaning else BATCH
         waiting = await self._store.next_entries(1 if self._breaker.alone else most, block=block)
         entries = waiting.entries
-        meanings = await self._meanings_of(entries) if self._settings.dedup.meaning else None
+        meanings = await self._unbroken(self._meanings_of(entries))
+        if isinstance(meanings, Exception):
+            return self._broke(entries, meanings)
         if self._is_stale:  # [dedup] was changed while we waited
             return 0
         if not entries:
@@ -266,13 +271,16 @@ class EventStage:
             return 0
         done = await self._unbroken(self._assign_and_publish(token, entries, meanings))
         if isinstance(done, Exception):
-            log.error("batch_broke", entries=len(entries), feed_id=entries[0][1].feed_id, exc_info=done)
-            self._breaker.broke(entries, done)
-            return 0
+            return self._broke(entries, done)
         await self._breaker.got_through(token, done)
         return done
 
-    async def _unbroken(self, work: Awaitable[int]) -> int | Exception:
+    def _broke(self, entries: Sequence[tuple[str, Entry]], error: Exception) -> int:
+        log.error("batch_broke", entries=len(entries), feed_id=entries[0][1].feed_id, exc_info=error)
+        self._breaker.broke(entries, error)
+        return 0
+
+    async def _unbroken(self, work: Awaitable[T]) -> T | Exception:
         """The answer, or the fault of ours that broke it; the index is loaded again then."""
         try:
             return await work
@@ -290,7 +298,8 @@ class EventStage:
         """Whether this entry could be published; it is not. The index is loaded again afterwards."""
 
         async def prepare() -> int:
-            publications = await self._publications(list(self._assigned([(stream_id, entry)])))
+            meanings = await self._meanings_of([(stream_id, entry)])
+            publications = await self._publications(list(self._assigned([(stream_id, entry)], meanings)))
             return sum(bool(self._store.publication_arguments(publication)) for publication in publications)
 
         self._is_stale = True
@@ -317,8 +326,10 @@ class EventStage:
 
     # --- one batch, in steps ----------------------------------------------------------------------------------
 
-    async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes]:
-        """The vectors of the new entries' headlines, in order."""
+    async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes] | None:
+        """The vectors of the new entries' headlines, in order; None where meanings are off."""
+        if not self._settings.dedup.meaning:
+            return None
         headlines = [headline_of(entry) for _, entry in entries if not entry.revision]
         return await self._meanings(headlines) if headlines else ()
 
@@ -338,9 +349,7 @@ class EventStage:
         self._tell(publications, answers, seconds=seconds)
         return len(answers)
 
-    def _assigned(
-        self, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None = None
-    ) -> Iterator[_Assigned]:
+    def _assigned(self, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None) -> Iterator[_Assigned]:
         """Every entry with its event, in order: an edit goes to the event its report is in when its turn comes."""
         new = [entry for _, entry in entries if not entry.revision]
         if not self._is_fresh and any(self._index.event_of(entry.entry_id) for entry in new):

@@ -66,7 +66,9 @@ class Metrics:
         self._polls = self._counter("polls", "Polls by outcome.", "outcome")
         self._failures = self._counter("poll_failures", "Failed polls by kind of failure.", "kind")
         self._entries = self._counter("entries", "Entries parsed, by outcome at the poll.", "outcome")
-        self._killed = self._counter("children_killed", "Parser processes that went over a limit or died.", "reason")
+        self._killed = self._counter(
+            "children_killed", "Parsers, and encoders of meanings, that went over a limit or died.", "reason"
+        )
         self._bytes = self._counter("fetched_bytes", "Bytes of bodies received, decoded.")
         self._steps = Histogram(
             "aggregator_step_seconds", "Time a step took.", ["step"], registry=self.registry, buckets=_BUCKETS
@@ -116,7 +118,7 @@ class Metrics:
             self._entries.labels(_bounded(outcome, tuple(Outcome))).inc(count)
 
     def count_killed(self, reason: str) -> None:
-        """A parser was killed or died: `reason` is one of KILLS."""
+        """A parser or an encoder was killed or died: `reason` is one of KILLS."""
         self._killed.labels(_bounded(reason, KILLS)).inc()
 
     def observe(self, step: str, elapsed: timedelta) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from aggregator.daemon.eventing import EventStage
 from aggregator.engine.store import Store
 from aggregator.engine.wire import encode
 from aggregator.errors import EventsHeld
-from aggregator.model import Entry, FeedRead, Kind
+from aggregator.model import DedupSettings, Entry, FeedRead, Kind, Settings
 from tests.daemon.program import Program, feeds_of, until
 from tests.daemon.stages import START, Stages
 from tests.daemon.test_crash import body
@@ -191,3 +191,20 @@ def readiness(port: int) -> str:
     except urllib.error.HTTPError as error:
         with error:
             return error.read().decode()
+
+
+async def test_a_headline_that_breaks_the_encoder_s_caller_costs_its_entry_only(store: Store):
+    stages = Stages(store, feed("a"), feed("b"), settings=Settings(dedup=DedupSettings(meaning=True)))
+
+    def break_at_the_budget(headlines: Sequence[str]) -> list[bytes]:
+        if BUDGET in headlines:
+            raise ValueError("no vector for this")
+        return [b""] * len(headlines)
+
+    stages.meanings = break_at_the_budget
+    stages.bodies["a"], stages.bodies["b"] = rss(("1", BUDGET)), rss(("2", QUAKE), ("3", QUAKE_TOO, RESCUE), site="b")
+    await stages.poll("a")
+    await stages.poll("b")
+    await stages.assign()
+    assert {m.title for m in await stages.messages()} == {QUAKE, QUAKE_TOO}
+    assert "dropped" in await trouble(store)
