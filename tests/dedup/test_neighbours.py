@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aggregator.dedup.assign import assign_all
@@ -38,7 +38,9 @@ def test_neighbours_are_the_likest_of_the_window_and_of_the_batch_before(kept: i
     first = store.next
     for i, slots in enumerate(neighbours(new, store)):
         held = [*zip(range(store.oldest, first), old, strict=True), *zip(range(first, first + i), new, strict=False)]
-        expected = sorted((likeness(new[i], row) for _, row in held), reverse=True)[:NEIGHBOURS]
+        cosines = [likeness(new[i], row) for _, row in held]
+        assume(all(abs(cosine - LIKE) > 1e-4 for cosine in cosines))  # 32 bits may tell it otherwise
+        expected = sorted(cosines, reverse=True)[:NEIGHBOURS]
         by_slot = dict(held)
         found = [likeness(new[i], by_slot[slot]) for slot in slots]
         assert np.allclose(found, [cosine for cosine in expected if cosine >= LIKE], atol=1e-4)
