@@ -40,6 +40,7 @@ from aggregator.dedup.meaning import encoded
 from aggregator.dedup.rows import FIRST, MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings
+from tests.bench.bilingual import Told
 from tests.bench.bilingual import pairs as bilingual
 from tests.bench.lookalikes import pairs as lookalikes
 
@@ -240,37 +241,27 @@ def labelled_pairs(shared: Path, name: str, settings: DedupSettings) -> Table:
     return pair_table(name, PAIRS[name], sides, same, np.array(pair_folds(rows)))
 
 
-def lookalike_table(settings: DedupSettings) -> Table:
+def made_up_table(name: str, weight: float, made: Sequence[tuple[Told, Told, bool]], settings: DedupSettings) -> Table:
     """Made-up pairs, in no time and without bodies."""
-    made = lookalikes(seed=7, rounds=120)
-    told = [[entry_of({"id": f"{i}", "lang": one[0], "title": one[k]}) for i, one in enumerate(made)] for k in (1, 2)]
-    same = np.array([is_same for *_, is_same in made])
-    return pair_table(
-        "lookalikes", LOOKALIKES, [prints_of(side, settings) for side in told], same, np.full(len(made), -1)
-    )
-
-
-def bilingual_table(settings: DedupSettings) -> Table:
-    """Made-up pairs in two languages, likewise."""
-    made = bilingual(seed=7, rounds=60)
     told = [
-        [entry_of({"id": f"{i}", "lang": one[k][0], "title": one[k][1]}) for i, one in enumerate(made)] for k in (0, 1)
+        [entry_of({"id": f"{i}", "lang": pair[k][0], "title": pair[k][1]}) for i, pair in enumerate(made)]
+        for k in (0, 1)
     ]
     same = np.array([is_same for *_, is_same in made])
-    return pair_table(
-        "bilingual", BILINGUAL, [prints_of(side, settings) for side in told], same, np.full(len(made), -1)
-    )
+    return pair_table(name, weight, [prints_of(side, settings) for side in told], same, np.full(len(made), -1))
 
 
 def tables(shared: Path, settings: DedupSettings) -> list[Table]:
     """All that is learned from, with meanings or without."""
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
-    found.append(lookalike_table(settings))
+    alike = [((lang, one), (lang, other), same) for lang, one, other, same in lookalikes(seed=7, rounds=120)]
+    found.append(made_up_table("lookalikes", LOOKALIKES, alike, settings))
     if not settings.meaning:
         return found
     more = [replace(table, weights=table.weights * WITH_MEANINGS.get(table.name, 1.0)) for table in found]
-    return [*more, bilingual_table(settings)]  # of whose pairs words tell too little to learn from without meanings
+    # Of two languages' pairs words tell too little to learn from without meanings.
+    return [*more, made_up_table("bilingual", BILINGUAL, bilingual(seed=7, rounds=60), settings)]
 
 
 # --- the forest -----------------------------------------------------------------------------------------------
