@@ -24,6 +24,7 @@ from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Score
 from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
@@ -150,7 +151,7 @@ async def _of(store: Store, name: str, settings: DedupSettings) -> Side:
 
 def _of_file(name: str, settings: DedupSettings) -> Fingerprint:
     try:
-        (made,) = core.prints_of([report_of_document(files.read_text(Path(name)), name=name)], settings)
+        (made,) = prints_of([report_of_document(files.read_text(Path(name)), name=name)], settings)
         return made
     except ValueError as error:
         raise ConfigError(Problem(f"is no document: {error}", file=name)) from None

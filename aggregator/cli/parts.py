@@ -17,7 +17,7 @@ import structlog
 from aggregator import __version__
 from aggregator.cli.files import Loaded
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.eventing import EventStage
+from aggregator.daemon.eventing import MEANT_BATCH, EventStage
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
@@ -111,10 +111,8 @@ def fetcher_of(settings: Settings) -> Fetcher:
 # --- meanings -------------------------------------------------------------------------------------------------
 
 
-MEANT_AT_ONCE = 50
-"""Headlines that the child is given at a time, which cost it a second or two (tests/bench/meaning_cost.py)."""
 LONGEST_MEANT = timedelta(seconds=8)
-"""How long it may take for them: less than the lease of the event stage, which waits for it."""
+"""How long the child may take for `MEANT_BATCH` headlines: less than the lease of the event stage, which waits."""
 
 
 class Meanings:
@@ -134,8 +132,8 @@ class Meanings:
     async def of(self, headlines: Sequence[str]) -> Sequence[bytes]:
         """The vector of each headline. Where the child was killed the rest has none: it is matched by its words."""
         found: list[bytes] = []
-        for start in range(0, len(headlines), MEANT_AT_ONCE):
-            answer = await self._sandbox.run(tuple(headlines[start : start + MEANT_AT_ONCE]))
+        for start in range(0, len(headlines), MEANT_BATCH):
+            answer = await self._sandbox.run(tuple(headlines[start : start + MEANT_BATCH]))
             if isinstance(answer, Killed):
                 missing = len(headlines) - start
                 self._metrics.count_killed(answer.reason)

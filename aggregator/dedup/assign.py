@@ -40,7 +40,7 @@ from aggregator.dedup.features import (
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
 from aggregator.dedup.neighbours import neighbours
-from aggregator.dedup.rows import Rows, row_array, times
+from aggregator.dedup.rows import Rows, has_meanings, row_array, times
 from aggregator.dedup.similarity import JOIN
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import Assignment, DedupSettings
@@ -147,7 +147,7 @@ def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
     """For each row, about to be posted, the slots to compare it with: the likest in meaning, where that is known, then
     those that share most evidence."""
     by_words = index.candidates(found_by, limit=CANDIDATES)
-    if "meaning" not in (rows.dtype.names or ()):
+    if not has_meanings(rows):
         return by_words
     by_meaning = neighbours(rows, index.rows)
     return [

@@ -15,9 +15,9 @@ from itertools import islice, repeat
 
 from aggregator.dedup import scores
 from aggregator.dedup.assign import assign_all
-from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline_of
+from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import BATCH, Index
-from aggregator.dedup.meaning import vectors
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.similarity import Comparison, compared, is_same
 from aggregator.dedup.trees import Model
 from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
@@ -99,12 +99,6 @@ def entries(rows: Iterable[Row], *, canonical_url: Callable[[str], str] = str) -
         entry = entry_of(row, canonical_url=canonical_url)
         now = max(now, entry.first_seen_at)
         yield replace(entry, first_seen_at=now)
-
-
-def prints_of(some: Sequence[Entry], settings: DedupSettings) -> list[Fingerprint]:
-    """The fingerprints of entries, with their meanings where the settings ask for them."""
-    meanings = vectors([headline_of(entry) for entry in some]) if settings.meaning else [b""] * len(some)
-    return [fingerprint(entry, meaning) for entry, meaning in zip(some, meanings, strict=True)]
 
 
 def event_id(entry_id: str) -> str:

@@ -16,7 +16,7 @@ from rapidfuzz import fuzz, process
 from aggregator.dedup import facts, lexicon
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Frequency
-from aggregator.dedup.rows import NEVER, TOKENS, Rows
+from aggregator.dedup.rows import NEVER, TOKENS, Rows, has_meanings
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -297,7 +297,7 @@ def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32
 
 def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
     """Cosine of the titles' meanings, 0 for an angle over 90 degrees; -1 unless both are known."""
-    if any("meaning" not in (side.dtype.names or ()) for side in (query, rows)):
+    if not (has_meanings(query) and has_meanings(rows)):
         return
     mine, theirs = (side["meaning"].astype(np.float32) for side in (query, rows))
     lengths = np.sqrt(_square(mine) * _square(theirs))

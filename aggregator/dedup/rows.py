@@ -98,6 +98,11 @@ def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Row
     return rows
 
 
+def has_meanings(rows: Rows) -> bool:
+    """Whether these are rows of the kind `MEANT_ROW`."""
+    return rows.dtype == MEANT_ROW
+
+
 def is_readable(packed: bytes) -> bool:
     """Whether bytes are a packed fingerprint of this version."""
     try:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aggregator.dedup.backtest import Row, backtest, entries, prints_of
+from aggregator.dedup.backtest import Row, backtest, entries
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Quality
 from aggregator.dedup.similarity import JOIN
 from aggregator.model import DedupSettings

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import repeat
 
 from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign_all
@@ -53,7 +52,8 @@ class Matcher:
 
         `meanings` are the vectors of the entries' headlines, where `[dedup] meaning` asks for them.
         """
-        prints = [fingerprint(entry, meant) for entry, meant in zip(entries, meanings or repeat(b""), strict=False)]
+        vectors = [b""] * len(entries) if meanings is None else meanings
+        prints = [fingerprint(entry, vector) for entry, vector in zip(entries, vectors, strict=True)]
         answers = assign_all(prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient)
         for made, answer in zip(prints, answers, strict=True):
             for absorbed in answer.absorbs:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
-from aggregator.dedup.backtest import entry_of, prints_of
+from aggregator.dedup.backtest import entry_of
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.similarity import compared, is_same
 from aggregator.model import DedupSettings
 

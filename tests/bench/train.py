@@ -31,12 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup.assign import candidates
-from aggregator.dedup.backtest import entries, entry_of, event_id, prints_of
+from aggregator.dedup.backtest import entries, entry_of, event_id
 from aggregator.dedup.features import INDEX, NAMES, SLOW, features, weighed
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index, evidence
-from aggregator.dedup.meaning import encoded
+from aggregator.dedup.meaning import encoded, prints_of
 from aggregator.dedup.rows import FIRST, MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings

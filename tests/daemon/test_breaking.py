@@ -193,7 +193,7 @@ def readiness(port: int) -> str:
             return error.read().decode()
 
 
-async def test_a_headline_that_breaks_the_encoder_s_caller_costs_its_entry_only(store: Store):
+async def test_a_headline_whose_meaning_cannot_be_asked_for_costs_its_entry_only(store: Store):
     stages = Stages(store, feed("a"), feed("b"), settings=Settings(dedup=DedupSettings(meaning=True)))
 
     def break_at_the_budget(headlines: Sequence[str]) -> list[bytes]:
