@@ -99,7 +99,7 @@ def literal_address(host: str) -> Address | None:
         return None
     try:
         return IPv4Address(socket.inet_aton(bare))
-    except (OSError, UnicodeEncodeError):
+    except (OSError, ValueError):  # ValueError: not ASCII, or a NUL in it
         return None
 
 

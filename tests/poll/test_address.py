@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.poll.address import BadUrl, may_have_credentials, redirected, target_of
@@ -30,6 +30,7 @@ def test_an_address_is_put_on_the_wire_as_written(url: str, expected: str):
     assert target_of(url).url == expected
 
 
+@example("\0" + "0")  # a host with a NUL that ends like a number
 @given(st.text(max_size=80))
 def test_any_text_is_an_address_or_told_as_bad(text: str):
     for url in (text, f"http://{text}", f"https://a.example/{text}"):
