@@ -79,7 +79,9 @@ class Configuration:
 
 _ALIASES = {"max_body_bytes": "max_body", "max_document_bytes": "max_document", "parse_memory_bytes": "parse_memory"}
 
-_BY_TYPE: Mapping[Any, Any] = {timedelta: Span, int: Count, bool: StrictBool, str: StrictStr, str | None: StrictStr}
+_BY_TYPE: Mapping[Any, Any] = {
+    timedelta: Span, int: Count, bool: StrictBool, bool | None: StrictBool, str: StrictStr, str | None: StrictStr,
+}  # fmt: skip
 """The file's form of a record's field; what differs is named where the section is made."""
 
 

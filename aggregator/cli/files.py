@@ -11,8 +11,9 @@ from pathlib import Path
 import platformdirs
 
 from aggregator.config import Configuration, configuration
-from aggregator.dedup import meaning
+from aggregator.dedup.meaning import is_installed
 from aggregator.errors import ConfigError, Problem
+from aggregator.model import DedupSettings
 
 NAME = "aggregator"
 
@@ -57,17 +58,22 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     """Read one configuration file; relative directories in it are relative to the file. Raises ConfigError."""
     text = read_text(file)
     read = configuration(text, file=str(file))
-    if read.settings.dedup.meaning and not meaning.is_installed():
+    if read.settings.dedup.meaning and not is_installed():
         told = "the encoder is not installed: pip install 'aggregator[meaning]', or leave this key out"
         raise ConfigError(Problem(told, key="dedup.meaning", file=str(file)))
     base = file.resolve().parent
-    settings = read.settings
+    settings = replace(read.settings, dedup=decided(read.settings.dedup))
     state_dir = _state_dir(settings.state_dir, base, environment)
     logs = next((Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d), state_dir)
     digest_dir = base / settings.digest.dir if settings.digest.dir else logs / "digest"
     archive = str(base / settings.archive_dir) if settings.archive_dir else None
     absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
     return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
+
+
+def decided(dedup: DedupSettings) -> DedupSettings:
+    """`[dedup]` with `meaning` on where the encoder is installed, if the configuration says neither."""
+    return dedup if dedup.meaning is not None else replace(dedup, meaning=is_installed())
 
 
 def read_text(file: Path) -> str:

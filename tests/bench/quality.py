@@ -17,8 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from aggregator.dedup import scores
-from aggregator.dedup.backtest import Row, backtest, pair_test
+from aggregator.dedup.assign import assign
+from aggregator.dedup.backtest import backtest, entries, entry_of, event_id, pair_test, survivor_of
+from aggregator.dedup.index import Index
 from aggregator.dedup.learned import model_from
+from aggregator.dedup.meaning import prints_of
+from aggregator.dedup.similarity import compared, is_same
 from aggregator.dedup.trees import Model
 from aggregator.model import DedupSettings
 from tests.bench.rivals import RIVALS, clusters, decisions
@@ -26,6 +30,7 @@ from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, rows_of
 
 SETS = ("og2021_multi", "allsides_en", "ecbplus_en", "basil_en", "tw_day_zh", "vimds_vi")
 LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
+Row = dict[str, object]
 PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
 
 
@@ -43,6 +48,29 @@ def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], M
         return lambda _: alone
     models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)]
     return lambda row: models[fold_of(row["cluster"])]
+
+
+def cross_validated(rows: Sequence[Row], settings: DedupSettings, model_of: Callable[[Row], Model]) -> dict[str, str]:
+    """The event of each row, by id, each row judged by the model that `model_of` chooses."""
+    read = list(entries(rows))
+    index, survivors, given = Index(settings), dict[str, str](), dict[str, str]()
+    for row, entry, made in zip(rows, read, prints_of(read, settings), strict=True):
+        index.expire(entry.first_seen_at)
+        answer = assign(made, index, settings, model=model_of(row))
+        event = answer.event_id or event_id(entry.entry_id)
+        index.add(made, event)
+        for absorbed in answer.absorbs:
+            index.merge(event, absorbed)
+        survivors.update(dict.fromkeys(answer.absorbs, event))
+        given[entry.identity_key] = event
+    return {key: survivor_of(event, survivors) for key, event in given.items()}
+
+
+def decided(rows: Sequence[Row], settings: DedupSettings, models: Sequence[Model]) -> list[bool]:
+    """Whether each pair is of one event, each judged by the model of its fold."""
+    sides = [prints_of([entry_of({"lang": r["lang"], **r[k]}) for r in rows], settings) for k in "ab"]  # type: ignore[dict-item]
+    found = zip(*sides, pair_folds(rows), strict=True)
+    return [is_same(compared(one, other, model=models[fold]), settings) for one, other, fold in found]
 
 
 def by_part(rows: Sequence[Row], predicted: dict[str, str], name: str) -> dict[str, scores.Quality]:
@@ -69,7 +97,8 @@ def cluster_report(
     joint: dict[str, list[float]] = {}
     for name in names:
         rows = rows_of(shared, name)
-        ours = dict(backtest(rows, settings, model_of=chooser(folds, name, leave_out)).events)
+        model_of = chooser(folds, name, leave_out)
+        ours = cross_validated(rows, settings, model_of) if model_of else dict(backtest(rows, settings).events)
         others = [clusters(rows, rival) for rival in RIVALS]
         theirs = [by_part(rows, other, name) for other in others]
         if len({r["lang"] for r in rows}) > 1:
@@ -95,12 +124,11 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
     print(f"\n{'pairs':14} {'precision':>9} {'recall':>7} {'F1':>6}   " + "  ".join(f"{r.name:>16}" for r in RIVALS))
     for name in PAIRS:
         rows = rows_of(shared, name)
-        models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
-        chosen = [models[fold] for fold in pair_folds(rows)] if folds else None
-        quality = pair_test(rows, settings, models=chosen).quality
-        if quality is None:
-            raise ValueError(f"{name} has no labels")
         truth = [bool(row["same"]) for row in rows]
+        models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
+        quality = scores.pairs(
+            truth, decided(rows, settings, models) if models else pair_test(rows, settings).decisions
+        )
         theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
         _line(name, [quality.precision, quality.recall, quality.f1, *theirs])
 

@@ -125,7 +125,7 @@ class Installation:
         )
         config.write_text(
             f'[aggregator]\nredis_url = "{self.url}"\nstate_dir = "{folder}"\n[fetch]\nallow_private_networks = true\n'
-            f'per_host_interval = "0s"\n[defaults]\nbacklog = "all"\n{tables}'
+            f'per_host_interval = "0s"\n[dedup]\nmeaning = false\n[defaults]\nbacklog = "all"\n{tables}'
         )
         words = [sys.executable, "-m", "aggregator", "run", "--role", role, "--config", str(config)]
         environment = {**os.environ, "LOG_LEVEL": "info", "LOG_FORMAT": "json"}

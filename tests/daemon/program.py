@@ -41,7 +41,9 @@ class Program:
     def write(self, feeds: str) -> None:
         self.feeds = feeds
         fresh = self.config.with_suffix(".new")
-        fresh.write_text(self._head + feeds, encoding="utf-8")
+        # As without the extra `meaning`, installed or not, where a test does not say otherwise.
+        dedup = "" if "[dedup]" in feeds else "[dedup]\nmeaning = false\n"
+        fresh.write_text(self._head + dedup + feeds, encoding="utf-8")
         fresh.replace(self.config)
 
     def command(self, *words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from aggregator.daemon.eventing import BATCH, MOST_MEANT
 from aggregator.daemon.polled import Polled
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.engine.client import connect
@@ -358,6 +359,20 @@ async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_wor
     await stages.run("a", rss(("1", QUAKE)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask_what_it_means(store: Store):
+    stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
+    asked: list[str] = []
+    stages.meanings = lambda headlines: asked.extend(headlines) or [b""] * len(headlines)
+    half = MOST_MEANT // 2
+    stages.bodies["a"] = rss(*((f"a{n}", f"Bulletin {n} of a") for n in range(half)))
+    stages.bodies["b"] = rss(*((f"b{n}", f"Bulletin {n} of b") for n in range(half + 1)), site="b")
+    for name in "ab":
+        await stages.poll(name)
+    await stages.assign()
+    assert await store.waiting_count() == 0
+    assert len(asked) == MOST_MEANT + 1 - BATCH
 
 
 async def test_turning_meanings_on_keeps_the_window(store: Store):

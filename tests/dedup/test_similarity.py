@@ -8,6 +8,7 @@ from aggregator.dedup.backtest import entry_of, pair
 from aggregator.dedup.explain import explained
 from aggregator.dedup.features import NAMES
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.meaning import is_installed
 from aggregator.dedup.similarity import compared, is_same
 from aggregator.model import DedupSettings
 from tests.dedup.traps.pairs import DIFFERENT, SAME, Pair
@@ -92,6 +93,30 @@ def test_look_alikes_of_two_events_stay_apart(trap: Pair) -> None:
 @pytest.mark.parametrize("trap", marked(SAME, MISSED))
 def test_one_event_in_other_words_comes_together(trap: Pair) -> None:
     assert is_same(pair(row(trap)), DedupSettings())
+
+
+MEANT_MISSED = {
+    "特朗普赢得美国总统大选",
+    "Ferry capsizes on Lake Victoria, dozens missing",
+    "Gabriel Attal nommé Premier ministre",
+    "Lokführer der Bahn streiken ab Mittwoch",
+}
+"""Reports of one event that are kept apart with meanings; no look-alike is joined."""
+encoder = pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+
+
+@encoder
+@pytest.mark.slow
+@pytest.mark.parametrize("trap", DIFFERENT)
+def test_look_alikes_stay_apart_with_meanings_too(trap: Pair) -> None:
+    assert not is_same(pair(row(trap), DedupSettings(meaning=True)), DedupSettings())
+
+
+@encoder
+@pytest.mark.slow
+@pytest.mark.parametrize("trap", marked(SAME, MEANT_MISSED))
+def test_one_event_in_other_words_comes_together_by_what_it_means(trap: Pair) -> None:
+    assert is_same(pair(row(trap), DedupSettings(meaning=True)), DedupSettings())
 
 
 def test_there_are_traps_enough() -> None:
