@@ -40,7 +40,9 @@ def test_the_program_joins_an_english_and_a_chinese_report_of_one_event(tmp_path
     with Origin.in_thread() as origin:
         origin.script("/a", Answer(body=rss(ENGLISH, site="a"), etag='"a1"'))
         origin.script("/b", Answer(body=rss(CHINESE, site="b"), etag='"b1"'))
-        program = Program(tmp_path, feeds_of(origin.url("/a"), origin.url("/b", 2)) + "\n[dedup]\nmeaning = true\n")
+        program = Program(
+            tmp_path, feeds_of(origin.url("/a"), origin.url("/b", 2)) + "\n[dedup]  # meanings: where the encoder is\n"
+        )
         with program.running():
             client = program.client()
             until(lambda: client.xlen("agg:reports") == 2, what="two reports")
