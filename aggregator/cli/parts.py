@@ -38,6 +38,10 @@ WEBSUB_PATH = "/websub"
 # --- fetching and reading -------------------------------------------------------------------------------------
 
 
+READERS_LOAD = (read.__module__, "aggregator.pipeline.warmed")
+"""What the processes that read feeds have in common: the reader and the language model, 100 MB that they share."""
+
+
 class Fetching:
     """The fetcher and the sandbox in force; `renew` replaces both without disturbing polls in flight."""
 
@@ -91,7 +95,7 @@ class Fetching:
                     wall=limits.parse_timeout,
                     cpu=limits.parse_cpu,
                     memory_bytes=limits.parse_memory_bytes,
-                    preload="aggregator.pipeline.warmed",
+                    preload=READERS_LOAD,
                 )
             )
             return fetcher, sandbox, stack.pop_all()
@@ -118,9 +122,17 @@ LONGEST_MEANT = timedelta(seconds=8)
 class Meanings:
     """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, preload: Sequence[str] = READERS_LOAD) -> None:
         self._metrics = metrics
-        self._sandbox = Sandbox(vectors, processes=1, wall=LONGEST_MEANT, cpu=4 * LONGEST_MEANT, memory_bytes=2 << 30)
+        # What the readers share, whichever of the two starts first; the encoder loads its own modules.
+        self._sandbox = Sandbox(
+            vectors,
+            processes=1,
+            wall=LONGEST_MEANT,
+            cpu=4 * LONGEST_MEANT,
+            memory_bytes=2 << 30,
+            preload=preload,
+        )
 
     async def __aenter__(self) -> Meanings:
         await self._sandbox.__aenter__()

@@ -7,7 +7,7 @@ Rules:
 - A child watches the daemon by a pipe that breaks with it, and is killed by the kernel when the server that forked it
   ends, which ends with the daemon (children let go of what would keep it alive): a `kill -9` of the daemon leaves no
   child behind, however busy it is.
-- Children come from a fork server that has loaded the function's module, and one more if asked (`preload`), and nothing
+- Children come from a fork server that has loaded the function's module, or those asked for (`preload`), and nothing
   else: they inherit no socket to Redis and nothing of the daemon's memory, and share those modules' memory. The
   daemon's own `__main__` is hidden from them; multiprocessing would import it in every child. Measured by
   tests/bench/sandbox_cost.py (2 shared cores, a daemon with NumPy and redis-py loaded, children replaced every 50
@@ -33,7 +33,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import forkserver, popen_forkserver
@@ -63,8 +63,8 @@ class Killed:
 class Sandbox(Generic[A, R]):
     """Child processes that run `function`; an asynchronous context manager. See the module for the limits.
 
-    `processes` 0 means one for each processor. `preload` names a module that the fork server imports, too; that of a
-    process's first sandbox counts, since there is one fork server.
+    `processes` 0 means one for each processor. `preload` names the modules that the fork server imports, by default the
+    function's; those of a process's first sandbox to run count, since there is one fork server: all name the same.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Sandbox(Generic[A, R]):
         cpu: timedelta,
         memory_bytes: int,
         most_documents: int = MOST_DOCUMENTS,
-        preload: str = "",
+        preload: Sequence[str] | None = None,
     ) -> None:
         self._function = function
         self._wall = wall
@@ -84,7 +84,7 @@ class Sandbox(Generic[A, R]):
         self._memory_bytes = memory_bytes
         self._processes = processes or os.cpu_count() or 1
         self._most_documents = most_documents
-        self._preload = [function.__module__, *filter(None, [preload])]
+        self._preload = [function.__module__] if preload is None else list(preload)
         self._starting: asyncio.Task[ProcessPool] | None = None
         self._is_open = False
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,14 +25,45 @@ CHINESE = ("货轮撞上塞尔比港大桥 两座桥墩坍塌", "无人受伤。
 
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
 async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
-    async with Meanings(Metrics()) as meanings:
+    async with Meanings(Metrics(), preload=()) as meanings:
         assert await meanings.of(["A ship runs aground", "Another"]) == [b"", b""]
+
+
+MEANINGS_FIRST = """
+import asyncio, datetime
+from aggregator.cli.parts import READERS_LOAD, Meanings
+from aggregator.poll.sandbox import Sandbox
+from aggregator.watch.metrics import Metrics
+from tests.poll.functions import obey
+
+
+async def main():
+    async with Meanings(Metrics()) as meanings:
+        await meanings.of(["A ship runs aground"])
+    while_reading = datetime.timedelta(seconds=20)
+    async with Sandbox(obey, processes=1, wall=while_reading, cpu=while_reading, memory_bytes=1 << 30) as readers:
+        print(*[await readers.run(("is_loaded", name)) for name in (*READERS_LOAD, "aggregator.dedup.meaning")])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_an_encoder_that_starts_first_leaves_readers_what_they_share(tmp_path: Path):
+    script = tmp_path / "meanings_first.py"
+    script.write_text(MEANINGS_FIRST, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False, env=environment
+    )
+    assert done.stdout.splitlines()[-1:] == ["True True False"], done.stderr
 
 
 @encoder
 @pytest.mark.slow
 async def test_the_child_answers_with_a_vector_for_each_headline():
-    async with Meanings(Metrics()) as meanings:
+    async with Meanings(Metrics(), preload=()) as meanings:
         found = await meanings.of(["A ship runs aground", "", "货轮搁浅"])
     assert [len(vector) for vector in found] == [MEANING_BYTES, 0, MEANING_BYTES]
 

@@ -197,7 +197,7 @@ from tests.poll import functions
 
 async def main(preload):
     limits = dict(wall=timedelta(minutes=1), cpu=timedelta(minutes=1), memory_bytes=2**29)
-    async with Sandbox(functions.obey, processes=1, preload=preload, **limits) as running:
+    async with Sandbox(functions.obey, processes=1, preload=[functions.obey.__module__, preload], **limits) as running:
         reading, longest, last = asyncio.create_task(running.run(("is_loaded", preload))), 0.0, time.monotonic()
         while not reading.done():
             await asyncio.sleep(0.01)
