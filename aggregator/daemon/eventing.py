@@ -42,7 +42,7 @@ MEANT_BATCH = 50
 """The same where `[dedup] meaning` is on: two seconds at most, well within the lease (tests/bench/meaning_cost.py)."""
 MOST_MEANT = 2000
 """When more entries wait, they are matched by their words alone until fewer do: about a minute of one core's encoding.
-A burst is then late by seconds instead of by the hour."""
+So a burst does not wait for the encoder."""
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=4)
 BLOCK = timedelta(seconds=1)

@@ -30,8 +30,8 @@ from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, rows_of
 
 SETS = ("og2021_multi", "allsides_en", "ecbplus_en", "basil_en", "tw_day_zh", "vimds_vi")
 LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
-Row = dict[str, object]
 PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
+Row = dict[str, object]
 
 
 def load(path: Path) -> Model:
@@ -126,9 +126,8 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
         rows = rows_of(shared, name)
         truth = [bool(row["same"]) for row in rows]
         models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
-        quality = scores.pairs(
-            truth, decided(rows, settings, models) if models else pair_test(rows, settings).decisions
-        )
+        ours = decided(rows, settings, models) if models else pair_test(rows, settings).decisions
+        quality = scores.pairs(truth, ours)
         theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
         _line(name, [quality.precision, quality.recall, quality.f1, *theirs])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli import files
-from aggregator.cli.matching import MOST_MEANT, compares_meanings
+from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
 from aggregator.dedup.meaning import is_installed
 from aggregator.model import DedupSettings
 
@@ -70,20 +70,20 @@ def test_asking_for_meanings_without_the_extra_says_what_to_install(rows: str):
 @pytest.mark.parametrize(
     ("asked", "count", "is_told", "meant"),
     [
-        (None, MOST_MEANT, False, True),
-        (None, MOST_MEANT + 1, False, False),
-        (None, MOST_MEANT + 1, True, True),
+        (None, MOST_ROWS_MEANT, False, True),
+        (None, MOST_ROWS_MEANT + 1, False, False),
+        (None, MOST_ROWS_MEANT + 1, True, True),
         (False, 1, True, False),
     ],
 )
 def test_meanings_are_compared_as_asked_then_as_configured_then_where_it_is_soon_done(
     asked: bool | None, count: int, is_told: bool, meant: bool
 ):
-    assert compares_meanings(DedupSettings(meaning=True), asked, count, is_told=is_told).meaning is meant
+    assert with_meanings(DedupSettings(meaning=True), asked, count, is_told=is_told).meaning is meant
 
 
 @pytest.mark.parametrize(("told", "meant"), [("", is_installed()), ("[dedup]\nmeaning = false\n", False)])
-def test_a_configuration_that_is_silent_compares_meanings_where_the_encoder_is(tmp_path: Path, told: str, meant: bool):
+def test_a_configuration_that_is_silent_with_meanings_where_the_encoder_is(tmp_path: Path, told: str, meant: bool):
     config = tmp_path / "feeds.toml"
     config.write_text(told, encoding="utf-8")
     assert files.loaded(str(config)).configuration.settings.dedup.meaning is meant
