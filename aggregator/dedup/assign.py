@@ -2,7 +2,7 @@
 
 Rules, in order: the same address is the same event. Else the entry is compared with the reports that share most
 evidence with it, and with a few more members of their events; a headline of its own source come again
-(`features.is_recurring`) speaks against the event. `event_log_odds` makes one number of each event's members, so that
+(`features.is_recurring`, and `series` for one filled in anew) speaks against the event. `event_log_odds` makes one number of each event's members, so that
 one lucky pair does not chain two events together. The best event at or above `JOIN` is joined; the entry starts a new
 event otherwise: when unsure, do not merge. Other events that are `MERGE` above it are absorbed, since this entry
 shows them to be one; for two big events more is asked. Events between `RELATED` and `JOIN` are named as related.
@@ -41,6 +41,7 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
 from aggregator.dedup.neighbours import neighbours
 from aggregator.dedup.rows import Rows, has_meanings, row_array, times
+from aggregator.dedup.series import Refill, of_a_series, refills
 from aggregator.dedup.similarity import JOIN
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import Assignment, DedupSettings
@@ -169,6 +170,7 @@ class Batch:
         ]
         self._plans = [self._members(i) for i in range(len(rows))]
         self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
+        self._refills: list[list[tuple[int, Refill]]] = [[] for _ in rows]
         self._touched: set[int] = set()
         self._compare([(i, slot) for i, plan in enumerate(self._plans) for slots in plan.values() for slot in slots])
 
@@ -218,6 +220,8 @@ class Batch:
             plan = self._members(i)
             if missing := [(i, slot) for slots in plan.values() for slot in slots if slot not in pairs]:
                 self._compare(missing)
+        for slot in of_a_series(self._refills[i]):
+            pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         ranked = []
         for number, members in plan.items():
             size = len(self._index.members(number))
@@ -278,6 +282,9 @@ class Batch:
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
             for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
                 self._pairs[i][slot] = Pair(*found)
+            for at, refill in refills(table, self._rows[which], others.rows):
+                i, slot = some[at]
+                self._refills[i].append((slot, refill))
 
     def _others(self, slots: Sequence[int]) -> Weighed:
         """The rows of slots, some of which may be of this batch and not posted yet."""

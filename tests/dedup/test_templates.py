@@ -45,18 +45,7 @@ RECURRING = {
 }  # fmt: skip
 
 
-STILL_JOINS = "one company's results after another's"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.xfail(strict=True, reason="2 of 12 still join") if name == STILL_JOINS else ()
-        )
-        for name in RECURRING
-    ],
-)
+@pytest.mark.parametrize("name", RECURRING)
 def test_a_recurring_headline_of_one_source_never_joins_the_one_before(name: str) -> None:
     lang, titles = RECURRING[name]
     found = backtest(stream(titles, lang=lang, source="daily.example", hours=20), DedupSettings())
@@ -71,10 +60,36 @@ def test_two_sources_that_report_one_companys_results_join() -> None:
     assert events["other"] == events[str(last["id"])]
 
 
-@pytest.mark.xfail(strict=True, reason="of twelve companies' results an hour or two apart a few still come together")
-def test_a_source_that_reports_many_companies_results_in_a_day_makes_an_event_of_each() -> None:
-    one = stream([f"{name} reports Q2 results" for name in COMPANIES], lang="en", source="wire.example", hours=2)
-    assert backtest(one, DedupSettings()).event_count == len(one)
+FILLED = {
+    "results": ("en", [f"{name} reports Q2 results" for name in COMPANIES]),
+    "a column": ("en", [f"The morning cartoon: {subject}" for subject in ("exam fiasco", "hands-free motoring",
+        "a record summer", "the last ferry", "school dinners", "the minister's boots")]),
+    "obituaries": ("zh", [f"{name}同志逝世" for name in ("王洛林", "张玉台", "李志强", "赵文华", "孙德明", "周光远")]),
+    "horoscopes": ("en", [f"Your horoscope for {day}" for day in ("Monday", "Tuesday", "Wednesday", "Thursday")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hours", [1, 2, 20])
+@pytest.mark.parametrize("name", FILLED)
+def test_what_fills_a_template_a_third_time_is_another_event(name: str, hours: int) -> None:
+    lang, titles = FILLED[name]
+    found = backtest(stream(titles, lang=lang, source="wire.example", hours=hours), DedupSettings())
+    first, second, *rest = (event for _, event in found.events)
+    assert len({first, second, *rest}) == len({first, second}) + len(rest)
+    assert not {first, second} & {*rest}
+
+
+RETOLD = {
+    "edited once": ["Feuer in Berliner Hochhaus", "Brand in Berliner Hochhaus"],
+    "a toll that rises": [f"Hurricane Laura kills {dead} in Louisiana, leaves wide damage" for dead in (4, 6, 9, 14)],
+    "the same headline again": ["Floods cut off Halden valley"] * 2 + ["Floods isolate Halden valley"],
+}
+
+
+@pytest.mark.parametrize("name", RETOLD)
+def test_a_source_that_tells_one_event_again_has_no_template(name: str) -> None:
+    found = backtest(stream(RETOLD[name], lang="en", source="wire.example", hours=2), DedupSettings())
+    assert found.event_count == 1
 
 
 @pytest.mark.xfail(strict=True, reason="'what happened in Iceland' still joins 'what happens after exams'")
