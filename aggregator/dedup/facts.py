@@ -82,9 +82,8 @@ _PATTERN = re.compile(
             r"(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)",
             r"(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)",
             r"(?P<mag3>\d)级(?=.{0,6}地震|震)",
-            r"\bq(?P<quarter>[1-4])\b",
+            r"(?<![a-z\d])q(?P<quarter>[1-4])(?![a-z\d])",
             r"第(?P<quarter2>[一二三四1-4])季",
-            r"(?P<quarter3>first|second|third|fourth)[ -]quarter",
             r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
             rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?P<month2>{_MONTHS})\b",
             rf"\b(?P<month3>{_MONTHS})\.?\s(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)",
@@ -100,13 +99,7 @@ _PATTERN = re.compile(
         )
     )
 )
-_ORDINALS = {
-    "first": 1,
-    "second": 2,
-    "third": 3,
-    "fourth": 4,
-    **{c: i for i, c in enumerate("一二三四五六七八九十", 1)},
-}
+_ORDINALS = {c: i for i, c in enumerate("一二三四五六七八九十", 1)}
 
 
 def _value(number: str, scale: str | None = None) -> float:
@@ -151,7 +144,7 @@ def _date(groups: dict[str, str]) -> float:
 
 _PLAIN = {"bp": BASIS_POINTS, "pct": PERCENT, "pct2": PERCENT, "hurt": CASUALTIES, "hurt2": CASUALTIES, "year": YEAR}
 _MAGNITUDES = {"mag", "mag2", "mag3"}
-_QUARTERS = {"quarter", "quarter2", "quarter3"}
+_QUARTERS = {"quarter", "quarter2"}
 _CONTESTS = {"us": "them", "won": "lost"}
 
 
@@ -187,7 +180,7 @@ def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
     return kind, _value(number, groups.get("countscale"))
 
 
-_HINT = re.compile(r"\d|[第号]|quarter")
+_HINT = re.compile(r"\d|[第号]")
 
 
 def numbers(text: str, *, limit: int) -> list[tuple[int, float]]:

@@ -16,7 +16,7 @@ from rapidfuzz import fuzz, process
 from aggregator.dedup import facts, lexicon
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Frequency
-from aggregator.dedup.rows import NEVER, TOKENS, Rows, has_meanings
+from aggregator.dedup.rows import NEVER, TOKENS, Rows, has_meanings, meanings
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -299,7 +299,7 @@ def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
     """Cosine of the titles' meanings, 0 for an angle over 90 degrees; -1 unless both are known."""
     if not (has_meanings(query) and has_meanings(rows)):
         return
-    mine, theirs = (side["meaning"].astype(np.float32) for side in (query, rows))
+    mine, theirs = meanings(query), meanings(rows)
     lengths = np.sqrt(_square(mine) * _square(theirs))
     some = np.flatnonzero(lengths)
     table[some, INDEX["meaning"]] = np.maximum(np.einsum("ij,ij->i", mine[some], theirs[some]) / lengths[some], 0)

@@ -38,11 +38,14 @@ bronze: bronze bronce бронза бронзу 铜牌
 medal: medal medals medalla medallas medalha medalhas medaille medailles medaillen медаль медали 奖牌
 final: final finals finale финал финале финала 决赛
 record: record records recorde recordes rekord рекорд 纪录
-fire: fire fires blaze wildfire wildfires incendio incendios incendie incendies brand waldbrand waldbrande пожар
-    пожары 火灾 大火
+fire: fire fires blaze blazes ablaze flames burns burning wildfire wildfires incendio incendios llamas chamas incendie
+    incendies flammes feuer flammen brand waldbrand waldbrande brennt brennen пожар пожары пожаре горит горят
+    загорелся загорелась сгорел 火灾 大火 起火
 explosion: explosion explosions blast blasts explodes explosao explosione взрыв взрывы 爆炸
 crash: crash crashes crashed accidente acidente accident unfall absturz авария катастрофа дтп 坠毁 坠机 车祸
 flood: flood floods flooding inundaciones inundacion enchentes inondations inondation hochwasser наводнение 洪水 洪灾
+sink: sink sinks sank sunk sinking capsize capsizes capsized capsizing hundimiento naufragio naufraga naufragou naufrage
+    chavire kentert gekentert sinkt gesunken затонул затонула опрокинулось 沉没 翻沉 倾覆 翻船
 storm: storm storms tormenta tempestade tempete sturm шторм 暴风
 arrest: arrest arrests arrested detained detains detenido detenidos arresta preso presos arrete arretes festgenommen
     verhaftet задержан задержаны арестован 逮捕 被捕 拘捕
@@ -55,7 +58,7 @@ police: police policia polizei полиция полиции 警方 警察
 court: court tribunal corte gericht суд суда 法院
 war: war guerra guerre krieg воина воины 战争
 attack: attack attacks attacked ataque ataques attaque attaques angriff anschlag атака нападение 袭击 攻击
-strike: strike strikes greve huelga streik забастовка 罢工
+strike: strike strikes greve huelga streik streiks streiken streikt забастовка 罢工
 protest: protest protests protesters protestas protestos manifestation manifestations proteste протест 抗议
 rise: rise rises rose rising gain gains gained jump jumps jumped climb climbs climbed surge surges surged soar soars
     sube suben subio aumenta alta hausse augmente steigt steigen gestiegen вырос выросли рост 上涨 上升 大涨 增长
@@ -156,6 +159,48 @@ december dec diciembre dezembro decembre dezember декабря
 """A line for each month: only beside a day's number is one of these words a date."""
 
 
+_ORDINALS = """
+first premier primer primeiro erste ersten erstes первый первом первого
+second deuxieme deuxième segundo zweite zweiten zweites второй втором второго
+third troisieme troisième tercer terceiro dritte dritten drittes третий третьем третьего
+fourth quatrieme quatrième cuarto quarto vierte vierten viertes четвертый четвёртый четвертом четвёртом
+"""
+"""A line for each quarter of a year: words that stand before "quarter"."""
+HAN_DIGITS = {"一": "1", "二": "2", "三": "3", "四": "4"}
+
+_VARIANTS = """
+特朗普 川普
+普京 普丁 蒲亭
+泽连斯基 泽伦斯基
+马克龙 马克宏
+默克尔 梅克尔
+朔尔茨 萧兹
+苏纳克 辛伟诚
+斯塔默 施凯尔 施纪贤
+特鲁多 杜鲁道
+奥巴马 欧巴马
+里根 雷根
+布什 布希
+内塔尼亚胡 纳坦雅胡 内坦亚胡
+埃尔多安 艾尔多安 厄多安
+卢拉 鲁拉
+博索纳罗 波索纳洛
+冯德莱恩 范德赖恩
+扎克伯格 祖克柏 朱克伯格
+梅西 美斯
+姆巴佩 麦巴比
+德约科维奇 乔科维奇 祖高域
+朝鲜 北韩
+韩国 南韩
+迪拜 杜拜
+加沙 加萨
+美联储 联准会
+航天员 太空人
+地铁 捷运
+"""
+"""A name as the mainland writes it, then as Taiwan or Hong Kong does, in simplified characters; OpenCC knows more."""
+
+
 CONCEPT_OF: dict[str, str] = {word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()}
 OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
     (name, frozenset(one.split()), frozenset(other.split()))
@@ -164,3 +209,8 @@ OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
 )
 """Names of the pairs, and the words of either side."""
 MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}
+ORDINALS = {word: number for number, words in enumerate(_ORDINALS.strip().split("\n"), 1) for word in words.split()}
+VARIANTS = {
+    variant: name for line in _VARIANTS.strip().split("\n") for name, *variants in [line.split()] for variant in variants
+}
+"""The name that stands for each variant."""

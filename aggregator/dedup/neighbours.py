@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.dedup.rows import Rows, RowStore
+from aggregator.dedup.rows import Rows, RowStore, meanings
 
 AMONG = 1 << 15
 """A day of a newsroom's feeds or more; the time of a batch grows with it."""
@@ -21,30 +21,30 @@ LIKE = 0.4
 def neighbours(rows: Rows, store: RowStore) -> list[list[int]]:
     """For each of the rows, about to be posted in this order, at most `NEIGHBOURS` slots of titles that mean much the
     same, most first. A slot from `store.next` on is one of the rows themselves, before the one that asks."""
-    queries = _unit(rows["meaning"])
-    slots = [np.arange(store.next, store.next + len(rows))]
-    cosines = [np.tril(queries @ queries.T, -1)]
+    queries = _unit(rows)
+    cosines, slots = _best(np.tril(queries @ queries.T, -1), store.next)
     for first, some in store.newest(AMONG):
-        slots.append(np.arange(first, first + len(some)))
-        cosines.append(queries @ _unit(some["meaning"]).T)
-    known, table = np.concatenate(slots), np.concatenate(cosines, 1)
-    best = np.argsort(-table, axis=1, kind="stable")[:, :NEIGHBOURS] if len(known) < 2 * NEIGHBOURS else _best(table)
+        more, there = _best(queries @ _unit(some).T, first)
+        cosines, slots = np.concatenate([cosines, more], 1), np.concatenate([slots, there], 1)
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
     return [
-        [slot for slot, cosine in zip(known[columns].tolist(), row[columns].tolist(), strict=True) if cosine >= LIKE]
-        for columns, row in zip(best, table, strict=True)
+        [slot for slot, cosine in zip(found[columns].tolist(), row[columns].tolist(), strict=True) if cosine >= LIKE]
+        for columns, found, row in zip(order, slots, cosines, strict=True)
     ]
 
 
-def _best(table: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The columns of the `NEIGHBOURS` greatest numbers of each row, greatest first."""
-    some = np.argpartition(-table, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    order = np.argsort(-np.take_along_axis(table, some, 1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, 1)
+def _best(table: NDArray[np.float32], first: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """The `NEIGHBOURS` greatest numbers of each row, and their columns counted from `first`."""
+    if table.shape[1] > NEIGHBOURS:
+        columns = np.argpartition(-table, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    else:
+        columns = np.broadcast_to(np.arange(table.shape[1]), table.shape)
+    return np.take_along_axis(table, columns, 1), columns + first
 
 
-def _unit(meanings: NDArray[np.int8]) -> NDArray[np.float32]:
+def _unit(rows: Rows) -> NDArray[np.float32]:
     """Vectors of length 1; unknown ones stay 0."""
-    found = meanings.astype(np.float32)
+    found = meanings(rows)
     lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
     found /= np.maximum(lengths, np.float32(1))[:, None]
     return found

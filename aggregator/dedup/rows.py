@@ -53,8 +53,10 @@ ROW = np.dtype(
     ],
     align=True,
 )
-MEANT_ROW = np.dtype([*((name, ROW[name]) for name in ROW.names or ()), ("meaning", "i1", MEANING_BYTES)], align=True)
-"""A row with the meaning of its title, zeros where it is not known."""
+MEANT_ROW = np.dtype(
+    [*((name, ROW[name]) for name in ROW.names or ()), ("meaning", "u1", MEANING_BYTES // 2)], align=True
+)
+"""A row with the meaning of its title, two axes a byte (`folded_meanings`); zeros where it is not known."""
 EVENT_ID_BYTES = 24
 Rows = NDArray[np.void]
 
@@ -94,8 +96,34 @@ def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Row
     read = np.frombuffer(b"".join(flat), _FLAT)
     rows = np.zeros(len(read), kind)
     for name in kind.names or ():
-        rows[name] = langs if name == "lang" else read[name]
+        rows[name] = langs if name == "lang" else folded_meanings(read[name]) if name == "meaning" else read[name]
     return rows
+
+
+_STEP = np.float32(0.335)
+"""Standard deviations between two levels: with 15 of them the least error for normal numbers (Max 1960)."""
+_HIGHEST = 7
+
+
+def folded_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """(rows, `MEANING_BYTES`) signed bytes as half as many, two axes in each, from -7 to 7 and lower one first.
+
+    A hundredth of the variance is lost. Zeros stay zeros.
+    """
+    full = vectors.astype(np.float32)
+    spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[:, None]
+    levels = np.clip(np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))), -_HIGHEST, _HIGHEST)
+    nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
+    return nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
+
+
+def meanings(rows: Rows) -> NDArray[np.float32]:
+    """(rows, `MEANING_BYTES`) vectors of the rows' titles, whose lengths say nothing; zeros where it is not known."""
+    folded = rows["meaning"]
+    found = np.empty((len(rows), MEANING_BYTES), np.float32)
+    found[:, ::2] = (folded << np.uint8(4)).view(np.int8) >> np.int8(4)
+    found[:, 1::2] = folded.view(np.int8) >> np.int8(4)
+    return found
 
 
 def has_meanings(rows: Rows) -> bool:

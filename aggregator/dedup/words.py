@@ -1,10 +1,11 @@
 """Text to tokens: the words of a title or body as 32-bit numbers, comparable within and partly across languages.
 
-Rules: NFKC, zero-width characters dropped, Chinese folded to simplified characters, case folded, accents dropped
-(but not in Vietnamese, where they make the word). Latin and Cyrillic words lose their endings and are cut at
-`STEM_LENGTH` letters; runs of scripts without spaces become character bigrams; Vietnamese syllables also make
-bigrams, since its words are written as several syllables. A word of `lexicon.CONCEPTS` becomes its concept, the same
-number in every language.
+Rules: NFKC, zero-width characters dropped, Chinese folded to simplified characters and the mainland's words and names,
+quarters of a year written as Q1 to Q4, case folded, accents dropped (but not in Vietnamese, where they make the word).
+Latin and Cyrillic words lose their endings and are cut at `STEM_LENGTH` letters; runs of scripts without spaces become
+character bigrams; Vietnamese syllables also make bigrams, since its words are written as several syllables. A word of
+`lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic compound that ends in one becomes
+two tokens ("Bahnstreik": Bahn, strike). A letter with digits is one token ("S24", "G20").
 
 Why no dictionary stemmer: cutting at a fixed length is nearly as good for matching in inflected languages (n-prefix
 stemming, McNamee and Mayfield 2004), needs no data for a language, and costs a slice.
@@ -29,7 +30,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
-_RUN = re.compile(rf"[{_UNSPACED}]+|\d+(?:[.,:/]\d+)*%?|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_{_UNSPACED}]+)?")
+_RUN = re.compile(rf"[{_UNSPACED}]+|[A-Za-z]\d{{1,4}}(?![A-Za-z\d]|[.,]\d)|\d+(?:[.,:/]\d+)*%?|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_{_UNSPACED}]+)?")
 _INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 _HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -44,18 +45,32 @@ class Word:
     is_unspaced: bool
 
 
+_VARIANT = re.compile("|".join(sorted(lexicon.VARIANTS, key=len, reverse=True)))
+_QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q")
+_ORDINALS = "|".join(sorted(lexicon.ORDINALS, key=len, reverse=True))
+_QUARTER = re.compile(
+    rf"(?i:\b(?P<spoken>{_ORDINALS})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b)"
+    r"|第?(?P<han>[一二三四1-4])(?:季度|四半期)|(?<!\d)(?P<digit>[1-4])(?:분기|Q(?:\d\d)?(?![A-Za-z\d]))"
+)
+
+
 @cache
 def _simplifier() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
+    return opencc.OpenCC("tw2sp")
 
 
 def cleaned(text: str, *, lang: str) -> str:
-    """`text` in NFKC without invisible characters, Chinese in simplified characters."""
+    """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
-            text = str(_simplifier().convert(text))
-    return text
+            text = _VARIANT.sub(lambda found: lexicon.VARIANTS[found.group()], str(_simplifier().convert(text)))
+    return _QUARTER.sub(_quarter, text) if _QUARTER_HINT.search(text) else text
+
+
+def _quarter(found: re.Match[str]) -> str:
+    spoken, number = found["spoken"], found["han"] or found["digit"]
+    return f"Q{lexicon.ORDINALS[spoken.casefold()] if spoken else lexicon.HAN_DIGITS.get(number, number)}"
 
 
 def token(word: str) -> int:
@@ -118,9 +133,33 @@ def _bigram_token(bigram: str) -> int:
     return token("=" + concept) if concept else token(bigram)
 
 
+_COMPOUNDING = frozenset(("de", "nl", "sv", "da", "nb", "nn", "no"))
+_LEAST_PART = 4
+"""Letters of either part of a compound at least."""
+
+
+@lru_cache(maxsize=1 << 14)
+def _compound(word: str) -> int:
+    """Where the last part of a folded word begins, if that is a word of `lexicon.CONCEPTS`; else 0."""
+    for start in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
+        if word[start:] in lexicon.CONCEPT_OF:
+            return start
+    return 0
+
+
+def _parts(run: str, start: int) -> list[Word]:
+    """A word of a compounding language as one token or two."""
+    word = folded(run)
+    cut = _compound(word) if word not in lexicon.CONCEPT_OF else 0
+    if not cut:
+        return [Word(run, _spaced_token(run, False), start, False)]
+    spelled = run if len(run) == len(word) else word
+    return [Word(part, _spaced_token(part, False), start, False) for part in (spelled[:cut], spelled[cut:])]
+
+
 def words(text: str, *, lang: str, limit: int) -> list[Word]:
     """The first `limit` tokens of a cleaned text, in order."""
-    vietnamese = lang[:2] == "vi"
+    vietnamese, compounding = lang[:2] == "vi", lang[:2] in _COMPOUNDING
     found: list[Word] = []
     for match in _RUN.finditer(text):
         run = match.group()
@@ -129,6 +168,8 @@ def words(text: str, *, lang: str, limit: int) -> list[Word]:
             found.extend(_bigrams(run, match.start()))
         elif first.isdigit():
             found.append(Word(run, token(run), match.start(), False))
+        elif compounding and len(run) > 1:
+            found.extend(_parts(run, match.start()))
         elif len(run) > 1 or vietnamese:
             found.append(Word(run, _spaced_token(run, vietnamese), match.start(), False))
         if len(found) >= limit:

@@ -1,6 +1,6 @@
 """How fast entries are matched, and what one costs in memory, as the window grows.
 
-    python -m tests.bench.index_speed [--sizes 10000 100000 1000000] [--sample 2000]
+    python -m tests.bench.index_speed [--sizes 10000 100000 1000000] [--sample 2000] [--meaning]
 
 A synthetic stream: headlines of 6 to 14 words and leads of 30 to 60, drawn from a Zipf vocabulary of 200,000 words; 30 %
 of entries retell an event of the last 2,000 entries with most of its rare words. The window is filled by `Index.learn`,
@@ -22,9 +22,9 @@ import psutil
 
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
-from aggregator.dedup.fingerprint import fingerprint
+from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.rows import row_array
+from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.model import DedupSettings, Entry
 
 VOCABULARY = 200_000
@@ -76,18 +76,26 @@ def _entry(number: int, title: list[str], lead: list[str]) -> Entry:
     )  # fmt: skip
 
 
+def printed(entry: Entry, index: Index) -> Fingerprint:
+    """The fingerprint of an entry, with a vector drawn for it where the index keeps meanings."""
+    if index.rows.kind != MEANT_ROW:
+        return fingerprint(entry)
+    drawn = np.random.default_rng(int(entry.entry_id, 16)).normal(0, 30, MEANING_BYTES)
+    return fingerprint(entry, drawn.astype(np.int8).tobytes())
+
+
 def filled(entries: Iterator[Entry], index: Index, size: int) -> None:
     """Put entries into the index until it holds `size`, each as an event of its own."""
     while len(index) < size:
-        some = [fingerprint(one) for one in islice(entries, min(4096, size - len(index)))]
-        index.learn(row_array(some), [event_id(one.entry_id) for one in some])
+        some = [printed(one, index) for one in islice(entries, min(1024, size - len(index)))]
+        index.learn(row_array(some, index.rows.kind), [event_id(one.entry_id) for one in some])
 
 
 def measured(entries: Iterator[Entry], index: Index, settings: DedupSettings, sample: int) -> tuple[float, float]:
     """Seconds of processor time for an entry to fingerprint, and to assign and add; over `sample` entries."""
     chosen = list(islice(entries, sample))
     start = time.process_time()
-    prints = [fingerprint(entry) for entry in chosen]
+    prints = [printed(entry, index) for entry in chosen]
     middle = time.process_time()
     for _ in assign_all(prints, index, settings, new_event=event_id):
         pass
@@ -99,10 +107,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--sample", type=int, default=2000)
+    parser.add_argument("--meaning", action="store_true", help="with a vector for each entry")
     asked = parser.parse_args()
-    settings = DedupSettings(window=timedelta(days=365))
+    settings = DedupSettings(window=timedelta(days=365), meaning=asked.meaning)
+    entries = stream(1)
+    next(entries)  # so that its words are not counted as memory of the index
     before = psutil.Process().memory_info().rss
-    index, entries = Index(settings), stream(1)
+    index = Index(settings)
     print(f"{'window':>9} {'fingerprint':>12} {'assign, add':>12} {'entries/s':>10}  bytes/entry")
     for size in asked.sizes:
         filled(entries, index, size - asked.sample)

@@ -46,7 +46,7 @@ def searching(batch: int) -> float:
 
 def _random_rows(count: int, seed: int) -> Rows:
     rows = np.zeros(count, MEANT_ROW)
-    rows["meaning"] = np.random.default_rng(seed).integers(-127, 128, rows["meaning"].shape)
+    rows["meaning"] = np.random.default_rng(seed).integers(0, 256, rows["meaning"].shape)
     return rows
 
 

@@ -5,26 +5,33 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.neighbours import LIKE, NEIGHBOURS, neighbours
-from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore
+from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore, folded_meanings, meanings
 from aggregator.model import DedupSettings
 
 
 def random_rows(count: int, seed: int) -> Rows:
     """Rows on few axes, so that many are alike; some without a meaning."""
     chance = np.random.default_rng(seed)
-    rows = np.zeros(count, MEANT_ROW)
-    rows["meaning"][:, :4] = chance.integers(-127, 128, (count, 4)) * (chance.random((count, 1)) < 0.8)
+    vectors = np.zeros((count, MEANING_BYTES), np.int8)
+    vectors[:, :4] = chance.integers(-127, 128, (count, 4)) * (chance.random((count, 1)) < 0.8)
+    return of_meaning(vectors)
+
+
+def of_meaning(vectors: NDArray[np.int8]) -> Rows:
+    rows = np.zeros(len(vectors), MEANT_ROW)
+    rows["meaning"] = folded_meanings(vectors)
     return rows
 
 
 def likeness(one: np.void, other: np.void) -> float:
-    a, b = (side["meaning"].astype(float) for side in (one, other))
+    a, b = (meanings(np.array([side]))[0].astype(float) for side in (one, other))
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / lengths if lengths else 0.0
 
@@ -48,8 +55,7 @@ def test_neighbours_are_the_likest_of_the_window_and_of_the_batch_before(kept: i
 
 def test_rows_that_have_left_the_window_are_no_neighbours() -> None:
     store = RowStore(MEANT_ROW)
-    row = np.zeros(1, MEANT_ROW)
-    row["meaning"][0, 3] = 100
+    row = of_meaning(np.arange(MEANING_BYTES, dtype=np.int8)[None])
     store.append(np.repeat(row, BLOCK + 2))
     store.drop_before(store.next - 2)
     assert neighbours(row, store) == [[store.next - 2, store.next - 1]]
