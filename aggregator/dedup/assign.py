@@ -2,10 +2,11 @@
 
 Rules, in order: the same address is the same event. Else the entry is compared with the reports that share most
 evidence with it, and with a few more members of their events; a headline of its own source come again
-(`features.is_recurring`, and `series` for one filled in anew) speaks against the event. `event_log_odds` makes one number of each event's members, so that
-one lucky pair does not chain two events together. The best event at or above `JOIN` is joined; the entry starts a new
-event otherwise: when unsure, do not merge. Other events that are `MERGE` above it are absorbed, since this entry
-shows them to be one; for two big events more is asked. Events between `RELATED` and `JOIN` are named as related.
+(`features.is_recurring`), or filled in anew (`series`), speaks against the event. `event_log_odds` makes one number of
+each event's members, so that one lucky pair does not chain two events together. The best event at or above `JOIN` is
+joined; the entry starts a new event otherwise: when unsure, do not merge. Other events that are `MERGE` above it are
+absorbed, since this entry shows them to be one; for two big events more is asked. Events between `RELATED` and `JOIN`
+are named as related.
 
 Entries are taken in batches: candidates and comparisons of all are made at once, in arrays; then the events are
 decided one entry after the other, each knowing the ones before it.

@@ -157,14 +157,19 @@ def pair(
     canonical_url: Callable[[str], str] = str,
 ) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
+    one, other = prints_of(_sides(row, canonical_url), settings or DedupSettings())
+    return compared(one, other)
+
+
+def _sides(row: Row, canonical_url: Callable[[str], str]) -> list[Entry]:
+    """A row's `a` and `b`. Raises ValueError when one is no object, KeyError when one is missing."""
     sides = []
     for side in ("a", "b"):
         inner = row[side]
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
         sides.append(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url))
-    one, other = prints_of(sides, settings or DedupSettings())
-    return compared(one, other)
+    return sides
 
 
 def pair_test(
@@ -174,12 +179,10 @@ def pair_test(
     canonical_url: Callable[[str], str] = str,
 ) -> PairTest:
     """Judge each pair alone."""
-    decisions, numbers, truth = [], [], []
-    for row in rows:
-        comparison = pair(row, settings, canonical_url=canonical_url)
-        decisions.append(is_same(comparison, settings))
-        numbers.append(comparison.score)
-        if row.get("same") is not None:
-            truth.append(bool(int(str(row["same"]))))
+    kept = list(rows)
+    prints = prints_of([side for row in kept for side in _sides(row, canonical_url)], settings)
+    comparisons = [compared(one, other) for one, other in zip(prints[::2], prints[1::2], strict=True)]
+    decisions = [is_same(comparison, settings) for comparison in comparisons]
+    truth = [bool(int(str(row["same"]))) for row in kept if row.get("same") is not None]
     quality = scores.pairs(truth, decisions) if truth and len(truth) == len(decisions) else None
-    return PairTest(tuple(decisions), tuple(numbers), quality)
+    return PairTest(tuple(decisions), tuple(one.score for one in comparisons), quality)

@@ -76,7 +76,7 @@ _WORDS: dict[str, Callable[[float], str]] = {
     ),
     "directions_agree": _count("directions (rise, win, north…) that agree", "no direction is in both titles"),
     "directions_conflict": _count("opposite directions (rise/fall, north/south…)", "no opposite directions"),
-    "hours_apart": _amount("hours apart"),
+    "hours_apart": _amount("hours apart (1: an hour or less)"),
     "same_site": _yes("both are from the same publisher", "they are from different publishers"),
     "same_shape": _yes("the titles differ at most in their digits", "the titles differ in words"),
     "template": _yes("the titles are one template with other digits", "not one template with other digits"),
@@ -109,6 +109,11 @@ def explained(
         f"{'the same event' if same else 'different events'}: score {comparison.score:.2f}, {relation} "
         f"{threshold:.2f} ({settings.strictness.value}). {_reasons(comparison)}"
     )
+    if comparison.is_refill:
+        verdict += (
+            " Both are headlines of one publisher that differ in one place only: from the third such headline of the "
+            "window on they are held to be a series, and each another event."
+        )
     lines = tuple(f"{f.contribution:+6.2f}  {f.name:<24} {phrase(f)}" for f in comparison.features)
     return Explanation(comparison, same, verdict, lines)
 

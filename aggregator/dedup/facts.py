@@ -2,7 +2,8 @@
 
 A number is (kind, value). Kinds below `LABEL` are fixed (percent, money…). A number that follows a word ("iPhone 15",
 "Game 5", "第3轮") or is followed by one ("300 firefighters") has a kind made of that word, so that only numbers said of
-the same thing are compared. Directions are one bit a side for each pair of `lexicon.OPPOSITES`.
+the same thing are compared; in a script without spaces the word is the two letters before, or the one letter after.
+Directions are one bit a side for each pair of `lexicon.OPPOSITES`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from aggregator.dedup import lexicon
+from aggregator.dedup.words import UNSPACED
 
 PERCENT, MONEY, MAGNITUDE, SCORE, BASIS_POINTS, VERSION, PERIOD, CASUALTIES, DATE, YEAR = range(1, 11)
 LABEL = 16
@@ -64,11 +66,12 @@ _ACCENTED = {"março": 3, "février": 2, "märz": 3, "août": 8, "décembre": 12
 _MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
+_WORD = rf"[^\W\d_{UNSPACED}]{{1,20}}"
 _PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
 _TYPED = (
     rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
     rf"|(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?:{_MONTHS})\b"
-    r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d"
+    r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d|[名例只辆家岁天次起架艘座所户头吨米位枚件场]"
 )
 """What after a number says that it is not the number of the word before it."""
 _PATTERN = re.compile(
@@ -94,8 +97,8 @@ _PATTERN = re.compile(
             r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
             r"(?<!\d)(?P<won>\d{1,3})比(?P<lost>\d{1,3})",
             r"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)",
-            rf"(?P<label>[^\W\d_]{{1,20}})[ -]?(?P<plain>{_N})(?P<plainscale>\s?{_TIMES})?(?!{_TYPED})",
-            rf"(?P<count>{_N})(?P<countscale>\s?{_TIMES})?[ -]?(?P<unit>[^\W\d_]{{1,20}})?",
+            rf"(?P<label>[{UNSPACED}]{{2}}|{_WORD})[ -]?(?P<plain>{_N})(?P<plainscale>\s?{_TIMES})?(?!{_TYPED})",
+            rf"(?P<count>{_N})(?P<countscale>\s?{_TIMES})?[ -]?(?P<unit>[{UNSPACED}]|{_WORD})?",
         )
     )
 )

@@ -375,10 +375,14 @@ def _directions(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint
     table[some, INDEX["directions_conflict"]] = (told & (other == 3 - one)).sum(1)
 
 
+_LEAST_HOURS = 1.0
+"""Hours below which reports are at one time: between dates without a time the difference is 0, which says no more."""
+
+
 def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:
     known = (rows["matched"] != NEVER) & (query["matched"] != NEVER)
     apart = np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64)) / 3600
-    table[:, INDEX["hours_apart"]] = np.where(known, np.minimum(apart, 1000), -1)
+    table[:, INDEX["hours_apart"]] = np.where(known, np.clip(apart, _LEAST_HOURS, 1000), -1)
     sited = (rows["site"] > 0) & (query["site"] > 0)
     table[:, INDEX["same_language"]] = rows["lang"] == query["lang"]
     shape = rows["shape"] == query["shape"]

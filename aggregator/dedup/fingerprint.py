@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zlib import crc32
 
-from aggregator.dedup import facts, lexicon
+from aggregator.dedup import facts, learned, lexicon
 from aggregator.dedup.frequency import prior_rarity
 from aggregator.dedup.words import Word, cleaned, folded, words
 from aggregator.model import EPOCH, Entry
@@ -176,7 +176,7 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
         body_words=len(body_words),
         directions=facts.direction([folded(word.surface) for word in title_words]),
         shape=_hash32(re.sub(r"\d+", "0", folded_title(title))),
-        names=_name_bits(title_words, body, body_words),
+        names=_name_bits(title_words, body, body_words, lang),
         title=_cut(folded_title(title)),
         title_tokens=tuple(word.token for word in title_words),
         body_tokens=_weightiest(body_words, {word.token for word in title_words}, lang),
@@ -273,26 +273,33 @@ def _single(value: float) -> float:
     return float(struct.unpack("<f", struct.pack("<f", min(value, 3e38)))[0])
 
 
-def _name_bits(title_words: list[Word], body: str, body_words: list[Word]) -> int:
+def _name_bits(title_words: list[Word], body: str, body_words: list[Word], lang: str) -> int:
     """Which title words look like names: capital letters where the sentence does not ask for them.
 
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
+    Names of the prior are names at the start of a sentence too.
     """
-    spaced = [w.surface for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
-    every = all(surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced)
+    every = is_all_capitals(title_words)
     lower = {w.token for w in body_words if w.surface[0].islower()}
-    upper = {w.token for w in body_words if _is_capital_inside(w, body)} if every else set()
+    upper = {w.token for w in body_words if is_capital_inside(w, body)} if every else set()
+    known = learned.names(lang.partition("-")[0])
     bits = 0
     for i, word in enumerate(title_words):
         if word.is_unspaced or not word.surface[0].isupper() or folded(word.surface) in lexicon.STOP_WORDS:
             continue
         named = word.token in upper if every and body_words else i > 0 and not every
-        if word.token not in lower and (named or word.surface.isupper()):
+        if word.token not in lower and (named or word.surface.isupper() or word.token in known):
             bits |= 1 << i
     return bits
 
 
-def _is_capital_inside(word: Word, body: str) -> bool:
+def is_all_capitals(title_words: list[Word]) -> bool:
+    """Whether a headline writes every word with a capital, but for stop words and short ones."""
+    spaced = [w.surface for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
+    return all(surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced)
+
+
+def is_capital_inside(word: Word, body: str) -> bool:
     """Whether a body's word has a capital in the middle of a sentence."""
     return word.surface[0].isupper() and body[max(word.start - 2, 0) : word.start].strip(" ").isalpha()
 

@@ -33,6 +33,17 @@ def prior(lang: str) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     return archive[f"{lang}_tokens"].astype(np.uint32), shares
 
 
+@cache
+def names(lang: str) -> frozenset[int]:
+    """The tokens of the prior that are written with a capital wherever they stand."""
+    archive = _archive("prior.npz")
+    if f"{lang}_names" not in archive:
+        return frozenset()
+    tokens, _ = prior(lang)
+    are_names = np.unpackbits(archive[f"{lang}_names"].astype(np.uint8), count=len(tokens))
+    return frozenset(tokens[are_names > 0].tolist())
+
+
 def languages() -> list[str]:
     """The languages we have a prior of."""
     return [name.removesuffix("_tokens") for name in _archive("prior.npz") if name.endswith("_tokens")]

@@ -51,8 +51,8 @@ arrest: arrest arrests arrested detained detains detenido detenidos arresta pres
     verhaftet задержан задержаны арестован 逮捕 被捕 拘捕
 election: election elections elecciones eleccion eleicao eleicoes wahl wahlen выборы выборов 选举 大选
 vote: vote votes voted voting voto votos votacion votacao abstimmung голосование 投票
-president: president presidente президент президента 总统
-minister: minister ministers ministro ministra ministre министр 部长 大臣
+president: president presidente elysee президент президента 总统
+minister: minister ministers ministro ministra ministre matignon министр 部长 大臣
 government: government gobierno governo gouvernement regierung правительство 政府
 police: police policia polizei полиция полиции 警方 警察
 court: court tribunal corte gericht суд суда 法院
@@ -211,6 +211,9 @@ OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
 MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}
 ORDINALS = {word: number for number, words in enumerate(_ORDINALS.strip().split("\n"), 1) for word in words.split()}
 VARIANTS = {
-    variant: name for line in _VARIANTS.strip().split("\n") for name, *variants in [line.split()] for variant in variants
+    variant: name
+    for line in _VARIANTS.strip().split("\n")
+    for name, *variants in [line.split()]
+    for variant in variants
 }
 """The name that stands for each variant."""

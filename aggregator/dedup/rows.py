@@ -114,7 +114,8 @@ def folded_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
     spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[:, None]
     levels = np.clip(np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))), -_HIGHEST, _HIGHEST)
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
-    return nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
+    folded: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
+    return folded
 
 
 def meanings(rows: Rows) -> NDArray[np.float32]:

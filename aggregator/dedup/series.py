@@ -85,7 +85,8 @@ def of_a_series(found: Sequence[tuple[int, Refill]]) -> set[int]:
 def _alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.intp]:
     """How many tokens from the first on each row of `one` has in common with that of `other`."""
     differs: Bools = np.column_stack([one != other, np.ones(len(one), bool)])
-    return differs.argmax(1)
+    first: NDArray[np.intp] = differs.argmax(1)
+    return first
 
 
 def _backwards(tokens: NDArray[np.uint32], count: NDArray[np.intp]) -> NDArray[np.uint32]:

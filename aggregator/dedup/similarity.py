@@ -16,6 +16,7 @@ from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, 
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import MEANT_ROW, row_array
+from aggregator.dedup.series import refills
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
@@ -36,10 +37,12 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two reports compared: the score 0..1, and the features, the most telling first."""
+    """Two reports compared: the score 0..1, the features, the most telling first, and whether the headlines are one
+    source's that differ in one place, which a third of the kind would show to be a template (see `series`)."""
 
     score: float
     features: tuple[Feature, ...]
+    is_refill: bool = False
 
 
 def compared(
@@ -64,7 +67,7 @@ def compared(
     found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
     found.sort(key=lambda feature: -abs(feature.contribution))
     score = 1.0 if _same_content(a, b) else score_of(log_odds)
-    return Comparison(score, tuple(found))
+    return Comparison(score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:])))
 
 
 def _same_content(a: Fingerprint, b: Fingerprint) -> bool:

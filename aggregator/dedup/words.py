@@ -26,11 +26,15 @@ from aggregator.dedup import lexicon
 STEM_LENGTH = 6
 """Letters kept of a Latin or Cyrillic word."""
 
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
-_RUN = re.compile(rf"[{_UNSPACED}]+|[A-Za-z]\d{{1,4}}(?![A-Za-z\d]|[.,]\d)|\d+(?:[.,:/]\d+)*%?|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_{_UNSPACED}]+)?")
+"""Ranges of letters, for a pattern, of the scripts that put no spaces between words."""
+_LETTER = rf"[^\W\d_{UNSPACED}]"
+_RUN = re.compile(
+    rf"[{UNSPACED}]+|[A-Za-z]\d{{1,4}}(?![A-Za-z\d]|[.,]\d)|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?"
+)
 _INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 _HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -70,7 +74,15 @@ def cleaned(text: str, *, lang: str) -> str:
 
 def _quarter(found: re.Match[str]) -> str:
     spoken, number = found["spoken"], found["han"] or found["digit"]
-    return f"Q{lexicon.ORDINALS[spoken.casefold()] if spoken else lexicon.HAN_DIGITS.get(number, number)}"
+    written = f"Q{lexicon.ORDINALS[spoken.casefold()] if spoken else lexicon.HAN_DIGITS.get(number, number)}"
+    before = found.string[max(found.start() - 1, 0) : found.start()]
+    after = found.string[found.end() : found.end() + 1]
+    return " " * _is_latin(before) + written + " " * _is_latin(after)
+
+
+def _is_latin(letter: str) -> bool:
+    """Whether a letter or digit would run into what is written beside it."""
+    return letter.isascii() and letter.isalnum()
 
 
 def token(word: str) -> int:
@@ -164,7 +176,7 @@ def words(text: str, *, lang: str, limit: int) -> list[Word]:
     for match in _RUN.finditer(text):
         run = match.group()
         first = run[0]
-        if first >= "\u0e00" and re.match(f"[{_UNSPACED}]", first):
+        if first >= "\u0e00" and re.match(f"[{UNSPACED}]", first):
             found.extend(_bigrams(run, match.start()))
         elif first.isdigit():
             found.append(Word(run, token(run), match.start(), False))

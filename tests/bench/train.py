@@ -1,16 +1,12 @@
 """Learns what aggregator/dedup ships: `prior.npz` (how common words are), `meaning.npz` (the axes of meanings) and
 `weights.npz` (the forests that judge pairs).
 
-    python -m tests.bench.train [--shared ../shared] [--folds DIR] [--leave-out] [--keep-prior] [--keep-words]
+    python -m tests.bench.train [--shared ../shared] [--folds DIR] [--leave-out] [--keep-prior]
 
 It reads the labelled sets `*.dev*` and, for the prior and the axes, the texts of the corpus; needs the extra `meaning`
 and scikit-learn, which the program itself does not. Only numbers are kept: token hashes with shares, axes, and trees.
 `--folds` writes the models of a four-fold cross-validation by cluster too, `--leave-out` those that leave one set out,
 for tests/bench/quality.py.
-
-Of the shipped forests "meant" is what this makes with `--keep-words`; "pair" and "gate" were made before dates, recurring
-headlines and languages changed the features. Made anew they have the same mean F1, 0.827 in four folds, and fall for
-three more of tests/dedup/traps, also when look-alikes weigh twice or three times as much: so they were kept.
 """
 
 from __future__ import annotations
@@ -33,7 +29,7 @@ from numpy.typing import NDArray
 from aggregator.dedup.assign import candidates
 from aggregator.dedup.backtest import entries, entry_of, event_id
 from aggregator.dedup.features import INDEX, NAMES, SLOW, features, weighed
-from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint
+from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, is_all_capitals, is_capital_inside
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index, evidence
 from aggregator.dedup.meaning import encoded, prints_of
@@ -139,8 +135,11 @@ def _feed(body: bytes, lang: str | None) -> Iterator[Text]:
 
 
 def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
-    """For languages of 90 texts or more: the tokens in at least 5 (and 0.04 %), at most 5,000, and their shares."""
+    """For languages of 90 texts or more: the tokens in at least 5 (and 0.04 %), at most 5,000, their shares, and which of
+    them are written with a capital inside a sentence, 3 times at least and 4 times as often as without: names."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
+    capitals: dict[str, Counter[int]] = defaultdict(Counter)
+    smalls: dict[str, Counter[int]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
     for lang, title, text in found:
@@ -148,9 +147,13 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
             continue
         seen.add((title, text[:50]))
         totals[lang] += 1
-        held = words(cleaned(title, lang=lang), lang=lang, limit=28)
-        held += words(cleaned(text[:1000], lang=lang), lang=lang, limit=120)
-        counts[lang].update({word.token for word in held})
+        title, text = cleaned(title, lang=lang), cleaned(text[:1000], lang=lang)
+        head, body = words(title, lang=lang, limit=28), words(text, lang=lang, limit=120)
+        counts[lang].update({word.token for word in (*head, *body)})
+        smalls[lang].update(word.token for word in (*head, *body) if word.surface[0].islower())
+        capitals[lang].update(word.token for word in body if is_capital_inside(word, text))
+        if not is_all_capitals(head):
+            capitals[lang].update(word.token for word in head[1:] if word.surface[0].isupper())
     out: dict[str, NDArray[np.generic]] = {}
     for lang, total in sorted(totals.items()):
         if total < 90:
@@ -159,6 +162,8 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
         shares = np.array([n for _, n in common]) / total
         out[f"{lang}_tokens"] = np.array([t for t, _ in common], np.uint32)
         out[f"{lang}_shares"] = np.clip(np.round(-16 * np.log2(shares)), 0, 255).astype(np.uint8)
+        if lang != "de":  # where every noun has a capital
+            out[f"{lang}_names"] = np.packbits([capitals[lang][t] >= max(3, 4 * smalls[lang][t]) for t, _ in common])
     return out
 
 
@@ -337,7 +342,6 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, help="also write the models of a cross-validation here")
     parser.add_argument("--leave-out", action="store_true", help="with --folds: also the models that never saw one set")
     parser.add_argument("--keep-prior", action="store_true", help="learn the forests only")
-    parser.add_argument("--keep-words", action="store_true", help='keep the shipped forests "pair" and "gate"')
     asked = parser.parse_args()
     if not asked.keep_prior:
         read = list(texts(asked.shared))
@@ -346,11 +350,7 @@ def main() -> None:
     plain, meant = tables(asked.shared, DedupSettings()), tables(asked.shared, DedupSettings(meaning=True))
     for table in (*plain, *meant):
         print(f"{table.name:16} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event", flush=True)
-    made = model(plain, meant)
-    if asked.keep_words:
-        with np.load(PACKAGE / "weights.npz") as before:
-            made |= {name: before[name] for name in before.files if not name.startswith("meant")}
-    np.savez_compressed(PACKAGE / "weights.npz", **made)
+    np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))
     print("weights written", flush=True)
     if asked.folds:
         asked.folds.mkdir(parents=True, exist_ok=True)

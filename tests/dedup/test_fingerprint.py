@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline
+from aggregator.dedup.words import cleaned
 
 texts = st.text(max_size=300)
 rows = st.fixed_dictionaries(
@@ -73,6 +74,68 @@ def test_writings_of_the_same_words_make_the_same_tokens(one: str, other: str) -
 def test_a_word_means_the_same_in_several_languages() -> None:
     shared = set(made("Terremoto en Chile", lang="es").title_tokens) & set(made("Chile earthquake").title_tokens)
     assert len(shared) == 2
+
+
+@pytest.mark.parametrize(
+    ("lang", "one", "other"),
+    [
+        ("zh", "北韓", "朝鲜"),
+        ("zh", "紐西蘭", "新西兰"),
+        ("zh", "川普", "特朗普"),
+        ("zh", "普丁會見馬克宏", "普京会见马克龙"),
+    ],
+)
+def test_taiwans_names_are_the_mainlands(lang: str, one: str, other: str) -> None:
+    assert made(one, lang=lang).title_tokens == made(other, lang=lang).title_tokens
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "Kellogg, second quarter"),
+        ("en", "Kellogg: Second-quarter"),
+        ("en", "Kellogg 2Q24"),
+        ("fr", "Kellogg au deuxième trimestre"),
+        ("pt", "Kellogg, segundo trimestre"),
+        ("de", "Kellogg, zweites Quartal"),
+        ("ru", "Kellogg во втором квартале"),
+        ("zh", "Kellogg第二季度"),
+        ("zh", "二季度Kellogg"),
+        ("ja", "Kellogg第2四半期"),
+        ("ko", "Kellogg 2분기"),
+    ],
+)
+def test_a_quarter_is_the_same_in_every_language(lang: str, text: str) -> None:
+    known, found = made("Kellogg Q2"), made(text, lang=lang)
+    assert set(known.title_tokens) <= set(found.title_tokens)
+    assert len(found.title_tokens) <= 3
+    assert found.numbers == known.numbers
+    assert found.numbers != made("Kellogg Q3").numbers
+
+
+def test_a_season_and_a_price_are_no_quarter() -> None:
+    assert cleaned("剧集第二季开播", lang="zh") == "剧集第二季开播"
+    assert cleaned("Two quarters and a half; 12Q; Q", lang="en") == "Two quarters and a half; 12Q; Q"
+
+
+def test_a_compound_of_a_known_word_is_two_tokens() -> None:
+    compound, apart = made("Bahnstreik", lang="de"), made("Bahn: Streik", lang="de")
+    assert compound.title_tokens == apart.title_tokens
+    assert made("Großbrand", lang="de").title_tokens == made("Gross Brand", lang="de").title_tokens
+    assert len(made("Bahnstreik", lang="en").title_tokens) == 1
+    assert len(made("Auswahl", lang="de").title_tokens) == 1
+
+
+def test_a_letter_with_digits_is_one_token() -> None:
+    assert len(made("S24").title_tokens) == 1
+    assert made("S24").title_tokens != made("24").title_tokens
+    assert made("苹果A17芯片", lang="zh").title_tokens[1] == made("A17").title_tokens[0]
+    assert made("M5.1").title_tokens == made("5.1").title_tokens  # a magnitude, written either way
+
+
+def test_a_name_that_is_known_is_one_at_the_start_of_a_headline_too() -> None:
+    assert made("Google posts record").names == 1
+    assert made("Floods hit valley").names == 0
 
 
 def test_names_are_capitals_inside_a_sentence() -> None:
