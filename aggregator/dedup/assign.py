@@ -221,7 +221,7 @@ class Batch:
             plan = self._members(i)
             if missing := [(i, slot) for slots in plan.values() for slot in slots if slot not in pairs]:
                 self._compare(missing)
-        for slot in of_a_series(self._refills[i]):
+        for slot in of_a_series(self._refills[i], self._index.event_number):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         ranked = []
         for number, members in plan.items():
@@ -283,7 +283,7 @@ class Batch:
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
             for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
                 self._pairs[i][slot] = Pair(*found)
-            for at, refill in refills(table, self._rows[which], others.rows):
+            for at, refill in refills(table, self._rows[which], others.rows, self._index.frequency):
                 i, slot = some[at]
                 self._refills[i].append((slot, refill))
 

@@ -111,8 +111,8 @@ def explained(
     )
     if comparison.is_refill:
         verdict += (
-            " Both are headlines of one publisher that differ in one place only: from the third such headline of the "
-            "window on they are held to be a series, and each another event."
+            " Both are headlines of one publisher that differ in one place only: where it has filled the same words "
+            "twice before, with names or for two events, a third such headline is another event."
         )
     lines = tuple(f"{f.contribution:+6.2f}  {f.name:<24} {phrase(f)}" for f in comparison.features)
     return Explanation(comparison, same, verdict, lines)

@@ -71,7 +71,7 @@ _PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent
 _TYPED = (
     rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
     rf"|(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?:{_MONTHS})\b"
-    r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d|[名例只辆家岁天次起架艘座所户头吨米位枚件场]"
+    r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d|[人名例个只辆部台家种项条张票倍岁天次起架艘座所户头吨米位枚件场명개건]"
 )
 """What after a number says that it is not the number of the word before it."""
 _PATTERN = re.compile(

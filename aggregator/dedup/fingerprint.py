@@ -279,7 +279,7 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word], lang:
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     Names of the prior are names at the start of a sentence too.
     """
-    every = is_all_capitals(title_words)
+    every = is_title_case(title_words)
     lower = {w.token for w in body_words if w.surface[0].islower()}
     upper = {w.token for w in body_words if is_capital_inside(w, body)} if every else set()
     known = learned.names(lang.partition("-")[0])
@@ -293,7 +293,7 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word], lang:
     return bits
 
 
-def is_all_capitals(title_words: list[Word]) -> bool:
+def is_title_case(title_words: list[Word]) -> bool:
     """Whether a headline writes every word with a capital, but for stop words and short ones."""
     spaced = [w.surface for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
     return all(surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced)

@@ -38,14 +38,13 @@ bronze: bronze bronce бронза бронзу 铜牌
 medal: medal medals medalla medallas medalha medalhas medaille medailles medaillen медаль медали 奖牌
 final: final finals finale финал финале финала 决赛
 record: record records recorde recordes rekord рекорд 纪录
-fire: fire fires blaze blazes ablaze flames burns burning wildfire wildfires incendio incendios llamas chamas incendie
-    incendies flammes feuer flammen brand waldbrand waldbrande brennt brennen пожар пожары пожаре горит горят
-    загорелся загорелась сгорел 火灾 大火 起火
+fire: fire fires blaze blazes ablaze wildfire wildfires incendio incendios incendie incendies feuer brand waldbrand
+    waldbrande brennt brennen пожар пожары пожаре горит горят загорелся загорелась сгорел 火灾 大火 起火
 explosion: explosion explosions blast blasts explodes explosao explosione взрыв взрывы 爆炸
 crash: crash crashes crashed accidente acidente accident unfall absturz авария катастрофа дтп 坠毁 坠机 车祸
 flood: flood floods flooding inundaciones inundacion enchentes inondations inondation hochwasser наводнение 洪水 洪灾
 sink: sink sinks sank sunk sinking capsize capsizes capsized capsizing hundimiento naufragio naufraga naufragou naufrage
-    chavire kentert gekentert sinkt gesunken затонул затонула опрокинулось 沉没 翻沉 倾覆 翻船
+    chavire kentert gekentert затонул затонула опрокинулось 沉没 翻沉 倾覆 翻船
 storm: storm storms tormenta tempestade tempete sturm шторм 暴风
 arrest: arrest arrests arrested detained detains detenido detenidos arresta preso presos arrete arretes festgenommen
     verhaftet задержан задержаны арестован 逮捕 被捕 拘捕
@@ -160,12 +159,12 @@ december dec diciembre dezembro decembre dezember декабря
 
 
 _ORDINALS = """
-first premier primer primeiro erste ersten erstes первый первом первого
-second deuxieme deuxième segundo zweite zweiten zweites второй втором второго
-third troisieme troisième tercer terceiro dritte dritten drittes третий третьем третьего
-fourth quatrieme quatrième cuarto quarto vierte vierten viertes четвертый четвёртый четвертом четвёртом
+first 1st premier primer primeiro erste[ns]? 1\\. первый первом первого
+second 2nd deuxi[eè]me segundo zweite[ns]? 2\\. второй втором второго
+third 3rd troisi[eè]me tercer terceiro dritte[ns]? 3\\. третий третьем третьего
+fourth 4th quatri[eè]me cuarto quarto vierte[ns]? 4\\. четв[её]ртый четв[её]ртом четв[её]ртого
 """
-"""A line for each quarter of a year: words that stand before "quarter"."""
+"""A line for each quarter of a year: patterns of what stands before the word for it."""
 HAN_DIGITS = {"一": "1", "二": "2", "三": "3", "四": "4"}
 
 _VARIANTS = """
@@ -179,15 +178,12 @@ _VARIANTS = """
 斯塔默 施凯尔 施纪贤
 特鲁多 杜鲁道
 奥巴马 欧巴马
-里根 雷根
 布什 布希
 内塔尼亚胡 纳坦雅胡 内坦亚胡
 埃尔多安 艾尔多安 厄多安
-卢拉 鲁拉
 博索纳罗 波索纳洛
 冯德莱恩 范德赖恩
 扎克伯格 祖克柏 朱克伯格
-梅西 美斯
 姆巴佩 麦巴比
 德约科维奇 乔科维奇 祖高域
 朝鲜 北韩
@@ -195,10 +191,20 @@ _VARIANTS = """
 迪拜 杜拜
 加沙 加萨
 美联储 联准会
-航天员 太空人
 地铁 捷运
+尼日利亚 尼日尔利亚
+尼日尔 尼日尔尔
+厄瓜多尔 厄瓜多尔尔
 """
-"""A name as the mainland writes it, then as Taiwan or Hong Kong does, in simplified characters; OpenCC knows more."""
+"""A name as the mainland writes it, then as Taiwan or Hong Kong does, in simplified characters; OpenCC knows more, and
+lengthens three that Hong Kong writes as the mainland does."""
+
+_COMPOUND_HEADS = """
+abstimmung angriff anschlag absturz brand erdbeben explosion feuer finale gericht hochwasser impfung krieg
+medaille medaillen minister niederlage polizei proteste regierung rekord streik streiks sturm unfall wahl wahlen
+"""
+COMPOUND_HEADS = frozenset(_COMPOUND_HEADS.split())
+"""Concepts that German, Dutch and Scandinavian compounds end in."""
 
 
 CONCEPT_OF: dict[str, str] = {word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()}
@@ -209,7 +215,7 @@ OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
 )
 """Names of the pairs, and the words of either side."""
 MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}
-ORDINALS = {word: number for number, words in enumerate(_ORDINALS.strip().split("\n"), 1) for word in words.split()}
+ORDINALS = tuple("|".join(line.split()) for line in _ORDINALS.strip().split("\n"))
 VARIANTS = {
     variant: name
     for line in _VARIANTS.strip().split("\n")

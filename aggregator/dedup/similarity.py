@@ -52,7 +52,8 @@ def compared(
 
     `model` stands in for the shipped one, for cross-validation.
     """
-    both = weighed(row_array([a, b], MEANT_ROW), frequency or Frequency())
+    known = frequency or Frequency()
+    both = weighed(row_array([a, b], MEANT_ROW), known)
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     judge = model or learned.model()
     usual = learned.usual().copy()
@@ -67,7 +68,7 @@ def compared(
     found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
     found.sort(key=lambda feature: -abs(feature.contribution))
     score = 1.0 if _same_content(a, b) else score_of(log_odds)
-    return Comparison(score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:])))
+    return Comparison(score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:], known)))
 
 
 def _same_content(a: Fingerprint, b: Fingerprint) -> bool:

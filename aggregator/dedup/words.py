@@ -3,9 +3,9 @@
 Rules: NFKC, zero-width characters dropped, Chinese folded to simplified characters and the mainland's words and names,
 quarters of a year written as Q1 to Q4, case folded, accents dropped (but not in Vietnamese, where they make the word).
 Latin and Cyrillic words lose their endings and are cut at `STEM_LENGTH` letters; runs of scripts without spaces become
-character bigrams; Vietnamese syllables also make bigrams, since its words are written as several syllables. A word of
-`lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic compound that ends in one becomes
-two tokens ("Bahnstreik": Bahn, strike). A letter with digits is one token ("S24", "G20").
+character bigrams. A word of `lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic
+compound that ends in one of `lexicon.COMPOUND_HEADS` becomes two tokens ("Bahnstreik": Bahn, strike). A letter with
+digits is one token ("S24", "G20", "F-16"), but for a magnitude's.
 
 Why no dictionary stemmer: cutting at a fixed length is nearly as good for matching in inflected languages (n-prefix
 stemming, McNamee and Mayfield 2004), needs no data for a language, and costs a slice.
@@ -30,11 +30,10 @@ UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
-"""Ranges of letters, for a pattern, of the scripts that put no spaces between words."""
+"""Ranges of letters, for a pattern, of scripts that put no spaces between words, and of Korean, where words inflect."""
 _LETTER = rf"[^\W\d_{UNSPACED}]"
-_RUN = re.compile(
-    rf"[{UNSPACED}]+|[A-Za-z]\d{{1,4}}(?![A-Za-z\d]|[.,]\d)|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?"
-)
+_CODE = r"(?P<code>(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4})(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
+_RUN = re.compile(rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?")
 _INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
 _HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -51,16 +50,26 @@ class Word:
 
 _VARIANT = re.compile("|".join(sorted(lexicon.VARIANTS, key=len, reverse=True)))
 _QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q")
-_ORDINALS = "|".join(sorted(lexicon.ORDINALS, key=len, reverse=True))
+_SPOKEN = "|".join(rf"(?P<q{number}>{words})" for number, words in enumerate(lexicon.ORDINALS, 1))
 _QUARTER = re.compile(
-    rf"(?i:\b(?P<spoken>{_ORDINALS})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b)"
-    r"|第?(?P<han>[一二三四1-4])(?:季度|四半期)|(?<!\d)(?P<digit>[1-4])(?:분기|Q(?:\d\d)?(?![A-Za-z\d]))"
+    rf"(?i:(?<![\w.,])(?:{_SPOKEN})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b(?![- ]?(?:final|century)))"
+    r"|(?<![\d十前续])第?(?P<han>[一二三四1-4])(?:季度|四半期)"
+    r"|(?<![\d.,])(?P<digit>[1-4])(?:분기|Q(?:\d\d)?(?![A-Za-z\d]))"
 )
 
 
 @cache
-def _simplifier() -> opencc.OpenCC:
-    return opencc.OpenCC("tw2sp")
+def _opencc(config: str) -> opencc.OpenCC:
+    return opencc.OpenCC(config)
+
+
+def _simplified(text: str) -> str:
+    """Chinese in simplified characters and, where it was written in traditional ones, the mainland's words."""
+    plain = str(_opencc("t2s").convert(text))
+    return _VARIANT.sub(
+        lambda found: lexicon.VARIANTS[found.group()],
+        plain if plain == text else str(_opencc("tw2sp").convert(text)),
+    )
 
 
 def cleaned(text: str, *, lang: str) -> str:
@@ -68,16 +77,16 @@ def cleaned(text: str, *, lang: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
-            text = _VARIANT.sub(lambda found: lexicon.VARIANTS[found.group()], str(_simplifier().convert(text)))
+            text = _simplified(text)
     return _QUARTER.sub(_quarter, text) if _QUARTER_HINT.search(text) else text
 
 
 def _quarter(found: re.Match[str]) -> str:
-    spoken, number = found["spoken"], found["han"] or found["digit"]
-    written = f"Q{lexicon.ORDINALS[spoken.casefold()] if spoken else lexicon.HAN_DIGITS.get(number, number)}"
+    name, said = next((name, said) for name, said in found.groupdict().items() if said)
+    number = name[1] if name in ("q1", "q2", "q3", "q4") else lexicon.HAN_DIGITS.get(said, said)
     before = found.string[max(found.start() - 1, 0) : found.start()]
     after = found.string[found.end() : found.end() + 1]
-    return " " * _is_latin(before) + written + " " * _is_latin(after)
+    return " " * _is_latin(before) + f"Q{number}" + " " * _is_latin(after)
 
 
 def _is_latin(letter: str) -> bool:
@@ -147,22 +156,21 @@ def _bigram_token(bigram: str) -> int:
 
 _COMPOUNDING = frozenset(("de", "nl", "sv", "da", "nb", "nn", "no"))
 _LEAST_PART = 4
-"""Letters of either part of a compound at least."""
+"""Letters before a compound's head at least (a guess): "Auswahl" is none."""
+_LONGEST_HEAD = max(map(len, lexicon.COMPOUND_HEADS))
 
 
 @lru_cache(maxsize=1 << 14)
 def _compound(word: str) -> int:
-    """Where the last part of a folded word begins, if that is a word of `lexicon.CONCEPTS`; else 0."""
-    for start in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
-        if word[start:] in lexicon.CONCEPT_OF:
-            return start
-    return 0
+    """Where the head of a folded compound begins, if that is one of `lexicon.COMPOUND_HEADS`; else 0."""
+    starts = range(max(_LEAST_PART, len(word) - _LONGEST_HEAD), len(word))
+    return next((start for start in starts if word[start:] in lexicon.COMPOUND_HEADS), 0)
 
 
 def _parts(run: str, start: int) -> list[Word]:
     """A word of a compounding language as one token or two."""
     word = folded(run)
-    cut = _compound(word) if word not in lexicon.CONCEPT_OF else 0
+    cut = 0 if word in lexicon.CONCEPT_OF else _compound(word)
     if not cut:
         return [Word(run, _spaced_token(run, False), start, False)]
     spelled = run if len(run) == len(word) else word
@@ -178,6 +186,8 @@ def words(text: str, *, lang: str, limit: int) -> list[Word]:
         first = run[0]
         if first >= "\u0e00" and re.match(f"[{UNSPACED}]", first):
             found.extend(_bigrams(run, match.start()))
+        elif code := match["code"]:
+            found.append(Word(code, token(code.replace("-", "").casefold()), match.start(), False))
         elif first.isdigit():
             found.append(Word(run, token(run), match.start(), False))
         elif compounding and len(run) > 1:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 
@@ -22,7 +22,7 @@ import psutil
 
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
-from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
+from aggregator.dedup.fingerprint import MEANING_BYTES, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.model import DedupSettings, Entry
@@ -76,26 +76,28 @@ def _entry(number: int, title: list[str], lead: list[str]) -> Entry:
     )  # fmt: skip
 
 
-def printed(entry: Entry, index: Index) -> Fingerprint:
-    """The fingerprint of an entry, with a vector drawn for it where the index keeps meanings."""
+def vectors(some: Sequence[Entry], index: Index) -> list[bytes]:
+    """A vector drawn for each entry where the index keeps meanings."""
     if index.rows.kind != MEANT_ROW:
-        return fingerprint(entry)
-    drawn = np.random.default_rng(int(entry.entry_id, 16)).normal(0, 30, MEANING_BYTES)
-    return fingerprint(entry, drawn.astype(np.int8).tobytes())
+        return [b""] * len(some)
+    chance = np.random.default_rng(int(some[0].entry_id, 16))
+    return [row.astype(np.int8).tobytes() for row in chance.normal(0, 30, (len(some), MEANING_BYTES))]
 
 
 def filled(entries: Iterator[Entry], index: Index, size: int) -> None:
     """Put entries into the index until it holds `size`, each as an event of its own."""
     while len(index) < size:
-        some = [printed(one, index) for one in islice(entries, min(1024, size - len(index)))]
-        index.learn(row_array(some, index.rows.kind), [event_id(one.entry_id) for one in some])
+        some = list(islice(entries, min(1024, size - len(index))))
+        prints = [fingerprint(*one) for one in zip(some, vectors(some, index), strict=True)]
+        index.learn(row_array(prints, index.rows.kind), [event_id(one.entry_id) for one in some])
 
 
 def measured(entries: Iterator[Entry], index: Index, settings: DedupSettings, sample: int) -> tuple[float, float]:
     """Seconds of processor time for an entry to fingerprint, and to assign and add; over `sample` entries."""
     chosen = list(islice(entries, sample))
+    told = list(zip(chosen, vectors(chosen, index), strict=True))
     start = time.process_time()
-    prints = [printed(entry, index) for entry in chosen]
+    prints = [fingerprint(*one) for one in told]
     middle = time.process_time()
     for _ in assign_all(prints, index, settings, new_event=event_id):
         pass

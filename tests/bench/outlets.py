@@ -22,7 +22,7 @@ import feedparser
 
 from aggregator.dedup.backtest import Row, backtest
 from aggregator.model import DedupSettings
-from tests.bench.train import SHARED
+from tests.bench import SHARED
 
 OUTLETS = ("bbc", "cnn", "dailymail", "fox", "latimes", "nytimes", "nzherald", "philstar", "rnz", "smh")
 

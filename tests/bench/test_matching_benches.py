@@ -11,7 +11,7 @@ from aggregator.dedup.meaning import is_installed
 from aggregator.model import DedupSettings
 from tests.bench.bilingual import WAYS
 from tests.bench.bilingual import pairs as bilingual
-from tests.bench.index_speed import measured, stream
+from tests.bench.index_speed import filled, measured, stream
 from tests.bench.languages import PAIRS, different, same
 from tests.bench.lookalikes import GROUPS, pairs
 from tests.bench.meaning_cost import encoding, searching
@@ -27,10 +27,13 @@ ROWS: list[dict[str, object]] = [
 ]
 
 
-def test_speed_is_measured() -> None:
-    index = Index(DedupSettings())
-    assert min(measured(stream(1), index, DedupSettings(), 1)) > 0
-    assert len(index) == 1
+@pytest.mark.parametrize("meaning", [False, True])
+def test_speed_is_measured(meaning: bool) -> None:
+    settings = DedupSettings(meaning=meaning)
+    index, entries = Index(settings), stream(1)
+    filled(entries, index, 3)
+    assert min(measured(entries, index, settings, 1)) > 0
+    assert len(index) == 4
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import re
 import tarfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,19 +29,21 @@ from numpy.typing import NDArray
 from aggregator.dedup.assign import candidates
 from aggregator.dedup.backtest import entries, entry_of, event_id
 from aggregator.dedup.features import INDEX, NAMES, SLOW, features, weighed
-from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, is_all_capitals, is_capital_inside
+from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, is_capital_inside, is_title_case
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index, evidence
 from aggregator.dedup.meaning import encoded, prints_of
 from aggregator.dedup.rows import FIRST, MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings
+from tests.bench import SHARED
 from tests.bench.bilingual import Told
 from tests.bench.bilingual import pairs as bilingual
 from tests.bench.lookalikes import pairs as lookalikes
+from tests.bench.outlets import OUTLETS, common_day
+from tests.bench.outlets import rows_of as rows_of_outlet
 
 PACKAGE = Path(__file__).resolve().parents[2] / "aggregator" / "dedup"
-SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 FOLDS = 4
 CLUSTERS = {
     "og2021_multi": 3.0, "allsides_en": 1.2, "ecbplus_en": 0.8, "basil_en": 0.3, "tw_day_zh": 0.3, "vimds_vi": 0.5,
@@ -49,6 +51,13 @@ CLUSTERS = {
 }  # fmt: skip
 """The weight of each clustered set in training: one of six languages counts 0.5; topics (uci) and silver labels little."""
 PAIRS = {"sohu_event_zh": 0.8, "tgcontest_ruen": 0.25, "fin_pairs_en": 0.3}
+STRANGERS = 0.5
+"""Reports of ten outlets that share a word or two: what most candidates of a real stream are, while of the labelled sets'
+many tell one event, and those alone have times and publishers."""
+UNLIKE_IN_WORDS, UNLIKE_IN_MEANING = 0.25, 0.3
+"""Of pairs below both, nearly none are of one event: in allsides_en one in 200."""
+EVERY = 5
+"""One report in so many of the outlets' is taken."""
 LOOKALIKES = 0.9
 BILINGUAL = 1.0
 WITH_MEANINGS = {"lookalikes": 2.0, "sohu_event_zh": 2.5, "tgcontest_ruen": 2.0}
@@ -152,7 +161,7 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
         counts[lang].update({word.token for word in (*head, *body)})
         smalls[lang].update(word.token for word in (*head, *body) if word.surface[0].islower())
         capitals[lang].update(word.token for word in body if is_capital_inside(word, text))
-        if not is_all_capitals(head):
+        if not is_title_case(head):
             capitals[lang].update(word.token for word in head[1:] if word.surface[0].isupper())
     out: dict[str, NDArray[np.generic]] = {}
     for lang, total in sorted(totals.items()):
@@ -187,8 +196,12 @@ def axes(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
 
 
 def cluster_table(shared: Path, name: str, settings: DedupSettings) -> Table:
-    """Every entry of a set against the candidates the index would give it, in stream order."""
-    rows = rows_of(shared, name)
+    """Every entry of a clustered set against its candidates."""
+    return candidate_table(name, rows_of(shared, name), CLUSTERS[name], settings)
+
+
+def candidate_table(name: str, rows: Sequence[Mapping[str, object]], weight: float, settings: DedupSettings) -> Table:
+    """Every entry against the candidates the index would give it, in stream order; rows without a cluster are of none."""
     prints = prints_of(list(entries(rows)), settings)
     index = Index(settings)
     found: list[Floats] = []
@@ -208,10 +221,11 @@ def cluster_table(shared: Path, name: str, settings: DedupSettings) -> Table:
             b += [slot - FIRST for slot in slots]
             weights += [len(slots) ** -0.5] * len(slots)
         index.settle(index.post(mine, found_by), event_id(one.entry_id))
-    folds = np.array([fold_of(r["cluster"]) for r in rows])
-    same = np.array([rows[i]["cluster"] == rows[j]["cluster"] for i, j in zip(a, b, strict=True)])
-    weight = np.array(weights, np.float32)
-    return Table(name, np.concatenate(found), same, weight / weight.sum() * CLUSTERS[name], folds[a], folds[b])
+    clusters = [r.get("cluster") for r in rows]
+    folds = np.array([-1 if cluster is None else fold_of(cluster) for cluster in clusters])
+    same = np.array([clusters[i] == clusters[j] is not None for i, j in zip(a, b, strict=True)])
+    shares = np.array(weights, np.float32)
+    return Table(name, np.concatenate(found), same, shares / shares.sum() * weight, folds[a], folds[b])
 
 
 def pair_table(
@@ -256,10 +270,36 @@ def made_up_table(name: str, weight: float, made: Sequence[tuple[Told, Told, boo
     return pair_table(name, weight, [prints_of(side, settings) for side in told], same, np.full(len(made), -1))
 
 
-def tables(shared: Path, settings: DedupSettings) -> list[Table]:
+def strangers(shared: Path) -> Table:
+    """Candidates among the outlets' reports that are alike neither in words nor in meaning, held to be of two events; not
+    of the day that tests/bench/outlets.py shows."""
+    day = common_day(shared)
+    rows = [row for outlet in OUTLETS for row in rows_of_outlet(shared, outlet, None)]
+    rows = sorted((r for r in rows if not str(r["published"]).startswith(day)), key=lambda r: str(r["published"]))
+    found = candidate_table("strangers", rows[::EVERY], STRANGERS, DedupSettings(meaning=True))
+    x = found.features
+    chosen = (
+        (x[:, INDEX["title_jaccard"]] < UNLIKE_IN_WORDS)
+        & (x[:, INDEX["meaning"]] < UNLIKE_IN_MEANING)
+        & (x[:, INDEX["same_site"]] == 0)
+    )
+    weights = np.full(int(chosen.sum()), STRANGERS / chosen.sum(), np.float32)
+    nowhere = np.full(len(weights), -1)
+    return Table("strangers", x[chosen], np.zeros(len(weights), bool), weights, nowhere, nowhere)
+
+
+def without_meanings(table: Table) -> Table:
+    """The same pairs, their meanings not known."""
+    unknown = table.features.copy()
+    unknown[:, INDEX["meaning"]] = -1
+    return replace(table, features=unknown)
+
+
+def tables(shared: Path, settings: DedupSettings, unrelated: Table) -> list[Table]:
     """All that is learned from, with meanings or without."""
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
+    found.append(unrelated if settings.meaning else without_meanings(unrelated))
     alike = [((lang, one), (lang, other), same) for lang, one, other, same in lookalikes(seed=7, rounds=120)]
     found.append(made_up_table("lookalikes", LOOKALIKES, alike, settings))
     if not settings.meaning:
@@ -347,7 +387,8 @@ def main() -> None:
         read = list(texts(asked.shared))
         np.savez_compressed(PACKAGE / "prior.npz", **prior(read))
         np.savez_compressed(PACKAGE / "meaning.npz", **axes(read))
-    plain, meant = tables(asked.shared, DedupSettings()), tables(asked.shared, DedupSettings(meaning=True))
+    unrelated = strangers(asked.shared)
+    plain, meant = (tables(asked.shared, DedupSettings(meaning=meaning), unrelated) for meaning in (False, True))
     for table in (*plain, *meant):
         print(f"{table.name:16} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event", flush=True)
     np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))

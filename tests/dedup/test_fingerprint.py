@@ -81,6 +81,9 @@ def test_a_word_means_the_same_in_several_languages() -> None:
     [
         ("zh", "北韓", "朝鲜"),
         ("zh", "紐西蘭", "新西兰"),
+        ("zh", "奈及利亞", "尼日利亚"),
+        ("zh", "尼日利亞", "尼日利亚"),
+        ("zh", "厄瓜多爾", "厄瓜多尔"),
         ("zh", "川普", "特朗普"),
         ("zh", "普丁會見馬克宏", "普京会见马克龙"),
     ],
@@ -95,6 +98,8 @@ def test_taiwans_names_are_the_mainlands(lang: str, one: str, other: str) -> Non
         ("en", "Kellogg, second quarter"),
         ("en", "Kellogg: Second-quarter"),
         ("en", "Kellogg 2Q24"),
+        ("en", "Kellogg 2nd quarter"),
+        ("de", "Kellogg, 2. Quartal"),
         ("fr", "Kellogg au deuxième trimestre"),
         ("pt", "Kellogg, segundo trimestre"),
         ("de", "Kellogg, zweites Quartal"),
@@ -113,9 +118,28 @@ def test_a_quarter_is_the_same_in_every_language(lang: str, text: str) -> None:
     assert found.numbers != made("Kellogg Q3").numbers
 
 
-def test_a_season_and_a_price_are_no_quarter() -> None:
-    assert cleaned("剧集第二季开播", lang="zh") == "剧集第二季开播"
-    assert cleaned("Two quarters and a half; 12Q; Q", lang="en") == "Two quarters and a half; 12Q; Q"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "剧集第二季开播",
+        "前三季度营收增长",
+        "连续四季度亏损",
+        "连续十二季度增长",
+        "2024季度报告",
+        "Two quarters and a half; 12Q; Q",
+        "First quarter-final",
+        "fourth quarter-century",
+        "1.4Q",
+    ],
+)
+def test_what_only_looks_like_a_quarter_stays(text: str) -> None:
+    assert cleaned(text, lang="zh") == cleaned(text, lang="en") == text
+
+
+@given(st.text(alphabet="firstFIRSTİı123 -qQ二第季度前quarterQUARTER.", max_size=40))
+def test_any_text_around_quarters_is_cleaned(text: str) -> None:
+    for lang in ("en", "zh", "ru"):
+        assert fingerprint(entry_of({"id": "1", "title": f"{text} quarter {text}季度", "lang": lang})).title_tokens
 
 
 def test_a_compound_of_a_known_word_is_two_tokens() -> None:
@@ -123,14 +147,18 @@ def test_a_compound_of_a_known_word_is_two_tokens() -> None:
     assert compound.title_tokens == apart.title_tokens
     assert made("Großbrand", lang="de").title_tokens == made("Gross Brand", lang="de").title_tokens
     assert len(made("Bahnstreik", lang="en").title_tokens) == 1
-    assert len(made("Auswahl", lang="de").title_tokens) == 1
+    for word in ("Auswahl", "Arbeitslose", "Überfall", "Suchmaschine", "Ambulance", "Ebolavirus"):
+        assert len(made(word, lang="de").title_tokens) == 1
+        assert not made(word, lang="de").directions
 
 
 def test_a_letter_with_digits_is_one_token() -> None:
     assert len(made("S24").title_tokens) == 1
     assert made("S24").title_tokens != made("24").title_tokens
     assert made("苹果A17芯片", lang="zh").title_tokens[1] == made("A17").title_tokens[0]
+    assert made("F-16").title_tokens == made("F16s").title_tokens == made("f16").title_tokens
     assert made("M5.1").title_tokens == made("5.1").title_tokens  # a magnitude, written either way
+    assert made("M6 quake").title_tokens == made("6 quake").title_tokens
 
 
 def test_a_name_that_is_known_is_one_at_the_start_of_a_headline_too() -> None:

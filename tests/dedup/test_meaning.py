@@ -50,7 +50,7 @@ def test_a_row_keeps_the_direction_of_a_meaning_in_half_the_bytes(seed: int) -> 
     row = row_array([printed("A ship runs aground", numbers.tobytes())], MEANT_ROW)
     assert row["meaning"].nbytes == MEANING_BYTES // 2
     (kept,) = meanings(row)
-    assert kept @ numbers / (np.linalg.norm(kept) * np.linalg.norm(numbers.astype(float))) > 0.98
+    assert kept @ numbers / (np.linalg.norm(kept) * np.linalg.norm(numbers.astype(float))) > 0.97
 
 
 def test_a_row_without_a_meaning_has_a_vector_of_zeros() -> None:

@@ -12,7 +12,7 @@ from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.neighbours import LIKE, NEIGHBOURS, neighbours
-from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore, folded_meanings, meanings
+from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore, halved_meanings, meanings
 from aggregator.model import DedupSettings
 
 
@@ -26,7 +26,7 @@ def random_rows(count: int, seed: int) -> Rows:
 
 def of_meaning(vectors: NDArray[np.int8]) -> Rows:
     rows = np.zeros(len(vectors), MEANT_ROW)
-    rows["meaning"] = folded_meanings(vectors)
+    rows["meaning"] = halved_meanings(vectors)
     return rows
 
 
