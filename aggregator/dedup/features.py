@@ -376,7 +376,7 @@ def _directions(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint
 
 
 _LEAST_HOURS = 1.0
-"""Hours below which reports are at one time: between dates without a time the difference is 0, which says no more."""
+"""Hours below which reports are at one time (a guess): between dates without a time the difference is always 0."""
 
 
 def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:

@@ -53,6 +53,7 @@ FRESH = 32
 """A batch is at most one part in `FRESH` of the window, since its reports do not count each other's words: with batches
 of 256 from the start on, B-cubed F1 of the 500 reports of ecbplus_en was 0.87 instead of 0.90 (bench/quality.py)."""
 LEARNED_AT_ONCE = 1024
+"""Reports learned together: four times as many take 40 MB more while it lasts (tests/bench/index_speed.py)."""
 _WEIGHT_STEP = 1 / 64
 """Weights are added up in whole steps: what a number of 64 bits has room for beside a query and a slot."""
 
