@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.dedup import learned
 from aggregator.dedup.features import (
@@ -278,12 +277,13 @@ class Batch:
             which = np.array([i for i, _ in some], np.intp)
             others = self._others([slot for _, slot in some])
             table = quick_features(self._queries, which, others)
-            log_odds = self._log_odds(which, table, others.rows).tolist()
+            mine = self._rows[which]
+            log_odds = self._log_odds(table, mine, others.rows).tolist()
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
             for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
                 self._pairs[i][slot] = Pair(*found)
-            for at, refill in refills(table, self._rows[which], others.rows, self._index.frequency):
+            for at, refill in refills(table, mine, others.rows, self._index.frequency):
                 i, slot = some[at]
                 self._refills[i].append((slot, refill))
 
@@ -299,11 +299,11 @@ class Batch:
         rows[old] = self._index.rows.many(wanted[old])
         return weighed(rows, self._index.frequency)
 
-    def _log_odds(self, which: NDArray[np.intp], table: Floats, others: Rows) -> Floats:
+    def _log_odds(self, table: Floats, mine: Rows, others: Rows) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         found = self._model.gate.log_odds(table)
         hopeful = np.flatnonzero((found > HOPELESS) | (table[:, INDEX["meaning"]] >= NEAR))
-        add_letters(table, self._rows[which], others, hopeful)
+        add_letters(table, mine, others, hopeful)
         found[hopeful] = self._model.log_odds(table[hopeful])
         found[is_recurring(table)] = RECURRING
         return found

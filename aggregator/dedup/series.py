@@ -4,7 +4,7 @@ Two headlines alone do not show it: a source that writes "Brand in Berliner Hoch
 retells one event. But a source that has filled the same words with something else twice before has a template, and
 what fills it now is another event. So a template is known from the stream itself, by its third headline. A source also
 tells one event on, "kills four", "kills six", "kills nine": so the two before must be of two events, or half a day old,
-or what fills it now must be a word that nobody has used, as names are.
+or what fills it now must be a word unheard of, as names are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEAST_KEPT = 2
 MOST_KEPT = 16
 """Tokens that it has at most: two long titles with one other word are one title edited (both are guesses)."""
 UNHEARD = 9.0
-"""Rarity from which on nobody has used a word yet: the rarest of the prior have less than 8 (a guess)."""
+"""Rarity from which on a word is unheard of, as names are: one report in 8,000 (a guess); the prior's are below 8."""
 _BY_BIGRAMS = np.array([lang_hash(lang) for lang in ("zh", "yue", "ja", "th", "lo", "km", "my")])
 """Languages in which a filling has some unheard-of token nearly always, and a name nothing else."""
 
