@@ -19,8 +19,8 @@ from tests.daemon.test_program import rss
 from tests.origin import Answer, Origin
 
 encoder = pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
-ENGLISH = ("Freighter hits bridge in Port Selby, two piers collapse", "Nobody was hurt.")
-CHINESE = ("货轮撞上塞尔比港大桥 两座桥墩坍塌", "无人受伤。")
+ENGLISH = ("Norwegian airline cancels 120 flights after strike", "Nobody was hurt.")
+CHINESE = ("挪威航空公司因罢工取消120个航班", "无人受伤。")
 
 
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
