@@ -164,7 +164,7 @@ second 2nd deuxi[eè]me segundo zweite[ns]? 2\\. второй втором вт�
 third 3rd troisi[eè]me tercer terceiro dritte[ns]? 3\\. третий третьем третьего
 fourth 4th quatri[eè]me cuarto quarto vierte[ns]? 4\\. четв[её]ртый четв[её]ртом четв[её]ртого
 """
-"""A line for each quarter of a year: patterns of what stands before the word for it."""
+"""A line for each quarter of a year, of patterns."""
 HAN_DIGITS = {"一": "1", "二": "2", "三": "3", "四": "4"}
 
 _VARIANTS = """
@@ -216,6 +216,7 @@ OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
 """Names of the pairs, and the words of either side."""
 MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}
 ORDINALS = tuple("|".join(line.split()) for line in _ORDINALS.strip().split("\n"))
+"""A pattern for each quarter, of the words before "quarter"."""
 VARIANTS = {
     variant: name
     for line in _VARIANTS.strip().split("\n")

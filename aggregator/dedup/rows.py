@@ -114,16 +114,16 @@ def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
     spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[:, None]
     levels = np.clip(np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))), -_HIGHEST, _HIGHEST)
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
-    folded: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
-    return folded
+    halved: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
+    return halved
 
 
 def meanings(rows: Rows) -> NDArray[np.float32]:
     """(rows, `MEANING_BYTES`) vectors of the rows' titles, whose lengths say nothing; zeros where it is not known."""
-    folded = rows["meaning"]
+    halved = rows["meaning"]
     found = np.empty((len(rows), MEANING_BYTES), np.float32)
-    found[:, ::2] = (folded << np.uint8(4)).view(np.int8) >> np.int8(4)
-    found[:, 1::2] = folded.view(np.int8) >> np.int8(4)
+    found[:, ::2] = (halved << np.uint8(4)).view(np.int8) >> np.int8(4)
+    found[:, 1::2] = halved.view(np.int8) >> np.int8(4)
     return found
 
 

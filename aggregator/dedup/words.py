@@ -82,8 +82,8 @@ def cleaned(text: str, *, lang: str) -> str:
 
 
 def _quarter(found: re.Match[str]) -> str:
-    name, said = next((name, said) for name, said in found.groupdict().items() if said)
-    number = name[1] if name in ("q1", "q2", "q3", "q4") else lexicon.HAN_DIGITS.get(said, said)
+    kind = str(found.lastgroup)
+    number = kind[1] if kind in ("q1", "q2", "q3", "q4") else lexicon.HAN_DIGITS.get(found[kind], found[kind])
     before = found.string[max(found.start() - 1, 0) : found.start()]
     after = found.string[found.end() : found.end() + 1]
     return " " * _is_latin(before) + f"Q{number}" + " " * _is_latin(after)

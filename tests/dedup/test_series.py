@@ -31,7 +31,7 @@ def refill(one: str, other: str, *, lang: str = "en", **more: object) -> Refill 
     [
         ("Halden reports Q2 results", "Corvus reports Q2 results", 0, 3),
         ("The morning cartoon: exams", "The morning cartoon: school dinners", 3, 0),
-        ("Race tips for Gosford on Tuesday", "Race tips for Narromine on Tuesday", 3, 2),
+        ("Harbour walks for Selby on Tuesday", "Harbour walks for Norvik on Tuesday", 3, 2),
     ],
 )
 def test_a_headline_that_differs_in_one_place_is_a_refill(one: str, other: str, start: int, end: int) -> None:
@@ -50,7 +50,6 @@ def test_a_headline_that_differs_in_one_place_is_a_refill(one: str, other: str, 
         ("Halden reports", "Halden reports results", {}),
         ("Halden talks", "Corvus talks", {}),
         ("Halden reports Q2 results", "Corvus reports Q2 results", {"text": BODY}),
-        (" ".join([*map(chr, range(97, 97 + MOST_KEPT + 1)), "Halden"]).replace(" ", "x "), "y", {}),
         ("", "", {}),
     ],
 )

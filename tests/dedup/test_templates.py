@@ -62,9 +62,9 @@ def test_two_sources_that_report_one_companys_results_join() -> None:
 
 FILLED = {
     "results": ("en", [f"{name} reports Q2 results" for name in COMPANIES]),
-    "a column": ("en", [f"The morning cartoon: {subject}" for subject in ("exam fiasco", "hands-free motoring",
-        "a record summer", "the last ferry", "school dinners", "the minister's boots")]),
-    "obituaries": ("zh", [f"{name}同志逝世" for name in ("王洛林", "张玉台", "李志强", "赵文华", "孙德明", "周光远")]),
+    "a column": ("en", [f"The morning cartoon: {subject}" for subject in ("late trains", "a leaking roof",
+        "a long summer", "the last ferry", "school dinners", "the minister's boots")]),
+    "obituaries": ("zh", [f"{name}同志逝世" for name in ("钱启明", "冯玉台", "李志强", "赵文华", "孙德明", "周光远")]),
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_what_fills_a_template_a_third_time_is_another_event(name: str, hours: i
 
 RETOLD = {
     "edited once": ("de", ["Feuer in Berliner Hochhaus", "Brand in Berliner Hochhaus"]),
-    "a toll that rises": ("en", [f"Hurricane Laura kills {dead} in Louisiana, leaves damage" for dead in (4, 6, 9, 14)]),
+    "a toll that rises": ("en", [f"Hurricane Selma kills {dead} in Alabama, floods towns" for dead in (4, 6, 9, 14)]),
     "a toll in words": ("en", [f"Earthquake kills {dead} in northern Peru" for dead in ("four", "six", "nine", "ten")]),
     "the same headline again": ("en", ["Floods cut off Halden valley"] * 2 + ["Floods isolate Halden valley"]),
     "other verbs": ("en", [f"Trump {verb} new steel tariffs on China" for verb in ("announces", "imposes", "unveils")]),
