@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,14 +213,15 @@ def backtest(
         settings = replace(settings, strictness=Strictness(strictness))
     settings = with_meanings(settings, meaning, len(rows), is_told=config_file is not None)
     started = time.perf_counter()
-    lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings)
+    prints = _prints(rows, settings) if (sweep or plot) and not pairs else ()
+    lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings, prints)
     seconds = time.perf_counter() - started
     facts |= {"seconds": round(seconds, 2), "per_second": round(len(rows) / max(seconds, 1e-9))}
     facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if predictions:
         _write(predictions, "".join(f"{line}\n" for line in lines))
     if sweep or plot:
-        facts["sweep"] = _sweep(rows, settings, title=file.name, plot=plot)
+        facts["sweep"] = _sweep(rows, settings, prints, title=file.name, plot=plot)
     _print_facts(facts, as_json)
 
 
@@ -258,11 +259,23 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _clusters(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list[str], dict[str, Any]]:
+def _prints(rows: list[Mapping[str, Any]], settings: DedupSettings) -> list[Fingerprint]:
+    """The fingerprints of all rows, for what runs over them many times: meanings take longest."""
+    try:
+        return prints_of(list(core.entries(rows, canonical_url=canonical_url)), settings)
+    except ValueError as error:
+        raise ConfigError(Problem(str(error))) from None
+
+
+def _clusters(
+    rows: list[Mapping[str, Any]], settings: DedupSettings, prints: Sequence[Fingerprint]
+) -> tuple[list[str], dict[str, Any]]:
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("assigning", total=len(rows))
         try:
-            done = core.backtest(rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar))
+            done = core.backtest(
+                rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar), prints=prints
+            )
         except ValueError as error:
             raise ConfigError(Problem(str(error))) from None
     facts: dict[str, Any] = {"entries": len(rows), "events": done.event_count, "joined": done.joined_count}
@@ -284,11 +297,20 @@ def _pairs(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list
     return [f"{number}\t{int(same)}" for number, same in enumerate(done.decisions)], facts
 
 
-def _sweep(rows: list[Mapping[str, Any]], settings: DedupSettings, *, title: str, plot: Path | None) -> list[Any]:
+def _sweep(
+    rows: list[Mapping[str, Any]],
+    settings: DedupSettings,
+    prints: Sequence[Fingerprint],
+    *,
+    title: str,
+    plot: Path | None,
+) -> list[Any]:
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
         try:
-            points = sweeping.sweep(rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar))
+            points = sweeping.sweep(
+                rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar), prints=prints
+            )
         except ValueError as error:
             raise ConfigError(Problem(str(error))) from None
     if plot:

@@ -14,7 +14,7 @@ decided one entry after the other, each knowing the ones before it.
 The numbers were chosen on ../shared/data, one setting for all sets, by four-fold cross-validation: from JOIN -0.9 to
 -0.3, CROWD 0…0.3, MERGE 0.5…1.5, UNLIKE -3 and -2, and the best three against the best third of the members. These
 had mean B-cubed precision 0.889 and F1 0.826; the best F1 of all settings was higher by 0.002, at a precision of 0.85.
-The forests learned since have 0.893 and 0.825, with meanings 0.887 and 0.854 (tests/bench/quality.py --folds).
+The forests learned since have 0.893 and 0.822, with meanings 0.885 and 0.850 (tests/bench/quality.py --folds).
 """
 
 from __future__ import annotations

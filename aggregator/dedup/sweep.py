@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aggregator.dedup.backtest import Row, backtest, entries
+from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Quality
 from aggregator.dedup.similarity import JOIN
@@ -14,7 +15,7 @@ from aggregator.model import DedupSettings
 
 STEPS = (-2.5, -1.7, -1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 1.0, 1.5, 2.2)
 """Log-odds to join at; the three of `similarity.JOIN` are among them."""
-_WIDTH, _HEIGHT, _MARGIN = 560, 400, 56
+_WIDTH, _HEIGHT, _MARGIN = 580, 400, 66
 _COLOURS = {"precision": "#1f6feb", "recall": "#d1542c", "F1": "#2a7d3f"}
 
 
@@ -33,10 +34,14 @@ def sweep(
     *,
     canonical_url: Callable[[str], str] = str,
     on_step: Callable[[], None] | None = None,
+    prints: Sequence[Fingerprint] = (),
 ) -> list[Point]:
-    """The backtest at each of `STEPS`. Raises ValueError when a row has no `cluster`."""
+    """The backtest at each of `STEPS`; `prints` are the rows' fingerprints, where known.
+
+    Raises ValueError when a row has no `cluster`.
+    """
     kept = list(rows)
-    prints = prints_of(list(entries(kept, canonical_url=canonical_url)), settings)
+    prints = prints or prints_of(list(entries(kept, canonical_url=canonical_url)), settings)
     names = {value: strictness.value for strictness, value in JOIN.items()}
     points = []
     for step in STEPS:
@@ -105,7 +110,7 @@ def _line(points: Sequence[tuple[float, float]], name: str, place: int) -> str:
     colour = _COLOURS[name]
     return (
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        f'<text x="{_WIDTH - _MARGIN + 4}" y="{_MARGIN + 16 * place}" fill="{colour}">{name}</text>'
+        f'<text x="{_WIDTH - 4}" y="{_MARGIN + 16 * place}" text-anchor="end" fill="{colour}">{name}</text>'
     )
 
 

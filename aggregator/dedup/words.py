@@ -49,12 +49,13 @@ class Word:
 
 
 _VARIANT = re.compile("|".join(sorted(lexicon.VARIANTS, key=len, reverse=True)))
-_QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q")
+_QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q|Q[1-4]FY")
 _SPOKEN = "|".join(rf"(?P<q{number}>{words})" for number, words in enumerate(lexicon.ORDINALS, 1))
 _QUARTER = re.compile(
     rf"(?i:(?<![\w.,])(?:{_SPOKEN})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b(?![- ]?(?:final|century)))"
     r"|(?<![\d十前续])第?(?P<han>[一二三四1-4])(?:季度|四半期)"
     r"|(?<![\d.,])(?P<digit>[1-4])(?:분기|Q(?:\d\d)?(?![A-Za-z\d]))"
+    r"|(?<![A-Za-z\d])Q(?P<fiscal>[1-4])(?=FY\d\d)"
 )
 
 

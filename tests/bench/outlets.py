@@ -1,6 +1,6 @@
 """Matches ten English outlets on one common day and lists what came together, to be read by a person.
 
-    python -m tests.bench.outlets [--shared ../shared] [--day 2020-…] [--pairs 100] [--meaning]
+    python -m tests.bench.outlets [--shared ../shared] [--day 2020-…] [--pairs 100] [--meaning] [--titles]
 
 Prints the events with reports of two outlets or more, and the first joined pairs (a report and the first one of its
 event from another outlet) numbered, for counting how many are right.
@@ -60,10 +60,13 @@ def main() -> None:
     parser.add_argument("--day")
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
+    parser.add_argument("--titles", action="store_true", help="by the titles alone, as of feeds without texts")
     asked = parser.parse_args()
     settings = DedupSettings(meaning=asked.meaning)
     day = asked.day or common_day(asked.shared)
     rows = sorted((r for o in OUTLETS for r in rows_of(asked.shared, o, day)), key=lambda r: str(r["published"]))
+    if asked.titles:
+        rows = [{**row, "text": ""} for row in rows]
     events: defaultdict[str, list[Row]] = defaultdict(list)
     for row, (_, event) in zip(rows, backtest(rows, settings).events, strict=True):
         events[event].append(row)

@@ -5,13 +5,17 @@
 With `--folds` (made by `tests.bench.train --folds`) every entry is judged by a model that saw no entry of its cluster:
 the figures to believe. With `--leave-out` too, by a model that never saw the set. Without, by the shipped model, which
 was learned on these sets.
+
+± is the standard error of F1: how far it would lie off with other events of the same kind (bootstrap over the true clusters or
+pairs, Efron 1979; 500 rounds).
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,26 +77,37 @@ def decided(rows: Sequence[Row], settings: DedupSettings, models: Sequence[Model
     return [is_same(compared(one, other, model=models[fold]), settings) for one, other, fold in found]
 
 
-def by_part(rows: Sequence[Row], predicted: dict[str, str], name: str) -> dict[str, scores.Quality]:
-    """The quality of a set, of og2021 by language."""
+def parts(rows: Sequence[Row], name: str) -> dict[str, dict[str, str]]:
+    """The true cluster of each row of a set, of og2021 by language."""
     if name != "og2021_multi":
-        return {name: scores.clustering({str(r["id"]): str(r["cluster"]) for r in rows}, predicted)}
+        return {name: {str(r["id"]): str(r["cluster"]) for r in rows}}
     return {
-        f"og2021 {lang}": scores.clustering(
-            {str(r["id"]): str(r["cluster"]) for r in rows if r["lang"] == lang}, predicted
-        )
-        for lang in LANGUAGES
+        f"og2021 {lang}": {str(r["id"]): str(r["cluster"]) for r in rows if r["lang"] == lang} for lang in LANGUAGES
     }
+
+
+def standard_error(truth: Mapping[str, str], predicted: Mapping[str, str], *, rounds: int = 500) -> float:
+    """Of B-cubed F1, by drawing the true clusters anew, `rounds` times."""
+    cells = Counter((cluster, predicted[row]) for row, cluster in truth.items())
+    true = Counter(truth.values())
+    found = Counter(predicted[row] for row in truth)
+    number = {cluster: i for i, cluster in enumerate(true)}
+    sums = np.zeros((len(true), 3))  # of precision, of recall, and entries
+    for (cluster, event), n in cells.items():
+        sums[number[cluster]] += n * n / found[event], n * n / true[cluster], n
+    drawn = np.random.default_rng(1).multinomial(len(true), np.full(len(true), 1 / len(true)), size=rounds) @ sums
+    precision, recall = drawn[:, 0] / drawn[:, 2], drawn[:, 1] / drawn[:, 2]
+    return float(np.std(2 * precision * recall / (precision + recall)))
 
 
 def cluster_report(
     shared: Path, names: Sequence[str], folds: Path | None, settings: DedupSettings, *, leave_out: bool
 ) -> None:
-    """One line for each part: B-cubed precision, recall, F1 of ours, F1 of the rivals.
+    """One line for each part: B-cubed precision, recall, F1 of ours with its standard error, F1 of the rivals.
 
     A set of several languages is told by language; below the mean, it is told as one, with events across languages.
     """
-    print(f"{'B-cubed':14} {'precision':>9} {'recall':>7} {'F1':>6}   " + "  ".join(f"{r.name:>16}" for r in RIVALS))
+    _head("B-cubed")
     lines: list[list[float]] = []
     joint: dict[str, list[float]] = {}
     for name in names:
@@ -100,28 +115,38 @@ def cluster_report(
         model_of = chooser(folds, name, leave_out)
         ours = cross_validated(rows, settings, model_of) if model_of else dict(backtest(rows, settings).events)
         others = [clusters(rows, rival) for rival in RIVALS]
-        theirs = [by_part(rows, other, name) for other in others]
+        for part, truth in parts(rows, name).items():
+            lines.append(_numbers(truth, ours, others))
+            _line(part, lines[-1])
         if len({r["lang"] for r in rows}) > 1:
             truth = {str(r["id"]): str(r["cluster"]) for r in rows}
-            q, *them = (scores.clustering(truth, found).b_cubed for found in (ours, *others))
-            joint[f"{name[:6]} as one"] = [q.precision, q.recall, q.f1, *(score.f1 for score in them)]
-        for part, quality in by_part(rows, ours, name).items():
-            q = quality.b_cubed
-            lines.append([q.precision, q.recall, q.f1, *(t[part].b_cubed.f1 for t in theirs)])
-            _line(part, lines[-1])
-    _line("mean", [float(x) for x in np.mean(lines, axis=0)])
+            joint[f"{name[:6]} as one"] = _numbers(truth, ours, others)
+    mean = [float(x) for x in np.mean(lines, axis=0)]
+    mean[3] = float(np.linalg.norm([line[3] for line in lines])) / len(lines)
+    _line("mean", mean)
     for part, numbers in joint.items():
         _line(part, numbers)
 
 
+def _numbers(truth: Mapping[str, str], ours: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[float]:
+    q, *theirs = (scores.clustering(truth, found).b_cubed for found in (ours, *others))
+    return [q.precision, q.recall, q.f1, standard_error(truth, ours), *(score.f1 for score in theirs)]
+
+
+def _head(name: str) -> None:
+    rivals = "  ".join(f"{rival.name:>16}" for rival in RIVALS)
+    print(f"{name:14} {'precision':>9} {'recall':>7} {'F1':>6} {'±':>5}   {rivals}")
+
+
 def _line(part: str, numbers: Sequence[float]) -> None:
-    p, r, f, *others = numbers
-    print(f"{part:14} {p:9.3f} {r:7.3f} {f:6.3f}   " + "  ".join(f"{x:16.3f}" for x in others), flush=True)
+    p, r, f, error, *others = numbers
+    print(f"{part:14} {p:9.3f} {r:7.3f} {f:6.3f} {error:5.3f}   " + "  ".join(f"{x:16.3f}" for x in others), flush=True)
 
 
 def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> None:
     """Pair F1 of ours, cross-validated where folds are given, and of the rivals."""
-    print(f"\n{'pairs':14} {'precision':>9} {'recall':>7} {'F1':>6}   " + "  ".join(f"{r.name:>16}" for r in RIVALS))
+    print()
+    _head("pairs")
     for name in PAIRS:
         rows = rows_of(shared, name)
         truth = [bool(row["same"]) for row in rows]
@@ -129,7 +154,15 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
         ours = decided(rows, settings, models) if models else pair_test(rows, settings).decisions
         quality = scores.pairs(truth, ours)
         theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
-        _line(name, [quality.precision, quality.recall, quality.f1, *theirs])
+        _line(name, [quality.precision, quality.recall, quality.f1, pairs_error(truth, ours), *theirs])
+
+
+def pairs_error(truth: Sequence[bool], ours: Sequence[bool], *, rounds: int = 500) -> float:
+    """The standard error of a pair F1, by drawing the pairs anew, `rounds` times."""
+    same, said = np.array(truth), np.array(ours)
+    drawn = np.random.default_rng(1).integers(0, len(same), (rounds, len(same)))
+    both = (same & said)[drawn].sum(1)
+    return float(np.std(2 * both / (same[drawn].sum(1) + said[drawn].sum(1))))
 
 
 def main() -> None:

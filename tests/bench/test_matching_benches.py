@@ -8,6 +8,7 @@ import pytest
 
 from aggregator.dedup.index import Index
 from aggregator.dedup.meaning import is_installed
+from aggregator.dedup.scores import clustering
 from aggregator.model import DedupSettings
 from tests.bench.bilingual import WAYS
 from tests.bench.bilingual import pairs as bilingual
@@ -15,7 +16,7 @@ from tests.bench.index_speed import filled, measured, stream
 from tests.bench.languages import PAIRS, different, same
 from tests.bench.lookalikes import GROUPS, pairs
 from tests.bench.meaning_cost import encoding, searching
-from tests.bench.quality import by_part
+from tests.bench.quality import pairs_error, standard_error
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import pair_folds, prior
 from tests.dedup.traps.pairs import DIFFERENT, SAME
@@ -54,8 +55,23 @@ def test_rivals_find_the_near_copy_and_keep_the_rest_apart() -> None:
     for rival in RIVALS:
         found = clusters(ROWS, rival)
         assert found["1"] == found["3"] != found["2"]
-        assert by_part(ROWS, found, "made_up")["made_up"].b_cubed.f1 == 1
+        assert clustering({str(row["id"]): str(row["cluster"]) for row in ROWS}, found).b_cubed.f1 == 1
         assert decisions([{"a": ROWS[0], "b": ROWS[2]}, {"a": ROWS[0], "b": ROWS[1]}], rival) == [True, False]
+
+
+def test_a_standard_error_shrinks_with_the_root_of_the_clusters() -> None:
+    few, many = (
+        standard_error(
+            {f"{i}": f"c{i // 2}" for i in range(count)},
+            {f"{i}": f"e{i // 2}" if i % 8 < 4 else f"alone{i}" for i in range(count)},
+        )
+        for count in (400, 1600)
+    )
+    assert 0 < many < few
+    assert few / many == pytest.approx(2, rel=0.25)
+    assert standard_error({"1": "a", "2": "a"}, {"1": "x", "2": "x"}) == 0
+    truth = [True, False] * 200
+    assert pairs_error(truth, truth) == 0 < pairs_error(truth, [True, True, False, False] * 100) < 0.05
 
 
 def test_rivals_fall_for_traps_that_ours_must_not() -> None:
