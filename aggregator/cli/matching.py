@@ -207,20 +207,25 @@ def backtest(
     as_json: bool,
 ) -> None:
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
+    swept = sweep or plot is not None
+    if swept and pairs:
+        raise ConfigError(Problem("--pairs judges pairs and --sweep and --plot events: leave one of them out"))
     rows = list(_rows(file))
+    if swept:
+        _must_be_labelled(rows, file)
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
     settings = with_meanings(settings, meaning, len(rows), is_told=config_file is not None)
     started = time.perf_counter()
-    prints = _prints(rows, settings) if (sweep or plot) and not pairs else ()
+    prints = _prints(rows, settings) if swept else ()
     lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings, prints)
     seconds = time.perf_counter() - started
     facts |= {"seconds": round(seconds, 2), "per_second": round(len(rows) / max(seconds, 1e-9))}
     facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if predictions:
         _write(predictions, "".join(f"{line}\n" for line in lines))
-    if sweep or plot:
+    if swept:
         facts["sweep"] = _sweep(rows, settings, prints, title=file.name, plot=plot)
     _print_facts(facts, as_json)
 
@@ -257,6 +262,19 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             if not isinstance(row, dict):
                 raise ConfigError(Problem("not a JSON object", file=str(file), line=number))
             yield row
+
+
+def _must_be_labelled(rows: list[Mapping[str, Any]], file: Path) -> None:
+    """Raises ConfigError unless a sweep can score the rows."""
+    if not rows:
+        raise ConfigError(Problem("a sweep needs rows, each with a `cluster`", file=str(file)))
+    known = set()
+    for number, row in enumerate(rows, 1):
+        if row.get("cluster") is None:
+            raise ConfigError(Problem(f"a sweep needs a `cluster` in every row; row {number} has none", file=str(file)))
+        if str(row.get("id")) in known:
+            raise ConfigError(Problem(f"row {number} has an `id` that stands before: {row.get('id')}", file=str(file)))
+        known.add(str(row.get("id")))
 
 
 def _prints(rows: list[Mapping[str, Any]], settings: DedupSettings) -> list[Fingerprint]:
@@ -307,12 +325,9 @@ def _sweep(
 ) -> list[Any]:
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
-        try:
-            points = sweeping.sweep(
-                rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar), prints=prints
-            )
-        except ValueError as error:
-            raise ConfigError(Problem(str(error))) from None
+        points = sweeping.sweep(
+            rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar), prints=prints
+        )
     if plot:
         _write(plot, sweeping.svg(points, title=f"{title}: B-cubed over the score to join at"))
     return [{"score": round(p.score, 3), "strictness": p.name, **_score(p.quality.b_cubed)} for p in points]

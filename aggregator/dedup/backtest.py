@@ -53,8 +53,11 @@ def _text(row: Row, key: str) -> str:
 def _instant(raw: str) -> datetime | None:
     if not raw:
         return None
-    at = datetime.fromisoformat(raw)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        at = datetime.fromisoformat(raw)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`published` should be a time as ISO 8601 writes it, not {raw!r}") from None
 
 
 def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_at: datetime | None = None) -> Entry:

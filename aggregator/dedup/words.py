@@ -54,7 +54,7 @@ _SPOKEN = "|".join(rf"(?P<q{number}>{words})" for number, words in enumerate(lex
 _QUARTER = re.compile(
     rf"(?i:(?<![\w.,])(?:{_SPOKEN})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b(?![- ]?(?:final|century)))"
     r"|(?<![\d十前续])第?(?P<han>[一二三四1-4])(?:季度|四半期)"
-    r"|(?<![\d.,])(?P<digit>[1-4])(?:분기|Q(?:\d\d)?(?![A-Za-z\d]))"
+    r"|(?<![\d.,])(?P<digit>[1-4])(?:분기|Q(?:(?:\d\d)?(?![A-Za-z\d])|(?=FY\d\d)))"
     r"|(?<![A-Za-z\d])Q(?P<fiscal>[1-4])(?=FY\d\d)"
 )
 

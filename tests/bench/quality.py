@@ -6,17 +6,17 @@ With `--folds` (made by `tests.bench.train --folds`) every entry is judged by a 
 the figures to believe. With `--leave-out` too, by a model that never saw the set. Without, by the shipped model, which
 was learned on these sets.
 
-± is the standard error of F1: how far it would lie off with other events of the same kind (bootstrap over the true clusters or
-pairs, Efron 1979; 500 rounds).
+± is the standard error of F1 (see `chance`): how far it would lie off with other events of the same kind.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -29,8 +29,9 @@ from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.similarity import compared, is_same
 from aggregator.dedup.trees import Model
 from aggregator.model import DedupSettings
+from tests.bench.chance import Draws, b_cubed_draws, error_of_mean, pair_draws
 from tests.bench.rivals import RIVALS, clusters, decisions
-from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, rows_of
+from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, pair_units, rows_of
 
 SETS = ("og2021_multi", "allsides_en", "ecbplus_en", "basil_en", "tw_day_zh", "vimds_vi")
 LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
@@ -80,24 +81,13 @@ def decided(rows: Sequence[Row], settings: DedupSettings, models: Sequence[Model
 def parts(rows: Sequence[Row], name: str) -> dict[str, dict[str, str]]:
     """The true cluster of each row of a set, of og2021 by language."""
     if name != "og2021_multi":
-        return {name: {str(r["id"]): str(r["cluster"]) for r in rows}}
-    return {
-        f"og2021 {lang}": {str(r["id"]): str(r["cluster"]) for r in rows if r["lang"] == lang} for lang in LANGUAGES
-    }
+        return {name: truth_of(rows)}
+    return {f"og2021 {lang}": truth_of([row for row in rows if row["lang"] == lang]) for lang in LANGUAGES}
 
 
-def standard_error(truth: Mapping[str, str], predicted: Mapping[str, str], *, rounds: int = 500) -> float:
-    """Of B-cubed F1, by drawing the true clusters anew, `rounds` times."""
-    cells = Counter((cluster, predicted[row]) for row, cluster in truth.items())
-    true = Counter(truth.values())
-    found = Counter(predicted[row] for row in truth)
-    number = {cluster: i for i, cluster in enumerate(true)}
-    sums = np.zeros((len(true), 3))  # of precision, of recall, and entries
-    for (cluster, event), n in cells.items():
-        sums[number[cluster]] += n * n / found[event], n * n / true[cluster], n
-    drawn = np.random.default_rng(1).multinomial(len(true), np.full(len(true), 1 / len(true)), size=rounds) @ sums
-    precision, recall = drawn[:, 0] / drawn[:, 2], drawn[:, 1] / drawn[:, 2]
-    return float(np.std(2 * precision * recall / (precision + recall)))
+def truth_of(rows: Sequence[Row]) -> dict[str, str]:
+    """The true cluster of each row."""
+    return {str(row["id"]): str(row["cluster"]) for row in rows}
 
 
 def cluster_report(
@@ -108,39 +98,56 @@ def cluster_report(
     A set of several languages is told by language; below the mean, it is told as one, with events across languages.
     """
     _head("B-cubed")
-    lines: list[list[float]] = []
-    joint: dict[str, list[float]] = {}
+    lines: list[Line] = []
+    draws: list[Draws] = []
+    joint: list[Line] = []
     for name in names:
         rows = rows_of(shared, name)
         model_of = chooser(folds, name, leave_out)
         ours = cross_validated(rows, settings, model_of) if model_of else dict(backtest(rows, settings).events)
         others = [clusters(rows, rival) for rival in RIVALS]
-        for part, truth in parts(rows, name).items():
-            lines.append(_numbers(truth, ours, others))
-            _line(part, lines[-1])
+        found = parts(rows, name)
+        draws.append(b_cubed_draws(found.values(), ours))
+        for (part, truth), drawn in zip(found.items(), draws[-1], strict=True):
+            lines.append(_line_of(part, truth, ours, others, drawn))
+            _print(lines[-1])
         if len({r["lang"] for r in rows}) > 1:
-            truth = {str(r["id"]): str(r["cluster"]) for r in rows}
-            joint[f"{name[:6]} as one"] = _numbers(truth, ours, others)
-    mean = [float(x) for x in np.mean(lines, axis=0)]
-    mean[3] = float(np.linalg.norm([line[3] for line in lines])) / len(lines)
-    _line("mean", mean)
-    for part, numbers in joint.items():
-        _line(part, numbers)
+            truth = truth_of(rows)
+            joint.append(_line_of(f"{name[:6]} as one", truth, ours, others, b_cubed_draws([truth], ours)[0]))
+    quality = scores.Score(*(fmean(getattr(line.ours, side) for line in lines) for side in ("precision", "recall")))
+    theirs = tuple(fmean(column) for column in zip(*(line.theirs for line in lines), strict=True))
+    _print(Line("mean", quality, fmean(line.f1 for line in lines), error_of_mean(draws), theirs))
+    for line in joint:
+        _print(line)
 
 
-def _numbers(truth: Mapping[str, str], ours: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[float]:
-    q, *theirs = (scores.clustering(truth, found).b_cubed for found in (ours, *others))
-    return [q.precision, q.recall, q.f1, standard_error(truth, ours), *(score.f1 for score in theirs)]
+@dataclass(frozen=True)
+class Line:
+    """Of one part: our score, F1 (of the mean line the mean of all) with its standard error, and the rivals' F1."""
+
+    name: str
+    ours: scores.Score
+    f1: float
+    error: float
+    theirs: tuple[float, ...]
+
+
+def _line_of(
+    name: str, truth: Mapping[str, str], ours: Mapping[str, str], others: Sequence[Mapping[str, str]], drawn: Draws
+) -> Line:
+    mine, *theirs = (scores.clustering(truth, found).b_cubed for found in (ours, *others))
+    return Line(name, mine, mine.f1, float(drawn.std()), tuple(score.f1 for score in theirs))
+
+
+def _print(line: Line) -> None:
+    rivals = "  ".join(f"{f1:16.3f}" for f1 in line.theirs)
+    numbers = f"{line.ours.precision:9.3f} {line.ours.recall:7.3f} {line.f1:6.3f} {line.error:5.3f}"
+    print(f"{line.name:14} {numbers}   {rivals}", flush=True)
 
 
 def _head(name: str) -> None:
     rivals = "  ".join(f"{rival.name:>16}" for rival in RIVALS)
     print(f"{name:14} {'precision':>9} {'recall':>7} {'F1':>6} {'±':>5}   {rivals}")
-
-
-def _line(part: str, numbers: Sequence[float]) -> None:
-    p, r, f, error, *others = numbers
-    print(f"{part:14} {p:9.3f} {r:7.3f} {f:6.3f} {error:5.3f}   " + "  ".join(f"{x:16.3f}" for x in others), flush=True)
 
 
 def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> None:
@@ -154,15 +161,8 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
         ours = decided(rows, settings, models) if models else pair_test(rows, settings).decisions
         quality = scores.pairs(truth, ours)
         theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
-        _line(name, [quality.precision, quality.recall, quality.f1, pairs_error(truth, ours), *theirs])
-
-
-def pairs_error(truth: Sequence[bool], ours: Sequence[bool], *, rounds: int = 500) -> float:
-    """The standard error of a pair F1, by drawing the pairs anew, `rounds` times."""
-    same, said = np.array(truth), np.array(ours)
-    drawn = np.random.default_rng(1).integers(0, len(same), (rounds, len(same)))
-    both = (same & said)[drawn].sum(1)
-    return float(np.std(2 * both / (same[drawn].sum(1) + said[drawn].sum(1))))
+        error = float(pair_draws(truth, ours, pair_units(rows)).std())
+        _print(Line(name, quality, quality.f1, error, tuple(theirs)))
 
 
 def main() -> None:

@@ -12,11 +12,12 @@ from aggregator.dedup.scores import clustering
 from aggregator.model import DedupSettings
 from tests.bench.bilingual import WAYS
 from tests.bench.bilingual import pairs as bilingual
+from tests.bench.chance import b_cubed_draws, error_of_mean, groups, pair_draws
 from tests.bench.index_speed import filled, measured, stream
 from tests.bench.languages import PAIRS, different, same
 from tests.bench.lookalikes import GROUPS, pairs
 from tests.bench.meaning_cost import encoding, searching
-from tests.bench.quality import pairs_error, standard_error
+from tests.bench.quality import parts
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import pair_folds, prior
 from tests.dedup.traps.pairs import DIFFERENT, SAME
@@ -55,23 +56,37 @@ def test_rivals_find_the_near_copy_and_keep_the_rest_apart() -> None:
     for rival in RIVALS:
         found = clusters(ROWS, rival)
         assert found["1"] == found["3"] != found["2"]
-        assert clustering({str(row["id"]): str(row["cluster"]) for row in ROWS}, found).b_cubed.f1 == 1
+        assert clustering(parts(ROWS, "made_up")["made_up"], found).b_cubed.f1 == 1
         assert decisions([{"a": ROWS[0], "b": ROWS[2]}, {"a": ROWS[0], "b": ROWS[1]}], rival) == [True, False]
 
 
-def test_a_standard_error_shrinks_with_the_root_of_the_clusters() -> None:
-    few, many = (
-        standard_error(
-            {f"{i}": f"c{i // 2}" for i in range(count)},
-            {f"{i}": f"e{i // 2}" if i % 8 < 4 else f"alone{i}" for i in range(count)},
-        )
-        for count in (400, 1600)
-    )
-    assert 0 < many < few
-    assert few / many == pytest.approx(2, rel=0.25)
-    assert standard_error({"1": "a", "2": "a"}, {"1": "x", "2": "x"}) == 0
-    truth = [True, False] * 200
-    assert pairs_error(truth, truth) == 0 < pairs_error(truth, [True, True, False, False] * 100) < 0.05
+def test_a_standard_error_is_that_of_theory() -> None:
+    # Of 200 clusters of two half are split: recall is 0.75 ± 0.25 / √200, precision 1, F1 their harmonic mean.
+    truth = {f"{i}": f"c{i // 2}" for i in range(400)}
+    found = {f"{i}": f"e{i // 2}" if i % 4 < 2 else f"alone{i}" for i in range(400)}
+    (split,) = b_cubed_draws([truth], found)
+    assert split.std() == pytest.approx(2 / 1.75**2 * 0.25 / 200**0.5, rel=0.1)
+    # The other way round precision is what varies.
+    (merged,) = b_cubed_draws([found], truth)
+    assert merged.std() == pytest.approx(split.std(), rel=0.2)
+    assert b_cubed_draws([truth], truth).std() == 0
+    assert error_of_mean([split[None], merged[None]]) == pytest.approx((split.var() + merged.var()) ** 0.5 / 2)
+
+
+def test_parts_that_share_clusters_are_drawn_together() -> None:
+    truth = {f"{i}": f"c{i // 2}" for i in range(400)}
+    found = {f"{i}": f"e{i // 2}" if i % 4 < 2 else f"alone{i}" for i in range(400)}
+    twice = b_cubed_draws([truth, truth], found)
+    assert error_of_mean([twice]) == pytest.approx(twice[0].std())
+
+
+def test_pairs_that_share_reports_are_drawn_together() -> None:
+    same, said = [True, False] * 200, [True, True, False, False] * 100
+    alone = pair_draws(same, said, [f"{i}" for i in range(400)]).std()
+    assert alone == pytest.approx(0.031, rel=0.15)
+    assert pair_draws(same, said, [f"{i // 4}" for i in range(400)]).std() == pytest.approx(0)
+    assert pair_draws([False], [False], ["a"]).std() == 0
+    assert groups([("a", "b"), ("c", "d"), ("b", "c"), ("x", "y")])["a"] == groups([("a", "b"), ("b", "d")])["d"]
 
 
 def test_rivals_fall_for_traps_that_ours_must_not() -> None:

@@ -54,6 +54,40 @@ def test_meanings_without_the_extra_are_refused_with_what_to_install(rows: str, 
     assert "pip install 'aggregator[meaning]'" in done.stderr
 
 
+LABELLED = {"id": "1", "title": "a", "cluster": "c"}
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "said"),
+    [
+        ([LABELLED], ("--pairs", "--sweep"), "leave one of them out"),
+        ([], ("--sweep",), "needs rows"),
+        ([LABELLED, {"id": "2", "title": "b"}], ("--plot", "p.svg"), "row 2 has none"),
+        ([LABELLED, LABELLED], ("--sweep",), "row 2 has an `id` that stands before: 1"),
+        ([{**LABELLED, "published": "yesterday"}], ("--sweep",), "`published` should be"),
+        ([{**LABELLED, "published": "0001-01-01T00:00:00+05:00"}], (), "`published` should be"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_refused_before_any_work(
+    tmp_path: Path, written: list[dict[str, str]], asked: tuple[str, ...], said: str
+):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    done = backtest(str(file), "--predictions", str(tmp_path / "p.tsv"), *asked)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not (tmp_path / "p.tsv").exists()
+
+
+def test_a_sweep_is_printed_and_drawn(tmp_path: Path):
+    file, plot = tmp_path / "rows.jsonl", tmp_path / "p.svg"
+    file.write_text("".join(json.dumps({**row, "cluster": "one"}) + "\n" for row in ROWS), encoding="utf-8")
+    done = backtest(str(file), "--sweep", "--plot", str(plot), "--no-meaning", "--json")
+    steps = json.loads(done.stdout)["sweep"]
+    assert [step["strictness"] for step in steps if step["strictness"]] == ["loose", "balanced", "strict"]
+    assert "<svg" in plot.read_text(encoding="utf-8")
+
+
 def test_a_configuration_that_is_not_there_is_said(rows: str, tmp_path: Path):
     done = backtest(rows, "--config", str(tmp_path / "none.toml"))
     assert done.returncode == 2

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 
-from aggregator.dedup.backtest import backtest, pair_test
+from aggregator.dedup.backtest import backtest, entries, pair_test
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.sweep import STEPS, svg, sweep
 from aggregator.model import DedupSettings
 
@@ -65,6 +67,18 @@ def test_a_sweep_trades_recall_for_precision_and_is_drawn() -> None:
     assert points[0].quality.b_cubed.recall >= points[-1].quality.b_cubed.recall
     root = ElementTree.fromstring(svg(points, title="a < b & c"))
     assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 3
+
+
+def test_a_sweep_of_known_fingerprints_is_the_same() -> None:
+    settings = DedupSettings()
+    assert sweep(ROWS, settings, prints=prints_of(list(entries(ROWS)), settings)) == sweep(ROWS, settings)
+
+
+def test_the_legend_of_a_sweep_ends_within_the_picture() -> None:
+    drawn = svg(sweep(ROWS, DedupSettings()), title="rows")
+    (width,) = re.findall(r'viewBox="0 0 (\d+) ', drawn)
+    legend = re.findall(r'<text x="(\d+)"[^>]*text-anchor="end" fill[^>]*>(?:precision|recall|F1)<', drawn)
+    assert [int(x) < int(width) for x in legend] == [True] * 3
 
 
 def test_a_sweep_without_labels_is_refused() -> None:

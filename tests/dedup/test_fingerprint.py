@@ -119,8 +119,9 @@ def test_a_quarter_is_the_same_in_every_language(lang: str, text: str) -> None:
 
 
 def test_a_quarter_of_a_fiscal_year_stands_apart_from_it() -> None:
-    run_in, spaced = made("Kellogg Q2FY25"), made("Kellogg Q2 FY25")
-    assert (run_in.title_tokens, run_in.numbers) == (spaced.title_tokens, spaced.numbers)
+    spaced = made("Kellogg Q2 FY25")
+    for run_in in (made("Kellogg Q2FY25"), made("Kellogg 2QFY25")):
+        assert (run_in.title_tokens, run_in.numbers) == (spaced.title_tokens, spaced.numbers)
     assert made("XQ2FY25").title_tokens != made("X Q2 FY25").title_tokens
 
 
