@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -212,14 +213,17 @@ def backtest(
         raise ConfigError(Problem("--pairs judges pairs and --sweep and --plot events: leave one of them out"))
     rows = list(_rows(file))
     if swept:
-        _must_be_labelled(rows, file)
+        with _refusing(file):
+            sweeping.truth_of(rows)
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
     settings = with_meanings(settings, meaning, len(rows), is_told=config_file is not None)
     started = time.perf_counter()
-    prints = _prints(rows, settings) if swept else ()
-    lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings, prints)
+    with _refusing(file):
+        # Made once for what runs over the rows many times: meanings take longest.
+        prints = prints_of(list(core.entries(rows, canonical_url=canonical_url)), settings) if swept else ()
+        lines, facts = _pairs(rows, settings) if pairs else _clusters(rows, settings, prints)
     seconds = time.perf_counter() - started
     facts |= {"seconds": round(seconds, 2), "per_second": round(len(rows) / max(seconds, 1e-9))}
     facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -264,25 +268,13 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _must_be_labelled(rows: list[Mapping[str, Any]], file: Path) -> None:
-    """Raises ConfigError unless a sweep can score the rows."""
-    if not rows:
-        raise ConfigError(Problem("a sweep needs rows, each with a `cluster`", file=str(file)))
-    known = set()
-    for number, row in enumerate(rows, 1):
-        if row.get("cluster") is None:
-            raise ConfigError(Problem(f"a sweep needs a `cluster` in every row; row {number} has none", file=str(file)))
-        if str(row.get("id")) in known:
-            raise ConfigError(Problem(f"row {number} has an `id` that stands before: {row.get('id')}", file=str(file)))
-        known.add(str(row.get("id")))
-
-
-def _prints(rows: list[Mapping[str, Any]], settings: DedupSettings) -> list[Fingerprint]:
-    """The fingerprints of all rows, for what runs over them many times: meanings take longest."""
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """Raises ConfigError where the rows of a file turn out to be none that can be read or scored."""
     try:
-        return prints_of(list(core.entries(rows, canonical_url=canonical_url)), settings)
+        yield
     except ValueError as error:
-        raise ConfigError(Problem(str(error))) from None
+        raise ConfigError(Problem(str(error), file=str(file))) from None
 
 
 def _clusters(
@@ -290,12 +282,9 @@ def _clusters(
 ) -> tuple[list[str], dict[str, Any]]:
     with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("assigning", total=len(rows))
-        try:
-            done = core.backtest(
-                rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar), prints=prints
-            )
-        except ValueError as error:
-            raise ConfigError(Problem(str(error))) from None
+        done = core.backtest(
+            rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar), prints=prints
+        )
     facts: dict[str, Any] = {"entries": len(rows), "events": done.event_count, "joined": done.joined_count}
     facts["merged"] = done.merged_count
     if done.quality:

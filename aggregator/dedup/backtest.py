@@ -45,7 +45,8 @@ class PairTest:
     quality: scores.Score | None
 
 
-def _text(row: Row, key: str) -> str:
+def field(row: Row, key: str) -> str:
+    """A row's value as text, empty when it is missing or null."""
     value = row.get(key)
     return "" if value is None else str(value)
 
@@ -65,32 +66,32 @@ def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_
 
     `first_seen_at` is when the row came; left out, when it was published, or the epoch.
     """
-    published = _instant(_text(row, "published"))
-    url = _text(row, "url")
-    name = _text(row, "id")
+    published = _instant(field(row, "published"))
+    url = field(row, "url")
+    name = field(row, "id")
     host = re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL) if "://" in url else ""
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
-        feed_id=_text(row, "source"),
+        feed_id=field(row, "source"),
         revision=0,
         identity_key=name,
         guid=name,
         url=url,
         canonical_url=canonical_url(url) if url else "",
-        title=_text(row, "title"),
-        lang=_text(row, "lang") or UNDETERMINED,
+        title=field(row, "title"),
+        lang=field(row, "lang") or UNDETERMINED,
         author="",
         categories=(),
         tags=(),
         published_at=published,
         matched_at=published,
-        published_raw=_text(row, "published"),
+        published_raw=field(row, "published"),
         date_source=DateSource.FEED if published else DateSource.FIRST_SEEN,
         first_seen_at=first_seen_at or published or EPOCH,
         content_hash="",
-        text=_text(row, "text")[:MAX_TEXT],
+        text=field(row, "text")[:MAX_TEXT],
         document="",
-        site=_text(row, "source") or host,
+        site=field(row, "source") or host,
     )
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from aggregator.dedup.backtest import Row, backtest, entries
+from aggregator.dedup.backtest import Row, backtest, entries, field
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.meaning import prints_of
-from aggregator.dedup.scores import Quality
+from aggregator.dedup.scores import Quality, clustering
 from aggregator.dedup.similarity import JOIN
 from aggregator.model import DedupSettings
 
@@ -38,20 +38,34 @@ def sweep(
 ) -> list[Point]:
     """The backtest at each of `STEPS`; `prints` are the rows' fingerprints, where known.
 
-    Raises ValueError when a row has no `cluster`.
+    Raises ValueError as `truth_of` does, before any work.
     """
     kept = list(rows)
+    truth = truth_of(kept)
     prints = prints or prints_of(list(entries(kept, canonical_url=canonical_url)), settings)
     names = {value: strictness.value for strictness, value in JOIN.items()}
     points = []
     for step in STEPS:
-        quality = backtest(kept, settings, canonical_url=canonical_url, join_at=step, prints=prints).quality
-        if quality is None:
-            raise ValueError("a sweep needs a `cluster` in every row")
-        points.append(Point(1 / (1 + math.exp(-step)), names.get(step, ""), quality))
+        found = backtest(kept, settings, canonical_url=canonical_url, join_at=step, prints=prints).events
+        points.append(Point(1 / (1 + math.exp(-step)), names.get(step, ""), clustering(truth, dict(found))))
         if on_step:
             on_step()
     return points
+
+
+def truth_of(rows: Sequence[Row]) -> dict[str, str]:
+    """The true cluster of each row, by id. Raises ValueError naming the row that cannot be scored."""
+    truth: dict[str, str] = {}
+    for number, row in enumerate(rows, 1):
+        name, cluster = field(row, "id"), row.get("cluster")
+        if cluster is None:
+            raise ValueError(f"a sweep needs a `cluster` in every row; row {number} has none")
+        if name in truth:
+            raise ValueError(f"row {number} has an `id` that stands before: {name}")
+        truth[name] = str(cluster)
+    if not truth:
+        raise ValueError("a sweep needs rows, each with a `cluster`")
+    return truth
 
 
 def svg(points: Sequence[Point], *, title: str) -> str:

@@ -60,8 +60,7 @@ def entry(
     dates = _dates(published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
     body = _body(parsed, title=title, base_url=parsed.base_url or url or feed.url, settings=settings)
-    image = lead_image(body, base_url=parsed.base_url or url, candidates=parsed.images)
-    headimg = image or (fallback_image(entry_id) if settings.fallback_image else "")
+    headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
     newline = settings.leading_newline
     parts = FrontMatter(
         title, categories, headimg, categories[1], date=dates.written, body=body, leading_newline=newline
@@ -155,6 +154,11 @@ def _body_text(parsed: ParsedEntry) -> str:
 def _plain(markup: Markup) -> str:
     value = markup.value[:_MAX_READ_CHARS]
     return plain_text(value) if markup.html else value.strip()
+
+
+def _headimg(body: str, parsed: ParsedEntry, *, base_url: str, entry_id: str, settings: DocumentSettings) -> str:
+    image = lead_image(body, base_url=base_url, candidates=parsed.images)
+    return image or (fallback_image(entry_id) if settings.fallback_image else "")
 
 
 def _body(parsed: ParsedEntry, *, title: str, base_url: str, settings: DocumentSettings) -> str:

@@ -39,6 +39,17 @@ PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
 Row = dict[str, object]
 
 
+@dataclass(frozen=True)
+class Line:
+    """Of one part: our score, F1 (of the mean line the mean of all) with its standard error, and the rivals' F1."""
+
+    name: str
+    ours: scores.Score
+    f1: float
+    error: float
+    theirs: tuple[float, ...]
+
+
 def load(path: Path) -> Model:
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
         return model_from(dict(archive))
@@ -119,17 +130,6 @@ def cluster_report(
     _print(Line("mean", quality, fmean(line.f1 for line in lines), error_of_mean(draws), theirs))
     for line in joint:
         _print(line)
-
-
-@dataclass(frozen=True)
-class Line:
-    """Of one part: our score, F1 (of the mean line the mean of all) with its standard error, and the rivals' F1."""
-
-    name: str
-    ours: scores.Score
-    f1: float
-    error: float
-    theirs: tuple[float, ...]
 
 
 def _line_of(
