@@ -1,14 +1,17 @@
 """Content encodings taken off while the body arrives, never beyond the allowed size (situation 26).
 
 Rules: at most one layer; gzip (also x-gzip), deflate with or without its header, br, zstd. Each call asks a decoder
-for no more than is still allowed plus one byte, so a bomb costs its limit and not its content. A body that says gzip
-but begins like plain text is taken as plain, one that begins like gzip and says nothing is taken as gzip: both are
-served in the field. A stream that ends too early is refused, because half a feed saved with its validators would hide
-the other half.
+for no more than is still allowed plus one byte, so a bomb costs its limit and not its content. A stream that ends too
+early is refused, because half a feed saved with its validators would hide the other half.
+
+The first bytes count more than the name: what begins like gzip or zstd is that, whatever it says, and a document that
+begins in plain sight is plain; all of it is served in the field. Names that are no compression (`aws-chunked`, `UTF-8`,
+`none`) are passed over, as browsers do, if the body is text or a compression known by its first bytes.
 """
 
 from __future__ import annotations
 
+import codecs
 import sys
 import zlib
 from typing import Protocol
@@ -21,6 +24,15 @@ else:
     from backports.zstd import ZstdDecompressor, ZstdError
 
 GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZLIB_START = b"\x78"
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+_DOCUMENTS = (b"<?xm", b"<rss", b"<fee", b"<rdf", b"<!DO", b"<htm")
+"""How plain documents begin in their first four bytes; no stream of brotli or deflate does by accident."""
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
+_BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)
+_TEXT_CONTROLS = b"\0\t\n\r"
+"""What may stand in text below the blank; the zero in UTF-16 and UTF-32."""
 _MOST_MEMBERS = 1000
 _GZIP_OR_ZLIB = 47
 _RAW = -15
@@ -150,10 +162,14 @@ class BodyReader:
     """Collects a body from its pieces: `feed` each, then take `body`. Raises TooLarge, BadEncoding, CutShort."""
 
     def __init__(self, content_encoding: str, *, limit: int) -> None:
-        layers = [name for name in (part.strip().lower() for part in content_encoding.split(",")) if name]
-        self._layers = [name for name in layers if name != "identity"]
-        if len(self._layers) > 1:
-            raise BadEncoding(f"{len(self._layers)} layers of content encoding ({content_encoding[:80]})")
+        names = _names(content_encoding)
+        layers = [name for name in names if name in _COMPRESSIONS]
+        if len(layers) > 1:
+            raise BadEncoding(f"{len(layers)} layers of content encoding ({content_encoding[:80]})")
+        self._layer = layers[0] if layers else ""
+        self._is_stated_twice = content_encoding.lower().count("gzip") > 1
+        """A server and the one before it both name one layer, far oftener than there are two."""
+        self._unknown = "" if layers or not names else names[0]
         self._limit = limit
         self._start = b""
         self._decoder: _Decoder | None = None
@@ -179,7 +195,10 @@ class BodyReader:
             self._take(self._start)
         if self.sent_bytes and not self._decoder.is_complete():
             raise CutShort
-        return b"".join(self._parts)
+        body = b"".join(self._parts)
+        if self._is_stated_twice and body[:2] == GZIP_MAGIC:
+            raise BadEncoding(f"two layers of content encoding ({self._layer})")
+        return body
 
     def collected(self) -> bytes:
         """What has been decoded so far, of a body that need not be whole."""
@@ -190,28 +209,52 @@ class BodyReader:
         try:
             piece = self._decoder.decoded(data, self._limit - self._size + 1)
         except (zlib.error, brotli.error, ZstdError, EOFError) as error:
-            raise BadEncoding(f"the body is not {self._layers[0] if self._layers else 'gzip'}") from error
+            raise BadEncoding(f"the body is not {self._layer or 'gzip'}") from error
         self._size += len(piece)
         if self._size > self._limit:
             raise TooLarge
         self._parts.append(piece)
 
     def _chosen(self, start: bytes) -> _Decoder:
-        name = self._layers[0] if self._layers else ""
-        if name in ("gzip", "x-gzip"):
-            return _Zlib() if start[:2] == GZIP_MAGIC else self._plain_if_text(start, name)
-        if name == "deflate":
+        if start[:2] == GZIP_MAGIC:
             return _Zlib()
-        if name == "br":
-            return _Brotli()
-        if name == "zstd":
+        if start[:4] == _ZSTD_MAGIC:
             return _Zstd()
-        if name:
-            raise BadEncoding(f"unknown content encoding {name[:40]}")
-        return _Zlib() if start[:2] == GZIP_MAGIC else _Plain()
-
-    @staticmethod
-    def _plain_if_text(start: bytes, name: str) -> _Decoder:
-        if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b""):
+        if start.lstrip(_BLANKS).startswith(_DOCUMENTS):
             return _Plain()
-        raise BadEncoding(f"the body is not {name}")
+        match self._layer:
+            case "gzip" | "x-gzip":
+                return self._gzip_without_magic(start)
+            case "deflate":
+                return _Zlib()
+            case "br":
+                return _Brotli()
+            case "zstd":
+                return _Zstd()
+            case _:
+                return self._plain(start)
+
+    def _gzip_without_magic(self, start: bytes) -> _Decoder:
+        if start.lstrip(_BLANKS)[:1] in (b"<", b"{", b"[", b""):
+            return _Plain()
+        if start[:1] == _ZLIB_START:  # deflate under the name of gzip
+            return _Zlib()
+        raise BadEncoding(f"the body is not {self._layer}")
+
+    def _plain(self, start: bytes) -> _Decoder:
+        if self._unknown and not _is_text(start):
+            raise BadEncoding(f"unknown content encoding {self._unknown[:40]}, and the body is no text")
+        return _Plain()
+
+
+def _names(content_encoding: str) -> list[str]:
+    """The names of a Content-Encoding, each once, without parameters and quotes; `identity` says nothing."""
+    names = [part.partition(";")[0].strip(" \t\"'").lower() for part in content_encoding.split(",")]
+    return [name for name in dict.fromkeys(names) if name not in ("", "identity")]
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether the first bytes of a body can be those of a document in any of its encodings."""
+    if start.startswith(_BOMS):
+        return True
+    return all(0x20 <= byte < 0x7F or byte in _TEXT_CONTROLS for byte in start[:4])

@@ -16,7 +16,8 @@ from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aggregator.poll.botwall import LOOKED_AT_BYTES
 from aggregator.poll.decoding import BadEncoding, BodyReader, CutShort, TooLarge
 
-BODIES = frozenset({200, 203, 226})
+BODIES = frozenset(range(200, 300)) - {204, 205}
+"""Statuses whose body may be a feed; whether it is one, the reader of it says. Some servers say 202 with it."""
 _SINGLE = frozenset(
     {"etag", "last-modified", "expires", "date", "age", "location", "content-type", "retry-after", "content-length"}
 )

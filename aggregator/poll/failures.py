@@ -19,6 +19,7 @@ import aiohttp
 from aggregator.model import FailureKind
 from aggregator.poll.botwall import bot_wall
 from aggregator.poll.guard import PrivateAddress
+from aggregator.poll.tolerant import BadAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,10 @@ def _tls_failure(error: BaseException, host: str) -> Failure:
     return Failure(FailureKind.TLS, f"no safe connection to {host}: {_tls_words(error)}")
 
 
+def _bad_answer(error: BaseException, host: str) -> Failure:
+    return Failure(FailureKind.RESET, f"{host} {error}")
+
+
 def _said(kind: FailureKind, words: str) -> Callable[[BaseException, str], Failure]:
     return lambda error, host: Failure(kind, words.format(host=host))
 
@@ -119,7 +124,8 @@ _BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Ca
     (aiohttp.ClientPayloadError, _said(FailureKind.RESET, "{host} sent less than it announced")),
     (aiohttp.ServerDisconnectedError, _said(FailureKind.RESET, "{host} closed the connection without an answer")),
     (aiohttp.InvalidURL, _said(FailureKind.BAD_URL, "the address cannot be asked")),
-    (aiohttp.ClientResponseError, _said(FailureKind.RESET, "{host} does not answer in HTTP")),
+    (BadAnswer, _bad_answer),
+    (aiohttp.ClientResponseError, _said(FailureKind.RESET, "{host} sent an answer that cannot be read")),
     (OSError, _os_failure),
 )
 """Exception → what it means, the first that fits."""

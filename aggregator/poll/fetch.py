@@ -1,8 +1,9 @@
 """One GET, as politely as it can be made, with every way it can fail as a value.
 
 Rules (politeness.md 2, 3, 6, 7, 9, 10; situations 9, 11, 22, 23, 26, 30):
-- The exact URL, no cookies, no Referer, one honest User-Agent, never a second try: the HTTP library's own repeat of a
-  request on a reused connection is switched off, because a server may have worked on the first.
+- The exact URL, no cookies, no Referer, one honest User-Agent, never a second try: each request has a connection of its
+  own, because a server may close a kept one at any time, and whether it worked on the request cannot be known then.
+- What browsers and curl read is read (`poll.tolerant`); what is refused is told in words.
 - Redirects are followed here, at most MOST_HOPS, each hop checked: scheme, address, loop. Validators go only to the
   address that gave them; credentials and a feed's own headers only to the feed's own origin.
 - The time limit covers all hops; waiting for a host's slot (`poll.slots`) has a limit of its own.
@@ -15,6 +16,7 @@ The module decides nothing about schedules; what an answer means for the next po
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,11 +50,9 @@ from aggregator.poll.failures import EXPECTED_ERRORS, Failure, failure_of_error,
 from aggregator.poll.guard import Guard, GuardedResolver, Lookup, PrivateAddress, literal_address, system_lookup
 from aggregator.poll.links import links_of
 from aggregator.poll.slots import HostBusy, HostSlots
+from aggregator.poll.tolerant import MAX_HEAD_BYTES, MAX_HEADERS, TolerantConnector
 
 MOST_HOPS = 5
-KEEP_ALIVE = timedelta(seconds=4)
-"""Below the 5 s after which common servers close an idle connection, and short, since idle TLS connections cost a third
-of a megabyte each."""
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.5"
@@ -97,12 +97,11 @@ class Fetcher:
     async def __aenter__(self) -> Fetcher:
         settings = self._settings
         self._resolver = GuardedResolver(self._connecting, threads=settings.concurrency, lookup=self._lookup)
-        connector = aiohttp.TCPConnector(
+        connector = TolerantConnector(
             resolver=self._resolver,
             socket_factory=self._connecting.socket,
             ssl=_tls(settings.ca_file),
             limit=settings.concurrency,
-            keepalive_timeout=KEEP_ALIVE.total_seconds(),
             use_dns_cache=False,
         )
         self._session = aiohttp.ClientSession(
@@ -112,8 +111,8 @@ class Fetcher:
             request_class=ExactRequest,
             timeout=aiohttp.ClientTimeout(total=None),
             trust_env=False,
-            max_line_size=32768,
-            max_field_size=32768,
+            max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_HEADERS,
         )
         self._session._retry_connection = False  # there is no public switch; see the rules above
         return self
@@ -332,6 +331,10 @@ class _Fetch:
             raise _Failed(wall, status=answer.status, caching=caching)
         if answer.status == 226 and not _is_feed_delta(answer):
             raise self._refusal(target, answer, f"{target.host} sent a difference that we did not ask for (226)")
+        if answer.status == 206 and not _is_whole(answer):
+            raise self._refusal(target, answer, f"{target.host} sent a part of the feed that we did not ask for (206)")
+        if answer.status != 200 and not answer.body:
+            raise self._refusal(target, answer, f"{target.host} sent no feed with its answer ({answer.status})")
         return Fetched(
             url=target.url,
             status=answer.status,
@@ -368,6 +371,16 @@ class _Fetch:
 def _is_feed_delta(answer: Answer) -> bool:
     methods = {name.strip().lower() for name in answer.headers.get("im", "feed").split(",")}
     return "feed" in methods and not methods - {"feed", "gzip", "identity"}
+
+
+def _is_whole(answer: Answer) -> bool:
+    """Whether a 206 holds all there is; without a Content-Range it says nothing else (RFC 9110 section 14.4)."""
+    stated = answer.headers.get("content-range", "")
+    part = re.fullmatch(r"bytes[ =]*0-(\d+)/(\d+|\*)", stated.strip(), re.IGNORECASE)
+    if part is None:
+        return not stated
+    last, whole = part.groups()
+    return whole == "*" or int(whole) == int(last) + 1
 
 
 def _as_bytes(text: str) -> str:
