@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,6 @@ import structlog
 
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
-from aggregator.engine.wire import message_of_fields
 from aggregator.entry.files import INDEX_JSON, export
 from aggregator.errors import EngineError
 from aggregator.model import Kind, Message
@@ -59,7 +59,7 @@ class Archive:
 
     def _write(self, rows: list[Row], previous: str) -> str:
         """Write what these rows tell; answers with the index as it is now. Raises OSError."""
-        made = export(archived(rows), previous=previous)
+        made = export(archived(rows, self._store.message_of), previous=previous)
         done = write(self._directory, made.files, stale=made.stale)
         for path, reason in done.refused:
             log.error("document_not_archived", path=path, reason=reason)
@@ -93,8 +93,11 @@ def _time(row: Row) -> tuple[int, ...]:
     return tuple(int(part) for part in row.stream_id.split("-"))
 
 
-def archived(rows: list[Row]) -> list[Message]:
+def archived(rows: list[Row], message_of: Callable[[Row], Message | None]) -> list[Message]:
     """The messages that concern the archive, in the order of their time: every report, and merges."""
-    messages = [(_time(row), row.stream, message_of_fields(row.fields)) for row in rows]
-    wanted = [m for m in messages if m[1] == "reports" or m[2].kind is Kind.MERGED]
-    return [message for _, _, message in sorted(wanted, key=lambda m: m[0])]
+    wanted: list[Message] = []
+    for row in sorted(rows, key=_time):
+        message = message_of(row)
+        if message is not None and (row.stream == "reports" or message.kind is Kind.MERGED):
+            wanted.append(message)
+    return wanted

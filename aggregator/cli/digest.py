@@ -14,7 +14,6 @@ from aggregator.cli.files import Loaded
 from aggregator.daemon.watching import made_digest
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
-from aggregator.engine.wire import decode
 from aggregator.errors import EngineDown, EngineMissing
 from aggregator.model import Digest
 from aggregator.watch.digest_files import DigestFiles
@@ -95,7 +94,9 @@ async def _follow(read: Loaded, form: str) -> None:
         while True:
             for row in await _more(engine.store, last):
                 last = {"digest": row.stream_id}
-                _print(read, decode(Digest, row.fields["json"].encode()), form)
+                record = engine.store.digest_of(row)
+                if record is not None:
+                    _print(read, record, form)
 
 
 async def _more(store: Store, last: dict[str, str]) -> list[Row]:

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import click
 import structlog
 
 from aggregator.cli.files import Loaded
 from aggregator.engine.client import connect, without_secrets
 from aggregator.engine.embedded import EmbeddedServer, attach
+from aggregator.engine.slips import Slips
 from aggregator.engine.store import Store
 from aggregator.errors import EngineMissing
 from aggregator.model import Settings
@@ -60,6 +62,14 @@ async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
         url, place = running.url, running.socket
     async with _store(settings, url) as store:
         yield Engine(store, place)
+        _tell_slips(store.slips)
+
+
+def _tell_slips(slips: Slips) -> None:
+    """What a reader passed over, for whoever reads its output."""
+    places = slips.places()
+    if places:
+        click.echo(f"aggregator: passed over what is not ours: {len(places)}, first {places[0]}", err=True)
 
 
 @asynccontextmanager

@@ -40,4 +40,5 @@ def export(directory: Path, all_reports: bool, since: timedelta | None, config_f
 async def _messages(read: files.Loaded, since: timedelta) -> list[Message]:
     async with engines.attached_engine(read) as engine:
         start = await engine.store.server_time() - since
-        return archived([row for stream in STREAMS async for row in engine.store.rows(stream, start)])
+        rows = [row for stream in STREAMS async for row in engine.store.rows(stream, start)]
+        return archived(rows, engine.store.message_of)

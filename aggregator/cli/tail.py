@@ -13,7 +13,7 @@ from rich.text import Text
 from aggregator.cli import engines, files, options
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
-from aggregator.engine.wire import message_json, message_of_fields
+from aggregator.engine.wire import message_json
 from aggregator.errors import EngineDown
 from aggregator.model import Kind, Message
 
@@ -39,7 +39,7 @@ async def _tail(read: files.Loaded, stream: str, since: timedelta, follow: bool,
         start = await engine.store.server_time() - since
         last = id_at(start)
         async for row in engine.store.rows(stream, start):
-            _print(row, console, as_json)
+            _print(engine.store, row, console, as_json)
             last = row.stream_id
         while follow:
             last = await _more(engine.store, stream, last, console, as_json)
@@ -58,13 +58,15 @@ async def _more(store: Store, stream: str, last: str, console: Console, as_json:
         await asyncio.sleep(RETRY_SECONDS)
         return last
     for row in rows:
-        _print(row, console, as_json)
+        _print(store, row, console, as_json)
         last = row.stream_id
     return last
 
 
-def _print(row: Row, console: Console, as_json: bool) -> None:
-    message = message_of_fields(row.fields)
+def _print(store: Store, row: Row, console: Console, as_json: bool) -> None:
+    message = store.message_of(row)
+    if message is None:  # not ours: `engines` says at the end how many there were
+        return
     if as_json:
         click.echo(orjson.dumps(orjson.loads(message_json(message)) | {"stream_id": row.stream_id}))
     else:

@@ -17,7 +17,8 @@ from datetime import timedelta
 import structlog
 
 from aggregator.daemon.clock import Clock
-from aggregator.engine.event_store import Unreadable, Waiting
+from aggregator.engine.codec import Unreadable
+from aggregator.engine.event_store import Waiting
 from aggregator.engine.store import Store
 from aggregator.errors import EventsHeld, UnreadableRecord
 from aggregator.model import Entry, Notice

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +24,7 @@ from aggregator.config import Configuration
 from aggregator.daemon.changes import config_changes
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
+from aggregator.daemon.housekeeping import Housekeeping
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.port import StatusPort
 from aggregator.daemon.watching import DigestMaker
@@ -108,6 +108,14 @@ class Daemon:
         self._engine_error = ""
         is_worker = parts.poll is None or parts.event is None
         self.port = StatusPort(parts.status, parts.status_address, is_shared=is_worker)
+        self._house = Housekeeping(
+            parts.store,
+            metrics=parts.metrics,
+            clock=parts.clock,
+            settings=lambda: self._configuration.settings,
+            feed_ids=self._feed_ids,
+            hosts=lambda: parts.poll.hosts if parts.poll else {},
+        )
         self._lasting: dict[str, asyncio.Task[None]] = {}
         """What runs from start to end, by name."""
         self._reloads: set[asyncio.Task[None]] = set()
@@ -271,42 +279,9 @@ class Daemon:
         self._parts.metrics.show_engine(up=True)
 
     async def _housekeep(self) -> None:
-        """Retention, by whoever leads; what the status port shows, by everyone."""
         parts = self._parts
         await self.port.open()
-        try:
-            if parts.event is not None and parts.event.leads:
-                await self._keep_house()
-            await self._show()
-        except EngineError as error:
-            log.warning("housekeeping_waits", error=str(error))
-
-    async def _keep_house(self) -> None:
-        parts, now = self._parts, self._parts.clock.now()
-        engine_now = parts.clock.for_engine()
-        report = await parts.store.trim(now=engine_now)
-        parts.metrics.count_dropped(sum(one.dropped_count for one in report.trimmed))
-        for notice in report.notices:
-            log.warning("trouble", kind=notice.kind, detail=notice.detail)
-        await parts.store.trim_fingerprints(now - self._configuration.settings.dedup.window)
-        forgotten = await parts.store.forget_known(now=engine_now)
-        await parts.store.forget_merged(now=engine_now)
-        kept = self._configuration.settings
-        await parts.store.forget_rulings(now - kept.retention.events - kept.dedup.window)
-        log.debug("house_kept", forgotten_entries=forgotten, dropped=sum(t.dropped_count for t in report.trimmed))
-
-    async def _show(self) -> None:
-        parts = self._parts
-        states = await parts.store.states(self._feed_ids())
-        parts.metrics.show_feeds(Counter(state.health.value if state else "new" for state in states.values()))
-        lags = await parts.store.groups()
-        parts.metrics.show_groups({(g.stream, g.group): g.waiting_count + g.pending_count for g in lags})
-        due_at = await parts.store.next_due_at()
-        overdue = parts.clock.now() - due_at if due_at else timedelta(0)
-        hosts = parts.poll.hosts.values() if parts.poll else ()
-        held = await parts.store.held_hosts(hosts, now=parts.clock.for_engine())
-        parts.metrics.show_schedule(hosts_held=len(held), overdue=overdue)
-        parts.metrics.show_waiting(await parts.store.waiting_count())
+        await self._house.round(leads=parts.event is not None and parts.event.leads)
 
     def _feed_ids(self) -> list[str]:
         return [feed.feed_id for feed in self._configuration.feeds if feed.enabled]

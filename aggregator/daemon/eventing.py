@@ -305,7 +305,8 @@ class EventStage:
         async def prepare() -> int:
             meanings = await self._meanings_of([(stream_id, entry)])
             publications = await self._publications(list(self._assigned([(stream_id, entry)], meanings)))
-            return sum(bool(self._store.publication_arguments(publication)) for publication in publications)
+            now = self._clock.now()
+            return sum(bool(self._store.publication_arguments(p, pushed_at=now)) for p in publications)
 
         self._is_stale = True
         return await self._unbroken(prepare()) == 1

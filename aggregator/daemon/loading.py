@@ -31,8 +31,6 @@ async def loaded_index(
     seconds = asyncio.get_running_loop().time() - started
     if unreadable:
         log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
-    if lost := sum(not ruling.ruling_id for ruling in rulings):
-        log.error("rulings_unreadable", count=lost, reason="another version wrote them")
     facts = {"rulings": len(rulings), "meaning": bool(dedup.meaning), "seconds": round(seconds, 2)}
     log.info("index_loaded", fingerprints=count, **facts)
     return index

@@ -14,7 +14,6 @@ import structlog
 from aggregator.daemon.clock import Clock
 from aggregator.engine.ruling_store import Asked
 from aggregator.engine.store import Store
-from aggregator.engine.wire import message_of_fields
 from aggregator.errors import EngineError, StaleToken, UnreadableRecord
 from aggregator.model import Event, Queue, RulingPublication
 from aggregator.pipeline.known import Reports
@@ -88,8 +87,10 @@ async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) ->
     since = min(event.first_seen_at for event in events) - BEFORE_EVENT
     count = 0
     async for row in store.rows("reports", since):
-        if reports.concerns(entry_id=row.fields["entry_id"], event_id=row.fields["event_id"]):
-            reports.add(message_of_fields(row.fields))
+        if reports.concerns(entry_id=row.fields.get("entry_id", ""), event_id=row.fields.get("event_id", "")):
+            message = store.message_of(row)
+            if message is not None:
+                reports.add(message)
         count += 1
         if count % ROWS_READ == 0:
             await meanwhile()

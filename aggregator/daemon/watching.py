@@ -11,7 +11,6 @@ from apscheduler.triggers.cron import CronTrigger
 
 from aggregator.daemon.clock import Clock
 from aggregator.engine.store import Store
-from aggregator.engine.wire import message_of_fields
 from aggregator.errors import EngineError
 from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState
 from aggregator.pipeline.known import OPERATOR
@@ -82,7 +81,9 @@ class Watching:
                 continue
             for row in rows:
                 last = {"reports": row.stream_id}
-                yield message_of_fields(row.fields)
+                message = self._store.message_of(row)
+                if message is not None:
+                    yield message
 
     def ready(self) -> tuple[bool, Sequence[str]]:
         reasons = [*self._troubles(), *self.stuck()]

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.codec import ALIAS, ENTRY, EVENT, FINGERPRINT, RULING, Unreadable, decode
 from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import BLOCK_MS, Argument, ms_or_now, text
@@ -52,14 +53,6 @@ class Lead:
     token: int | None
     worker: str
     lapses_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """What stands in place of an entry that cannot be read; `is_later`: a later version wrote it."""
-
-    why: str
-    is_later: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ class EventStore(HoldStore):
         waiting: tuple[Argument, ...] = ("BLOCK", wait) if wait > 0 else ()
         answer = await self.command("XREAD", "COUNT", count, *waiting, "STREAMS", self.keys.entries, "0-0")
         rows = answer.get(self.keys.entries.encode(), ())
-        return Waiting(tuple((text(stream_id), _entry(fields)) for stream_id, fields in rows))
+        return Waiting(tuple((text(stream_id), decode(ENTRY, fields)) for stream_id, fields in rows))
 
     async def reject_entry(self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None) -> None:
         """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
@@ -136,23 +129,24 @@ class EventStore(HoldStore):
 
     async def event_of(self, entry_id: str) -> str | None:
         """The event an entry was given to, an absorbed one resolved; None when it was never published, or long ago."""
-        found = await self.command("HVALS", self.keys.gate(entry_id))
+        [found] = await self.many([("HVALS", self.keys.gate(entry_id))])
         if not found:
             return None
         event_id = text(found[0])
         event = (await self.events([event_id])).get(event_id)
         return event.event_id if event else event_id
 
-    async def events(self, event_ids: Sequence[str]) -> dict[str, Event]:
-        """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing.
+    async def events(self, event_ids: Sequence[str], *, strict: bool = False) -> dict[str, Event]:
+        """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing,
+        and those whose record is damaged, which begin anew with their next report.
 
-        Raises UnreadableRecord, which names the key."""
+        Raises UnreadableRecord, which names the key, for one that a later version wrote; `strict`: for damaged ones."""
         found: dict[str, Event] = {}
         asked = {event_id: event_id for event_id in event_ids}
         for _ in range(ALIAS_STEPS):
             if not asked:
                 break
-            records = await self._event_records(list(dict.fromkeys(asked.values())))
+            records = await self._event_records(list(dict.fromkeys(asked.values())), strict)
             here = {first: records[at] for first, at in asked.items() if at in records}
             found |= here
             asked = {first: event.merged_into for first, event in here.items() if event.merged_into}
@@ -160,26 +154,32 @@ class EventStore(HoldStore):
 
     async def event_named(self, name: str) -> Event | None:
         """The event as it stands of an event id, or of the entry id of one of its reports. Raises UnreadableRecord."""
-        found = (await self.events([name])).get(name)
+        found = (await self.events([name], strict=True)).get(name)
         if found is not None:
             return found
         event_id = await self.event_of(name)
-        return (await self.events([event_id])).get(event_id) if event_id else None
+        return (await self.events([event_id], strict=True)).get(event_id) if event_id else None
 
-    async def _event_records(self, event_ids: Sequence[str]) -> dict[str, Event]:
+    async def _event_records(self, event_ids: Sequence[str], strict: bool) -> dict[str, Event]:
         found: dict[str, Event] = {}
         for start in range(0, len(event_ids), 500):
             page = event_ids[start : start + 500]
             answers = await self.command("MGET", *(self.keys.event(event_id) for event_id in page))
-            found |= {key: self._event(key, value) for key, value in zip(page, answers, strict=True) if value}
+            for event_id, value in zip(page, answers, strict=True):
+                event = self._event(event_id, value, strict) if value else None
+                if event is not None:
+                    found[event_id] = event
         return found
 
-    def _event(self, event_id: str, value: bytes) -> Event:
-        try:
-            return wire.decode(Event, value)
-        except ValueError as error:
-            later = isinstance(error, wire.LaterVersionError)
-            raise UnreadableRecord(self.keys.event(event_id), str(error)[:200], is_later=later) from error
+    def _event(self, event_id: str, value: bytes, strict: bool) -> Event | None:
+        key = self.keys.event(event_id)
+        event = decode(EVENT, value)
+        if not isinstance(event, Unreadable):
+            return event
+        self.slips.note(EVENT.name, key, event)
+        if event.is_later or strict:
+            raise UnreadableRecord(key, event.why[:200], is_later=event.is_later)
+        return None
 
     # --- publishing ---
 
@@ -210,7 +210,7 @@ class EventStore(HoldStore):
         arguments: list[Argument] = [keys.prefix, token, ms_or_now(now), _ms(self.retention.events)]
         arguments += [_ms(self.retention.digest), self.list_cap, len(batch)]
         for publication in batch:
-            arguments += self.publication_arguments(publication)
+            arguments += self.publication_arguments(publication, pushed_at=now or datetime.now(UTC))
         answers, why = await self.script(
             "publish",
             (keys.leader, keys.entries, keys.events, keys.reports, keys.fingerprints, keys.merged, keys.dropped),
@@ -218,7 +218,7 @@ class EventStore(HoldStore):
         )
         return answers, why
 
-    def publication_arguments(self, publication: Publication) -> list[Argument]:
+    def publication_arguments(self, publication: Publication, *, pushed_at: datetime) -> list[Argument]:
         """What the script is told of one entry. ValueError: it holds what cannot be written."""
         counts: Counter[str] = Counter(_COUNTED[message.kind] for message in publication.messages)
         stats: list[Argument] = [part for name, number in counts.items() for part in (f"reports:{name}", number)]
@@ -231,7 +231,7 @@ class EventStore(HoldStore):
             wire.record_bytes(publication.record) if publication.record else "",
             *(len(publication.events), len(sent), len(stats)),
             *events,
-            *(part for message, targets in sent for part in self._message_arguments(message, targets)),
+            *(part for message, targets in sent for part in self._message_arguments(message, targets, pushed_at)),
             *stats,
         ]
 
@@ -258,7 +258,9 @@ class EventStore(HoldStore):
                 same.append(queue)
         return sent
 
-    def _message_arguments(self, message: Message, targets: Sequence[str | Queue]) -> list[Argument]:
+    def _message_arguments(
+        self, message: Message, targets: Sequence[str | Queue], pushed_at: datetime
+    ) -> list[Argument]:
         """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
         keys = self.keys
         public = [target for target in targets if isinstance(target, str)]
@@ -270,7 +272,7 @@ class EventStore(HoldStore):
             *_counted(flat),
             *_counted(streams),
             *_counted(lists),
-            wire.message_json(message) if lists else "",
+            wire.message_json(message, pushed_at=pushed_at) if lists else "",
             f"{keys.event_channel}{wire.channel_tail(message)}" if public else "",
             wire.notification_json(message) if public else "",
         ]
@@ -282,14 +284,13 @@ class EventStore(HoldStore):
         start: event ids are those that stand today (after merges, and after what operators moved), and `absorbs` is
         empty. (A merge may be told by a record that has left the window.)
 
-        The whole log is read: its ids are the server's times, `since` is a worker's. A record that cannot be read comes
-        with nothing packed.
+        The whole log is read: its ids are the server's times, `since` is a worker's. What cannot be read is left out.
         """
         aliases, moved = await self.aliases(), _moved_by(await self.rulings())
         start = "-"
         while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
-            records = (wire.record_or_nothing(fields[b"f"]) for _, fields in rows)
-            wanted = [record for record in records if record.first_seen_at >= since or not record.packed]
+            records = self.readable_rows(FINGERPRINT, self.keys.fingerprints, rows)
+            wanted = [record for record in records if record.first_seen_at >= since]
             named = [moved.get(record.entry_id, record.event_id) for record in wanted]
             yield [_moved(record, aliases.get(name, name)) for record, name in zip(wanted, named, strict=True)]
             start = f"({text(rows[-1][0])}"
@@ -297,15 +298,19 @@ class EventStore(HoldStore):
     async def rulings(self) -> list[Ruling]:
         """The operators' words that were applied and are still kept, oldest first.
 
-        They name events as they were called then: see `aliases`. One that cannot be read comes with nothing in it.
+        They name events as they were called then: see `aliases`. What cannot be read is left out.
         """
         rows = await self.command("XRANGE", self.keys.rulings, "-", "+")
-        return [wire.ruling_or_nothing(fields.get(b"r", b"")) for _, fields in rows]
+        return self.readable_rows(RULING, self.keys.rulings, rows)
 
     async def aliases(self) -> dict[str, str]:
         """Absorbed event id → the event that finally stands for it."""
-        answer = await self.command("HGETALL", self.keys.merged)
-        direct = {text(key): text(value).partition("|")[0] for key, value in answer.items()}
+        key = self.keys.merged
+        direct: dict[str, str] = {}
+        for absorbed, value in (await self.command("HGETALL", key)).items():
+            survivor = self.readable(ALIAS, f"{key} {text(absorbed)}", value)
+            if survivor is not None:
+                direct[text(absorbed)] = survivor
         return {absorbed: _end_of(absorbed, direct) for absorbed in direct}
 
 
@@ -314,13 +319,6 @@ _REFUSED = {
     "order": "an older entry waits: read the waiting entries again",
     "gone": "the entry no longer waits: the server was restored to an earlier state; it will be polled again",
 }
-
-
-def _entry(fields: Mapping[bytes, bytes]) -> Entry | Unreadable:
-    try:
-        return wire.decode(Entry, fields[b"e"])
-    except (ValueError, KeyError) as error:
-        return Unreadable(str(error)[:500], isinstance(error, wire.LaterVersionError))
 
 
 def _counted(values: Sequence[str]) -> list[Argument]:

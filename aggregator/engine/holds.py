@@ -42,7 +42,7 @@ class HoldStore(Engine):
         """What every worker should know before it takes up more."""
         keys = self.keys
         waiting, slow, held = await self.many([("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)])
-        return Holds(int(waiting), text(slow or ""), text(held or ""))
+        return Holds(int(waiting or 0), text(slow or ""), text(held or ""))
 
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""

@@ -145,6 +145,11 @@ class Keys:
         return f"{self.prefix}:dropped"
 
     @property
+    def unreadable(self) -> str:
+        """Hash: place of what was found and is not ours → `|ms` when it was told."""
+        return f"{self.prefix}:unreadable"
+
+    @property
     def queues(self) -> str:
         """Set: names of the queues there have been and whose messages may still stand."""
         return f"{self.prefix}:queues"

@@ -10,16 +10,16 @@ method may be called again after EngineDown: what was done before is not done tw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
 from aggregator.engine import wire
+from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import Argument, Engine, ms_or_now, nonce, text
-from aggregator.errors import StaleToken
+from aggregator.engine.scripts import OTHER_TYPE, Argument, Engine, ms_or_now, nonce, text
+from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
 
 NEVER = "+inf"
@@ -40,7 +40,7 @@ class Skip(StrEnum):
     OPEN = "open"
     SPACED = "spaced"
     UNREADABLE = "unreadable"
-    """Its state was written by a later version (or is damaged): this worker leaves the feed alone."""
+    """A later version wrote its state, or its key or its host's holds another type: this worker leaves it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ class PollStore(Engine):
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
             answers = await self.many([("HGET", self.keys.feed(feed_id), "state") for feed_id in page])
-            found.update(zip(page, map(_state, answers), strict=True))
+            for feed_id, answer in zip(page, answers, strict=True):
+                place = f"{self.keys.feed(feed_id)} state"
+                found[feed_id] = None if answer is None else self.readable(POLL_STATE, place, answer)
         return found
 
     async def due_times(self, feed_ids: Sequence[str]) -> dict[str, datetime | None]:
@@ -192,9 +194,9 @@ class PollStore(Engine):
             pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
             arguments = [*head, limit - len(claims), mark, latest, *pairs]
             server_ms, taken, left = await self.script("claim", (self.keys.due, self.keys.token), arguments)
-            read = [_claim(answer) for answer in taken]
+            read = [self._claimed(answer) for answer in taken]
             claims += [one for one in read if isinstance(one, Claim)]
-            skipped += [one for one in read if isinstance(one, Skipped)] + [_skipped(answer) for answer in left]
+            skipped += [one for one in read if isinstance(one, Skipped)] + [self._skipped(answer) for answer in left]
             if len(claims) >= limit:
                 break
         return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
@@ -205,10 +207,36 @@ class PollStore(Engine):
         found: dict[str, datetime] = {}
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
-            answers = await self.many([("HGET", self.keys.feed(feed_id), "lease") for feed_id in page])
-            leases = {feed_id: _at_ms(answer) for feed_id, answer in zip(page, answers, strict=True) if answer}
+            leases = await self._instants(page, self.keys.feed, "lease")
             found.update({feed_id: lapses for feed_id, lapses in leases.items() if lapses > latest})
         return found
+
+    async def _instants(self, names: Sequence[str], key_of: Callable[[str], str], field: str) -> dict[str, datetime]:
+        """The times that stand in one field of each name's hash; those without one are missing."""
+        answers = await self.many([("HGET", key_of(name), field) for name in names])
+        found: dict[str, datetime] = {}
+        for name, answer in zip(names, answers, strict=True):
+            at = self.readable(INSTANT, f"{key_of(name)} {field}", answer) if answer else None
+            if at is not None:
+                found[name] = at
+        return found
+
+    def _claimed(self, answer: Sequence[bytes]) -> Claim | Skipped:
+        """A claim as the script gave it. A feed whose state is damaged begins anew (its known entries stand, so nothing
+        is published twice); one whose state a later version wrote is left to that."""
+        feed_id, token, lapses = text(answer[0]), int(answer[1]), _at_ms(answer[2])
+        state = decode(POLL_STATE, answer[3]) if len(answer) > 3 and answer[3] is not None else None
+        if not isinstance(state, Unreadable):
+            return Claim(feed_id, token, lapses, state)
+        self.slips.note(POLL_STATE.name, f"{self.keys.feed(feed_id)} state", state)
+        return Skipped(feed_id, Skip.UNREADABLE, lapses) if state.is_later else Claim(feed_id, token, lapses, None)
+
+    def _skipped(self, answer: Sequence[bytes]) -> Skipped:
+        feed_id, why, until = text(answer[0]), Skip(text(answer[1])), text(answer[2])
+        if why is Skip.UNREADABLE:
+            self.slips.note("key", until, Unreadable(OTHER_TYPE.format(key=until)))
+            return Skipped(feed_id, why, None)
+        return Skipped(feed_id, why, _due_at(float(until)) if float(until) else None)
 
     async def release(self, claim: Claim, *, due_at: datetime, now: datetime | None = None) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
@@ -230,8 +258,7 @@ class PollStore(Engine):
         found: dict[str, datetime] = {}
         for start in range(0, len(names), PAGE):
             page = names[start : start + PAGE]
-            answers = await self.many([("HGET", self.keys.host(host), "held") for host in page])
-            ends = {host: _at_ms(answer) for host, answer in zip(page, answers, strict=True) if answer}
+            ends = await self._instants(page, self.keys.host, "held")
             found.update({host: end for host, end in ends.items() if end > latest})
         return found
 
@@ -239,8 +266,14 @@ class PollStore(Engine):
 
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
         """The feed's known entries by identity key."""
-        answer = await self.command("HGETALL", self.keys.known(feed_id))
-        return {text(key): wire.known_entry(value) for key, value in answer.items()}
+        key = self.keys.known(feed_id)
+        [answer] = await self.many([("HGETALL", key)])
+        found: dict[str, KnownEntry] = {}
+        for field, value in (answer or {}).items():
+            known = self.readable(KNOWN_ENTRY, f"{key} {text(field)}", value)
+            if known is not None:
+                found[text(field)] = known
+        return found
 
     async def commit(self, commit: Commit, *, now: datetime | None = None) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
@@ -285,7 +318,7 @@ class PollStore(Engine):
         """Replaces the state of a feed that nobody polls now by `change(state)`, with a new due time if one is given.
 
         `at` dates the notices (default: the server's time). Raises StaleToken while a worker has the feed (try again
-        when its poll has ended), KeyError for a feed that was never polled.
+        when its poll has ended), KeyError for a feed that was never polled, UnreadableRecord.
         """
         key = self.keys.feed(feed_id)
         tail: list[Argument] = ["" if due_at is None else wire.milliseconds(due_at), len(notices)]
@@ -294,7 +327,10 @@ class PollStore(Engine):
             before = await self.command("HGET", key, "state")
             if before is None:
                 raise KeyError(feed_id)
-            state = change(wire.decode(PollState, before))
+            stood = decode(POLL_STATE, before)
+            if isinstance(stood, Unreadable):
+                raise UnreadableRecord(f"{key} state", stood.why, is_later=stood.is_later)
+            state = change(stood)
             answer = await self.script(
                 "change_state",
                 (self.keys.due, key, self.keys.trouble),
@@ -328,27 +364,6 @@ def _counts(commit: Commit) -> list[Argument]:
     counts = {f"polls:{commit.result}": 1} if commit.result else {}
     counts |= {f"entries:{outcome}": number for outcome, number in commit.outcomes.items() if number}
     return [part for pair in counts.items() for part in pair]
-
-
-def _state(answer: bytes | None) -> PollState | None:
-    """None too for a record that this version cannot read."""
-    with suppress(ValueError):
-        return None if answer is None else wire.decode(PollState, answer)
-    return None
-
-
-def _claim(answer: Sequence[bytes]) -> Claim | Skipped:
-    feed_id, token, lapses = answer[:3]
-    stored = answer[3] if len(answer) > 3 else None
-    state = _state(stored)
-    if stored is not None and state is None:
-        return Skipped(feed_id=text(feed_id), why=Skip.UNREADABLE, until_at=_at_ms(lapses))
-    return Claim(feed_id=text(feed_id), token=int(token), lapses_at=_at_ms(lapses), state=state)
-
-
-def _skipped(answer: Sequence[bytes]) -> Skipped:
-    feed_id, why, until = map(text, answer)
-    return Skipped(feed_id=feed_id, why=Skip(why), until_at=_due_at(float(until)) if float(until) else None)
 
 
 def _raise_if_stale(answer: bytes, claim: Claim) -> None:

@@ -14,18 +14,19 @@ Everything here may be repeated at any moment, by any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-import orjson
+from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.codec import COUNT, FINGERPRINT, KNOWN_ENTRY, QUEUED_AT, STAMPED, WHY_CHARS, Unreadable, decode
 from aggregator.engine.event_store import EventStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.poll_store import PollStore
 from aggregator.engine.scripts import Argument, ms_or_now, text
-from aggregator.model import EPOCH, KnownEntry, Notice
+from aggregator.engine.slips import Slip
+from aggregator.errors import EngineRefused
+from aggregator.model import EPOCH, Notice
 
 CAP_STEP = 500
 """Messages one script drops for the cap: it reads them to count what each group loses. With 2,000 of 5 KB it held the
@@ -34,6 +35,9 @@ LIST_STEP = 200
 FEEDS_STEP = 200
 """Feeds whose known entries one call looks through: a guess (at 100 entries each, 20,000 are read, 4 µs each)."""
 LAG_COUNTED = 10_000
+MOST_PLACES = 1_000
+"""Places in `agg:unreadable`: what is met beyond is counted by each process, and not told."""
+_NEVER_FORGOTTEN = datetime.max.replace(tzinfo=UTC)
 _SCAN = 500
 
 
@@ -105,12 +109,23 @@ class RetentionStore(PollStore, EventStore):
         """Applies [retention] to everything public, tells what a cap dropped (list queues' too), and notes for all
         workers whether polling should wait."""
         streams = {name: place for name, place in self.public_streams().items() if not name.startswith("queue:")}
-        trimmed = [await self._trim_stream(name, *place, now) for name, place in streams.items()]
+        trimmed: list[Trimmed] = []
+        for name, (key, age) in streams.items():
+            trimmed += await self._unless_refused(key, self._trim_stream(name, key, age, now))
         for name in await self._queue_names():
-            trimmed += await self._trim_queue(name, now)
+            trimmed += await self._unless_refused(self.keys.queue(name), self._trim_queue(name, now))
         report = TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
         await self.note_slow_consumer(report.why_pause)
         return report
+
+    async def _unless_refused(self, key: str, trimming: Awaitable[Trimmed | None]) -> list[Trimmed]:
+        """What was trimmed; a key that is not ours to trim costs the others nothing."""
+        try:
+            trimmed = await trimming
+        except EngineRefused as error:
+            self.slips.note("key", key, Unreadable(str(error)[:WHY_CHARS]))
+            return []
+        return [trimmed] if trimmed else []
 
     async def _queue_names(self) -> list[str]:
         """Every queue that is configured, or was and may still hold messages."""
@@ -118,16 +133,16 @@ class RetentionStore(PollStore, EventStore):
             await self.command("SADD", self.keys.queues, *self.queues)
         return sorted(text(name) for name in await self.command("SMEMBERS", self.keys.queues))
 
-    async def _trim_queue(self, name: str, now: datetime | None) -> list[Trimmed]:
+    async def _trim_queue(self, name: str, now: datetime | None) -> Trimmed | None:
         """What the queue's key holds decides, since a removed queue has no kind any more. An empty stream that nobody
         configures goes, with its groups."""
         key = self.keys.queue(name)
         kind = text(await self.command("TYPE", key))
-        trimmed: list[Trimmed] = []
+        trimmed: Trimmed | None = None
         if kind == "list":
-            trimmed.append(await self._trim_list(name, now))
+            trimmed = await self._trim_list(name, now)
         elif kind == "stream":
-            trimmed.append(await self._trim_stream(f"queue:{name}", key, self.retention.queues, now))
+            trimmed = await self._trim_stream(f"queue:{name}", key, self.retention.queues, now)
         if name not in self.queues:
             await self.script("forget_queue", (key, self.keys.queues), (name,))
         return trimmed
@@ -152,7 +167,7 @@ class RetentionStore(PollStore, EventStore):
         expired = dropped = 0
         while True:
             tail = await self.command("LRANGE", key, -LIST_STEP, -1)
-            old = _older(list(reversed(tail)), limit)
+            old = self._older(key, list(reversed(tail)), limit)
             answer = await self.script("trim_list", (key, self.keys.dropped), (self.retention.max_stream_bytes, *old))
             expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
             if int(answer[0]) < LIST_STEP:
@@ -160,12 +175,17 @@ class RetentionStore(PollStore, EventStore):
 
     async def _tell_dropped(self, now: datetime | None) -> list[Notice]:
         """Writes one notice for each stream or queue from which a cap dropped something since the last time."""
-        counts = {text(k): text(v) for k, v in (await self.command("HGETALL", self.keys.dropped)).items()}
+        place = self.keys.dropped
+        counts: dict[str, int] = {}
+        for field, value in (await self.command("HGETALL", place)).items():
+            count = self.readable(COUNT, f"{place} {text(field)}", value)
+            if count is not None:
+                counts[text(field)] = count
         if not counts:
             return []
         at = now or await self.server_time()
         notices = [Notice("dropped", "", "", _dropped_detail(key, counts)) for key in sorted(counts) if " " not in key]
-        flat: list[Argument] = [part for pair in counts.items() for part in pair]
+        flat: list[Argument] = [part for field, count in counts.items() for part in (field, str(count))]
         answer = await self.script(
             "tell_dropped",
             (self.keys.dropped, self.keys.trouble),
@@ -173,14 +193,53 @@ class RetentionStore(PollStore, EventStore):
         )
         return notices if text(answer) == "done" else []
 
+    def _older(self, key: str, values: Sequence[bytes], limit: datetime) -> list[bytes]:
+        """The values from the oldest on that came into the queue before `limit`.
+
+        What a consumer put back in its own words has no time: it came before what stands nearer to the head, so it goes
+        with the next older message behind it, and waits for that.
+        """
+        old: list[bytes] = []
+        unread: list[bytes] = []
+        for value in values:
+            queued_at = decode(QUEUED_AT, value)
+            if isinstance(queued_at, Unreadable):
+                self.slips.note(QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at)
+                unread.append(value)
+            elif queued_at >= limit:
+                break
+            else:
+                old += [*unread, value]
+                unread.clear()
+        return old
+
+    # --- what is not ours ---
+
+    async def tell_slips(self, *, now: datetime | None = None) -> list[Notice]:
+        """Tells what this process has met under our keys and could not read: each place once, whoever meets it."""
+        slips = self.slips.untold()
+        if not slips:
+            return []
+        at = now or await self.server_time()
+        notices = [Notice("dropped", "", "", _slip_detail(slip)) for slip in slips]
+        arguments: list[Argument] = [ms_or_now(now), MOST_PLACES, len(slips), *(slip.place for slip in slips)]
+        arguments += notice_arguments(self, notices, at)
+        told = await self.script("tell_slips", (self.keys.unreadable, self.keys.trouble), arguments)
+        self.slips.told(len(slips))
+        return [notices[int(place) - 1] for place in told]
+
+    async def forget_slips(self, *, now: datetime | None = None) -> int:
+        """Forgets what was told so long ago that its notice has gone, too."""
+        before = (now or await self.server_time()) - self.retention.trouble
+        return await self._forget_stamped(self.keys.unreadable, before)
+
     # --- our own records ---
 
     async def trim_fingerprints(self, before: datetime) -> int:
         """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
         dropped = 0
         while rows := await self.command("XRANGE", self.keys.fingerprints, "-", "+", "COUNT", _SCAN):
-            records = [wire.record_or_nothing(fields[b"f"]) for _, fields in rows]
-            live = next((place for place, record in enumerate(records) if record.first_seen_at >= before), None)
+            live = next((place for place, row in enumerate(rows) if self._first_seen_at(row) >= before), None)
             if live == 0:
                 break
             keep = _after(text(rows[-1][0])) if live is None else text(rows[live][0])
@@ -188,6 +247,11 @@ class RetentionStore(PollStore, EventStore):
             if live is not None:
                 break
         return dropped
+
+    def _first_seen_at(self, row: tuple[bytes, Mapping[bytes, bytes]]) -> datetime:
+        """Of a line of the fingerprint log; what cannot be read counts as old."""
+        record = decode(FINGERPRINT, row[1])
+        return EPOCH if isinstance(record, Unreadable) else record.first_seen_at
 
     async def forget_known(self, *, now: datetime | None = None) -> int:
         """Looks through the known entries of the next FEEDS_STEP feeds, and forgets what left its feed `seen` ago.
@@ -204,13 +268,22 @@ class RetentionStore(PollStore, EventStore):
         while cursor != 0:
             cursor, fields = await self.command("HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN)
             cursor = int(cursor)
-            old = [(field, value) for field, value in fields.items() if _last_seen(value) < limit]
+            name = keys.known(feed_id)
+            old = [(field, value) for field, value in fields.items() if self._last_seen(name, field, value) < limit]
             if old:
                 flat = [part for pair in old for part in pair]
                 forgotten += int(await self.script("forget_fields", (keys.known(feed_id),), flat))
         places = (keys.due, keys.feed(feed_id), keys.known(feed_id), keys.feeds)
         await self.script("forget_feed", places, (feed_id, ms_or_now(now)))
         return forgotten
+
+    def _last_seen(self, key: str, field: bytes, value: bytes) -> datetime:
+        """Of a known entry. One that is damaged is forgotten; a later version's is left to that."""
+        known = decode(KNOWN_ENTRY, value)
+        if not isinstance(known, Unreadable):
+            return max(known.first_seen_at, known.last_seen_at)
+        self.slips.note(KNOWN_ENTRY.name, f"{key} {text(field)}", known)
+        return _NEVER_FORGOTTEN if known.is_later else EPOCH
 
     async def forget_merged(self, *, now: datetime | None = None) -> int:
         """Forgets aliases of absorbed events whose records have expired."""
@@ -223,15 +296,15 @@ class RetentionStore(PollStore, EventStore):
 
     async def _forget_stamped(self, key: str, before: datetime) -> int:
         """Deletes the fields of a hash whose values end in `|ms` of an earlier time; answers how many."""
-        limit = wire.milliseconds(before)
-        answer = await self.command("HGETALL", key)
-        old = [pair for pair in answer.items() if int(pair[1].rpartition(b"|")[2]) < limit]
-        return sum(
-            [
-                int(await self.script("forget_fields", (key,), [part for pair in page for part in pair]))
-                for page in (old[start : start + _SCAN] for start in range(0, len(old), _SCAN))
-            ]
-        )
+        old: list[bytes] = []
+        for field, value in (await self.command("HGETALL", key)).items():
+            stamped = self.readable(STAMPED, f"{key} {text(field)}", value)
+            if stamped is not None and stamped[1] < before:
+                old += [field, value]
+        forgotten = 0
+        for start in range(0, len(old), 2 * _SCAN):
+            forgotten += int(await self.script("forget_fields", (key,), old[start : start + 2 * _SCAN]))
+        return forgotten
 
 
 def _after(stream_id: str) -> str:
@@ -239,23 +312,11 @@ def _after(stream_id: str) -> str:
     return f"{ms}-{int(sequence) + 1}"
 
 
-def _last_seen(value: bytes) -> datetime:
-    known: KnownEntry = wire.known_entry(value)
-    return max(known.first_seen_at, known.last_seen_at)
+def _slip_detail(slip: Slip) -> str:
+    return f"{slip.place} cannot be read and is passed over: no {slip.kind.replace('_', ' ')} of ours ({slip.why})"
 
 
-def _older(values: Sequence[bytes], limit: datetime) -> list[bytes]:
-    """The values from the oldest on that were first seen before `limit`."""
-    old = []
-    for value in values:
-        seen = wire.instant_from_iso(orjson.loads(value).get("first_seen_at", "")) or EPOCH
-        if seen >= limit:
-            break
-        old.append(value)
-    return old
-
-
-def _dropped_detail(key: str, counts: dict[str, str]) -> str:
+def _dropped_detail(key: str, counts: dict[str, int]) -> str:
     """One sentence: how many, and what each group lost of it."""
     groups = {field.removeprefix(f"{key} "): number for field, number in counts.items() if field.startswith(f"{key} ")}
     lost = "; ".join(f"group {group} had not acknowledged {number} of them" for group, number in sorted(groups.items()))

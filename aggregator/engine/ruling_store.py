@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.codec import EXAMPLE, RULING_ANSWER, RULING_REQUEST, Unreadable, decode
 from aggregator.engine.event_store import EventStore
 from aggregator.engine.scripts import Argument, ms_or_now, text
 from aggregator.errors import StaleToken
@@ -45,8 +46,9 @@ class RulingStore(EventStore):
 
     async def answer(self, ruling_id: str) -> RulingAnswer | None:
         """What became of a request; None when nobody asked, or too long ago."""
-        found = await self.command("GET", self.keys.ruling(ruling_id))
-        return wire.decode(RulingAnswer, found) if found else None
+        key = self.keys.ruling(ruling_id)
+        [value] = await self.many([("GET", key)])
+        return self.readable(RULING_ANSWER, key, value) if value else None
 
     async def asked_count(self) -> int:
         """Requests that wait for an event worker."""
@@ -59,10 +61,10 @@ class RulingStore(EventStore):
             return None
         [(stream_id, fields)] = rows
         ruling_id = text(fields.get(b"id", b"unnamed"))
-        try:
-            return Asked(text(stream_id), ruling_id, wire.decode(RulingRequest, fields[b"r"]))
-        except (ValueError, KeyError) as error:
-            return Asked(text(stream_id), ruling_id, None, str(error)[:500])
+        request = decode(RULING_REQUEST, fields)
+        if isinstance(request, Unreadable):
+            return Asked(text(stream_id), ruling_id, None, request.why)
+        return Asked(text(stream_id), ruling_id, request)
 
     async def rule(self, token: int, publication: RulingPublication, *, now: datetime | None = None) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
@@ -71,12 +73,12 @@ class RulingStore(EventStore):
         places = (*first, keys.merged, keys.dropped, keys.ruling(p.ruling_id))
         head: list[Argument] = [keys.prefix, token, ms_or_now(now), self.retention.events // _MS]
         head += [self.retention.digest // _MS, self.list_cap, p.stream_id, wire.encode(p.answer), ANSWER_KEPT // _MS]
-        answer = await self.script("rule", places, [*head, *self._ruling_arguments(p)])
+        answer = await self.script("rule", places, [*head, *self._ruling_arguments(p, now or datetime.now(UTC))])
         if text(answer) == "stale":
             raise StaleToken("another worker leads the event stage")
         return text(answer) == "done"
 
-    def _ruling_arguments(self, p: RulingPublication) -> list[Argument]:
+    def _ruling_arguments(self, p: RulingPublication, pushed_at: datetime) -> list[Argument]:
         ruling = p.ruling
         moved = ruling.entry_ids if ruling and ruling.verb is Verb.SPLIT else ()
         sent = self._deliveries(p.messages, p.queued)
@@ -88,7 +90,7 @@ class RulingStore(EventStore):
             *moved,
             *(part for one in p.examples for part in (one.entry_id, wire.encode(one))),
             *(part for e in p.events for part in (e.event_id, wire.encode(e), e.merged_into)),
-            *(part for message, targets in sent for part in self._message_arguments(message, targets)),
+            *(part for message, targets in sent for part in self._message_arguments(message, targets, pushed_at)),
             *(part for name, number in counts.items() for part in (f"reports:{name}", number)),
         ]
 
@@ -98,6 +100,8 @@ class RulingStore(EventStore):
         for start in range(0, len(entry_ids), 500):
             page = entry_ids[start : start + 500]
             answers = await self.command("HMGET", self.keys.examples, *page)
-            rows = zip(page, answers, strict=True)
-            found |= {name: wire.decode(Example, value.rpartition(b"|")[0]) for name, value in rows if value}
+            for name, value in zip(page, answers, strict=True):
+                example = self.readable(EXAMPLE, f"{self.keys.examples} {name}", value) if value else None
+                if example is not None:
+                    found[name] = example
         return found

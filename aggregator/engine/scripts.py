@@ -11,22 +11,26 @@ A script's text is `lua/common.lua` followed by its own file; it is sent once an
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from aggregator.engine.client import Client, engine_errors
+from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
+from aggregator.engine.slips import Slips
 from aggregator.engine.wire import milliseconds
 from aggregator.model import RetentionSettings
 
 Argument = str | bytes | int
+T = TypeVar("T")
 
+OTHER_TYPE = "it holds another type: delete it (redis-cli DEL '{key}')"
 BLOCK_MS = 2_000
 """The longest wait in one command: less than half the socket's timeout."""
 
@@ -59,6 +63,8 @@ class Engine:
         self.client = client
         self.keys = Keys(prefix)
         self.retention = retention or RetentionSettings()
+        self.slips = Slips()
+        """What was read and is not ours."""
 
     async def command(self, *words: Argument) -> Any:
         """One command that may be repeated without harm. Raises EngineDown, EngineRefused."""
@@ -74,18 +80,42 @@ class Engine:
                 return await self.client.execute_command("EVAL", script_text(name), len(keys), *keys, *arguments)
 
     async def many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
-        """The answers to many reads, sent together."""
+        """The answers to many reads of single keys, sent together; None for a key of another type, which is noted."""
         if not commands:
             return []
         with engine_errors():
             async with self.client.pipeline(transaction=False) as pipe:
                 for words in commands:
                     pipe.execute_command(*words)
-                return list(await pipe.execute())
+                answers = await pipe.execute(raise_on_error=False)
+            return [self._own(text(words[1]), answer) for words, answer in zip(commands, answers, strict=True)]
+
+    def _own(self, key: str, answer: Any) -> Any:
+        """The answer, None for one that the key's type forbids. Raises any other error of the server."""
+        if not isinstance(answer, Exception):
+            return answer
+        if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
+            self.slips.note("key", key, Unreadable(OTHER_TYPE.format(key=key)))
+            return None
+        raise answer
+
+    def readable(self, kind: RecordKind[T], place: str, data: Any) -> T | None:
+        """The record, or None for what cannot be read, which is noted. `place`: key and row, as people look for it."""
+        record = decode(kind, data)
+        if isinstance(record, Unreadable):
+            self.slips.note(kind.name, place, record)
+            return None
+        return record
+
+    def readable_rows(self, kind: RecordKind[T], key: str, rows: Iterable[tuple[Any, Any]]) -> list[T]:
+        """The records of a stream's or a hash's rows (id or field, value), without those that cannot be read."""
+        records = [self.readable(kind, f"{key} {text(row)}", value) for row, value in rows]
+        return [record for record in records if record is not None]
 
     async def close(self) -> None:
         await self.client.aclose()
 
 
-def text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def text(value: Argument) -> str:
+    """As text, whatever it is: names and fields under our keys may be anybody's bytes."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

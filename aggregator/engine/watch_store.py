@@ -9,16 +9,21 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import orjson
 
 from aggregator.engine import wire
+from aggregator.engine.client import engine_errors
+from aggregator.engine.codec import COUNT, DIGEST, LEADER, MESSAGE, TROUBLE, RecordKind, Trouble
 from aggregator.engine.event_store import Lead
 from aggregator.engine.retention import RetentionStore
 from aggregator.engine.ruling_store import RulingStore
 from aggregator.engine.scripts import BLOCK_MS, Argument, text
 from aggregator.errors import UnreadableRecord
-from aggregator.model import Digest, Event, Message, Notice, Totals
+from aggregator.model import Digest, Event, Message, Totals
+
+T = TypeVar("T")
 
 _PAGE = 500
 _HOUR_MS = 3_600_000
@@ -31,15 +36,6 @@ class Row:
     stream: str
     stream_id: str
     fields: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A notice as it stands in `agg:trouble`."""
-
-    id: str
-    at: datetime
-    notice: Notice
 
 
 class WatchStore(RetentionStore, RulingStore):
@@ -66,7 +62,13 @@ class WatchStore(RetentionStore, RulingStore):
 
     async def digests(self, since: datetime) -> list[Digest]:
         """Those appended since, oldest first."""
-        return [wire.decode(Digest, row.fields["json"].encode()) async for row in self.rows("digest", since)]
+        found = [self.record_of(DIGEST, row) async for row in self.rows("digest", since)]
+        return [digest for digest in found if digest is not None]
+
+    def record_of(self, kind: RecordKind[T], row: Row) -> T | None:
+        """What a line of a public stream holds; None for what is not ours, which is noted."""
+        key = self.public_streams()[row.stream][0]
+        return self.readable(kind, f"{key} {row.stream_id}", row.fields)
 
     async def totals(self, since: datetime, *, until: datetime | None = None) -> Totals:
         """Counts of the hours from `since` on (whole hours: the first one is counted whole)."""
@@ -75,24 +77,43 @@ class WatchStore(RetentionStore, RulingStore):
         sums: Counter[str] = Counter()
         for start in range(0, len(hours), _PAGE):
             page = hours[start : start + _PAGE]
-            for answer in await self.many([("HGETALL", self.keys.stats(hour)) for hour in page]):
-                sums.update({text(name): int(number) for name, number in answer.items()})
+            for hour, answer in zip(page, await self._stats(page), strict=True):
+                sums.update(self._counts(self.keys.stats(hour), answer))
         return Totals(polls=_under("polls", sums), entries=_under("entries", sums), reports=_under("reports", sums))
+
+    async def _stats(self, hours: Sequence[int]) -> list[Mapping[bytes, bytes]]:
+        answers = await self.many([("HGETALL", self.keys.stats(hour)) for hour in hours])
+        return [answer or {} for answer in answers]
+
+    def _counts(self, key: str, answer: Mapping[bytes, bytes]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for name, value in answer.items():
+            number = self.readable(COUNT, f"{key} {text(name)}", value)
+            if number is not None:
+                counts[text(name)] = number
+        return counts
 
     async def trouble(self, since: datetime) -> list[Trouble]:
         """The notices since, oldest first."""
-        return [_trouble(row) async for row in self.rows("trouble", since)]
+        found = [self.record_of(TROUBLE, row) async for row in self.rows("trouble", since)]
+        return [trouble for trouble in found if trouble is not None]
+
+    async def memory_bytes(self) -> int:
+        """What the server uses; 0 where it does not say."""
+        with engine_errors():
+            found = await self.client.info("memory")
+        return int(found.get("used_memory", 0)) if isinstance(found, Mapping) else 0
 
     # --- workers ---
 
     async def leader(self) -> Lead | None:
         """Who leads the event stage now; None when nobody does."""
-        answer = await self.command("HMGET", self.keys.leader, "worker", "token", "lapses")
-        if None in answer:
+        [values] = await self.many([("HMGET", self.keys.leader, "worker", "token", "lapses")])
+        found = None if values is None or None in values else self.readable(LEADER, self.keys.leader, values)
+        if found is None:
             return None
-        worker, token, lapses = map(text, answer)
-        lapses_at = wire.instant_of(int(lapses) * 1000)
-        return Lead(int(token), worker, lapses_at) if lapses_at > await self.server_time() else None
+        worker, token, lapses_at = found
+        return Lead(token, worker, lapses_at) if lapses_at > await self.server_time() else None
 
     # --- messages ---
 
@@ -108,13 +129,26 @@ class WatchStore(RetentionStore, RulingStore):
     async def messages(self, since: datetime, *, stream: str = "reports") -> AsyncIterator[Message]:
         """The messages of `events`, `reports` or a stream queue, with their documents."""
         async for row in self.rows(stream, since):
-            yield wire.message_of_fields(row.fields)
+            message = self.message_of(row)
+            if message is not None:
+                yield message
+
+    def message_of(self, row: Row) -> Message | None:
+        """The message of a line of `events`, `reports` or a stream queue; None for what is not ours, which is noted."""
+        return self.record_of(MESSAGE, row)
+
+    def digest_of(self, row: Row) -> Digest | None:
+        """The same of a line of the digest stream."""
+        return self.record_of(DIGEST, row)
 
     async def events_since(self, since: datetime) -> list[Event]:
         """The events that had a report since, each once as it stands now (survivors of merges), oldest report first.
 
-        One whose record is damaged is left out: what people watch does not stop at it."""
-        ids = dict.fromkeys([row.fields["event_id"] async for row in self.rows("reports", since)])
+        One whose record cannot be read is left out: what people watch does not stop at it."""
+        ids: dict[str, None] = {}
+        async for row in self.rows("reports", since):
+            if self.message_of(row) is not None:
+                ids[row.fields["event_id"]] = None
         found = await self._readable_events(list(ids))
         return list({event.event_id: event for event in found.values()}.values())
 
@@ -159,14 +193,6 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
 
 def _row(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
     return Row(stream, text(stream_id), {text(name): text(value) for name, value in fields.items()})
-
-
-def _trouble(row: Row) -> Trouble:
-    fields = row.fields
-    notice = Notice(fields["kind"], fields["feed_id"], fields["host"], fields["detail"])
-    at = wire.instant_from_iso(fields["at"])
-    assert at is not None
-    return Trouble(fields["id"], at, notice)
 
 
 def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Records to bytes and back: what is written to Redis, and what a consumer reads.
 
 Rules: a record is one JSON object with `"v": 1` first; a reader ignores keys it does not know and refuses a later
-version with ValueError, so that old and new workers can run beside each other (additive changes keep the version).
+version with LaterVersionError, so that old and new workers can run beside each other (additive changes keep the
+version). What stands in Redis is read by `codec.decode` alone, which knows what the readers here raise.
 A message is written three ways: as flat string fields (streams), as one JSON object (list queues), and as a JSON
 object of less than 16,000 bytes without its document (channels).
 
@@ -23,7 +24,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from aggregator.model import EPOCH, FingerprintRecord, Kind, KnownEntry, Message, Ruling, Source, Verb
+from aggregator.model import EPOCH, FingerprintRecord, Kind, KnownEntry, Message, Source
 
 VERSION = 1
 NOTIFICATION_BYTES = 16_000
@@ -61,13 +62,21 @@ def encode(record: object) -> bytes:
     return _HEAD + _adapter(type(record)).dump_json(record)[1:]
 
 
-def decode(cls: type[R], data: bytes) -> R:
+def read(cls: type[R], data: bytes) -> R:
     """The record `encode` wrote. ValueError: no such record; LaterVersionError: one of a later version."""
     if not data.startswith(_HEAD):
         head = _ANY_HEAD.match(data)
         kind = LaterVersionError if head and int(head[1]) > VERSION else ValueError
         raise kind(f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}")
     return _adapter(cls).validate_json(data)
+
+
+def _check_version(what: str, version: int | str) -> None:
+    """ValueError: not ours; LaterVersionError: of a later version."""
+    if str(version) == str(VERSION):
+        return
+    later = str(version).isdecimal() and int(version) > VERSION
+    raise (LaterVersionError if later else ValueError)(f"a {what} of version {str(version)[:20]}")
 
 
 def microseconds(at: datetime) -> int:
@@ -110,8 +119,7 @@ def known_entry(data: bytes) -> KnownEntry:
     if len(fields) != 11:
         raise ValueError(f"a known entry of {len(fields)} fields")
     version, first, last, revision, edits, edit_count, stated, link_key, title_key, guid_key, content = fields
-    if version != str(VERSION):
-        raise ValueError(f"a known entry of version {version}")
+    _check_version("known entry", version)
     return KnownEntry(
         content_hash=content,
         first_seen_at=instant_of(int(first)),
@@ -142,8 +150,9 @@ def fingerprint_record(data: bytes) -> FingerprintRecord:
         raise ValueError("a fingerprint record cut short") from error
     start = _RECORD.size
     entry, event, feed, end = (start := start + size for size in sizes)
-    if version != VERSION or len(data) < end:
-        raise ValueError(f"a fingerprint record of version {version}, {len(data)} bytes")
+    _check_version("fingerprint record", version)
+    if len(data) < end:
+        raise ValueError(f"a fingerprint record cut short at {len(data)} bytes")
     absorbs = data[feed:end].decode()
     return FingerprintRecord(
         entry_id=data[_RECORD.size : entry].decode(),
@@ -158,29 +167,17 @@ def fingerprint_record(data: bytes) -> FingerprintRecord:
 # --- messages -------------------------------------------------------------------------------------------------
 
 
-def record_or_nothing(data: bytes) -> FingerprintRecord:
-    """The record, or an old one with nothing packed for bytes that are none: whoever unpacks it finds out."""
-    try:
-        return fingerprint_record(data)
-    except ValueError:
-        return FingerprintRecord("", "", "", EPOCH, b"")
-
-
-def ruling_or_nothing(data: bytes) -> Ruling:
-    """The ruling, or one without an id that says nothing, for bytes that are none (another version wrote them)."""
-    try:
-        return decode(Ruling, data)
-    except ValueError:
-        return Ruling("", Verb.JOIN, "", "", (), (), EPOCH)
-
-
 def iso(at: datetime | None) -> str:
     """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
     return "" if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def instant_from_iso(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """The instant that `iso` wrote. ValueError: none, or one without its zone."""
+    at = datetime.fromisoformat(text) if text else None
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"a time without its zone: {text[:40]!r}")
+    return at
 
 
 def _source(source: Source) -> dict[str, str]:
@@ -240,10 +237,9 @@ def message_fields(message: Message) -> dict[str, str]:
 
 def message_of_fields(fields: Mapping[str, str]) -> Message:
     """The message a consumer finds in a stream's fields. ValueError or KeyError: it is none."""
-    if fields["v"] != str(VERSION):
-        raise ValueError(f"a message of version {fields['v']}")
+    _check_version("message", fields["v"])
     others: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
-    others |= {name: tuple(orjson.loads(fields[name])) for name in _LISTS}
+    others |= {name: _texts(fields[name]) for name in _LISTS}
     return Message(
         kind=Kind(fields["kind"]),
         revision=int(fields["revision"]),
@@ -263,6 +259,13 @@ _PLAIN = (
 )
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    values = orjson.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"no list of texts: {text[:40]!r}")
+    return tuple(values)
+
+
 def _source_of(value: Mapping[str, str]) -> Source:
     return Source(
         feed_id=value["feed_id"],
@@ -273,9 +276,11 @@ def _source_of(value: Mapping[str, str]) -> Source:
     )
 
 
-def message_json(message: Message) -> bytes:
-    """The whole message as one JSON object, its document included: what a list queue holds."""
-    return orjson.dumps({**_notification(message), "document": message.document})
+def message_json(message: Message, *, pushed_at: datetime | None = None) -> bytes:
+    """The whole message as one JSON object, its document included: what a list queue holds. `pushed_at`: when it comes
+    into the queue, from which its age there counts."""
+    pushed = {} if pushed_at is None else {"pushed_at": iso(pushed_at)}
+    return orjson.dumps({**_notification(message), "document": message.document, **pushed})
 
 
 def notification_json(message: Message) -> bytes:

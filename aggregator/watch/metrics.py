@@ -37,6 +37,12 @@ STEPS = ("claim", "fetch", "parse", "commit", "assign", "publish")
 REPORTS = ("new_event", "joined_event", "edited", "merged_event", "repeated", "rejected")
 KILLS = ("wall", "cpu", "memory", "crashed")
 RELOADS = ("applied", "unchanged", "refused", "failed")
+UNREADABLE = (
+    *("poll_state", "known_entry", "instant", "entry", "event", "fingerprint", "alias", "stamped", "leader"),
+    *("ruling", "ruling_request", "ruling_answer", "example", "message", "queued_message", "digest", "trouble"),
+    *("count", "websub_lease", "key"),
+)
+"""The kinds of `engine.codec`, and a whole key that holds another type."""
 MAX_GROUPS = 50
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -97,6 +103,10 @@ class Metrics:
         self._overdue = self._gauge("overdue_seconds", "How late the most overdue feed is.")
         self._up = self._gauge("engine_up", "1 while the Redis server answers.")
         self._engine_memory = self._gauge("engine_memory_bytes", "Memory the Redis server uses.")
+        self._unreadable = self._counter(
+            "unreadable", "Values in Redis that were passed over: not ours, damaged, or of a later version.", "kind"
+        )
+        _prepare(self._unreadable, UNREADABLE)
         self._active = self._gauge("last_active_timestamp_seconds", "When the stage last finished a round.", "stage")
         self._reloads = self._counter("reloads", "Configuration reloads by result.", "result")
         _prepare(self._reloads, RELOADS)
@@ -167,9 +177,15 @@ class Metrics:
         self._held.set(hosts_held)
         self._overdue.set(max(overdue.total_seconds(), 0.0))
 
-    def show_engine(self, *, up: bool, memory_bytes: int = 0) -> None:
+    def show_engine(self, *, up: bool, memory_bytes: int | None = None) -> None:
+        """Whether the server answers; `memory_bytes` None: what it uses was not asked, the last figure stands."""
         self._up.set(up)
-        self._engine_memory.set(memory_bytes)
+        if memory_bytes is not None:
+            self._engine_memory.set(memory_bytes)
+
+    def count_unreadable(self, kind: str, count: int = 1) -> None:
+        """Values that are not ours, or damaged: `kind` is one of UNREADABLE."""
+        self._unreadable.labels(_bounded(kind, UNREADABLE)).inc(count)
 
     def show_active(self, stage: str, at: datetime) -> None:
         """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""

@@ -196,9 +196,9 @@ async def queue(store: Store, kind: str, *numbers: int) -> None:
     one = Queue("q", kind=kind)
     store.use(retention=store.retention, queues=[one])
     for number in numbers:
-        ((stream_id, report),) = await waiting(store, replace(entry(number), first_seen_at=NOW + number * HOUR))
-        whole = publication(stream_id, report)
-        await store.publish(await leading(store), [replace(whole, queued=(("q", whole.messages[0]),))])
+        ((stream_id, report),) = await waiting(store, entry(number))
+        whole = replace(publication(stream_id, report), queued=(("q", publication(stream_id, report).messages[0]),))
+        await store.publish(await leading(store), [whole], now=NOW + number * HOUR)
 
 
 async def test_a_list_queue_loses_what_is_too_old(store: Store, later: datetime) -> None:
@@ -206,6 +206,30 @@ async def test_a_list_queue_loses_what_is_too_old(store: Store, later: datetime)
     report = await store.trim(now=NOW + 2 * HOUR + KEPT.queues + timedelta(minutes=1))
     assert await store.command("LLEN", "{agg}:queue:q") == 1
     assert [(one.expired_count, one.dropped_count) for one in report.trimmed if one.name == "queue:q"] == [(2, 0)]
+
+
+async def test_age_in_a_list_queue_counts_from_the_push(store: Store, later: datetime) -> None:
+    """An edit of an entry first seen 8 days ago is as new to the queue's consumer as anything else."""
+    store.use(retention=KEPT, queues=[Queue("q", kind="list")])
+    old = replace(entry(1), first_seen_at=later - timedelta(days=8))
+    ((stream_id, report),) = await waiting(store, old)
+    whole = publication(stream_id, report)
+    await store.publish(await leading(store), [replace(whole, queued=(("q", whole.messages[0]),))])
+    await store.trim(now=later + KEPT.queues - timedelta(minutes=1))
+    assert await store.command("LLEN", "{agg}:queue:q") == 1
+    await store.trim(now=later + KEPT.queues + timedelta(minutes=1))
+    assert await store.command("LLEN", "{agg}:queue:q") == 0
+
+
+async def test_what_a_consumer_put_back_goes_with_the_older_message_behind_it(store: Store, later: datetime) -> None:
+    await queue(store, "list", 1)
+    await store.command("LPUSH", "{agg}:queue:q", "put back in my own words")
+    await queue(store, "list", 3)
+    await store.command("LPUSH", "{agg}:queue:q", "and again")
+    await store.trim(now=NOW + 2 * HOUR + KEPT.queues)
+    assert len(await store.command("LRANGE", "{agg}:queue:q", 0, -1)) == 3
+    await store.trim(now=NOW + 4 * HOUR + KEPT.queues)
+    assert await store.command("LRANGE", "{agg}:queue:q", 0, -1) == [b"and again"]
 
 
 async def test_a_list_queue_over_its_cap_loses_the_oldest_and_tells_it(store: Store, later: datetime) -> None:

@@ -10,7 +10,7 @@ local notices = take_notices(tonumber(take()))
 local feed = redis.call('HMGET', feed_key, 'state', 'lease')
 if feed[1] == state then
   return 'repeated'
-elseif tonumber(feed[2] or '0') > now then
+elseif numeric(feed[2]) > now then
   return 'claimed'
 elseif (feed[1] or '') ~= expected then
   return 'changed'

@@ -1,6 +1,7 @@
 -- Takes feeds whose time has come and whose host is free, with the host's only connection.
 -- KEYS: due, token. ARGV: prefix, now, lease, spacing, limit, nonce, latest due time taken ('' = now), then id, host…
--- Answers {now, {{id, token, lease, state}…}, {{id, why, until}…}}; why: unknown, claimed, early, held, open, spaced.
+-- Answers {now, {{id, token, lease, state}…}, {{id, why, until}…}}; why: unknown, claimed, early, held, open, spaced,
+-- unreadable (the key of the feed or of its host holds another type: `until` is the key then).
 -- A repeat with the same nonce answers with the same claims. All is read before the first write.
 local due_key, token_key = KEYS[1], KEYS[2]
 local prefix, now = take(), now_ms(take())
@@ -15,12 +16,15 @@ local function closed(host)
   if taken[host] then
     return 'spaced', whole(now + spacing)
   end
-  local gate = redis.call('HMGET', prefix .. ':host:' .. host, 'held', 'next', 'token', 'lapses')
-  if tonumber(gate[1] or '0') > now then
+  local key = prefix .. ':host:' .. host
+  local gate = fields_of(key, 'held', 'next', 'token', 'lapses')
+  if not gate then
+    return 'unreadable', key
+  elseif numeric(gate[1]) > now then
     return 'held', gate[1]
-  elseif gate[3] and tonumber(gate[4] or '0') > now then
+  elseif gate[3] and numeric(gate[4]) > now then
     return 'open', gate[4]
-  elseif tonumber(gate[2] or '0') > now then
+  elseif numeric(gate[2]) > now then
     return 'spaced', gate[2]
   end
   return nil
@@ -43,9 +47,11 @@ end
 local token = redis.call('GET', token_key)
 while position < #ARGV and #claims < limit do
   local id, host = take(), take()
-  local feed = redis.call('HMGET', prefix .. ':feed:' .. id, 'token', 'lease', 'nonce', 'state')
-  local lease_ms = tonumber(feed[2] or '0')
-  if feed[3] == nonce and lease_ms > now then
+  local feed = fields_of(prefix .. ':feed:' .. id, 'token', 'lease', 'nonce', 'state')
+  local lease_ms = numeric(feed and feed[2])
+  if not feed then
+    skipped[#skipped + 1] = { id, 'unreadable', prefix .. ':feed:' .. id }
+  elseif feed[3] == nonce and lease_ms > now then
     claims[#claims + 1] = { id, feed[1], whole(lease_ms), feed[4] }
     taken[host] = true
   else

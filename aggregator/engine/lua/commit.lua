@@ -11,7 +11,6 @@ local notice_count, stat_count = tonumber(take()), tonumber(take())
 local bad = wrong_type({
   { due_key, 'zset' }, { feed_key, 'hash' }, { known_key, 'hash' },
   { entries_key, 'stream' }, { trouble_key, 'stream' }, { host_key, 'hash' },
-  { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
 })
 if bad then
   return redis.error_reply(bad)

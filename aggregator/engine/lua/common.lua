@@ -13,6 +13,34 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- A number that stands in Redis; 0 for what is none, since others can write there, too.
+local function numeric(value)
+  local found = tonumber(value or '0') or 0
+  return (found == found and math.abs(found) < 1e15) and found or 0
+end
+
+-- A private key that belongs to one row alone: what it holds of another type is taken away, so that the row begins anew.
+local function own(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    redis.call('DEL', key)
+  end
+end
+
+-- The fields of a hash, nil for a key of another type.
+local function fields_of(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  return not found.err and found or nil
+end
+
+-- Adds to a count, which begins anew where something else stands.
+local function add(key, field, more)
+  local answer = redis.pcall('HINCRBY', key, field, more)
+  if type(answer) == 'table' and answer.err then
+    redis.call('HSET', key, field, more)
+  end
+end
+
 -- The first key of `wanted` ({key, type} pairs) that holds something of another type, as an error text.
 local function wrong_type(wanted)
   for _, pair in ipairs(wanted) do
@@ -29,7 +57,7 @@ end
 local function token_after(last)
   local time = redis.call('TIME')
   local stamp = time[1] * 1000000 + time[2]
-  last = tonumber(last or '0') or 0
+  last = tonumber(last or '0') or 0 -- microseconds: more than `numeric` takes
   if stamp <= last then
     stamp = last + 1
   end
@@ -64,28 +92,33 @@ local function count(prefix, now, flat, keep_ms)
     return
   end
   local key = prefix .. ':stats:' .. whole(math.floor(now / 3600000))
+  own(key, 'hash')
   for i = 1, #flat, 2 do
-    redis.call('HINCRBY', key, flat[i], flat[i + 1])
+    add(key, flat[i], flat[i + 1])
   end
   redis.call('PEXPIRE', key, keep_ms)
 end
 
--- Messages for consumers, as _message_arguments in event_store.py writes them; what they need goes into `wanted`.
-local function want(wanted, keys, kind)
-  for _, key in ipairs(keys) do
-    wanted[#wanted + 1] = { key, kind }
+
+-- Whether a queue can take messages of this kind. Its key may hold another type: its kind was changed in feeds.toml, or
+-- a consumer made it first. Its messages are counted as dropped then, and nothing else waits for it.
+local function takes(queue, kind, dropped_key)
+  local found = redis.call('TYPE', queue).ok
+  if found == 'none' or found == kind then
+    return true
   end
+  add(dropped_key, queue, 1)
+  return false
 end
 
-local function take_messages(number, wanted)
+-- Messages for consumers, as _message_arguments in event_store.py writes them.
+local function take_messages(number)
   local messages = {}
   for i = 1, number do
     local message = { fields = take_many(tonumber(take())) }
     message.streams = take_many(tonumber(take()))
     message.lists = take_many(tonumber(take()))
     message.json, message.channel, message.payload = take(), take(), take()
-    want(wanted, message.streams, 'stream')
-    want(wanted, message.lists, 'list')
     messages[i] = message
   end
   return messages
@@ -93,13 +126,15 @@ end
 
 local function send(message, dropped_key, cap)
   for _, stream in ipairs(message.streams) do
-    redis.call('XADD', stream, '*', unpack(message.fields))
+    if takes(stream, 'stream', dropped_key) then
+      redis.call('XADD', stream, '*', unpack(message.fields))
+    end
   end
   for _, list in ipairs(message.lists) do
-    local length = redis.call('LPUSH', list, message.json)
+    local length = takes(list, 'list', dropped_key) and redis.call('LPUSH', list, message.json) or 0
     if length > cap then
       redis.call('LTRIM', list, 0, cap - 1)
-      redis.call('HINCRBY', dropped_key, list, length - cap)
+      add(dropped_key, list, length - cap)
     end
   end
   if message.channel ~= '' then
@@ -139,7 +174,7 @@ local function keep_host(key, now)
   local times = redis.call('HMGET', key, 'held', 'next', 'lapses')
   local last = now
   for i = 1, 3 do
-    last = math.max(last, tonumber(times[i] or '0') or 0)
+    last = math.max(last, numeric(times[i]))
   end
   redis.call('PEXPIRE', key, whole(last - now + 1000))
 end
@@ -152,8 +187,7 @@ local function free_host(key, token, now)
 end
 
 local function hold_host(key, until_ms, now)
-  local held = tonumber(redis.call('HGET', key, 'held') or '0')
-  if tonumber(until_ms) > held then
+  if tonumber(until_ms) > numeric(redis.call('HGET', key, 'held')) then
     redis.call('HSET', key, 'held', until_ms)
     keep_host(key, now)
   end

@@ -7,7 +7,7 @@ if bad then
 end
 if redis.call('ZSCORE', KEYS[1], feed_id) or redis.call('EXISTS', KEYS[3]) == 1 then
   return 0
-elseif tonumber(redis.call('HGET', KEYS[2], 'lease') or '0') > now then
+elseif numeric(redis.call('HGET', KEYS[2], 'lease')) > now then
   return 0
 end
 redis.call('DEL', KEYS[2])

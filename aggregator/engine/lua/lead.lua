@@ -6,9 +6,9 @@ if bad then
   return redis.error_reply(bad)
 end
 local leader = redis.call('HMGET', KEYS[1], 'worker', 'token', 'lapses')
-local held = leader[2] and leader[2] ~= '' and tonumber(leader[3] or '0') > now
+local held = leader[2] and leader[2] ~= '' and numeric(leader[3]) > now
 if held and leader[1] ~= worker then
-  return { '', leader[1], leader[3] }
+  return { '', leader[1] or '', whole(numeric(leader[3])) }
 end
 local lapses = whole(now + lease)
 local token = leader[2]

@@ -11,16 +11,14 @@ local keep_ms, keep_counts_ms, cap = take(), take(), tonumber(take())
 local wanted = {
   { leader_key, 'hash' }, { entries_key, 'stream' }, { events_key, 'stream' }, { reports_key, 'stream' },
   { fingerprints_key, 'stream' }, { merged_key, 'hash' }, { dropped_key, 'hash' },
-  { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
 }
 
 local function take_publication()
   local p = { stream_id = take(), entry_id = take(), revision = take(), event_id = take(), packed = take() }
   local event_count, message_count, stat_count = tonumber(take()), tonumber(take()), tonumber(take())
   p.gate = prefix .. ':gate:' .. p.entry_id
-  want(wanted, { p.gate }, 'hash')
   p.events = take_many(event_count * 3)
-  p.messages = take_messages(message_count, wanted)
+  p.messages = take_messages(message_count)
   p.stats = take_many(stat_count)
   return p
 end
@@ -61,6 +59,7 @@ if redis.call('HGET', leader_key, 'token') ~= token then
 end
 local answers = {}
 for i, p in ipairs(publications) do
+  own(p.gate, 'hash')
   local before = redis.call('HGET', p.gate, p.revision)
   if before then
     redis.call('XDEL', entries_key, p.stream_id)

@@ -15,16 +15,14 @@ local wanted = {
   { leader_key, 'hash' }, { asked_key, 'stream' }, { rulings_key, 'stream' }, { examples_key, 'hash' },
   { events_key, 'stream' }, { reports_key, 'stream' }, { merged_key, 'hash' }, { dropped_key, 'hash' },
   { ruling_key, 'string' },
-  { prefix .. ':stats:' .. whole(math.floor(now / 3600000)), 'hash' },
 }
 local gates = {}
 for i, entry_id in ipairs(take_many(moved_count)) do
   gates[i] = prefix .. ':gate:' .. entry_id
 end
-want(wanted, gates, 'hash')
 local examples = take_many(example_count * 2)
 local events = take_many(event_count * 3)
-local messages = take_messages(message_count, wanted)
+local messages = take_messages(message_count)
 local stats = take_many(stat_count)
 local bad = wrong_type(wanted)
 if bad then
@@ -39,6 +37,7 @@ redis.call('SET', ruling_key, answer, 'PX', keep_answer_ms)
 if ruling ~= '' then
   redis.call('XADD', rulings_key, '*', 'r', ruling)
   for _, gate in ipairs(gates) do
+    own(gate, 'hash')
     for _, revision in ipairs(redis.call('HKEYS', gate)) do
       redis.call('HSET', gate, revision, event_id)
     end

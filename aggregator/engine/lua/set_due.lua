@@ -4,7 +4,7 @@ local bad = wrong_type({ { KEYS[1], 'zset' }, { KEYS[2], 'hash' } })
 if bad then
   return redis.error_reply(bad)
 end
-if tonumber(redis.call('HGET', KEYS[2], 'lease') or '0') > now then
+if numeric(redis.call('HGET', KEYS[2], 'lease')) > now then
   return 'claimed'
 end
 redis.call('ZADD', KEYS[1], 'XX', due, feed_id)

@@ -18,5 +18,5 @@ if bytes <= cap or length == 0 then
 end
 local over = math.ceil(length * (1 - cap / bytes))
 redis.call('LTRIM', list, 0, length - over - 1)
-redis.call('HINCRBY', dropped_key, list, over)
+add(dropped_key, list, over)
 return { expired, over }

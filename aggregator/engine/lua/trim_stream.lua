@@ -106,10 +106,10 @@ for _, group in ipairs(behind) do
   lost[group.field] = unread + #redis.call('XPENDING', stream, group.name, ids[1], last, #ids)
 end
 redis.call('XTRIM', stream, 'MINID', '=', after(last))
-redis.call('HINCRBY', dropped_key, stream, #ids)
+add(dropped_key, stream, #ids)
 for field, number in pairs(lost) do
   if number > 0 then
-    redis.call('HINCRBY', dropped_key, field, number)
+    add(dropped_key, field, number)
   end
 end
 return { trimmed, #ids, bytes, over > #ids and not (careful and #ids < #rows) and '1' or '0',

@@ -1,0 +1,192 @@
+"""Values that are not ours, under every key there is: each costs its own row, is counted, and told once."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.cli.archiving import archived
+from aggregator.cli.status import _totals
+from aggregator.daemon.daemon import Daemon
+from aggregator.daemon.watching import DigestMaker, Watching
+from aggregator.engine import codec
+from aggregator.engine.keys import Keys
+from aggregator.engine.store import Store
+from aggregator.model import Health, Kind, Queue, RetentionSettings, Settings
+from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.metrics import UNREADABLE
+from aggregator.watch.progress import Progress
+from tests.daemon.stages import START, Stages
+from tests.daemon.test_daemon import parts
+from tests.daemon.test_stages import BUDGET, QUAKE, QUAKE_TOO, RESCUE, feed, rss
+
+HOUR = int(START.timestamp()) // 3600
+LATER = '{"v":9}'
+DESK, LINE = Queue("desk", kind="list"), Queue("line")
+
+FOREIGN: dict[str, list[tuple[str, ...]]] = {
+    "events": [("XADD", "agg:events", "*", "hello", "world")],
+    "reports": [
+        ("XADD", "agg:reports", "*", "hello", "world"),
+        ("XADD", "agg:reports", "*", "v", "9", "event_id", "e1", "entry_id", "x"),
+        ("XADD", "agg:reports", "*", "v", "1", "event_id", "e1", "kind", "event.new"),
+    ],
+    "digest": [("XADD", "agg:digest", "*", "hello", "world"), ("XADD", "agg:digest", "*", "v", "1", "json", LATER)],
+    "trouble": [("XADD", "agg:trouble", "*", "hello", "world")],
+    "queue": [
+        ("LPUSH", "agg:queue:desk", "put back by a consumer"),
+        ("RPUSH", "agg:queue:desk", '{"first_seen_at": 7}'),
+        ("XADD", "agg:queue:line", "*", "hello", "world"),
+        ("SET", "agg:queue:old", "x"),
+    ],
+    "due": [("ZADD", "agg:due", "0", "somebody else's"), ("ZADD", "agg:due", "0", "\udcff\udcfe")],
+    "token": [("SET", "agg:token", "junk")],
+    "feeds": [("SADD", "agg:feeds", "somebody else's")],
+    "feed": [
+        ("HSET", "agg:feed:a", "state", "junk", "lease", "junk", "nonce", "junk"),
+        ("HSET", "agg:feed:b", "state", LATER),
+        ("SET", "agg:feed:wrong", "another type"),
+    ],
+    "host": [
+        ("HSET", "agg:host:a.example", "held", "junk", "next", "nan", "token", "x", "lapses", "inf"),
+        ("SET", "agg:host:typed.example", "another type"),
+    ],
+    "known": [
+        ("HSET", "agg:known:a", "junk", "1|2", "later", "9|1|1|0||0|1||||h"),
+        ("SET", "agg:known:wrong", "another type"),
+    ],
+    "entries": [("XADD", "agg:entries", "*", "hello", "world")],
+    "leader": [("HSET", "agg:leader", "worker", "w", "token", "junk", "lapses", "junk")],
+    "gate": [("HSET", "agg:gate:x", "junk", "junk"), ("SET", "agg:gate:y", "another type")],
+    "event": [("SET", "agg:event:e1", "junk"), ("SET", "agg:event:e2", LATER), ("RPUSH", "agg:event:e3", "x")],
+    "merged": [("HSET", "agg:merged", "e9", "no stamp", "e8", "e7|junk")],
+    "fingerprints": [("XADD", "agg:fingerprints", "*", "hello", "world"), ("XADD", "agg:fingerprints", "*", "f", "no")],
+    "slow": [("RPUSH", "agg:slow", "another type")],
+    "held": [("RPUSH", "agg:held", "another type")],
+    "asked": [("XADD", "agg:asked", "*", "hello", "world")],
+    "rulings": [("XADD", "agg:rulings", "*", "hello", "world"), ("XADD", "agg:rulings", "*", "r", LATER)],
+    "examples": [("HSET", "agg:examples", "x", "junk", "y", "junk|1")],
+    "ruling": [("SET", "agg:ruling:x", "junk"), ("RPUSH", "agg:ruling:y", "another type")],
+    "stats": [
+        ("HSET", f"agg:stats:{HOUR}", "hello", "junk", "polls:new", "junk"),
+        ("SET", f"agg:stats:{HOUR - 1}", "x"),
+    ],
+    "dropped": [("HSET", "agg:dropped", "agg:queue:desk", "junk")],
+    "unreadable": [("HSET", "agg:unreadable", "hello", "world")],
+    "queues": [("SADD", "agg:queues", "old", "none")],
+    "groups": [("HSET", "agg:groups", "agg:reports slow", "junk")],
+}
+"""What any program can write, for each kind of key (by the name it has in `Keys`)."""
+
+
+def test_every_kind_of_key_is_gone_through():
+    kinds = {name for name, _ in inspect.getmembers(Keys) if not name.startswith("_")}
+    channels = {name for name in kinds if name.endswith("_channel")}
+    assert kinds - channels - {"prefix"} == set(FOREIGN)
+
+
+def test_the_metric_knows_every_kind():
+    assert {kind.name for kind in codec.KINDS} | {"key"} == set(UNREADABLE)
+
+
+@pytest.mark.parametrize("kind", codec.KINDS, ids=lambda kind: kind.name)
+@given(data=st.binary(max_size=60) | st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=4) | st.none())
+def test_decoding_answers_whatever_stands_there(kind, data):
+    codec.decode(kind, data)
+
+
+class House:
+    """Both stages, housekeeping, digest, page, archive and status, over one store."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        settings = Settings(queues=(DESK, LINE), retention=RetentionSettings(queues=timedelta(days=7)))
+        self.stages = Stages(store, *map(feed, ("a", "b", "c", "typed", "wrong")), settings=settings)
+        self.store = store
+        made, file = parts(self.stages, folder)
+        self.daemon = Daemon(made, file.now)
+        self.digests = DigestMaker(store=store, files=DigestFiles(folder), feed_ids=self.feed_ids)
+        self.watching = Watching(
+            store=store, feed_ids=self.feed_ids, troubles=list, progress=Progress({}), clock=self.stages.clock
+        )
+
+    def feed_ids(self) -> list[str]:
+        return list(self.stages.poll_stage.feeds)
+
+    async def goes_on(self) -> None:
+        """One round of everything; whatever raises fails the test."""
+        stages = self.stages
+        await stages.poll_stage.register()
+        await stages.poll_stage.round()
+        await stages.poll_stage._one_done()
+        await stages.assign()
+        await self.daemon._housekeep()
+        await self.digests.make(now=stages.now, settings=stages.settings.digest, elapsed={})
+        await self.page()
+        rows = [
+            row for stream in ("reports", "events") async for row in self.store.rows(stream, START.replace(year=2000))
+        ]
+        archived(rows, self.store.message_of)
+        await _totals(self.store, stages.now)
+        await self.store.trouble(START.replace(year=2000))
+        await self.store.examples(["x", "y"])
+        assert await self.store.answer("x") is None
+        assert await self.store.answer("y") is None
+
+    async def page(self) -> None:
+        events = await self.watching.events(since_at=START - timedelta(days=1), limit=100)
+        for event in events:
+            await self.watching.reports(event.event_id)
+        await self.watching.feeds()
+        await self.watching.groups()
+
+
+@pytest.mark.parametrize("kind", [*FOREIGN, "all"])
+async def test_whatever_stands_there_everything_else_goes_on(store: Store, tmp_path: Path, kind: str):
+    house = House(store, tmp_path)
+    stages = house.stages
+    stages.bodies = {name: rss((name, f"{BUDGET} {name}"), site=name) for name in ("a", "b", "c", "typed", "wrong")}
+    await stages.run("c", rss(("1", QUAKE), site="c"))
+    await house.goes_on()
+    await store.client.execute_command("XGROUP", "CREATE", "agg:reports", "slow", "0")
+    await store.client.execute_command("DEL", "agg:slow", "agg:held")
+    for words in [words for name in (FOREIGN if kind == "all" else [kind]) for words in FOREIGN[name]]:
+        key = words[1]
+        if words[0] in ("SET", "RPUSH") and key not in ("agg:queue:desk",):
+            await store.client.execute_command("DEL", key)
+        await store.client.execute_command(*(word.encode(errors="surrogateescape") for word in words))
+    for hours in (1, 2):
+        stages.now = START + timedelta(hours=hours)
+        await house.goes_on()
+    stages.bodies["c"] = rss(("2", QUAKE_TOO, RESCUE), site="c")
+    stages.now += timedelta(hours=1)
+    await stages.run("c", stages.bodies["c"])
+    assert {m.kind for m in await stages.messages()} >= {Kind.NEW}
+    assert QUAKE_TOO in {m.title for m in await stages.messages()}
+    states = await store.states(["c"])
+    assert states["c"] is not None
+    assert states["c"].health is Health.OK
+    told = [trouble.notice.detail for trouble in await store.trouble(START.replace(year=2000))]
+    assert len(told) == len(set(told))
+
+
+async def test_a_slip_is_counted_and_told_once_whoever_meets_it(store: Store, tmp_path: Path):
+    house = House(store, tmp_path)
+    await house.stages.run("c", rss(("1", QUAKE), site="c"))
+    await store.client.execute_command("XADD", "agg:reports", "*", "hello", "world")
+    for _ in range(3):
+        await house.page()
+        await house.daemon._housekeep()
+    [told] = await store.trouble(START.replace(year=2000))
+    assert told.notice.kind == "dropped"
+    assert "agg:reports" in told.notice.detail
+    assert store.slips.counts == {"message": 1}
+    another = House(Store(store.client), tmp_path)
+    await another.page()
+    await another.daemon._housekeep()
+    assert another.store.slips.counts == {"message": 1}
+    assert len(await store.trouble(START.replace(year=2000))) == 1
