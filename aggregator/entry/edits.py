@@ -1,6 +1,7 @@
 """Edits of safe markup that leave every other byte alone: relative addresses, image policy, lazy images.
 
-`edited` takes markup that `safety.is_safe` holds for; there every tag the tokenizer sees is one the browser sees.
+`edited` sees tags as a browser's tokenizer does. Markup whose tree differs from its tags is no safe markup, and what
+comes out is judged after the edits (`markup`).
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """The body of a document: byte for byte as published unless unsafe (schema.md).
 
-The order: characters that may not leave go · what is too long is cut at a tag · what is unsafe is sanitised · relative
-addresses, lazy images and the image policy are edited in place · braces become references, because the readers of the
-form run templates on them. Every step is bounded in time by the length of its input.
+The order: characters that may not leave go · what is too long is cut at a tag · relative addresses, lazy images and the
+image policy are edited in place · what Markdown would read another way is written by references (`markdown`) · braces
+become references, because the readers of the form run templates on them · the whole is judged, and what is unsafe is
+sanitised and goes the same way once more. Every step is bounded in time by the length of its input.
 """
 
 from __future__ import annotations
 
 import re
-from html import escape
 
 from aggregator.entry.characters import body_characters
 from aggregator.entry.edits import edited
 from aggregator.entry.images import lead_image
+from aggregator.entry.markdown import escaped_markdown, written_for_markdown
 from aggregator.entry.safety import is_bounded, is_safe
 from aggregator.entry.sanitise import sanitised
 from aggregator.entry.text import plain_text
@@ -34,8 +35,9 @@ def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
     if not is_bounded(html):
         return _as_text(html, limit)
     if _fits(html, limit):
-        kept = html if is_safe(html, embeds=settings.embeds) else sanitised(html, embeds=settings.embeds)
-        body = _braces(edited(kept, base_url=base_url))
+        body = _written(html, base_url=base_url)
+        if not is_safe(body, embeds=settings.embeds):
+            body = _sanitised(html, base_url=base_url, settings=settings)
         if _fits(body, limit):
             return body
     return _cut_body(html, base_url=base_url, settings=settings) or _as_text(html, limit)
@@ -45,13 +47,24 @@ def _cut_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
     """The beginning of a long body, sanitised because a cut leaves elements open; '' when no try fits."""
     limit = budget = settings.max_document_bytes
     for _ in range(_TRIES):
-        kept = sanitised(cut_at_tag(html, budget - len(CUT_MARK.encode())), embeds=settings.embeds)
-        body = _braces(edited(kept, base_url=base_url)) + CUT_MARK
+        beginning = cut_at_tag(html, budget - len(CUT_MARK.encode()))
+        body = _sanitised(beginning, base_url=base_url, settings=settings) + CUT_MARK
         size = len(body.encode())
         if size <= limit:
             return body
         budget = budget * limit * 9 // (size * 10)
     return ""
+
+
+def _written(html: str, *, base_url: str) -> str:
+    """The markup after all edits. It is judged after them: what they put in counts as what came in."""
+    return _braces(written_for_markdown(edited(html, base_url=base_url)))
+
+
+def _sanitised(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+    """Unsafe markup made safe and edited; its text alone should an edit have undone that."""
+    body = _written(sanitised(html, embeds=settings.embeds), base_url=base_url)
+    return body if is_safe(body, embeds=settings.embeds) else _braces(escaped_markdown(plain_text(html)))
 
 
 def escaped_text(text: str, *, settings: DocumentSettings) -> str:
@@ -84,7 +97,7 @@ def _as_text(html: str, limit: int) -> str:
 
 
 def _escaped_within(text: str, limit: int) -> str:
-    body = _braces(escape(text, quote=False))
+    body = _braces(escaped_markdown(text))
     if _fits(body, limit):
         return body
     head = _first_bytes(body, limit - len(CUT_MARK.encode()))

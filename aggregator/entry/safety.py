@@ -5,7 +5,9 @@ Rules (schema.md). A body is unsafe when, parsed inside the wrapper of the docum
   or not of an allowed host;
 - an `on*` or `srcdoc` attribute, or a URL of another scheme than http(s), mailto, tel (`data:` only for raster images);
 - a `style` that loads or runs something or leaves its place;
-- anything that closes the wrapper, or reaches beyond it.
+- anything that closes the wrapper, or reaches beyond it;
+- anything that a reader of Markdown would cut into other tags than a browser (`markdown.is_read_alike`), or an
+  attribute that has Markdown read inside the element.
 
 The tree is lexbor's (selectolax), which follows the HTML standard; nothing is decided on the text with patterns, as
 `java&#x09;script:` or `<svg><style><img onerror>` show why. Deep nesting takes lexbor quadratic time (20,000 open
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from aggregator.entry.markdown import is_read_alike
 from aggregator.entry.tokens import Piece, Token, attributes, tokens
 
 FORBIDDEN = frozenset(
@@ -37,6 +40,9 @@ URL_ATTRIBUTES = frozenset(
 )
 SET_ATTRIBUTES = frozenset({"srcset", "imagesrcset", "ping", "archive"})
 """Attributes that hold several addresses."""
+
+_NEVER_ATTRIBUTES = frozenset({"srcdoc", "markdown"})
+"""`markdown` has kramdown and Python-Markdown read Markdown inside an HTML block."""
 
 MAX_DEPTH = 500
 """Open elements; browsers stop at 512. Real bodies reach 30."""
@@ -75,6 +81,8 @@ def is_safe(html: str, *, embeds: Collection[str]) -> bool:
     """Whether the body may be published as it is. `html` is clean (`characters`) and bounded (`is_bounded`)."""
     if "<" not in html:
         return True
+    if not is_read_alike(html):
+        return False
     tree = LexborHTMLParser(f"<div>   \n{html}\n  \n<{_INSIDE}></{_INSIDE}></div><{_AFTER}></{_AFTER}>")
     root = tree.root
     if root is None or not _keeps_wrapper(tree):
@@ -178,11 +186,12 @@ def _are_safe_attributes(tag: str, held: dict[str, str | None]) -> bool:
 
 def is_safe_attribute(element: str, name: str, value: str) -> bool:
     """Whether one attribute (names lower case, value decoded) neither runs nor opens anything it must not."""
-    if name.startswith("on") or name == "srcdoc":
+    if name.startswith("on") or name in _NEVER_ATTRIBUTES:
         return False
     if name == "style":
         return is_safe_style(value)
-    if name in URL_ATTRIBUTES:
+    if name in URL_ATTRIBUTES or name.endswith("href"):
+        # Hexo makes `href` of the end of a link's `data-href`
         return is_safe_url(value, element=element if name == "src" else "")
     if name in SET_ATTRIBUTES:
         return all(is_safe_url(one, element=element) for one in re.split(r"[\s,]+", value) if one)

@@ -114,6 +114,13 @@ def attributes(html: str, token: Token) -> list[Attribute]:
     return list(found.values())
 
 
+def value_spans(html: str, token: Token) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Name and place (with its quotes) of every value in a start tag, those of repeated attributes too."""
+    for one in _ONE_ATTRIBUTE.finditer(html, token.start + 1 + len(token.name), token.end):
+        if one["value"] is not None:
+            yield one["name"].lower(), one.span("value")
+
+
 def _pieces(found: re.Match[str]) -> Iterator[Token]:
     """The tokens of one match of `_MARKUP`: a raw-text element's start tag comes with its content."""
     start, end = found.span()

@@ -24,7 +24,7 @@ def body(html: str, *, base: str = BASE, settings: DocumentSettings = SETTINGS) 
 
 KEPT = [
     "plain text, a < b & c",
-    "<p>one</p>\n\n<p   class=x>two<br/>three",
+    "<p>one</p>\n<p   class=x>two<br/>three",
     "<P ALIGN=center><FONT COLOR='red'>old</FONT>",
     '<a href="https://x.example/?a=1&b=2" target=_blank rel=nofollow>x</a>',
     '<a href="mailto:a@x.example">m</a><a href=tel:123>t</a>',

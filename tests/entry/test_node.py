@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from aggregator.entry.characters import one_line
 from aggregator.entry.files import export
 from aggregator.entry.front_matter import FrontMatter, document
+from aggregator.entry.markup import escaped_text, safe_body
 from aggregator.entry.urls import front_matter_url
-from aggregator.model import Kind, Message
+from aggregator.model import DocumentSettings, Kind, Message
 from aggregator.watch.archive import write
+from tests.entry.renderings import ATTACKS, TEXT_ATTACKS, tree, wrapped
+from tests.entry.test_browser import shown
 from tests.entry.test_front_matter import SIGNS
 from tests.entry.test_hostile_bodies import entries
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
-PACKAGES = ["js-yaml", "hexo", "hexo-front-matter", "hexo-renderer-marked"]
+PACKAGES = ["js-yaml", "hexo", "hexo-front-matter", "hexo-renderer-marked", "markdown-it", "marked"]
 WORDS = [
     *SIGNS,
     "true",
@@ -180,3 +184,83 @@ def test_hexo_builds_a_site_of_an_exported_folder(packages: Path, tmp_path: Path
     shown = {html.unescape(re.findall("<h1>(.*?)</h1>", page.read_text(encoding="utf-8"))[0]) for page in pages}
     assert shown == {one.title for one in made}
     assert any("&#123;&#123; 7*7 &#125;&#125; body" in page.read_text(encoding="utf-8") for page in pages)
+
+
+RENDER = """
+const fs = require("fs"), {marked} = require("marked"), MarkdownIt = require("markdown-it");
+const it = new MarkdownIt({html: true, linkify: true, breaks: true}), texts = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
+console.log(JSON.stringify({marked: texts.map(one => marked.parse(one)), "markdown-it": texts.map(one => it.render(one))}));
+"""
+
+
+def built_by_hexo(packages: Path, site: Path, documents: list[str]) -> list[str]:
+    """The page that Hexo, as installed, makes of each document."""
+    layout = site / "themes" / "plain" / "layout"
+    layout.mkdir(parents=True)
+    (layout / "post.njk").write_text("<title>{{ page.title }}</title>\n{{ page.content | safe }}")
+    (site / "_config.yml").write_text(CONFIG)
+    shutil.copy(packages / "package.json", site)
+    (site / "node_modules").symlink_to(packages / "node_modules")
+    posts = site / "source" / "_posts"
+    posts.mkdir(parents=True)
+    for number, text in enumerate(documents):
+        (posts / f"{number}.md").write_text(text, encoding="utf-8")
+    command = ["node", "node_modules/hexo/bin/hexo", "generate", "--bail"]
+    done = subprocess.run(command, cwd=site, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert "ERROR" not in done.stdout + done.stderr
+    return [
+        (site / "public" / str(number) / "index.html").read_text(encoding="utf-8") for number in range(len(documents))
+    ]
+
+
+def rendered_by_node(packages: Path, folder: Path, texts: list[str]) -> dict[str, list[str]]:
+    (folder / "texts.json").write_text(json.dumps(texts))
+    (packages / "render.js").write_text(RENDER)
+    command = ["node", "render.js", str(folder / "texts.json")]
+    done = subprocess.run(command, cwd=packages, capture_output=True, text=True, timeout=60, check=True)
+    answer: dict[str, list[str]] = json.loads(done.stdout)
+    return answer
+
+
+def documents_of(bodies: list[str]) -> list[str]:
+    date = "Sun, 13 Feb 2022 10:02:17 GMT"
+    return [
+        document(FrontMatter(str(number), ("A", "B", "C"), "", "B", date, body)) for number, body in enumerate(bodies)
+    ]
+
+
+def without_links_of_hexo(html: str) -> str:
+    return html.replace(' target="_blank" rel="noopener"', "")
+
+
+def test_what_builders_of_sites_make_of_hostile_bodies_runs_nothing(packages: Path, tmp_path: Path) -> None:
+    """Hexo with its default renderer, marked, markdown-it: the same tree as the body itself, and no script in Chromium."""
+    settings = DocumentSettings()
+    bodies = [safe_body(one, base_url="https://h.example/", settings=settings) for one in ATTACKS.values()]
+    bodies += [escaped_text(one, settings=settings) for one in TEXT_ATTACKS.values()]
+    texts = [wrapped(one) for one in bodies]
+    pages = built_by_hexo(packages, tmp_path / "site", documents_of(bodies))
+    rendered = rendered_by_node(packages, tmp_path, texts)
+    rendered["hexo"] = [without_links_of_hexo(page.partition("</title>")[2]) for page in pages]
+    for name, answers in rendered.items():
+        for text, answer in zip(texts, answers, strict=True):
+            assert tree(answer) == tree(text), (name, text)
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("no chromium on PATH: compared as trees only")
+    told = shown(browser, tmp_path, [page.partition("</title>")[2] for page in pages])
+    assert told["told"] == []
+    assert told["wrappers"] == len(bodies)
+    assert {kind for kind, _ in told["loads"]} <= {"img", "iframe"}
+    assert set(told["protocols"]) <= {"http:", "https:", "file:"}
+
+
+def test_builders_of_sites_do_run_them_as_they_were_published(packages: Path, tmp_path: Path) -> None:
+    """The test above can fail: Hexo makes script of the same bodies with only HTML in mind."""
+    names = ["a blank line in a value", "a fence of code in a value", "Hexo's mark of an excerpt in a value"]
+    names += ["Hexo's links in a value", "Hexo's links before the link", "Hexo's own element", "a link"]
+    pages = built_by_hexo(packages, tmp_path / "site", documents_of([ATTACKS[name] for name in names]))
+    for name, page in zip(names, pages, strict=True):
+        runs = LexborHTMLParser(page).css("[onerror], [onfocus], [href^='javascript:']")
+        assert runs, name
