@@ -10,6 +10,7 @@ import click
 import structlog
 
 from aggregator.cli.files import Loaded
+from aggregator.daemon.shutdown import Shutdown
 from aggregator.engine.client import connect, without_secrets
 from aggregator.engine.embedded import EmbeddedServer, attach
 from aggregator.engine.slips import Slips
@@ -30,8 +31,10 @@ class Engine:
 
 
 @asynccontextmanager
-async def owned_engine(read: Loaded) -> AsyncIterator[Engine]:
-    """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing."""
+async def owned_engine(read: Loaded, shutdown: Shutdown | None = None) -> AsyncIterator[Engine]:
+    """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing.
+
+    `shutdown` says by when an embedded one is to have ended."""
     settings = read.configuration.settings
     if settings.redis_url:
         async with _store(settings, settings.redis_url) as store:
@@ -48,7 +51,7 @@ async def owned_engine(read: Loaded) -> AsyncIterator[Engine]:
         async with _store(settings, running.url) as store:
             yield Engine(store, running.socket, server)
     finally:
-        await server.stop()
+        await server.stop(shutdown.deadline if shutdown else None)
 
 
 @asynccontextmanager

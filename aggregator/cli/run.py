@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -26,8 +28,9 @@ from aggregator.cli.archiving import Archive
 from aggregator.cli.files import Loaded
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.daemon import ALLOWANCES, Daemon, Parts
+from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT, Daemon, Parts
 from aggregator.daemon.polling import PollStage
+from aggregator.daemon.shutdown import Shutdown
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
 from aggregator.errors import EngineDown
@@ -61,7 +64,14 @@ def run(config_file: str | None, once: bool, role: str) -> None:
     """Run the daemon: poll, match, publish, until SIGTERM. SIGHUP reloads feeds.toml."""
     configure_logs()
     read = files.loaded(config_file)
-    asyncio.run(_once(read, role) if once else _daemon(read, role))
+    if not once:
+        asyncio.run(_daemon(read, role))
+        return
+    interrupts: list[int] = []
+    try:
+        asyncio.run(_once(read, role, interrupts))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + interrupts[0]) from None
 
 
 def configure_logs() -> None:
@@ -76,9 +86,9 @@ def configure_logs() -> None:
 
 
 async def _daemon(read: Loaded, role: str) -> None:
-    source, clock = ConfigFile(read), Clock()
+    source, clock, shutdown = ConfigFile(read), Clock(), Shutdown()
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(engines.owned_engine(read))
+        engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
         polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
         meanings = await stack.enter_async_context(parts.Meanings(metrics))
@@ -105,7 +115,7 @@ async def _daemon(read: Loaded, role: str) -> None:
             status_address=_status_address(read),
             renew_fetching=polling.renew,
         )
-        daemon = Daemon(made, read.configuration)
+        daemon = Daemon(made, read.configuration, shutdown=shutdown)
         log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
         with source.announced(role):
             await daemon.run()
@@ -253,17 +263,22 @@ def _digest(text: str) -> str:
 # --- once -----------------------------------------------------------------------------------------------------
 
 
-async def _once(read: Loaded, role: str) -> None:
-    """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours."""
+async def _once(read: Loaded, role: str, interrupts: list[int]) -> None:
+    """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours.
+
+    Raises CancelledError when a signal ends it, whose number is put into `interrupts`.
+    """
     metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
-    started = time.monotonic()
+    started, shutdown = time.monotonic(), Shutdown()
+    _interrupted_by_signals(shutdown, interrupts)
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(engines.owned_engine(read))
+        engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         begun, skipped = 0, _NOBODY
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
             poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics)
-            stack.push_async_callback(poll.stop)  # what was interrupted is given back while there is what it needs
+            # What was interrupted is given back while there is what it needs.
+            stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
             await poll.register(at_once=True)
             begun, skipped = await poll.once()
         await _assign(engine, read, role, metrics, progress)
@@ -271,6 +286,17 @@ async def _once(read: Loaded, role: str) -> None:
         log.info("run_once_ended", polled=begun, skipped=len(skipped), seconds=seconds)
         for one in skipped:
             log.info("feed_skipped", feed_id=one.feed_id, **_why(one))
+
+
+def _interrupted_by_signals(shutdown: Shutdown, interrupts: list[int]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+
+    def interrupt(number: signal.Signals) -> None:
+        interrupts.append(number)
+        task.cancel()
+
+    shutdown.listen(interrupt)
 
 
 async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
@@ -283,7 +309,8 @@ async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metr
         except TimeoutError:
             raise EngineDown(f"entries still wait after {ONCE_LIMIT}; is an event worker running?") from None
         finally:
-            await stage.close()
+            with contextlib.suppress(TimeoutError):  # a server that hangs: the lead lapses
+                await asyncio.wait_for(stage.close(), RESIGN_LIMIT.total_seconds())
 
 
 async def _until_assigned(engine: engines.Engine) -> None:

@@ -2,7 +2,8 @@
 
 Rules: a handful of jobs (tick, housekeeping, digest, config watch, pulse), none of which runs twice at a time or is
 skipped for being late; due times of feeds live in Redis, never here. A server that is away stops nothing: every job
-tries again. SIGTERM ends cleanly within 10 s: claim nothing more, let polls end, give back what did not, resign.
+tries again. SIGTERM ends cleanly within 10 s (`shutdown`): claim nothing more, let polls end, give back what did not,
+resign.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.housekeeping import Housekeeping
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.port import StatusPort
+from aggregator.daemon.shutdown import Shutdown, left
 from aggregator.daemon.watching import DigestMaker
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineError
@@ -47,7 +49,11 @@ START_AGAIN = timedelta(seconds=10)
 """Pause before what runs beside the jobs is started again after a fault of ours. A guess."""
 FIRST_PATIENCE = timedelta(seconds=3)
 """How long the feeds may take to be registered before the daemon is ready; the ticks go on with it."""
-END_PATIENCE = timedelta(seconds=4)
+POLLS_END_BEFORE = timedelta(seconds=2)
+"""Before the deadline of all parts: then the event stage and what runs beside it end."""
+RESIGN_LIMIT = timedelta(seconds=1)
+CANCEL_LIMIT_S = 0.5
+"""How long what was cancelled may take to end: a part that catches it is left behind."""
 ALLOWANCES = {"poll": timedelta(seconds=90), "event": timedelta(seconds=90), "loop": timedelta(seconds=30)}
 """How long a stage may go without a round before it counts as stuck: three fetch time limits."""
 
@@ -96,8 +102,16 @@ class Parts:
 class Daemon:
     """Runs until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
 
-    def __init__(self, parts: Parts, configuration: Configuration, *, start_again: timedelta = START_AGAIN) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        configuration: Configuration,
+        *,
+        start_again: timedelta = START_AGAIN,
+        shutdown: Shutdown | None = None,
+    ) -> None:
         self._parts = parts
+        self._shutdown = shutdown or Shutdown()
         self._start_again_s = start_again.total_seconds()
         self._configuration = configuration
         self._stop = asyncio.Event()
@@ -178,10 +192,8 @@ class Daemon:
         self._stop.set()
 
     def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop, number)
-        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        self._shutdown.listen(self._on_stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_reload)
 
     def _on_stop(self, number: signal.Signals) -> None:
         log.info("stopping", signal=number.name)
@@ -208,29 +220,30 @@ class Daemon:
 
     async def _end(self) -> None:
         self._stop.set()
-        parts = self._parts
+        parts, deadline = self._parts, self._shutdown.deadline
         if self._scheduler.running:
             self._scheduler.pause()
-        await self.port.close()
+        if parts.event is not None:
+            parts.event.stop()  # it ends its batch and gives up the lead while polls end
+        first = [self.port.close()]
         if parts.poll is not None:
-            await parts.poll.stop()
+            first.append(parts.poll.stop(deadline - POLLS_END_BEFORE.total_seconds()))
+        ending = {asyncio.create_task(part) for part in first}
+        await _all_ended(ending, deadline)
+        for part in ending:
+            if part.done() and not part.cancelled() and part.exception() is not None:
+                log.error("stop_broke", exc_info=part.exception())
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        await self._end_lasting()
+        await self._end_lasting(deadline)
         log.info("stopped")
 
-    async def _end_lasting(self) -> None:
-        """The event stage ends its batch and gives up the lead; all else is cancelled."""
-        if self._parts.event is not None:
-            self._parts.event.stop()
+    async def _end_lasting(self, deadline: float) -> None:
+        """The event stage has been asked to end; all else is cancelled."""
         for name, task in self._lasting.items():
             if name != EVENT_STAGE:
                 task.cancel()
-        ending = {*self._lasting.values(), *self._reloads}
-        _, late = await asyncio.wait(ending, timeout=END_PATIENCE.total_seconds()) if ending else ((), ())
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await _all_ended({*self._lasting.values(), *self._reloads}, deadline - RESIGN_LIMIT.total_seconds())
 
     # --- jobs -------------------------------------------------------------------------------------------------
 
@@ -361,3 +374,13 @@ class Daemon:
         if parts.poll is not None:
             parts.poll.use(settings, fresh.feeds)
             await self._register_if_up()
+
+
+async def _all_ended(tasks: set[asyncio.Task[None]], deadline: float) -> None:
+    """Wait for these until the deadline, then cancel those that go on."""
+    _, late = await asyncio.wait(tasks, timeout=left(deadline)) if tasks else (tasks, tasks)
+    for task in late:
+        task.cancel()
+    if late:
+        log.warning("stopped_late", parts=sorted(task.get_name() for task in late))
+        await asyncio.wait(late, timeout=CANCEL_LIMIT_S)

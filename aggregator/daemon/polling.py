@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -54,6 +54,10 @@ CLAIM_PATIENCE = timedelta(seconds=1)
 """How long `stop` waits for the answer to a claim under way; one that comes later is left to lapse."""
 DRAIN = timedelta(seconds=4)
 """How long polls in flight may go on at shutdown, of the 10 s that a stop may take."""
+STOP_LIMIT = timedelta(seconds=6)
+"""How long `stop` may take where no deadline is given."""
+GIVE_BACK_LIMIT = timedelta(seconds=1.5)
+"""How long giving back may take, all claims at once: with a server that answers it takes milliseconds."""
 
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
 Read = Callable[[ReadRequest], Awaitable[ReadResult]]
@@ -207,21 +211,38 @@ class PollStage:
         self._running[task] = claim
         task.add_done_callback(lambda done: self._running.pop(done, None))
 
-    async def stop(self) -> None:
-        """Claim nothing more, let polls in flight end, give back the claims of those that do not in time."""
+    async def stop(self, deadline: float | None = None) -> None:
+        """Claim nothing more, let polls in flight end, give back the claims of those that do not in time.
+
+        `deadline` is a time of the loop's clock. A server that hangs gets no more time than one that answers: what
+        cannot be given back lapses.
+        """
         self._stopping = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + STOP_LIMIT.total_seconds() if deadline is None else deadline
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._claiming.acquire(), CLAIM_PATIENCE.total_seconds())
             self._claiming.release()
         if not self._running:
             return
-        _, late = await asyncio.wait(self._running, timeout=DRAIN.total_seconds())
+        drain_s = min(DRAIN.total_seconds(), end - GIVE_BACK_LIMIT.total_seconds() - loop.time())
+        _, late = await asyncio.wait(self._running, timeout=max(0.0, drain_s))
         claims = [self._running[task] for task in late if task in self._running]
         for task in late:
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        for claim in claims:
-            await self._give_back(claim)
+        if late:
+            await asyncio.wait(late, timeout=max(0.0, end - loop.time()))
+        await self._give_all_back(claims, min(GIVE_BACK_LIMIT.total_seconds(), max(0.1, end - loop.time())))
+
+    async def _give_all_back(self, claims: Sequence[Claim], seconds: float) -> None:
+        """All at once: one after another they would wait for a server that hangs, 13 s each."""
+        giving = [asyncio.create_task(self._give_back(claim)) for claim in claims]
+        _, late = await asyncio.wait(giving, timeout=seconds) if giving else ((), set[asyncio.Task[None]]())
+        for task in late:
+            task.cancel()
+        if late:
+            log.info("claims_left_to_lapse", count=len(late), error="the server did not answer in time")
+            await asyncio.wait(late, timeout=0.5)
 
     async def _give_back(self, claim: Claim) -> None:
         try:

@@ -33,6 +33,8 @@ START_TIMEOUT_S = 120.0
 """An AOF of 1 GiB loads in about 10 s; a start that takes longer than this is reported and tried again."""
 STOP_TIMEOUT_S = 8.0
 """Of the daemon's 10 s to end."""
+LEAST_STOP_S = 1.0
+"""What a server gets even when the daemon's parts have used up their time: writing the log out took 20 ms."""
 WATCH_S = 0.5
 """How often the supervisor looks; with a start of 50 ms a dead server is back within a second."""
 _PR_SET_PDEATHSIG = 1
@@ -48,18 +50,20 @@ def _silent(_event: str, _facts: Mapping[str, object]) -> None:
 # --- talking to it before a client exists ---------------------------------------------------------------------
 
 
-async def ping(socket: str, *, login: tuple[str, str] | None = None, words: str = "PING") -> str:
-    """The first line of the answer to one inline command, '' when nobody listens or answers within 2 s."""
+async def ping(
+    socket: str, *, login: tuple[str, str] | None = None, words: str = "PING", patience_s: float = 2.0
+) -> str:
+    """The first line of the answer to one inline command, '' when nobody listens or answers in time."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(socket), 2)
+        reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(socket), patience_s)
     except (OSError, TimeoutError):
         return ""
     try:
         if login is not None:
             writer.write(f"AUTH {login[0]} {login[1]}\r\n".encode())
-            await asyncio.wait_for(reader.readline(), 2)
+            await asyncio.wait_for(reader.readline(), patience_s)
         writer.write(f"{words}\r\n".encode())
-        return (await asyncio.wait_for(reader.readline(), 2)).decode(errors="replace").strip()
+        return (await asyncio.wait_for(reader.readline(), patience_s)).decode(errors="replace").strip()
     except (OSError, TimeoutError):
         return ""
     finally:
@@ -161,17 +165,23 @@ class EmbeddedServer:
                 pause = min(30.0, pause * 2)
                 self._report("server_start_failed", {"error": str(error), "retry_s": pause})
 
-    async def stop(self) -> None:
-        """Ends the server if it is ours, its log written out; leaves another daemon's alone."""
+    async def stop(self, deadline: float | None = None) -> None:
+        """Ends the server if it is ours, its log written out; leaves another daemon's alone.
+
+        `deadline` is a time of the loop's clock: a server that hangs is killed by then (LEAST_STOP_S after now when it
+        has passed), which costs at most what `fsync` allows.
+        """
         child, self._child = self._child, None
         if child is None:
             return
+        left = STOP_TIMEOUT_S if deadline is None else deadline - asyncio.get_running_loop().time()
+        patience_s = max(LEAST_STOP_S, min(STOP_TIMEOUT_S, left)) / 4
         if child.poll() is None and self._running is not None:
-            await ping(self._running.socket, login=self._running.login, words="SHUTDOWN")
+            await ping(self._running.socket, login=self._running.login, words="SHUTDOWN", patience_s=patience_s)
         for step in (None, signal.SIGTERM, signal.SIGKILL):
             if step is not None and child.poll() is None:
                 child.send_signal(step)
-            if await _ended(child, STOP_TIMEOUT_S / 2):
+            if await _ended(child, patience_s):
                 break
         self._place.running.unlink(missing_ok=True)
 

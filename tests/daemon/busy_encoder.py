@@ -1,0 +1,23 @@
+"""The program with an encoder that never comes to an answer: `python -m tests.daemon.busy_encoder run --config F`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from aggregator.cli import files, main, parts
+
+
+def vectors(_headlines: Sequence[str]) -> list[bytes]:
+    while True:
+        pass
+
+
+if __name__ == "__main__":
+    from tests.daemon import busy_encoder
+
+    parts.vectors = busy_encoder.vectors
+    parts.LONGEST_MEANT = timedelta(minutes=5)
+    files.is_installed = lambda: True
+    main(sys.argv[1:])
