@@ -72,6 +72,7 @@ async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
             "redis": engine.place,
             "now": now,
             "feeds": [_feed(feed, states.get(feed.feed_id)) for feed in feeds],
+            "unregistered": await store.unregistered([feed.feed_id for feed in feeds]),
             **await _totals(store, now),
         }
     if secrets or read.configuration.settings.server_listen:
@@ -84,6 +85,7 @@ async def _totals(store: Store, now: datetime) -> dict[str, Any]:
     totals = await store.totals(now - DAY)
     leader, holds = await store.leader(), await store.holds()
     return {
+        "risks": await store.server_risks(),
         "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
         "waiting_entries": holds.waiting_count,
         "waiting_words": await store.asked_count(),
@@ -153,12 +155,9 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
     yield from _listening(found.get("server") or {})
     leader = found["leader"]
     yield "events", f"led by {leader['worker']}" if leader else "nobody leads the event stage now"
-    healths = Counter(feed["health"] for feed in found["feeds"])
-    summary = ", ".join(f"{count} {health}" for health, count in healths.most_common())
-    yield "feeds", f"{len(found['feeds'])}: {summary}" if summary else "none yet: `aggregator feeds add URL`"
-    if healths[Health.OFFLINE.value]:
-        down = Text("our own network seems to be down", style="yellow")
-        yield "network", Text.assemble(down, ": feeds are tried each minute, none is blamed")
+    yield from _feeds_facts(found)
+    for risk in found["risks"]:
+        yield "risk", Text(risk, style="yellow")
     for name, counts in found["last_24h"].items():
         words = ", ".join(f"{number} {word}" for word, number in sorted(counts.items())) or "none"
         yield name, f"{words} (24 h)"
@@ -171,6 +170,19 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
             yield "held", Text.assemble((stage, "red"), f": {why}")
     for group in found["groups"]:
         yield "group", f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending"
+
+
+def _feeds_facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
+    healths = Counter(feed["health"] for feed in found["feeds"])
+    summary = ", ".join(f"{count} {health}" for health, count in healths.most_common())
+    yield "feeds", f"{len(found['feeds'])}: {summary}" if summary else "none yet: `aggregator feeds add URL`"
+    unknown = len(found["unregistered"])
+    if unknown:
+        words = f"the server does not know {unknown} of them: `aggregator run` registers them"
+        yield "feeds", Text(words, style="yellow")
+    if healths[Health.OFFLINE.value]:
+        down = Text("our own network seems to be down", style="yellow")
+        yield "network", Text.assemble(down, ": feeds are tried each minute, none is blamed")
 
 
 def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -28,6 +28,7 @@ from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.housekeeping import Housekeeping
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.port import StatusPort
+from aggregator.daemon.registering import Registration
 from aggregator.daemon.shutdown import Shutdown, left
 from aggregator.daemon.watching import DigestMaker
 from aggregator.engine.store import Store
@@ -45,6 +46,8 @@ TICK = timedelta(seconds=1)
 HOUSEKEEPING = timedelta(seconds=60)
 CONFIG_WATCH = timedelta(seconds=3)
 PULSE = timedelta(seconds=1)
+RISKS = timedelta(hours=1)
+"""How often the settings of the server are looked at: an operator may change them while we run."""
 START_AGAIN = timedelta(seconds=10)
 """Pause before what runs beside the jobs is started again after a fault of ours. A guess."""
 FIRST_PATIENCE = timedelta(seconds=3)
@@ -115,9 +118,7 @@ class Daemon:
         self._start_again_s = start_again.total_seconds()
         self._configuration = configuration
         self._stop = asyncio.Event()
-        self._registered: Configuration | None = None
-        """Whose feeds the server knows."""
-        self._registering = asyncio.Lock()
+        self._registration = Registration(parts.store, clock=parts.clock)
         self._reloading = asyncio.Lock()
         self._engine_error = ""
         is_worker = parts.poll is None or parts.event is None
@@ -140,8 +141,8 @@ class Daemon:
     def troubles(self) -> list[str]:
         """Why the daemon does not do its work, for `/readyz`."""
         reasons = [self._engine_error] if self._engine_error else []
-        if self._parts.poll is not None and self._registered is None:
-            reasons.append("the feeds are not registered yet")
+        if self._parts.poll is not None and self._registration.trouble:
+            reasons.append(self._registration.trouble)
         if self._parts.event is not None and self._parts.event.held_by:
             reasons.append(f"the event stage waits: {self._parts.event.held_by}")
         return reasons
@@ -173,6 +174,7 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
         self._scheduler.start()
+        self._scheduler.modify_job("risks", next_run_time=datetime.now(UTC))
 
     def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start what lasts as long as the daemon. When a fault of ours ends it, that is told, and it starts again."""
@@ -210,6 +212,7 @@ class Daemon:
         add(self._tick, IntervalTrigger(seconds=TICK.total_seconds()), id="tick")
         add(self._housekeep, IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()), id="housekeeping")
         add(self._watch_config, IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()), id="config")
+        add(self._house.warn_of_risks, IntervalTrigger(seconds=RISKS.total_seconds()), id="risks")
         add(self._pulse, IntervalTrigger(seconds=PULSE.total_seconds()), id="pulse")
         if self._parts.event is not None:
             add(self._make_digest, self._digest_trigger(), id="digest")
@@ -265,12 +268,8 @@ class Daemon:
             self._parts.metrics.show_active("poll", self._parts.clock.now())
 
     async def _register(self, poll: PollStage) -> None:
-        """Tell the server of the feeds, once for each configuration."""
-        async with self._registering:
-            configuration = self._configuration
-            if self._registered is not configuration:
-                await poll.register()
-                self._registered = configuration
+        """Tell the server of the feeds, once for each configuration, and again when it has lost them."""
+        await self._registration.keep(self._configuration, poll.feeds, poll.register)
 
     async def _register_if_up(self) -> None:
         try:

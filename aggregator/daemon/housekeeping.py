@@ -55,6 +55,14 @@ class Housekeeping:
                 return
         self._metrics.show_active("housekeeping", self._clock.now())
 
+    async def warn_of_risks(self) -> None:
+        """What of the server's settings may cost us data, in the log; the embedded server has none of it."""
+        await self._done(self._warn_of_risks)
+
+    async def _warn_of_risks(self) -> None:
+        for risk in await self._store.server_risks():
+            log.warning("server_may_lose_data", detail=risk)
+
     async def _done(self, step: Step) -> bool:
         """Whether the round may go on."""
         name = getattr(step, "__name__", "").lstrip("_")

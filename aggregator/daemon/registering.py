@@ -1,18 +1,30 @@
-"""Telling the server which feeds there are: at the start, and after each change of feeds.toml.
+"""Telling the server which feeds there are: at the start, after each change of feeds.toml, and when it forgot them.
 
 Rules: a feed that was polled before keeps its due time, unless its address or its bounds say otherwise; new ones are
-spread, so that a long list of feeds is no burst of requests.
+spread, so that a long list of feeds is no burst of requests. A server that came back empty (FLUSHALL, a restart without
+persistence, a fail-over to an empty replica), that evicted the due set, or that is another one, is told of them again,
+and that is told in `agg:trouble`: what was seen before is lost, so it is published again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
 
 from aggregator.daemon.clock import Clock
+from aggregator.engine.registration import Registered
 from aggregator.engine.store import Store
-from aggregator.model import Feed, PollState
+from aggregator.model import Feed, Notice, PollState
 from aggregator.poll import schedule
+
+log = structlog.get_logger()
+
+PATIENCE = timedelta(seconds=15)
+"""How long feeds may be missing while the mark of the installation stands: a worker that reloads a feeds.toml with
+fewer feeds takes theirs from others, which read the same file within three seconds. A guess."""
 
 
 async def registered(
@@ -42,3 +54,67 @@ async def registered(
     for feed_id, due_at in readdressed.items():
         await store.set_due(feed_id, due_at, now=clock.for_engine())
     return states
+
+
+class Registration:
+    """Keeps the server told of one worker's feeds; call `keep` at every tick."""
+
+    def __init__(self, store: Store, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._registered: object = None
+        """The configuration whose feeds were registered."""
+        self._mark = ""
+        self._short_since: float | None = None
+        self.trouble = "the feeds are not registered yet"
+        """Why the server does not know all of our feeds, for `/readyz`; empty when it does."""
+
+    async def keep(
+        self, configuration: object, feeds: Mapping[str, Feed], register: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Register the feeds of a new configuration, or again where the server has lost them. Raises EngineError."""
+        async with self._lock:
+            if self._registered is not configuration:
+                await register()
+                self._mark = await self._store.mark_installation("", (), at=self._clock.now())
+                self._registered, self.trouble, self._short_since = configuration, "", None
+                return
+            standing = await self._store.registration()
+            if self._has_lost(standing, len(feeds)):
+                await self._again(standing, feeds, register)
+
+    def _has_lost(self, standing: Registered, count: int) -> bool:
+        """Whether the server is to be told again; notes what is missing meanwhile."""
+        if standing.mark != self._mark:
+            return True
+        if standing.feed_count >= count:
+            self.trouble, self._short_since = "", None
+            return False
+        now = asyncio.get_running_loop().time()
+        self._short_since = self._short_since or now
+        self.trouble = f"the Redis server knows {standing.feed_count} of {count} feeds"
+        return standing.feed_count == 0 or now - self._short_since > PATIENCE.total_seconds()
+
+    async def _again(
+        self, standing: Registered, feeds: Mapping[str, Feed], register: Callable[[], Awaitable[None]]
+    ) -> None:
+        missing = await self._store.unregistered(list(feeds))
+        self.trouble = f"the Redis server knows {len(feeds) - len(missing)} of {len(feeds)} feeds"
+        notices = [_lost(standing, len(missing), len(feeds))] if missing or not standing.mark else []
+        await register()
+        before = standing.mark if notices else ""
+        self._mark = await self._store.mark_installation(before, notices, at=self._clock.now())
+        self.trouble, self._short_since = "", None
+        for notice in notices:
+            log.error("feeds_registered_again", feeds=len(feeds), missing=len(missing), detail=notice.detail)
+
+
+def _lost(standing: Registered, missing: int, count: int) -> Notice:
+    is_empty = missing == count and not standing.mark
+    what = "came back empty" if is_empty else "is another one, or lost data"
+    detail = (
+        f"the Redis server {what}: it knew {count - missing} of {count} feeds; they are registered again, what their "
+        "publishers still list is published again; consumer groups that are gone have to be made again"
+    )
+    return Notice("dropped", "", "", detail)

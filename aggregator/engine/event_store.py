@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
 from aggregator.engine.codec import ALIAS, ENTRY, EVENT, FINGERPRINT, RULING, Unreadable, decode
-from aggregator.engine.holds import HoldStore
+from aggregator.engine.holds import NOT_LEADING, HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import BLOCK_MS, Argument, ms_or_now, text
 from aggregator.errors import StaleToken, UnreadableRecord
@@ -92,10 +92,12 @@ class EventStore(HoldStore):
         return Lead(int(token) if token else None, leader, wire.instant_of(int(lapses) * 1000))
 
     async def renew(self, token: int, lease: timedelta, *, now: datetime | None = None) -> None:
-        """Prolongs the lead. Raises StaleToken when another worker has it."""
+        """Prolongs the lead. Raises StaleToken when another worker has it, or the server has forgotten it."""
         answer = await self.script("renew", (self.keys.leader,), (token, _ms(lease), ms_or_now(now)))
+        if text(answer) == "gone":
+            raise StaleToken("the server knows nothing of our lead: it lost its data, or is another one")
         if text(answer) == "stale":
-            raise StaleToken("another worker leads the event stage")
+            raise StaleToken(NOT_LEADING)
 
     async def resign(self, token: int, *, now: datetime | None = None) -> None:
         """Ends the lead, so that a stand-by takes over at once. Without it nothing changes."""
@@ -123,7 +125,7 @@ class EventStore(HoldStore):
         arguments = [token, stream_id, 1, *notice_arguments(self, [notice], at or _stream_time(stream_id))]
         answer = await self.script("reject", (self.keys.leader, self.keys.entries, self.keys.trouble), arguments)
         if text(answer) == "stale":
-            raise StaleToken("another worker leads the event stage")
+            raise StaleToken(NOT_LEADING)
 
     # --- events ---
 
@@ -315,7 +317,7 @@ class EventStore(HoldStore):
 
 
 _REFUSED = {
-    "stale": "another worker leads the event stage",
+    "stale": NOT_LEADING,
     "order": "an older entry waits: read the waiting entries again",
     "gone": "the entry no longer waits: the server was restored to an earlier state; it will be polled again",
 }

@@ -17,6 +17,7 @@ from aggregator.model import Notice
 
 MOST_WAITING = 50_000
 """Entries that may wait for the event stage before polling stops claiming (design.md)."""
+NOT_LEADING = "another worker leads the event stage, or the server has lost the lead with its data"
 SLOW_LAPSES = timedelta(minutes=3)
 """Three rounds of housekeeping: a stand-by that took over has looked for itself by then. A guess."""
 
@@ -60,5 +61,5 @@ class HoldStore(Engine):
             [token, reason, 1, *notice_arguments(self, [notice], at)],
         )
         if text(answer) == "stale":
-            raise StaleToken("another worker leads the event stage")
+            raise StaleToken(NOT_LEADING)
         return text(answer) == "told"

@@ -48,6 +48,12 @@ class Keys:
         """Followed by the feed id."""
         return f"{self.prefix}:ch:trouble:"
 
+    # the installation
+    @property
+    def installation(self) -> str:
+        """String: the mark of the newest registration on an empty server."""
+        return f"{self.prefix}:installation"
+
     # the poll stage
     @property
     def due(self) -> str:

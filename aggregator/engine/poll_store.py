@@ -18,7 +18,8 @@ from itertools import islice
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import OTHER_TYPE, Argument, Engine, ms_or_now, nonce, text
+from aggregator.engine.registration import RegistrationStore
+from aggregator.engine.scripts import OTHER_TYPE, Argument, ms_or_now, nonce, text
 from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
 
@@ -75,7 +76,7 @@ class DueCounts:
     parked_count: int
 
 
-class PollStore(Engine):
+class PollStore(RegistrationStore):
     # --- which feeds there are ---
 
     async def register(self, feeds: Mapping[str, datetime]) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from aggregator.engine import wire
 from aggregator.engine.codec import EXAMPLE, RULING_ANSWER, RULING_REQUEST, Unreadable, decode
 from aggregator.engine.event_store import EventStore
+from aggregator.engine.holds import NOT_LEADING
 from aggregator.engine.scripts import Argument, ms_or_now, text
 from aggregator.errors import StaleToken
 from aggregator.model import Example, Kind, RulingAnswer, RulingPublication, RulingRequest, RulingState, Verb
@@ -75,7 +76,7 @@ class RulingStore(EventStore):
         head += [self.retention.digest // _MS, self.list_cap, p.stream_id, wire.encode(p.answer), ANSWER_KEPT // _MS]
         answer = await self.script("rule", places, [*head, *self._ruling_arguments(p, now or datetime.now(UTC))])
         if text(answer) == "stale":
-            raise StaleToken("another worker leads the event stage")
+            raise StaleToken(NOT_LEADING)
         return text(answer) == "done"
 
     def _ruling_arguments(self, p: RulingPublication, pushed_at: datetime) -> list[Argument]:

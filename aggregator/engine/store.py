@@ -13,6 +13,9 @@ poll_store (due set, claims, states, commits, hosts)
     hold_host(host, until_at, *, now)    held_hosts(hosts, *, now) -> {host: until_at}
     operator_state(id, change, *, due_at, notices, at, now) -> PollState    set_due(id, due_at | None, *, now) -> bool
     server_time() -> datetime
+registration (is it the server that knows our feeds)
+    registration() -> Registered(mark, feed_count)    unregistered(ids) -> list
+    mark_installation(before, notices, *, at) -> mark that stands
 event_store (lead, waiting entries, publishing, fingerprints)
     lead(worker, lease, *, now) -> int | None    lead_or_leader(…) -> Lead    renew(token, lease)    resign(token)
     waiting_count() -> int    next_entries(count, *, block) -> Waiting(rows)
@@ -31,6 +34,7 @@ retention (what is dropped when)
 watch_store (digests, counts, reading along)
     append_digest(Digest) -> bool    digests(since)    totals(since, *, until) -> Totals    trouble(since)
     rows(stream, since)    messages(since, *, stream) -> AsyncIterator[Message]    events_since(since) -> list[Event]
+    memory_bytes() -> int    server_risks() -> tuple of sentences
     last_ids(streams) -> {stream: id}    tail(last_ids, *, block, count) -> list[Row]
 here
     use(retention=…, queues=…)    close()

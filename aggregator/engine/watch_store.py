@@ -18,9 +18,10 @@ from aggregator.engine.client import engine_errors
 from aggregator.engine.codec import COUNT, DIGEST, LEADER, MESSAGE, TROUBLE, RecordKind, Trouble
 from aggregator.engine.event_store import Lead
 from aggregator.engine.retention import RetentionStore
+from aggregator.engine.risks import risks_of
 from aggregator.engine.ruling_store import RulingStore
 from aggregator.engine.scripts import BLOCK_MS, Argument, text
-from aggregator.errors import UnreadableRecord
+from aggregator.errors import EngineRefused, UnreadableRecord
 from aggregator.model import Digest, Event, Message, Totals
 
 T = TypeVar("T")
@@ -103,6 +104,22 @@ class WatchStore(RetentionStore, RulingStore):
         with engine_errors():
             found = await self.client.info("memory")
         return int(found.get("used_memory", 0)) if isinstance(found, Mapping) else 0
+
+    async def server_risks(self) -> tuple[str, ...]:
+        """What of the server's settings may cost us data, a sentence each; nothing of what it does not tell."""
+        with engine_errors():
+            memory, persistence = await self.client.info("memory"), await self.client.info("persistence")
+        known = {**memory, **persistence} if isinstance(memory, Mapping) and isinstance(persistence, Mapping) else {}
+        return risks_of(known, await self._snapshots())
+
+    async def _snapshots(self) -> str | None:
+        """The server's setting `save`, None where it does not let us ask."""
+        try:
+            answer = await self.command("CONFIG", "GET", "save")
+        except EngineRefused:  # managed servers and our own users.acl do not allow it
+            return None
+        values = answer if isinstance(answer, Mapping) else {}
+        return next((text(value) for value in values.values()), None)
 
     # --- workers ---
 
