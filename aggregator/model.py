@@ -216,6 +216,7 @@ class FailureKind(StrEnum):
     PARSER_KILLED = "parser_killed"
     CREDENTIALS = "credentials"
     INTERNAL = "internal"
+    """A fault of ours: no fault of the feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,7 +461,7 @@ class ParsedFeed:
 
 @dataclass(frozen=True, slots=True)
 class Unparsable:
-    """The body is no feed: `kind` is NOT_A_FEED, BAD_ENCODING, UNPARSABLE or PARSER_KILLED."""
+    """The body is no feed: `kind` is NOT_A_FEED, BAD_ENCODING, UNPARSABLE or PARSER_KILLED; INTERNAL: our own fault."""
 
     kind: FailureKind
     detail: str

@@ -73,6 +73,8 @@ class Fetching:
         if isinstance(answer, Killed):
             self._metrics.count_killed(answer.reason)
             log.warning("parser_killed", feed_id=request.feed.feed_id, reason=answer.reason, detail=answer.detail)
+            if answer.reason == "broken":
+                return Unparsable(FailureKind.INTERNAL, f"it could not be read here: {answer.detail}")
             return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}")
         return answer
 

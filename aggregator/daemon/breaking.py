@@ -1,10 +1,10 @@
 """What becomes of an entry that breaks the event stage: tried alone, judged by those behind it, rejected or waited for.
 
 Rules: a batch that breaks is taken again one entry at a time. The entry that breaks alone is rejected only when one of
-those behind it goes through, because then the fault lies with the entry. When those behind it break, too, or nothing
-waits behind it, the fault may be ours or lie in what all of them meet: nothing is rejected then, the stage waits,
-longer each time, and says so. An entry that is not at fault (a later version wrote it, or its event's record cannot be
-read) is never rejected.
+those behind it goes through and it breaks once more by itself, because then the fault lies with the entry and not in a
+moment of ours. When those behind it break, too, or nothing waits behind it, the fault may be ours or lie in what all of
+them meet: nothing is rejected then, the stage waits, longer each time, and says so. An entry that is not at fault (a
+later version wrote it, its event's record cannot be read, or this machine was short of something) is never rejected.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ LONGEST_PAUSE = timedelta(minutes=5)
 """Each try loads the index twice (30 s of reading for 1,000,000 reports), so it must not come too often. A guess."""
 LOOK_EVERY = timedelta(seconds=2)
 """How often a held stage looks whether something came that would show what is at fault."""
+
+_OURS = (MemoryError, OSError, asyncio.InvalidStateError)
+"""What no entry brings about: this machine had no memory, descriptor, process or time for it."""
 
 Tried = Callable[[str, Entry], Awaitable[bool]]
 """Whether an entry (stream id, entry) would go through: everything but publishing it."""
@@ -63,6 +66,8 @@ class Breaker:
         self.held_by = ""
         """Why the stage waits, though it leads; empty: it goes on."""
         self._pause = timedelta(0)
+        self._acquitted = ""
+        """The entry that went through when it was tried once more; if it breaks again, it is at fault after all."""
         self._row = 0
         """How many waiting entries the last judgement looked at."""
 
@@ -108,9 +113,17 @@ class Breaker:
         waits = bool(rows) and rows[0][0] == suspect.stream_id
         if waits and (suspect.is_blameless or not await _any(rows[1:], tried)):
             await self._hold(token, suspect, len(rows))
-        if waits:
+        if waits and not await self._goes_through_now(*rows[0], tried):
             await self._reject(token, suspect)
         self.alone, self.suspect = max(0, self.alone - 1), None
+
+    async def _goes_through_now(self, stream_id: str, entry: Entry | Unreadable, tried: Tried) -> bool:
+        """Whether what broke was a moment of ours: the entry goes through when it is tried once more."""
+        if stream_id == self._acquitted or not isinstance(entry, Entry) or not await tried(stream_id, entry):
+            return False
+        self._acquitted = stream_id
+        log.warning("entry_went_through", stream_id=stream_id, feed_id=entry.feed_id)
+        return True
 
     async def _hold(self, token: int, suspect: Suspect, row: int) -> None:
         self.suspect, self.alone = None, max(1, self.alone)
@@ -158,7 +171,8 @@ def _suspect(stream_id: str, entry: Entry, error: Exception) -> Suspect:
     name = f"{entry.entry_id} {entry.url or entry.title}:"
     if isinstance(error, UnreadableRecord):
         return Suspect(stream_id, str(error), entry.feed_id, name, is_blameless=True, is_later=error.is_later)
-    return Suspect(stream_id, f"{type(error).__name__}: {error}", entry.feed_id, name)
+    why = f"{type(error).__name__}: {error}"
+    return Suspect(stream_id, why, entry.feed_id, name, is_blameless=isinstance(error, _OURS))
 
 
 def _unread(stream_id: str, row: Entry | Unreadable) -> Suspect:

@@ -271,7 +271,7 @@ class PollStage:
             await self._settle_broken(claim, feed, error)
 
     async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
-        """A fault of ours counts as a failed poll, so that the feed backs off instead of breaking at every tick."""
+        """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
         state = self._state(claim, feed, self._clock.now())
         detail = f"a fault of ours, please report it: {type(error).__name__}"
         try:

@@ -26,10 +26,16 @@ TOLD_AT_ONCE = frozenset({FailureKind.CREDENTIALS, FailureKind.BAD_URL, FailureK
 _THROTTLING = frozenset({429, 503})
 
 
-def not_its_fault(state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
-    """Our own network is down: the reason is shown, the feed is tried again in a minute, nothing else moves."""
-    kept = state.health in (Health.GONE, Health.QUARANTINED) or result.kind is FailureKind.BUSY
-    at = max(now + OFFLINE_RETRY, state.not_before_at or now)
+def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+    """Our network is down, or we are at fault: the reason is shown, the feed is tried again soon, nothing else moves.
+
+    After a fault of ours it waits for its shortest interval, as the publisher has been asked once already.
+    """
+    ours = result.kind is FailureKind.INTERNAL
+    kept = ours or state.health in (Health.GONE, Health.QUARANTINED) or result.kind is FailureKind.BUSY
+    wait = max(OFFLINE_RETRY, feed.min_interval) if ours else OFFLINE_RETRY
+    asked = caching_bound(_retry_only(result), now=now)
+    at = max(now + wait, state.not_before_at or now, asked.at if asked else now)
     after = replace(
         state,
         health=state.health if kept else Health.OFFLINE,
@@ -37,9 +43,15 @@ def not_its_fault(state: PollState, result: FetchFailed, *, now: datetime) -> De
         failure_detail=result.detail,
         last_poll_at=now,
         next_poll_at=at,
-        next_poll_reason="offline: tried again each minute" if not kept else "our own delay: tried again in a minute",
+        next_poll_reason=_retry_words(is_ours=ours, is_kept=kept),
     )
     return Decision(after, at)
+
+
+def _retry_words(*, is_ours: bool, is_kept: bool) -> str:
+    if is_ours:
+        return "a fault of ours: tried again after min_interval"
+    return "our own delay: tried again in a minute" if is_kept else "offline: tried again each minute"
 
 
 def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:

@@ -16,6 +16,9 @@ Rules:
 - The function is an argument: this wing knows nothing of what it does. It must be importable by name, take one argument
   and answer with one value, both picklable. An exception it raises comes back as Killed("crashed"): a broken document
   never harms another.
+- What breaks the pool itself (an idle child or the fork server killed, no memory or descriptor for a new child) is no
+  fault of the document: it is tried once more on a new pool, then the answer is Killed("broken"). So is SIGKILL, which
+  a document cannot bring about: its memory is limited, and what goes over a limit ends by another signal.
 
 pebble is used because it alone stops a single busy child by itself; the standard library's executor loses them all.
 """
@@ -41,7 +44,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 MOST_DOCUMENTS = 500
 """A guess: at 25 ms a document that is some ten seconds of work, against some 20 ms that a new child costs."""
@@ -49,7 +52,15 @@ _PR_SET_PDEATHSIG = 1
 
 A = TypeVar("A")
 R = TypeVar("R")
-Reason = Literal["wall", "cpu", "memory", "crashed"]
+Reason = Literal["wall", "cpu", "memory", "crashed", "broken"]
+
+TRIES = 2
+_LOST = 255
+"""What multiprocessing says of a child whose fork server ended."""
+LOOK_AT_POOL_S = 1.0
+"""How often a reading under way looks whether the pool still lives: a thread of pebble's that died answers nothing."""
+_POOL_BREAKS = (RuntimeError, OSError, EOFError, MemoryError)
+"""BrokenProcessPool and a pool that was stopped are RuntimeErrors; no process, descriptor or memory, the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +111,33 @@ class Sandbox(Generic[A, R]):
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(_stop, await starting)
 
-    async def run(self, argument: A) -> R | Killed:
-        """The function's answer, or why it was killed. Cancelling the call kills the child that works on it."""
+    async def run(self, argument: A, *, wall: timedelta | None = None) -> R | Killed:
+        """The function's answer, or why it was killed. Cancelling the call kills the child that works on it.
+
+        `wall` in place of the sandbox's own limit.
+        """
         assert self._is_open, "use `async with Sandbox(...)`"
-        pool = await self._pool()
-        future = pool.schedule(
-            _limited, args=(self._function, argument, self._cpu.total_seconds()), timeout=self._wall.total_seconds()
-        )
+        killed = Killed("broken", "")
+        for _ in range(TRIES):
+            answer = await self._tried(argument, wall or self._wall)
+            if not isinstance(answer, Killed) or answer.reason != "broken":
+                return answer
+            killed = answer
+        return killed
+
+    async def _tried(self, argument: A, wall: timedelta) -> R | Killed:
         try:
-            answer: bytes | Killed = await asyncio.wrap_future(future)
+            pool = await self._pool()
+            future = pool.schedule(
+                _limited, args=(self._function, argument, self._cpu.total_seconds()), timeout=wall.total_seconds()
+            )
+            answer = await _answer_of(future, pool)
         except TimeoutError:
-            return Killed("wall", f"did not finish within {self._wall.total_seconds():g} s")
+            return Killed("wall", f"did not finish within {wall.total_seconds():g} s")
         except ProcessExpired as error:
             return _expired(error, self._cpu)
+        except _POOL_BREAKS as error:
+            return Killed("broken", f"its process could not be kept: {type(error).__name__}: {error}"[:500])
         return answer if isinstance(answer, Killed) else pickle.loads(answer)
 
     async def _pool(self) -> ProcessPool:
@@ -139,8 +164,24 @@ class Sandbox(Generic[A, R]):
             initargs=(self._memory_bytes,),
             context=_Context(),
         )
-        assert pool.active, "asking starts it"
+        if not pool.active:  # asking starts it
+            raise OSError("no child process can be started")
         return pool
+
+
+async def _answer_of(future: ProcessFuture[bytes | Killed], pool: ProcessPool) -> bytes | Killed:
+    """What the child answers. Raises what pebble tells of its end, and OSError when the pool died without a word."""
+    waiting = asyncio.wrap_future(future)
+    try:
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=LOOK_AT_POOL_S)
+            if not waiting.done() and not pool.active:
+                raise OSError("the pool of children ended")
+        if waiting.cancelled():  # by a pool that was replaced, not by our caller
+            raise OSError("the pool of children was replaced")
+        return waiting.result()
+    finally:
+        waiting.cancel()
 
 
 def _stop(pool: ProcessPool) -> None:
@@ -152,6 +193,8 @@ def _expired(error: ProcessExpired, cpu: timedelta) -> Killed:
     code = error.exitcode or 0
     if code == -signal.SIGXCPU:
         return Killed("cpu", f"used more than {cpu.total_seconds():g} s of processor time")
+    if code in (-signal.SIGKILL, _LOST):
+        return Killed("broken", "its process was killed from outside (out of memory?)")
     if code < 0:
         return Killed("crashed", f"the reading process died of {signal.Signals(-code).name}")
     return Killed("crashed", f"the reading process ended with status {code}")

@@ -171,13 +171,15 @@ def after_poll(
     """
     was_full = is_full(state, now=now)
     if isinstance(result, FetchFailed):
-        if offline or result.kind is FailureKind.BUSY:
-            return not_its_fault(state, result, now=now)
+        if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
+            return not_its_fault(feed, state, result, now=now)
         return failed(feed, _counted(state, "f", now=now, full=was_full), result, now=now)
     if isinstance(read, Unparsable):
         unread = FetchFailed(
             result.url, read.kind, read.detail, _status(result), result.caching, result.redirects, result.elapsed
         )
+        if read.kind is FailureKind.INTERNAL:
+            return not_its_fault(feed, state, unread, now=now)
         return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
     new_count = count_of(read, Outcome.NEW)
     letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"

@@ -35,7 +35,7 @@ POLLS = ("new", "unchanged", "not_modified", "failed")
 """What a poll gave: new entries, a body with nothing new, a 304, or nothing."""
 STEPS = ("claim", "fetch", "parse", "commit", "assign", "publish")
 REPORTS = ("new_event", "joined_event", "edited", "merged_event", "repeated", "rejected")
-KILLS = ("wall", "cpu", "memory", "crashed")
+KILLS = ("wall", "cpu", "memory", "crashed", "broken")
 RELOADS = ("applied", "unchanged", "refused", "failed")
 UNREADABLE = (
     *("poll_state", "known_entry", "instant", "entry", "event", "fingerprint", "alias", "stamped", "leader"),

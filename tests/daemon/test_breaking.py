@@ -205,3 +205,35 @@ async def test_a_headline_whose_meaning_cannot_be_asked_for_costs_its_entry_only
     await stages.assign()
     assert {m.title for m in await stages.messages()} == {QUAKE, QUAKE_TOO}
     assert "dropped" in await trouble(store)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the pool broke"), MemoryError(), BrokenPipeError(), TimeoutError()])
+async def test_what_breaks_by_our_own_fault_costs_no_entry(store: Store, error: Exception):
+    """A moment of ours (an encoder that dies, no memory) hits one entry of a batch, and not the ones behind it."""
+    stages = Stages(store, feed("a"), settings=Settings(dedup=DedupSettings(meaning=True)))
+    stages.bodies["a"] = rss(("1", QUAKE), ("2", BUDGET), ("3", RESCUE))
+    await stages.poll("a")
+    stages.meanings = _breaks_at(QUAKE, error)
+    await asyncio.wait_for(_drained(stages), 30)
+    assert {m.title for m in await stages.messages()} == {QUAKE, BUDGET, RESCUE}
+    assert "dropped" not in await trouble(store)
+
+
+def _breaks_at(title: str, error: Exception):
+    """Meanings that break twice where this headline is among them: in its batch, and alone."""
+    left = [error, error]
+
+    def meanings(headlines: Sequence[str]) -> Sequence[bytes]:
+        if left and any(title in headline for headline in headlines):
+            raise left.pop()
+        return [b""] * len(headlines)
+
+    return meanings
+
+
+async def _drained(stages: Stages) -> None:
+    while await stages.store.waiting_count():
+        try:
+            await stages.assign()
+        except EventsHeld:
+            await asyncio.sleep(0.01)

@@ -136,6 +136,62 @@ async def running_child() -> None:
         await asyncio.sleep(0.01)
 
 
+def fork_servers() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children(recursive=True) if "forkserver" in " ".join(one.cmdline())]
+
+
+def workers() -> list[psutil.Process]:
+    return [one for server in fork_servers() for one in server.children()]
+
+
+async def test_an_idle_child_that_is_killed_costs_no_document(plain: Sandbox[Order, object]):
+    for number in range(3):
+        assert await plain.run(("echo", number)) == number
+        for worker in workers():
+            worker.kill()
+
+
+async def test_a_document_whose_child_is_killed_from_outside_is_tried_once_more(plain: Sandbox[Order, object]):
+    await plain.run(("echo", 0))
+    reading = asyncio.create_task(plain.run(("sleep_for", 1.0)))
+    await asyncio.sleep(0.3)
+    for worker in workers():
+        worker.kill()
+    assert await asyncio.wait_for(reading, 10) == "slept"
+
+
+async def test_documents_outlive_the_fork_server_and_all_children(plain: Sandbox[Order, object]):
+    await plain.run(("echo", 0))
+    reading = [asyncio.create_task(plain.run(("sleep_for", 0.2))) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    for process in [*fork_servers(), *workers()]:
+        if process.is_running():
+            process.kill()
+    assert await asyncio.wait_for(asyncio.gather(*reading), 20) == ["slept"] * 4
+
+
+async def test_a_document_whose_child_is_killed_again_is_no_fault_of_the_document(plain: Sandbox[Order, object]):
+    await plain.run(("echo", 0))
+    reading = asyncio.create_task(plain.run(("sleep_for", 30.0)))
+    while not reading.done():
+        await asyncio.sleep(0.1)
+        for worker in workers():
+            worker.kill()
+    killed = reading.result()
+    assert isinstance(killed, Killed)
+    assert killed.reason == "broken"
+    assert await plain.run(("echo", 1)) == 1
+
+
+async def test_a_pool_that_was_stopped_is_replaced(plain: Sandbox[Order, object]):
+    await plain.run(("echo", 0))
+    reading = asyncio.create_task(plain.run(("sleep_for", 0.5)))
+    await asyncio.sleep(0.1)
+    pool = await plain._pool()
+    await asyncio.to_thread(lambda: (pool.stop(), pool.join()))
+    assert await asyncio.wait_for(reading, 10) == "slept"
+
+
 async def test_children_inherit_no_socket_of_the_daemon(plain: Sandbox[Order, object]):
     with socket.create_server(("127.0.0.1", 0)):
         inherited = await plain.run(("open_sockets", None))

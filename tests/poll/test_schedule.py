@@ -588,7 +588,7 @@ def test_next_due_times_are_in_bounds_deterministic_and_never_before_the_servers
 
 def check(feed: Feed, result: FetchResult, read: ReadResult | None, state: PollState, now: datetime) -> None:
     gap = state.next_poll_at - now
-    moved = state.health is Health.OFFLINE or state.next_poll_reason.startswith("our own delay")
+    moved = state.health is Health.OFFLINE or state.next_poll_reason.startswith(("our own delay", "a fault of ours"))
     wish = min(result.caching.retry_after or timedelta(0), 7 * DAY)
     if isinstance(result, Fetched) or not hasattr(result, "kind"):
         wish = max(wish, min(result.caching.fresh_for or timedelta(0), DAY))
@@ -615,3 +615,19 @@ def test_a_state_stays_within_its_stated_sizes(
     assert len(state.clock_samples) <= 40
     assert len(state.activity) in (0, 27)
     assert all(value >= 0 or index > 24 for index, value in enumerate(state.activity))
+
+
+@pytest.mark.parametrize("health", [Health.OK, Health.NEW, Health.FAILING, Health.QUARANTINED])
+def test_a_fault_of_ours_is_never_counted_against_a_feed(health: Health) -> None:
+    """Neither one that breaks the poll nor one that keeps us from reading what was fetched."""
+    state = dataclasses.replace(first_state(FEED, now=NOW), health=health, failure_count=2, body_hash="h")
+    fault = Unparsable(FailureKind.INTERNAL, "its process was killed from outside")
+    caching = Caching(fresh_for=timedelta(hours=2))
+    for result, read in ((failure(FailureKind.INTERNAL, status=None), None), (fetched(caching=caching), fault)):
+        decision = after_poll(FEED, state, result, read, now=NOW)
+        after = decision.state
+        assert (after.health, after.failure_count, after.history) == (health, 2, state.history)
+        assert (after.body_hash, after.validators) == ("h", state.validators)
+        assert decision.notices == ()
+        assert decision.due_at is not None
+        assert decision.due_at - NOW == (timedelta(hours=2) if read else FEED.min_interval)
