@@ -609,7 +609,8 @@ class Event:
     """What happened in the world, as reported so far. `sources` holds the first report and the newest 49.
 
     `independent_sites` are the publishers of reports that are not copies; `queues_served` the queues that already
-    received the event. `merged_into` is set on an absorbed event, which stays as an alias.
+    received the event, `queues_matched` those for which a report of it matched and that wait for more sources.
+    `merged_into` is set on an absorbed event, which stays as an alias.
     """
 
     event_id: str
@@ -625,6 +626,7 @@ class Event:
     related: tuple[str, ...] = ()
     merged_into: str = ""
     queues_served: tuple[str, ...] = ()
+    queues_matched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

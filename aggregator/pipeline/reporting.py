@@ -89,15 +89,14 @@ def revised(
 ) -> Reported:
     """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
     own = event_id or event_id_of(entry.entry_id)
-    before = _standing(events, own) or begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
+    standing = _standing(events, own)
+    before = standing or begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
     event = _with_edit(before, entry)
     own = event.event_id
     message = report_message(Kind.EDITED, entry, event, score=1.0, reason="edited")
-    queued = tuple(
-        (queue.name, message)
-        for queue in queues
-        if queue.deliver == "reports" and event.independent_count >= queue.min_sources and matches(queue.match, entry)
-    )
+    if standing is None:  # which queues had the event is no longer known: none is to have it twice
+        queues = [queue for queue in queues if queue.deliver == "reports"]
+    event, queued = queued_reports(event, entry, message, (), queues)
     publication = Publication(stream_id, entry.entry_id, entry.revision, own, (message,), queued, (event,), None)
     return Reported(publication, event)
 
@@ -157,6 +156,7 @@ def merged(event: Event, other: Event) -> Event:
         independent_count=len(sites),
         related=_union(event.related, other.related)[:RELATED_KEPT],
         queues_served=_union(event.queues_served, other.queues_served),
+        queues_matched=_union(event.queues_matched, other.queues_matched),
     )
 
 
@@ -235,20 +235,23 @@ def merge_message(survivor: Event, absorbed: str) -> Message:
 def queued_reports(
     event: Event, entry: Entry, report: Message, merges: tuple[Message, ...], queues: Iterable[Queue]
 ) -> tuple[Event, tuple[tuple[str, Message], ...]]:
-    """What each queue is told; an event queue is served once, at the first matching report with enough sources."""
+    """What each queue is told. An event queue is served once: when the event has had a report that matches *and* has
+    enough sources, whichever comes last. So three outlets may say quake, tremor and 地震."""
     told: list[tuple[str, Message]] = []
-    served = list(event.queues_served)
+    served, matched = list(event.queues_served), list(event.queues_matched)
     for queue in queues:
-        was_served = queue.name in served
-        if was_served and queue.deliver == "events":
+        is_enough = event.independent_count >= queue.min_sources
+        if queue.deliver == "reports":
+            if is_enough and matches(queue.match, entry):
+                told.append((queue.name, report))
+        elif queue.name in served:
             told.extend((queue.name, merge) for merge in merges)
-            continue
-        if event.independent_count < queue.min_sources or not matches(queue.match, entry):
-            continue
-        told.append((queue.name, report))
-        if queue.deliver == "events":
-            served.append(queue.name)
-    return replace(event, queues_served=tuple(served)), tuple(told)
+        elif queue.name in matched or matches(queue.match, entry):
+            if is_enough:
+                told.append((queue.name, report))
+            (served if is_enough else matched).append(queue.name)
+    waiting = tuple(name for name in dict.fromkeys(matched) if name not in served)
+    return replace(event, queues_served=tuple(served), queues_matched=waiting), tuple(told)
 
 
 def matches(match: Match, entry: Entry) -> bool:

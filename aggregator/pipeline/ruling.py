@@ -122,7 +122,7 @@ def _queued_join(
     case: Case, after: Event, merge: Message, known: Sequence[Known]
 ) -> tuple[Event, tuple[tuple[str, Message], ...]]:
     """What queues are told: the merge where they had an event of the two; else the first of its reports that they ask
-    for, where there are enough sources only now."""
+    for, where there are enough sources only now (the first of all, where that one's text is no longer known)."""
     told: list[tuple[str, Message]] = []
     for queue in case.queues:
         if queue.deliver != "events":
@@ -130,12 +130,12 @@ def _queued_join(
         if queue.name in after.queues_served:
             told.append((queue.name, merge))
             continue
-        for one in known:
-            entry = entry_of(one)
+        for entry in sorted(map(entry_of, known), key=lambda entry: not reporting.matches(queue.match, entry)):
             message = _said(reporting.report_message(Kind.JOINED, entry, after, score=1.0, reason=OPERATOR), case)
             served, found = reporting.queued_reports(after, entry, message, (), (queue,))
+            after = served
             if found:
-                after, told = served, [*told, *found]
+                told += found
                 break
     return after, tuple(told)
 
@@ -184,7 +184,7 @@ def _parted(
         messages.append(message)
         queued += told
     assert target is not None
-    rest = _without(event, moved, stayed)
+    rest = _rematched(_without(event, moved, stayed), stayed, case.queues)
     first = next(one for one in stayed if one.message.entry_id == rest.sources[0].entry_id)
     edit = _told(case, Kind.EDITED, entry_of(first), rest)
     queued += [(q.name, edit) for q in case.queues if q.deliver == "reports" and _passes(q, rest, entry_of(first))]
@@ -251,6 +251,16 @@ def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> E
         independent_sites=sites,
         independent_count=event.independent_count - len(event.independent_sites) + len(sites),
     )
+
+
+def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) -> Event:
+    """The event without the marks of queues that none of its reports matches any more; where not all of these are
+    known, the marks stand."""
+    if len(stayed) < rest.source_count:
+        return rest
+    entries = [entry_of(one) for one in stayed]
+    matching = {queue.name for queue in queues if any(reporting.matches(queue.match, entry) for entry in entries)}
+    return replace(rest, queues_matched=tuple(name for name in rest.queues_matched if name in matching))
 
 
 # --- messages -------------------------------------------------------------------------------------------------

@@ -11,7 +11,18 @@ import pytest
 from aggregator.daemon.watching import Watching
 from aggregator.engine.store import Store
 from aggregator.errors import StaleToken
-from aggregator.model import Event, Kind, Message, Queue, RulingAnswer, RulingRequest, RulingState, Settings, Verb
+from aggregator.model import (
+    Event,
+    Kind,
+    Match,
+    Message,
+    Queue,
+    RulingAnswer,
+    RulingRequest,
+    RulingState,
+    Settings,
+    Verb,
+)
 from aggregator.watch.progress import Progress
 from tests.daemon.stages import START, Stages
 from tests.daemon.test_stages import BUDGET, QUAKE, QUAKE_TOO, RESCUE, feed, rss
@@ -343,6 +354,33 @@ async def test_queues_hear_of_what_an_operator_joined_and_split(store: Store):
     assert len(await stages.messages("queue:big")) == 1
 
 
+async def test_an_operators_join_brings_a_match_and_the_count_together(store: Store):
+    """Only one of the two reports has the word; it is the one told."""
+    words = Match(words=("budget",))
+    stages = await two_events(store, settings=Settings(queues=(Queue("budget", min_sources=2, match=words),)))
+    reports = await by_feed(stages)
+    assert await stages.messages("queue:budget") == []
+    matching = [one for one in reports.values() if "budget" in one.title]
+    await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
+    [told] = await stages.messages("queue:budget")
+    assert [told.entry_id] == [one.entry_id for one in matching]
+
+
+async def test_a_split_takes_a_match_with_the_report_that_had_it(store: Store):
+    """The word left with the report: more sources without it serve nobody."""
+    queue = Queue("budget", min_sources=3, match=Match(words=("budget",)))
+    stages = await two_events(store, settings=Settings(queues=(queue,)))
+    reports = await by_feed(stages)
+    [matching] = [one for one in reports.values() if "budget" in one.title]
+    await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
+    assert (await event(store, reports["a"].event_id)).queues_matched == ("budget",)
+    await follow(stages, Verb.SPLIT, matching.entry_id, number=2)
+    names = {await store.event_of(one.entry_id) for one in reports.values()}
+    marks = {name: (await event(store, str(name))).queues_matched for name in names}
+    assert sorted(marks.values()) == [(), ("budget",)]
+    assert marks[str(await store.event_of(matching.entry_id))] == ("budget",)
+
+
 # --- any sequence ---------------------------------------------------------------------------------------------
 
 
@@ -380,4 +418,4 @@ async def test_after_any_words_a_rebuilt_index_and_the_records_say_what_the_live
         assert sorted(source.entry_id for source in record.sources) == inside
         assert (record.source_count, record.merged_into) == (len(inside), "")
         assert record.independent_count == len(record.independent_sites) <= len(inside)
-    assert replace(record, queues_served=()) == record
+    assert replace(record, queues_served=(), queues_matched=()) == record

@@ -116,6 +116,89 @@ def test_an_event_queue_waits_for_enough_sources_and_is_served_once():
     assert second.event.queues_served == ("big",)
 
 
+QUAKES = Queue("quakes", min_sources=3, match=Match(words=("earthquake",)))
+TITLES = ("Earthquake hits coast", "Strong quake shakes capital", "Tremor felt in three countries")
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_an_event_queue_is_served_at_the_count_whichever_report_matched(first: int):
+    """README's own example: of three outlets one says earthquake, be it the first, the second or the last."""
+    event, results = None, []
+    for n, title in enumerate(TITLES[-first:] + TITLES[:-first]):
+        one = entry(f"s{n}", title=title, text="")
+        answer = joined(one, event) if event else None
+        results.append(told(one, answer, events=(event,) if event else (), queues=(QUAKES,)))
+        event = results[-1].event
+    assert [len(r.publication.queued) for r in results] == [0, 0, 1]
+    assert event is not None
+    assert (event.queues_served, event.queues_matched) == (("quakes",), ())
+    [(_, message)] = results[-1].publication.queued
+    assert message.independent_count == 3
+
+
+def test_the_count_alone_serves_nobody():
+    event = told(entry("a", title=TITLES[1], text=""), queues=(QUAKES,)).event
+    for name in "bcd":
+        one = entry(name, title=TITLES[2], text="")
+        result = told(one, joined(one, event), events=(event,), queues=(QUAKES,))
+        event = result.event
+        assert result.publication.queued == ()
+    late = entry("e", title=TITLES[0], text="")
+    assert len(told(late, joined(late, event), events=(event,), queues=(QUAKES,)).publication.queued) == 1
+
+
+def test_a_merge_brings_a_match_and_the_sources_together():
+    """The one event had the word, the other the sources: what joins them serves the queue."""
+    matched = told(entry("a", title=TITLES[0], text=""), queues=(QUAKES,)).event
+    other = told(entry("b", title=TITLES[1], text=""), queues=(QUAKES,)).event
+    one = entry("c", title=TITLES[2], text="")
+    joining = joined(one, other, absorbs=(matched.event_id,))
+    result = told(one, joining, events=(matched, other), queues=(QUAKES,))
+    assert [message.entry_id for _, message in result.publication.queued] == ["c-id"]
+
+
+def test_an_edit_that_matches_serves_an_event_with_the_count_once():
+    queue = replace(QUAKES, min_sources=1)
+    event = told(entry("a", title=TITLES[1], text=""), queues=(queue,)).event
+    edited = entry("a", revision=1, title=TITLES[0], text="")
+    first = revised(edited, event.event_id, stream_id="2-0", events={event.event_id: event}, queues=(queue,))
+    again = replace(edited, revision=2)
+    second = revised(again, event.event_id, stream_id="3-0", events={event.event_id: first.event}, queues=(queue,))
+    assert [len(r.publication.queued) for r in (first, second)] == [1, 0]
+
+
+def test_an_edit_marks_a_match_for_the_count_to_come():
+    event = told(entry("a", title=TITLES[1], text=""), queues=(QUAKES,)).event
+    edited = entry("a", revision=1, title=TITLES[0], text="")
+    event = revised(edited, event.event_id, stream_id="2-0", events={event.event_id: event}, queues=(QUAKES,)).event
+    counts = []
+    for name in "bc":
+        one = entry(name, title=TITLES[2], text="")
+        result = told(one, joined(one, event), events=(event,), queues=(QUAKES,))
+        event = result.event
+        counts.append(len(result.publication.queued))
+    assert counts == [0, 1]
+
+
+def test_an_edit_of_an_event_no_longer_kept_is_not_told_to_event_queues_again():
+    edit = entry("a", revision=1, title=TITLES[0])
+    queue = replace(QUAKES, min_sources=1)
+    assert revised(edit, None, stream_id="2-0", events={}, queues=(queue,)).publication.queued == ()
+
+
+@given(st.permutations(range(5)), st.integers(0, 5), st.integers(1, 5))
+def test_an_event_queue_is_served_exactly_once_if_it_had_a_match_and_the_count(
+    order: list[int], matching: int, wanted: int
+):
+    queue = replace(QUAKES, min_sources=wanted)
+    event, queued = None, 0
+    for n in order:
+        one = entry(f"s{n}", title=TITLES[0] if n < matching else TITLES[1], text="")
+        result = told(one, joined(one, event) if event else None, events=(event,) if event else (), queues=(queue,))
+        event, queued = result.event, queued + len(result.publication.queued)
+    assert queued == (1 if matching else 0)
+
+
 def test_a_report_queue_gets_every_matching_report_and_edit():
     queue = Queue("all", deliver="reports")
     first = told(entry("a"), queues=(queue,))
