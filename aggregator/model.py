@@ -115,7 +115,8 @@ class FetchSettings:
 @dataclass(frozen=True, slots=True)
 class DocumentSettings:
     max_document_bytes: int = 256 * 1024
-    fallback_image: bool = True
+    fallback_image: bool = False
+    """Whether an entry without a picture gets one of chance: off, since a stranger's picture beside news misleads."""
     leading_newline: bool = True
     embeds: tuple[str, ...] = (
         "www.youtube-nocookie.com",
@@ -416,10 +417,14 @@ FetchResult = Fetched | NotModified | FetchFailed
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """A text as published: `html` says whether its markup counts or it is plain text."""
+    """A text as published: `html` says whether its markup counts or it is plain text.
+
+    `xhtml`: the parser wrote it anew out of XML, with an end tag for every element, void ones as well.
+    """
 
     value: str
     html: bool = True
+    xhtml: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +432,9 @@ class ParsedEntry:
     """One item as published; nothing repaired but its characters (decoded, never resolved or sanitised).
 
     `base_url` is what the item's relative references resolve against. `images` are candidates in order of preference:
-    media:thumbnail, media:content, image enclosures, itunes:image.
+    media:thumbnail, media:content, image enclosures, itunes:image, pictures in elements of the item's own.
+    `known_link` is the link by which the entry is known (`entry.identity`), None where that is `link`: it is resolved
+    against the feed's address alone, so that neither a new home page nor a better choice of `link` renames an entry.
     """
 
     guid: str = ""
@@ -442,6 +449,7 @@ class ParsedEntry:
     language: str | None = None
     images: tuple[str, ...] = ()
     base_url: str = ""
+    known_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,45 @@ from aggregator.entry.tokens import Attribute, Token, attributes, start_tags
 from aggregator.entry.urls import absolute_url
 
 _RESOLVED = frozenset({"href", "src", "poster", "background", "cite", "longdesc"})
-_LAZY = (
+LAZY = (
     "data-src",
     "data-original",
     "data-lazy-src",
     "data-actualsrc",
     "data-original-src",
     "data-orig-file",
+    "data-orig-src",
+    "data-large-file",
+    "data-large_image",
     "data-lazy",
+    "data-lazyload",
+    "data-lazy-original",
+    "data-ll-src",
+    "data-gt-lazy-src",
+    "data-cfsrc",
+    "data-opt-src",
+    "data-image",
+    "data-image-src",
+    "data-img-src",
+    "data-img",
+    "data-full-src",
+    "data-fallback-src",
     "data-hi-res-src",
     "data-croporisrc",
     "data-echo",
     "data-url",
+    "lazy-src",
+    "lazysrc",
+    "nitro-lazy-src",
     "zoomfile",
+    "original",
     "file",
 )
-_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+"""Attributes that hold an image's address until a script moves it into `src`, the commoner first."""
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-cfsrcset", "nitro-lazy-srcset", "srcset")
 _PLACEHOLDER = re.compile(
-    r"(?:^|[/_.-])(?:blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|transparent|pixel|gr[ae]y|white|"
-    r"1x1|empty|none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder)(?:[_.@-][\w.@-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])",
+    r"(?:^|[/_.-])(?:blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|spinner|transparent|pixel|pix|"
+    r"clear|dot|s|gr[ae]y|white|1x1|empty|none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder)(?:[_.@-][\w.@-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])",
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:")
@@ -51,6 +71,8 @@ def edited(html: str, *, base_url: str) -> str:
             changes += _addresses(token, held, html, base_url)
             if token.name == "img":
                 changes += _image(token, held, base_url)
+            if token.name in ("img", "source"):
+                changes += _set(token, held, base_url)
     return applied(html, changes)
 
 
@@ -74,20 +96,33 @@ def shown_source(held: dict[str, Attribute]) -> str:
     source = held["src"].value.strip() if "src" in held else ""
     if source and not is_placeholder(source):
         return source
-    for name in _LAZY:
+    for name in LAZY:
         value = held[name].value.strip() if name in held else ""
         if value and not is_placeholder(value) and re.search(r"[/.]", value):
             return value
     for name in _LAZY_SETS:
-        candidates = set_candidates(held[name].value) if name in held else []
-        if candidates and not is_placeholder(candidates[0][0]):
-            return candidates[0][0]
+        url = _first_shown(held[name].value) if name in held else ""
+        if url:
+            return url
     return source
 
 
 def is_placeholder(source: str) -> bool:
-    """Whether the address shows nothing: inline data, or a file named for being empty."""
-    return source.lower().startswith(("data:", "about:", "javascript:")) or bool(_PLACEHOLDER.search(source))
+    """Whether the address shows nothing: none of a picture, or of a file named for being empty."""
+    return is_inline(source) or bool(_PLACEHOLDER.search(source))
+
+
+def is_inline(source: str) -> bool:
+    """Whether the value is no address of a picture at all: inline data, `#`, a script."""
+    value = source.strip().lower()
+    if _SCHEME.match(value):
+        return not value.startswith(("http:", "https:"))
+    return value in ("", "/", ".", "./") or value.startswith("#")
+
+
+def _first_shown(value: str) -> str:
+    """The first address of a `srcset` that shows something; '' if none does."""
+    return next((url for url, _ in set_candidates(value) if not is_placeholder(url)), "")
 
 
 def _addresses(token: Token, held: dict[str, Attribute], html: str, base_url: str) -> list[Edit]:
@@ -97,8 +132,6 @@ def _addresses(token: Token, held: dict[str, Attribute], html: str, base_url: st
             continue
         if one.name in _RESOLVED:
             resolved = _resolved(one.value, html, base_url, https=token.name in _HTTPS_ONLY)
-        elif one.name == "srcset":
-            resolved = _resolved_set(one.value, base_url)
         else:
             continue
         if resolved:
@@ -129,13 +162,30 @@ def _resolved_set(value: str, base_url: str) -> str:
     return ", ".join(f"{url} {size}".strip() for url, size in written)
 
 
+def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
+    """The `srcset`, which goes before `src` in every browser: absolute, and the lazy one in place of a placeholder."""
+    written = held.get("srcset")
+    if written is not None and (_first_shown(written.value) or not set_candidates(written.value)):
+        resolved = _resolved_set(written.value, base_url)
+        return [(*written.place, f'"{escape(resolved)}"')] if resolved and written.place else []
+    lazy = next((held[name].value for name in _LAZY_SETS[:-1] if name in held and _first_shown(held[name].value)), "")
+    value = _resolved_set(lazy, base_url) or lazy
+    if written is not None and written.place:
+        return [(*written.place, f'"{escape(value)}"')]
+    if written is None and value and token.name == "source":
+        end = max(one.end for one in held.values())
+        return [(end, end, f' srcset="{escape(value)}"')]
+    return []
+
+
 def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     """The image's source and policy; new attributes stand after the last one."""
     end = max((one.end for one in held.values()), default=token.start + 1 + len(token.name))
     changes, added = [], ""
     source = shown_source(held)
     now = held["src"].value.strip() if "src" in held else ""
-    target = source if _SCHEME.match(source) else absolute_url(base_url, source) or source
+    is_absolute = is_inline(source) or _SCHEME.match(source)
+    target = source if is_absolute else absolute_url(base_url, source) or source
     if target != now:
         place = held["src"].place if "src" in held else None
         if place:

@@ -153,7 +153,8 @@ def identified(
 
 
 def _facts(entry: ParsedEntry) -> _Facts:
-    link = canonical_url(absolute_url(entry.base_url, entry.link)) if entry.link else ""
+    stated = entry.link if entry.known_link is None else entry.known_link
+    link = canonical_url(absolute_url(entry.base_url, stated)) if stated else ""
     raw = entry.published_raw or entry.updated_raw
     date = instant(raw, language=entry.language) if raw else None
     title = " ".join(entry.title.value.split()).casefold()
@@ -165,7 +166,7 @@ def _facts(entry: ParsedEntry) -> _Facts:
         date=_hash(date.isoformat(), 8) if date else _NONE,
         has_time=_HAS_TIME.search(raw) is not None,
         text=_hash(" ".join(text.split()), 16),
-        is_empty=not (title or text.strip() or entry.link),
+        is_empty=not (title or text.strip() or stated),
     )
 
 

@@ -1,12 +1,17 @@
-"""The picture that stands for an entry: `headimg` and `thumbnail` of its document."""
+"""The picture that stands for an entry: `headimg` and `thumbnail` of its document.
+
+The order: the first usable picture of the body, else of the feed's own fields, else of the body one that may be a
+counter or a placeholder by its form. Counters that are known, by service or by a form no picture has, never count:
+many have no width or height (every item of NPR ends with one).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from aggregator.entry.edits import shown_source
+from aggregator.entry.edits import is_inline, is_placeholder, shown_source
 from aggregator.entry.tokens import Attribute, attributes, start_tags
 from aggregator.entry.urls import absolute_url, front_matter_url
 
@@ -14,33 +19,72 @@ FALLBACK = "https://picsum.photos/400/300?random={}"
 _FALLBACK_COUNT = 10_001
 
 _NOTHING = re.compile(r"/(?:undefined|null|none|nan|%5bobject%20object%5d)/?(?:$|[?#])", re.IGNORECASE)
+_SERVICES = (
+    "doubleclick.net feedsportal.com google-analytics.com googletagmanager.com googleadservices.com "
+    "scorecardresearch.com statcounter.com pheedo.com chartbeat.net quantserve.com imrworldwide.com vgwort.de "
+    "stats.wordpress.com stats.wp.com pixel.wp.com mc.yandex.ru counter.yadro.ru counter.rambler.ru hm.baidu.com "
+    "bat.bing.com analytics.twitter.com px.ads.linkedin.com gemius.pl ivwbox.de ioam.de xiti.com estat.com "
+    "webtrekk.net wt-eu02.net omtrdc.net 2o7.net cnzz.com histats.com hubspot.com parsely.com "
+    "buysellads.com pubmatic.com adnxs.com adsrvr.org rlcdn.com counter.theconversation.com hits.theguardian.com "
+    "feedblitz.com sitemeter.com clustrmaps.com extreme-dm.com flattr.com/button tinypass.com"
+)
+_BEACON_NAMES = (
+    "track|tracking|tracker|beacon|pixel|px|count|counter|hits?|stats?|impressions?|analytics|collect|ping|"
+    "clear|transparent|blank|spacer|1x1"
+)
+_NO_PICTURE = r"gif|png|php|aspx?|ashx|cgi|jsp|pl|js"
+"""How the names of counters end, where they end in something; a photograph is no gif."""
 _COUNTER = re.compile(
-    r"//(?:[\w-]+\.)*(?:doubleclick\.net|feedsportal\.com|google-analytics\.com|scorecardresearch\.com|statcounter\.com|"
-    r"stats\.wordpress\.com|pixel\.wp\.com|pheedo\.com|chartbeat\.net|quantserve\.com|imrworldwide\.com)/|"
-    r"//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//[^/]+/(?:.*/)?(?:1x1|pixel|spacer|blank|transparent|clear|"
-    r"count(?:er)?|beacon)\.(?:gif|png)(?:$|\?)|/smil(?:ies|eys?)/|//s\.w\.org/images/core/emoji/",
+    rf"//(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, _SERVICES.split()))})(?:[/?:]|$)"
+    r"|//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//feedproxy\.google\.com/|/~(?:r|ff|a)/[^?]*$"
+    r"|facebook\.com/tr/?(?:\?|$)|//media\.npr\.org/include/images/tracking/|//t\.co/i/adsct"
+    r"|/(?:matomo|piwik)(?:\.php|\.js)?/?\?|/__utm\.gif|/b/ss/|/hm\.gif\?|[?&](?:feed-stats-post-id|republication-pixel)="
+    rf"|//(?:pixel|beacon|counter|count|track|tracker|tracking|analytics|metrics|telemetry)\d*\.[^/?]+/"
+    r"(?![^?]*\.(?:jpe?g|png|webp|avif|svg)(?:$|\?))"
+    rf"|//[^?#]+/(?:{_BEACON_NAMES})(?:\.(?:{_NO_PICTURE}))?/?(?:$|[?;])"
+    r"|//[^?#]+/(?:track|trk)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:gif|php|aspx?|ashx|cgi|jsp))?(?:$|\?)"
+    rf"|//[^?#]+/(?:tracking|beacon)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:{_NO_PICTURE}))?(?:$|\?)"
+    r"|//[^/?#]+/?\?|/[a-z0-9]{1,3}\.gif\?"
+    r"|/smil(?:ies|eys?)/|//s\.w\.org/images/core/emoji/",
     re.IGNORECASE,
 )
+"""Known services, then forms: a last segment named so, a query without a path, `b.gif?…`."""
+_SUSPECT = re.compile(r"\.gif\?|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)", re.IGNORECASE)
+"""May be a counter: giphy's pictures are `.gif?`, too."""
+_SHOWN = frozenset({"video", "audio", "iframe", "object", "embed", "svg", "math"})
 _HIDDEN = re.compile(r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)")
 _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 
 def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> str:
-    """The first usable image of the body, else of the feed's own fields, as `headimg` holds it; '' if there is none."""
-    for token in start_tags(html):
-        if token.name == "img":
-            held = {one.name: one for one in attributes(html, token)}
-            url = "" if _is_tiny(held) else usable_image(shown_source(held), base_url=base_url)
-            if url:
-                return front_matter_url(url)
+    """The picture of an entry, as `headimg` holds it; '' if there is none."""
+    suspect = ""
+    for source in _sources(html):
+        url = usable_image(source, base_url=base_url)
+        if url and not _is_suspect(source):
+            return front_matter_url(url)
+        suspect = suspect or url
     usable = (usable_image(one, base_url=base_url) for one in candidates)
-    return front_matter_url(next(filter(None, usable), ""))
+    return front_matter_url(next(filter(None, usable), suspect))
+
+
+def shows_media(html: str) -> bool:
+    """Whether markup without text shows something all the same: a picture, film, sound, frame, formula or drawing."""
+    for token in start_tags(html):
+        if token.name in _SHOWN and not is_tiny({one.name: one for one in attributes(html, token)}):
+            return True
+    return any(not is_counter(source) and not _is_suspect(source) for source in _sources(html))
 
 
 def usable_image(url: str, *, base_url: str) -> str:
     """The absolute http(s) address of a picture worth showing; '' for inline data, counters and `…/undefined`."""
-    resolved = absolute_url(base_url, url) if url.strip() else ""
-    return "" if _NOTHING.search(resolved) or _COUNTER.search(resolved) else resolved
+    resolved = "" if is_inline(url) else absolute_url(base_url, url)
+    return "" if _NOTHING.search(resolved) or is_counter(resolved) else resolved
+
+
+def is_counter(url: str) -> bool:
+    """Whether an address is known for counting readers, by its service or by a form that no picture has."""
+    return bool(_COUNTER.search(url))
 
 
 def fallback_image(entry_id: str) -> str:
@@ -48,8 +92,24 @@ def fallback_image(entry_id: str) -> str:
     return FALLBACK.format(int.from_bytes(sha256(entry_id.encode()).digest()) % _FALLBACK_COUNT)
 
 
-def _is_tiny(held: dict[str, Attribute]) -> bool:
+def _sources(html: str) -> Iterator[str]:
+    """What the images of some markup show, hidden and tiny ones left out."""
+    for token in start_tags(html):
+        if token.name == "img":
+            held = {one.name: one for one in attributes(html, token)}
+            source = "" if is_tiny(held) else shown_source(held)
+            if source and not is_inline(source):
+                yield source
+
+
+def _is_suspect(source: str) -> bool:
+    return is_placeholder(source) or bool(_SUSPECT.search(source))
+
+
+def is_tiny(held: dict[str, Attribute]) -> bool:
     """Whether the image is no larger than 2 pixels one way, or hidden."""
+    if "hidden" in held:
+        return True
     for name in ("width", "height"):
         size = _SIZE.match(held[name].value) if name in held else None
         if size and int(size[1][:6]) <= 2:

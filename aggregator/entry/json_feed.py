@@ -2,6 +2,8 @@
 
 A value of the wrong type counts as absent, except that numbers and booleans become text where text is due: one wrong
 field never costs the item, one wrong item never costs its siblings. Items that are no objects are left out and noted.
+Relative addresses are relative to `home_page_url` (its author: https://github.com/manton/JSONFeed/issues/8), that to
+the feed's.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aggregator.entry.urls import absolute_url
 from aggregator.model import FeedHints, Markup, ParsedEntry, ParsedFeed
 
 _IMAGE = "image/"
@@ -39,22 +42,23 @@ def parsed_json_feed(document: dict[str, Any], *, url: str, encoding: str, max_e
     objects = [item for item in items if isinstance(item, dict)]
     kept = objects[:max_entries]
     notes = () if len(objects) == len(items) else (f"{len(items) - len(objects)} items are no objects",)
-    home = _text(document.get("home_page_url"))
+    home = absolute_url(url, _text(document.get("home_page_url")))
     return ParsedFeed(
         version="json11" if _text(document.get("version")).rstrip("/").endswith("1.1") else "json1",
         title=_text(document.get("title")),
         link=home,
         language=_text(document.get("language")) or None,
         encoding=encoding,
-        entries=tuple(_entry(item, document, url) for item in kept),
-        hints=_hints(document),
+        entries=tuple(_entry(item, document, home or url) for item in kept),
+        hints=_hints(document, url),
         dropped_count=len(objects) - len(kept),
         notes=notes,
     )
 
 
-def _entry(item: dict[str, Any], document: dict[str, Any], url: str) -> ParsedEntry:
-    link = _text(item.get("url")) or _text(item.get("external_url"))
+def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedEntry:
+    stated = _text(item.get("url")) or _text(item.get("external_url"))
+    link = _resolved(stated, base) or _attached(item, base)
     markup = _text(item.get("content_html"))
     return ParsedEntry(
         guid=_text(item.get("id")),
@@ -67,9 +71,31 @@ def _entry(item: dict[str, Any], document: dict[str, Any], url: str) -> ParsedEn
         published_raw=_text(item.get("date_published")),
         updated_raw=_text(item.get("date_modified")),
         language=_text(item.get("language")) or None,
-        images=_images(item),
-        base_url=link or _text(document.get("home_page_url")) or url,
+        images=tuple(_resolved(one, base) for one in _images(item)),
+        base_url=base,
+        known_link=None if link == stated else _known_link(stated),
     )
+
+
+def _resolved(address: str, base: str) -> str:
+    """The absolute form of an address, or it as it is where there is none."""
+    return (absolute_url(base, address) or address) if address else ""
+
+
+def _known_link(stated: str) -> str:
+    """The link by which the entry is known (see ParsedEntry): only an absolute one, so that a new home page, or a
+    file served from elsewhere, renames nothing."""
+    return absolute_url("", stated)
+
+
+def _attached(item: dict[str, Any], base: str) -> str:
+    """What an item without a page has to open: its first attachment."""
+    addresses = (absolute_url(base, _text(one.get("url"))) for one in _objects(item.get("attachments")))
+    return next(filter(None, addresses), "")
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _text(value: object) -> str:
@@ -95,20 +121,18 @@ def _tags(value: object) -> tuple[str, ...]:
 
 
 def _images(item: dict[str, Any]) -> tuple[str, ...]:
-    attachments = item.get("attachments")
     attached = [
         _text(attachment.get("url"))
-        for attachment in (attachments if isinstance(attachments, list) else [])
-        if isinstance(attachment, dict) and _text(attachment.get("mime_type")).lower().startswith(_IMAGE)
+        for attachment in _objects(item.get("attachments"))
+        if _text(attachment.get("mime_type")).lower().startswith(_IMAGE)
     ]
     listed = [_text(item.get("image")), _text(item.get("banner_image")), *attached]
     return tuple(dict.fromkeys(address for address in listed if address))
 
 
-def _hints(document: dict[str, Any]) -> FeedHints:
-    hubs = document.get("hubs")
-    addresses = [_text(hub.get("url")) for hub in (hubs if isinstance(hubs, list) else []) if isinstance(hub, dict)]
+def _hints(document: dict[str, Any], url: str) -> FeedHints:
+    addresses = [_text(hub.get("url")) for hub in _objects(document.get("hubs"))]
     return FeedHints(
         hub_url=next((address for address in addresses if address.startswith("http")), None),
-        self_url=_text(document.get("feed_url")) or None,
+        self_url=absolute_url(url, _text(document.get("feed_url"))) or None,
     )

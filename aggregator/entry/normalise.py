@@ -2,11 +2,13 @@
 
 `content_hash` tells whether an entry changed for a reader: title, address, published time and body text; markup,
 pictures, boilerplate, counters and query strings are left out of it. It runs over every entry of each changed feed.
+It begins with the number of the rules it was made by (HASH_RULES), so that better reading is not taken for an edit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -14,19 +16,28 @@ from aggregator.entry.boilerplate import matching_text, without_counters
 from aggregator.entry.characters import one_line
 from aggregator.entry.dates import instant
 from aggregator.entry.front_matter import FrontMatter, document, first_seen_date, stated_date
-from aggregator.entry.images import fallback_image, lead_image
+from aggregator.entry.images import fallback_image, lead_image, shows_media
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import escaped_text, safe_body
-from aggregator.entry.text import decoded_references, plain_text, title_text
+from aggregator.entry.text import decoded_references, plain_text, title_text, without_cdata_marks
 from aggregator.entry.urls import absolute_url, canonical_url, host_of, site_of, without_userinfo
 from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry
 
+HASH_RULES = "2"
+"""Goes up whenever the same bytes of a feed may give another title, address, time or text than before. What is known
+under other rules is not compared but taken as it is now: after an upgrade no entry that stands is published as edited.
+Hashes of the first rules have no number."""
 MAX_TEXT_CHARS = 8_000
 _MAX_READ_CHARS = 1 << 20
 """Of a body, for text and hash: four times the default `max_document`. Of 21,885 real bodies one is longer."""
+_EMPTY_VOID = re.compile(
+    r"<(area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)((?:\s[^<>]*)?)></\1>", re.IGNORECASE
+)
+"""XHTML's `<br/>` as feedparser writes it, `<br></br>`: HTML reads two line breaks."""
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
 _LANGUAGE_SAMPLE_CHARS = 1_000
+_INVISIBLE = " \t\n\r\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _CLOCK_SLACK = timedelta(minutes=30)
 """A clock error is known to the whole hour; half an hour either way is the same hour."""
 
@@ -92,18 +103,24 @@ def entry(
 
 
 def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
-    """32 hex digits that change when a reader would say the entry was edited."""
+    """HASH_RULES, a dot, and 32 hex digits that change when a reader would say the entry was edited."""
     return _content_hash(parsed, published_at, matching_text(_body_text(parsed)))
 
 
 def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
     parts = (
         " ".join(clean_title(parsed.title).split()),
-        canonical_url(parsed.link).partition("?")[0],
+        canonical_url(parsed.link if parsed.known_link is None else parsed.known_link).partition("?")[0],
         published_at.isoformat() if published_at else "",
         " ".join(without_counters(text).split()),
     )
-    return sha256("\x00".join(parts).encode(errors="ignore")).hexdigest()[:32]
+    digest = sha256("\x00".join(parts).encode(errors="ignore")).hexdigest()
+    return f"{HASH_RULES}.{digest[:32]}"
+
+
+def is_same_content(content_hash: str, known_hash: str) -> bool:
+    """Whether an entry is as it was known, or was known by other rules than today's."""
+    return content_hash == known_hash or not known_hash.startswith(f"{HASH_RULES}.")
 
 
 def published(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> datetime | None:
@@ -142,18 +159,38 @@ def named_categories(feed: Feed, *, feed_title: str, feed_language: str | None) 
 
 
 def _published_body(parsed: ParsedEntry) -> Markup:
-    return parsed.content if parsed.content.value.strip() else parsed.summary
+    """The content, where it shows anything; else the summary (an editor leaves `<p>&nbsp;</p>` behind, a plugin its
+    pixel)."""
+    content, summary = _readable(parsed.content), _readable(parsed.summary)
+    if _shows_anything(content) or not _shows_anything(summary):
+        return content if content.value.strip() else summary
+    return summary
+
+
+def _readable(markup: Markup) -> Markup:
+    """The text as its publisher meant it: without an escaped CDATA mark round it, void elements void."""
+    value = markup.value
+    if value.startswith("<![CDATA["):
+        value = without_cdata_marks(value).strip()
+    if markup.xhtml:
+        value = _EMPTY_VOID.sub(r"<\1\2/>", value)
+    return markup if value == markup.value else replace(markup, value=value)
+
+
+def _shows_anything(markup: Markup) -> bool:
+    if not markup.value.strip():
+        return False
+    return bool(_plain(markup)) or (markup.html and shows_media(markup.value[:_MAX_READ_CHARS]))
 
 
 def _body_text(parsed: ParsedEntry) -> str:
-    body = _published_body(parsed)
-    text = _plain(body)
-    return text if text or body is parsed.summary else _plain(parsed.summary)
+    return _plain(_published_body(parsed)) or _plain(_readable(parsed.summary))
 
 
 def _plain(markup: Markup) -> str:
     value = markup.value[:_MAX_READ_CHARS]
-    return plain_text(value) if markup.html else value.strip()
+    text = plain_text(value) if markup.html else value.strip()
+    return text if text.strip(_INVISIBLE) else ""
 
 
 def _headimg(body: str, parsed: ParsedEntry, *, base_url: str, entry_id: str, settings: DocumentSettings) -> str:
@@ -162,12 +199,14 @@ def _headimg(body: str, parsed: ParsedEntry, *, base_url: str, entry_id: str, se
 
 
 def _body(parsed: ParsedEntry, *, title: str, base_url: str, settings: DocumentSettings) -> str:
-    published_body = _published_body(parsed)
-    if published_body.html:
-        body = safe_body(published_body.value, base_url=base_url, settings=settings)
-    else:
-        body = escaped_text(published_body.value, settings=settings)
-    return body or escaped_text(title, settings=settings)
+    for published_body in (_published_body(parsed), _readable(parsed.summary)):
+        if published_body.html:
+            body = safe_body(published_body.value, base_url=base_url, settings=settings)
+        else:
+            body = escaped_text(published_body.value, settings=settings)
+        if body:
+            return body
+    return escaped_text(title, settings=settings)
 
 
 def _dates(

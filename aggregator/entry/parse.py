@@ -3,14 +3,16 @@
 `parsed_feed` answers for any bytes. JSON Feed is read by `json_feed`, everything else by `xml_feed`; what both give
 is mapped here to the same records. Rules of the mapping:
 
-- link: the first alternate that is a page; FeedBurner's original link before its redirecting one; a guid only if it is
-  an http(s) address. guid: as published.
+- link: the first alternate that is a page; FeedBurner's original link before its redirecting one; without one a guid
+  that is an address and says nothing against it; else what is enclosed. guid: as published.
+- relative addresses: `xml:base` first; in RSS the channel's link (feeds come from feed hosts, where the path does not
+  exist: https://cyber.harvard.edu/rss/relativeURI.html), else the feed's address.
 - title and texts keep their markup. An RSS title always counts as HTML (half the feeds escape it, and the reader of
   the text cannot tell which half); an Atom title counts as what it declares, except that plain text holding
   references such as `&#8217;` was escaped twice and is HTML.
 - content is content:encoded, Atom content or the second description; summary the description. Captions
-  (media:description) and itunes:summary serve only where both are missing.
-- base address: xml:base where stated, else the entry's link, else the feed's address.
+  (media:description, plain text unless it says html) and itunes:summary serve only where both are missing.
+- base address of texts: xml:base where stated, else the entry's page, else as for addresses.
 
 An answer that is no feed says what it seems to be (a login page, a bot wall, a page that names its feed), because that
 is what an operator needs; it never looks like a feed without entries.
@@ -20,13 +22,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from aggregator.entry import repair
 from aggregator.entry.decode import decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
+from aggregator.entry.text import without_cdata_marks
 from aggregator.entry.urls import absolute_url
 from aggregator.entry.xml_feed import FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import FailureKind, FeedHints, Markup, ParsedEntry, ParsedFeed, Unparsable
@@ -37,6 +40,8 @@ _LONGEST_TITLE = 20_000
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z]{2,8});")
 _ADDRESS = re.compile(r"https?://\S+|[^\s:]*/[^\s:]*", re.IGNORECASE)
 """What a guid that stands for the link looks like: an address or a path, no number, `urn:` or `tag:`."""
+_PICTURE_ELEMENTS = ("thumbnail", "thumb", "picture", "photo", "img", "imageurl", "image_url", "featured_image")
+_PICTURE_ADDRESS = re.compile(r"(?:https?:)?//?\S+", re.IGNORECASE)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -88,28 +93,42 @@ def _from_json(
 
 def _from_xml(raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]) -> ParsedFeed:
     language = _string(raw.feed, "language") or None
+    home = absolute_url(url, _string(raw.feed, "link"))
+    is_rss = raw.version.startswith("rss")
+    bases = _Bases(url, home if is_rss and home else url)
+    atom = raw.version.startswith("atom")
     return ParsedFeed(
         version=raw.version,
-        title=_string(raw.feed, "title"),
-        link=_string(raw.feed, "link"),
+        title=_unmarked(_string(raw.feed, "title")),
+        link=home or _string(raw.feed, "link"),
         language=language,
         encoding=encoding,
-        entries=tuple(
-            _entry(entry, atom=raw.version.startswith("atom"), url=url, language=language) for entry in raw.entries
-        ),
-        hints=_hints(raw.feed),
+        entries=tuple(_entry(entry, atom=atom, bases=bases, language=language) for entry in raw.entries),
+        hints=_hints(raw.feed, url),
         dropped_count=raw.dropped_count,
         notes=(*notes, *raw.notes),
     )
 
 
-def _entry(entry: FeedDict, *, atom: bool, url: str, language: str | None) -> ParsedEntry:
+@dataclass(frozen=True, slots=True)
+class _Bases:
+    """What relative addresses of a document without an `xml:base` are relative to: `feed_url` is its own address."""
+
+    feed_url: str
+    site_url: str
+
+
+def _entry(entry: FeedDict, *, atom: bool, bases: _Bases, language: str | None) -> ParsedEntry:
     guid = _string(entry, "id")
-    link = _link(entry, guid)
     content = _content(entry)
     summary = _summary(entry)
     chosen = content[1] or summary[1] or entry
-    base = _string(chosen, "base") or _string(entry, "x_base")
+    stated_base = _string(entry, "x_base")
+    own_base = stated_base if stated_base != bases.feed_url else ""
+    page = _resolved(_page(entry, guid), own_base or bases.site_url)
+    link = page or _enclosed(entry, own_base or bases.site_url)
+    known_link = _known_link(entry, guid, own_base or bases.feed_url)
+    text_base = _string(chosen, "base") or stated_base
     stated = _string(entry, "language") or _string(chosen, "language") or _string(entry, "x_lang")
     return ParsedEntry(
         guid=guid,
@@ -122,9 +141,15 @@ def _entry(entry: FeedDict, *, atom: bool, url: str, language: str | None) -> Pa
         published_raw=_string(entry, "published") or _string(entry, "created"),
         updated_raw=_string(entry, "updated"),
         language=stated if stated and stated != language else None,
-        images=_images(entry),
-        base_url=base if base and base != url else (link or url),
+        images=tuple(_resolved(one, own_base or bases.site_url) for one in _images(entry)),
+        base_url=text_base if text_base and text_base != bases.feed_url else (page or bases.site_url),
+        known_link=None if known_link == link else known_link,
     )
+
+
+def _resolved(address: str, base: str) -> str:
+    """The absolute form of an address, or it as it is where there is none."""
+    return (absolute_url(base, address) or address) if address else ""
 
 
 def _string(holder: FeedDict, key: str) -> str:
@@ -138,17 +163,48 @@ def _list(holder: FeedDict, key: str) -> Sequence[FeedDict]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _link(entry: FeedDict, guid: str) -> str:
+def _page(entry: FeedDict, guid: str) -> str:
+    """The address of the entry's page as published, '' where it names none."""
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):
         return original
+    stated = _alternate(entry) or _string(entry, "x_link")
+    if stated:
+        return stated
+    link = _string(entry, "link")  # feedparser puts a guid here, too
+    if link and link != guid:
+        return link
+    is_permalink = dict.get(entry, "x_permalink", True)
+    return guid if is_permalink and _ADDRESS.fullmatch(guid) else ""
+
+
+def _alternate(entry: FeedDict) -> str:
     alternates = [each for each in _list(entry, "links") if each.get("rel") == "alternate" and _string(each, "href")]
     pages = [each for each in alternates if _string(each, "type") in ("text/html", "application/xhtml+xml", "")]
-    for each in (*pages, *alternates):
-        return _string(each, "href")
+    return next((_string(each, "href") for each in (*pages, *alternates)), "")
+
+
+def _enclosed(entry: FeedDict, base: str) -> str:
+    """What an entry without a page has to open (podcast hosts publish no links): its enclosure, film or sound."""
+    enclosures = [_string(each, "href") for each in _list(entry, "links") if each.get("rel") == "enclosure"]
+    media = [_string(each, "url") for each in _list(entry, "media_content") if not _is_picture(each)]
+    player = dict.get(entry, "media_player")
+    players = [_string(player, "url")] if isinstance(player, dict) else []
+    addresses = (absolute_url(base, address) for address in (*enclosures, *media, *players) if address)
+    return next(filter(None, addresses), "")
+
+
+def _known_link(entry: FeedDict, guid: str, base: str) -> str:
+    """The link by which the entry is known (see ParsedEntry): what the item calls its link, by the feed's address."""
+    original = _string(entry, "feedburner_origlink")
+    if original.startswith("http"):
+        return original
+    stated = _alternate(entry)
+    if stated:
+        return _resolved(stated, base)
     link = _string(entry, "link")
     if link != guid:
-        return link
+        return _resolved(link, base)
     return absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
 
 
@@ -167,7 +223,7 @@ def _content(entry: FeedDict) -> tuple[Markup, FeedDict]:
     marked = [each for each in texts if _is_markup(each)]
     plain = [each for each in texts if _string(each, "type").startswith("text/") or not _string(each, "type")]
     for each in (*marked, *plain):
-        return Markup(_string(each, "value"), html=_is_markup(each)), each
+        return _text_of(each, _string(each, "value")), each
     return Markup(""), {}
 
 
@@ -175,9 +231,24 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
     detail = dict.get(entry, "summary_detail") or {}
     value = _string(entry, "summary")
     if value and value != _copied(entry):
-        return Markup(value, html=_string(detail, "type") != "text/plain"), detail
-    apart = _string(entry, "itunes_summary") or _string(entry, "media_description") or _string(entry, "subtitle")
-    return Markup(apart, html=True), {}
+        return replace(_text_of(detail, value), html=_string(detail, "type") != "text/plain"), detail
+    apart = _string(entry, "itunes_summary")
+    if apart:
+        return Markup(apart, html=True), {}
+    caption = _string(entry, "media_description")
+    if caption:
+        return Markup(caption, html=bool(dict.get(entry, "x_media_html"))), {}
+    return Markup(_string(entry, "subtitle"), html=True), {}
+
+
+def _text_of(detail: FeedDict, value: str) -> Markup:
+    is_xhtml = _string(detail, "type") == "application/xhtml+xml"
+    return Markup(value, html=_is_markup(detail), xhtml=is_xhtml)
+
+
+def _unmarked(value: str) -> str:
+    """A text without the CDATA mark that was escaped around it."""
+    return without_cdata_marks(value).strip() if value.startswith("<![CDATA[") else value
 
 
 def _copied(entry: FeedDict) -> str:
@@ -210,7 +281,22 @@ def _images(entry: FeedDict) -> tuple[str, ...]:
     ]
     own = dict.get(entry, "image")
     image = _string(own, "href") if isinstance(own, dict) else ""
-    return tuple(dict.fromkeys(address for address in (*thumbnails, *pictures, *enclosures, image) if address))
+    apart = dict.get(entry, "googleplay_image")
+    further = [_string(apart, "href")] if isinstance(apart, dict) else []
+    noted = [address for address in dict.get(entry, "x_pictures", ()) if isinstance(address, str)]
+    listed = (*thumbnails, *pictures, *enclosures, image, *further, *noted, *_pictures_by_name(entry))
+    return tuple(dict.fromkeys(_unmarked(address) for address in listed if address))
+
+
+def _pictures_by_name(entry: FeedDict) -> list[str]:
+    """Addresses in elements without a name space that publishers call after what they hold."""
+    found = []
+    for name in _PICTURE_ELEMENTS:
+        held = dict.get(entry, name)
+        address = (_string(held, "url") or _string(held, "href")) if isinstance(held, dict) else _string(entry, name)
+        if _PICTURE_ADDRESS.fullmatch(address):
+            found.append(address)
+    return found
 
 
 def _is_picture(each: FeedDict) -> bool:
@@ -221,10 +307,10 @@ def _is_picture(each: FeedDict) -> bool:
     return re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", address, re.IGNORECASE) is not None
 
 
-def _hints(feed: FeedDict) -> FeedHints:
+def _hints(feed: FeedDict, url: str) -> FeedHints:
     ttl = _string(feed, "ttl")
     minutes = min(int(ttl), _LONGEST_HINT_MINUTES) if re.fullmatch(r"[0-9]{1,9}", ttl) else 0
-    links = {_string(each, "rel"): _string(each, "href") for each in reversed(_list(feed, "links"))}
+    links = {_string(each, "rel"): absolute_url(url, _string(each, "href")) for each in reversed(_list(feed, "links"))}
     hub = links.get("hub", "")
     return FeedHints(
         ttl=timedelta(minutes=minutes) if minutes else None,

@@ -7,13 +7,13 @@ It judges attributes by the same questions as `safety`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from functools import lru_cache
-from html import escape
 
 import nh3
 
+from aggregator.entry.edits import LAZY, shown_source
+from aggregator.entry.replaced import secured, without_replaced
 from aggregator.entry.safety import MEDIA, is_embeddable, is_safe, is_safe_attribute
 from aggregator.entry.tokens import Piece, Token, attributes, tokens
 
@@ -95,7 +95,8 @@ _OF_ELEMENT = {
     "font": {"face", "size"},
     "hr": {"noshade", "size"},
     "iframe": {"allow", "allowfullscreen", "frameborder", "loading", "referrerpolicy", "sandbox", "scrolling", "src"},
-    "img": {"alt", "crossorigin", "decoding", "loading", "referrerpolicy", "sizes", "src", "srcset", "usemap"},
+    "img": {"alt", "crossorigin", "decoding", "loading", "referrerpolicy", "sizes", "src", "srcset", "usemap"}
+    | {name for name in LAZY if not name.startswith("data-")},
     "ins": {"cite", "datetime"},
     "li": {"type", "value"},
     "ol": {"reversed", "start", "type"},
@@ -114,7 +115,7 @@ _OF_ELEMENT = {
 def sanitised(html: str, *, embeds: Collection[str]) -> str:
     """Safe markup that says the same: `is_safe` holds for the answer. '' when nothing safe is left."""
     allowed = frozenset(embeds)
-    prepared = _without_media(_noscript_opened(html), allowed)
+    prepared = without_replaced(_noscript_opened(html), embeds=allowed)
     for media in (allowed, frozenset[str]()):
         cleaned: str = _cleaner(media).clean(prepared).strip()
         if is_safe(cleaned, embeds=allowed):
@@ -128,7 +129,7 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
 
     def kept(element: str, name: str, value: str) -> str | None:
         if name == "src" and element in MEDIA | {"source", "track"}:
-            value = _secured(value)
+            value = secured(value)
             return value if is_embeddable(value, embeds) else None
         return value if is_safe_attribute(element, name, value) else None
 
@@ -145,51 +146,25 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
 
 
 def _noscript_opened(html: str) -> str:
-    """Without the `noscript` tags, so that the pictures in it are kept, unless a lazy picture shows the same."""
+    """Without the `noscript` tags, so that the pictures in it are kept, but for those a lazy picture shows, too."""
     if "<noscript" not in html.lower():
         return html
-    lazy = "data-src" in html or "data-lazy" in html or "data-original" in html
+    pieces = list(tokens(html))
+    shown = {_picture(html, token) for token in pieces if token.name == "img" and token.piece is Piece.START}
     parts = []
-    for token in tokens(html):
-        if token.name == "noscript" and (token.piece is not Piece.RAW or lazy):
-            continue
-        parts.append(html[token.start : token.end])
+    for token in pieces:
+        text = html[token.start : token.end]
+        if token.name != "noscript" or (token.piece is Piece.RAW and not _repeats(text, shown)):
+            parts.append(text)
     return "".join(parts)
 
 
-def _without_media(html: str, embeds: Collection[str]) -> str:
-    """Media of other hosts: a frame goes, a film or sound becomes a link to it."""
-    lowered = html.lower()
-    if not any(f"<{name}" in lowered for name in MEDIA):
-        return html
-    parts: list[str] = []
-    dropping = ""
-    for token in tokens(html):
-        if token.name in MEDIA and token.piece is Piece.START and not dropping and not _is_shown(html, token, embeds):
-            dropping = token.name
-            parts.append(_link(html, token))
-        elif token.name == dropping and token.piece is Piece.END:
-            dropping = ""
-        elif not (dropping and (token.name == dropping or token.name in ("source", "track"))):
-            parts.append(html[token.start : token.end])
-        elif token.name == "source" and token.piece is Piece.START:
-            parts.append(_link(html, token))
-    return "".join(parts)
+def _picture(html: str, token: Token) -> str:
+    return shown_source({one.name: one for one in attributes(html, token)})
 
 
-def _is_shown(html: str, token: Token, embeds: Collection[str]) -> bool:
-    source = next((one.value for one in attributes(html, token) if one.name == "src"), None)
-    return is_embeddable(_secured(source), embeds) if source is not None else False
-
-
-def _secured(url: str) -> str:
-    """The address by https: the hosts of `embeds` all serve it, and old feeds name them by http."""
-    return re.sub(r"^\s*http:", "https:", url, flags=re.IGNORECASE)
-
-
-def _link(html: str, token: Token) -> str:
-    if token.name == "iframe":
-        return ""
-    source = next((one.value.strip() for one in attributes(html, token) if one.name == "src"), "")
-    written = escape(source)
-    return f'<a href="{written}">{written}</a> ' if source else ""
+def _repeats(html: str, shown: Collection[str]) -> bool:
+    """Whether some markup holds pictures, and all of them are shown elsewhere."""
+    pieces = list(tokens(html))
+    pictures = [_picture(html, token) for token in pieces if token.name == "img" and token.piece is Piece.START]
+    return bool(pictures) and all(picture in shown for picture in pictures)

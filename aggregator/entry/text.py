@@ -103,12 +103,24 @@ _INLINE = frozenset(
     | {"map", "area", "marquee", "blink", "applet", "param", "xmp", "plaintext", "frame", "frameset"}
 )
 _KNOWN = _BLOCKS | _SILENT | _INLINE
+_NEVER_CLOSED = frozenset({"br", "hr", "img", "wbr"})
+_READABLE_RAW = frozenset({"title", "textarea", "noscript"})
+_MOST_SPOKEN_OF_RAW = 10
+"""A title may name so many elements whose content a browser takes for no markup; a guess, each costs a round."""
 _LINE_END = "\x1e"
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 _SURELY_MARKUP = re.compile(
     r"</(?:b|i|em|strong|span|p|a|font|u|sup|sub|small|h\d|div|br)\s*>|<br\s*/?>|<(?:a|img|span|font)\s[^<>]*=",
     re.IGNORECASE,
 )
+
+
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+
+
+def without_cdata_marks(text: str) -> str:
+    """The text without CDATA marks that were escaped, or set twice, and so became part of it (xueqiu.com)."""
+    return _CDATA.sub(r"\1", text) if "<![CDATA[" in text else text
 
 
 def plain_text(html: str) -> str:
@@ -121,12 +133,12 @@ def plain_text(html: str) -> str:
 
 
 def title_text(title: str) -> str:
-    """A title's markup as plain text: known tags go, `5 < 6`, `AT&T` and `Vec<T>` stay.
+    """A title's markup as plain text: known tags go, `5 < 6`, `AT&T`, `Vec<T>` and a tag that is spoken of stay.
 
     Feeds escape titles once or twice; a second round is made only when the first left what is surely markup.
     """
     for _ in range(3):
-        text = _references(_without_tags(title))
+        text = without_cdata_marks(_references(_without_tags(without_cdata_marks(title))))
         if text == title or not (_REFERENCE.search(text) or _SURELY_MARKUP.search(text)):
             return text
         title = text
@@ -152,24 +164,56 @@ def _without_tags(title: str) -> str:
     if "<" not in title:
         return title
     parts: list[str] = []
-    for token in tokens(title):
-        parts.append(_shown(title, token))
+    for _ in range(_MOST_SPOKEN_OF_RAW):
+        pieces = list(tokens(title))
+        spoken_of = _spoken_of(title, pieces)
+        parts += [_shown(title, token, spoken_of) for token in pieces if token.piece is not Piece.UNCLOSED]
+        cut = pieces[-1]
+        if cut.piece is not Piece.UNCLOSED:
+            break
+        title = title[cut.start : cut.end]
+        if not cut.name:  # a tag or a comment that the title's end cuts off
+            parts.append("" if title.startswith("<!--") else title)
+            break
     return "".join(parts)
 
 
-def _shown(title: str, token: Token) -> str:
+def _spoken_of(title: str, pieces: list[Token]) -> set[int]:
+    """Where the start tags stand that are text about a tag ("drops <blink>"): those that nothing closes.
+
+    But for a tag that needs no end, one with attributes, and one that leads straight into its text, as cut titles have
+    it ("<b>Breaking: a ferry…").
+    """
+    open_tags: dict[str, list[Token]] = {}
+    for token in pieces:
+        if token.piece is Piece.START:
+            open_tags.setdefault(token.name, []).append(token)
+        elif token.piece is Piece.END and open_tags.get(token.name):
+            open_tags[token.name].pop()
+    left = (token for unclosed in open_tags.values() for token in unclosed)
+    return {token.start for token in left if _is_spoken_of(title, token)}
+
+
+def _is_spoken_of(title: str, token: Token) -> bool:
+    if token.name in _NEVER_CLOSED or title[token.start + 1 + len(token.name) : token.end].strip(" /") != ">":
+        return False
+    leads_into_text = title[token.end : token.end + 1].isalnum()
+    if leads_into_text and token.name in _BLOCKS:
+        return False
+    return not (leads_into_text and not title[: token.start].strip())
+
+
+def _shown(title: str, token: Token, spoken_of: set[int]) -> str:
     """What of a token stays in a title."""
     text = title[token.start : token.end]
     match token.piece:
-        case Piece.TEXT:
+        case Piece.TEXT | Piece.UNCLOSED:
             return text
         case Piece.START | Piece.END:
-            if token.name not in _KNOWN:
+            if token.name not in _KNOWN or token.start in spoken_of:
                 return text
             return " " if token.name in _BLOCKS else ""
         case Piece.COMMENT:
-            return "" if text.startswith(("<!--", "<![CDATA[")) else text
-        case Piece.RAW:
-            return ""
-        case Piece.UNCLOSED:
             return "" if text.startswith("<!--") else text
+        case Piece.RAW:
+            return text if token.name in _READABLE_RAW else ""

@@ -210,8 +210,10 @@ def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: Known
     content_hash = normalise.content_hash(parsed, published_at=stated_at)
     named = replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
     seen = replace(named, last_seen_at=request.now)
-    if content_hash == known.content_hash:
+    if normalise.is_same_content(content_hash, known.content_hash):
+        named = replace(named, content_hash=content_hash)
         is_stale = named != known or request.now - known.last_seen_at >= SIGHTING_STEP
+        seen = replace(seen, content_hash=content_hash)
         return _Decided(Outcome.SEEN, key=found.identity_key, known=seen if is_stale else None)
     counted = _with_edit(seen, request.now)
     if counted.edit_count > EDITS_TOLD:

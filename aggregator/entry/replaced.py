@@ -1,0 +1,271 @@
+"""What sanitising would swallow, in words it keeps: formulas, check boxes, frames, objects, film and sound.
+
+HTML calls most of these replaced elements: what they show comes from elsewhere, and none of it may stand in a
+document. A post without them says less, or something else ("Growth is per day"), so each leaves what it says behind:
+
+- a formula its TeX (`alttext`, an annotation, MathJax' scripts), else its text;
+- a check box ☑ or ☐;
+- an object, film and sound of other hosts the link inside them, else a link to them; so does a frame, but without a
+  link inside only where the post shows nothing else, since most frames beside a text are advertisements;
+- tiny and hidden ones, counters and buttons of networks nothing.
+
+Works on tokens, in time linear in their number; what comes out is sanitised after all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from html import escape, unescape
+from typing import NamedTuple
+
+from aggregator.entry.edits import shown_source
+from aggregator.entry.images import is_counter, is_tiny, shows_media
+from aggregator.entry.safety import MEDIA, is_embeddable
+from aggregator.entry.text import plain_text
+from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
+
+_WORTH = re.compile(r"<(?:iframe|video|audio|object|applet|embed|math|input|script)\b", re.IGNORECASE)
+_BUTTONS = re.compile(
+    r"//(?:[\w-]+\.)*(?:facebook\.com/plugins/|platform\.twitter\.com/widgets|plusone\.google\.com|"
+    r"googletagmanager\.com|googlesyndication\.com|amazon-adsystem\.com|addthis\.com|disqus\.com)",
+    re.IGNORECASE,
+)
+_LINKED = re.compile(r"<a\s[^>]*\bhref\s*=", re.IGNORECASE)
+_TEX_SCRIPT = re.compile(r"math/(?:tex|latex|asciimath)\b(?P<display>[^\"']*mode\s*=\s*display)?", re.IGNORECASE)
+_TEX_ANNOTATION = re.compile(
+    r"<annotation\b[^>]*\bencoding\s*=\s*[\"']?(?:application/x-tex|latex|tex)\b[^>]*>(?P<tex>[^<]*)<", re.IGNORECASE
+)
+_ANNOTATION = re.compile(r"<annotation(?:-xml)?\b.*?(?:</annotation(?:-xml)?\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TOLD = -(10**6)
+"""Depth of a fraction whose first part is told: no further end tag brings it to none."""
+_KATEX = re.compile(r"\bkatex-mathml\b[^<>]*>\s*\Z")
+"""KaTeX' MathML is hidden beside the same formula in HTML."""
+
+
+def without_replaced(html: str, *, embeds: Collection[str]) -> str:
+    """The markup with every replaced element that may not stay said in other words."""
+    if not _WORTH.search(html):
+        return html
+    return _Telling(html, embeds).told()
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object not yet closed: what it shows, and whether something inside it is shown in its place."""
+
+    address: str
+    has_fallback: bool = False
+
+
+class _Step(NamedTuple):
+    """What stands in place of the tokens from the present one on, and at which to go on."""
+
+    text: str
+    next: int
+
+
+class _Telling:
+    """One pass over the tokens of a body."""
+
+    def __init__(self, html: str, embeds: Collection[str]) -> None:
+        self._html = html
+        self._embeds = embeds
+        self._tokens = list(tokens(html))
+        self._objects: list[_Open] = []
+        self._frames: list[str] = []
+        """Links to the frames that go."""
+        self._dropping = ""
+        """The film or sound of another host that is open: of it only the text inside stays."""
+
+    def told(self) -> str:
+        parts: list[str] = []
+        at = 0
+        while at < len(self._tokens):
+            step = self._step(at)
+            if step.text.strip():
+                self._note_fallback()
+            parts.append(step.text)
+            at = step.next
+        while self._objects:
+            parts.append(self._closed_object())
+        said = "".join(parts)
+        is_all = bool(self._frames) and not plain_text(said) and not shows_media(said)
+        return said + "".join(self._frames) if is_all else said
+
+    def _step(self, at: int) -> _Step:
+        token = self._tokens[at]
+        if token.piece is Piece.END:
+            return self._end(at, token)
+        if token.piece is not Piece.START:
+            return _Step(self._text(token), at + 1)
+        match token.name:
+            case "math":
+                return self._formula(at, token)
+            case "script":
+                return self._script(at, token)
+            case "iframe":
+                return self._frame(at, token)
+            case _:
+                return _Step(self._instead(token), at + 1)
+
+    def _instead(self, token: Token) -> str:
+        """What stands in place of one start tag."""
+        match token.name:
+            case "input":
+                return self._check_box(token)
+            case "object" | "applet" | "param" | "embed":
+                return self._object(token)
+            case "video" | "audio" | "source" | "track":
+                return self._media(token)
+            case _:
+                return self._text(token)
+
+    def _end(self, at: int, token: Token) -> _Step:
+        if token.name in ("object", "applet") and self._objects:
+            return _Step(self._closed_object(), at + 1)
+        if token.name in ("embed", "param", "input") or token.name == self._dropping:
+            self._dropping = "" if token.name == self._dropping else self._dropping
+            return _Step("", at + 1)
+        if self._dropping and token.name in ("source", "track"):
+            return _Step("", at + 1)
+        return _Step(self._text(token), at + 1)
+
+    def _text(self, token: Token) -> str:
+        return self._html[token.start : token.end]
+
+    def _held(self, token: Token) -> dict[str, Attribute]:
+        return {one.name: one for one in attributes(self._html, token)}
+
+    def _closing(self, at: int) -> int:
+        """The place of the end tag that closes the element which begins here; the last token where none does."""
+        name, depth = self._tokens[at].name, 0
+        for place in range(at, len(self._tokens)):
+            token = self._tokens[place]
+            if token.name == name:
+                depth += {Piece.START: 1, Piece.END: -1}.get(token.piece, 0)
+            if depth == 0:
+                return place
+        return len(self._tokens) - 1
+
+    # --- formulas and check boxes ---
+
+    def _formula(self, at: int, token: Token) -> _Step:
+        end = self._closing(at)
+        inside = self._html[token.end : self._tokens[end].start]
+        if _KATEX.search(self._html, max(0, token.start - 200), token.start):
+            return _Step("", end + 1)
+        held = self._held(token)
+        stated = held["alttext"].value if "alttext" in held else ""
+        annotated = _TEX_ANNOTATION.search(inside)
+        said = stated or (unescape(annotated["tex"]) if annotated else "") or _formula_text(inside)
+        return _Step(escape(" ".join(said.split()), quote=False), end + 1)
+
+    def _script(self, at: int, token: Token) -> _Step:
+        """MathJax keeps TeX in scripts; any other script is left to the sanitiser."""
+        held = self._held(token)
+        kind = _TEX_SCRIPT.match(held["type"].value.strip()) if "type" in held else None
+        content = self._tokens[at + 1] if at + 1 < len(self._tokens) else token
+        if kind is None or content.piece is not Piece.RAW:
+            return _Step(self._text(token), at + 1)
+        tex = escape(self._text(content).strip(), quote=False)
+        return _Step(f"\\[{tex}\\]" if kind["display"] else f"\\({tex}\\)", self._closing(at) + 1)
+
+    def _check_box(self, token: Token) -> str:
+        held = self._held(token)
+        if "type" not in held or held["type"].value.strip().lower() != "checkbox":
+            return self._text(token)
+        mark = "☑" if "checked" in held else "☐"
+        return mark if self._html[token.end : token.end + 1].isspace() else f"{mark} "
+
+    # --- frames, objects, film and sound ---
+
+    def _frame(self, at: int, token: Token) -> _Step:
+        if self._is_shown(token):
+            return _Step(self._text(token), at + 1)
+        inside = self._tokens[at + 1] if at + 1 < len(self._tokens) else token
+        content = self._text(inside) if inside.piece is Piece.RAW else ""
+        if not _LINKED.search(content):
+            self._frames.append(self._link(token))
+            content = ""
+        return _Step(content, at + 1 + (inside.piece is Piece.RAW))
+
+    def _object(self, token: Token) -> str:
+        """The tags of an object go, what they hold stays; without any a link to the object is put at its end."""
+        held = self._held(token)
+        if token.name in ("object", "applet"):
+            self._objects.append(_Open("" if is_tiny(held) else _address(held, "data")))
+        elif token.name == "embed":
+            return self._link(token)
+        elif self._objects and _address(held, "name").lower() in ("movie", "src", "filename", "url"):
+            self._objects[-1].address = self._objects[-1].address or _address(held, "value")
+        return ""
+
+    def _closed_object(self) -> str:
+        closed = self._objects.pop()
+        text = "" if closed.has_fallback else _link(closed.address, closed.address)
+        if text:
+            self._note_fallback()
+        return text
+
+    def _note_fallback(self) -> None:
+        for each in self._objects:
+            each.has_fallback = True
+
+    def _media(self, token: Token) -> str:
+        if token.name in MEDIA and not self._dropping and not self._is_shown(token):
+            self._dropping = token.name
+            return self._link(token)
+        if self._dropping and token.name == "source":
+            return self._link(token)
+        dropped = self._dropping and token.name in (self._dropping, "track")
+        return "" if dropped else self._text(token)
+
+    def _is_shown(self, token: Token) -> bool:
+        held = self._held(token)
+        return "src" in held and is_embeddable(secured(held["src"].value), self._embeds)
+
+    def _link(self, token: Token) -> str:
+        held = self._held(token)
+        address = shown_source(held)
+        if is_tiny(held) or is_counter(address) or _BUTTONS.search(address):
+            return ""
+        title = held["title"].value.strip() if "title" in held and token.name == "iframe" else ""
+        return _link(address, title or address)
+
+
+def secured(url: str) -> str:
+    """The address by https: the hosts of `embeds` all serve it, and old feeds name them by http."""
+    return re.sub(r"^\s*http:", "https:", url, flags=re.IGNORECASE)
+
+
+def _address(held: dict[str, Attribute], name: str) -> str:
+    return held[name].value.strip() if name in held else ""
+
+
+def _link(address: str, words: str) -> str:
+    if not address or address.lower().startswith(("about:", "javascript:", "data:", "#")):
+        return ""
+    return f'<a href="{escape(address)}">{escape(words)}</a> '
+
+
+def _formula_text(inside: str) -> str:
+    """The letters and signs of presentation MathML in a row, a fraction as `a/b`."""
+    text = _ANNOTATION.sub("", inside)
+    shown: list[str] = []
+    open_parts: list[int] = []
+    """For each open fraction how many elements are open in it; below none once its first part is told."""
+    for token in tokens(text):
+        if token.piece is Piece.TEXT:
+            shown.append("".join(unescape(text[token.start : token.end]).split()))
+        elif token.name == "mfrac":
+            open_parts = [*open_parts, 0] if token.piece is Piece.START else open_parts[:-1]
+        elif token.piece is Piece.START and open_parts:
+            open_parts[-1] += 1
+        elif token.piece is Piece.END and open_parts:
+            open_parts[-1] -= 1
+            if open_parts[-1] == 0:
+                shown.append("/")
+                open_parts[-1] = _TOLD
+    return "".join(shown)

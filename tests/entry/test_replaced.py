@@ -1,0 +1,125 @@
+"""What sanitising must not swallow: formulas, check boxes, frames, objects; cases in our own bytes."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pytest
+
+from aggregator.entry.normalise import DocumentSettings
+from aggregator.entry.replaced import without_replaced
+from aggregator.entry.safety import is_safe
+from tests.entry.field import body, only, rss
+
+EMBEDS = DocumentSettings().embeds
+
+
+def shown(markup: str) -> str:
+    one = only(
+        rss(f"<title>A post</title><link>https://town.example/n/1</link><description>{escape(markup)}</description>")
+    )
+    assert is_safe(body(one), embeds=EMBEDS)
+    return body(one)
+
+
+MATH = "<math><msup><mi>e</mi><mrow><mo>-</mo><mn>3</mn><mi>t</mi></mrow></msup>{}</math>"
+TEX = '<annotation encoding="application/x-tex">e^&lt;-3t</annotation>'
+
+
+@pytest.mark.parametrize(
+    ("markup", "said"),
+    [
+        (MATH.format(""), "e-3t"),
+        (MATH.format("").replace("<math>", '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'), "e-3t"),
+        (MATH.format("").replace("<math>", '<math alttext="e^-3t &amp; more">'), "e^-3t &amp; more"),
+        (f"<math><semantics>{MATH.format('')[6:-7]}{TEX}</semantics></math>", "e^&lt;-3t"),
+        ("<math><mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac></math>", "a/b+1"),
+        ("<math><mi>x</mi><mo>&lt;</mo><mn>5</mn></math>", "x&lt;5"),
+        ("<MATH><MI>x</MI></MATH>", "x"),
+        ("<math><mtext>as text</mtext><annotation-xml>no</annotation-xml></math>", "astext"),
+        ('<script type="math/tex">e^-3t</script>', "\\(e^-3t\\)"),
+        ('<script type="math/tex; mode=display">a &lt; b</script>', "\\[a &amp;lt; b\\]"),
+        ('<script type="math/asciimath">e^-3t</script>', "\\(e^-3t\\)"),
+        ('<span class="katex"><span class="katex-mathml"><math><mi>x</mi></math></span><span aria-hidden="true">x</span></span>', "<span>"),
+    ],
+)  # fmt: skip
+def test_a_formula_keeps_what_it_says(markup: str, said: str) -> None:
+    answer = shown(f"<p>Growth is {markup} a day.</p>")
+    if said == "<span>":
+        assert answer.count(">x<") == 1
+    else:
+        assert answer == f"<p>Growth is {said} a day.</p>"
+
+
+@pytest.mark.parametrize(
+    ("markup", "said"),
+    [
+        ('<li><input type="checkbox" checked disabled> Oil the gate</li>', "<li>☑ Oil the gate</li>"),
+        ('<li><input type="checkbox" disabled=""> Paint it</li>', "<li>☐ Paint it</li>"),
+        ("<li><input type=checkbox checked=checked>Oil</li>", "<li>☑ Oil</li>"),
+        ('<li><label><input disabled type="CHECKBOX"/> Oil</label></li>', "<li>☐ Oil</li>"),
+        ('<li><input type="text" value="q"> Oil</li>', "<li> Oil</li>"),
+        ('<li><input type="radio" checked> Oil</li>', "<li> Oil</li>"),
+    ],
+)
+def test_done_and_open_tasks_are_told_apart(markup: str, said: str) -> None:
+    assert shown(f"<ul>{markup}</ul>") == f"<ul>{said}</ul>"
+
+
+LINK = '<a href="https://band.example/lock">Lock by The Weirs</a>'
+
+
+@pytest.mark.parametrize(
+    ("markup", "said"),
+    [
+        (f'<iframe src="https://player.example/1">{LINK}</iframe>', LINK),
+        (f'<p>Hear it: <iframe src="https://player.example/1">{LINK}</iframe></p>', f"<p>Hear it: {LINK}</p>"),
+        ('<iframe src="https://player.example/1"></iframe>', '<a href="https://player.example/1">https://player.example/1</a>'),
+        ('<p><iframe src="https://player.example/1"></iframe></p>', '<p></p><a href="https://player.example/1">https://player.example/1</a>'),
+        ('<iframe title="The lock, a film" src="//player.example/1"></iframe>', '<a href="https://player.example/1">The lock, a film</a>'),
+        ('<iframe data-src="https://player.example/1" src="about:blank"></iframe>', '<a href="https://player.example/1">https://player.example/1</a>'),
+        ('<iframe src="/film/1"></iframe>', '<a href="https://town.example/film/1">/film/1</a>'),
+        ('<iframe src="https://player.example/1">Your browser shows no frames.</iframe>', '<a href="https://player.example/1">https://player.example/1</a>'),
+        ('<iframe src="https://player.example/1"></iframe><iframe src="https://player.example/2"></iframe>', '<a href="https://player.example/1">https://player.example/1</a> <a href="https://player.example/2">https://player.example/2</a>'),
+        ('<p>Text.</p><iframe src="https://ads.example/1"></iframe>', "<p>Text.</p>"),
+        ('<img src="https://town.example/e.jpg"><iframe src="https://ads.example/1"></iframe>', '<img src="https://town.example/e.jpg" referrerpolicy="no-referrer">'),
+        ('<iframe src="https://ads.example/1" width="1" height="1"></iframe>', "A post"),
+        ('<iframe src="https://www.facebook.com/plugins/like.php?href=x"></iframe>', "A post"),
+        ('<iframe src="https://www.googletagmanager.com/ns.html?id=1"></iframe>', "A post"),
+        ('<iframe src="about:blank"></iframe>', "A post"),
+        ('<iframe src="javascript:x()"></iframe>', "A post"),
+        ('<iframe src="https://www.youtube.com/embed/e1"></iframe>', '<iframe src="https://www.youtube.com/embed/e1"></iframe>'),
+        (f'<object data="https://player.example/1.swf">{LINK}</object>', LINK),
+        ('<object data="https://player.example/1.swf"><p>A map of the weirs</p></object>', "<p>A map of the weirs</p>"),
+        ('<object data="/map.svg" type="image/svg+xml"><img src="/map.png"></object>', '<img src="https://town.example/map.png" referrerpolicy="no-referrer">'),
+        ('<p>See</p><object data="https://player.example/1.swf"></object>', '<p>See</p><a href="https://player.example/1.swf">https://player.example/1.swf</a>'),
+        ('<object><param name="movie" value="https://player.example/v/1"><param name="wmode" value="x"></object>', '<a href="https://player.example/v/1">https://player.example/v/1</a>'),
+        ('<object><param name="movie" value="https://player.example/v/1"><embed src="https://player.example/v/1"></embed></object>', '<a href="https://player.example/v/1">https://player.example/v/1</a>'),
+        ('<object data="https://player.example/1"><object data="https://player.example/2">Text</object></object>', "Text"),
+        ('<p>See</p><embed src="https://player.example/1.swf">', '<p>See</p><a href="https://player.example/1.swf">https://player.example/1.swf</a>'),
+        ('<object data="https://player.example/1"><embed src="https://player.example/2">', '<a href="https://player.example/2">https://player.example/2</a>'),
+        ("<applet code=x.class><p>Text</p></applet>", "<p>Text</p>"),
+        (f'<audio src="https://player.example/1.mp3">{LINK}</audio>', f'<a href="https://player.example/1.mp3">https://player.example/1.mp3</a> {LINK}'),
+    ],
+)  # fmt: skip
+def test_frames_objects_and_films_leave_a_link_or_what_is_inside_them(markup: str, said: str) -> None:
+    assert shown(markup) == said
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<math>",
+        "<object>",
+        "<iframe>",
+        "<math></math>",
+        "<object data=x>",
+        "<embed src=x>",
+        "<script type=math/tex>",
+        "<video><source src=x>",
+    ],
+)
+def test_many_of_them_cost_no_more_than_their_length(piece: str) -> None:
+    markup = piece * (400_000 // len(piece))
+    assert isinstance(without_replaced(markup[: 400 * len(piece)], embeds=EMBEDS), str)
+    assert isinstance(shown(markup), str)
