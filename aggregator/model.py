@@ -703,10 +703,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a report was put where it is, as it was decided then: of an `Assignment`, what is kept to be told later.
+
+    `best_entry_id` names the nearest report: of the event that was joined or, where `reason` is new, of another one;
+    '' where there was none, or it is not known.
+    """
+
+    score: float
+    reason: str
+    best_entry_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FingerprintRecord:
     """One line of the fingerprint log, from which the matching index is rebuilt. `packed` is `Fingerprint.pack()`.
 
-    `absorbs` are the events that were merged into `event_id` on this entry's evidence.
+    `absorbs` are the events that were merged into `event_id` on this entry's evidence. `decision` is None in records of
+    versions that did not keep it.
     """
 
     entry_id: str
@@ -715,6 +729,7 @@ class FingerprintRecord:
     first_seen_at: datetime
     packed: bytes
     absorbs: tuple[str, ...] = ()
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import engines, files, naming, options
+from aggregator.cli import decided, engines, files, naming, options
 from aggregator.cli.console import console
+from aggregator.cli.doubtful import doubtful
 from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, EngineDown, Problem
-from aggregator.model import Event, Example, Ruling, RulingAnswer, RulingRequest, RulingState, Verb
+from aggregator.model import Decision, Event, Example, Ruling, RulingAnswer, RulingRequest, RulingState, Verb
 from aggregator.pipeline.labels import Label, labels, row_of
 
 LOOK_EVERY_SECONDS = 0.1
@@ -36,6 +39,9 @@ _wait = click.option(
 @click.group()
 def events() -> None:
     """Say which reports are one event and which are not. Your word is stronger than the matching, and kept."""
+
+
+events.add_command(doubtful)
 
 
 @events.command()
@@ -195,14 +201,17 @@ def _tell(ruling_id: str, answer: RulingAnswer, as_json: bool) -> None:
 @options.config
 @options.as_json
 def show(name: str, config_file: str | None, as_json: bool) -> None:
-    """One event with its reports and their entry ids.
+    """One event with its reports, their entry ids, and why each was put there.
 
     EVENT is an event id, or the entry id or URL of one of its reports.
     """
-    event, apart = asyncio.run(_shown(files.loaded(config_file), name))
+    shown = asyncio.run(_shown(files.loaded(config_file), name))
+    event = shown.event
     if as_json:
         record = {field: getattr(event, field) for field in Event.__dataclass_fields__}
-        click.echo(orjson.dumps({**record, "apart": apart}))
+        click.echo(
+            orjson.dumps({**record, "apart": shown.apart, "decisions": shown.decisions, "moved": sorted(shown.moved)})
+        )
         return
     out = console()
     out.print(Text(f"{event.event_id}  {event.title}", style="bold"), soft_wrap=True)
@@ -211,20 +220,45 @@ def show(name: str, config_file: str | None, as_json: bool) -> None:
         at = f"{source.published_at:%m-%d %H:%M}" if source.published_at else "-"
         line = f"  {source.entry_id}  {at}  {source.feed_id}  {source.title}  {source.url}"
         out.print(Text(line), soft_wrap=True)
+        decision = shown.decisions.get(source.entry_id)
+        best_title = shown.titles.get(decision.best_entry_id) if decision else None
+        why = decided.in_words(decision, best_title, is_moved=source.entry_id in shown.moved)
+        out.print(Text(f"    {why}"), soft_wrap=True)
     if event.source_count > len(event.sources):
         out.print(Text(f"  and {event.source_count - len(event.sources)} older ones"), soft_wrap=True)
-    if apart:
-        out.print(Text(f"  held apart by an operator from {', '.join(apart)}"), soft_wrap=True)
+    if shown.apart:
+        out.print(Text(f"  held apart by an operator from {', '.join(shown.apart)}"), soft_wrap=True)
 
 
-async def _shown(read: files.Loaded, name: str) -> tuple[Event, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event, those that operators hold apart from it, why its reports were put there by entry id, the titles of the
+    reports that these decisions name, and those of its reports that an operator moved here."""
+
+    event: Event
+    apart: tuple[str, ...]
+    decisions: Mapping[str, Decision]
+    titles: Mapping[str, str]
+    moved: frozenset[str]
+
+
+async def _shown(read: files.Loaded, name: str) -> Shown:
     _check_words(name)
     async with engines.attached_engine(read) as engine:
-        [found] = await _of_events(engine.store, (name,))
-        event = await engine.store.event_named(found)
+        store = engine.store
+        [found] = await _of_events(store, (name,))
+        event = await store.event_named(found)
         assert event is not None
-        held = apart_of(await engine.store.rulings(), await engine.store.aliases())
-        return event, held.of(event.event_id)
+        rulings = await store.rulings()
+        held = apart_of(rulings, await store.aliases())
+        listed = [source.entry_id for source in event.sources]
+        records = await store.fingerprints_of(listed)
+        decisions = await decided.decisions(store, listed, records, event.first_seen_at)
+        best = {decision.best_entry_id for decision in decisions.values() if decision.best_entry_id}
+        # The first report may have been weighed against one that came a window earlier.
+        titles = await decided.titles(store, best, event.first_seen_at - read.configuration.settings.dedup.window)
+        moved = decided.moved(rulings).intersection(listed)
+        return Shown(event, held.of(event.event_id), decisions, titles, moved)
 
 
 # --- remembering ----------------------------------------------------------------------------------------------

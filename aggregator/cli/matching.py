@@ -18,7 +18,7 @@ import orjson
 from rich.progress import Progress
 from rich.text import Text
 
-from aggregator.cli import engines, files, naming, options
+from aggregator.cli import decided, engines, files, naming, options
 from aggregator.cli.console import console
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
@@ -31,8 +31,11 @@ from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document
 from aggregator.entry.urls import canonical_url
 from aggregator.errors import ConfigError, Problem
-from aggregator.model import EPOCH, DedupSettings, Strictness
+from aggregator.model import EPOCH, Decision, DedupSettings, FingerprintRecord, Strictness
 from aggregator.pipeline.labels import Label, last_word
+
+PAIR_STATE = "each pair alone, by the shipped frequencies of words, with nothing counted of publishers"
+"""The state with which `explain` and `backtest --pairs` judge; the daemon counts what its stream brings."""
 
 # --- explain --------------------------------------------------------------------------------------------------
 
@@ -53,20 +56,28 @@ def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
     if as_json:
         said = None if asked.word is None else _said(asked.word)
         more = {"events": [one.event_id, other.event_id], "operator": said, "held_apart": asked.held_apart}
-        click.echo(orjson.dumps(_record(found, settings) | more))
+        told = {"reports": [_side(one), _side(other)], "judged": PAIR_STATE}
+        click.echo(orjson.dumps(_record(found, settings) | more | told))
         return
     out = console()
-    out.print(Text(found.verdict, style="bold green" if found.is_same else "bold red"), soft_wrap=True)
-    for line in (*_ruled(asked), *_published(one, other, found), *found.lines):
+    for line in (*_placed(one), *_placed(other), *_ruled(asked), *_published(one, other)):
+        out.print(Text(line), soft_wrap=True)
+    out.print(Text(f"Alone, {found.verdict}", style="bold green" if found.is_same else "bold red"), soft_wrap=True)
+    for line in (*_state(one, other), *found.lines):
         out.print(Text(f"  {line}"), soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two reports. `event_id`: the event it was published in; None of a file."""
+    """One of the two reports. `event_id`: the event it was published in; None of a file, as are what follows it: why it
+    was put there, the title of the report that `decision` names, and whether an operator has moved it since."""
 
     fingerprint: Fingerprint
+    title: str
     event_id: str | None = None
+    decision: Decision | None = None
+    best_title: str | None = None
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +109,55 @@ def _said(word: Label) -> dict[str, Any]:
     return {**told, "operator": ruling.operator, "why": ruling.why}
 
 
-def _published(one: Side, other: Side, found: Explanation) -> list[str]:
+def _placed(side: Side) -> list[str]:
+    """The report, and why the daemon put it where it is; nothing of a file."""
+    if side.event_id is None:
+        return []
+    why = decided.in_words(side.decision, side.best_title, is_moved=side.is_moved)
+    return [f"{side.title}  ({side.fingerprint.entry_id})", f"  {why}; in event {side.event_id}"]
+
+
+def _published(one: Side, other: Side) -> list[str]:
     """What the daemon made of them, which need not be what the comparison says; nothing of files."""
     if one.event_id is None or other.event_id is None:
         return []
-    together = one.event_id == other.event_id
-    told = (
-        f"Published in one event, {one.event_id}."
-        if together
-        else (f"Published in two events, {one.event_id} and {other.event_id}.")
-    )
-    if together == found.is_same:
-        return [told]
-    return [f"{told} A report is assigned when it comes, against whole events; this compares the two alone, as of now."]
+    if one.event_id == other.event_id:
+        return [f"Published in one event, {one.event_id}."]
+    return [f"Published in two events, {one.event_id} and {other.event_id}."]
+
+
+def _state(one: Side, other: Side) -> list[str]:
+    """With what state the two alone were judged, and how that differs from what the daemon did."""
+    lines = [f"Judged: {PAIR_STATE}."]
+    if one.event_id is not None or other.event_id is not None:
+        lines.append(
+            "The daemon judged with another state: each report when it came, against whole events, by what it had "
+            "counted of words and publishers until then."
+        )
+    return lines
+
+
+def _side(side: Side) -> dict[str, Any]:
+    told = {"entry_id": side.fingerprint.entry_id, "event_id": side.event_id, "title": side.title}
+    decision = side.decision
+    if decision is None:
+        return {**told, "score": None, "reason": None, "best_entry_id": None, "best_title": None, "moved": False}
+    why = {"score": decision.score, "reason": decision.reason, "best_entry_id": decision.best_entry_id}
+    return {**told, **why, "best_title": side.best_title, "moved": side.is_moved}
 
 
 async def _both(a: str, b: str, config_file: str | None) -> Asked:
     if _is_file(a) and _is_file(b):
         settings = _dedup(config_file)
-        return Asked(Side(_of_file(a, settings)), Side(_of_file(b, settings)), settings)
+        return Asked(_of_file(a, settings), _of_file(b, settings), settings)
     read = files.loaded(config_file)
     settings = read.configuration.settings.dedup
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        one, other = await _of(store, a, settings), await _of(store, b, settings)
+        one, other = await _sides(store, (a, b), settings)
         rulings, aliases = await store.rulings(), await store.aliases()
+    moved = decided.moved(rulings)
+    one, other = (replace(side, is_moved=side.fingerprint.entry_id in moved) for side in (one, other))
     word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
     held = other.event_id in apart_of(rulings, aliases).of(one.event_id or "")
     return Asked(one, other, settings, word, held)
@@ -140,27 +175,45 @@ def _is_file(name: str) -> bool:
         return False
 
 
-async def _of(store: Store, name: str, settings: DedupSettings) -> Side:
-    """A published report by entry id or URL, or a document in a file. Raises ConfigError."""
-    if _is_file(name):
-        return Side(_of_file(name, settings))
-    at = await naming.entries_at(store, [name] if naming.is_address(name) else [])
-    entry_id = next(iter(at.get(name, [])), name)
-    async for records in store.fingerprints(EPOCH):
-        for record in records:
-            if record.entry_id == entry_id:
-                made = Fingerprint.unpack(record.packed)
-                # Where meanings are off, the daemon decides without those it once stored.
-                return Side(made if settings.meaning else replace(made, meaning=b""), record.event_id)
-    raise ConfigError(Problem(f'no report in the matching window is "{name}": give an entry id, its URL, or a file'))
+async def _sides(store: Store, names: Sequence[str], settings: DedupSettings) -> list[Side]:
+    """Published reports by entry id or URL, or documents in files. Raises ConfigError."""
+    asked = [name for name in names if not _is_file(name)]
+    at = await naming.entries_at(store, [name for name in asked if naming.is_address(name)])
+    entry_ids = {name: next(iter(at.get(name, [])), name) for name in asked}
+    records = await store.fingerprints_of(entry_ids.values())
+    for name, entry_id in entry_ids.items():
+        if entry_id not in records:
+            text = f'no report in the matching window is "{name}": give an entry id, its URL, or a file'
+            raise ConfigError(Problem(text))
+    since = min((record.first_seen_at for record in records.values()), default=EPOCH)
+    why = await decided.decisions(store, records, records, since)
+    named = {*records, *(decision.best_entry_id for decision in why.values() if decision.best_entry_id)}
+    titles = await decided.titles(store, named, since - settings.window)
+    found = []
+    for name in names:
+        record = records.get(entry_ids.get(name, ""))
+        found.append(_of_file(name, settings) if record is None else _of_record(record, settings, why, titles))
+    return found
 
 
-def _of_file(name: str, settings: DedupSettings) -> Fingerprint:
+def _of_record(
+    record: FingerprintRecord, settings: DedupSettings, why: Mapping[str, Decision], titles: Mapping[str, str]
+) -> Side:
+    made = Fingerprint.unpack(record.packed)
+    # Where meanings are off, the daemon decides without those it once stored.
+    judged = made if settings.meaning else replace(made, meaning=b"")
+    decision = why.get(record.entry_id)
+    best_title = titles.get(decision.best_entry_id) if decision else None
+    return Side(judged, titles.get(record.entry_id, decided.UNTITLED), record.event_id, decision, best_title)
+
+
+def _of_file(name: str, settings: DedupSettings) -> Side:
     try:
-        (made,) = prints_of([report_of_document(files.read_text(Path(name)), name=name)], settings)
-        return made
+        report = report_of_document(files.read_text(Path(name)), name=name)
+        (made,) = prints_of([report], settings)
     except ValueError as error:
         raise ConfigError(Problem(f"is no document: {error}", file=name)) from None
+    return Side(made, report.title)
 
 
 def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
@@ -298,7 +351,7 @@ def _pairs(rows: list[Mapping[str, Any]], settings: DedupSettings) -> tuple[list
         done = core.pair_test(rows, settings, canonical_url=canonical_url)
     except (ValueError, KeyError) as error:
         raise ConfigError(Problem(f"every line needs objects `a` and `b`: {error}")) from None
-    facts: dict[str, Any] = {"pairs": len(rows), "same": sum(done.decisions)}
+    facts: dict[str, Any] = {"pairs": len(rows), "same": sum(done.decisions), "judged": PAIR_STATE}
     if done.quality:
         facts["pairwise"] = _score(done.quality)
     return [f"{number}\t{int(same)}" for number, same in enumerate(done.decisions)], facts

@@ -140,7 +140,7 @@ INSTANT = RecordKind("instant", _milliseconds)
 ENTRY = RecordKind("entry", _field(b"e", Entry))
 EVENT = RecordKind("event", _record(Event))
 FINGERPRINT: RecordKind[FingerprintRecord] = RecordKind(
-    "fingerprint", lambda fields: wire.fingerprint_record(fields[b"f"])
+    "fingerprint", lambda fields: wire.fingerprint_record(fields[b"f"], fields.get(b"d", b""))
 )
 ALIAS = RecordKind("alias", _alias)
 STAMPED = RecordKind("stamped", _stamped)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
@@ -42,7 +42,8 @@ load of 5 to 7 (tests/bench/engine_store.py)."""
 LIST_CAP = 100_000
 """Messages a list queue holds at most: a guess (500 MB at 5 KB)."""
 ALIAS_STEPS = 50
-_PAGE = 2_000
+PAGE = 2_000
+"""Lines of the fingerprint log read at once."""
 _COUNTED = {Kind.NEW: "new_event", Kind.JOINED: "joined_event", Kind.EDITED: "edited", Kind.MERGED: "merged"}
 
 
@@ -231,6 +232,7 @@ class EventStore(HoldStore):
         return [
             *(publication.stream_id, publication.entry_id, publication.revision, publication.event_id),
             wire.record_bytes(publication.record) if publication.record else "",
+            wire.decision_bytes(publication.record.decision) if publication.record else "",
             *(len(publication.events), len(sent), len(stats)),
             *events,
             *(part for message, targets in sent for part in self._message_arguments(message, targets, pushed_at)),
@@ -288,14 +290,31 @@ class EventStore(HoldStore):
 
         The whole log is read: its ids are the server's times, `since` is a worker's. What cannot be read is left out.
         """
-        aliases, moved = await self.aliases(), _moved_by(await self.rulings())
+        standing = await self._standing_events()
         start = "-"
-        while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", _PAGE):
+        while rows := await self.command("XRANGE", self.keys.fingerprints, start, "+", "COUNT", PAGE):
             records = self.readable_rows(FINGERPRINT, self.keys.fingerprints, rows)
-            wanted = [record for record in records if record.first_seen_at >= since]
-            named = [moved.get(record.entry_id, record.event_id) for record in wanted]
-            yield [_moved(record, aliases.get(name, name)) for record, name in zip(wanted, named, strict=True)]
+            yield [standing.of(record) for record in records if record.first_seen_at >= since]
             start = f"({text(rows[-1][0])}"
+
+    async def fingerprints_of(self, entry_ids: Iterable[str]) -> dict[str, FingerprintRecord]:
+        """The records of these reports by entry id, with the events that stand today; those not in the log are missing.
+
+        The log is read from its end, as far as needed: for one that is not there, whole.
+        """
+        wanted, found = set(entry_ids), dict[str, FingerprintRecord]()
+        standing = await self._standing_events()
+        end = "+"
+        while wanted and (rows := await self.command("XREVRANGE", self.keys.fingerprints, end, "-", "COUNT", PAGE)):
+            for record in self.readable_rows(FINGERPRINT, self.keys.fingerprints, rows):
+                if record.entry_id in wanted:
+                    wanted.discard(record.entry_id)
+                    found[record.entry_id] = standing.of(record)
+            end = f"({text(rows[-1][0])}"
+        return found
+
+    async def _standing_events(self) -> _StandingEvents:
+        return _StandingEvents(await self.aliases(), _moved_by(await self.rulings()))
 
     async def rulings(self) -> list[Ruling]:
         """The operators' words that were applied and are still kept, oldest first.
@@ -334,10 +353,20 @@ def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
     }
 
 
-def _moved(record: FingerprintRecord, event_id: str) -> FingerprintRecord:
-    if event_id == record.event_id and not record.absorbs:
-        return record
-    return FingerprintRecord(record.entry_id, event_id, record.feed_id, record.first_seen_at, record.packed)
+@dataclass(frozen=True, slots=True)
+class _StandingEvents:
+    """What events are called today: survivors of the absorbed ones, and where operators moved reports."""
+
+    aliases: Mapping[str, str]
+    moved: Mapping[str, str]
+
+    def of(self, record: FingerprintRecord) -> FingerprintRecord:
+        """The record with the event that stands today, as if it had always been that one."""
+        named = self.moved.get(record.entry_id, record.event_id)
+        event_id = self.aliases.get(named, named)
+        if event_id == record.event_id and not record.absorbs:
+            return record
+        return replace(record, event_id=event_id, absorbs=())
 
 
 def _end_of(event_id: str, direct: Mapping[str, str]) -> str:

@@ -107,6 +107,7 @@ class Keys:
 
     @property
     def fingerprints(self) -> str:
+        """Stream of what was published: `f` the record, `d` why it was put there (not in rows of earlier versions)."""
         return f"{self.prefix}:fingerprints"
 
     # between the workers

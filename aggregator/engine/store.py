@@ -21,6 +21,7 @@ event_store (lead, waiting entries, publishing, fingerprints)
     waiting_count() -> int    next_entries(count, *, block) -> Waiting(rows)
     publish(token, publications, *, now) -> list[Published]    reject_entry(token, stream_id, notice, *, at)
     events(ids) -> {id: Event}    event_of(entry_id) -> str | None    fingerprints(since) -> AsyncIterator
+    fingerprints_of(entry_ids) -> {entry_id: FingerprintRecord}
     rulings() -> list[Ruling]    aliases() -> {absorbed: survivor}    event_named(event or entry id) -> Event | None
 holds (why the stages hold back, for every worker)
     holds() -> Holds    note_slow_consumer(reason)    hold_events(token, reason, notice, *, at) -> bool

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from aggregator.model import EPOCH, FingerprintRecord, Kind, KnownEntry, Message, Source
+from aggregator.model import EPOCH, Decision, FingerprintRecord, Kind, KnownEntry, Message, Source
 
 VERSION = 1
 NOTIFICATION_BYTES = 16_000
@@ -142,8 +142,30 @@ def record_bytes(record: FingerprintRecord) -> bytes:
     return b"".join((head, *parts, record.packed))
 
 
-def fingerprint_record(data: bytes) -> FingerprintRecord:
-    """What `record_bytes` wrote. ValueError: another version, or cut short."""
+def decision_bytes(decision: Decision | None) -> bytes:
+    """A decision in about 50 bytes, fields joined by `|`; none for one that is not known.
+
+    It stands beside the record, not in it, so that versions that know nothing of it read the record as ever.
+    """
+    if decision is None:
+        return b""
+    return f"{VERSION}|{decision.score!r}|{decision.best_entry_id}|{decision.reason}".encode()
+
+
+def decision_of(data: bytes) -> Decision | None:
+    """What `decision_bytes` wrote. ValueError: anything else."""
+    if not data:
+        return None
+    version, score, best, reason = data.decode().split("|", 3)
+    _check_version("decision", version)
+    decision = Decision(float(score), reason, best)
+    if not 0 <= decision.score <= 1:
+        raise ValueError(f"a score of {score[:20]}")
+    return decision
+
+
+def fingerprint_record(data: bytes, decision: bytes = b"") -> FingerprintRecord:
+    """What `record_bytes` and `decision_bytes` wrote. ValueError: another version, or cut short."""
     try:
         version, first, *sizes = _RECORD.unpack_from(data)
     except struct.error as error:
@@ -161,6 +183,7 @@ def fingerprint_record(data: bytes) -> FingerprintRecord:
         first_seen_at=instant_of(first),
         packed=data[end:],
         absorbs=tuple(absorbs.split(",")) if absorbs else (),
+        decision=decision_of(decision),
     )
 
 

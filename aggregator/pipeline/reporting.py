@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from aggregator.model import (
     Assignment,
+    Decision,
     Entry,
     Event,
     FingerprintRecord,
@@ -75,7 +76,13 @@ def reported(
     merges = tuple(merge_message(event, other.event_id) for other in absorbed)
     event, queued = queued_reports(event, entry, report, merges, queues)
     record = FingerprintRecord(
-        entry.entry_id, event_id, entry.feed_id, entry.first_seen_at, packed, tuple(a.event_id for a in absorbed)
+        entry.entry_id,
+        event_id,
+        entry.feed_id,
+        entry.first_seen_at,
+        packed,
+        absorbs=tuple(other.event_id for other in absorbed),
+        decision=Decision(assignment.score, assignment.reason, assignment.best_entry_id),
     )
     gone = tuple(replace(other, merged_into=event_id) for other in absorbed)
     publication = Publication(

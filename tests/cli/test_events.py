@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from aggregator.cli import main
+from aggregator.engine import wire
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
-from aggregator.model import Kind, Message, RulingState
+from aggregator.model import Decision, Kind, Message, RulingState
 from tests.daemon.stages import Stages
 from tests.daemon.test_stages import BUDGET, QUAKE, QUAKE_TOO, RESCUE, feed, rss
 
@@ -173,6 +174,104 @@ async def test_show_lists_what_a_person_needs_to_say_a_word(desk: Desk):
     assert (record["event_id"], record["apart"]) == (fresh, [reports["a"].event_id])
 
 
+async def test_show_says_why_each_report_was_put_there(desk: Desk):
+    reports = await desk.by_feed()
+    a, b = reports["a"], reports["b"]
+    lines = (await desk.say("show", a.event_id)).out.splitlines()
+    assert lines[3].strip() == "started an event: none was like it"
+    assert lines[5].strip() == f'joined with score {b.score:.2f} ({b.reason}), through "{QUAKE}" ({a.entry_id})'
+    record = json.loads((await desk.say("show", "--json", a.event_id)).out)
+    assert record["decisions"][b.entry_id] == {"score": b.score, "reason": b.reason, "best_entry_id": a.entry_id}
+    await desk.say("split", b.entry_id)
+    assert lines[5] + "; then moved by an operator" in (await desk.say("show", b.entry_id)).out.splitlines()
+
+
+async def test_why_a_report_of_an_earlier_version_was_put_there_is_told_by_its_message(desk: Desk):
+    b = (await desk.by_feed())["b"]
+    await decide_anew(desk.stages.store, None)
+    assert f"    joined with score {b.score:.2f} ({b.reason})\n" in (await desk.say("show", b.event_id)).out
+    assert (await desk.say("doubtful")).out.startswith("nothing to look at")
+    await desk.stages.store.client.execute_command("DEL", "agg:reports")
+    assert (await desk.say("show", b.event_id)).out.count("why it was put there is no longer kept") == 2
+
+
+async def decide_anew(store: Store, decision: Decision | None, *entry_ids: str) -> None:
+    """Writes the fingerprint log with this decision of these reports; of all as a version that kept none, without."""
+    client = store.client
+    rows = await client.execute_command("XRANGE", "agg:fingerprints", "-", "+")
+    await client.execute_command("DEL", "agg:fingerprints")
+    for _, fields in rows:
+        if decision is None:
+            fields = {b"f": fields[b"f"]}
+        elif wire.fingerprint_record(fields[b"f"]).entry_id in entry_ids:
+            fields[b"d"] = wire.decision_bytes(decision)
+        await client.execute_command(
+            "XADD", "agg:fingerprints", "*", *(part for pair in fields.items() for part in pair)
+        )
+
+
+async def nearly(desk: Desk) -> dict[str, Message]:
+    """The reports by feed, of which c's is said to have started its event by little."""
+    reports = await desk.by_feed()
+    await decide_anew(desk.stages.store, Decision(0.41, "new", reports["a"].entry_id), reports["c"].entry_id)
+    return reports
+
+
+async def doubts(desk: Desk, *words: str) -> list[dict[str, Any]]:
+    done = await desk.say("doubtful", "--json", *words)
+    assert (done.status, done.err) == (0, "")
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+async def test_doubtful_lists_what_joined_and_what_nearly_did(desk: Desk):
+    reports = await nearly(desk)
+    joined, started = await doubts(desk)
+    a, b, c = (reports[name] for name in "abc")
+    assert joined["report"] == {"entry_id": b.entry_id, "event_id": a.event_id, "title": QUAKE_TOO}
+    assert joined["nearest"] == {"entry_id": a.entry_id, "event_id": a.event_id, "title": QUAKE}
+    assert (joined["decision"], joined["score"], joined["reason"]) == ("joined", b.score, b.reason)
+    assert (started["decision"], started["report"]["entry_id"]) == ("started", c.entry_id)
+    assert (started["report"]["title"], started["nearest"]["title"]) == (BUDGET, QUAKE)
+    assert started["score"] == 0.41
+    assert joined["threshold"] == started["threshold"] <= joined["score"]
+    told = (await desk.say("doubtful")).out
+    assert told.index(f"  {b.score:.2f}  {b.reason}  ") < told.index(QUAKE_TOO) < told.index(QUAKE) < told.index(BUDGET)
+    assert all(question["command"] in told for question in (joined, started))
+
+
+async def test_the_commands_that_doubtful_shows_can_be_said_and_teach(desk: Desk, tmp_path: Path):
+    await nearly(desk)
+    questions = await doubts(desk)
+    config = f" --config {tmp_path / 'feeds.toml'}"
+    for question in questions:
+        head, _, tail = question["command"].partition(config)
+        assert (head.split()[:2], tail) == (["aggregator", "events"], "")
+        assert (await desk.say(*head.split()[2:])).status == 0
+    assert await doubts(desk) == [], "what an operator has said is not asked again"
+    file = tmp_path / "pairs.jsonl"
+    await desk.say("rulings", "--export", str(file))
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    said = {frozenset((row["a"]["id"], row["b"]["id"])): row["same"] for row in rows}
+    asked = [frozenset((one["report"]["entry_id"], one["nearest"]["entry_id"])) for one in questions]
+    assert [said[pair] for pair in asked] == [0, 1]
+
+
+async def test_doubtful_takes_so_many_of_so_long_a_time(desk: Desk):
+    await nearly(desk)
+    assert len(await doubts(desk, "-n", "1")) == 2
+    client = desk.stages.store.client
+    rows = await client.execute_command("XRANGE", "agg:fingerprints", "-", "+")
+    await client.execute_command("DEL", "agg:fingerprints")
+    for _, fields in rows:
+        record = wire.fingerprint_record(fields[b"f"])
+        older = wire.record_bytes(replace(record, first_seen_at=record.first_seen_at - timedelta(hours=25)))
+        await client.execute_command("XADD", "agg:fingerprints", "*", "f", older, "d", fields[b"d"])
+    assert await doubts(desk) == []
+    assert len(await doubts(desk, "--since", "26h")) == 2
+    assert (await desk.say("doubtful", "-n", "0")).status == 2
+    assert (await desk.say("doubtful", "--since", "soon")).status == 2
+
+
 async def test_tail_says_which_event_a_report_was_split_from(desk: Desk):
     reports = await desk.by_feed()
     await desk.say("split", reports["b"].entry_id)
@@ -201,6 +300,7 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
     tested = await desk.say_alone("backtest", str(file), "--pairs", "--json")
     facts = json.loads(tested.out)
     assert (facts["pairs"], set(facts["pairwise"])) == (3, {"precision", "recall", "f1"})
+    assert facts["judged"].startswith("each pair alone, by the shipped frequencies of words")
     before = file.read_bytes()
     await desk.stages.store.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
     assert (await desk.say("rulings", "--export", str(file))).status == 0
@@ -210,6 +310,33 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
     assert "0 pairs" in done.out
     assert "3 left out, whose texts were no longer kept when it was said" in done.out
     assert (await desk.say("rulings", "--export", str(tmp_path))).status == 2
+
+
+async def test_explain_says_why_each_was_put_there_before_what_the_two_score_alone(desk: Desk):
+    reports = await desk.by_feed()
+    a, b = reports["a"], reports["b"]
+    told = (await desk.say_alone("explain", b.url, a.entry_id)).out
+    parts = [
+        f"{QUAKE_TOO}  ({b.entry_id})",
+        f'joined with score {b.score:.2f} ({b.reason}), through "{QUAKE}" ({a.entry_id}); in event {a.event_id}',
+        f"{QUAKE}  ({a.entry_id})",
+        f"started an event: none was like it; in event {a.event_id}",
+        f"Published in one event, {a.event_id}.",
+        "Alone, the same event: score ",
+        "Judged: each pair alone, by the shipped frequencies of words",
+        "The daemon judged with another state",
+    ]
+    places = [told.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+    one, other = json.loads((await desk.say_alone("explain", "--json", b.url, a.entry_id)).out)["reports"]
+    assert (one["title"], one["score"], one["best_entry_id"], one["best_title"]) == (
+        QUAKE_TOO,
+        b.score,
+        a.entry_id,
+        QUAKE,
+    )
+    assert (other["reason"], other["best_entry_id"], other["moved"]) == ("new", "", False)
 
 
 async def test_explain_says_that_an_operator_decided(desk: Desk):

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from aggregator.engine import wire
-from aggregator.engine.event_store import Unreadable
+from aggregator.engine.event_store import PAGE, Unreadable
 from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken, UnreadableRecord
-from aggregator.model import Kind, Message, Notice, Publication, Queue
+from aggregator.model import Decision, Kind, Message, Notice, Publication, Queue
 from tests.engine import making
 from tests.engine.making import (
     LEASE,
@@ -344,6 +344,44 @@ async def test_the_rebuild_leaves_out_what_is_older_than_the_window(store: Store
     await store.publish(await leading(store), [old, two])
     since = NOW - timedelta(days=3)
     assert [record async for records in store.fingerprints(since) for record in records] == [two.record]
+
+
+async def test_why_a_report_was_put_there_is_kept_beside_its_fingerprint(store: Store) -> None:
+    [(stream_id, report)] = await waiting(store, entry(1))
+    made = publication(stream_id, report)
+    assert made.record is not None
+    record = replace(made.record, decision=Decision(0.4375, "similar", "b" * 20))
+    await store.publish(await leading(store), [replace(made, record=record)])
+    assert await store.fingerprints_of([report.entry_id]) == {report.entry_id: record}
+
+
+async def test_a_record_of_a_version_that_kept_no_decision_is_read(store: Store) -> None:
+    [one] = await making.published(store, entry(1))
+    assert one.record is not None
+    old = replace(one.record, entry_id="b" * 20)
+    await store.client.execute_command("XADD", store.keys.fingerprints, "*", "f", wire.record_bytes(old))
+    found = [record async for records in store.fingerprints(making.EPOCH) for record in records]
+    assert found == [one.record, old]
+    assert [record.decision for record in found] == [None, None]
+
+
+async def test_records_asked_for_by_id_name_the_events_that_stand(store: Store) -> None:
+    one, two, three = await making.published(store, entry(1), entry(2), entry(3))
+    await merge(store, one, two, 4)
+    found = await store.fingerprints_of([two.entry_id, three.entry_id, "unknown"])
+    assert {name: record.event_id for name, record in found.items()} == {
+        two.entry_id: one.event_id,
+        three.entry_id: three.event_id,
+    }
+    assert await store.fingerprints_of([]) == {}
+
+
+async def test_a_record_far_back_in_the_log_is_found(store: Store) -> None:
+    [first] = await making.published(store, entry(1))
+    assert first.record is not None
+    later = [replace(first.record, entry_id=f"later-{number}") for number in range(2 * PAGE)]
+    await store.many([("XADD", store.keys.fingerprints, "*", "f", wire.record_bytes(record)) for record in later])
+    assert await store.fingerprints_of([first.entry_id, "unknown"]) == {first.entry_id: first.record}
 
 
 async def test_events_of_a_window_are_told_as_they_stand(store: Store) -> None:

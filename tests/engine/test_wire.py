@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aggregator.engine import wire
 from aggregator.model import (
+    Decision,
     Entry,
     Event,
     FeedHints,
@@ -101,6 +102,8 @@ RECORDS = st.builds(
     first_seen_at=INSTANTS,
     packed=st.binary(max_size=400),
     absorbs=st.lists(IDS, max_size=3).map(tuple),
+    decision=st.none()
+    | st.builds(Decision, score=st.floats(0, 1), reason=TEXT, best_entry_id=st.sampled_from(("", "a" * 20))),
 )
 
 
@@ -122,7 +125,8 @@ def test_a_known_entry_reads_back_as_it_was_written(known: KnownEntry) -> None:
 
 @given(RECORDS)
 def test_a_fingerprint_record_reads_back_as_it_was_written(record: FingerprintRecord) -> None:
-    assert wire.fingerprint_record(wire.record_bytes(record)) == record
+    assert wire.fingerprint_record(wire.record_bytes(record), wire.decision_bytes(record.decision)) == record
+    assert wire.fingerprint_record(wire.record_bytes(record)) == replace(record, decision=None), "of an older worker"
 
 
 @given(MESSAGES)
@@ -178,6 +182,18 @@ def test_a_fingerprint_record_cut_short_is_refused(cut: int) -> None:
     whole = wire.record_bytes(FingerprintRecord("a" * 20, "e" * 21, "feed", making.NOW, b""))
     with pytest.raises(ValueError, match="record"):
         wire.fingerprint_record(whole[:cut])
+
+
+@pytest.mark.parametrize("data", [b"1|0.5|a", b"0|0.5|a|new", b"1|nan|a|new", b"1|1.5|a|new", b"1||a|new", b"\xff"])
+def test_a_decision_that_is_none_is_refused(data: bytes) -> None:
+    assert wire.decision_of(b"1|0.5||new") == Decision(0.5, "new")
+    with pytest.raises(ValueError, match=r"decision|score|unpack|float|codec"):
+        wire.decision_of(data)
+
+
+def test_a_decision_of_a_later_version_is_told_as_such() -> None:
+    with pytest.raises(wire.LaterVersionError, match="decision of version 2"):
+        wire.decision_of(b"2|0.5|a|new")
 
 
 def test_instants_are_written_in_utc_with_a_z() -> None:

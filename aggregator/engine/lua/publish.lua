@@ -1,7 +1,7 @@
 -- Publishes entries in their order, each whole, until one may not be.
 -- KEYS: leader, entries, events, reports, fingerprints, merged, dropped. ARGV: prefix, token, now, ms to keep gates and
 -- events, ms to keep counts, cap of lists, number of publications; of each: stream id, entry id, revision, event id,
--- packed record ('' = none), numbers of events, messages and counts; events as id, JSON, merged into ('' = lives);
+-- packed record ('' = none), why it was put there, numbers of events, messages and counts; events as id, JSON, merged into ('' = lives);
 -- messages as number of fields, fields, number of streams, streams, number of lists, lists, JSON for them, channel,
 -- payload; counts as field, number.
 -- Answers {{event id, 0 or 1 = published before}…, why it stopped}; why: done, stale, order, gone.
@@ -14,7 +14,8 @@ local wanted = {
 }
 
 local function take_publication()
-  local p = { stream_id = take(), entry_id = take(), revision = take(), event_id = take(), packed = take() }
+  local p = { stream_id = take(), entry_id = take(), revision = take(), event_id = take() }
+  p.packed, p.decision = take(), take()
   local event_count, message_count, stat_count = tonumber(take()), tonumber(take()), tonumber(take())
   p.gate = prefix .. ':gate:' .. p.entry_id
   p.events = take_many(event_count * 3)
@@ -28,7 +29,7 @@ local function write(p)
   redis.call('PEXPIRE', p.gate, keep_ms)
   keep_events(prefix, p.events, merged_key, now, keep_ms)
   if p.packed ~= '' then
-    redis.call('XADD', fingerprints_key, '*', 'f', p.packed)
+    redis.call('XADD', fingerprints_key, '*', 'f', p.packed, 'd', p.decision)
   end
   for _, message in ipairs(p.messages) do
     send(message, dropped_key, cap)
