@@ -324,6 +324,8 @@ class PollState:
     """(epoch seconds, new entries) of the newest polls that found any: the evidence for quarantine; at most 24."""
     lease: Lease | None = None
     """The feed's WebSub subscription, if its document or its server names a hub."""
+    dropped_count: int = 0
+    """Entries that lay beyond `max_entries` when the document was last read."""
     history: tuple[str, ...] = ()
     """One letter for each of the newest 48 polls: `n` new entries, `u` unchanged, `f` failed."""
 
@@ -575,6 +577,8 @@ class FeedRead:
     """First seen minus stated time in seconds, of the new dated entries: evidence of a wrong clock."""
     notices: tuple[Notice, ...] = ()
     notes: tuple[str, ...] = ()
+    dropped_count: int = 0
+    """Entries of the document beyond the feed's `max_entries`: the oldest, which were not read."""
 
 
 ReadResult = FeedRead | Unparsable

@@ -129,6 +129,7 @@ def _feed(feed: Feed, state: PollState | None) -> dict[str, Any]:
         "language": state.language,
         "identity": {"by": state.identity.ladder, "reason": state.identity.reason},
         "clock_error_s": state.clock_error.total_seconds() if state.clock_error else None,
+        "beyond_max_entries": state.dropped_count,
         "history": "".join(state.history),
     }
 
@@ -232,8 +233,10 @@ def _print_reasons(feeds: list[dict[str, Any]], out: Console) -> None:
 def _what(feed: dict[str, Any]) -> str:
     if feed["detail"]:
         return str(feed["detail"])
-    clock = feed.get("clock_error_s")
-    return f"its clock is off by {clock / 3600:+g} h" if clock else ""
+    clock, beyond = feed.get("clock_error_s"), feed.get("beyond_max_entries")
+    words = [f"its clock is off by {clock / 3600:+g} h"] if clock else []
+    words += [f"{beyond:,} old entries lie beyond max_entries"] if beyond else []
+    return "; ".join(words)
 
 
 def _ago(at: datetime | None, now: datetime) -> str:

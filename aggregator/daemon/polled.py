@@ -48,6 +48,7 @@ def poll_facts(result: FetchResult, done: Settled) -> dict[str, Any]:
         case FeedRead() as read:
             facts |= {"parsed": sum(read.outcomes.values()), **read.outcomes}
             facts |= {"reasons": dict(read.reasons)} if read.reasons else {}
+            facts |= {"beyond_max_entries": read.dropped_count} if read.dropped_count else {}
         case Unparsable() as unread:
             facts |= {"failure": unread.kind.value, "detail": unread.detail, "health": state.health.value}
         case None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aggregator.entry.newest import newest_of
 from aggregator.entry.urls import absolute_url
 from aggregator.model import FeedHints, Markup, ParsedEntry, ParsedFeed
 
@@ -40,7 +41,7 @@ def parsed_json_feed(document: dict[str, Any], *, url: str, encoding: str, max_e
     listed = document.get("items")
     items = listed if isinstance(listed, list) else []
     objects = [item for item in items if isinstance(item, dict)]
-    kept = objects[:max_entries]
+    kept = _newest(objects, max_entries)
     notes = () if len(objects) == len(items) else (f"{len(items) - len(objects)} items are no objects",)
     home = absolute_url(url, _text(document.get("home_page_url")))
     return ParsedFeed(
@@ -54,6 +55,13 @@ def parsed_json_feed(document: dict[str, Any], *, url: str, encoding: str, max_e
         dropped_count=len(objects) - len(kept),
         notes=notes,
     )
+
+
+def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    if len(items) <= limit:
+        return items
+    stated = [_text(item.get("date_published")) or _text(item.get("date_modified")) for item in items]
+    return [items[position] for position in newest_of(stated, len(items), limit)]
 
 
 def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedEntry:

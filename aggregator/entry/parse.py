@@ -55,7 +55,7 @@ _LONGEST_HINT_MINUTES = 525_600
 
 
 def parsed_feed(body: bytes, *, content_type: str | None, url: str, max_entries: int = 2000) -> ParsedFeed | Unparsable:
-    """The feed in a body that came from `url`, at most `max_entries` of its entries (the first in the document)."""
+    """The feed in a body that came from `url`, at most `max_entries` of its entries, the newest."""
     document = decoded(body, content_type)
     text = repair.without_forbidden(document.text)
     start = text.lstrip("\ufeff \t\r\n")

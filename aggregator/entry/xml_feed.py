@@ -23,13 +23,14 @@ import re
 import xml.sax
 import xml.sax.handler
 import xml.sax.xmlreader
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
 from feedparser.exceptions import UndeclaredNamespace
 
 from aggregator.entry import repair
+from aggregator.entry.newest import newest_entries
 from aggregator.entry.text import without_cdata_marks
 
 MAX_DEPTH = 300
@@ -225,7 +226,8 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
     prepared = repair.prepared(text)
     if prepared.danger:
         raise Refused(prepared.danger)
-    text, notes = prepared.text, []
+    text, dropped = newest_entries(prepared.text, max_entries)
+    prepared, notes = replace(prepared, text=text), []
     run = _strict(text, url, max_entries)
     if run.error:
         notes.append(f"mended: {run.error}")
@@ -240,7 +242,8 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
     entries = run.reader.entries
     if truncated and run.reader.inentry and entries:
         entries = entries[:-1]
-    dropped = max(0, len(_ENTRY_TAG.findall(text)) - max_entries) if run.stopped else 0
+    if run.stopped:  # entries that only a parser sees, such as those of a comment that never ends
+        dropped += max(0, len(_ENTRY_TAG.findall(text)) - max_entries)
     return RawFeed(run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes))
 
 

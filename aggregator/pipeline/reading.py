@@ -125,6 +125,7 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed) -> FeedRead:
         lags=() if request.first_poll else tuple(one.lag_s for one in decided if one.lag_s is not None),
         notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
         notes=parsed.notes,
+        dropped_count=parsed.dropped_count,
     )
 
 

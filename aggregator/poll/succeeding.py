@@ -119,6 +119,7 @@ def _with_read(
         language=read.language or state.language,
         hints=read.hints,
         identity=read.identity,
+        dropped_count=read.dropped_count,
         clock_samples=clock_samples(state, read),
         clock_error=clock_error,
         recent_new=recent[-RECENT_NEW:],
@@ -208,9 +209,15 @@ def _success_notices(
     if runaway:
         words = f"more than {RUNAWAY_ENTRIES} new entries within an hour: nothing of it is published until released"
         notices.append(Notice("quarantined", feed.feed_id, host, words))
+    if after.dropped_count and not before.dropped_count:
+        notices.append(Notice("dropped", feed.feed_id, host, beyond_words(after.dropped_count, feed.max_entries)))
     if read is not None and after.clock_error != before.clock_error:
         notices.append(Notice("clock", feed.feed_id, host, _clock_words(after.clock_error)))
     return tuple(notices)
+
+
+def beyond_words(count: int, limit: int) -> str:
+    return f"{count:,} entries of its document lie beyond max_entries = {limit}: the newest {limit} are read"
 
 
 def _clock_words(error: timedelta | None) -> str:

@@ -520,6 +520,18 @@ def test_a_gone_feed_can_be_released():
     assert released(FEED, life.state, now=life.now).due_at == life.now
 
 
+def test_entries_beyond_the_limit_are_told_once_and_again_after_there_were_none():
+    life = Life().lived()
+    told = []
+    for n, beyond in enumerate((100, 120, 0, 7)):
+        life.poll(fetched(str(n).encode()), reading(1, dropped_count=beyond))
+        told.append(life.kinds)
+        assert life.state.dropped_count == beyond
+    assert told == [["dropped"], [], [], ["dropped"]]
+    assert life.last is not None
+    assert "7 entries of its document lie beyond max_entries = 2000" in life.last.notices[0].detail
+
+
 def test_a_wrong_clock_is_stored_and_told_when_it_changes():
     life, told = Life().lived(), []
     for error in (None, 8 * HOUR, 8 * HOUR, None):
