@@ -304,6 +304,8 @@ class PollState:
     """Evidence of how often the feed changes: see poll.rate for its 27 numbers; empty before the first success."""
     next_poll_at: datetime = EPOCH
     next_poll_reason: str = ""
+    paced_by: str = ""
+    """The configured bounds under which `next_poll_at` was set (`poll.resuming.pace_of`); '' is not known."""
     last_poll_at: datetime | None = None
     last_success_at: datetime | None = None
     last_change_at: datetime | None = None

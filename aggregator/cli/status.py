@@ -65,14 +65,15 @@ async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
         store = engine.store
         now = await store.server_time()
         feeds = [feed for feed in read.configuration.feeds if feed.enabled]
-        states = await store.states([feed.feed_id for feed in feeds])
+        ids = [feed.feed_id for feed in feeds]
+        states, due = await store.states(ids), await _next_polls(store, ids)
         found: dict[str, Any] = {
             "version": __version__,
             "config": str(read.file.resolve()),
             "redis": engine.place,
             "now": now,
-            "feeds": [_feed(feed, states.get(feed.feed_id)) for feed in feeds],
-            "unregistered": await store.unregistered([feed.feed_id for feed in feeds]),
+            "feeds": [_feed(feed, states.get(feed.feed_id), due[feed.feed_id]) for feed in feeds],
+            "unregistered": await store.unregistered(ids),
             **await _totals(store, now),
         }
     if secrets or read.configuration.settings.server_listen:
@@ -107,9 +108,17 @@ async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
     return {"listen": running.listen, "users": shown if secrets else dict.fromkeys(shown, "hidden; see --secrets")}
 
 
-def _feed(feed: Feed, state: PollState | None) -> dict[str, Any]:
+async def _next_polls(store: Store, feed_ids: list[str]) -> dict[str, datetime | None]:
+    """When each feed is polled next: what the due set says counts, also after a reload. Of one that is being polled it
+    says when its claim lapses, so that is now."""
+    due, claimed = await store.due_times(feed_ids), await store.claimed(feed_ids)
+    now = await store.server_time()
+    return {feed_id: now if feed_id in claimed else due_at for feed_id, due_at in due.items()}
+
+
+def _feed(feed: Feed, state: PollState | None, due_at: datetime | None) -> dict[str, Any]:
     if state is None:
-        return {"id": feed.feed_id, "url": feed.url, "health": Health.NEW.value, "next_poll_at": None, "detail": ""}
+        return {"id": feed.feed_id, "url": feed.url, "health": Health.NEW.value, "next_poll_at": due_at, "detail": ""}
     return {
         "id": feed.feed_id,
         "url": state.url,
@@ -117,7 +126,7 @@ def _feed(feed: Feed, state: PollState | None) -> dict[str, Any]:
         "last_poll_at": state.last_poll_at,
         "last_success_at": state.last_success_at,
         "last_change_at": state.last_change_at,
-        "next_poll_at": None if state.health is Health.GONE else state.next_poll_at,
+        "next_poll_at": due_at,
         "why_then": state.next_poll_reason,
         "interval_s": state.interval.total_seconds(),
         "failures": state.failure_count,

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +50,10 @@ CONFIG_WATCH = timedelta(seconds=3)
 PULSE = timedelta(seconds=1)
 RISKS = timedelta(hours=1)
 """How often the settings of the server are looked at: an operator may change them while we run."""
+CLOCK_WATCH = timedelta(seconds=1)
+CLOCK_STEP = timedelta(seconds=2)
+"""By which wall and monotonic clock must part within CLOCK_WATCH: adjustments by NTP are steps of less, and both clocks
+follow them. A guess."""
 START_AGAIN = timedelta(seconds=10)
 """Pause before what runs beside the jobs is started again after a fault of ours. A guess."""
 FIRST_PATIENCE = timedelta(seconds=3)
@@ -164,6 +170,7 @@ class Daemon:
     async def _start(self) -> None:
         parts = self._parts
         self._add_jobs()
+        self._keep("clock", self._watch_clock)
         await self.port.open()
         if parts.server is not None:
             self._keep("server", parts.server.supervise)
@@ -208,7 +215,8 @@ class Daemon:
         task.add_done_callback(self._reloads.discard)
 
     def _add_jobs(self) -> None:
-        add = self._scheduler.add_job
+        """All of them, anew where they are there: what APScheduler has worked out by the wall clock is forgotten."""
+        add = functools.partial(self._scheduler.add_job, replace_existing=True)
         add(self._tick, IntervalTrigger(seconds=TICK.total_seconds()), id="tick")
         add(self._housekeep, IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()), id="housekeeping")
         add(self._watch_config, IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()), id="config")
@@ -220,6 +228,22 @@ class Daemon:
     def _digest_trigger(self) -> CronTrigger:
         settings = self._configuration.settings.digest
         return CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
+
+    async def _watch_clock(self) -> None:
+        """Notice when the wall clock was set (or the machine slept): due times are then looked at anew, and so are the
+        jobs, since APScheduler keeps them by the wall clock alone, and would wait an hour for one set back by that."""
+        loop = asyncio.get_running_loop()
+        apart_s = time.time() - loop.time()
+        while True:
+            await asyncio.sleep(CLOCK_WATCH.total_seconds())
+            by_s, apart_s = time.time() - loop.time() - apart_s, time.time() - loop.time()
+            if abs(by_s) > CLOCK_STEP.total_seconds():
+                log.warning("clock_moved", by_s=round(by_s, 1))
+                self._add_jobs()
+                self._registration.forget()
+                self._parts.store.clock_moved()
+                if self._parts.event is not None:
+                    self._parts.event.clock_moved()
 
     async def _end(self) -> None:
         self._stop.set()

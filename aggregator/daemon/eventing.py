@@ -117,6 +117,10 @@ class EventStage:
         self._is_stale |= settings.dedup != self._settings.dedup
         self._settings = settings
 
+    def clock_moved(self) -> None:
+        """Build the index anew: a clock that was ahead for a moment has let fingerprints expire."""
+        self._is_stale = True
+
     # --- the loop ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

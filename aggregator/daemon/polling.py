@@ -260,6 +260,7 @@ class PollStage:
             return
         try:
             polled = await self.poll(claim, feed)
+            await self._pace_anew(feed, polled.settled.commit.state)
             if self._push is not None:
                 await tend_hub(self._push, polled)
         except StaleToken as error:
@@ -269,6 +270,16 @@ class PollStage:
         except Exception as error:
             log.exception("poll_broke", feed_id=feed.feed_id)
             await self._settle_broken(claim, feed, error)
+
+    async def _pace_anew(self, feed: Feed, state: PollState) -> None:
+        """A poll ends under the configuration it began with; where a reload came in between, its due time is set by the
+        new one."""
+        current = self.feeds.get(feed.feed_id)
+        if current is None or current == feed:
+            return
+        due_at = schedule.due_at(current, schedule.with_feed(state, current), now=self._clock.now())
+        if due_at != state.next_poll_at:
+            await self._store.set_due_times({feed.feed_id: due_at}, now=self._clock.for_engine())
 
     async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""

@@ -1,9 +1,10 @@
 """Telling the server which feeds there are: at the start, after each change of feeds.toml, and when it forgot them.
 
-Rules: a feed that was polled before keeps its due time, unless its address or its bounds say otherwise; new ones are
-spread, so that a long list of feeds is no burst of requests. A server that came back empty (FLUSHALL, a restart without
-persistence, a fail-over to an empty replica), that evicted the due set, or that is another one, is told of them again,
-and that is told in `agg:trouble`: what was seen before is lost, so it is published again.
+Rules: a feed that was polled before keeps its due time, unless its address, its bounds or the clock have changed since
+(`poll.resuming`): then what the core works out is set, whatever stands there. New ones are spread, so that a long list
+of feeds is no burst of requests. A server that came back empty (FLUSHALL, a restart without persistence, a fail-over to
+an empty replica), that evicted the due set, or that is another one, is told of them again, and that is told in
+`agg:trouble`: what was seen before is lost, so it is published again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ async def registered(
     states = {feed_id: state for feed_id, state in (await store.states(list(feeds))).items() if state is not None}
     fresh = max(len(feeds) - len(states), 1)
     due: dict[str, datetime] = {}
-    readdressed: dict[str, datetime | None] = {}
+    changed: dict[str, datetime | None] = {}
     for feed_id, feed in feeds.items():
         state = states.get(feed_id)
         if state is None:
@@ -46,13 +47,12 @@ async def registered(
             continue
         current = schedule.with_feed(state, feed)
         hosts[feed_id] = schedule.host_of(current.url)
-        due_at = schedule.due_at(feed, current, now=now)
+        due_at = schedule.due_at(feed, current, now=now, feed_count=len(feeds))
         due[feed_id] = due_at or now
-        if current is not state:
-            readdressed[feed_id] = due_at
+        if current is not state or due_at not in (None, state.next_poll_at):
+            changed[feed_id] = due_at
     await store.register(due)
-    for feed_id, due_at in readdressed.items():
-        await store.set_due(feed_id, due_at, now=clock.for_engine())
+    await store.set_due_times(changed, now=clock.for_engine())
     return states
 
 
@@ -83,6 +83,10 @@ class Registration:
             standing = await self._store.registration()
             if self._has_lost(standing, len(feeds)):
                 await self._again(standing, feeds, register)
+
+    def forget(self) -> None:
+        """Register at the next tick whatever stands there: the clock was set, by which due times were worked out."""
+        self._registered = None
 
     def _has_lost(self, standing: Registered, count: int) -> bool:
         """Whether the server is to be told again; notes what is missing meanwhile."""

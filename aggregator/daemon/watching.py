@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.triggers.cron import CronTrigger
@@ -138,7 +138,11 @@ class DigestMaker:
         Raises EngineError; then nothing was told, and the next digest covers this window too.
         """
         until = now.replace(second=0, microsecond=0)
-        since = await self._last_end() or until - _period(settings, until)
+        period = _period(settings, until)
+        newest = await self._store.newest_digest()
+        since = newest.window_to_at if newest else until - period
+        if since > until + period:  # the clock was ahead when the last one was made
+            since = until - period
         if since >= until:
             return None
         made = await made_digest(
@@ -148,12 +152,6 @@ class DigestMaker:
             log.info("digest", **log_fields(made))
             await self._write(made, now)
         return made
-
-    async def _last_end(self) -> datetime | None:
-        """Where the newest digest ended, however long ago; None when there is none."""
-        last = (await self._store.last_ids(["digest"]))["digest"]
-        written_at = datetime.fromtimestamp(int(last.partition("-")[0]) / 1000, UTC)
-        return max((record.window_to_at for record in await self._store.digests(written_at)), default=None)
 
     async def _write(self, made: Digest, now: datetime) -> None:
         try:

@@ -77,12 +77,12 @@ def decode(kind: RecordKind[T], data: Any) -> T | Unreadable:
 
 
 def _record(cls: type[T]) -> Callable[[Any], T]:
-    return lambda data: wire.read(cls, data)
+    return lambda data: wire.decode(cls, data)
 
 
 def _field(name: bytes, cls: type[T]) -> Callable[[Any], T]:
     """A record that is one field of a stream's row."""
-    return lambda fields: wire.read(cls, fields[name])
+    return lambda fields: wire.decode(cls, fields[name])
 
 
 def _count(data: bytes) -> int:
@@ -106,7 +106,7 @@ def _alias(data: bytes) -> str:
 
 
 def _example(data: bytes) -> Example:
-    return wire.read(Example, _stamped(data)[0])
+    return wire.decode(Example, _stamped(data)[0])
 
 
 def _leader(values: list[bytes]) -> tuple[str, int, datetime]:
@@ -124,7 +124,7 @@ def _queued_at(data: bytes) -> datetime:
 
 
 def _digest(fields: Mapping[str, str]) -> Digest:
-    return wire.read(Digest, fields["json"].encode())
+    return wire.decode(Digest, fields["json"].encode())
 
 
 def _trouble(fields: Mapping[str, str]) -> Trouble:

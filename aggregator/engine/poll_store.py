@@ -1,7 +1,8 @@
 """What the poll stage reads and writes: the due set, claims, states, known entries, commits, holds of hosts.
 
 Rules: only the holder of a claim changes a feed's state; a claim lapses by itself; a host has one connection at a
-time, taken and freed with the claim; the server's clock counts, so that the workers' clocks do not matter. Every
+time, taken and freed with the claim; the server's clock counts, so that the workers' clocks do not matter: a time that
+a worker worked out by its own is written as the server's, by the difference of the two. Every
 method may be called again after EngineDown: what was done before is not done twice.
 
 `now` is for tests, whose clock moves, and for backfills; left out, the server's clock is taken.
@@ -9,9 +10,10 @@ method may be called again after EngineDown: what was done before is not done tw
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
@@ -29,6 +31,13 @@ PAGE = 500
 """Ids in one command, and candidates in one claim. A claim of 100 held the server 2.5 ms, one of 500 26 ms, on 2 cores
 with a load of 5 to 7 (tests/bench/engine_store.py); the daemon asks for 64 at most."""
 CHANGE_TRIES = 5
+CLOCKS_AGREE = timedelta(seconds=1)
+"""Clocks that differ by less count as one: most of it is the way to the server and back."""
+AHEAD_KEPT = timedelta(seconds=30)
+"""How long the difference of two clocks is believed: a guess, NTP moves them by microseconds in it."""
+_ZERO = timedelta(0)
+FAR_LEASE = timedelta(hours=1)
+"""A claim that lapses later than this from now was made before the clock was set back: no fetch takes so long."""
 
 
 class Skip(StrEnum):
@@ -77,16 +86,20 @@ class DueCounts:
 
 
 class PollStore(RegistrationStore):
+    _ahead: timedelta | None = None
+    """Of the server's clock before ours, when it was last looked at."""
+    _ahead_until: float = 0.0
+
     # --- which feeds there are ---
 
     async def register(self, feeds: Mapping[str, datetime]) -> None:
         """Makes exactly these feeds known, the new ones due at the time given. Known ones keep their due time; one no
         longer listed leaves the due set, and what was seen of it is kept."""
-        ids = iter(feeds)
+        ids, ahead = iter(feeds), await self._server_ahead(None)
         while page := list(islice(ids, PAGE)):
             pairs: list[Argument] = []
             for feed_id in page:
-                pairs += [wire.milliseconds(feeds[feed_id]), feed_id]
+                pairs += [wire.milliseconds(feeds[feed_id] + ahead), feed_id]
             await self.command("SADD", self.keys.feeds, *page)
             await self.command("ZADD", self.keys.due, "NX", *pairs)
         gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
@@ -134,6 +147,27 @@ class PollStore(RegistrationStore):
     async def server_time(self) -> datetime:
         seconds, micros = map(int, await self._time())
         return EPOCH + timedelta(seconds=seconds, microseconds=micros)
+
+    async def _due(self, due_at: datetime | None, now: datetime | None) -> Argument:
+        """A time of this worker's clock as the server's, for a script."""
+        return _due(due_at, await self._server_ahead(now))
+
+    async def _server_ahead(self, now: datetime | None) -> timedelta:
+        """How far the server's clock is ahead of ours; nothing where a test gives the time for both.
+
+        Otherwise a worker whose clock is an hour slow would poll without a pause: all it sets would be due already.
+        """
+        if now is not None:
+            return _ZERO
+        if self._ahead is None or time.monotonic() >= self._ahead_until:
+            ahead = await self.server_time() - datetime.now(UTC)
+            self._ahead = ahead if abs(ahead) >= CLOCKS_AGREE else _ZERO
+            self._ahead_until = time.monotonic() + AHEAD_KEPT.total_seconds()
+        return self._ahead
+
+    def clock_moved(self) -> None:
+        """Our own clock was set: compare it with the server's again."""
+        self._ahead = None
 
     async def _time(self) -> tuple[int, int]:
         answer = await self.command("EVAL", "return redis.call('TIME')", 1, self.keys.due)
@@ -244,13 +278,13 @@ class PollStore(RegistrationStore):
         answer = await self.script(
             "release",
             (self.keys.due, self.keys.feed(claim.feed_id)),
-            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), wire.milliseconds(due_at)),
+            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), await self._due(due_at, now)),
         )
         _raise_if_stale(answer, claim)
 
     async def hold_host(self, host: str, until_at: datetime, *, now: datetime | None = None) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
-        await self.script("hold_host", (self.keys.host(host),), (ms_or_now(now), wire.milliseconds(until_at)))
+        await self.script("hold_host", (self.keys.host(host),), (ms_or_now(now), await self._due(until_at, now)))
 
     async def held_hosts(self, hosts: Iterable[str], *, now: datetime | None = None) -> dict[str, datetime]:
         """Those of `hosts` that are held now, with the end of it."""
@@ -286,17 +320,17 @@ class PollStore(RegistrationStore):
                 *(keys.due, keys.feed(claim.feed_id), keys.known(claim.feed_id)),
                 *(keys.entries, keys.trouble, keys.host(commit.host)),
             ),
-            self._commit_arguments(commit, now),
+            self._commit_arguments(commit, now, await self._server_ahead(now)),
         )
         _raise_if_stale(answer, claim)
 
-    def _commit_arguments(self, commit: Commit, now: datetime | None) -> list[Argument]:
+    def _commit_arguments(self, commit: Commit, now: datetime | None, ahead: timedelta) -> list[Argument]:
         known = [part for key, value in commit.known.items() for part in (key, wire.known_bytes(value))]
         counts = _counts(commit)
         hold = commit.host_hold_until_at
         return [
             *(self.keys.prefix, commit.claim.feed_id, commit.claim.token, ms_or_now(now)),
-            *(wire.encode(commit.state), _due(commit.due_at), "" if hold is None else wire.milliseconds(hold)),
+            *(wire.encode(commit.state), _due(commit.due_at, ahead), "" if hold is None else _due(hold, ahead)),
             *(_ms(self.retention.digest), len(commit.entries), len(known), len(commit.notices), len(counts)),
             *(wire.encode(entry) for entry in commit.entries),
             *known,
@@ -322,7 +356,7 @@ class PollStore(RegistrationStore):
         when its poll has ended), KeyError for a feed that was never polled, UnreadableRecord.
         """
         key = self.keys.feed(feed_id)
-        tail: list[Argument] = ["" if due_at is None else wire.milliseconds(due_at), len(notices)]
+        tail: list[Argument] = ["" if due_at is None else await self._due(due_at, now), len(notices)]
         tail += notice_arguments(self, notices, at or now or await self.server_time())
         for _ in range(CHANGE_TRIES):
             before = await self.command("HGET", key, "state")
@@ -341,11 +375,20 @@ class PollStore(RegistrationStore):
                 return state
         raise StaleToken(f"feed {feed_id} is being polled now; try again when that has ended")
 
+    async def set_due_times(self, due: Mapping[str, datetime | None], *, now: datetime | None = None) -> None:
+        """The same for many feeds at once; those that are being polled now are left to their polls."""
+        ids = iter(due)
+        while page := list(islice(ids, PAGE)):
+            arguments: list[Argument] = [ms_or_now(now), _ms(FAR_LEASE)]
+            for feed_id in page:
+                arguments += [feed_id, await self._due(due[feed_id], now)]
+            await self.script("set_due", (self.keys.due, *map(self.keys.feed, page)), arguments)
+
     async def set_due(self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None) -> bool:
         """Sets when a registered feed is polled next; None: never by itself. False: it is being polled now, and that
         poll will set it."""
-        arguments = (feed_id, ms_or_now(now), _due(due_at))
-        return text(await self.script("set_due", (self.keys.due, self.keys.feed(feed_id)), arguments)) == "done"
+        arguments = (ms_or_now(now), _ms(FAR_LEASE), feed_id, await self._due(due_at, now))
+        return bool(await self.script("set_due", (self.keys.due, self.keys.feed(feed_id)), arguments))
 
 
 def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[str]) -> list[tuple[str, str]]:
@@ -372,8 +415,8 @@ def _raise_if_stale(answer: bytes, claim: Claim) -> None:
         raise StaleToken(f"the claim of feed {claim.feed_id} has passed to another worker")
 
 
-def _due(due_at: datetime | None) -> Argument:
-    return NEVER if due_at is None else wire.milliseconds(due_at)
+def _due(due_at: datetime | None, ahead: timedelta) -> Argument:
+    return NEVER if due_at is None else wire.milliseconds(due_at + ahead)
 
 
 def _due_at(score: object) -> datetime | None:

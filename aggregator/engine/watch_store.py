@@ -66,6 +66,14 @@ class WatchStore(RetentionStore, RulingStore):
         found = [self.record_of(DIGEST, row) async for row in self.rows("digest", since)]
         return [digest for digest in found if digest is not None]
 
+    async def newest_digest(self) -> Digest | None:
+        """The digest appended last, however long ago; None when there is none."""
+        for stream_id, fields in await self.command("XREVRANGE", self.keys.digest, "+", "-", "COUNT", _PAGE):
+            digest = self.digest_of(_row("digest", stream_id, fields))
+            if digest is not None:
+                return digest
+        return None
+
     def record_of(self, kind: RecordKind[T], row: Row) -> T | None:
         """What a line of a public stream holds; None for what is not ours, which is noted."""
         key = self.public_streams()[row.stream][0]

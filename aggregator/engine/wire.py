@@ -2,7 +2,7 @@
 
 Rules: a record is one JSON object with `"v": 1` first; a reader ignores keys it does not know and refuses a later
 version with LaterVersionError, so that old and new workers can run beside each other (additive changes keep the
-version). What stands in Redis is read by `codec.decode` alone, which knows what the readers here raise.
+version). What stands in Redis is read by `codec.decode` alone: it knows what the readers here raise.
 A message is written three ways: as flat string fields (streams), as one JSON object (list queues), and as a JSON
 object of less than 16,000 bytes without its document (channels).
 
@@ -62,7 +62,7 @@ def encode(record: object) -> bytes:
     return _HEAD + _adapter(type(record)).dump_json(record)[1:]
 
 
-def read(cls: type[R], data: bytes) -> R:
+def decode(cls: type[R], data: bytes) -> R:
     """The record `encode` wrote. ValueError: no such record; LaterVersionError: one of a later version."""
     if not data.startswith(_HEAD):
         head = _ANY_HEAD.match(data)

@@ -36,16 +36,12 @@ from aggregator.model import (
     Unparsable,
     Validators,
 )
-from aggregator.poll.bounds import (
-    BOUND_JITTER,
-    LONGEST_RETRY_AFTER,
-    cron_due_at,
-    first_due_at,
-)
+from aggregator.poll.bounds import first_due_at
 from aggregator.poll.decision import Decision
 from aggregator.poll.failing import failed, not_its_fault
 from aggregator.poll.hosts import host_of
 from aggregator.poll.outage import HostOutcome, host_outcome, is_local_outage
+from aggregator.poll.resuming import due_at, pace_of
 from aggregator.poll.succeeding import after_push, body_hash, clock_samples, count_of, is_runaway, succeeded
 
 __all__ = [
@@ -106,23 +102,6 @@ def with_feed(state: PollState, feed: Feed) -> PollState:
     )
 
 
-def due_at(feed: Feed, state: PollState, *, now: datetime) -> datetime | None:
-    """When a feed with a stored state is due after a restart or reload: as it was, if that can still be right.
-
-    A time beyond all bounds (the clock jumped, or max_interval was lowered) is brought back inside them; a state that
-    has never been asked under its present URL gets a first due time. None: the feed is gone.
-    """
-    if state.health is Health.GONE:
-        return None
-    if state.last_poll_at is None or (state.health is Health.NEW and state.failure_count == 0):
-        return max(first_due_at(feed, now=now), state.not_before_at or now)
-    wish = min(state.not_before_at or now, now + LONGEST_RETRY_AFTER)
-    latest = max(now + feed.max_interval, wish + BOUND_JITTER)
-    if feed.cron is not None:
-        return cron_due_at(feed, feed.cron, after=max(now, wish))
-    return min(state.next_poll_at, latest)
-
-
 def is_full(state: PollState, *, now: datetime) -> bool:
     """Whether a request made now goes without validators: there are none, or 24 h have passed since the last such."""
     if state.validators.etag is None and state.validators.last_modified is None:
@@ -169,6 +148,21 @@ def after_poll(
     `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
     `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
     """
+    decision = _after_poll(feed, state, result, read, now=now, clock_error=clock_error, offline=offline, pushed=pushed)
+    return replace(decision, state=replace(decision.state, paced_by=pace_of(feed)))
+
+
+def _after_poll(
+    feed: Feed,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    now: datetime,
+    clock_error: timedelta | None,
+    offline: bool,
+    pushed: bool,
+) -> Decision:
     was_full = is_full(state, now=now)
     if isinstance(result, FetchFailed):
         if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
@@ -228,5 +222,6 @@ def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:
         recent_new=((at.timestamp(), -RELEASE_ALLOWANCE),),
         next_poll_at=at,
         next_poll_reason="released by the operator",
+        paced_by=pace_of(feed),
     )
     return Decision(after, at, (Notice("released", feed.feed_id, host_of(state.url), "released by the operator"),))

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
-    Caching,
     Feed,
     FeedRead,
     Fetched,
@@ -84,7 +83,7 @@ def succeeded(
         failure_status=None,
         last_success_at=now,
     )
-    after = _with_due(feed, after, result.caching, now=now, pushed=pushed)
+    after = with_due(feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed)
     notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
     hold = result.caching.retry_after
     until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
@@ -157,16 +156,20 @@ def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead |
         now=now,
     )
     rates = rate.hourly_rates(activity, now=now)
-    waiting = rate.wait(rates, now=now, longest=feed.max_interval)
-    interval = min(max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval))
+    interval = own_interval(feed, activity, now=now)
     return replace(state, activity=activity, change_gap=rate.change_gap(rates), interval=interval)
 
 
-def _with_due(feed: Feed, state: PollState, caching: Caching, *, now: datetime, pushed: bool) -> PollState:
+def own_interval(feed: Feed, activity: tuple[float, ...], *, now: datetime) -> timedelta:
+    """How long to wait by the feed's own habit, inside its bounds."""
+    waiting = rate.wait(rate.hourly_rates(activity, now=now), now=now, longest=feed.max_interval)
+    return min(max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval))
+
+
+def with_due(feed: Feed, state: PollState, server: Bound | None, *, now: datetime, pushed: bool) -> PollState:
     """The next due time: our interval, then what server and document ask for, then the hours they skip."""
-    interval, reason = _own_interval(feed, state, pushed=pushed)
+    interval, reason = _chosen_interval(feed, state, pushed=pushed)
     at = now + jittered(interval, feed, seed=(state.poll_count,))
-    server = caching_bound(caching, now=now)
     for bound in (server, hint_bound(state.hints, now=now)):
         if bound is not None and bound.at > at:
             at = after_bound(bound, interval=interval, seed=(feed.feed_id, state.poll_count))
@@ -179,7 +182,7 @@ def _with_due(feed: Feed, state: PollState, caching: Caching, *, now: datetime, 
     return replace(state, next_poll_at=at, next_poll_reason=reason, not_before_at=None if server is None else server.at)
 
 
-def _own_interval(feed: Feed, state: PollState, *, pushed: bool) -> tuple[timedelta, str]:
+def _chosen_interval(feed: Feed, state: PollState, *, pushed: bool) -> tuple[timedelta, str]:
     if state.health is Health.QUARANTINED:
         return feed.max_interval, "quarantined: asked as seldom as allowed"
     if pushed:

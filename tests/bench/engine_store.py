@@ -178,9 +178,9 @@ def bench_wire(rounds: int) -> None:
     }
     work: dict[str, Callable[[], object]] = {
         "entry, write": lambda: wire.encode(entry),
-        "entry, read": lambda: wire.read(Entry, written["entry"]),
+        "entry, read": lambda: wire.decode(Entry, written["entry"]),
         "state, write": lambda: wire.encode(state),
-        "state, read": lambda: wire.read(PollState, written["state"]),
+        "state, read": lambda: wire.decode(PollState, written["state"]),
         "known entry, write": lambda: wire.known_bytes(known),
         "known entry, read": lambda: wire.known_entry(written["known"]),
         "fingerprint record, read": lambda: wire.fingerprint_record(written["fingerprint"]),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from aggregator.config import Configuration
+from aggregator.daemon import daemon as daemon_module
 from aggregator.daemon.changes import config_changes
 from aggregator.daemon.daemon import Daemon, Parts
 from aggregator.daemon.watching import DigestMaker, Watching
@@ -30,6 +33,8 @@ from aggregator.watch.notify import Notifier
 from aggregator.watch.progress import Progress
 from tests.daemon.stages import Stages
 from tests.daemon.test_stages import BUDGET, QUAKE, feed, rss
+
+HALF_HOUR = timedelta(minutes=30)
 
 
 class File:
@@ -179,6 +184,68 @@ async def test_a_reload_takes_over_feeds_and_settings_and_tells_how_it_went(stor
         file.now = ConfigError(Problem("no good"))
         await daemon._reload()
     assert [result for result, _ in file.told] == ["applied", "refused"]
+
+
+@pytest.mark.parametrize("changed", [{"min_interval": timedelta(seconds=5)}, {"cron": "30 12 * * *"}])
+async def test_a_reload_sets_the_due_time_that_its_bounds_lead_to(
+    store: Store, tmp_path: Path, changed: dict[str, Any]
+):
+    slow = replace(feed("a"), min_interval=timedelta(hours=2))
+    stages = Stages(store, slow)
+    await stages.run("a", rss(("1", QUAKE)))
+    made, file = parts(stages, tmp_path)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    await daemon._register_if_up()
+    assert (await store.due_times(["a"]))["a"] >= stages.now + timedelta(hours=2)
+    file.now = Configuration(Settings(), (replace(slow, **changed),))
+    async with running(daemon):
+        await daemon._reload()
+        due = (await store.due_times(["a"]))["a"]
+    assert stages.now < due <= stages.now + timedelta(minutes=45)
+
+
+async def test_a_poll_in_flight_during_a_reload_ends_with_the_due_time_of_the_new_bounds(store: Store):
+    slow = replace(feed("a"), min_interval=timedelta(hours=2))
+    stages = Stages(store, slow)
+    answer = asyncio.Event()
+
+    async def fetch(request):
+        await answer.wait()
+        return await stages._fetch(request)
+
+    stages.poll_stage._fetch = fetch
+    stages.bodies["a"] = rss(("1", QUAKE))
+    await stages.poll_stage.register(at_once=True)
+    assert await stages.poll_stage.round() == 1
+    stages.poll_stage.use(Settings(), (replace(slow, min_interval=timedelta(minutes=1), max_interval=HALF_HOUR),))
+    await stages.poll_stage.register()
+    answer.set()
+    await asyncio.gather(*stages.poll_stage._running)
+    due = (await store.due_times(["a"]))["a"]
+    assert stages.now < due <= stages.now + HALF_HOUR
+
+
+async def test_a_clock_that_is_set_sets_jobs_and_due_times_anew(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Against the wall clock of the module, since APScheduler keeps its jobs by the machine's."""
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE)))
+    made, file = parts(stages, tmp_path)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    async with running(daemon):
+        before = (await store.due_times(["a"]))["a"]
+        job = daemon._scheduler.get_job("housekeeping")
+        stages.now -= timedelta(hours=1)
+        real = time.time
+        monkeypatch.setattr(daemon_module, "time", SimpleNamespace(time=lambda: real() - 3600))
+        await until(lambda: daemon._scheduler.get_job("housekeeping").trigger is not job.trigger)
+        async with asyncio.timeout(10):
+            while (await store.due_times(["a"]))["a"] == before:
+                await asyncio.sleep(0.05)
+        assert (await store.due_times(["a"]))["a"] == before - timedelta(hours=1)
 
 
 async def test_a_reload_that_breaks_is_told_and_changes_nothing(store: Store, tmp_path: Path):

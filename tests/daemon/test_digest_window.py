@@ -39,6 +39,13 @@ async def test_the_first_hourly_digest_covers_an_hour(store: Store, tmp_path: Pa
     assert digest.window_to_at - digest.window_from_at == timedelta(hours=1)
 
 
+async def test_after_a_clock_that_was_ahead_digests_go_on(store: Store, tmp_path: Path):
+    await made(store, tmp_path, MONDAY + timedelta(days=365), DigestSettings())
+    digest = await made(store, tmp_path, MONDAY, DigestSettings())
+    assert digest is not None
+    assert (digest.window_from_at, digest.window_to_at) == (MONDAY - timedelta(hours=1), MONDAY)
+
+
 async def test_a_digest_is_not_made_twice_nor_backwards(store: Store, tmp_path: Path):
     await made(store, tmp_path, MONDAY, DigestSettings())
     assert await made(store, tmp_path, MONDAY + timedelta(seconds=30), DigestSettings()) is None

@@ -66,6 +66,7 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
     "event": [("SET", "agg:event:e1", "junk"), ("SET", "agg:event:e2", LATER), ("RPUSH", "agg:event:e3", "x")],
     "merged": [("HSET", "agg:merged", "e9", "no stamp", "e8", "e7|junk")],
     "fingerprints": [("XADD", "agg:fingerprints", "*", "hello", "world"), ("XADD", "agg:fingerprints", "*", "f", "no")],
+    "installation": [("SET", "agg:installation", "junk")],
     "slow": [("RPUSH", "agg:slow", "another type")],
     "held": [("RPUSH", "agg:held", "another type")],
     "asked": [("XADD", "agg:asked", "*", "hello", "world")],

@@ -643,3 +643,85 @@ def test_a_fault_of_ours_is_never_counted_against_a_feed(health: Health) -> None
         assert decision.notices == ()
         assert decision.due_at is not None
         assert decision.due_at - NOW == (timedelta(hours=2) if read else FEED.min_interval)
+
+
+# --- what changes under a stored state ------------------------------------------------------------------------
+
+
+def polled_life(**bounds: object) -> Life:
+    life = Life(dataclasses.replace(FEED, **bounds)).lived()
+    life.poll(fetched(b"y"), reading(1, lags=(60.0,)))
+    return life
+
+
+def test_shorter_bounds_are_counted_from_the_last_poll():
+    """2 h → 5 s: the feed is due at once, and not in two hours."""
+    life = polled_life(min_interval=2 * HOUR)
+    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    due = due_at(quick, life.state, now=life.now + MINUTE)
+    assert due is not None
+    assert due - (life.now + MINUTE) < timedelta(seconds=5)
+    soon = due_at(quick, life.state, now=life.now)
+    assert soon is not None
+    assert timedelta(0) < soon - life.now <= timedelta(seconds=10)
+
+
+def test_longer_bounds_are_counted_from_the_last_poll():
+    life = polled_life(min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    slow = dataclasses.replace(life.feed, min_interval=2 * HOUR, max_interval=4 * HOUR)
+    due = due_at(slow, life.state, now=life.now + MINUTE)
+    assert due is not None
+    assert 2 * HOUR <= due - life.now <= 4 * HOUR
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_new_cron_sets_the_next_poll(fails: bool):
+    life = polled_life(min_interval=2 * HOUR)
+    if fails:
+        life.poll(failure())
+    nightly = dataclasses.replace(life.feed, cron="0 3 * * *")
+    due = due_at(nightly, life.state, now=life.now + MINUTE)
+    assert due is not None
+    assert due > life.now + MINUTE
+    assert (due.hour, due.minute) == (3, 0)
+
+
+def test_what_the_server_asked_for_outlives_shorter_bounds():
+    life = Life(dataclasses.replace(FEED, min_interval=2 * HOUR)).lived()
+    life.poll(dataclasses.replace(not_modified(), caching=Caching(fresh_for=3 * HOUR)))
+    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    due = due_at(quick, life.state, now=life.now)
+    assert due is not None
+    assert due >= life.now + 3 * HOUR
+
+
+def test_shorter_bounds_shorten_the_back_off():
+    life = polled_life(min_interval=2 * HOUR)
+    life.poll(failure())
+    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    due = due_at(quick, life.state, now=life.now)
+    assert due is not None
+    assert timedelta(0) < due - life.now <= timedelta(seconds=10)
+
+
+def test_many_feeds_that_fall_due_by_a_change_make_no_herd():
+    dues = []
+    for number in range(50):
+        life = Life(dataclasses.replace(FEED, feed_id=f"f{number}", min_interval=2 * HOUR)).lived()
+        minute = dataclasses.replace(life.feed, min_interval=MINUTE, max_interval=MINUTE)
+        dues.append(due_at(minute, life.state, now=life.now + HOUR, feed_count=200))
+    assert max(dues) - min(dues) > timedelta(seconds=20)
+
+
+def test_a_clock_that_was_ahead_leaves_the_wait_that_was_left():
+    life = polled_life()
+    wait = life.state.next_poll_at - life.now
+    now = life.now - HOUR
+    assert due_at(life.feed, life.state, now=now) == now + wait
+
+
+def test_a_record_of_an_earlier_version_keeps_its_due_time():
+    life = polled_life(min_interval=2 * HOUR)
+    old = dataclasses.replace(life.state, paced_by="")
+    quick = dataclasses.replace(life.feed, min_interval=MINUTE)
+    assert due_at(quick, old, now=life.now) == life.state.next_poll_at

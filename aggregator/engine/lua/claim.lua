@@ -9,6 +9,7 @@ local lease, spacing, limit = tonumber(take()), tonumber(take()), tonumber(take(
 local nonce, latest = take(), take()
 latest = latest == '' and now or tonumber(latest)
 local lapses = now + lease
+local furthest = math.max(2 * lease, 3600000) -- other workers may have longer leases
 local claims, skipped, writes, taken = {}, {}, {}, {}
 
 -- Why the host is not free, and until when.
@@ -22,9 +23,9 @@ local function closed(host)
     return 'unreadable', key
   elseif numeric(gate[1]) > now then
     return 'held', gate[1]
-  elseif gate[3] and numeric(gate[4]) > now then
+  elseif gate[3] and ahead(gate[4], now, furthest) then
     return 'open', gate[4]
-  elseif numeric(gate[2]) > now then
+  elseif ahead(gate[2], now, furthest) then
     return 'spaced', gate[2]
   end
   return nil
@@ -34,7 +35,7 @@ end
 local function barred(score, lease_ms, host)
   if not score then
     return 'unknown', '0'
-  elseif lease_ms > now then
+  elseif ahead(lease_ms, now, furthest) then
     return 'claimed', whole(lease_ms)
   elseif tonumber(score) > latest then
     return 'early', score

@@ -19,6 +19,13 @@ local function numeric(value)
   return (found == found and math.abs(found) < 1e15) and found or 0
 end
 
+-- Whether a time lies ahead, and no further than it can have been set: what lies further was set before the clock was
+-- put back, and would bar others for as long as that was.
+local function ahead(value, now, furthest)
+  local at = numeric(value)
+  return at > now and at <= now + furthest
+end
+
 -- A private key that belongs to one row alone: what it holds of another type is taken away, so that the row begins anew.
 local function own(key, kind)
   local found = redis.call('TYPE', key).ok
