@@ -20,7 +20,10 @@ from tests.origin import Answer, Origin
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
-pytestmark = pytest.mark.skipif(not LIBRARIES, reason="needs libfaketime (apt install libfaketime)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not LIBRARIES, reason="needs libfaketime (apt install libfaketime)"),
+]
 
 
 @pytest.mark.parametrize("by", ["-3600", "+3600"])
