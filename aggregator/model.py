@@ -284,6 +284,9 @@ class PollState:
     configured_url: str
     validators: Validators = field(default_factory=Validators)
     body_hash: str = ""
+    killed_hash: str = ""
+    """Hash of a body whose reading went over its limits at `killed_at`: it is not read again for a day."""
+    killed_at: datetime | None = None
     title: str = ""
     language: str | None = None
     health: Health = Health.NEW
@@ -477,6 +480,8 @@ class Unparsable:
 
     kind: FailureKind
     detail: str
+    is_final: bool = False
+    """Of PARSER_KILLED: it had all the time a document may have, so the same body would end the same way."""
 
 
 @dataclass(frozen=True, slots=True)

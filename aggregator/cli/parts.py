@@ -67,16 +67,23 @@ class Fetching:
     async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
         return await self._fetcher.post(url, form)
 
-    async def read(self, request: ReadRequest) -> ReadResult:
-        """The child's answer; a child that was killed makes the body unparsable, with the reason."""
-        answer = await self._sandbox.run(request)
-        if isinstance(answer, Killed):
-            self._metrics.count_killed(answer.reason)
-            log.warning("parser_killed", feed_id=request.feed.feed_id, reason=answer.reason, detail=answer.detail)
-            if answer.reason == "broken":
-                return Unparsable(FailureKind.INTERNAL, f"it could not be read here: {answer.detail}")
+    async def read(self, request: ReadRequest, wall: timedelta | None = None) -> ReadResult:
+        """The child's answer; a child that was killed makes the body unparsable, with the reason.
+
+        `wall`: less time than configured, for a first look.
+        """
+        limit = self._settings.fetch.parse_timeout
+        is_first_look = wall is not None and wall < limit
+        answer = await self._sandbox.run(request, wall=wall if is_first_look else limit)
+        if not isinstance(answer, Killed):
+            return answer
+        if is_first_look and answer.reason == "wall":
             return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}")
-        return answer
+        self._metrics.count_killed(answer.reason)
+        log.warning("parser_killed", feed_id=request.feed.feed_id, reason=answer.reason, detail=answer.detail)
+        if answer.reason == "broken":
+            return Unparsable(FailureKind.INTERNAL, f"it could not be read here: {answer.detail}")
+        return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}", is_final=True)
 
     async def renew(self, settings: Settings) -> None:
         """Use new settings from the next poll on; the old parts are closed when their time limits have passed."""

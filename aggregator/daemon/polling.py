@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ import structlog
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.polled import HostTimes, Polled, tell_polled, tend_hub
 from aggregator.daemon.registering import registered
+from aggregator.daemon.turns import Read, Turns
 from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
@@ -34,6 +36,7 @@ from aggregator.model import (
     PollState,
     ReadResult,
     Settings,
+    Unparsable,
     Validators,
 )
 from aggregator.pipeline.reading import ReadRequest
@@ -46,6 +49,8 @@ log = structlog.get_logger()
 
 LEASE_MARGIN = timedelta(seconds=30)
 """A claim outlives the fetch's total time limit by this (design.md), so that a slow commit still holds it."""
+KEEPS_IN_LEASE = 4
+"""A claim whose body waits to be read is renewed this many times before it would lapse."""
 HOSTS_REMEMBERED = 64
 LONGEST_ROUND = timedelta(seconds=20)
 """A round ends after this however much is due, so that the stage is seen to move and takes up a new configuration. A
@@ -60,7 +65,7 @@ GIVE_BACK_LIMIT = timedelta(seconds=1.5)
 """How long giving back may take, all claims at once: with a server that answers it takes milliseconds."""
 
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
-Read = Callable[[ReadRequest], Awaitable[ReadResult]]
+KILLED_AGAIN = Unparsable(FailureKind.PARSER_KILLED, "the same document again, whose reading was stopped before")
 
 
 class PollStage:
@@ -87,6 +92,7 @@ class PollStage:
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
         self._times = HostTimes()
+        self._turns = Turns(settings.fetch.parse_processes or os.cpu_count() or 1)
         self._stopping = False
         self._claiming = asyncio.Lock()
         """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
@@ -97,6 +103,9 @@ class PollStage:
     def use(self, settings: Settings, feeds: tuple[Feed, ...]) -> None:
         """Take over a configuration; polls in flight end under the one they began with."""
         self.settings = settings
+        processes = settings.fetch.parse_processes or os.cpu_count() or 1
+        if processes != self._turns.processes:
+            self._turns = Turns(processes)
         self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in feeds if feed.enabled}
         self.hosts = {feed_id: schedule.host_of(feed.url) for feed_id, feed in self.feeds.items()}
         """Whose slot each feed takes; `register` and a commit put in the host of an adopted address."""
@@ -170,7 +179,7 @@ class PollStage:
         return claims
 
     async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
-        free = self.settings.fetch.concurrency - len(self._running)
+        free = self._free_count()
         started = asyncio.get_running_loop().time()
         claims = await self._store.claim(
             free,
@@ -183,7 +192,7 @@ class PollStage:
         return claims
 
     async def _may_claim(self) -> bool:
-        if len(self._running) >= self.settings.fetch.concurrency:
+        if not self._free_count():
             return False
         holds = await self._store.holds()
         self._metrics.show_waiting(holds.waiting_count)
@@ -193,13 +202,20 @@ class PollStage:
             self.paused_by = reason
         return not reason
 
+    def _free_count(self) -> int:
+        """How many polls may begin: what is read at length takes nobody's place, and readers are not handed more than
+        they can take."""
+        if self._turns.is_full:
+            return 0
+        return max(0, self.settings.fetch.concurrency - len(self._running) + self._turns.long_count)
+
     def typical_elapsed(self) -> dict[str, timedelta]:
         """The median time each host took to answer lately."""
         return self._times.medians()
 
     async def _a_place(self) -> None:
         """Wait until a poll may begin, at most a second, so that a round also notices what has fallen due since."""
-        if len(self._running) >= self.settings.fetch.concurrency:
+        if not self._free_count():
             await self._one_done()
 
     async def _one_done(self) -> None:
@@ -297,7 +313,7 @@ class PollStage:
         result = await self._fetch(request)
         self._metrics.observe("fetch", result.elapsed)
         self._times.note(schedule.host_of(feed.url), result.elapsed)
-        read = await self.read_body(feed, state, result)
+        read = await self.read_body(claim, feed, state, result)
         return await self.settle(claim, feed, state, result, read, dry_run=dry_run)
 
     async def state_of(self, feed: Feed) -> PollState | None:
@@ -310,31 +326,43 @@ class PollStage:
     def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
         return schedule.with_feed(claim.state, feed) if claim.state else schedule.first_state(feed, now=now)
 
-    async def read_body(self, feed: Feed, state: PollState, result: FetchResult) -> ReadResult | None:
-        """What a child makes of a new body; None when there is none, or it is the one last read."""
+    async def read_body(self, claim: Claim, feed: Feed, state: PollState, result: FetchResult) -> ReadResult | None:
+        """What a child makes of a new body; None when there is none, or it is the one last read.
+
+        Raises StaleToken where the claim passed to another worker while the body waited.
+        """
         if not isinstance(result, Fetched) or schedule.is_unchanged(state, result):
             return None
+        if schedule.is_killed_again(state, result, now=self._clock.now()):
+            return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
-        known = await self._store.known(feed.feed_id)
-        read = await self._read(
-            ReadRequest(
-                feed=feed,
-                url=result.url,
-                body=result.body,
-                content_type=result.content_type,
-                known=known,
-                identity=state.identity or IdentityRule(),
-                documents=self.settings.documents,
-                window=self.settings.dedup.window,
-                now=self._clock.now(),
-                title=state.title,
-                language=state.language,
-                clock_error=state.clock_error,
-                first_poll=state.last_success_at is None and not known,
-            )
+        request = await self._read_request(feed, state, result)
+        read = await self._turns.read(
+            self._read, request, keep=lambda: self._keep(claim), keep_every=self.lease / KEEPS_IN_LEASE
         )
         self._observe("parse", started)
         return read
+
+    async def _keep(self, claim: Claim) -> None:
+        await self._store.renew_claim(claim, self.lease, now=self._clock.for_engine())
+
+    async def _read_request(self, feed: Feed, state: PollState, result: Fetched) -> ReadRequest:
+        known = await self._store.known(feed.feed_id)
+        return ReadRequest(
+            feed=feed,
+            url=result.url,
+            body=result.body,
+            content_type=result.content_type,
+            known=known,
+            identity=state.identity or IdentityRule(),
+            documents=self.settings.documents,
+            window=self.settings.dedup.window,
+            now=self._clock.now(),
+            title=state.title,
+            language=state.language,
+            clock_error=state.clock_error,
+            first_poll=state.last_success_at is None and not known,
+        )
 
     async def settle(
         self,
@@ -371,7 +399,7 @@ class PollStage:
         claims = await self._claim_now(feed)
         for claim in claims:
             state = self._state(claim, feed, self._clock.now())
-            await self.settle(claim, feed, state, body, await self.read_body(feed, state, body))
+            await self.settle(claim, feed, state, body, await self.read_body(claim, feed, state, body))
         return bool(claims)
 
     async def _claim_now(self, feed: Feed) -> tuple[Claim, ...]:
@@ -407,7 +435,7 @@ class PollStage:
         body = Fetched(
             delivery.topic_url, 200, delivery.body, delivery.content_type, Validators(), Caching(), partial=True
         )
-        read = await self.read_body(feed, state, body)
+        read = await self.read_body(claim, feed, state, body)
         if not isinstance(read, FeedRead):
             await self._give_back(claim)
             return False

@@ -282,6 +282,15 @@ class PollStore(RegistrationStore):
         )
         _raise_if_stale(answer, claim)
 
+    async def renew_claim(self, claim: Claim, lease: timedelta, *, now: datetime | None = None) -> None:
+        """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
+        answer = await self.script(
+            "renew_claim",
+            (self.keys.due, self.keys.feed(claim.feed_id)),
+            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), _ms(lease)),
+        )
+        _raise_if_stale(answer, claim)
+
     async def hold_host(self, host: str, until_at: datetime, *, now: datetime | None = None) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
         await self.script("hold_host", (self.keys.host(host),), (ms_or_now(now), await self._due(until_at, now)))

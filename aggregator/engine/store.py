@@ -9,7 +9,8 @@ poll_store (due set, claims, states, commits, hosts)
     due_times(ids) -> {id: datetime | None}    due_counts(*, now) -> DueCounts    next_due_at() -> datetime | None
     claim(limit, *, hosts, lease, spacing, now) -> Claims(claims, skipped, now_at)
     claim_these({id: host}, *, lease, spacing, now) -> Claims    claimed(ids, *, now) -> {id: lapses_at}
-    release(claim, *, due_at, now)    known(id) -> {key: KnownEntry}    commit(Commit, *, now)
+    release(claim, *, due_at, now)    renew_claim(claim, lease, *, now)    commit(Commit, *, now)
+    known(id) -> {key: KnownEntry}
     hold_host(host, until_at, *, now)    held_hosts(hosts, *, now) -> {host: until_at}
     operator_state(id, change, *, due_at, notices, at, now) -> PollState    set_due(id, due_at | None, *, now) -> bool
     server_time() -> datetime

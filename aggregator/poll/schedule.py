@@ -56,6 +56,7 @@ __all__ = [
     "first_state",
     "host_of",
     "host_outcome",
+    "is_killed_again",
     "is_local_outage",
     "is_runaway",
     "is_unchanged",
@@ -128,6 +129,13 @@ def is_unchanged(state: PollState, result: Fetched) -> bool:
     return not result.partial and bool(state.body_hash) and body_hash(result.body) == state.body_hash
 
 
+def is_killed_again(state: PollState, result: Fetched, *, now: datetime) -> bool:
+    """Whether the body is the one whose reading was stopped within the last day: it is not read, and has failed."""
+    if state.killed_at is None or body_hash(result.body) != state.killed_hash:
+        return False
+    return timedelta(0) <= now - state.killed_at < FULL_EVERY
+
+
 # --- after a poll ---------------------------------------------------------------------------------------------
 
 
@@ -174,6 +182,8 @@ def _after_poll(
         )
         if read.kind is FailureKind.INTERNAL:
             return not_its_fault(feed, state, unread, now=now)
+        if read.is_final and isinstance(result, Fetched):
+            state = replace(state, killed_hash=body_hash(result.body), killed_at=now)
         return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
     new_count = count_of(read, Outcome.NEW)
     letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"

@@ -34,7 +34,7 @@ from aggregator.watch.progress import Progress
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-async def read_here(request: ReadRequest) -> ReadResult:
+async def read_here(request: ReadRequest, wall: timedelta | None = None) -> ReadResult:
     return read(request)
 
 

@@ -310,3 +310,25 @@ async def test_an_operator_does_not_interfere_with_a_poll(store: Store) -> None:
 async def test_a_feed_never_polled_has_no_state_to_change(store: Store) -> None:
     with pytest.raises(KeyError):
         await store.operator_state("f0", lambda old: old)
+
+
+async def test_a_renewed_claim_does_not_lapse_and_keeps_its_host(store: Store) -> None:
+    claim = await claimed(store, host="h0.example", now=NOW)
+    later = claim.lapses_at - timedelta(seconds=1)
+    await store.renew_claim(claim, LEASE, now=later)
+    at = claim.lapses_at + timedelta(seconds=1)
+    await store.register({"f0": NOW, "f1": NOW})
+    found = await store.claim_these({"f0": "h0.example", "f1": "h0.example"}, lease=LEASE, spacing=SPACING, now=at)
+    assert {(skip.feed_id, skip.why) for skip in found.skipped} == {("f0", Skip.CLAIMED), ("f1", Skip.OPEN)}
+    await store.commit(commit(claim, host="h0.example"), now=at)
+
+
+async def test_a_claim_that_passed_on_or_ended_cannot_be_renewed(store: Store) -> None:
+    claim = await claimed(store, now=NOW)
+    after = claim.lapses_at + timedelta(seconds=1)
+    [other] = (await store.claim_these({"f0": ""}, lease=LEASE, spacing=SPACING, now=after)).claims
+    with pytest.raises(StaleToken):
+        await store.renew_claim(claim, LEASE, now=after)
+    await store.commit(commit(other), now=after)
+    with pytest.raises(StaleToken):
+        await store.renew_claim(other, LEASE, now=after)
