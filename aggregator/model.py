@@ -70,6 +70,8 @@ class Feed:
     auth: Auth | None = None
     max_body_bytes: int = 10 * 1024 * 1024
     max_entries: int = 2000
+    aggregates: bool = False
+    """It carries reports of other publishers, as its links name them, and is believed: each counts as a source."""
     enabled: bool = True
 
 
@@ -285,8 +287,8 @@ class PollState:
     validators: Validators = field(default_factory=Validators)
     body_hash: str = ""
     killed_hash: str = ""
-    """Hash of a body whose reading went over its limits at `killed_at`: it is not read again for a day."""
-    killed_at: datetime | None = None
+    """Hash of a body whose reading went over its limits: it is not read again before `killed_until_at`."""
+    killed_until_at: datetime | None = None
     title: str = ""
     language: str | None = None
     health: Health = Health.NEW
@@ -539,7 +541,9 @@ class Entry:
     text: str
     document: str
     site: str = ""
-    """Registrable name of the publisher (host without `www.`), the unit of independence."""
+    """Registrable name of the page's host, as the link claims it: it may lower a count of sources, never raise it."""
+    publisher: str = ""
+    """Registrable name of the feed's own address, the unit of independence; of a feed that `aggregates`, its link's."""
 
 
 class Outcome(StrEnum):

@@ -36,7 +36,6 @@ from aggregator.model import (
     PollState,
     ReadResult,
     Settings,
-    Unparsable,
     Validators,
 )
 from aggregator.pipeline.reading import ReadRequest
@@ -65,7 +64,6 @@ GIVE_BACK_LIMIT = timedelta(seconds=1.5)
 """How long giving back may take, all claims at once: with a server that answers it takes milliseconds."""
 
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
-KILLED_AGAIN = Unparsable(FailureKind.PARSER_KILLED, "the same document again, whose reading was stopped before")
 
 
 class PollStage:
@@ -334,7 +332,7 @@ class PollStage:
         if not isinstance(result, Fetched) or schedule.is_unchanged(state, result):
             return None
         if schedule.is_killed_again(state, result, now=self._clock.now()):
-            return KILLED_AGAIN
+            return schedule.KILLED_AGAIN
         started = asyncio.get_running_loop().time()
         request = await self._read_request(feed, state, result)
         read = await self._turns.read(

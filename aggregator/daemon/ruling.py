@@ -79,7 +79,7 @@ async def _consequence(
 
 async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:
     """What the reports stream tells of the reports of these events."""
-    states = await store.states(sorted({s.feed_id for event in events for s in event.sources if not s.url}))
+    states = await store.states(sorted({s.feed_id for event in events for s in event.sources}))
     feed_urls = {feed_id: state.configured_url for feed_id, state in states.items() if state}
     reports = Reports([event.event_id for event in events], await store.aliases(), feed_urls)
     if not events:

@@ -99,6 +99,7 @@ def entry(
         text=text[:MAX_TEXT_CHARS],
         document=document(parts),
         site=site_of(url or feed.url),
+        publisher=site_of((feed.aggregates and url) or feed.url),
     )
 
 

@@ -21,20 +21,21 @@ OPERATOR = "operator"
 class Known:
     """A report as its newest message told it, its event, and whether it is a copy of another report there.
 
-    `site` is its publisher, the unit of independence.
+    `site` is the host its link claims, `publisher` that of its feed, the unit of independence.
     """
 
     message: Message
     event_id: str
     is_copy: bool
     site: str
+    publisher: str
 
 
 class Reports:
     """The reports of some events, gathered from the messages of the reports stream, oldest first.
 
-    `aliases` holds absorbed events with their survivors, `feed_urls` the addresses of feeds, by which reports without
-    an address of their own are known.
+    `aliases` holds absorbed events with their survivors, `feed_urls` the addresses of feeds, whose domains are
+    the sources that count.
     """
 
     def __init__(self, event_ids: Iterable[str], aliases: Mapping[str, str], feed_urls: Mapping[str, str]) -> None:
@@ -54,16 +55,18 @@ class Reports:
             self._aliases.get(message.event_id, message.event_id),
             _is_copy(message, was=before is not None and before.is_copy),
             self._site(message.url, message.feed_id),
+            self._site("", message.feed_id),
         )
 
     def of(self, event: Event) -> list[Known]:
         """What is known of the event's reports, in the order they came; of some only what the event itself lists."""
         told = {name: known for name, known in self._known.items() if known.event_id == event.event_id}
-        listed = {
-            s.entry_id: Known(_listed(s, event), event.event_id, False, self._site(s.url, s.feed_id))
-            for s in event.sources
-        }
+        listed = {s.entry_id: self._listed(s, event) for s in event.sources}
         return sorted((listed | told).values(), key=lambda known: known.message.first_seen_at or EPOCH)
+
+    def _listed(self, source: Source, event: Event) -> Known:
+        site, publisher = self._site(source.url, source.feed_id), self._site("", source.feed_id)
+        return Known(_listed(source, event), event.event_id, False, site, publisher)
 
     def _site(self, url: str, feed_id: str) -> str:
         return site_of(url or self._feed_urls.get(feed_id, "")) or feed_id
@@ -124,6 +127,7 @@ def entry_of(known: Known) -> Entry:
         text=text_of(m),
         document=m.document,
         site=known.site,
+        publisher=known.publisher,
     )
 
 

@@ -130,7 +130,7 @@ def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
         last_seen_at=entry.first_seen_at,
         sources=(source_of(entry),),
         source_count=1,
-        independent_sites=(entry.site or entry.feed_id,),
+        independent_sites=(voter_of(entry),),
         independent_count=1,
         categories=entry.categories,
         related=assignment.related[:RELATED_KEPT],
@@ -138,17 +138,23 @@ def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
 
 
 def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
-    site = entry.site or entry.feed_id
-    independent = not assignment.is_copy and site not in event.independent_sites
+    voter = voter_of(entry)
+    # A feed may claim any host in its links: one that was counted lowers the count, a new one counts for nothing.
+    independent = not assignment.is_copy and {voter, entry.site}.isdisjoint(event.independent_sites)
     return replace(
         event,
         last_seen_at=max(event.last_seen_at, entry.first_seen_at),
         sources=kept_sources((*event.sources, source_of(entry))),
         source_count=event.source_count + 1,
-        independent_sites=(*event.independent_sites, site)[:SITES_KEPT] if independent else event.independent_sites,
+        independent_sites=(*event.independent_sites, voter)[:SITES_KEPT] if independent else event.independent_sites,
         independent_count=event.independent_count + independent,
         related=_union(event.related, assignment.related)[:RELATED_KEPT],
     )
+
+
+def voter_of(entry: Entry) -> str:
+    """Who vouches for a report: one vote for each registrable domain of the feeds' own addresses."""
+    return entry.publisher or entry.site or entry.feed_id
 
 
 def merged(event: Event, other: Event) -> Event:

@@ -235,9 +235,10 @@ def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> E
     if len(sources) < min(len(stayed), reporting.SOURCES_KEPT):
         sources = reporting.kept_sources(tuple(reporting.source_of(entry_of(one)) for one in stayed))
     first = next(one for one in stayed if one.message.entry_id == sources[0].entry_id)
-    gone = {one.site for one in moved if not one.is_copy} - {one.site for one in stayed if not one.is_copy}
+    gone = {one.publisher for one in moved if not one.is_copy}
+    gone -= {one.publisher for one in stayed if not one.is_copy}
     stay = [site for site in event.independent_sites if site not in gone]
-    sites = tuple(dict.fromkeys((*stay, first.site)))
+    sites = tuple(dict.fromkeys((*stay, first.publisher)))
     seen = [at for one in stayed if (at := one.message.first_seen_at)] if len(stayed) == count else []
     return replace(
         event,

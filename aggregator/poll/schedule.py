@@ -69,6 +69,11 @@ FULL_EVERY = timedelta(hours=24)
 RELEASE_ALLOWANCE = 1_000_000
 """Entries that a released feed may bring within an hour before it is judged again: more than any feed has."""
 HISTORY = 48
+KILLED_REST = timedelta(hours=24)
+"""How long a document whose reading was stopped is not read again: a later version of ours may fare better."""
+CROWDED_REST = timedelta(hours=1)
+"""The same where it got less than its whole time, because too many such documents waited."""
+KILLED_AGAIN = Unparsable(FailureKind.PARSER_KILLED, "the same document again, whose reading was stopped before")
 
 
 # --- before a poll --------------------------------------------------------------------------------------------
@@ -130,10 +135,10 @@ def is_unchanged(state: PollState, result: Fetched) -> bool:
 
 
 def is_killed_again(state: PollState, result: Fetched, *, now: datetime) -> bool:
-    """Whether the body is the one whose reading was stopped within the last day: it is not read, and has failed."""
-    if state.killed_at is None or body_hash(result.body) != state.killed_hash:
+    """Whether the body is one whose reading was stopped not long ago: it is not read, and has failed."""
+    if state.killed_until_at is None or body_hash(result.body) != state.killed_hash:
         return False
-    return timedelta(0) <= now - state.killed_at < FULL_EVERY
+    return now < state.killed_until_at <= now + KILLED_REST
 
 
 # --- after a poll ---------------------------------------------------------------------------------------------
@@ -182,8 +187,9 @@ def _after_poll(
         )
         if read.kind is FailureKind.INTERNAL:
             return not_its_fault(feed, state, unread, now=now)
-        if read.is_final and isinstance(result, Fetched):
-            state = replace(state, killed_hash=body_hash(result.body), killed_at=now)
+        if read.kind is FailureKind.PARSER_KILLED and isinstance(result, Fetched) and read is not KILLED_AGAIN:
+            rest = KILLED_REST if read.is_final else CROWDED_REST
+            state = replace(state, killed_hash=body_hash(result.body), killed_until_at=now + rest)
         return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
     new_count = count_of(read, Outcome.NEW)
     letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"

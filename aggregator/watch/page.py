@@ -324,8 +324,8 @@ def _reports_of(messages: Iterable[Message]) -> list[Report]:
     lines: list[Report] = []
     publishers: set[str] = set()
     for message in sorted((line for line in messages if line.kind is not Kind.MERGED), key=_came_at):
-        publisher = host_of(message.url).removeprefix("www.") or message.feed_id
-        role = _role(message, again=publisher in publishers)
+        named = {message.feed_id, host_of(message.url).removeprefix("www.")} - {""}
+        role = _role(message, again=not named.isdisjoint(publishers))
         score = message.score if message.kind is Kind.JOINED else None
         lines.append(
             Report(
@@ -339,7 +339,7 @@ def _reports_of(messages: Iterable[Message]) -> list[Report]:
                 message.reason,
             )
         )
-        publishers.add(publisher)
+        publishers |= named
     return lines
 
 

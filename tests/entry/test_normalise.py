@@ -285,3 +285,20 @@ def test_any_parsed_entry_becomes_an_entry(parsed: ParsedEntry, feed_title: str)
     assert one == made(parsed, feed=replace(FEED, categories=()), feed_title=feed_title)
     assert one.url == "" or one.url.startswith(("http://", "https://"))
     assert len(one.text) <= 8_000
+
+
+@pytest.mark.parametrize(
+    ("aggregates", "link", "publisher"),
+    [
+        (False, "https://news.claimed.co.uk/1", "feeds.example"),
+        (True, "https://news.claimed.co.uk/1", "claimed.co.uk"),
+        (True, "", "feeds.example"),
+        (False, "", "feeds.example"),
+    ],
+)
+def test_the_publisher_is_the_feeds_own_address_unless_the_operator_says_it_carries_others(
+    aggregates: bool, link: str, publisher: str
+) -> None:
+    feed = Feed("f", "https://rss.feeds.example/all", aggregates=aggregates)
+    answer = made(ParsedEntry(guid="1", link=link, title=Markup("A ship")), feed=feed)
+    assert answer.publisher == publisher

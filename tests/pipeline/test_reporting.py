@@ -59,6 +59,33 @@ def test_a_joined_report_grows_its_event_and_counts_independent_publishers_once(
     assert (third.event.source_count, third.event.independent_count) == (3, 2)
 
 
+def test_a_feed_is_one_source_whatever_hosts_its_links_claim():
+    event = told(entry("a", publisher="evil.example")).event
+    for name in ("b", "c", "d"):
+        one = entry(name, publisher="evil.example", feed_id="a-feed")
+        event = told(one, joined(one, event), events=(event,)).event
+    assert (event.source_count, event.independent_count) == (4, 1)
+    own = entry("b", publisher="b.example")
+    assert told(own, joined(own, event), events=(event,)).event.independent_count == 2, "no claim takes b's own vote"
+
+
+def test_a_claimed_link_lowers_the_count():
+    event = told(entry("a", publisher="a.example")).event
+    copied = entry("b", publisher="b.example", site="a.example")
+    assert told(copied, joined(copied, event), events=(event,)).event.independent_count == 1
+
+
+def test_one_hostile_feed_does_not_fire_a_queue_that_waits_for_three_sources():
+    queues = (Queue("q", min_sources=3),)
+    event = told(entry("a", publisher="evil.example"), queues=queues).event
+    queued = []
+    for name in ("b", "c", "d", "e"):
+        one = entry(name, publisher="evil.example")
+        answer = told(one, joined(one, event), events=(event,), queues=queues)
+        event, queued = answer.event, [*queued, *answer.publication.queued]
+    assert queued == []
+
+
 def test_a_wire_copy_is_a_source_but_no_independent_one():
     event = told(entry("a")).event
     copy = told(entry("b"), joined(entry("b"), event, is_copy=True), events=(event,))
