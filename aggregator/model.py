@@ -633,7 +633,8 @@ class Event:
 
     `independent_sites` are the publishers of reports that are not copies; `queues_served` the queues that already
     received the event, `queues_matched` those for which a report of it matched and that wait for more sources.
-    `merged_into` is set on an absorbed event, which stays as an alias.
+    `merged_into` is set on an absorbed event, which stays as an alias. `lead` are the
+    first words of the earliest report that has a text, `image` the address of its picture ('' where none has one).
     """
 
     event_id: str
@@ -650,6 +651,8 @@ class Event:
     merged_into: str = ""
     queues_served: tuple[str, ...] = ()
     queues_matched: tuple[str, ...] = ()
+    lead: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,15 @@ def _status_server(
         return None
     zone = ZoneInfo(settings.digest.timezone)
     below = {parts.WEBSUB_PATH: push.app()} if push else {}
-    return StatusServer(watching, metrics=metrics, zone=zone, version=__version__, digests=digests, below=below)
+    return StatusServer(
+        watching,
+        metrics=metrics,
+        zone=zone,
+        version=__version__,
+        digests=digests,
+        below=below,
+        public_url=settings.http_public_url,
+    )
 
 
 def address(listen: str) -> tuple[str, int]:

@@ -16,7 +16,9 @@ from aggregator.entry.tokens import Attribute, attributes, start_tags
 from aggregator.entry.urls import absolute_url, front_matter_url
 
 FALLBACK = "https://picsum.photos/400/300?random={}"
+_FALLBACK_HEAD = FALLBACK.partition("{")[0]
 _FALLBACK_COUNT = 10_001
+_HEADIMG = re.compile(r"^headimg: '([^'\n]*)'$", re.MULTILINE)
 
 _NOTHING = re.compile(r"/(?:undefined|null|none|nan|%5bobject%20object%5d)/?(?:$|[?#])", re.IGNORECASE)
 _SERVICES = (
@@ -90,6 +92,13 @@ def is_counter(url: str) -> bool:
 def fallback_image(entry_id: str) -> str:
     """A picture chosen by the entry's id, so that a later poll chooses the same."""
     return FALLBACK.format(int.from_bytes(sha256(entry_id.encode()).digest()) % _FALLBACK_COUNT)
+
+
+def image_of(document: str) -> str:
+    """The picture that a document names; '' where it has none of its own (`fallback_image` is nobody's picture)."""
+    named = _HEADIMG.search(document)
+    url = named[1] if named else ""
+    return "" if url.startswith(_FALLBACK_HEAD) else url
 
 
 def _sources(html: str) -> Iterator[str]:

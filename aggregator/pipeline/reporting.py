@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from aggregator.entry.images import image_of
+from aggregator.entry.lead import lead_of
 from aggregator.model import (
     Assignment,
     Decision,
@@ -134,6 +136,8 @@ def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
         independent_count=1,
         categories=entry.categories,
         related=assignment.related[:RELATED_KEPT],
+        lead=lead_of(entry.title, entry.text),
+        image=image_of(entry.document),
     )
 
 
@@ -149,6 +153,8 @@ def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
         independent_sites=(*event.independent_sites, voter)[:SITES_KEPT] if independent else event.independent_sites,
         independent_count=event.independent_count + independent,
         related=_union(event.related, assignment.related)[:RELATED_KEPT],
+        lead=event.lead or lead_of(entry.title, entry.text),
+        image=event.image or image_of(entry.document),
     )
 
 
@@ -170,13 +176,22 @@ def merged(event: Event, other: Event) -> Event:
         related=_union(event.related, other.related)[:RELATED_KEPT],
         queues_served=_union(event.queues_served, other.queues_served),
         queues_matched=_union(event.queues_matched, other.queues_matched),
+        lead=event.lead or other.lead,
+        image=event.image or other.image,
     )
 
 
 def _with_edit(event: Event, entry: Entry) -> Event:
     sources = tuple(source_of(entry) if s.entry_id == entry.entry_id else s for s in event.sources)
-    is_first = bool(sources) and sources[0].entry_id == entry.entry_id
-    return replace(event, sources=sources, title=entry.title if is_first else event.title)
+    if not sources or sources[0].entry_id != entry.entry_id:
+        return replace(event, sources=sources)
+    return replace(
+        event,
+        sources=sources,
+        title=entry.title,
+        lead=lead_of(entry.title, entry.text) or event.lead,
+        image=image_of(entry.document) or event.image,
+    )
 
 
 def kept_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:

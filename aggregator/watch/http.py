@@ -9,10 +9,9 @@ does. The port has no passwords: it listens on loopback unless the operator deci
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
 
 import orjson
 import structlog
@@ -20,70 +19,26 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from aggregator.errors import AggregatorError
-from aggregator.model import Event, Kind, Message, PollState
+from aggregator.model import Kind, Message
+from aggregator.watch import answers
+from aggregator.watch.answers import SECURITY_HEADERS
+from aggregator.watch.choice import Choice, choice_of, is_chosen
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.live import Broadcast
 from aggregator.watch.metrics import CONTENT_TYPE, Metrics
-from aggregator.watch.page import TEMPLATES, Choice, Pages, choice_of, event_of, is_chosen
+from aggregator.watch.outlets import Outlets
+from aggregator.watch.page import TEMPLATES, Pages, event_of
+from aggregator.watch.watched import Kept, Watched
 
 log = structlog.get_logger()
 
-Answer = TypeVar("Answer")
-
-FRESH_SECONDS = 2.0
-KEPT_TIMES = 20
-MAX_EVENTS_READ = 5000
 MAX_RELATED = 10
 MAX_LIVE = 200
 """Open live pages at most; each is one connection and a queue of 100 messages. A guess."""
 BEAT_SECONDS = 15.0
 """A comment this often keeps proxies from closing a silent live stream (nginx: 60 s)."""
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
-
-
-class Watched(Protocol):
-    """What the status port asks the daemon. Methods that ask the Redis server raise EngineError when it is away."""
-
-    async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
-        """Events with a report since then, the newest `limit` of them, in any order."""
-        ...
-
-    async def event(self, event_id: str) -> Event | None:
-        """The event of this id; of an absorbed one, the record whose `merged_into` names the survivor."""
-        ...
-
-    async def reports(self, event_id: str) -> Sequence[Message]:
-        """The messages still kept of this event, in any order."""
-        ...
-
-    async def feeds(self) -> Sequence[PollState]: ...
-
-    async def groups(self) -> Mapping[tuple[str, str], int]:
-        """The lag of every consumer group, keyed by (stream, group)."""
-        ...
-
-    def live(self) -> AsyncIterator[Message]:
-        """The messages published from now on."""
-        ...
-
-    def ready(self) -> tuple[bool, Sequence[str]]:
-        """Whether the daemon does its work, and if not, why."""
-        ...
-
-    def stuck(self) -> Sequence[str]:
-        """The stages that do not move (`progress.Progress.stuck`)."""
-        ...
 
 
 class StatusServer:
@@ -99,8 +54,9 @@ class StatusServer:
         digests: DigestFiles | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         below: Mapping[str, web.Application] | None = None,
+        public_url: str | None = None,
     ) -> None:
-        """`below`: other applications by the path they are served under."""
+        """`below`: other applications by the path they are served under; `public_url`: how others reach the port."""
         self._watched = watched
         self._metrics = metrics
         self._digests = digests
@@ -108,7 +64,8 @@ class StatusServer:
         self._below = dict(below or {})
         self._pages = Pages(zone=zone, version=version, has_digests=digests is not None)
         self._broadcast = Broadcast(watched.live)
-        self._fresh = _Fresh()
+        self._kept = Kept(watched)
+        self._outlets = Outlets(watched, self._kept, now=now, version=version, public_url=public_url)
         self._streams: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
 
@@ -145,11 +102,13 @@ class StatusServer:
         application.router.add_get("/", self._front)
         application.router.add_get(r"/events/{event_id:e[0-9a-f]{20}}", self._event)
         application.router.add_get("/feeds", self._feeds)
+        application.router.add_get("/docs", self._docs)
         application.router.add_get("/live", self._live, allow_head=False)
         application.router.add_get("/static/{name}", self._asset)
         if self._digests is not None:
             application.router.add_get("/digest", self._digest_days)
             application.router.add_get(r"/digest/{day:\d{4}-\d{2}-\d{2}}", self._digest_day)
+        self._outlets.add_to(application.router)
         for path, other in self._below.items():
             application.add_subapp(path, other)
         return application
@@ -175,15 +134,15 @@ class StatusServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         stuck = self._watched.stuck()
-        return _json({"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200)
+        return answers.json({"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready, reasons = self._watched.ready()
-        return _json({"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503)
+        return answers.json({"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503)
 
     async def _metrics_text(self, _request: web.Request) -> web.Response:
         try:
-            self._metrics.show_groups(await self._fresh("groups", self._watched.groups))
+            self._metrics.show_groups(await self._kept.groups())
         except AggregatorError as error:
             # Metrics are wanted most when the Redis server is away: the old lags stand.
             log.warning("lags_unknown", error=str(error))
@@ -192,20 +151,13 @@ class StatusServer:
     # --- for people
 
     async def _front(self, request: web.Request) -> web.Response:
-        choice, now = choice_of(request.query), self._now()
-        events = await self._events(choice.hours, now)
-        feeds = await self._fresh("feeds", self._watched.feeds)
+        now = self._now()
+        choice = choice_of(request.query, now=now)
+        events = await self._kept.events(choice.from_at(now), now)
+        feeds = await self._kept.feeds()
         ready, reasons = self._watched.ready()
         shown = [] if ready else list(reasons) or ["starting"]
-        return _html(self._pages.front(events=events, feeds=feeds, choice=choice, now=now, reasons=shown))
-
-    async def _events(self, hours: int, now: datetime) -> Sequence[Event]:
-        since_at = now - timedelta(hours=hours)
-
-        async def read() -> Sequence[Event]:
-            return await self._watched.events(since_at=since_at, limit=MAX_EVENTS_READ)
-
-        return await self._fresh(f"events {hours}", read)
+        return answers.html(self._pages.front(events=events, feeds=feeds, choice=choice, now=now, reasons=shown))
 
     async def _event(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])
@@ -216,12 +168,12 @@ class StatusServer:
         reports = await self._watched.reports(event.event_id)
         earlier = [await self._watched.event(event_id) for event_id in event.related[:MAX_RELATED]]
         related = [one for one in earlier if one is not None]
-        return _html(self._pages.event(event, reports=reports, related=related, now=self._now()))
+        return answers.html(self._pages.event(event, reports=reports, related=related, now=self._now()))
 
     async def _feeds(self, request: web.Request) -> web.Response:
-        feeds = await self._fresh("feeds", self._watched.feeds)
+        feeds = await self._kept.feeds()
         page = request.query.get("page", "1")
-        return _html(
+        return answers.html(
             self._pages.feeds(
                 feeds,
                 health=request.query.get("health", "")[:20],
@@ -233,7 +185,7 @@ class StatusServer:
 
     async def _digest_days(self, _request: web.Request) -> web.Response:
         days = await asyncio.to_thread(self._digests.days) if self._digests else []
-        return _html(self._pages.digest_days(days))
+        return answers.html(self._pages.digest_days(days))
 
     async def _digest_day(self, request: web.Request) -> web.Response:
         try:
@@ -243,7 +195,10 @@ class StatusServer:
         records = await asyncio.to_thread(self._digests.read, day) if self._digests else []
         if not records:
             raise web.HTTPNotFound(reason="No digest of this day is kept.")
-        return _html(self._pages.digest_day(day, records))
+        return answers.html(self._pages.digest_day(day, records))
+
+    async def _docs(self, request: web.Request) -> web.Response:
+        return answers.html(self._pages.docs(self._outlets.base_of(request)))
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -261,7 +216,7 @@ class StatusServer:
         """Server-sent events: one `event` for each new or joined report that passes the reader's filter."""
         if self._broadcast.listener_count >= MAX_LIVE:
             raise web.HTTPServiceUnavailable(reason="Too many pages are open.")
-        choice = choice_of(request.query)
+        choice = choice_of(request.query, now=self._now())
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
         await response.prepare(request)
@@ -291,55 +246,9 @@ class StatusServer:
                     await response.write(_sse(message, self._pages.card(event, choice=choice, now=self._now())))
 
     def _error(self, status: int, text: str) -> web.Response:
-        return _html(self._pages.error(status, text), status=status)
-
-
-class _Fresh:
-    """Answers kept for a moment, and asked for once when many want them at the same time.
-
-    What takes long to ask for is kept longer, so that readers cost at most a share of 1 in `KEPT_TIMES` of the time.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
-
-    async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        stale_at, answer = self._kept.get(key, (0.0, None))
-        if answer is None or (answer.done() and (time.monotonic() >= stale_at or _failed(answer))):
-            answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
-            self._kept[key] = (0.0, answer)
-        # One reader who leaves must not take the answer from the others.
-        kept: Answer = await asyncio.shield(answer)
-        return kept
-
-    async def _timed(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        start = time.monotonic()
-        answer = await ask()
-        end = time.monotonic()
-        self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), self._kept[key][1])
-        return answer
-
-
-def _failed(answer: asyncio.Future[Any]) -> bool:
-    return answer.cancelled() or answer.exception() is not None
+        return answers.html(self._pages.error(status, text), status=status)
 
 
 def _sse(message: Message, card: str) -> bytes:
     payload = orjson.dumps({"kind": message.kind, "event_id": message.event_id, "card": card})
     return b"id: %s\nevent: report\ndata: %s\n\n" % (message.id.encode(), payload)
-
-
-def _html(text: str, *, status: int = 200) -> web.Response:
-    response = web.Response(body=text.encode("utf-8", "replace"), status=status)
-    response.headers["Content-Type"] = "text/html; charset=utf-8"
-    response.headers["Cache-Control"] = "no-store"
-    response.enable_compression()
-    return response
-
-
-def _json(value: Mapping[str, Any], *, status: int) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(value),
-        status=status,
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
-    )

@@ -17,14 +17,16 @@ from datetime import date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from aggregator.model import EPOCH, UNDETERMINED, Digest, Event, Health, Kind, Message, PollState, Source
 from aggregator.watch import timeline, wording
+from aggregator.watch.api import filter_parameters
+from aggregator.watch.choice import Choice, is_chosen, order_of
 from aggregator.watch.digest import host_of, is_told
+from aggregator.watch.links import safe_link
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_EVENTS = 100
@@ -33,9 +35,6 @@ MAX_SOURCES = 8
 """Reports listed in a card: the first and the newest; the event's page has all."""
 MAX_CATEGORIES = 60
 FEEDS_ON_A_PAGE = 100
-WINDOWS = (6, 24, 72, 168)
-"""The windows offered, in hours."""
-ORDERS = ("top", "newest")
 
 REASONS: Mapping[str, str] = {
     "new": "the first report of this event",
@@ -55,31 +54,6 @@ _HEALTH_ORDER = (*_BAD_HEALTH, Health.NEW, Health.OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What the reader asked to see."""
-
-    language: str = ""
-    category: str = ""
-    words: str = ""
-    hours: int = 24
-    order: str = "top"
-
-    def query(self, **changed: str | int) -> str:
-        """The query string of this choice with some of it changed; '' when nothing is chosen."""
-        asked = {
-            "lang": self.language,
-            "category": self.category,
-            "q": self.words,
-            "hours": self.hours,
-            "order": self.order,
-        }
-        asked |= changed
-        plain = {"lang": "", "category": "", "q": "", "hours": 24, "order": "top"}
-        chosen = {key: value for key, value in asked.items() if value != plain[key]}
-        return f"?{urlencode(chosen)}" if chosen else ""
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """One line of an event's page."""
 
@@ -92,31 +66,6 @@ class Report:
     """first, independent, copy, again (the same publisher once more), edited; '' where it is not known any more."""
     score: float | None
     reason: str
-
-
-def choice_of(query: Mapping[str, str]) -> Choice:
-    """The choice in GET parameters; what is not understood counts as not asked."""
-    hours = query.get("hours", "")
-    order = query.get("order", "")
-    return Choice(
-        language=query.get("lang", "").strip()[:35],
-        category=query.get("category", "").strip()[:200],
-        words=query.get("q", "").strip()[:200],
-        hours=int(hours) if hours.isdecimal() and int(hours) in WINDOWS else 24,
-        order=order if order in ORDERS else "top",
-    )
-
-
-def is_chosen(event: Event, choice: Choice) -> bool:
-    """Whether the event passes the reader's filter of language, category and words (all of them in its titles)."""
-    if choice.language and primary_language(event.lang) != primary_language(choice.language):
-        return False
-    if choice.category and choice.category not in event.categories:
-        return False
-    if not choice.words:
-        return True
-    text = " ".join((event.title, *(source.title for source in event.sources))).casefold()
-    return all(word in text for word in choice.words.casefold().split())
 
 
 def primary_language(tag: str) -> str:
@@ -164,9 +113,9 @@ class Pages:
         reasons: Sequence[str],
     ) -> str:
         """Today's events. `reasons` says why the daemon is not ready, when it is not."""
-        from_at = now - timedelta(hours=choice.hours)
+        from_at = choice.from_at(now)
         told = [event for event in events if is_told(event, from_at, now + timedelta(seconds=1))]
-        chosen = sorted((event for event in told if is_chosen(event, choice)), key=_order(choice.order))
+        chosen = sorted((event for event in told if is_chosen(event, choice)), key=order_of(choice.order))
         return self._render(
             "front.html",
             now=now,
@@ -184,7 +133,7 @@ class Pages:
 
     def card(self, event: Event, *, choice: Choice, now: datetime) -> str:
         """One event as it stands in the list of the front page, for live updates."""
-        return self._render("card.html", event=event, from_at=now - timedelta(hours=choice.hours), now=now)
+        return self._render("card.html", event=event, from_at=choice.from_at(now), now=now)
 
     def event(self, event: Event, *, reports: Sequence[Message], related: Sequence[Event] = (), now: datetime) -> str:
         """All that is known of one event; `related` are earlier ones that it follows up."""
@@ -233,6 +182,10 @@ class Pages:
         style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
         return self._render("digest_file.html", digest=record, style=style)
 
+    def docs(self, base: str) -> str:
+        """What programs can read; `base` is the address of the port."""
+        return self._render("docs.html", parameters=filter_parameters(), base=base)
+
     def error(self, status: int, text: str) -> str:
         return self._render("error.html", status=status, text=text)
 
@@ -266,16 +219,12 @@ def _environment(zone: tzinfo) -> Environment:
         "host": host_of,
         "dots": lambda event, from_at, to_at: timeline.dots(event, from_at=from_at, to_at=to_at, zone=zone),
         "sparks": timeline.sparks,
+        "feed_query": lambda choice: choice.feed_query(),
         "listed": _listed,
         "reason": lambda word: REASONS.get(word, word),
     }
     environment.filters.update(filters)
     return environment
-
-
-def safe_link(url: str) -> str:
-    """The URL when it is http(s), else ''."""
-    return url if url.lower().startswith(("http://", "https://")) else ""
 
 
 def _listed(event: Event) -> tuple[Source, ...]:
@@ -295,12 +244,6 @@ def _asset_versions() -> Callable[[str], str]:
 
 def _zone_name(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or str(zone)
-
-
-def _order(order: str) -> Callable[[Event], tuple[float, ...]]:
-    if order == "newest":
-        return lambda event: (-event.last_seen_at.timestamp(), -event.independent_count)
-    return lambda event: (-event.independent_count, -event.source_count, -event.last_seen_at.timestamp())
 
 
 def _tally(values: Iterable[str]) -> list[tuple[str, int]]:

@@ -292,3 +292,27 @@ def test_a_report_given_to_an_absorbed_event_grows_its_survivor_as_it_stands_now
     assert third.event.source_count == 3
     edit = revised(entry("b", revision=1, title="Other"), "absorbed", stream_id="2-0", events=events, queues=())
     assert [s.title for s in edit.event.sources] == ["Title a", "Other"]
+
+
+def pictured(url: str) -> str:
+    return f"\n---\ntitle: 'x'\nheadimg: '{url}'\n---\n"
+
+
+def test_an_event_shows_the_first_lead_and_the_first_picture_that_any_report_has():
+    bare, told_later = entry("a", text="", document=pictured("")), entry("b", document=pictured("https://b.example/p"))
+    event = told(bare).event
+    assert (event.lead, event.image) == ("", "")
+    event = told(told_later, joined(told_later, event), events=(event,)).event
+    third = entry("c", text="Other words", document=pictured("https://c.example/p"))
+    event = told(third, joined(third, event), events=(event,)).event
+    assert (event.lead, event.image) == ("A quake hit the coast", "https://b.example/p")
+
+
+def test_an_edit_of_the_first_report_renews_lead_and_picture_and_an_empty_one_takes_nothing_away():
+    event = told(entry("a", document=pictured("https://a.example/p"))).event
+    edit = entry("a", revision=1, text="It was stronger", document=pictured("https://a.example/q"))
+    event = revised(edit, event.event_id, stream_id="2-0", events={event.event_id: event}, queues=()).event
+    assert (event.lead, event.image) == ("It was stronger", "https://a.example/q")
+    empty = entry("a", revision=2, text="", document=pictured(""))
+    event = revised(empty, event.event_id, stream_id="3-0", events={event.event_id: event}, queues=()).event
+    assert (event.lead, event.image) == ("It was stronger", "https://a.example/q")

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model import Health, Kind, Message
+from aggregator.watch.choice import Choice, choice_of, is_chosen
 from aggregator.watch.digest_html import digest_html
-from aggregator.watch.page import Choice, Pages, choice_of, event_of, is_chosen, safe_link
+from aggregator.watch.links import safe_link
+from aggregator.watch.page import Pages, event_of
 
 from .sample import NOW, REPORTED, event_of_telling, messages_of
 from .test_digest import event, made, state
@@ -39,7 +41,7 @@ def test_the_digest_as_a_file_needs_nothing_beside_it():
 
 @given(st.dictionaries(st.sampled_from(["lang", "category", "q", "hours", "order", "other"]), st.text()))
 def test_any_question_is_a_choice_and_survives_its_own_query(query):
-    choice = choice_of(query)
+    choice = choice_of(query, now=NOW)
     assert choice.hours in (6, 24, 72, 168)
     assert choice.order in ("top", "newest")
     assert len(choice.query()) < 10_000
@@ -56,7 +58,9 @@ def test_a_choice_of_nothing_has_no_query():
     [
         (Choice(), 10),
         (Choice(language="zh"), 3),
-        (Choice(language="ZH-Hant"), 3),
+        (Choice(language="ZH"), 3),
+        (Choice(language="zh-Hant"), 0),
+        (Choice(min_sources=3), 4),
         (Choice(category="News"), 5),
         (Choice(words="pictures MOON"), 1),
         (Choice(words="pictures nowhere"), 0),

@@ -1,0 +1,161 @@
+"""What a reader asks to see: the filter that the page, the feeds of events and the API share. Pure.
+
+Rules: one spelling of every filter (`lang`, `category`, `min_sources`, `words`, `since`), whoever asks. A page takes
+what it does not understand as not asked; for programs that is an error that says what to write (`strict`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from aggregator.model import Event
+from aggregator.watch.clock import newest_at, reported_first_at
+
+WINDOWS = (6, 24, 72, 168)
+"""The windows a page offers, in hours."""
+ORDERS = ("top", "newest")
+PLAIN_HOURS = 24
+MOST_PAGES = 10_000
+MOST_SOURCES = 10_000
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_SPAN = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the reader asked to see. `since` is as written, and stronger than `hours`."""
+
+    language: str = ""
+    category: str = ""
+    words: str = ""
+    hours: int = PLAIN_HOURS
+    order: str = "top"
+    min_sources: int = 1
+    since: str = ""
+    page: int = 1
+
+    def query(self, **changed: str | int) -> str:
+        """The query string of this choice with some of it changed; '' when nothing is chosen."""
+        asked = _parameters(replace(self, **changed))  # type: ignore[arg-type]  # the names are the fields'
+        plain = _parameters(_PLAIN)
+        chosen = {key: value for key, value in asked.items() if value != plain[key]}
+        return f"?{urlencode(chosen)}" if chosen else ""
+
+    def feed_query(self) -> str:
+        """The query string of the feed of this choice: its filter, without what is only the page's."""
+        return replace(self, hours=PLAIN_HOURS, order=_PLAIN.order, page=1).query()
+
+    def from_at(self, now: datetime) -> datetime:
+        """Where the window begins."""
+        return since_at(self.since, now) if self.since else now - timedelta(hours=self.hours)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether events are left out for another reason than their time."""
+        return bool(self.language or self.category or self.words or self.min_sources > 1)
+
+
+_PLAIN = Choice()
+
+
+def _parameters(choice: Choice) -> dict[str, str | int]:
+    return {
+        "lang": choice.language,
+        "category": choice.category,
+        "words": choice.words,
+        "min_sources": choice.min_sources,
+        "hours": choice.hours,
+        "since": choice.since,
+        "order": choice.order,
+        "page": choice.page,
+    }
+
+
+def choice_of(query: Mapping[str, str], *, now: datetime, hours: int = PLAIN_HOURS) -> Choice:
+    """The choice in GET parameters of a page; what is not understood counts as not asked."""
+    order = query.get("order", "")
+    return Choice(
+        language=query.get("lang", "").strip()[:35],
+        category=query.get("category", "").strip()[:200],
+        words=(query.get("words") or query.get("q", "")).strip()[:200],
+        hours=number_of(query.get("hours", ""), allowed=WINDOWS) or hours,
+        order=order if order in ORDERS else "top",
+        min_sources=number_of(query.get("min_sources", ""), allowed=range(1, MOST_SOURCES)) or 1,
+        since=_since_of(query.get("since", ""), now),
+        page=number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1,
+    )
+
+
+def number_of(text: str, *, allowed: Iterable[int]) -> int | None:
+    """The whole number when it is one of the allowed, else None."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
+        return None
+    number = int(text)
+    return number if number in allowed else None
+
+
+def _since_of(text: str, now: datetime) -> str:
+    text = text.strip()[:40]
+    try:
+        since_at(text, now)
+    except ValueError:
+        return ""
+    return text
+
+
+def since_at(text: str, now: datetime) -> datetime:
+    """The moment of `24h`, `7d`, `2026-11-22` or `2026-11-22T09:00:00Z` (UTC where no zone is said).
+
+    Raises ValueError, which says what to write.
+    """
+    span = re.fullmatch(r"(\d{1,9})([smhdw])", text, re.ASCII)
+    if span:
+        return now - min(timedelta(seconds=int(span[1]) * _UNITS[span[2]]), _LONGEST_SPAN)
+    try:
+        # In a query string `+01:00` arrives as ` 01:00`.
+        at = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise ValueError('write since as "24h", "7d", "2026-11-22" or "2026-11-22T09:00:00Z"') from None
+
+
+def is_chosen(event: Event, choice: Choice) -> bool:
+    """Whether the event passes the reader's filter, but for its time."""
+    return (
+        (not choice.language or speaks(event.lang, choice.language))
+        and (not choice.category or choice.category in event.categories)
+        and event.independent_count >= choice.min_sources
+        and (not choice.words or mentions(event, choice.words))
+    )
+
+
+def mentions(event: Event, words: str) -> bool:
+    """Whether all the words are in the titles and the lead of the event."""
+    text = " ".join((event.title, event.lead, *(source.title for source in event.sources))).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+def speaks(lang: str, wanted: str) -> bool:
+    """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
+    lang, wanted = lang.lower(), wanted.lower()
+    return lang == wanted or lang.startswith(f"{wanted}-")
+
+
+def order_of(name: str) -> Callable[[Event], tuple[float | str, ...]]:
+    """The sort key of an order: `top` by independent sources, `newest` by the newest report, `seen` by what came last:
+    the order in which a program that asks again misses nothing, however late a publisher's date."""
+    if name == "seen":
+        return lambda event: (-event.last_seen_at.timestamp(), event.event_id)
+    if name == "newest":
+        return lambda event: (-newest_at(event).timestamp(), -event.independent_count, event.event_id)
+    return lambda event: (
+        -event.independent_count,
+        -event.source_count,
+        -newest_at(event).timestamp(),
+        -reported_first_at(event).timestamp(),
+        event.event_id,
+    )

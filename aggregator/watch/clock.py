@@ -1,0 +1,45 @@
+"""One clock for everything that is shown of an event: when each report was published, never later than it was seen.
+
+Why one: what a publisher states and when we saw it lie hours apart for a feed that was just added, and a page that
+draws dots by one and spans by the other contradicts itself. Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from aggregator.model import Event, Message, Source
+
+
+def reported_at(event: Event, source: Source) -> datetime:
+    """When a report was published; where that is not known or lies in the future, when we saw its event."""
+    if source.published_at is not None:
+        return min(source.published_at, event.last_seen_at)
+    is_first = bool(event.sources) and source.entry_id == event.sources[0].entry_id
+    return event.first_seen_at if is_first else event.last_seen_at
+
+
+def ordered_sources(event: Event) -> tuple[Source, ...]:
+    """The reports that are kept, the earliest first."""
+    return tuple(sorted(event.sources, key=lambda source: (reported_at(event, source), source.entry_id)))
+
+
+def reported_first_at(event: Event) -> datetime:
+    """When the earliest report was published."""
+    return min((reported_at(event, source) for source in event.sources), default=event.first_seen_at)
+
+
+def newest_at(event: Event) -> datetime:
+    """When the newest report was published."""
+    return max((reported_at(event, source) for source in event.sources), default=event.last_seen_at)
+
+
+def spread_of(event: Event) -> timedelta:
+    """How long the event has been reported."""
+    return newest_at(event) - reported_first_at(event)
+
+
+def message_at(message: Message) -> datetime | None:
+    """When the report of a message was published; None where nothing is known of its time."""
+    times = [at for at in (message.published_at, message.first_seen_at) if at is not None]
+    return min(times, default=None)

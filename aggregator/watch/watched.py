@@ -1,0 +1,125 @@
+"""What the status port asks the daemon, and the answers kept for a moment.
+
+Rules: answers are kept so that a crowd of readers asks the Redis server no more than one does; how far back one asks
+is rounded up to a few windows, so that what is kept has a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from aggregator.model import Event, Message, PollState
+from aggregator.watch.digest import is_told
+
+Answer = TypeVar("Answer")
+
+FRESH_SECONDS = 2.0
+KEPT_TIMES = 20
+MAX_EVENTS_READ = 50_000
+"""Two to three days of a large installation; what is older is not shown. A guess."""
+REACH_HOURS = (6, 24, 72, 168, 720)
+"""How far back events are read: the windows of the page, and what is kept of events by default."""
+_SOON = timedelta(seconds=1)
+
+
+class Watched(Protocol):
+    """What the status port asks the daemon. Methods that ask the Redis server raise EngineError when it is away."""
+
+    async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
+        """Events with a report since then, the newest `limit` of them, in any order."""
+        ...
+
+    async def event(self, event_id: str) -> Event | None:
+        """The event of this id; of an absorbed one, the record whose `merged_into` names the survivor."""
+        ...
+
+    async def reports(self, event_id: str) -> Sequence[Message]:
+        """The messages still kept of this event, in any order."""
+        ...
+
+    async def feeds(self) -> Sequence[PollState]: ...
+
+    async def groups(self) -> Mapping[tuple[str, str], int]:
+        """The lag of every consumer group, keyed by (stream, group)."""
+        ...
+
+    def live(self) -> AsyncIterator[Message]:
+        """The messages published from now on."""
+        ...
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        """Whether the daemon does its work, and if not, why."""
+        ...
+
+    def stuck(self) -> Sequence[str]:
+        """The stages that do not move (`progress.Progress.stuck`)."""
+        ...
+
+
+class Kept:
+    """The daemon's answers, each asked for at most once a moment."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._fresh = Fresh()
+
+    async def events(self, from_at: datetime, now: datetime) -> Sequence[Event]:
+        """The events with a report in [from_at, now]. Raises EngineError."""
+        hours = _reach(now - from_at)
+
+        async def read() -> Sequence[Event]:
+            return await self._watched.events(since_at=now - timedelta(hours=hours), limit=MAX_EVENTS_READ)
+
+        events = await self._fresh(f"events {hours}", read)
+        return [event for event in events if is_told(event, from_at, now + _SOON)]
+
+    async def feeds(self) -> Sequence[PollState]:
+        """The state of every feed. Raises EngineError."""
+        return await self._fresh("feeds", self._watched.feeds)
+
+    async def names(self) -> Mapping[str, str]:
+        """Titles of feeds by their ids; a feed without one is missing. Raises EngineError."""
+        return {state.feed_id: state.title for state in await self.feeds() if state.title}
+
+    async def groups(self) -> Mapping[tuple[str, str], int]:
+        """Raises EngineError."""
+        return await self._fresh("groups", self._watched.groups)
+
+
+def _reach(length: timedelta) -> int:
+    hours = length / timedelta(hours=1)
+    return next((reach for reach in REACH_HOURS if hours <= reach), REACH_HOURS[-1])
+
+
+class Fresh:
+    """Answers kept for a moment, and asked for once when many want them at the same time.
+
+    What takes long to ask for is kept longer, so that readers cost at most a share of 1 in `KEPT_TIMES` of the time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
+
+    async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        stale_at, answer = self._kept.get(key, (0.0, None))
+        if answer is None or (answer.done() and (time.monotonic() >= stale_at or _failed(answer))):
+            answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
+            self._kept[key] = (0.0, answer)
+        # One reader who leaves must not take the answer from the others.
+        kept: Answer = await asyncio.shield(answer)
+        return kept
+
+    async def _timed(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        start = time.monotonic()
+        answer = await ask()
+        end = time.monotonic()
+        self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), self._kept[key][1])
+        return answer
+
+
+def _failed(answer: asyncio.Future[Any]) -> bool:
+    return answer.cancelled() or answer.exception() is not None
