@@ -49,11 +49,21 @@ LAZY = (
 )
 """Attributes that hold an image's address until a script moves it into `src`, the commoner first."""
 _LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-cfsrcset", "nitro-lazy-srcset", "srcset")
+_EMPTY = (
+    r"blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|transparent|pixel|gr[ae]y|white|1x1|empty|"
+    r"none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder"
+)
 _PLACEHOLDER = re.compile(
-    r"(?:^|[/_.-])(?:blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|spinner|transparent|pixel|pix|"
-    r"clear|dot|s|gr[ae]y|white|1x1|empty|none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder)(?:[_.@-][\w.@-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])",
+    rf"(?:^|[/_.-])(?:{_EMPTY}|spinner)(?:[_.@-][\w.@-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])"
+    r"|(?:^|/)(?:s|clear|dot|pix|px|trans)\.(?:gif|png|svg)(?:$|[?#])",
     re.IGNORECASE,
 )
+_NAMED_EMPTY = re.compile(
+    rf"(?:^|/)(?:(?:img|image)[_-])?(?:{_EMPTY}|spinner|s|clear|dot|pix|px|trans)(?:[_.-]?(?:\d+x\d+|trans))?"
+    r"\.(?:gif|png|svg|jpe?g|webp)(?:$|[?#])",
+    re.IGNORECASE,
+)
+"""A name that is nothing else; `pixel-9-review.jpg` is a photograph."""
 _SCHEME = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:")
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,]*)|(?=,|$|\s))")
 _WORTH = re.compile(r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE)
@@ -108,8 +118,13 @@ def shown_source(held: dict[str, Attribute]) -> str:
 
 
 def is_placeholder(source: str) -> bool:
-    """Whether the address shows nothing: none of a picture, or of a file named for being empty."""
+    """Whether an address may give way to a lazy one: it is none of a picture, or its name speaks of being empty."""
     return is_inline(source) or bool(_PLACEHOLDER.search(source))
+
+
+def is_named_empty(source: str) -> bool:
+    """Whether a file's whole name says that it shows nothing."""
+    return bool(_NAMED_EMPTY.search(source))
 
 
 def is_inline(source: str) -> bool:

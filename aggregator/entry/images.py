@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from aggregator.entry.edits import is_inline, is_placeholder, shown_source
+from aggregator.entry.edits import is_inline, is_named_empty, shown_source
 from aggregator.entry.tokens import Attribute, attributes, start_tags
 from aggregator.entry.urls import absolute_url, front_matter_url
 
@@ -26,7 +26,7 @@ _SERVICES = (
     "scorecardresearch.com statcounter.com pheedo.com chartbeat.net quantserve.com imrworldwide.com vgwort.de "
     "stats.wordpress.com stats.wp.com pixel.wp.com mc.yandex.ru counter.yadro.ru counter.rambler.ru hm.baidu.com "
     "bat.bing.com analytics.twitter.com px.ads.linkedin.com gemius.pl ivwbox.de ioam.de xiti.com estat.com "
-    "webtrekk.net wt-eu02.net omtrdc.net 2o7.net cnzz.com histats.com hubspot.com parsely.com "
+    "webtrekk.net wt-eu02.net omtrdc.net 2o7.net cnzz.com histats.com track.hubspot.com pixel.parsely.com "
     "buysellads.com pubmatic.com adnxs.com adsrvr.org rlcdn.com counter.theconversation.com hits.theguardian.com "
     "feedblitz.com sitemeter.com clustrmaps.com extreme-dm.com flattr.com/button tinypass.com"
 )
@@ -38,7 +38,7 @@ _NO_PICTURE = r"gif|png|php|aspx?|ashx|cgi|jsp|pl|js"
 """How the names of counters end, where they end in something; a photograph is no gif."""
 _COUNTER = re.compile(
     rf"//(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, _SERVICES.split()))})(?:[/?:]|$)"
-    r"|//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//feedproxy\.google\.com/|/~(?:r|ff|a)/[^?]*$"
+    r"|//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//feedproxy\.google\.com/|//(?:feeds?|rss)\d?\.[^/?]+/~[a-z]{1,2}/"
     r"|facebook\.com/tr/?(?:\?|$)|//media\.npr\.org/include/images/tracking/|//t\.co/i/adsct"
     r"|/(?:matomo|piwik)(?:\.php|\.js)?/?\?|/__utm\.gif|/b/ss/|/hm\.gif\?|[?&](?:feed-stats-post-id|republication-pixel)="
     rf"|//(?:pixel|beacon|counter|count|track|tracker|tracking|analytics|metrics|telemetry)\d*\.[^/?]+/"
@@ -51,8 +51,11 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 """Known services, then forms: a last segment named so, a query without a path, `b.gif?…`."""
-_SUSPECT = re.compile(r"\.gif\?|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)", re.IGNORECASE)
-"""May be a counter: giphy's pictures are `.gif?`, too."""
+_SUSPECT = re.compile(
+    r"\.gif\?(?!(?:itok|w|width|h|height|raw|resize|fit|size|quality|format|v|ver|t|ssl|auto|crop)=)|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)",
+    re.IGNORECASE,
+)
+"""May be a counter: giphy's pictures are `.gif?`, too; what asks for a size or a version is a picture."""
 _SHOWN = frozenset({"video", "audio", "iframe", "object", "embed", "svg", "math"})
 _HIDDEN = re.compile(r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)")
 _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
@@ -112,7 +115,7 @@ def _sources(html: str) -> Iterator[str]:
 
 
 def _is_suspect(source: str) -> bool:
-    return is_placeholder(source) or bool(_SUSPECT.search(source))
+    return is_named_empty(source) or bool(_SUSPECT.search(source))
 
 
 def is_tiny(held: dict[str, Attribute]) -> bool:

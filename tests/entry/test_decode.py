@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,82 @@ def test_one_bad_byte_in_a_legacy_encoding_costs_one_character_too() -> None:
 def test_the_language_a_feed_states_helps_to_read_a_single_title() -> None:
     text = "<rss><channel><language>zh-cn</language><title>首相辞职</title></channel></rss>"
     assert decoded(text.encode("gb18030"), None).text == text
+
+
+TITLES = [
+    ("he", "נפתח הגשר", "cp1255 iso8859_8"),
+    ("ar", "افتتاح الجسر الجديد", "cp1256 iso8859_6"),
+    ("fa", "پل تازه گشوده شد", "cp1256"),
+    ("el", "Άνοιξε η γέφυρα", "cp1253 iso8859_7"),
+    ("th", "เปิดสะพานใหม่", "cp874"),
+    ("tr", "Köprü açıldı, şehir ışıl ışıl", "cp1254"),
+    ("vi", "Cầu mới được mở", "cp1258"),
+    ("pl", "Otwarto świeżą kładkę", "cp1250 iso8859_2"),
+    ("cs", "Otevřen nový most, říká žák", "cp1250 iso8859_2"),
+    ("sk", "Otvorili šťastný most", "cp1250 iso8859_2"),
+    ("hu", "Megnyílt az új híd őszintén", "cp1250 iso8859_2"),
+    ("ro", "Podul a fost deschis în oraş", "cp1250 iso8859_2"),
+    ("hr", "Otvoren je šareni most", "cp1250 iso8859_2"),
+    ("sl", "Odprli so čudovit most", "cp1250 iso8859_2"),
+    ("lt", "Atidarytas šviežias tiltas", "cp1257 iso8859_13"),
+    ("lv", "Atklāts jauns tilts pār upi", "cp1257 iso8859_13"),
+    ("et", "Sild avati põhjas, rõõm", "cp1257"),
+    ("fr", "Été à la plage", "cp1252"),
+    ("de", "Brücke eröffnet", "cp1252"),
+    ("ru", "Открыт новый мост через реку", "cp1251 koi8_r"),
+]
+CASES = [(language, title, encoding) for language, title, names in TITLES for encoding in names.split()]
+
+
+@pytest.mark.parametrize(("language", "title", "encoding"), CASES)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<rss><channel><language>{0}</language><item><title>{1}</title></item></channel></rss>",
+        "<rss xmlns:dc='http://purl.org/dc/elements/1.1/'><channel><dc:language><![CDATA[{0}-XX]]></dc:language><item><title>{1}</title></item></channel></rss>",
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{0}"><entry><title>{1}</title></entry></feed>',
+        '{{"version": "https://jsonfeed.org/version/1.1", "title": "T", "language": "{0}", "items": [{{"id": "1", "title": "{1}"}}]}}',
+    ],
+    ids=["rss", "dc", "atom", "json"],
+)  # fmt: skip
+def test_one_short_item_is_read_by_the_language_the_feed_states(
+    language: str, title: str, encoding: str, form: str
+) -> None:
+    text = form.format(language, title)
+    body = decomposed(text).encode("cp1258") if encoding == "cp1258" else text.encode(encoding)
+    assert decoded(body, "text/xml").text == text
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "encoding"), [case for case in CASES if case[0] not in ("fr", "de", "et", "ru")]
+)
+@pytest.mark.parametrize(
+    "claim", ["text/xml; charset=ISO-8859-1", "text/xml; charset=utf-8", "text/xml; charset=us-ascii"]
+)
+def test_the_language_outweighs_a_claim_that_cannot_be_right(
+    language: str, title: str, encoding: str, claim: str
+) -> None:
+    text = f"<rss><channel><language>{language}</language><item><title>{title} {title} {title} {title}</title></item></channel></rss>"
+    body = decomposed(text).encode("cp1258") if encoding == "cp1258" else text.encode(encoding)
+    assert decoded(body, claim).text == text
+
+
+@pytest.mark.parametrize("language", ["pl", "el", "he", "tr", "cs", "lt"])
+def test_latin1_that_reads_as_latin1_stays_in_a_feed_of_any_language(language: str) -> None:
+    text = f"<rss><channel><language>{language}</language><title>Café “Größe” — ©</title></channel></rss>"
+    assert decoded(text.encode("cp1252"), "text/xml; charset=iso-8859-1").text == text
+
+
+def decomposed(text: str) -> str:
+    """Vietnamese as windows-1258 has it: tone marks apart, the other letters whole."""
+    marks = "\u0300\u0301\u0303\u0309\u0323"
+    parts = []
+    for character in text:
+        apart = unicodedata.normalize("NFD", character)
+        tone = "".join(mark for mark in apart if mark in marks)
+        letter = unicodedata.normalize("NFC", "".join(mark for mark in apart if mark not in marks))
+        parts.append(letter + tone)
+    return "".join(parts)
 
 
 def test_a_transfer_cut_inside_a_character_stays_utf8() -> None:

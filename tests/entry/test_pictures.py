@@ -28,6 +28,8 @@ COUNTERS = [
     "https://facebook.com/tr/?id=1",
     "http://feeds.feedburner.com/~r/town/~4/abc",
     "https://feedproxy.google.com/~r/town/~4/abc",
+    "http://feeds.town.example/~a/Town?i=x",
+    "https://track.hubspot.com/__ptq.gif?a=1&k=14",
     "http://feeds.feedblitz.com/~/i/717/0/town",
     "https://assets.feedblitz.com/i/fblike20.png",
     "https://pixel.wp.com/b.gif?host=town.example&blog=1&post=2",
@@ -78,7 +80,8 @@ def test_what_may_be_a_counter_gives_way_to_the_thumbnail_and_serves_without_one
     [
         "https://town.example/pixel-9-review.jpg", "https://town.example/tracking/wolves.jpg", "https://town.example/photo?id=3", "https://town.example/image.php?id=3",
         "https://stats.town.example/chart.png", "https://town.example/count-of-monte-cristo.gif", "https://town.example/hits/summer.png", "https://i.town.example/abc.jpeg?w=1&h=2",
-        "https://town.example/open/ping-pong.webp", "https://town.example/a/s.jpg",
+        "https://town.example/n/blank-prompt.png", "https://town.example/n/eel_s.jpg", "https://town.example/n/clear-the-weir.png", "https://town.example/n/white-1x.png",
+        "https://town.example/a/weir.gif?itok=x", "https://blog.hubspot.example/hs-fs/a.jpg?t=1", "https://town.example/open/ping-pong.webp", "https://town.example/a/s.jpg",
     ],
 )  # fmt: skip
 def test_pictures_that_look_a_little_like_counters_are_pictures(url: str) -> None:
