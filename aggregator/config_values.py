@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
 
+from aggregator.visible import has_orders
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -39,7 +41,8 @@ def size_bytes(text: object) -> int:
     return int(float(found[1]) * _SIZES[found[2]])
 
 
-def _http_url(text: str) -> str:
+def http_url(text: str) -> str:
+    """The text if it is an address of http or https that can be asked. Raises ValueError that says why not."""
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname, parts.port
@@ -49,6 +52,8 @@ def _http_url(text: str) -> str:
         raise ValueError(f'{text!r} is not a feed address: write it whole, such as "https://example.org/feed.xml"')
     if re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(f"{text!r} holds white space; encode it as %20")
+    if has_orders(text):
+        raise ValueError(f"{text!r} holds characters that are not shown; encode them as %XX")
     return text
 
 
@@ -111,7 +116,7 @@ def _header_value(text: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Span = Annotated[timedelta, BeforeValidator(duration), at_least("1s")]
 Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024)]
-Url = Annotated[StrictStr, AfterValidator(_http_url)]
+Url = Annotated[StrictStr, AfterValidator(http_url)]
 Language = Annotated[
     StrictStr, pattern(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", 'is no language tag such as "zh-CN" or "en"')
 ]

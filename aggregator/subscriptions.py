@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 from xml.sax.saxutils import quoteattr
 
@@ -18,8 +18,10 @@ from lxml import etree, html
 from tomlkit.items import Table
 
 from aggregator.config import configuration, feed_id_for
+from aggregator.config_values import http_url
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed
+from aggregator.visible import without_orders
 
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 _GUESSED_TYPES = ("application/json", "text/xml", "application/xml")
@@ -65,6 +67,18 @@ def _subscription(outline: etree._Element) -> Subscription | None:
     )
 
 
+def askable(found: Iterable[Subscription]) -> tuple[list[Subscription], list[str]]:
+    """The feeds whose address can be asked, spaces in it encoded as browsers do, and why each other one cannot."""
+    kept, refused = [], []
+    for one in found:
+        url = one.url.replace(" ", "%20")
+        try:
+            kept.append(replace(one, url=http_url(url)))
+        except ValueError as error:
+            refused.append(str(error))
+    return kept, refused
+
+
 def _each_url_once(found: Iterable[Subscription]) -> list[Subscription]:
     unique: dict[str, Subscription] = {}
     for one in found:
@@ -75,8 +89,13 @@ def _each_url_once(found: Iterable[Subscription]) -> list[Subscription]:
 def _attribute(element: etree._Element, name: str) -> str:
     for key, value in element.attrib.items():
         if str(key).lower() == name:
-            return " ".join(str(value).split())
+            return _one_line(str(value))
     return ""
+
+
+def _one_line(text: str) -> str:
+    """Without control characters and overrides of the writing direction: names go into feeds.toml and to terminals."""
+    return without_orders(" ".join(text.split()))
 
 
 def _web_host(url: str) -> str | None:
@@ -134,7 +153,7 @@ def _linked(link: etree._Element, base: str) -> Subscription:
         address = urljoin(base, str(link.get("href", "")).strip())
     except ValueError:
         address = ""
-    return Subscription(address, title=" ".join(str(link.get("title", "")).split()))
+    return Subscription(address, title=_one_line(str(link.get("title", ""))))
 
 
 # --- feeds.toml -----------------------------------------------------------------------------------------------

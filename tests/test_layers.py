@@ -15,11 +15,12 @@ WINGS = ("poll", "entry", "dedup", "engine", "watch")
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
-    **{wing: {"model", "errors", wing} for wing in WINGS},
-    "config_values": set(),
+    "visible": set(),
+    **{wing: {"model", "errors", "visible", wing} for wing in WINGS},
+    "config_values": {"visible"},
     "config_problems": {"errors"},
     "config": {"model", "errors", "config_values", "config_problems"},
-    "subscriptions": {"model", "errors", "config"},
+    "subscriptions": {"model", "errors", "config", "config_values", "visible"},
     "pipeline": {"model", "errors", "entry", "dedup", "pipeline"},
     "daemon": {"model", "errors", "config", "pipeline", "daemon", *WINGS},
     "cli": {
@@ -28,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "config",
         "config_values",
         "subscriptions",
+        "visible",
         "pipeline",
         "daemon",
         "cli",
@@ -45,6 +47,7 @@ PIPELINE_POLL = {"poll.schedule"}
 PURE = (
     "model",
     "errors",
+    "visible",
     "config",
     "config_values",
     "config_problems",

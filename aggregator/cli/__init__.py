@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from aggregator import __version__
+from aggregator.cli.console import guard_output
 from aggregator.errors import AggregatorError, ConfigError
 
 COMMANDS = {
@@ -62,25 +63,31 @@ def commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status."""
+    guard_output()
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit status of one command."""
     try:
         status = commands.main(arguments, prog_name="aggregator", standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except ConfigError as error:
-        sys.exit(_told(error, 2))
+        return _told(error, 2)
     except AggregatorError as error:
-        sys.exit(_told(error, 1))
+        return _told(error, 1)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        return 0
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        sys.exit(_told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1))
-    sys.exit(status if isinstance(status, int) else 0)
+        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1)
+    return status if isinstance(status, int) else 0
 
 
 def _told(error: AggregatorError, status: int) -> int:

@@ -2,21 +2,40 @@
 
 Rules: as wide as the terminal; a pipe or a file gets long lines, so that `grep` finds a feed id in one piece (COLUMNS
 says otherwise). What publishers and consumers wrote is printed as `Text`, never as markup: `[/b]` in a title would be
-read as a tag.
+read as a tag. Whatever is printed, by rich, click or Python itself, passes `watch.terminal` on its way out.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from aggregator.visible import visible
+from aggregator.watch.terminal import guarded, unguarded
 
 FILE_WIDTH = 160
 """Columns of output that goes to no terminal. A guess: a feed id, its figures and a sentence fit."""
 
 
-def console() -> Console:
-    """The console of stdout."""
-    to_people = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if to_people else FILE_WIDTH)
+class SafeConsole(Console):
+    """A console whose own colours reach the terminal, and nothing that stands in what it prints."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
+def console(*, error: bool = False) -> Console:
+    """The console of stdout, or of stderr."""
+    stream = unguarded(sys.stderr if error else sys.stdout)
+    to_people = stream.isatty() or "COLUMNS" in os.environ
+    return SafeConsole(file=stream, highlight=False, width=None if to_people else FILE_WIDTH)
+
+
+def guard_output() -> None:
+    """From now on nothing a terminal obeys leaves by stdout or stderr, whoever prints it, tracebacks included."""
+    sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)

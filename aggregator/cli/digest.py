@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 
 from aggregator.cli import engines, files, options
+from aggregator.cli.console import console
 from aggregator.cli.files import Loaded
 from aggregator.daemon.watching import made_digest
 from aggregator.engine.store import Store
@@ -118,4 +118,4 @@ def _print(read: Loaded, record: Digest, form: str) -> None:
         case "json":
             click.echo(digest_json(record))
         case _:
-            Console(highlight=False).print(digest_renderable(record, zone=zone))
+            console().print(digest_renderable(record, zone=zone))

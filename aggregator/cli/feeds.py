@@ -27,6 +27,7 @@ from aggregator.pipeline.reading import ReadRequest
 from aggregator.poll.schedule import released as released_state
 from aggregator.subscriptions import (
     Subscription,
+    askable,
     feeds_of_page,
     opml_of,
     subscriptions_of_opml,
@@ -116,7 +117,10 @@ def remove(feed_id: str, config_file: str | None) -> None:
 def import_opml(opml: Path, config_file: str | None) -> None:
     """Add every feed of an OPML file; folder and title become the first two categories."""
     read = files.loaded(config_file)
-    _add(read.file, subscriptions_of_opml(opml.read_bytes()), ())
+    found, refused = askable(subscriptions_of_opml(opml.read_bytes()))
+    for why in refused:
+        click.echo(f"left out: {why}", err=True)
+    _add(read.file, found, ())
 
 
 @feeds.command("export")

@@ -333,7 +333,7 @@ def _refusing(file: Path) -> Iterator[None]:
 def _clusters(
     rows: list[Mapping[str, Any]], settings: DedupSettings, prints: Sequence[Fingerprint]
 ) -> tuple[list[str], dict[str, Any]]:
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+    with Progress(console=console(error=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("assigning", total=len(rows))
         done = core.backtest(
             rows, settings, canonical_url=canonical_url, on_entry=lambda: progress.advance(bar), prints=prints
@@ -365,7 +365,7 @@ def _sweep(
     title: str,
     plot: Path | None,
 ) -> list[Any]:
-    with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+    with Progress(console=console(error=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
         points = sweeping.sweep(
             rows, settings, canonical_url=canonical_url, on_step=lambda: progress.advance(bar), prints=prints

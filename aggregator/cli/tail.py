@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from aggregator.cli import engines, files, options
+from aggregator.cli.console import console as console_of_stdout
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json
@@ -34,7 +35,7 @@ def tail(reports: bool, follow: bool, since: timedelta, config_file: str | None,
 
 
 async def _tail(read: files.Loaded, stream: str, since: timedelta, follow: bool, as_json: bool) -> None:
-    console = Console(highlight=False)
+    console = console_of_stdout()
     async with engines.attached_engine(read) as engine:
         start = await engine.store.server_time() - since
         last = id_at(start)

@@ -192,8 +192,8 @@ class Daemon:
         def ended(done: asyncio.Task[None]) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
-                log.error("part_broke", part=name, again_s=self._start_again_s, exc_info=error)
                 done.get_loop().call_later(self._start_again_s, self._keep, name, work)
+                log.error("part_broke", part=name, again_s=self._start_again_s, exc_info=error)
 
         task.add_done_callback(ended)
 
@@ -205,9 +205,9 @@ class Daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_reload)
 
     def _on_stop(self, number: signal.Signals) -> None:
-        log.info("stopping", signal=number.name)
-        self._parts.notifier.stopping("finishing polls in flight")
         self._stop.set()
+        self._parts.notifier.stopping("finishing polls in flight")
+        log.info("stopping", signal=number.name)
 
     def _on_reload(self) -> None:
         task = asyncio.create_task(self._reload(), name="reload")

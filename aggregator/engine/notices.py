@@ -11,6 +11,7 @@ import orjson
 from aggregator.engine import wire
 from aggregator.engine.scripts import Argument, Engine
 from aggregator.model import Notice
+from aggregator.visible import visible
 
 
 def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) -> list[Argument]:
@@ -34,8 +35,8 @@ def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
         "id": digest[:32],
         "kind": notice.kind,
         "feed_id": notice.feed_id,
-        "host": notice.host,
+        "host": visible(notice.host),
         "at": stamp,
-        "detail": notice.detail[:4000],
+        "detail": visible(notice.detail[:4000]),
     }
     return {**plain, "json": orjson.dumps({**plain, "v": wire.VERSION}).decode()}

@@ -15,8 +15,10 @@ from aggregator.model import Caching, FailureKind, Feed, FetchFailed, Health, No
 from aggregator.poll.bounds import Bound, after_bound, backoff, caching_bound, cron_due_at
 from aggregator.poll.decision import Decision
 from aggregator.poll.hosts import host_of
+from aggregator.visible import visible
 
 OFFLINE_RETRY = timedelta(minutes=1)
+MOST_DETAIL_CHARS = 1000
 FAILING_AFTER = 3
 """Failed polls in a row after which the operator is told. A guess: with back-off from 15 min, three mean 45 min."""
 GIVE_UP_ADOPTED_AFTER = 5
@@ -40,7 +42,7 @@ def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: dat
         state,
         health=state.health if kept else Health.OFFLINE,
         failure_kind=result.kind,
-        failure_detail=result.detail,
+        failure_detail=visible(result.detail[:MOST_DETAIL_CHARS]),
         last_poll_at=now,
         next_poll_at=at,
         next_poll_reason=_retry_words(is_ours=ours, is_kept=kept),
@@ -55,6 +57,7 @@ def _retry_words(*, is_ours: bool, is_kept: bool) -> str:
 
 
 def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+    result = replace(result, detail=visible(result.detail[:MOST_DETAIL_CHARS]))
     if result.kind is FailureKind.GONE:
         return _gone(feed, state, result, now=now)
     result = _as_throttling(state, result)

@@ -6,16 +6,21 @@ Rules:
 - In the journal a line begins with its priority (`<4>`), which journald takes off and files; elsewhere it does not.
 - No secret and no URL userinfo reaches the log: `redacted` walks every value of every line, tracebacks included.
 - An exception is one field (`exception`) of its line, never lines of its own.
+- Logging never raises: a terminal that was closed, a reader that went away, a full disk cost lines, not the part of the
+  daemon that wanted to say something. What was lost is counted, and told when lines can be written again.
 
 What the process knows of its surroundings (is stdout a terminal, the journal?) is an argument: see `is_journal`.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TextIO
@@ -25,6 +30,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from aggregator.errors import ConfigError, Problem
+from aggregator.visible import visible
+from aggregator.watch.terminal import unguarded
 
 HIDDEN = "***"
 
@@ -55,7 +62,6 @@ _AUTHORIZATION = re.compile(
     r"|\bB(?:earer|asic) (?=\S{16}))"
     r"[^\s,'\"]+"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Form(StrEnum):
@@ -126,21 +132,78 @@ def configure(
     Raises ConfigError for an unknown level.
     """
     number = level_number(level)
-    target = stream if stream is not None else sys.stdout
+    target = unguarded(stream if stream is not None else sys.stdout)
     before = _common_processors(constants or {})
     render = _pretty(target) if form is Form.PRETTY else _json_lines(with_priority=form is Form.JOURNAL)
+    writer = LineWriter(target)
     structlog.configure(
         processors=[*before, redact, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=(
-            structlog.WriteLoggerFactory(file=target)
-            if form is Form.PRETTY
-            else structlog.BytesLoggerFactory(file=target.buffer)
-        ),
+        logger_factory=lambda *_: writer,
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    _configure_foreign(number, target, before, render)
+    _configure_foreign(number, writer, before, render)
+
+
+class LineWriter:
+    """Writes lines to a stream, whole and at once, and never raises; what could not be written is counted.
+
+    It is structlog's logger, whose methods are named for the levels. Nothing stays in a buffer: what a full disk
+    refused would come again with every later line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self.lost_count = 0
+        """Lines since the last one that was written."""
+
+    def msg(self, line: str | bytes) -> None:
+        data = line.encode(errors="backslashreplace") if isinstance(line, str) else line
+        with self._lock:
+            try:
+                if self.lost_count:
+                    self._write(_lost_line(self.lost_count))
+                    self.lost_count = 0
+                self._write(data if data.endswith(b"\n") else data + b"\n")
+            except (OSError, ValueError):  # ValueError: the stream was closed
+                self.lost_count += 1
+
+    debug = info = warning = error = critical = exception = log = fatal = err = warn = msg
+
+    def _write(self, data: bytes) -> None:
+        number = _descriptor(self._stream)
+        if number is None:
+            self._stream.buffer.write(data)
+            self._stream.flush()
+            return
+        while data:
+            data = data[os.write(number, data) :]
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """The stream's file; None for one that is none (a test's). Raises ValueError for a closed one."""
+    try:
+        return stream.fileno()
+    except io.UnsupportedOperation:
+        return None
+
+
+def _lost_line(count: int) -> bytes:
+    facts = {"level": "warning", "event": "log_lines_lost", "lines": count}
+    return orjson.dumps(facts) + b"\n"
+
+
+class _ForeignHandler(logging.Handler):
+    """Lines of stdlib loggers, by the same writer."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.msg(self.format(record))
 
 
 def _common_processors(constants: Mapping[str, str]) -> list[Processor]:
@@ -163,13 +226,13 @@ def _adding(constants: dict[str, str]) -> Processor:
     return add_constants
 
 
-def _configure_foreign(level: int, stream: TextIO, before: list[Processor], render: Processor) -> None:
+def _configure_foreign(level: int, writer: LineWriter, before: list[Processor], render: Processor) -> None:
     """Bring stdlib loggers (asyncio, aiohttp, apscheduler, warnings) into the same form on the same stream."""
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _as_text(render)],
     )
-    handler = logging.StreamHandler(stream)
+    handler = _ForeignHandler(writer)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -214,14 +277,10 @@ def _pretty(stream: TextIO) -> Processor:
 
     def pretty_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
         # Feed texts must not drive the terminal: their control characters are shown, not sent.
-        shown = {key: _visible(value) if isinstance(value, str) else value for key, value in line.items()}
+        shown = {key: visible(value) if isinstance(value, str) else value for key, value in line.items()}
         return str(console(logger, method, shown)) + "\n"
 
     return pretty_line
-
-
-def _visible(text: str) -> str:
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _clean(key: object, value: Any) -> Any:

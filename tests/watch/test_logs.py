@@ -6,6 +6,8 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
 
 import orjson
 import pytest
@@ -254,3 +256,37 @@ def test_levels_are_read_generously():
 
 def test_the_bench_of_a_lines_cost_runs():
     assert all(cost > 0 for cost in log_cost.measured(1).values())
+
+
+# --- a log that cannot be written -------------------------------------------------------------------------------
+
+
+def logged_into(file: IO[str]) -> Any:
+    logs.configure(form=Form.JSON, stream=file)
+    return structlog.get_logger()
+
+
+def test_a_full_disk_costs_lines_and_what_was_lost_is_told_later(tmp_path: Path) -> None:
+    log_file = tmp_path / "log"
+    with Path("/dev/full").open("w") as full, log_file.open("w") as free:
+        log = logged_into(full)
+        for number in range(3):
+            log.info("lost", number=number)
+        logging.getLogger("foreign").warning("lost, too")
+        os.dup2(free.fileno(), full.fileno())
+        log.info("kept")
+    lines = [json.loads(line) for line in log_file.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["log_lines_lost", "kept"]
+    assert lines[0]["lines"] == 4
+
+
+@pytest.mark.parametrize("form", [Form.JSON, Form.PRETTY, Form.JOURNAL])
+def test_no_reader_no_terminal_and_no_file_raise_nothing(form: Form) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        logs.configure(form=form, stream=gone)
+        structlog.get_logger().error("lost", exc_info=ValueError("x"))
+        logging.getLogger("foreign").error("lost")
+    structlog.get_logger().error("the file is closed now")
+    logging.getLogger("foreign").error("lost")
