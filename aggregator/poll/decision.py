@@ -12,8 +12,8 @@ from aggregator.model import Notice, PollState
 class Decision:
     """What one poll leads to. `due_at` None: the feed is not asked again by itself.
 
-    `host_hold_until_at` with `held_host`: nobody asks that host before (it is the host that answered, which a redirect
-    can make another one than the feed's). `withhold`: the poll's new and edited entries are not published but stored
+    `host_hold_until_at` with `held_host`: nobody asks that host before (the feed's own; what another host said
+    over a redirect binds the feed alone). `withhold`: the poll's new and edited entries are not published but stored
     as seen, with the reason `quarantined`.
     """
 

@@ -50,6 +50,12 @@ def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: dat
     return Decision(after, at)
 
 
+def is_own_host(state: PollState, url: str) -> bool:
+    """Whether the host that answered is the feed's own. Over a redirect to another host a feed could silence that
+    host's feeds: what is learned there binds the feed that went there, by its due time, and nobody else."""
+    return host_of(url) == host_of(state.url)
+
+
 def _retry_words(*, is_ours: bool, is_kept: bool) -> str:
     if is_ours:
         return "a fault of ours: tried again after min_interval"
@@ -78,7 +84,7 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
     notices = _failure_notices(feed, after)
     if count >= GIVE_UP_ADOPTED_AFTER and after.url != after.configured_url:
         after, notices = _back_home(feed, after, notices)
-    hold = _host_hold(feed, result, bound, count, now=now)
+    hold = _host_hold(feed, result, bound, count, now=now) if is_own_host(state, result.url) else None
     return Decision(after, at, notices, hold, host_of(result.url) if hold else "")
 
 

@@ -35,7 +35,7 @@ from aggregator.poll.bounds import (
     outside_skipped,
 )
 from aggregator.poll.decision import Decision
-from aggregator.poll.failing import FAILING_AFTER, TOLD_AT_ONCE
+from aggregator.poll.failing import FAILING_AFTER, TOLD_AT_ONCE, is_own_host
 from aggregator.poll.hosts import host_of
 from aggregator.poll.redirects import after_redirects
 
@@ -85,7 +85,7 @@ def succeeded(
     )
     after = with_due(feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed)
     notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
-    hold = result.caching.retry_after
+    hold = result.caching.retry_after if is_own_host(state, result.url) else None
     until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
     return Decision(after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
 

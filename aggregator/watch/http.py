@@ -3,7 +3,8 @@
 Rules: GET only, nothing is changed by a request; every page works without JavaScript and loads nothing from elsewhere
 (a strict Content-Security-Policy says so to the browser). What the pages show comes through `Watched`, which the
 daemon implements; answers are kept for a moment, so that a crowd of readers asks the Redis server no more than one
-does. The port has no passwords: it listens on loopback unless the operator decides otherwise.
+does. Connections are few, short and known by name (`doors`). The port has no passwords: it listens on loopback unless
+the operator decides otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -24,6 +26,7 @@ from aggregator.watch import answers
 from aggregator.watch.answers import SECURITY_HEADERS
 from aggregator.watch.choice import Choice, choice_of, is_chosen
 from aggregator.watch.digest_files import DigestFiles
+from aggregator.watch.doors import DoorSite, are_known_hosts, most_connections
 from aggregator.watch.live import Broadcast
 from aggregator.watch.metrics import CONTENT_TYPE, Metrics
 from aggregator.watch.outlets import Outlets
@@ -62,6 +65,8 @@ class StatusServer:
         self._digests = digests
         self._now = now
         self._below = dict(below or {})
+        self._public_host = urlsplit(public_url or "").hostname or ""
+        self._listened = ""
         self._pages = Pages(zone=zone, version=version, has_digests=digests is not None)
         self._broadcast = Broadcast(watched.live)
         self._kept = Kept(watched)
@@ -74,9 +79,10 @@ class StatusServer:
         runner = web.AppRunner(
             self._application(), access_log=None, handle_signals=False, keepalive_timeout=30.0, shutdown_timeout=1.0
         )
+        self._listened = host
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            await DoorSite(runner, host, port, most=most_connections()).start()
         except OSError:
             await runner.cleanup()
             raise
@@ -117,6 +123,7 @@ class StatusServer:
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Errors become pages, and every answer carries the security headers."""
         try:
+            self._check_host(request)
             response = await handler(request)
         except web.HTTPException as refusal:
             if refusal.status < 400:
@@ -128,7 +135,15 @@ class StatusServer:
             response = self._error(503, "The Redis server does not answer. The page is back as soon as it is.")
         if not response.prepared:
             response.headers.update(SECURITY_HEADERS)
+            response.force_close()
         return response
+
+    def _check_host(self, request: web.Request) -> None:
+        named = request.headers.getall("Host", [])
+        if not are_known_hosts(named, listened=self._listened, public_host=self._public_host):
+            raise web.HTTPMisdirectedRequest(
+                reason="This name is not ours: ask by the address of [http] listen, or set [http] public_url."
+            )
 
     # --- for machines
 

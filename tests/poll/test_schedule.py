@@ -193,9 +193,29 @@ def test_throttling_without_retry_after_backs_off_and_holds_the_host_for_less_th
     assert max(holds) <= HOUR
 
 
-def test_retry_after_of_a_redirects_target_holds_that_host():
-    decision = Life().lived().poll(throttled(HOUR, url="https://cdn.example/x"))
-    assert decision.held_host == "cdn.example"
+@pytest.mark.parametrize(
+    "result",
+    [
+        throttled(5 * DAY, url="https://other.example/x"),
+        throttled(5 * DAY, status=503, url="https://other.example/x"),
+        failure(FailureKind.THROTTLED, status=403, url="https://other.example/x"),
+        failure(FailureKind.BOT_WALL, status=403, url="https://other.example/x"),
+        fetched(url="https://other.example/x", caching=Caching(retry_after=5 * DAY)),
+    ],
+)
+def test_what_another_host_says_over_a_redirect_binds_the_feed_alone(result: FetchResult):
+    life = Life().lived()
+    for _ in range(4):
+        decision = life.poll(result, reading(1) if isinstance(result, Fetched) else None)
+        assert decision.host_hold_until_at is None
+        assert decision.held_host == ""
+        assert life.gap >= (result.caching.retry_after or timedelta(0))
+
+
+def test_an_adopted_address_holds_its_host():
+    life = Life().lived()
+    life.state = dataclasses.replace(life.state, url=NEW_URL)
+    assert life.poll(throttled(HOUR, url=NEW_URL)).held_host == "new.example"
 
 
 def test_a_second_403_in_a_row_is_taken_for_throttling():

@@ -1,0 +1,175 @@
+"""Who may come in at the status port, and for how long: strangers must not use up what polls need.
+
+Rules:
+- At most `most` connections at once, so that files are left for polls, the server and the log. When all are taken, one
+  whose request has not come yet is closed for the newcomer; a connection that is being answered is never closed.
+- A request's head must come within HEAD_SECONDS, however slowly its bytes drip.
+- A connection serves one request (`http` says so to the client): what is open is being answered, or about to ask.
+- Names: a browser that a stranger's page made ask us (DNS rebinding) names that page's host. Only the address listened
+  on, localhost and the host of `[http] public_url` are answered; a request without a Host is no browser's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import cast
+
+from aiohttp import web
+
+HEAD_SECONDS = 10.0
+MOST_CONNECTIONS = 256
+"""Live pages are 200 at most; a scrape and some readers beside them. A guess."""
+SHARE_OF_FILES = 4
+"""Of the files the process may open, the port gets one in so many."""
+_END_OF_HEAD = (b"\r\n\r\n", b"\n\n", b"\n\r\n")
+_TAIL_BYTES = 3
+
+
+def most_connections() -> int:
+    """What this process can spare."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if soft < 0 else max(8, min(MOST_CONNECTIONS, soft // SHARE_OF_FILES))
+
+
+class Doors:
+    """Counts the connections of one port; `inner` makes the protocol that answers."""
+
+    def __init__(self, inner: Callable[[], asyncio.Protocol], *, most: int, head_s: float = HEAD_SECONDS) -> None:
+        self._inner = inner
+        self._most = most
+        self.head_s = head_s
+        self._asking: dict[_Door, None] = {}
+        self._open: set[_Door] = set()
+        self.refused_count = 0
+
+    def __call__(self) -> asyncio.Protocol:
+        return _Door(self, self._inner())
+
+    def come(self, door: _Door) -> bool:
+        """Whether there is room for one more; the longest asking one makes it."""
+        if len(self._open) >= self._most:
+            self.refused_count += 1
+            if not self._asking:
+                return False
+            next(iter(self._asking)).shut()
+        self._open.add(door)
+        self._asking[door] = None
+        return True
+
+    def has_asked(self, door: _Door) -> None:
+        self._asking.pop(door, None)
+
+    def leave(self, door: _Door) -> None:
+        self._open.discard(door)
+        self._asking.pop(door, None)
+
+
+class _Door(asyncio.Protocol):
+    """One connection, handed on to the protocol that answers."""
+
+    def __init__(self, doors: Doors, inner: asyncio.Protocol) -> None:
+        self._doors = doors
+        self._inner = inner
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tail = b""
+        self._is_in = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._doors.come(self):
+            self._transport.abort()
+            return
+        self._is_in = True
+        self._timer = asyncio.get_running_loop().call_later(self._doors.head_s, self.shut)
+        self._inner.connection_made(transport)
+
+    def shut(self) -> None:
+        """Close it at once: its request has not come."""
+        self._doors.leave(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_in:
+            return
+        if self._timer is not None:
+            seen = self._tail + data
+            self._tail = seen[-_TAIL_BYTES:]
+            if any(end in seen for end in _END_OF_HEAD):
+                self._timer.cancel()
+                self._timer = None
+                self._doors.has_asked(self)
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received() if self._is_in else None
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._doors.leave(self)
+        if self._is_in:
+            self._inner.connection_lost(error)
+
+
+class DoorSite(web.BaseSite):
+    """Listens on host and port, behind doors."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, *, most: int) -> None:
+        super().__init__(runner)
+        self._host = host
+        self._port = port
+        self._most = most
+
+    @property
+    def name(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        await super().start()
+        server = self._runner.server
+        assert server is not None
+        doors = Doors(cast(Callable[[], asyncio.Protocol], server), most=self._most)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(doors, self._host, self._port, backlog=self._backlog)
+
+
+def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
+    """Whether a request's `Host` names us. `listened`: the address of `[http] listen`."""
+    name = _name(given)
+    if name in ("localhost", listened.lower(), public_host.lower()) or name.endswith(".localhost"):
+        return True
+    address = _address(name)
+    if address is None:
+        return False
+    # A name can be rebound, an address cannot; behind a wildcard every one may be ours.
+    bound = _address(listened)
+    return bound is None or bound.is_unspecified or address.is_loopback
+
+
+def are_known_hosts(given: Collection[str], *, listened: str, public_host: str) -> bool:
+    return all(is_known_host(one, listened=listened, public_host=public_host) for one in given)
+
+
+def _name(host: str) -> str:
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
