@@ -112,7 +112,7 @@ def _section(name: str, record: type, *, only: Iterable[str] | None = None, **sp
 _Aggregator = _section(
     "aggregator",
     Settings,
-    only=("redis_url", "state_dir", "key_prefix", "contact", "archive_dir"),
+    only=("redis_url", "redis_url_file", "redis_url_environment", "state_dir", "key_prefix", "contact", "archive_dir"),
     key_prefix=Prefix,
     contact=HeaderValue,
 )

@@ -164,6 +164,9 @@ class Settings:
     """Everything in feeds.toml but the feeds."""
 
     redis_url: str | None = None
+    redis_url_file: str | None = None
+    """Where `redis_url` is read from instead: a file, or the name of a systemd credential."""
+    redis_url_environment: str | None = None
     state_dir: str | None = None
     key_prefix: str = "agg"
     contact: str = ""

@@ -17,6 +17,7 @@ from aggregator.cli.console import console
 from aggregator.cli.effective import shown, toml_lines, written
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
+from aggregator.watch.logs import redacted
 
 
 @click.command()
@@ -47,7 +48,11 @@ def check(config_file: str | None, as_json: bool) -> None:
 
 def _feed(feed: Feed) -> dict[str, Any]:
     """A feed without what must not be shown: header values may hold keys."""
-    return asdict(feed) | {"headers": [name for name, _ in feed.headers], "auth": _auth(feed.auth)}
+    return asdict(feed) | {
+        "url": redacted(feed.url),
+        "headers": [name for name, _ in feed.headers],
+        "auth": _auth(feed.auth),
+    }
 
 
 def _auth(auth: Auth | None) -> str | None:
@@ -91,6 +96,6 @@ def _table(feeds: tuple[Feed, ...]) -> Table:
     for feed in feeds:
         interval = feed.cron or f"{written(feed.min_interval)} … {written(feed.max_interval)}"
         name = feed.feed_id if feed.enabled else f"{feed.feed_id} (off)"
-        cells = (name, feed.language or "", interval, " / ".join(feed.categories), feed.url)
+        cells = (name, feed.language or "", interval, " / ".join(feed.categories), redacted(feed.url))
         table.add_row(*(Text(cell) for cell in cells))
     return table

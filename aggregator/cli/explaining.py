@@ -8,6 +8,7 @@ from aggregator.cli.effective import written
 from aggregator.daemon.polled import Polled
 from aggregator.model import Caching, FailureKind, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
 from aggregator.poll.schedule import request_for
+from aggregator.watch.logs import redacted
 
 _UNSENT = (
     FailureKind.DNS,
@@ -29,9 +30,8 @@ def _asked(one: Polled, agent: str) -> list[str]:
     request = request_for(one.feed, one.before, now=now)
     as_whom = request.user_agent or agent
     told = "We sent" if _was_sent(one) else "We would have sent"
-    lines = [
-        f"{told}: GET {request.url} as {as_whom}, accepting gzip, brotli and zstd, and only-what-is-new (A-IM: feed)."
-    ]
+    accepting = "gzip, brotli and zstd, and only-what-is-new (A-IM: feed)"
+    lines = [f"{told}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."]
     sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
     sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
     if sent:
@@ -51,7 +51,7 @@ def _was_sent(one: Polled) -> bool:
 
 def _answered(one: Polled) -> list[str]:
     result = one.result
-    lines = [f"It redirected ({hop.status}) to {hop.url}." for hop in result.redirects]
+    lines = [f"It redirected ({hop.status}) to {redacted(hop.url)}." for hop in result.redirects]
     took = f"after {result.elapsed.total_seconds() * 1000:.0f} ms"
     match result:
         case Fetched():

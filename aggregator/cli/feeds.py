@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -35,6 +36,7 @@ from aggregator.subscriptions import (
     without_feed,
 )
 from aggregator.watch import logs
+from aggregator.watch.logs import redacted
 from aggregator.watch.metrics import Metrics
 
 
@@ -51,11 +53,16 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
     read = files.loaded(config_file)
     for feed in read.configuration.feeds:
         if as_json:
-            row = {"id": feed.feed_id, "url": feed.url, "categories": feed.categories, "enabled": feed.enabled}
+            row = {
+                "id": feed.feed_id,
+                "url": redacted(feed.url),
+                "categories": feed.categories,
+                "enabled": feed.enabled,
+            }
             click.echo(orjson.dumps(row))
         else:
             off = "" if feed.enabled else "\t(off)"
-            click.echo(f"{feed.feed_id}\t{feed.url}\t{' / '.join(feed.categories)}{off}")
+            click.echo(f"{feed.feed_id}\t{redacted(feed.url)}\t{' / '.join(feed.categories)}{off}")
 
 
 @feeds.command()
@@ -125,9 +132,15 @@ def import_opml(opml: Path, config_file: str | None) -> None:
 
 @feeds.command("export")
 @options.config
-def export_opml(config_file: str | None) -> None:
+@click.option("--secrets", is_flag=True, help="With the users, passwords and tokens that stand in addresses.")
+def export_opml(config_file: str | None, secrets: bool) -> None:
     """Print all feeds as OPML."""
-    click.echo(opml_of(files.loaded(config_file).configuration.feeds), nl=False)
+    configured = files.loaded(config_file).configuration.feeds
+    told = configured if secrets else [replace(feed, url=redacted(feed.url)) for feed in configured]
+    click.echo(opml_of(told), nl=False)
+    hidden = sum(one.url != other.url for one, other in zip(configured, told, strict=True))
+    if hidden:
+        click.echo(f"aggregator: the secrets of {hidden} addresses are left out; see --secrets", err=True)
 
 
 @feeds.command()
@@ -165,9 +178,9 @@ def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> li
         files.write_text(file, text)
     for feed in configuration(text, file=str(file)).feeds:
         if feed.feed_id in added:
-            click.echo(f"added {feed.feed_id}\t{feed.url}")
+            click.echo(f"added {feed.feed_id}\t{redacted(feed.url)}")
     if known:
-        click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {known[0]}")
+        click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {redacted(known[0])}")
     return added
 
 

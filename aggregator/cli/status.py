@@ -22,6 +22,7 @@ from aggregator.cli.files import Loaded
 from aggregator.engine.embedded import attach
 from aggregator.engine.store import Store
 from aggregator.model import Feed, Health, PollState
+from aggregator.watch.logs import redacted
 
 DAY = timedelta(hours=24)
 _COLUMNS = (
@@ -118,10 +119,16 @@ async def _next_polls(store: Store, feed_ids: list[str]) -> dict[str, datetime |
 
 def _feed(feed: Feed, state: PollState | None, due_at: datetime | None) -> dict[str, Any]:
     if state is None:
-        return {"id": feed.feed_id, "url": feed.url, "health": Health.NEW.value, "next_poll_at": due_at, "detail": ""}
+        return {
+            "id": feed.feed_id,
+            "url": redacted(feed.url),
+            "health": Health.NEW.value,
+            "next_poll_at": due_at,
+            "detail": "",
+        }
     return {
         "id": feed.feed_id,
-        "url": state.url,
+        "url": redacted(state.url),
         "health": state.health.value,
         "last_poll_at": state.last_poll_at,
         "last_success_at": state.last_success_at,

@@ -11,6 +11,8 @@ from aggregator.model import Settings
 
 RESTART_KEYS = (
     "redis_url",
+    "redis_url_file",
+    "redis_url_environment",
     "state_dir",
     "key_prefix",
     "server_listen",

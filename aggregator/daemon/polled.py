@@ -14,6 +14,7 @@ from aggregator.model import Feed, FeedRead, Fetched, FetchFailed, FetchResult, 
 from aggregator.pipeline.settling import Settled
 from aggregator.poll.subscriber import Subscriber
 from aggregator.poll.websub import advertised_hub
+from aggregator.watch.logs import redacted
 from aggregator.watch.metrics import Metrics
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ class Polled:
 def poll_facts(result: FetchResult, done: Settled) -> dict[str, Any]:
     """The facts of the `feed_polled` line: result, outcome counts that add up to `parsed`, and what comes next."""
     state = done.commit.state
-    facts: dict[str, Any] = {"result": done.result, "url": result.url}
+    facts: dict[str, Any] = {"result": done.result, "url": redacted(result.url)}
     match result:
         case Fetched():
             facts |= {"status": result.status, "bytes": len(result.body)}

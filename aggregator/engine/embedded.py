@@ -238,6 +238,10 @@ class EmbeddedServer:
             )
 
 
+_SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+"""Of ours what the server needs: the secrets of feeds are none of its business."""
+
+
 def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[bytes]:
     """The server process, in a session of its own so that a Ctrl-C does not end it before the daemon has ended."""
     with place.log.open("ab") as log:
@@ -249,6 +253,7 @@ def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[byt
             cwd=place.directory,
             pass_fds=(descriptor,),
             start_new_session=True,
+            env={name: os.environ[name] for name in _SERVER_ENVIRONMENT if name in os.environ},
             preexec_fn=_dies_with(os.getpid()),
         )
 

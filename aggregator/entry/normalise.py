@@ -20,7 +20,7 @@ from aggregator.entry.images import fallback_image, lead_image, shows_media
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import escaped_text, safe_body
 from aggregator.entry.text import decoded_references, plain_text, title_text, without_cdata_marks
-from aggregator.entry.urls import absolute_url, canonical_url, host_of, site_of, without_userinfo
+from aggregator.entry.urls import absolute_url, canonical_url, host_of, public_address, site_of, without_userinfo
 from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry
 
 HASH_RULES = "2"
@@ -70,7 +70,7 @@ def entry(
     published_at = published(parsed, feed=feed, feed_language=feed_language)
     dates = _dates(published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
-    body = _body(parsed, title=title, base_url=parsed.base_url or url or feed.url, settings=settings)
+    body = _body(parsed, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
     headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
     newline = settings.leading_newline
     parts = FrontMatter(
@@ -136,7 +136,9 @@ def published(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> 
 
 def entry_url(parsed: ParsedEntry, *, feed: Feed) -> str:
     """The entry's page: absolute http(s) without userinfo, or ''."""
-    return without_userinfo(absolute_url(parsed.base_url or feed.url, parsed.link)) if parsed.link else ""
+    if not parsed.link:
+        return ""
+    return without_userinfo(absolute_url(parsed.base_url or public_address(feed.url), parsed.link))
 
 
 def clean_title(title: Markup) -> str:

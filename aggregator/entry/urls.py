@@ -131,6 +131,14 @@ def without_userinfo(url: str) -> str:
     return head + separator + tail[:end].rpartition("@")[2] + tail[end:]
 
 
+def public_address(url: str) -> str:
+    """The address without userinfo, query and fragment: what relative links of a document may be resolved against.
+
+    A private feed's address carries its token in one of them; a link `#top` would publish it.
+    """
+    return without_userinfo(re.split(r"[?#]", url, maxsplit=1)[0])
+
+
 def front_matter_url(url: str) -> str:
     """The address with what no valid URL carries (quotes, braces, white space, controls…) percent-encoded."""
     return _NEVER_IN_URL.sub(lambda found: quote(found[0], safe=""), _without_surrogates(url))

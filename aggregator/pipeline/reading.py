@@ -18,7 +18,7 @@ from aggregator.entry.identity import REPEATED, Identity
 from aggregator.entry.identity import identified as identified_entries
 from aggregator.entry.language import language_of
 from aggregator.entry.parse import parsed_feed
-from aggregator.entry.urls import host_of
+from aggregator.entry.urls import host_of, public_address
 from aggregator.model import (
     UNDETERMINED,
     Backlog,
@@ -91,7 +91,7 @@ def read(request: ReadRequest) -> ReadResult:
     parsed = parsed_feed(
         request.body,
         content_type=request.content_type,
-        url=request.url,
+        url=public_address(request.url),
         max_entries=request.feed.max_entries,
     )
     match parsed:

@@ -7,10 +7,10 @@ enters a message. What is missing is said with what to do about it.
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 
 from aggregator.model import Auth
+from aggregator.poll.environment import variable
 
 
 class MissingCredentials(Exception):
@@ -35,7 +35,7 @@ def basic_authorization(user: str, password: str) -> str:
 
 def _secret(auth: Auth) -> str:
     if auth.environment:
-        value = os.environ.get(auth.environment)
+        value = variable(auth.environment)
         if value is None:
             raise MissingCredentials(f"environment variable {auth.environment} is not set: set it for the service")
         return value.strip()
@@ -48,7 +48,7 @@ def _secret(auth: Auth) -> str:
 
 def _credential_path(file: str) -> Path:
     """A bare name is looked for in systemd's credentials directory (LoadCredential=)."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    directory = variable("CREDENTIALS_DIRECTORY")
     path = Path(file)
     return Path(directory) / path if directory and not path.is_absolute() else path
 

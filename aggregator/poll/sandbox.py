@@ -13,6 +13,7 @@ Rules:
   tests/bench/sandbox_cost.py (2 shared cores, a daemon with NumPy and redis-py loaded, children replaced every 50
   documents): first answer after 0.2 s, 400 small documents in 1.2 s, 11 MB of its own for a child; with `spawn` it was
   0.9 s, 6.2 s and 40 MB.
+- Children get none of the daemon's environment but what an interpreter needs (`poll.environment`).
 - The function is an argument: this wing knows nothing of what it does. It must be importable by name, take one argument
   and answer with one value, both picklable. An exception it raises comes back as Killed("crashed"): a broken document
   never harms another.
@@ -39,12 +40,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from multiprocessing import forkserver, popen_forkserver
+from multiprocessing import forkserver, popen_forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from aggregator.poll.environment import bare_environment
 
 MOST_DOCUMENTS = 500
 """A guess: at 25 ms a document that is some ten seconds of work, against some 20 ms that a new child costs."""
@@ -157,6 +160,8 @@ class Sandbox(Generic[A, R]):
         if broken is not None:
             _stop(broken)
         multiprocessing.set_forkserver_preload(self._preload)
+        with bare_environment():
+            resource_tracker.ensure_running()
         pool = ProcessPool(
             max_workers=self._processes,
             max_tasks=self._most_documents,
@@ -209,7 +214,7 @@ class _Popen(popen_forkserver.Popen):
     """Starts a child without telling it what the daemon's main module is."""
 
     def _launch(self, process_obj: Any) -> None:
-        with _hiding_main:
+        with _hiding_main, bare_environment():
             real, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
             try:
                 super()._launch(process_obj)  # type: ignore[misc]

@@ -109,6 +109,12 @@ def open_sockets(_: object) -> list[str]:
     return [name for name in names if name.startswith("socket:")]
 
 
+def environment(_: object) -> list[str]:
+    """Names of secrets in this process's environment, as it began and as it is."""
+    began = [pair.partition("=")[0] for pair in Path("/proc/self/environ").read_text().split("\0")]
+    return [name for name in {*began, *os.environ} if "PASSWORD" in name]
+
+
 def loaded(names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name in sys.modules]
 

@@ -1,0 +1,147 @@
+"""Secrets of private feeds: in no document, no output, no child's environment; and where they can be kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aggregator.cli import files
+from aggregator.errors import ConfigError
+from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule
+from aggregator.pipeline.reading import ReadRequest, read
+from aggregator.poll.environment import variable
+from aggregator.poll.sandbox import Sandbox
+from tests.poll import functions
+
+PRIVATE = "https://user:s3cret-pw@private.example/feeds/me.xml?token=s3cret-token#s3cret"
+ENTRIES = "<item><title>x</title><link>{link}</link><description>&lt;a href='{link}'&gt;x&lt;/a&gt;&lt;img src='{link}'&gt;</description></item>"
+RSS = "<rss version='2.0'><channel><title>t</title>{link}{item}</channel></rss>"
+ATOM = (
+    "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='{link}'><title>t</title><link rel='self' href='{link}'/><entry>"
+    "<id>1</id><title>x</title><link href='{link}'/><content type='html'>&lt;a href='{link}'&gt;x&lt;/a&gt;</content></entry></feed>"
+)
+JSON = '{{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[{{"id":"1","url":"{link}","title":"x","image":"{link}","content_html":"<a href=\'{link}\'>x</a>"}}]}}'
+
+
+@pytest.mark.parametrize("link", ["#top", "?page=1", "", "b.html", "/b", "//private.example", ".", "?"])
+@pytest.mark.parametrize("form", ["rss", "rss with a link", "atom", "json"])
+def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(form: str, link: str) -> None:
+    item = ENTRIES.format(link=link)
+    bodies = {
+        "rss": RSS.format(link="", item=item),
+        "rss with a link": RSS.format(link=f"<link>{link}</link>", item=item),
+        "atom": ATOM.format(link=link),
+        "json": JSON.format(link=link),
+    }
+    feed, body = Feed("f", PRIVATE), bodies[form].encode()
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    answer = read(
+        ReadRequest(feed, PRIVATE, body, None, {}, IdentityRule(), DocumentSettings(), timedelta(days=3), now)
+    )
+    assert isinstance(answer, FeedRead)
+    assert len(answer.entries) == 1
+    assert "s3cret" not in repr(answer.entries)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "feeds.toml"
+    file.write_text(f'[aggregator]\nstate_dir = "s"\n[[feed]]\nid = "f"\nurl = "{PRIVATE}"\n')
+    return file
+
+
+def told(config: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "aggregator", *words, "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    return done.stdout + done.stderr
+
+
+LISTINGS = [("feeds", "list"), ("feeds", "list", "--json"), ("feeds", "export"), ("check",), ("check", "--json")]
+
+
+@pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
+def test_no_listing_tells_the_secrets_of_addresses(config: Path, words: tuple[str, ...]) -> None:
+    answer = told(config, *words)
+    assert "private.example" in answer
+    assert "s3cret-pw" not in answer
+    assert "s3cret-token" not in answer
+
+
+def test_an_export_for_another_program_can_hold_them(config: Path) -> None:
+    assert PRIVATE in told(config, "feeds", "export", "--secrets")
+
+
+async def test_children_have_no_secret_of_ours_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXAMPLE_PASSWORD", "s3cret")
+    second = timedelta(seconds=20)
+    async with Sandbox(functions.obey, processes=1, wall=second, cpu=second, memory_bytes=1 << 29) as running:
+        assert await running.run(("environment", None)) == []
+    assert variable("EXAMPLE_PASSWORD") == os.environ["EXAMPLE_PASSWORD"] == "s3cret"
+
+
+CHILDREN = """
+import asyncio, os, psutil
+from datetime import timedelta
+from aggregator.poll.sandbox import Sandbox
+from tests.poll import functions
+
+async def main():
+    span = timedelta(seconds=30)
+    async with Sandbox(functions.obey, processes=1, wall=span, cpu=span, memory_bytes=1 << 29) as running:
+        told = await running.run(("environment", None))
+        family = psutil.Process().children(recursive=True)
+        print(told, len(family), [one.pid for one in family if "EXAMPLE_PASSWORD" in one.environ()], os.environ["EXAMPLE_PASSWORD"])
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_no_process_that_the_daemon_starts_begins_with_its_secrets(tmp_path: Path) -> None:
+    script = tmp_path / "children.py"
+    script.write_text(CHILDREN)
+    root = Path(__file__).resolve().parents[1]
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "EXAMPLE_PASSWORD": "s3cret"}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True, env=environment, cwd=root
+    )
+    said, count, leaking, kept = done.stdout.split()
+    assert (said, leaking, kept) == ("[]", "[]", "s3cret")
+    assert int(count) >= 2
+
+
+def test_the_address_of_redis_is_read_from_a_file_a_credential_or_the_environment(tmp_path: Path) -> None:
+    url = "redis://user:s3cret@redis.example/0"
+    file = tmp_path / "feeds.toml"
+    (tmp_path / "redis.url").write_text(url + "\n")
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "redis").write_text(url)
+    places: list[tuple[str, dict[str, str]]] = [
+        ('redis_url_file = "redis.url"', {}),
+        (f'redis_url_file = "{tmp_path / "redis.url"}"', {"CREDENTIALS_DIRECTORY": "/nowhere"}),
+        ('redis_url_file = "redis"', {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}),
+        ('redis_url_environment = "REDIS"', {"REDIS": url}),
+    ]
+    for line, environment in places:
+        file.write_text(f"[aggregator]\n{line}\n")
+        assert files.loaded(str(file), environment=environment).configuration.settings.redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('redis_url_file = "none"', "cannot be read"),
+        ('redis_url_environment = "NONE"', "NONE is not set"),
+        ('redis_url = "redis://h"\nredis_url_file = "x"', "name one of"),
+    ],
+)
+def test_a_place_that_holds_no_address_is_refused_in_words(tmp_path: Path, lines: str, words: str) -> None:
+    file = tmp_path / "feeds.toml"
+    file.write_text(f"[aggregator]\n{lines}\n")
+    with pytest.raises(ConfigError, match=words):
+        files.loaded(str(file), environment={})
