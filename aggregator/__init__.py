@@ -1,5 +1,3 @@
 """A feed aggregator daemon that turns many feeds into one stream of events."""
 
-from importlib.metadata import version
-
-__version__ = version("aggregator")
+__version__ = "0.1.0"

@@ -16,6 +16,7 @@ one of these, and its text says what to do:
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -85,3 +86,15 @@ class EventsHeld(AggregatorError):
 
 class StaleToken(AggregatorError):
     """The claim or the lead under which a write was made has passed to another worker."""
+
+
+DISTRIBUTION = "feeds-to-events"
+"""What the package is called where it is installed from: `aggregator` is another's there."""
+
+
+def install_command(extra: str, *, python: str, has_pip: bool) -> str:
+    """The shell command that adds an extra to the installation of this interpreter."""
+    wanted = shlex.quote(f"{DISTRIBUTION}[{extra}]")
+    if has_pip:
+        return f"{shlex.quote(python)} -m pip install {wanted}"
+    return f"uv pip install --python {shlex.quote(python)} {wanted}"

@@ -11,14 +11,18 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from aggregator import __version__
+from aggregator.cli import remedies
 from aggregator.cli.console import guard_output
 from aggregator.errors import AggregatorError, ConfigError
 
 COMMANDS = {
+    "demo": "demo",
+    "init": "init",
     "run": "run",
     "check": "check",
     "poll": "poll",
@@ -51,6 +55,30 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises NoSuchCommand, which names the nearest of the commands that are not loaded either."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Who reads its output may go away (`| head`): that is no failure."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _write_to_nobody()
+            raise click.exceptions.Exit(0) from None
+        return status
+
+
+def _write_to_nobody() -> None:
+    """What is still in the buffer of stdout goes nowhere, so that the interpreter does not fail at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="aggregator")
@@ -64,10 +92,10 @@ def commands() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status."""
     guard_output()
-    sys.exit(_run(arguments))
+    sys.exit(_run(arguments, remedies.called(sys.argv[0], sys.argv[1:] if arguments is None else arguments)))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, called: remedies.Called) -> int:
     """The exit status of one command."""
     try:
         status = commands.main(arguments, prog_name="aggregator", standalone_mode=False)
@@ -77,19 +105,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except ConfigError as error:
-        return _told(error, 2)
+        return _told(error, 2, called)
     except AggregatorError as error:
-        return _told(error, 1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _told(error, 1, called)
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1)
+        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, called)
     return status if isinstance(status, int) else 0
 
 
-def _told(error: AggregatorError, status: int) -> int:
-    click.echo(f"aggregator: {error}" if "\n" not in str(error) else f"aggregator:\n{error}", err=True)
+def _told(error: AggregatorError, status: int, called: remedies.Called) -> int:
+    text = remedies.as_called(str(error), called)
+    click.echo(f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}", err=True)
     return status

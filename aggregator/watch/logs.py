@@ -14,6 +14,7 @@ What the process knows of its surroundings (is stdout a terminal, the journal?) 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -21,7 +22,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TextIO
 
@@ -125,16 +126,18 @@ def configure(
     form: Form = Form.JSON,
     stream: TextIO | None = None,
     constants: Mapping[str, str] | None = None,
+    tell: Callable[[EventDict], None] | None = None,
 ) -> None:
     """Set up structlog and the stdlib root logger for this process; a later call replaces an earlier one.
 
     `stream` (default: stdout) must have a `buffer` unless the form is PRETTY. `constants` are added to every line.
+    With `tell` nothing is written: it is called with each line, secrets hidden, and says what people need to hear.
     Raises ConfigError for an unknown level.
     """
     number = level_number(level)
     target = unguarded(stream if stream is not None else sys.stdout)
     before = _common_processors(constants or {})
-    render = _pretty(target) if form is Form.PRETTY else _json_lines(with_priority=form is Form.JOURNAL)
+    render = _telling(tell) if tell else _renderer(form, target)
     writer = LineWriter(target)
     structlog.configure(
         processors=[*before, redact, render],
@@ -143,7 +146,7 @@ def configure(
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    _configure_foreign(number, writer, before, render)
+    _configure_foreign(number, _Telling(tell) if tell else _writing(writer, before, render))
 
 
 class LineWriter:
@@ -226,18 +229,48 @@ def _adding(constants: dict[str, str]) -> Processor:
     return add_constants
 
 
-def _configure_foreign(level: int, writer: LineWriter, before: list[Processor], render: Processor) -> None:
-    """Bring stdlib loggers (asyncio, aiohttp, apscheduler, warnings) into the same form on the same stream."""
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _as_text(render)],
-    )
-    handler = _ForeignHandler(writer)
-    handler.setFormatter(formatter)
+def _renderer(form: Form, target: TextIO) -> Processor:
+    return _pretty(target) if form is Form.PRETTY else _json_lines(with_priority=form is Form.JOURNAL)
+
+
+def _configure_foreign(level: int, handler: logging.Handler) -> None:
+    """Bring stdlib loggers (asyncio, aiohttp, apscheduler, warnings) to the same place in the same form."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
     logging.captureWarnings(True)
+
+
+def _writing(writer: LineWriter, before: list[Processor], render: Processor) -> logging.Handler:
+    handler = _ForeignHandler(writer)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _as_text(render)],
+    )
+    handler.setFormatter(formatter)
+    return handler
+
+
+def _telling(tell: Callable[[EventDict], None]) -> Processor:
+    def told_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: nobody is there to be told
+            tell(line)
+        raise structlog.DropEvent
+
+    return told_line
+
+
+class _Telling(logging.Handler):
+    """A stdlib logger's record, told like a line of our own."""
+
+    def __init__(self, tell: Callable[[EventDict], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = {"event": redacted(record.getMessage()), "level": record.levelname.lower(), "logger": record.name}
+        with contextlib.suppress(OSError, ValueError):
+            self._tell(line)
 
 
 def _as_text(render: Processor) -> Processor:
@@ -277,10 +310,17 @@ def _pretty(stream: TextIO) -> Processor:
 
     def pretty_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
         # Feed texts must not drive the terminal: their control characters are shown, not sent.
-        shown = {key: visible(value) if isinstance(value, str) else value for key, value in line.items()}
-        return str(console(logger, method, shown)) + "\n"
+        shown = {key: _shown(value) for key, value in line.items()}
+        return str(console(logger, method, shown))
 
     return pretty_line
+
+
+def _shown(value: Any) -> Any:
+    """A value on a line for people: of records within records only their number."""
+    if isinstance(value, list | tuple) and any(isinstance(held, Mapping) for held in value):
+        return len(value)
+    return visible(value) if isinstance(value, str) else value
 
 
 def _clean(key: object, value: Any) -> Any:

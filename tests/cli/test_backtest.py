@@ -51,7 +51,7 @@ def test_meanings_without_the_extra_are_refused_with_what_to_install(rows: str, 
     done = backtest(rows, "--config", str(config))
     assert done.returncode == 2
     assert "dedup.meaning" in done.stderr
-    assert "pip install 'aggregator[meaning]'" in done.stderr
+    assert "pip install 'feeds-to-events[meaning]'" in done.stderr
 
 
 LABELLED = {"id": "1", "title": "a", "cluster": "c"}
@@ -98,7 +98,7 @@ def test_a_configuration_that_is_not_there_is_said(rows: str, tmp_path: Path):
 def test_asking_for_meanings_without_the_extra_says_what_to_install(rows: str):
     done = backtest(rows, "--meaning")
     assert done.returncode == 2
-    assert "pip install 'aggregator[meaning]'" in done.stderr
+    assert "pip install 'feeds-to-events[meaning]'" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,7 @@ def test_an_unreadable_configuration_is_exit_2(program: Program):
 def test_without_a_network_every_feed_fails_with_a_reason_and_nothing_crashes(tmp_path: Path):
     default = (Path(__file__).resolve().parents[2] / "feeds.toml").read_text(encoding="utf-8")
     program = Program(tmp_path, "")
-    program.config.write_text(default.replace("[aggregator]", '[aggregator]\nstate_dir = "state"', 1))
+    own = default.replace("[aggregator]", '[aggregator]\nstate_dir = "state"', 1)
+    program.config.write_text(own.replace('listen = "127.0.0.1:9191"', 'listen = "127.0.0.1:0"'))
     with program.running():
         assert len(program.json("status")["feeds"]) >= 25

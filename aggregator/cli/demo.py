@@ -1,0 +1,156 @@
+"""`aggregator demo`: everything at work on sample feeds, without a network and without a configuration.
+
+The sample feeds are served on loopback and polled by the daemon itself, with a state directory that is removed at the
+end. Off a terminal it ends by itself; on one it leaves the page up until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import click
+from aiohttp import web
+
+from aggregator.cli import files, run
+from aggregator.cli.console import console
+from aggregator.cli.people import People
+from aggregator.cli.sample_feeds import Outlet, outlets
+from aggregator.engine.store import Store
+from aggregator.errors import AggregatorError, EngineError
+from aggregator.watch import logs
+from aggregator.watch.wording import counted
+
+LONGEST = timedelta(seconds=13)
+"""The demo stops by then off a terminal, done or not, so that it has ended within 20 s on a busy machine."""
+LOOK_EVERY_SECONDS = 0.25
+
+
+@click.command()
+@click.option("--open", "opens", is_flag=True, help="Open the page in your browser.")
+def demo(opens: bool) -> None:
+    """See it at work: sample feeds in four languages, served, polled and matched on this machine.
+
+    Needs no network and no configuration, and leaves nothing behind. On a terminal the page stays up until Ctrl-C.
+    """
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="aggregator-demo-") as folder:
+        asyncio.run(_demo(Path(folder), opens=opens, begun=begun))
+
+
+async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
+    shown = outlets()
+    stays = sys.stdout.isatty()
+    async with _serving(shown) as urls:
+        file = folder / "feeds.toml"
+        files.write_new(file, _configuration(shown, urls))
+        read = files.loaded_from(file, {})
+        source = run.ConfigFile(read)
+        people = People(
+            console(), feeds=source.feeds, file="the demo", farewell="The demo is over; nothing of it stays."
+        )
+        logs.configure(tell=people.log)
+
+        async def beside(store: Store, people: People, stop: Callable[[], None]) -> None:
+            if opens:
+                webbrowser.open(people.page)
+            await _until_told(store, shown, None if stays else begun + LONGEST.total_seconds())
+            await _tell_end(store, people, shown, stays=stays)
+            if not stays:
+                stop()
+
+        await run.daemon(read, "all", source, people, beside=beside)
+
+
+async def _until_told(store: Store, shown: Sequence[Outlet], deadline: float | None) -> None:
+    """Wait until every report has its event."""
+    total = sum(len(outlet.reports) for outlet in shown)
+    while deadline is None or time.monotonic() < deadline:
+        if await _report_count(store) >= total:
+            return
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _report_count(store: Store) -> int:
+    try:
+        events = await store.events_since(datetime.now(UTC) - timedelta(hours=1))
+    except EngineError:
+        return 0
+    return sum(event.source_count for event in events)
+
+
+async def _tell_end(store: Store, people: People, shown: Sequence[Outlet], *, stays: bool) -> None:
+    events = await store.events_since(datetime.now(UTC) - timedelta(hours=1))
+    reports = sum(event.source_count for event in events)
+    await asyncio.sleep(1)  # the last lines come before the sum
+    people.say("")
+    people.say(
+        f"{counted(reports, 'report')} of {counted(len(shown), 'feed')} in four languages came to "
+        f"{counted(len(events), 'event')}: retellings together, look-alikes apart."
+    )
+    people.say(f"Look at them: {people.page}  (Ctrl-C ends the demo)" if stays else f"The page was at {people.page}")
+    people.say("Your own feeds: `aggregator init`, then `aggregator run`")
+
+
+def _configuration(shown: Sequence[Outlet], urls: Mapping[str, str]) -> str:
+    lines = [
+        '[aggregator]\nstate_dir = "state"',
+        '[http]\nlisten = "127.0.0.1:0"',
+        '[fetch]\nallow_private_networks = true\nper_host_interval = "0s"',
+        "[dedup]\nmeaning = false",  # so that it begins at once, and tells the same with and without the extra
+        '[defaults]\nmin_interval = "1s"\nmax_interval = "1s"\nbacklog = "all"',
+    ]
+    for outlet in shown:
+        lines.append(f'[[feed]]\nid = "{outlet.feed_id}"\nurl = "{urls[outlet.feed_id]}"')
+        lines.append(f'language = "{outlet.language}"\ncategories = ["News", "{outlet.name}", "{outlet.category}"]')
+    return "\n".join(lines) + "\n"
+
+
+@asynccontextmanager
+async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
+    """The URL of each sample feed; the feeds grow from the first request on."""
+    by_path = {outlet.feed_id: outlet for outlet in shown}
+    started: list[datetime] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        now = datetime.now(UTC)
+        if not started:
+            started.append(now)
+        outlet = by_path[request.match_info["feed"]]
+        body = outlet.body(started_at=started[0], elapsed=now - started[0])
+        etag = sha256(body).hexdigest()[:16]
+        if request.headers.get("If-None-Match") == f'"{etag}"':
+            return web.Response(status=304)
+        response = web.Response(body=body, headers={"Content-Type": outlet.content_type})
+        response.etag = etag
+        return response
+
+    app = web.Application()
+    app.router.add_get(f"/{{feed:{'|'.join(by_path)}}}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        places = [await _opened(runner, number) for number in range(1, len(shown) + 1)]
+        yield {outlet.feed_id: f"http://{place}/{outlet.feed_id}" for outlet, place in zip(shown, places, strict=True)}
+    finally:
+        await runner.cleanup()
+
+
+async def _opened(runner: web.AppRunner, number: int) -> str:
+    """`host:port` of one more address of loopback: each is a host of its own, and hosts are asked side by side. Where
+    there is but one address (macOS), the feeds share it, and take turns."""
+    for host in (f"127.0.0.{number}", "127.0.0.1"):
+        try:
+            await web.TCPSite(runner, host, 0).start()
+        except OSError:
+            continue
+        return f"{host}:{runner.addresses[-1][1]}"
+    raise AggregatorError("no port of 127.0.0.1 can be opened, so the sample feeds cannot be served")

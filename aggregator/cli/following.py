@@ -1,0 +1,77 @@
+"""Following what a daemon publishes, for the person at its terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from aggregator.cli.people import People
+from aggregator.engine.store import Store
+from aggregator.engine.watch_store import Row
+from aggregator.errors import EngineError
+
+BLOCK = timedelta(seconds=1)
+RETRY_SECONDS = 2.0
+ROUND_PATIENCE_SECONDS = 180.0
+"""How long the first round may take before what it brought so far is told: six fetch time limits."""
+
+
+async def follow(store: Store, people: People, *, feed_ids: Callable[[], Sequence[str]]) -> None:
+    """Tell of the first round, then of events and digests as they come; goes on by itself after the server was away."""
+    begun_at, last = await _started(store, people, feed_ids)
+    while True:
+        try:
+            rows = await store.tail(last, block=BLOCK)
+            last |= {row.stream: row.stream_id for row in rows}
+            _tell(store, people, rows)
+            if people.is_round_open:
+                await _end_round(store, people, begun_at)
+        except EngineError:  # the daemon's own log line says so
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _started(
+    store: Store, people: People, feed_ids: Callable[[], Sequence[str]]
+) -> tuple[datetime, dict[str, str]]:
+    while True:
+        try:
+            begun_at = await store.server_time()
+            last = await store.last_ids(["reports", "digest"])
+            asked = await due_feeds(store, feed_ids())
+            people.begin_round(asked, next_at=await _next_at(store, feed_ids()))
+        except EngineError:
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return begun_at, last
+
+
+async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
+    """Those that are due now, or were never asked: new ones are spread over the first seconds."""
+    now = await store.server_time()
+    times, states = await store.due_times(list(feed_ids)), await store.states(list(feed_ids))
+    due = []
+    for feed_id in feed_ids:
+        due_at = times[feed_id]
+        if states.get(feed_id) is None or (due_at is not None and due_at <= now):
+            due.append(feed_id)
+    return due
+
+
+async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
+    times = await store.due_times(list(feed_ids))
+    return min((due_at for due_at in times.values() if due_at is not None), default=None)
+
+
+async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
+    if people.is_round_over(waiting_count=await store.waiting_count(), patience=ROUND_PATIENCE_SECONDS):
+        people.end_round(await store.events_since(begun_at))
+
+
+def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
+    reports = [store.message_of(row) for row in rows if row.stream == "reports"]
+    people.messages([message for message in reports if message is not None])
+    for row in rows:
+        record = store.digest_of(row) if row.stream == "digest" else None
+        if record is not None:
+            people.digest(record)

@@ -1,0 +1,58 @@
+"""The commands that errors advise, as they work for whoever called us: `aggregator run` is none in an environment that
+is not on PATH, nor does it find a feeds.toml that was named by `--config`. Pure but for looking at PATH.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_ADVISED = re.compile(r"`aggregator( [^`]*)?`")
+_WITHOUT_CONFIG = ("init", "demo")
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """How the program was called: the word that starts it, and the configuration that was named."""
+
+    program: str = "aggregator"
+    config: str | None = None
+
+
+def called(program: str, arguments: Sequence[str]) -> Called:
+    """`program`: the first word of the command line, as the interpreter has it."""
+    return Called(_word(program), _config(arguments))
+
+
+def as_called(text: str, how: Called) -> str:
+    """The text with each advised command as it is to be typed here."""
+
+    def typed(advised: re.Match[str]) -> str:
+        words = (advised[1] or "").split()
+        takes_one = bool(words) and words[0] not in _WITHOUT_CONFIG and "--config" not in words
+        config = f" --config {shlex.quote(how.config)}" if how.config and takes_one else ""
+        return f"`{how.program}{advised[1] or ''}{config}`"
+
+    return _ADVISED.sub(typed, text)
+
+
+def _word(program: str) -> str:
+    on_path = shutil.which("aggregator")
+    if Path(program).name == "__main__.py":
+        return "aggregator" if on_path else "python -m aggregator"
+    if on_path and Path(on_path).samefile(program):
+        return "aggregator"
+    return shlex.quote(program) if Path(program).exists() else "aggregator"
+
+
+def _config(arguments: Sequence[str]) -> str | None:
+    for position, word in enumerate(arguments):
+        if word.startswith("--config="):
+            return word.partition("=")[2]
+        if word == "--config" and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
