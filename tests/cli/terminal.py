@@ -33,7 +33,7 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def until(self, words: str, *, seconds: float = 60) -> str:
+    def until(self, words: str, *, seconds: float = 200) -> str:
         """Read until the words are on the screen; answers with all that was."""
         deadline = time.monotonic() + seconds
         while words not in self.text:

@@ -76,11 +76,12 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_needs_nothing_ends_by_itself_and_leaves_nothing(tmp_path: Path, short: Path):
     own = {**ENVIRONMENT, "HOME": str(tmp_path), "TMPDIR": str(short)}
     done = subprocess.run(
         [sys.executable, "-m", "aggregator", "demo"], cwd=tmp_path, env=own,
-        capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False,
+        capture_output=True, text=True, timeout=250, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -91,6 +92,7 @@ def test_the_demo_needs_nothing_ends_by_itself_and_leaves_nothing(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.timeout(300)
 def test_on_a_terminal_events_form_and_the_page_stays_up(tmp_path: Path):
     with on_terminal("demo", folder=tmp_path, columns=80) as terminal:
         terminal.until("First round: ")
