@@ -199,7 +199,7 @@ def _feeds_facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
         yield "feeds", Text(words, style="yellow")
     if healths[Health.OFFLINE.value]:
         down = Text("our own network seems to be down", style="yellow")
-        yield "network", Text.assemble(down, ": feeds are tried each minute, none is blamed")
+        yield "network", Text.assemble(down, ": feeds are tried again, later each time, none is blamed")
 
 
 def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:

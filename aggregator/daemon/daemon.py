@@ -246,8 +246,9 @@ class Daemon:
                 self._add_jobs()
                 self._registration.forget()
                 self._parts.store.clock_moved()
-                if self._parts.event is not None:
-                    self._parts.event.clock_moved()
+                for stage in (self._parts.event, self._parts.poll):
+                    if stage is not None:
+                        stage.clock_moved()
 
     async def _end(self) -> None:
         self._stop.set()

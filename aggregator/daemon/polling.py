@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,6 +33,7 @@ from aggregator.model import (
     FetchFailed,
     FetchResult,
     IdentityRule,
+    Notice,
     PollRequest,
     PollState,
     ReadResult,
@@ -63,6 +65,8 @@ STOP_LIMIT = timedelta(seconds=6)
 GIVE_BACK_LIMIT = timedelta(seconds=1.5)
 """How long giving back may take, all claims at once: with a server that answers it takes milliseconds."""
 
+OUTAGE = "our own network seems to be down: no feed is blamed, all are tried again, later each time"
+
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
 
 
@@ -89,6 +93,8 @@ class PollStage:
         self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
+        self._is_offline = False
+        """Whether the last word about our own network was that it is down."""
         self._times = HostTimes()
         self._turns = Turns(settings.fetch.parse_processes or os.cpu_count() or 1)
         self._stopping = False
@@ -374,7 +380,7 @@ class PollStage:
     ) -> Polled:
         """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
-        self._outcomes.append(schedule.host_outcome(result, at=now))
+        offline = self._judged_outage(state, result, now)
         done = settled(
             feed,
             claim,
@@ -383,14 +389,36 @@ class PollStage:
             read,
             host=self._host(feed),
             now=now,
-            offline=schedule.is_local_outage(self._outcomes, now=now),
+            offline=offline,
             pushed=self._push is not None and self._push.is_pushed(feed.feed_id),
             lease=self._push.lease_of(feed.feed_id) if self._push else None,
         )
         if not dry_run:
+            done = self._with_outage_told(done, result, offline=offline)
             await self._commit(done)
             tell_polled(self._metrics, feed, result, done)
         return Polled(feed, state, result, done, committed=not dry_run)
+
+    def _judged_outage(self, state: PollState, result: FetchResult, now: datetime) -> bool:
+        """Whether this poll failed for an outage of our own network."""
+        votes = schedule.has_vote(state, answered_at=schedule.answered_at(self._outcomes))
+        self._outcomes.append(schedule.host_outcome(result, at=now, votes=votes))
+        return schedule.is_local_outage(self._outcomes, now=now)
+
+    def _with_outage_told(self, done: Settled, result: FetchResult, *, offline: bool) -> Settled:
+        """With a notice when an outage begins, and when an answer from outside ends it."""
+        ends = self._is_offline and not self._outcomes[-1].unreached
+        if offline is self._is_offline or not (offline or ends):
+            return done
+        self._is_offline = offline
+        kind, words = ("failing", OUTAGE) if offline else ("recovered", "our own network is up again")
+        detail = f"{words}: {result.detail}" if isinstance(result, FetchFailed) else words
+        notices = (*done.commit.notices, Notice(kind, "", "", detail))
+        return replace(done, commit=replace(done.commit, notices=notices))
+
+    def clock_moved(self) -> None:
+        """What hosts answered by the clock before tells nothing now."""
+        self._outcomes.clear()
 
     async def adopt(self, feed: Feed, body: Fetched) -> bool:
         """Commit a body that was fetched elsewhere as a poll of this feed; False when the feed cannot be claimed."""

@@ -19,6 +19,8 @@ from aggregator.visible import visible
 
 OFFLINE_RETRY = timedelta(minutes=1)
 MOST_DETAIL_CHARS = 1000
+LONGEST_OFFLINE_RETRY = timedelta(minutes=15)
+"""To which the retries of an outage back off, doubling: a guess at how late news may be when the network is back."""
 FAILING_AFTER = 3
 """Failed polls in a row after which the operator is told. A guess: with back-off from 15 min, three mean 45 min."""
 GIVE_UP_ADOPTED_AFTER = 5
@@ -36,6 +38,8 @@ def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: dat
     ours = result.kind is FailureKind.INTERNAL
     kept = ours or state.health in (Health.GONE, Health.QUARANTINED) or result.kind is FailureKind.BUSY
     wait = max(OFFLINE_RETRY, feed.min_interval) if ours else OFFLINE_RETRY
+    if not kept:
+        wait = _offline_retry(state)
     asked = caching_bound(_retry_only(result), now=now)
     at = max(now + wait, state.not_before_at or now, asked.at if asked else now)
     after = replace(
@@ -45,7 +49,7 @@ def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: dat
         failure_detail=visible(result.detail[:MOST_DETAIL_CHARS]),
         last_poll_at=now,
         next_poll_at=at,
-        next_poll_reason=_retry_words(is_ours=ours, is_kept=kept),
+        next_poll_reason=_retry_words(wait, is_ours=ours, is_kept=kept),
     )
     return Decision(after, at)
 
@@ -56,10 +60,19 @@ def is_own_host(state: PollState, url: str) -> bool:
     return host_of(url) == host_of(state.url)
 
 
-def _retry_words(*, is_ours: bool, is_kept: bool) -> str:
+def _offline_retry(state: PollState) -> timedelta:
+    """Twice as long as the wait before, while the outage lasts."""
+    if state.health is not Health.OFFLINE or state.last_poll_at is None:
+        return OFFLINE_RETRY
+    waited = state.next_poll_at - state.last_poll_at
+    return min(max(2 * waited, OFFLINE_RETRY), LONGEST_OFFLINE_RETRY)
+
+
+def _retry_words(wait: timedelta, *, is_ours: bool, is_kept: bool) -> str:
     if is_ours:
         return "a fault of ours: tried again after min_interval"
-    return "our own delay: tried again in a minute" if is_kept else "offline: tried again each minute"
+    minutes = f"{wait.total_seconds() / 60:.0f} min"
+    return "our own delay: tried again in a minute" if is_kept else f"offline: tried again in {minutes}"
 
 
 def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:

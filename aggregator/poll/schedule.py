@@ -7,7 +7,7 @@ Rules, by number of politeness.md:
 - 7: redirects are adopted slowly (`poll.redirects`), and an adopted address that fails is given up again.
 - 8: 410 stops a feed with a notice; any other failure backs off up to max_interval and never ends.
 - 12: the interval follows how often the feed really changes (`poll.rate`).
-- 15: while our own network is down, health and schedule stay, and the feed is tried again each minute.
+- 15: while our own network is down, health and schedule stay; the feed is tried again soon, later each time.
 - situation 16: a feed with more than RUNAWAY_ENTRIES new entries in an hour is quarantined until an operator releases
   it; while it is, it is asked every max_interval, and the caller withholds its entries (`Decision.withhold`).
 
@@ -40,7 +40,7 @@ from aggregator.poll.bounds import first_due_at
 from aggregator.poll.decision import Decision
 from aggregator.poll.failing import failed, not_its_fault
 from aggregator.poll.hosts import host_of
-from aggregator.poll.outage import HostOutcome, host_outcome, is_local_outage
+from aggregator.poll.outage import HostOutcome, answered_at, has_vote, host_outcome, is_local_outage
 from aggregator.poll.resuming import due_at, pace_of
 from aggregator.poll.succeeding import after_push, body_hash, clock_samples, count_of, is_runaway, succeeded
 
@@ -49,11 +49,13 @@ __all__ = [
     "HostOutcome",
     "after_poll",
     "after_push",
+    "answered_at",
     "body_hash",
     "clock_samples",
     "due_at",
     "first_due_at",
     "first_state",
+    "has_vote",
     "host_of",
     "host_outcome",
     "is_killed_again",
