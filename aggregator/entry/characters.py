@@ -26,9 +26,15 @@ _JOINING = (
 _PICTURE = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
 _JOINERS = re.compile(f"(?<![{_JOINING}{_PICTURE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}{_PICTURE}])")
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile(r"[^\S \u00a0\u3000]")
 _RUN = re.compile(r"\s+")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,7})|([0-9]{1,8}))(?![0-9a-fA-F]);?")
+
+
+def whole(text: str) -> str:
+    """The text without halves of surrogate pairs, which no encoding can carry (`"News \ud83d"` in a JSON Feed)."""
+    return text if text.isascii() else _HALVES.sub("", text)
 
 
 def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:

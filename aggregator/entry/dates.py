@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from aggregator.entry.hour_words import hour_meant, without_hour_words
 from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS
 from aggregator.entry.zones import local_offset, zone_at_start
 
@@ -43,8 +44,6 @@ _TIME = re.compile(
     r"(?<![\d:.])(?P<h>\d{1,2})(?:\s?(?::|[時时点點시h](?![a-z]))\s?(?P<m>\d{2})?(?:\s?[:分분](?:\s?(?P<s>\d{2})(?:[.,]\d{1,12})?(?:\s?[秒초])?)?)?"
     r"(?:\s?(?P<half>[ap]\.?\s?m\b\.?|[ap](?=\s|$)))?|\s?(?P<only>[ap]\.?\s?m\b\.?))(?![\d])"
 )
-_BEFORE_NOON = re.compile(r"上午|凌晨|早上|清晨|午前|오전")
-_AFTER_NOON = re.compile(r"下午|晚上|傍晚|中午|夜间|午後|오후")
 _FILLERS = frozenset(
     {"uhr", "hrs", "hr", "h", "at", "um", "kl", "klo", "a", "de", "alle", "ore", "le", "del", "of", "the", "en"}
 )
@@ -150,12 +149,11 @@ def _clock(text: str, tag: str) -> _Clock | None:
     span = None if hour is None else _span(hour, int(match["m"] or 0), int(match["s"] or 0))
     if span is None:
         return None
-    head, tail = text[: match.start()], text[match.end() :]
+    head, tail = without_hour_words(text[: match.start()]), without_hour_words(text[match.end() :])
     zone, rest = _zone(tail.lstrip(" ,.("), tag)
     if rest is None:
         return None
-    marks = re.compile(f"{_BEFORE_NOON.pattern}|{_AFTER_NOON.pattern}")
-    return _Clock(span, zone, f"{marks.sub(' ', re.sub('t$', ' ', head))} {rest}")
+    return _Clock(span, zone, f"{re.sub('t$', ' ', head)} {rest}")
 
 
 def _is_hour(match: re.Match[str]) -> bool:
@@ -164,13 +162,11 @@ def _is_hour(match: re.Match[str]) -> bool:
 
 def _hour(hour: int, mark: str, text: str) -> int | None:
     """Hour 0 to 24 from a stated one and its a.m./p.m.; None when they contradict each other."""
-    before = mark.startswith("a") or (not mark and _BEFORE_NOON.search(text))
-    after = mark.startswith("p") or (not mark and _AFTER_NOON.search(text))
-    if before:
+    if not mark:
+        return hour_meant(hour, text)
+    if mark.startswith("a"):
         return None if hour > 12 else hour % 12
-    if after and hour <= 12:
-        return hour % 12 + 12
-    return hour
+    return hour % 12 + 12 if hour <= 12 else hour
 
 
 def _span(hour: int, minute: int, second: int) -> timedelta | None:

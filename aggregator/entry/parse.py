@@ -20,12 +20,16 @@ is what an operator needs; it never looks like a feed without entries.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
+from enum import Enum
+from typing import Any
 
 from aggregator.entry import repair
+from aggregator.entry.characters import whole
 from aggregator.entry.decode import decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
@@ -55,7 +59,36 @@ _LONGEST_HINT_MINUTES = 525_600
 
 
 def parsed_feed(body: bytes, *, content_type: str | None, url: str, max_entries: int = 2000) -> ParsedFeed | Unparsable:
-    """The feed in a body that came from `url`, at most `max_entries` of its entries, the newest."""
+    """The feed in a body that came from `url`, at most `max_entries` of its entries, the newest.
+
+    Every text in it can be written as UTF-8, whatever the parsers gave: nothing behind this need look at that again.
+    """
+    feed = _parsed(body, content_type=content_type, url=url, max_entries=max_entries)
+    clean: ParsedFeed | Unparsable = _with_whole_texts(feed)
+    return clean
+
+
+def _with_whole_texts(record: Any) -> Any:
+    """The record with each of its texts, and theirs, as `characters.whole` has it."""
+    changed: dict[str, Any] = {}
+    for column in fields(record):
+        value = getattr(record, column.name)
+        clean = _whole(value)
+        if clean is not value:
+            changed[column.name] = clean
+    return replace(record, **changed) if changed else record
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return whole(value)
+    if isinstance(value, tuple):
+        parts = tuple(map(_whole, value))
+        return value if all(map(operator.is_, parts, value)) else parts
+    return _with_whole_texts(value) if is_dataclass(value) else value
+
+
+def _parsed(body: bytes, *, content_type: str | None, url: str, max_entries: int) -> ParsedFeed | Unparsable:
     document = decoded(body, content_type)
     text = repair.without_forbidden(document.text)
     start = text.lstrip("\ufeff \t\r\n")

@@ -306,4 +306,5 @@ def _killed_by(error: BaseException) -> Killed:
         return Killed("memory", "needed more memory than it is allowed")
     if isinstance(error, RecursionError):
         return Killed("crashed", "nested too deeply")
-    return Killed("crashed", f"{type(error).__name__}: {error}"[:500])
+    words = f"{type(error).__name__}: {error}"[:500]
+    return Killed("crashed", words.encode(errors="replace").decode())  # it may quote half a character

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
@@ -237,3 +237,40 @@ def test_a_told_error_stays_until_the_lags_contradict_it() -> None:
     behind = timedelta(hours=5)
     assert clock_error(lags(5, gap_minutes=300), current=behind) == behind
     assert clock_error(lags(0, gap_minutes=300), current=behind) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "hour"),
+    [
+        *(("凌晨12:30", 0), ("凌晨3:30", 3), ("清晨5:30", 5), ("早上8:30", 8), ("上午10:30", 10), ("上午12:30", 0)),
+        *(("中午11:30", 11), ("中午12:30", 12), ("中午1:30", 13), ("正午12:30", 12), ("午间11:30", 11)),
+        *(
+            ("下午12:30", 12),
+            ("下午3:30", 15),
+            ("下午15:30", 15),
+            ("傍晚5:30", 17),
+            ("晚上8:30", 20),
+            ("晚间11:30", 23),
+        ),
+        *(("深夜11:30", 23), ("深夜2:30", 2), ("半夜1:30", 1), ("夜间10:30", 22), ("晚上20:30", 20)),
+        *(("午前10:30", 10), ("午後0:30", 12), ("午後3:30", 15), ("未明2:30", 2), ("早朝5:30", 5), ("朝8:30", 8)),
+        *(("昼11:30", 11), ("昼1:30", 13), ("夕方5:30", 17), ("夜9:30", 21), ("深夜0:30", None)),
+        *(("오전 10:30", 10), ("오후 3:30", 15), ("새벽 2:30", 2), ("아침 8:30", 8), ("낮 12:30", 12), ("낮 1:30", 13)),
+        *(("정오 12:30", 12), ("저녁 7:30", 19), ("밤 10:30", 22), ("심야 11:30", 23)),
+        *(("晚上1:30", None), ("上午15:30", None), ("中午8:30", None), ("午夜12:30", None)),
+    ],
+)
+def test_words_for_parts_of_the_day_name_the_hour(raw: str, hour: int | None):
+    """中午11:30 is half past eleven in the morning. What people write of either of two days is no date."""
+    is_korean = any("가" <= letter <= "힣" for letter in raw)
+    day = "2026년 11월 22일" if is_korean else "2026年11月22日"
+    found = instant(f"{day} {raw}", language="ko" if is_korean else "zh")
+    if hour is None:
+        assert found is None
+        return
+    minute = int(raw[-2:])
+    assert found == datetime(2026, 11, 22, hour, minute, tzinfo=timezone(timedelta(hours=9 if is_korean else 8)))
+
+
+def test_midnight_of_an_evening_is_the_one_that_follows():
+    assert instant("2026年11月22日晚上12:00", language="zh") == datetime(2026, 11, 22, 16, 0, tzinfo=UTC)

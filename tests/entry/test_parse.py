@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -475,6 +477,48 @@ pieces = st.sampled_from(
 def test_any_bytes_are_a_feed_or_not(body: bytes) -> None:
     found = parsed_feed(body, content_type="text/xml; charset=utf-8", url=URL)
     assert isinstance(found, ParsedFeed | Unparsable)
+    assert is_whole(found)
+
+
+HALF = "\\ud83d"
+EVERYWHERE = f"""{{"version": "https://jsonfeed.org/version/1.1", "title": "News {HALF}", "language": "en{HALF}",
+ "home_page_url": "https://a.example/{HALF}", "feed_url": "https://a.example/feed{HALF}",
+ "hubs": [{{"url": "https://hub.example/{HALF}"}}], "authors": [{{"name": "A{HALF}"}}],
+ "items": [{{"id": "1{HALF}", "url": "https://a.example/1{HALF}", "title": "One {HALF} \\ud83d\\ude00",
+  "content_html": "<p>{HALF}x</p>", "summary": "s{HALF}", "tags": ["t{HALF}"], "image": "https://a.example/i{HALF}",
+  "date_published": "2026-11-01T00:00:00Z{HALF}", "language": "en{HALF}"}}]}}"""
+
+
+def is_whole(record: object) -> bool:
+    """Whether every text in it can be written."""
+    for text in texts(record):
+        text.encode()
+    return True
+
+
+def texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from texts(part)
+    elif dataclasses.is_dataclass(value):
+        for column in dataclasses.fields(value):
+            yield from texts(getattr(value, column.name))
+
+
+def test_half_an_emoji_is_dropped_wherever_it_stands() -> None:
+    found = parsed_feed(EVERYWHERE.encode(), content_type="application/json", url=URL)
+    assert isinstance(found, ParsedFeed)
+    assert is_whole(found)
+    assert found.title == "News "
+    [entry] = found.entries
+    assert (entry.guid, entry.title.value, entry.tags) == ("1", "One  😀", ("t",))
+
+
+@pytest.mark.parametrize("body", ['{"\\ud83d": 1}', '["\\ud83d"]', '{"items": "\\ud83d", "x\\udc00": []}'])
+def test_what_is_no_feed_is_told_in_whole_words(body: str) -> None:
+    assert is_whole(parsed_feed(body.encode(), content_type="application/json", url=URL))
 
 
 words = st.text(
