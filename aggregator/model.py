@@ -274,6 +274,10 @@ class Lease:
     until_at: datetime | None = None
     failure_count: int = 0
     missed_count: int = 0
+    delivered_at: datetime | None = None
+    """When the hub delivered last; None: not yet, so that nobody knows whether it does."""
+    is_ending: bool = False
+    """The feed was removed, and the hub was asked to end the subscription."""
 
 
 @dataclass(frozen=True, slots=True)

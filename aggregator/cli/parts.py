@@ -21,6 +21,7 @@ from aggregator.daemon.eventing import MEANT_BATCH, EventStage
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
+from aggregator.errors import EngineError
 from aggregator.model import FailureKind, FetchFailed, FetchResult, PollRequest, ReadResult, Settings, Unparsable
 from aggregator.pipeline.reading import ReadRequest, read
 from aggregator.poll.fetch import Fetcher
@@ -209,19 +210,31 @@ def event_stage(
     )
 
 
-def subscriber(read: Loaded, fetching: Fetching, deliver: Deliver) -> Subscriber | None:
+async def subscriber(store: Store, read: Loaded, fetching: Fetching, deliver: Deliver) -> Subscriber | None:
     """The WebSub subscriptions, where `[http] public_url` says how hubs reach the status port."""
     settings = read.configuration.settings
     if settings.http_listen is None or settings.http_public_url is None:
         return None
     return Subscriber(
         public_url=f"{settings.http_public_url.rstrip('/')}{WEBSUB_PATH}",
-        installation_secret=_installation_secret(read.state_dir / "websub.secret"),
+        installation_secret=await _shared_secret(store, read.state_dir / "websub.secret"),
         post=fetching.post,
         deliver=deliver,
         now=Clock().now,
         max_body_bytes=settings.fetch.max_body_bytes,
+        shared=store,
     )
+
+
+async def _shared_secret(store: Store, file: Path) -> bytes:
+    """The secret of all workers, which is this one's where none stands yet. A worker that starts while the server is
+    away has its own until it is started again; hubs that ask it are answered by the others."""
+    own = _installation_secret(file)
+    try:
+        return await store.websub_secret(own)
+    except EngineError as error:
+        log.warning("websub_secret_is_own", error=str(error))
+        return own
 
 
 def _installation_secret(file: Path) -> bytes:

@@ -197,7 +197,7 @@ async def _polling(stack: AsyncExitStack, engine: engines.Engine, read: Loaded, 
     async def deliver(delivery: Delivery) -> None:
         await stage.deliver(delivery)
 
-    push = parts.subscriber(read, fetching, deliver)
+    push = await parts.subscriber(engine.store, read, fetching, deliver)
     stage = parts.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
     return _Polling(stage, push, fetching.renew)
 

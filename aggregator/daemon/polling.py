@@ -93,6 +93,7 @@ class PollStage:
         self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
+        self._ending: asyncio.Task[None] | None = None
         self._is_offline = False
         """Whether the last word about our own network was that it is down."""
         self._times = HostTimes()
@@ -122,8 +123,17 @@ class PollStage:
         feeds, hosts = self.feeds, self.hosts  # a reload replaces both
         states = await registered(self._store, feeds, hosts, clock=self._clock, at_once=at_once)
         if self._push is not None:
-            leases = {feed_id: state.lease for feed_id, state in states.items() if state.lease}
-            self._push.restore({i: lease for i, lease in leases.items() if self._push.lease_of(i) is None})
+            for feed_id, state in states.items():
+                if state.lease is not None and self._push.lease_of(feed_id) is None:
+                    self._push.restore({feed_id: state.lease})
+            self._ending = asyncio.create_task(self._end_subscriptions(self._push), name="end subscriptions")
+
+    async def _end_subscriptions(self, push: Subscriber) -> None:
+        """Of feeds that are no longer listed; hubs take their time, and nobody waits for them."""
+        try:
+            await push.end_others(self.feeds.keys())
+        except EngineError as error:
+            log.warning("subscriptions_not_ended", error=str(error))
 
     @property
     def lease(self) -> timedelta:
@@ -238,6 +248,8 @@ class PollStage:
         cannot be given back lapses.
         """
         self._stopping = True
+        if self._ending is not None:
+            self._ending.cancel()
         loop = asyncio.get_running_loop()
         end = loop.time() + STOP_LIMIT.total_seconds() if deadline is None else deadline
         with contextlib.suppress(TimeoutError):
@@ -381,6 +393,7 @@ class PollStage:
         """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
         offline = self._judged_outage(state, result, now)
+        lease = await self._push.refresh(feed.feed_id) if self._push else None
         done = settled(
             feed,
             claim,
@@ -390,8 +403,8 @@ class PollStage:
             host=self._host(feed),
             now=now,
             offline=offline,
-            pushed=self._push is not None and self._push.is_pushed(feed.feed_id),
-            lease=self._push.lease_of(feed.feed_id) if self._push else None,
+            pushed=self._push is not None and self._push.delivers(feed.feed_id),
+            lease=lease,
         )
         if not dry_run:
             done = self._with_outage_told(done, result, offline=offline)

@@ -82,6 +82,16 @@ class Keys:
         """Hash: identity key → known entry."""
         return f"{self.prefix}:known:{feed_id}"
 
+    @property
+    def leases(self) -> str:
+        """Hash: feed id → its WebSub subscription."""
+        return f"{self.prefix}:websub"
+
+    @property
+    def websub_secret(self) -> str:
+        """String: what callbacks and signatures of hubs derive from."""
+        return f"{self.prefix}:websub:secret"
+
     # between the stages
     @property
     def entries(self) -> str:

@@ -19,6 +19,7 @@ from itertools import islice
 
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
+from aggregator.engine.lease_store import LeaseStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.registration import RegistrationStore
 from aggregator.engine.scripts import OTHER_TYPE, Argument, ms_or_now, nonce, text
@@ -85,7 +86,7 @@ class DueCounts:
     parked_count: int
 
 
-class PollStore(RegistrationStore):
+class PollStore(RegistrationStore, LeaseStore):
     _ahead: timedelta | None = None
     """Of the server's clock before ours, when it was last looked at."""
     _ahead_until: float = 0.0

@@ -88,6 +88,6 @@ def _worked_out_again(feed: Feed, state: PollState, *, now: datetime) -> datetim
             at = max(at, after_bound(server, interval=feed.max_interval, seed=(feed.feed_id, state.failure_count)))
         return at if feed.cron is None else cron_due_at(feed, feed.cron, after=max(at, now))
     asked = replace(state, interval=own_interval(feed, state.activity, now=polled_at))
-    pushed = websub.is_trusted(state.lease, now=now)
+    pushed = websub.delivers(state.lease, now=now)
     after = max(polled_at, now) if feed.cron is not None else polled_at
     return with_due(feed, asked, server, now=after, pushed=pushed).next_poll_at

@@ -2,9 +2,8 @@
 
 Rules: what to do is decided in `poll.websub`. The callback answers quickly and says little: a delivery with a wrong
 signature is thanked for and dropped, as the standard asks, so that a stranger learns nothing. A delivery that is empty
-or larger than allowed is a ping: the feed is asked itself. Leases live here while the daemon runs; the daemon starts
-with those of the stored states (`Subscriber.restore`) and stores `lease_of` with the next commit of the feed, so that a
-crash costs one more subscription and nothing else.
+or larger than allowed is a ping: the feed is asked itself. Leases are shared by all poll workers of an installation
+(`SharedLeases`), since a hub may reach any of them; they are stored with the next commit of the feed, too.
 
     subscriber = Subscriber(public_url=…, installation_secret=…, post=fetcher.post, deliver=…, now=…)
     app.add_subapp("/websub", subscriber.app())
@@ -14,9 +13,11 @@ crash costs one more subscription and nothing else.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -32,6 +33,7 @@ from aggregator.poll.websub import (
     answer_to_hub,
     asked,
     callback_token,
+    delivers,
     is_signed,
     is_trusted,
     next_step,
@@ -42,6 +44,7 @@ from aggregator.poll.websub import (
 log = structlog.get_logger()
 
 MOST_HEADER_CHARS = 2000
+CHANGE_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,24 @@ Post = Callable[[str, Mapping[str, str]], Awaitable[int | FetchFailed]]
 Deliver = Callable[[Delivery], Awaitable[None]]
 
 
+class SharedLeases(Protocol):
+    """The subscriptions of an installation, as all of its poll workers know them. All methods raise EngineError."""
+
+    async def lease(self, feed_id: str) -> Lease | None: ...
+
+    async def leases(self) -> Mapping[str, Lease]: ...
+
+    async def swap_lease(self, feed_id: str, before: Lease | None, after: Lease | None) -> bool:
+        """Put `after` (None: nothing) in the place of `before`; False when something else stands there."""
+        ...
+
+
 class Subscriber:
-    """All subscriptions of one daemon. `public_url` is where the world reaches the callback app."""
+    """All subscriptions of one daemon. `public_url` is where the world reaches the callback app.
+
+    `shared`: what the workers of an installation know together, so that each of them can answer a hub; left out, this
+    worker is alone.
+    """
 
     def __init__(
         self,
@@ -70,6 +89,7 @@ class Subscriber:
         deliver: Deliver,
         now: Callable[[], datetime],
         max_body_bytes: int = 10 * 1024 * 1024,
+        shared: SharedLeases | None = None,
     ) -> None:
         self._public_url = public_url.rstrip("/")
         self._installation_secret = installation_secret
@@ -77,9 +97,11 @@ class Subscriber:
         self._deliver = deliver
         self._now = now
         self._max_body_bytes = max_body_bytes
+        self._shared = shared
         self._leases: dict[str, Lease] = {}
-        self._ending: dict[str, str] = {}
-        """Feed id → topic whose end was asked for and is not confirmed yet."""
+        """As they stood when last looked at."""
+        self._unshared: Counter[str] = Counter()
+        """Feed id → polls that found what the hub had not announced, and that the others do not know of yet."""
 
     def restore(self, leases: Mapping[str, Lease]) -> None:
         self._leases.update(leases)
@@ -88,31 +110,78 @@ class Subscriber:
         return self._leases.get(feed_id)
 
     def is_pushed(self, feed_id: str) -> bool:
-        """Whether the feed's hub delivers, for `after_poll(pushed=…)`."""
+        """Whether the feed's subscription is in force."""
         return is_trusted(self._leases.get(feed_id), now=self._now())
 
-    def note_poll(self, feed_id: str, *, new_count: int) -> None:
-        """Tell of a poll's new entries: what the hub should have announced and did not."""
-        lease = after_net_poll(self._leases.get(feed_id), new_count=new_count)
-        if lease is not None:
+    def delivers(self, feed_id: str) -> bool:
+        """Whether the feed's hub delivers, for `after_poll(pushed=…)`."""
+        return delivers(self._leases.get(feed_id), now=self._now())
+
+    async def refresh(self, feed_id: str) -> Lease | None:
+        """The lease as all workers know it now. One that only this worker has (of an earlier version) is shared."""
+        if self._shared is None:
+            return self._leases.get(feed_id)
+        lease = await self._shared.lease(feed_id)
+        own = self._leases.get(feed_id)
+        if lease is None and own is not None and await self._shared.swap_lease(feed_id, None, own):
+            return own
+        return self._kept(feed_id, lease)
+
+    def _kept(self, feed_id: str, lease: Lease | None) -> Lease | None:
+        if lease is None:
+            self._leases.pop(feed_id, None)
+        else:
             self._leases[feed_id] = lease
+        return lease
+
+    async def _change(self, feed_id: str, change: Callable[[Lease | None], Lease | None]) -> Lease | None:
+        """Replace the lease by what follows from it, whoever else changes it meanwhile."""
+        for _ in range(CHANGE_TRIES):
+            before = await self.refresh(feed_id)
+            after = change(before)
+            if self._shared is None or after == before or await self._shared.swap_lease(feed_id, before, after):
+                return self._kept(feed_id, after)
+        log.warning("lease_contended", feed_id=feed_id)
+        return await self.refresh(feed_id)
+
+    def note_poll(self, feed_id: str, *, new_count: int) -> None:
+        """Tell of a poll's new entries: what the hub should have announced and did not. `tend` shares it."""
+        lease = after_net_poll(self._leases.get(feed_id), new_count=new_count)
+        if lease is not None and new_count:
+            self._leases[feed_id] = lease
+            self._unshared[feed_id] += 1
 
     async def tend(self, feed_id: str, hub: Hub | None) -> None:
-        """Ask the hub, if it is time to."""
-        lease = self._leases.get(feed_id)
+        """Ask the hub, if it is time to. Raises EngineError where leases are shared."""
+        missed = self._unshared.pop(feed_id, 0)
+        if missed and self._shared is not None:
+            await self._change(
+                feed_id, lambda lease: lease and replace(lease, missed_count=lease.missed_count + missed)
+            )
+        lease = await self.refresh(feed_id)
         if hub is None or next_step(lease, hub, now=self._now()) is Step.WAIT:
             return
         # Before the request, because a quick hub asks back before it has answered.
-        self._leases[feed_id] = asked(lease, hub, now=self._now())
-        self._ending.pop(feed_id, None)
+        now = self._now()
+        await self._change(feed_id, lambda lease: asked(lease, hub, now=now))
         await self._ask("subscribe", feed_id, hub)
 
     async def end(self, feed_id: str) -> None:
         """Unsubscribe a feed that was removed."""
-        lease = self._leases.pop(feed_id, None)
+        lease = await self._change(feed_id, lambda lease: lease and replace(lease, is_ending=True))
         if lease is not None and lease.until_at is not None:
-            self._ending[feed_id] = lease.topic_url
             await self._ask("unsubscribe", feed_id, Hub(lease.hub_url, lease.topic_url))
+
+    async def end_others(self, feed_ids: Collection[str]) -> None:
+        """End the subscriptions of all feeds but these; one that was to end and has run out is forgotten."""
+        leases = dict(self._leases) if self._shared is None else await self._shared.leases()
+        for feed_id, lease in leases.items():
+            if feed_id in feed_ids:
+                continue
+            if not lease.is_ending:
+                await self.end(feed_id)
+            elif lease.until_at is None or lease.until_at <= self._now():
+                await self._change(feed_id, lambda _lease: None)
 
     async def _ask(self, mode: str, feed_id: str, hub: Hub) -> None:
         secret = secret_of(self._installation_secret, feed_id, hub.topic_url)
@@ -142,25 +211,23 @@ class Subscriber:
 
     async def _verify(self, request: web.Request) -> web.Response:
         feed_id = self._feed_id(request)
-        lease, ending = self._leases.get(feed_id), self._ending.get(feed_id, "")
-        answer = answer_to_hub(request.query, lease, ending=ending, now=self._now())
-        self._keep(feed_id, answer.lease, ended=isinstance(answer, Confirmed) and answer.lease is None)
+        lease = await self.refresh(feed_id)
+        ending = lease.topic_url if lease is not None and lease.is_ending else ""
+        wanted = None if ending else lease
+        answer = answer_to_hub(request.query, wanted, ending=ending, now=self._now())
         if isinstance(answer, Confirmed):
+            await self._change(feed_id, lambda _lease: answer.lease)
             log.info("hub_confirmed", feed_id=feed_id, until_at=answer.lease and answer.lease.until_at)
             return web.Response(text=answer.challenge[:MOST_HEADER_CHARS], content_type="text/plain")
+        if answer.lease != wanted:
+            await self._change(feed_id, lambda _lease: answer.lease)
         log.warning("hub_refused", feed_id=feed_id, detail=answer.words)
         raise web.HTTPNotFound
 
-    def _keep(self, feed_id: str, lease: Lease | None, *, ended: bool) -> None:
-        if ended:
-            self._ending.pop(feed_id, None)
-        elif lease is not None:
-            self._leases[feed_id] = lease
-
     async def _receive(self, request: web.Request) -> web.Response:
         feed_id = self._feed_id(request)
-        lease = self._leases.get(feed_id)
-        if lease is None:
+        lease = await self.refresh(feed_id)
+        if lease is None or lease.is_ending:
             raise web.HTTPGone  # the hub may forget us
         body = await self._body(request)
         signature = request.headers.get("X-Hub-Signature", "")
@@ -169,7 +236,8 @@ class Subscriber:
             log.warning("delivery_unsigned", feed_id=feed_id, method=signature.partition("=")[0][:20])
             return web.Response(status=202)
         if body is not None:  # of one too large to be checked nothing is believed but that there may be something new
-            self._leases[feed_id] = after_delivery(lease)
+            now = self._now()
+            await self._change(feed_id, lambda lease: lease and after_delivery(lease, now=now))
         await self._deliver(Delivery(feed_id, lease.topic_url, body or b"", request.headers.get("Content-Type")))
         return web.Response(status=202)
 

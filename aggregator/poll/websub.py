@@ -6,8 +6,10 @@ Rules:
 - A lease is renewed when three quarters of it have passed. What leads to nothing backs off from 5 minutes to a day.
 - Secret and callback path of a feed are derived from one installation secret, so that nothing of them is stored with
   the feed, and a stranger can guess neither.
-- A delivery counts only with an HMAC of sha256 or better. A confirmation counts only for what was asked.
-- While a hub delivers, polling goes on slowly as a net (`poll.schedule.after_poll(pushed=True)`). A hub that failed to
+- A delivery counts only with an HMAC by a method of W3C WebSub 7.1.1: sha1 is one of them, and forging an HMAC of it is
+  not within reach (the known attacks make two texts of one hash). A confirmation counts only for what was asked.
+- From its first delivery on, while a hub delivers, polling goes on slowly as a net
+  (`poll.schedule.after_poll(pushed=True)`). A hub that failed to
   announce what MISSES_ALLOWED polls in a row then found is dead: it is no longer trusted, and polling is as without it.
 
 Pure. The callback and the conversation with hubs are in `poll.subscriber`.
@@ -32,7 +34,7 @@ RENEWED_AFTER = 0.75
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(days=1)
 MISSES_ALLOWED = 2
-_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+_HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def next_step(lease: Lease | None, hub: Hub | None, *, now: datetime) -> Step:
     """What to do about a feed's subscription now; `hub` None: the feed names none any more, and its lease runs out."""
     if hub is None:
         return Step.WAIT
-    if lease is None or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+    if lease is None or lease.is_ending or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
         return Step.SUBSCRIBE
     return Step.SUBSCRIBE if now >= asked_again_at(lease) else Step.WAIT
 
@@ -96,16 +98,21 @@ def asked_again_at(lease: Lease) -> datetime:
 
 def asked(lease: Lease | None, hub: Hub, *, now: datetime) -> Lease:
     """The lease when the hub is being asked; a renewal that leads to nothing leaves the time already granted."""
-    if lease is None or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+    if lease is None or lease.is_ending or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
         return Lease(hub.hub_url, hub.topic_url, now, failure_count=1)
     return replace(lease, asked_at=now, failure_count=lease.failure_count + 1)
 
 
 def is_trusted(lease: Lease | None, *, now: datetime) -> bool:
-    """Whether the hub announces what is new, so that polling may be slow."""
-    if lease is None or lease.until_at is None:
+    """Whether the subscription is in force, and the hub announces what polls find."""
+    if lease is None or lease.until_at is None or lease.is_ending:
         return False
     return now < lease.until_at and lease.missed_count < MISSES_ALLOWED
+
+
+def delivers(lease: Lease | None, *, now: datetime) -> bool:
+    """Whether the hub has shown that it delivers, so that polling may be slow: a hub that only confirms does not."""
+    return lease is not None and lease.delivered_at is not None and is_trusted(lease, now=now)
 
 
 def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
@@ -113,8 +120,8 @@ def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
     return replace(lease, missed_count=lease.missed_count + 1) if lease is not None and new_count else lease
 
 
-def after_delivery(lease: Lease) -> Lease:
-    return replace(lease, missed_count=0)
+def after_delivery(lease: Lease, *, now: datetime) -> Lease:
+    return replace(lease, missed_count=0, delivered_at=now)
 
 
 # --- what is said to a hub, and what it says ------------------------------------------------------------------
@@ -168,7 +175,7 @@ def _granted(lease_seconds: str) -> timedelta:
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Whether an X-Hub-Signature (`sha256=…` or a longer hash; sha1 is refused) proves that the hub sent the body."""
+    """Whether an X-Hub-Signature (`sha256=…` or another of _HASHES) proves that the hub sent the body."""
     method, _, given = signature.strip().partition("=")
     algorithm = _HASHES.get(method.lower())
     if algorithm is None or not given.isascii():

@@ -66,6 +66,8 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
     "event": [("SET", "agg:event:e1", "junk"), ("SET", "agg:event:e2", LATER), ("RPUSH", "agg:event:e3", "x")],
     "merged": [("HSET", "agg:merged", "e9", "no stamp", "e8", "e7|junk")],
     "fingerprints": [("XADD", "agg:fingerprints", "*", "hello", "world"), ("XADD", "agg:fingerprints", "*", "f", "no")],
+    "leases": [("HSET", "agg:websub", "a", "junk", "gone", LATER), ("SET", "agg:websub", "another type")],
+    "websub_secret": [("RPUSH", "agg:websub:secret", "another type")],
     "installation": [("SET", "agg:installation", "junk")],
     "slow": [("RPUSH", "agg:slow", "another type")],
     "held": [("RPUSH", "agg:held", "another type")],
@@ -137,6 +139,9 @@ class House:
         await self.store.examples(["x", "y"])
         assert await self.store.answer("x") is None
         assert await self.store.answer("y") is None
+        await self.store.leases()
+        assert await self.store.lease("a") is None
+        assert await self.store.websub_secret(b"secret")
 
     async def page(self) -> None:
         events = await self.watching.events(since_at=START - timedelta(days=1), limit=100)

@@ -12,6 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.engine.store import Store
 from aggregator.model import FeedHints, Lease
 from aggregator.poll.fetch import Fetcher
 from aggregator.poll.schedule import after_push
@@ -232,7 +233,7 @@ async def test_a_lease_is_renewed_before_it_ends_and_kept_by_restore(bench: Benc
     assert bench.subscriber.is_pushed("g")
 
 
-@pytest.mark.parametrize("method", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
 async def test_what_a_hub_delivers_with_a_right_signature_is_taken(bench: Bench, method: str):
     await bench.tend()
     assert await bench.hub.publish(b"<rss/>", method=method) == [202]
@@ -243,7 +244,6 @@ async def test_what_a_hub_delivers_with_a_right_signature_is_taken(bench: Bench,
     "forged",
     [
         {"secret": "wrong"},
-        {"method": "sha1"},
         {"header": ""},
         {"header": "sha256="},
         {"header": "md5=00"},
@@ -254,6 +254,66 @@ async def test_a_delivery_with_a_wrong_signature_is_dropped_without_a_word(bench
     await bench.tend()
     assert await bench.hub.publish(b"<rss/>", **forged) == [202]
     assert bench.delivered == []
+
+
+async def test_polling_is_slow_only_after_a_first_delivery(bench: Bench):
+    """A hub that confirms and never delivers costs nobody news."""
+    await bench.tend()
+    assert bench.subscriber.is_pushed("f")
+    assert not bench.subscriber.delivers("f")
+    await bench.hub.publish(b"<rss/>")
+    assert bench.subscriber.delivers("f")
+
+
+async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(bench: Bench, fetcher: Fetcher, store: Store):
+    """One asks, and the hub's questions and deliveries reach another."""
+    bench.subscriber._shared = store
+    other = Subscriber(
+        public_url=bench.subscriber._public_url, installation_secret=b"s", post=fetcher.post,
+        deliver=bench.subscriber._deliver, now=lambda: bench.now, shared=store,
+    )  # fmt: skip
+    await other.tend("f", bench.advert)
+    await bench.hub.settled()
+    assert bench.hub.answers == [(200, "c0ffee")]
+    assert await bench.hub.publish(b"<rss/>") == [202]
+    assert [delivery.body for delivery in bench.delivered] == [b"<rss/>"]
+    assert not other.delivers("f")
+    await other.refresh("f")
+    assert other.delivers("f")
+    other.note_poll("f", new_count=1)
+    await other.tend("f", bench.advert)
+    lease = await store.lease("f")
+    assert lease is not None
+    assert (lease.missed_count, len(bench.hub.forms)) == (1, 1)
+
+
+async def test_subscriptions_of_feeds_that_are_gone_are_ended_by_any_worker(bench: Bench, store: Store):
+    bench.subscriber._shared = store
+    await bench.tend()
+    await bench.subscriber.end_others({"f"})
+    assert len(bench.hub.forms) == 1
+    await bench.subscriber.end_others({"g"})
+    await bench.hub.settled()
+    assert [form["hub.mode"] for form in bench.hub.forms] == ["subscribe", "unsubscribe"]
+    assert await store.leases() == {}
+    bench.hub.mood = "ignore"
+    await bench.tend()
+    await bench.subscriber.end_others(())
+    bench.now += 11 * DAY
+    await bench.subscriber.end_others(())
+    assert await store.leases() == {}
+
+
+async def test_what_stands_for_a_lease_and_is_none_is_replaced(bench: Bench, store: Store):
+    bench.subscriber._shared = store
+    await store.command("HSET", store.keys.leases, "f", "junk")
+    await bench.tend()
+    assert bench.subscriber.is_pushed("f")
+    assert await store.lease("f") == bench.subscriber.lease_of("f")
+
+
+async def test_the_secret_is_the_first_workers(store: Store):
+    assert [await store.websub_secret(secret) for secret in (b"first", b"second")] == [b"first", b"first"]
 
 
 async def test_an_empty_or_oversize_delivery_is_a_ping(bench: Bench):
