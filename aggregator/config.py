@@ -51,6 +51,7 @@ from aggregator.config_values import (
     at_least,
     duration,
     pattern,
+    spoken,
 )
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import (
@@ -76,6 +77,9 @@ class Configuration:
     settings: Settings
     feeds: tuple[Feed, ...]
 
+
+MOST_CONCURRENCY = 448
+"""Of the 512 connections to Redis that a daemon makes at most, 64 are left for its other parts."""
 
 _ALIASES = {"max_body_bytes": "max_body", "max_document_bytes": "max_document", "parse_memory_bytes": "parse_memory"}
 
@@ -217,7 +221,7 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
         raise ConfigError(*sorted(problems(error, _File, file, places), key=lambda p: p.line or 0)) from None
     settings = _settings(parsed)
     feeds = tuple(_feed(table, parsed, settings) for table in parsed.feed)
-    found = [*_feed_problems(feeds, parsed.feed), *_queue_problems(parsed, feeds)]
+    found = [*_feed_problems(feeds, parsed.feed), *_queue_problems(parsed, feeds), *_bound_problems(settings, feeds)]
     if found:
         places = Places(text)
         raise ConfigError(*(replace(p, file=file, line=places.line(path_of(p.key))) for p in found))
@@ -290,6 +294,25 @@ def _auth_problems(auth: Auth, key: str) -> Iterator[Problem]:
         yield Problem('say where the secret is: either environment = "VARIABLE" or file = "/path"', key)
     if auth.scheme == "basic" and not auth.user:
         yield Problem('basic needs a user = "…"', key)
+
+
+def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Problem]:
+    """Bounds of different tables that contradict each other."""
+    kept, window = settings.retention, settings.dedup.window
+    if kept.events < window:
+        text = f"{spoken(kept.events)} is shorter than the [dedup] window of {spoken(window)}"
+        yield Problem(f"{text}: an event would lapse while reports still join it", "retention.events")
+    # An entry is forgotten after its last sighting: it must be seen again before, or it is published again.
+    longest = max((feed.max_interval for feed in feeds), default=Feed("", "").max_interval)
+    least = max(window, 2 * longest)
+    if kept.seen < least:
+        text = f"{spoken(kept.seen)} is shorter than the window, or than twice the longest max_interval"
+        yield Problem(f"{text}: entries would be published again; at least {spoken(least)}", "retention.seen")
+    if settings.fetch.concurrency > MOST_CONCURRENCY:
+        text = f"at most {MOST_CONCURRENCY}, since each poll in flight needs a connection to Redis"
+        yield Problem(f"{text}; start more poll workers instead", "fetch.concurrency")
+    if settings.http_listen and settings.http_listen == settings.server_listen:
+        yield Problem(f"{settings.http_listen} is [server] listen, too; choose another port", "http.listen")
 
 
 def _queue_problems(parsed: _File, feeds: tuple[Feed, ...]) -> Iterator[Problem]:

@@ -31,6 +31,15 @@ def duration(text: object) -> timedelta:
     return timedelta(seconds=-seconds if str(text).startswith("-") else seconds)
 
 
+def spoken(span: timedelta) -> str:
+    """A duration as it is written in the file, in its largest whole unit."""
+    seconds = span.total_seconds()
+    for unit in ("d", "h", "m"):
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds:g}s"
+
+
 def size_bytes(text: object) -> int:
     """`"256KiB"`, `"10MiB"`, `"1GiB"`, `"5MB"` or a whole number of bytes. Raises ValueError."""
     if isinstance(text, int) and not isinstance(text, bool):

@@ -156,3 +156,28 @@ def test_durations_and_sizes_without_a_unit_are_refused():
         size_bytes("ten")
     assert duration("1h30m") == timedelta(minutes=90)
     assert size_bytes("1GiB") == 1024**3
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        ('[retention]\nevents = "24h"\n', "retention.events", "1d is shorter than the [dedup] window of 3d"),
+        ('[dedup]\nwindow = "40d"\n', "retention.events", "30d is shorter than the [dedup] window of 40d"),
+        ('[retention]\nseen = "1d"\n', "retention.seen", "at least 3d"),
+        ('[retention]\nseen = "7d"\n[defaults]\nmax_interval = "5d"\n', "retention.seen", "at least 10d"),
+        ("[fetch]\nconcurrency = 449\n", "fetch.concurrency", "at most 448"),
+        ('[http]\nlisten = "127.0.0.1:9"\n[server]\nlisten = "127.0.0.1:9"\n', "http.listen", "choose another port"),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_refused(text: str, key: str, words: str):
+    with pytest.raises(ConfigError) as refused:
+        configuration(text + '[[feed]]\nurl = "https://a.example/"\n')
+    [problem] = refused.value.problems
+    assert problem.key == key
+    assert words in problem.text
+    assert problem.line is not None or key == "retention.events"
+
+
+def test_bounds_that_just_hold_are_taken():
+    text = '[retention]\nevents = "72h"\nseen = "72h"\n[fetch]\nconcurrency = 448\n'
+    assert configuration(text).settings.fetch.concurrency == 448

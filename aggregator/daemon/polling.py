@@ -43,6 +43,7 @@ from aggregator.model import (
 from aggregator.pipeline.reading import ReadRequest
 from aggregator.pipeline.settling import Settled, settled, settled_delivery
 from aggregator.poll import schedule
+from aggregator.poll.slots import interval_waited
 from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch.metrics import Metrics
 
@@ -137,7 +138,8 @@ class PollStage:
 
     @property
     def lease(self) -> timedelta:
-        return self.settings.fetch.timeout + self.settings.fetch.parse_timeout + LEASE_MARGIN
+        fetch = self.settings.fetch
+        return fetch.timeout + fetch.parse_timeout + interval_waited(fetch.per_host_interval) + LEASE_MARGIN
 
     # --- rounds -----------------------------------------------------------------------------------------------
 

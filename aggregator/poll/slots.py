@@ -15,6 +15,9 @@ from datetime import timedelta
 
 LONGEST_WAIT = timedelta(seconds=20)
 """Less than the 30 s that a claim outlives the fetch's own time limit."""
+LONGEST_INTERVAL_WAITED = timedelta(seconds=60)
+"""Of a longer `per_host_interval` this much is waited for: a claim outlives the fetch by as much more. Who comes sooner
+after another is told that the host is busy, and tries again in a minute."""
 _PURGE_ABOVE = 1000
 
 
@@ -30,9 +33,16 @@ class _Slot:
     user_count: int = 0
 
 
+def interval_waited(interval: timedelta) -> timedelta:
+    """How much of a pause between two requests to a host one may wait for."""
+    return min(interval, LONGEST_INTERVAL_WAITED)
+
+
 class HostSlots:
-    def __init__(self, *, interval: timedelta, longest_wait: timedelta = LONGEST_WAIT) -> None:
-        self._longest_wait = longest_wait.total_seconds()
+    def __init__(self, *, interval: timedelta, longest_wait: timedelta | None = None) -> None:
+        """`longest_wait`: by default LONGEST_WAIT, or the interval where that is longer (`interval_waited`)."""
+        wait = longest_wait or max(LONGEST_WAIT, interval_waited(interval))
+        self._longest_wait = wait.total_seconds()
         self._interval = interval.total_seconds()
         self._slots: dict[str, _Slot] = {}
 
@@ -43,7 +53,9 @@ class HostSlots:
         slot.user_count += 1
         try:
             async with self._locked(slot) as give_up_at:
-                await asyncio.sleep(max(0.0, min(slot.free_at, give_up_at) - _now()))
+                if slot.free_at > give_up_at:  # an interval longer than anyone may wait is kept all the same
+                    raise HostBusy
+                await asyncio.sleep(max(0.0, slot.free_at - _now()))
                 try:
                     yield
                 finally:

@@ -66,3 +66,13 @@ async def test_hosts_long_gone_are_forgotten():
         async with free.slot(str(number)):
             pass
     assert len(free._slots) <= 1001
+
+
+async def test_an_interval_longer_than_anyone_waits_is_kept_all_the_same():
+    """Behind a redirect, too: whoever comes too soon is told that the host is busy."""
+    free = HostSlots(interval=timedelta(hours=1), longest_wait=timedelta(seconds=0.05))
+    async with free.slot("a"):
+        pass
+    with pytest.raises(HostBusy):
+        async with free.slot("a"):
+            pytest.fail("asked before the interval was over")
