@@ -48,7 +48,7 @@ class Housekeeping:
     async def round(self, *, leads: bool) -> None:
         """Every step once; `leads`: this worker drops and forgets for all."""
         steps: tuple[Step, ...] = (self._drop, self._forget_prints, self._forget_known, self._forget_merged)
-        steps += (self._forget_rulings, self._forget_slips)
+        steps += (self._forget_rulings, self._forget_slips, self._compact_counts)
         shown: tuple[Step, ...] = (self._show_feeds, self._show_groups, self._show_schedule, self._show_server)
         for step in (*(steps if leads else ()), *shown, self._tell_slips):
             if not await self._done(step):
@@ -100,6 +100,9 @@ class Housekeeping:
 
     async def _forget_slips(self) -> None:
         await self._store.forget_slips(now=self._clock.for_engine())
+
+    async def _compact_counts(self) -> None:
+        await self._store.compact_counts(now=self._clock.for_engine())
 
     # --- by everyone ------------------------------------------------------------------------------------------
 

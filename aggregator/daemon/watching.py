@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -12,9 +13,9 @@ from apscheduler.triggers.cron import CronTrigger
 from aggregator.daemon.clock import Clock
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
-from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState
+from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState, Totals
 from aggregator.pipeline.known import OPERATOR
-from aggregator.watch.digest import digest, log_fields
+from aggregator.watch.digest import digest, log_fields, passes
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.progress import Progress
 
@@ -109,19 +110,45 @@ async def made_digest(
     language: str | None = None,
     category: str | None = None,
 ) -> Digest:
-    """The digest of [since, until), from what the server holds. Raises EngineError."""
+    """The digest of [since, until), from what the server holds. Raises EngineError.
+
+    Nobody counts by language or category: under a filter the totals are those of the messages that pass it, and polls
+    are none.
+    """
     states = await store.states(feed_ids)
+    if language or category:
+        totals = await _totals_of_messages(store, since, until, language, category)
+    else:
+        totals = await store.totals(since, until=until)
     return digest(
         events=await store.events_since(since),
         window_from_at=since,
         window_to_at=until,
-        totals=await store.totals(since, until=until),
+        totals=totals,
         feeds=[state for state in states.values() if state is not None],
         elapsed=elapsed,
         top=top,
         language=language,
         category=category,
     )
+
+
+async def _totals_of_messages(
+    store: Store, since: datetime, until: datetime, language: str | None, category: str | None
+) -> Totals:
+    reports: Counter[str] = Counter()
+    end = int(until.timestamp() * 1000)
+    async for row in store.rows("reports", since):
+        if int(row.stream_id.partition("-")[0]) >= end:
+            break
+        message = store.message_of(row)
+        if message is not None and message.reason != OPERATOR and passes(message, language, category):
+            reports[_COUNTED[message.kind]] += 1
+    entries = {"new": reports["new_event"] + reports["joined_event"], "edited": reports["edited"]}
+    return Totals(entries=entries, reports=reports)
+
+
+_COUNTED = {Kind.NEW: "new_event", Kind.JOINED: "joined_event", Kind.EDITED: "edited", Kind.MERGED: "merged"}
 
 
 class DigestMaker:

@@ -153,7 +153,7 @@ class Keys:
 
     # counts
     def stats(self, hour: int) -> str:
-        """Hash of counts for one hour since 1970."""
+        """Hash of counts for one hour since 1970: `MM:name` for each minute, `name` for hours long ago."""
         return f"{self.prefix}:stats:{hour}"
 
     @property

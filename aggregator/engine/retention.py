@@ -35,6 +35,8 @@ LIST_STEP = 200
 FEEDS_STEP = 200
 """Feeds whose known entries one call looks through: a guess (at 100 entries each, 20,000 are read, 4 µs each)."""
 LAG_COUNTED = 10_000
+MINUTES_KEPT = timedelta(hours=48)
+"""How long counts are kept by the minute: digests are of hours or days. 700 fields an hour are 100 MB in 90 days."""
 MOST_PLACES = 1_000
 """Places in `agg:unreadable`: what is met beyond is counted by each process, and not told."""
 _NEVER_FORGOTTEN = datetime.max.replace(tzinfo=UTC)
@@ -80,6 +82,8 @@ class GroupLag:
 
 class RetentionStore(PollStore, EventStore):
     _known_cursor: int = 0
+    _compacted_hour: int = 0
+    """Hours since 1970 before which the counts are those of whole hours."""
 
     def public_streams(self) -> dict[str, tuple[str, timedelta]]:
         """Short name → key and how long its messages are kept."""
@@ -212,6 +216,17 @@ class RetentionStore(PollStore, EventStore):
                 old += [*unread, value]
                 unread.clear()
         return old
+
+    async def compact_counts(self, *, now: datetime | None = None) -> int:
+        """Adds up the counted minutes of hours more than MINUTES_KEPT ago; answers how many hours were looked at."""
+        at = now or await self.server_time()
+        last = wire.milliseconds(at - MINUTES_KEPT) // 3_600_000
+        first = wire.milliseconds(at - self.retention.digest) // 3_600_000
+        hours = range(max(first, self._compacted_hour), last)
+        for hour in hours:
+            await self.script("compact_stats", (self.keys.stats(hour),), ())
+        self._compacted_hour = max(self._compacted_hour, last)
+        return len(hours)
 
     # --- what is not ours ---
 

@@ -27,7 +27,7 @@ from aggregator.model import Digest, Event, Message, Totals
 T = TypeVar("T")
 
 _PAGE = 500
-_HOUR_MS = 3_600_000
+_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,19 @@ class WatchStore(RetentionStore, RulingStore):
         return self.readable(kind, f"{key} {row.stream_id}", row.fields)
 
     async def totals(self, since: datetime, *, until: datetime | None = None) -> Totals:
-        """Counts of the hours from `since` on (whole hours: the first one is counted whole)."""
-        last = until or await self.server_time()
-        hours = range(wire.milliseconds(since) // _HOUR_MS, wire.milliseconds(last) // _HOUR_MS + 1)
+        """Counts of the minutes that begin in the window, the first one whole; of hours more than `MINUTES_KEPT` ago
+        those that begin in it."""
+        last = until or await self.server_time() + timedelta(milliseconds=1)
+        window = range(wire.milliseconds(since) // _MINUTE_MS, -(wire.milliseconds(last) // -_MINUTE_MS))
+        hours = range(window.start // 60, (window.stop - 1) // 60 + 1)
         sums: Counter[str] = Counter()
         for start in range(0, len(hours), _PAGE):
             page = hours[start : start + _PAGE]
             for hour, answer in zip(page, await self._stats(page), strict=True):
-                sums.update(self._counts(self.keys.stats(hour), answer))
+                for field, number in self._counts(self.keys.stats(hour), answer).items():
+                    minute, name = _minute_and_name(field)
+                    if 60 * hour + minute in window:
+                        sums[name] += number
         return Totals(polls=_under("polls", sums), entries=_under("entries", sums), reports=_under("reports", sums))
 
     async def _stats(self, hours: Sequence[int]) -> list[Mapping[bytes, bytes]]:
@@ -218,6 +223,12 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
 
 def _row(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
     return Row(stream, text(stream_id), {text(name): text(value) for name, value in fields.items()})
+
+
+def _minute_and_name(field: str) -> tuple[int, str]:
+    """The minute of its hour that a count is of, 0 for one of the whole hour, and what is counted."""
+    minute, colon, name = field.partition(":")
+    return (int(minute), name) if colon and minute.isdecimal() and len(minute) == 2 else (0, field)
 
 
 def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from aggregator.model import Digest, DigestEvent, DigestFeed, Event, Health, PollState, Source, Totals
+from aggregator.model import Digest, DigestEvent, DigestFeed, Event, Health, Message, PollState, Source, Totals
 
 MAX_SOURCES = 12
 """Sources listed for one event: the first report and the newest. A guess at what a reader looks through."""
@@ -80,9 +80,14 @@ def is_told(
     """Whether the event has reports in [from_at, to_at), is nobody's alias, and passes the filter."""
     if event.merged_into or event.first_seen_at >= to_at or event.last_seen_at < from_at:
         return False
-    if language and event.lang != language and not event.lang.startswith(f"{language}-"):
+    return passes(event, language, category)
+
+
+def passes(told: Event | Message, language: str | None, category: str | None) -> bool:
+    """Whether an event, or a message of one, passes the filter of a digest."""
+    if language and told.lang != language and not told.lang.startswith(f"{language}-"):
         return False
-    return not category or category in event.categories
+    return not category or category in told.categories
 
 
 def log_fields(record: Digest) -> dict[str, Any]:

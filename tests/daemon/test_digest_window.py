@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aggregator.daemon.watching import DigestMaker
+from aggregator.daemon.watching import DigestMaker, made_digest
 from aggregator.engine.store import Store
 from aggregator.model import Digest, DigestSettings
 from aggregator.watch.digest_files import DigestFiles
+from tests.daemon.stages import Stages
+from tests.daemon.test_stages import BUDGET, QUAKE, feed, rss
 
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 WEEKLY = DigestSettings(cron="0 8 * * mon")
@@ -51,3 +53,14 @@ async def test_a_digest_is_not_made_twice_nor_backwards(store: Store, tmp_path: 
     assert await made(store, tmp_path, MONDAY + timedelta(seconds=30), DigestSettings()) is None
     assert await made(store, tmp_path, MONDAY - timedelta(minutes=10), DigestSettings()) is None
     assert len(await store.digests(datetime(2000, 1, 1, tzinfo=UTC))) == 1
+
+
+async def test_totals_follow_the_filters(store: Store):
+    stages = Stages(store, feed("a"))
+    await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    now = await store.server_time()
+    window = {"since": now - timedelta(hours=1), "until": now + timedelta(seconds=1), "top": 5, "elapsed": {}}
+    found = await made_digest(store, feed_ids=["a"], language="en", **window)
+    none = await made_digest(store, feed_ids=["a"], language="xx", **window)
+    assert (dict(found.totals.reports), found.totals.entries["new"]) == ({"new_event": 2}, 2)
+    assert (none.event_count, sum(none.totals.reports.values()), none.totals.entries["new"]) == (0, 0, 0)

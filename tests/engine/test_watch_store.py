@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
+from aggregator.engine.retention import MINUTES_KEPT
 from aggregator.engine.store import Store
 from aggregator.model import Digest, DigestEvent, DigestFeed, Notice, Source, Totals
 from tests.engine import making
@@ -127,3 +128,29 @@ async def test_long_streams_are_read_in_pages(store: Store) -> None:
     await making.published(store, *(entry(number) for number in range(900)))
     assert len({found.entry_id async for found in store.messages(EPOCH)}) == 900
     assert len(await store.events_since(EPOCH)) == 900
+
+
+async def count_at(store: Store, at: datetime) -> None:
+    claim = await claimed(store, now=at)
+    await store.commit(replace(commit(claim), result="ok", outcomes={"new": 1}), now=at)
+
+
+async def test_counts_are_those_of_the_window_to_the_minute(store: Store) -> None:
+    """Four digests of a quarter of an hour tell each poll once."""
+    quarter = HOUR / 4
+    for minutes in (0, 14, 15, 31, 59):
+        await count_at(store, NOW + timedelta(minutes=minutes))
+    told = [(await store.totals(NOW + n * quarter, until=NOW + (n + 1) * quarter)).polls.get("ok", 0) for n in range(4)]
+    assert told == [2, 1, 1, 1]
+
+
+async def test_counts_of_long_ago_are_kept_by_the_hour(store: Store) -> None:
+    for minutes in (0, 14, 61):
+        await count_at(store, NOW + timedelta(minutes=minutes))
+    assert await store.compact_counts(now=NOW + MINUTES_KEPT + HOUR) > 0
+    first = store.keys.stats(int(NOW.timestamp()) // 3600)
+    assert await store.command("HGETALL", first) == {b"polls:ok": b"2", b"entries:new": b"2"}
+    assert (await store.totals(NOW, until=NOW + HOUR)).polls == {"ok": 2}
+    assert (await store.totals(NOW, until=NOW + 2 * HOUR)).polls == {"ok": 3}
+    assert await store.command("TTL", first) > 0
+    assert await store.compact_counts(now=NOW + MINUTES_KEPT + HOUR) == 0

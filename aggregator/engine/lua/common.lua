@@ -93,15 +93,16 @@ local function hset_many(key, pairs_flat)
   end
 end
 
--- Counts of one hour: `flat` is field, number, field, number…
+-- Counts of one minute, in the hash of its hour: `flat` is name, number, name, number…, a field `MM:name`.
 local function count(prefix, now, flat, keep_ms)
   if #flat == 0 then
     return
   end
   local key = prefix .. ':stats:' .. whole(math.floor(now / 3600000))
   own(key, 'hash')
+  local minute = string.format('%02d:', math.floor(now / 60000) % 60)
   for i = 1, #flat, 2 do
-    add(key, flat[i], flat[i + 1])
+    add(key, minute .. flat[i], flat[i + 1])
   end
   redis.call('PEXPIRE', key, keep_ms)
 end
