@@ -129,6 +129,8 @@ class Daemon:
         self._registration = Registration(parts.store, clock=parts.clock)
         self._reloading = asyncio.Lock()
         self._engine_error = ""
+        self._stuck: set[str] = set()
+        """Stages that were told of for not moving."""
         is_worker = parts.poll is None or parts.event is None
         self.port = StatusPort(parts.status, parts.status_address, is_shared=is_worker)
         self._house = Housekeeping(
@@ -344,10 +346,14 @@ class Daemon:
         now = asyncio.get_running_loop().time()
         self._parts.progress.beat("loop", now)
         stuck = self._parts.progress.stuck(now)
-        if stuck:
+        stages = {words.partition(" ")[0] for words in stuck}
+        if stages - self._stuck:  # once for each stage: it is looked at every second
             log.error("stuck", stages=list(stuck))
-            return
-        self._parts.notifier.alive()
+        for stage in self._stuck - stages:
+            log.info("moves_again", stage=stage)
+        self._stuck = stages
+        if not stuck:
+            self._parts.notifier.alive()
 
     def _status(self) -> str:
         role = "polling" if self._parts.poll else "standing by"

@@ -50,6 +50,7 @@ def poll_facts(result: FetchResult, done: Settled) -> dict[str, Any]:
             facts |= {"parsed": sum(read.outcomes.values()), **read.outcomes}
             facts |= {"reasons": dict(read.reasons)} if read.reasons else {}
             facts |= {"beyond_max_entries": read.dropped_count} if read.dropped_count else {}
+            facts |= {"notes": list(read.notes)} if read.notes else {}
         case Unparsable() as unread:
             facts |= {"failure": unread.kind.value, "detail": unread.detail, "health": state.health.value}
         case None:

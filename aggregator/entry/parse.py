@@ -35,7 +35,7 @@ from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_fe
 from aggregator.entry.page import description, root_name
 from aggregator.entry.text import without_cdata_marks
 from aggregator.entry.urls import absolute_url
-from aggregator.entry.xml_feed import FeedDict, RawFeed, Refused, raw_feed
+from aggregator.entry.xml_feed import TRUNCATED, FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import FailureKind, FeedHints, Markup, ParsedEntry, ParsedFeed, Unparsable
 
 _MOST_TAGS = 50
@@ -106,6 +106,9 @@ def _parsed(body: bytes, *, content_type: str | None, url: str, max_entries: int
         raw = raw_feed(start, url=url, max_entries=max_entries)
     except Refused as refused:
         return Unparsable(FailureKind.UNPARSABLE, f"refused: {refused}")
+    if TRUNCATED in raw.notes and not raw.entries:
+        # Not a feed without entries: what it holds did not come, and it would pass for healthy for ever.
+        return Unparsable(FailureKind.UNPARSABLE, "cut off before its first entry was whole")
     if not raw.version and not raw.entries:
         return Unparsable(FailureKind.NOT_A_FEED, f"an XML document of another kind: its root is <{root}>")
     return _from_xml(raw, url=url, encoding=document.encoding, notes=notes)

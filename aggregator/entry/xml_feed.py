@@ -40,6 +40,8 @@ MAX_LOOSE_DEPTH = 5000
 MAX_NAMES = 1000
 """Name spaces of a document, attributes of an element; a guess, 40 and 22 in the corpora."""
 
+TRUNCATED = "truncated"
+"""The note of a document that ends in the middle."""
 _AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
 """Expat's words for a text that ends too early; all entries closed before that are whole."""
 _ENTRY_TAG = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>/]")
@@ -235,7 +237,7 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
         run = _strict(text, url, max_entries)
     truncated = bool(run.error) and repair.is_truncated(text)
     if truncated:
-        notes.append("truncated")
+        notes.append(TRUNCATED)
     if run.error and not (truncated and run.error.startswith(_AT_THE_END)):
         notes.append(f"not well-formed: {run.error}")
         run = _loose(text, url, max_entries)

@@ -9,7 +9,7 @@ with a reason; only new and edited entries are made into documents, since that i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from aggregator.entry import normalise
 from aggregator.entry.identity import REPEATED, Identity
 from aggregator.entry.identity import identified as identified_entries
 from aggregator.entry.language import language_of
+from aggregator.entry.markup import CUT_MARK
 from aggregator.entry.parse import parsed_feed
 from aggregator.entry.urls import host_of, public_address
 from aggregator.model import (
@@ -124,9 +125,16 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed) -> FeedRead:
         reasons=Counter(one.reason for one in decided if one.reason),
         lags=() if request.first_poll else tuple(one.lag_s for one in decided if one.lag_s is not None),
         notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
-        notes=parsed.notes,
+        notes=(*parsed.notes, *_cut_notes(decided)),
         dropped_count=parsed.dropped_count,
     )
+
+
+def _cut_notes(decided: Sequence[_Decided]) -> tuple[str, ...]:
+    """What an operator can do something about, by `max_document`."""
+    documents = (one.entry.document for one in decided if one.entry)
+    count = sum(document.rstrip().endswith(CUT_MARK.strip()) for document in documents)
+    return (f"{count} documents were longer than max_document and are cut",) if count else ()
 
 
 def _language(feed: Feed, parsed: ParsedFeed) -> str | None:

@@ -248,6 +248,19 @@ async def test_a_clock_that_is_set_sets_jobs_and_due_times_anew(
         assert (await store.due_times(["a"]))["a"] == before - timedelta(hours=1)
 
 
+async def test_a_stage_that_is_stuck_is_told_once(store: Store, tmp_path: Path):
+    made, file = parts(Stages(store), tmp_path)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(replace(made, progress=Progress({"poll": timedelta(0), "loop": timedelta(hours=1)})), file.now)
+    daemon._parts.progress.beat("poll", -1.0)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await daemon._pulse()
+        daemon._parts.progress.beat("poll", asyncio.get_running_loop().time() + 60)
+        await daemon._pulse()
+    assert [line["event"] for line in lines] == ["stuck", "moves_again"]
+
+
 async def test_a_reload_that_breaks_is_told_and_changes_nothing(store: Store, tmp_path: Path):
     async def refuse(_settings: Settings) -> None:
         raise OSError(24, "Too many open files")

@@ -533,3 +533,15 @@ def test_titles_come_back_as_they_were_written(titles: list[str]) -> None:
     escaped = [title.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;") for title in titles]
     document = rss("".join(f"<item><title>{title}</title><description>d</description></item>" for title in escaped))
     assert [entry.title.value for entry in feed(document).entries] == titles
+
+
+@pytest.mark.parametrize(
+    "cut",
+    ["<rss version='2.0'><channel><title>News</title>", "<rss version='2.0'><channel><item><title>On", "<feed xml"],
+)
+def test_a_document_cut_off_before_its_first_entry_is_no_feed_without_entries(cut: str) -> None:
+    assert isinstance(parsed_feed(cut.encode(), content_type="application/xml", url=URL), Unparsable)
+
+
+def test_a_whole_document_without_entries_is_a_feed() -> None:
+    assert feed(rss("")).entries == ()
