@@ -223,8 +223,12 @@ class RetentionStore(PollStore, EventStore):
         last = wire.milliseconds(at - MINUTES_KEPT) // 3_600_000
         first = wire.milliseconds(at - self.retention.digest) // 3_600_000
         hours = range(max(first, self._compacted_hour), last)
-        for hour in hours:
-            await self.script("compact_stats", (self.keys.stats(hour),), ())
+        for start in range(0, len(hours), _SCAN):
+            keys = [self.keys.stats(hour) for hour in hours[start : start + _SCAN]]
+            there = await self.many([("EXISTS", key) for key in keys])
+            for key, exists in zip(keys, there, strict=True):
+                if exists:
+                    await self.script("compact_stats", (key,), ())
         self._compacted_hour = max(self._compacted_hour, last)
         return len(hours)
 
