@@ -172,6 +172,7 @@ class _Listening(_Section):
 
 class _Http(_Listening):
     public_url: Url | None = None
+    pictures: StrictBool = True
 
 
 class _FeedTable(_FeedBase):  # type: ignore[valid-type,misc]
@@ -246,6 +247,7 @@ def _settings(parsed: _File) -> Settings:
         server_listen=parsed.server.listen if parsed.server else None,
         http_listen=parsed.http.listen if parsed.http else None,
         http_public_url=parsed.http.public_url if parsed.http else None,
+        http_pictures=parsed.http.pictures if parsed.http else True,
         fetch=record(FetchSettings(), parsed.fetch),
         documents=record(DocumentSettings(), parsed.documents),
         dedup=record(DedupSettings(), parsed.dedup),

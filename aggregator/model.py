@@ -174,6 +174,7 @@ class Settings:
     server_listen: str | None = None
     http_listen: str | None = None
     http_public_url: str | None = None
+    http_pictures: bool = True
     fetch: FetchSettings = field(default_factory=FetchSettings)
     documents: DocumentSettings = field(default_factory=DocumentSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
@@ -880,6 +881,23 @@ class RulingPublication:
     queued: tuple[tuple[str, Message], ...] = ()
     events: tuple[Event, ...] = ()
     examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line of the reports stream without its texts: which event a report was given to, and why.
+
+    `told_at` is when the line was written, `reported_at` when the report was published, never later than seen.
+    """
+
+    told_at: datetime
+    reported_at: datetime
+    event_id: str
+    entry_id: str
+    feed_id: str
+    lang: str
+    kind: Kind
+    reason: str
 
 
 # --- the people who watch -------------------------------------------------------------------------------------

@@ -82,6 +82,7 @@ OWNERS: dict[str, set[str]] = {
     "opencc": {"dedup.words"},
     "tomlkit": {"subscriptions"},
     "prometheus_client": {"watch.metrics"},
+    "PIL": {"watch.reencode"},
 }
 """Third-party package → the modules that own it; one that is not listed is free within its layer."""
 

@@ -48,7 +48,8 @@ def toml_lines(settings: Settings, *, digest_dir: str) -> list[str]:
     for name in ("fetch", "documents", "dedup"):
         lines += _table(name, values[name])
     lines += _table("digest", values["digest"] | {"dir": digest_dir})
-    lines += _table("http", {"listen": settings.http_listen, "public_url": settings.http_public_url})
+    http = {"listen": settings.http_listen, "public_url": settings.http_public_url, "pictures": settings.http_pictures}
+    lines += _table("http", http)
     lines += _table("retention", values["retention"])
     return lines + [line for queue in settings.queues for line in _queue(queue)]
 

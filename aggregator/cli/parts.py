@@ -6,8 +6,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,25 @@ from aggregator.daemon.polling import PollStage
 from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
-from aggregator.model import FailureKind, FetchFailed, FetchResult, PollRequest, ReadResult, Settings, Unparsable
+from aggregator.model import (
+    FailureKind,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    PollRequest,
+    ReadResult,
+    Settings,
+    Unparsable,
+    Validators,
+)
 from aggregator.pipeline.reading import ReadRequest, read
 from aggregator.poll.fetch import Fetcher
 from aggregator.poll.sandbox import Killed, Sandbox
 from aggregator.poll.subscriber import Deliver, Subscriber
 from aggregator.watch.metrics import Metrics
+from aggregator.watch.pictures import MOST_AT_ONCE, Missing, Pictures
 from aggregator.watch.progress import Progress
+from aggregator.watch.reencode import reencoded
 
 log = structlog.get_logger()
 
@@ -120,6 +133,59 @@ async def _closed_later(stack: AsyncExitStack, seconds: float) -> None:
 
 def fetcher_of(settings: Settings) -> Fetcher:
     return Fetcher(settings.fetch, contact=settings.contact, version=__version__)
+
+
+# --- pictures -------------------------------------------------------------------------------------------------
+
+PICTURE_TIMEOUT = timedelta(seconds=10)
+PICTURE_BYTES = 8 * 1024 * 1024
+"""A page's picture has 0.1 to 2 MB; what is larger is made for print. A guess."""
+PICTURE_INTERVAL = timedelta(milliseconds=100)
+"""Between two pictures of one host: a browser would ask for six at once."""
+PICTURE_LIMIT = timedelta(seconds=5)
+"""How long a child may take to make one anew: a photograph of 12 megapixels takes 0.3 s."""
+_OURS = frozenset({FailureKind.BUSY, FailureKind.INTERNAL, FailureKind.TIMEOUT})
+
+
+@asynccontextmanager
+async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
+    """The proxy for pictures, with a fetcher and a child process of its own."""
+    settings = read.configuration.settings
+    limits = replace(
+        settings.fetch, timeout=PICTURE_TIMEOUT, per_host_interval=PICTURE_INTERVAL, concurrency=MOST_AT_ONCE
+    )
+    children = Sandbox(
+        reencoded,
+        processes=1,
+        wall=PICTURE_LIMIT,
+        cpu=PICTURE_LIMIT,
+        memory_bytes=limits.parse_memory_bytes,
+        preload=READERS_LOAD,
+    )
+    async with fetcher_of(replace(settings, fetch=limits)) as fetcher, children:
+
+        async def fetched(url: str) -> bytes | Missing:
+            accept = (("Accept", "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8"),)
+            request = PollRequest("", url, Validators(), headers=accept, max_body_bytes=PICTURE_BYTES)
+            answer = await fetcher.fetch(request)
+            if isinstance(answer, Fetched):
+                return answer.body
+            is_ours = isinstance(answer, FetchFailed) and (answer.ours or answer.kind in _OURS)
+            return Missing.FOR_NOW if is_ours else Missing.FOR_LONG
+
+        async def made(body: bytes) -> Mapping[str, bytes] | None:
+            answer = await children.run(body)
+            if isinstance(answer, Killed):
+                metrics.count_killed(answer.reason)
+                log.info("picture_refused", reason=answer.reason, detail=answer.detail)
+                return None
+            return answer
+
+        proxy = Pictures(read.state_dir / "pictures", fetch=fetched, reencode=made)
+        try:
+            yield proxy
+        finally:
+            await proxy.close()
 
 
 # --- meanings -------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
 from aggregator.watch.notify import Notifier
+from aggregator.watch.pictures import Pictures
 from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
@@ -135,7 +136,7 @@ async def daemon(
             if role != "poll"
             else None
         )
-        digests = _digest_files(read)
+        digests, pictures = _digest_files(read), await _pictures(stack, read, metrics)
         watching = _watching(engine, source, progress, clock, lambda: running.troubles())
         made = Parts(
             store=engine.store,
@@ -150,7 +151,7 @@ async def daemon(
             archive=_archive(read, engine) if event else None,
             terminal=_terminal(engine.store, source, people, beside, lambda: running.stop()),
             server=engine.server,
-            status=_status_server(read, watching, metrics, digests, polling.push),
+            status=_status_server(read, watching, metrics, digests, polling.push, pictures),
             status_address=_status_address(read),
             renew_fetching=polling.renew,
         )
@@ -220,7 +221,12 @@ def _archive(read: Loaded, engine: engines.Engine) -> Callable[[], Coroutine[Any
 
 
 def _status_server(
-    read: Loaded, watching: Watching, metrics: Metrics, digests: DigestFiles, push: Subscriber | None
+    read: Loaded,
+    watching: Watching,
+    metrics: Metrics,
+    digests: DigestFiles,
+    push: Subscriber | None,
+    pictures: Pictures | None,
 ) -> StatusServer | None:
     settings = read.configuration.settings
     if settings.http_listen is None:
@@ -235,7 +241,15 @@ def _status_server(
         digests=digests,
         below=below,
         public_url=settings.http_public_url,
+        pictures=pictures,
     )
+
+
+async def _pictures(stack: AsyncExitStack, read: Loaded, metrics: Metrics) -> Pictures | None:
+    settings = read.configuration.settings
+    if settings.http_listen is None or not settings.http_pictures:
+        return None
+    return await stack.enter_async_context(parts.pictures(read, metrics))
 
 
 def address(listen: str) -> tuple[str, int]:

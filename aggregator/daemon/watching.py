@@ -11,9 +11,10 @@ import structlog
 from apscheduler.triggers.cron import CronTrigger
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.recent import RecentReports
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
-from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState, Totals
+from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState, Ruling, Totals, Verdict
 from aggregator.pipeline.known import OPERATOR
 from aggregator.watch.digest import digest, log_fields, passes
 from aggregator.watch.digest_files import DigestFiles
@@ -42,9 +43,13 @@ class Watching:
         self._troubles = troubles
         self._progress = progress
         self._clock = clock
+        self._recent = RecentReports(store)
+
+    async def verdicts(self, *, since_at: datetime) -> Sequence[Verdict]:
+        return await self._recent.verdicts(since_at)
 
     async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
-        found = await self._store.events_since(since_at)
+        found = await self._recent.events(since_at)
         return sorted(found, key=lambda event: event.last_seen_at)[-limit:]
 
     async def event(self, event_id: str) -> Event | None:
@@ -62,6 +67,11 @@ class Watching:
             elif message.event_id == event.event_id and not _repeats(message):
                 found.append(message)
         return found
+
+    async def rulings(self, event_id: str) -> Sequence[Ruling]:
+        aliases = await self._store.aliases()
+        names = {event_id, *(absorbed for absorbed, survivor in aliases.items() if survivor == event_id)}
+        return [ruling for ruling in await self._store.rulings() if {ruling.event_id, ruling.other_id} & names]
 
     async def feeds(self) -> Sequence[PollState]:
         states = await self._store.states(self._feed_ids())

@@ -179,18 +179,18 @@ class WatchStore(RetentionStore, RulingStore):
         async for row in self.rows("reports", since):
             if self.message_of(row) is not None:
                 ids[row.fields["event_id"]] = None
-        found = await self._readable_events(list(ids))
+        found = await self.readable_events(list(ids))
         return list({event.event_id: event for event in found.values()}.values())
 
-    async def _readable_events(self, event_ids: list[str]) -> dict[str, Event]:
-        """All at once; where that fails, in halves."""
+    async def readable_events(self, event_ids: list[str]) -> dict[str, Event]:
+        """The events by the ids asked for, survivors for absorbed ones; those that cannot be read are left out."""
         try:
             return await self.events(event_ids)
         except UnreadableRecord:
             middle = len(event_ids) // 2
             if middle == 0:
                 return {}
-        return await self._readable_events(event_ids[:middle]) | await self._readable_events(event_ids[middle:])
+        return await self.readable_events(event_ids[:middle]) | await self.readable_events(event_ids[middle:])
 
     async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
         """Where each stream ends now: give it to `tail` to get only what comes later."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from aggregator.model import Digest
-from aggregator.watch.page import Pages
+from aggregator.watch.page import Look, Pages
 
 
 def digest_html(record: Digest, *, zone: tzinfo = UTC) -> str:
     """The whole document, its style within; no script, nothing fetched. Times are told in `zone`."""
-    return Pages(zone=zone, version="", has_digests=False).digest_file(record)
+    return Pages(version="", has_digests=False).digest_file(Look(zone=zone), record)

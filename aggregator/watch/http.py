@@ -10,10 +10,12 @@ the operator decides otherwise.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
@@ -21,21 +23,25 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from aggregator.errors import AggregatorError
-from aggregator.model import Kind, Message
+from aggregator.model import Event, Kind, Message
 from aggregator.watch import answers
 from aggregator.watch.answers import SECURITY_HEADERS
-from aggregator.watch.choice import Choice, choice_of, is_chosen
+from aggregator.watch.choice import MOST_PAGES, PLAIN_HOURS, WINDOWS, Choice, choice_of, is_chosen, number_of
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.doors import DoorSite, are_known_hosts, most_connections
 from aggregator.watch.live import Broadcast
 from aggregator.watch.metrics import CONTENT_TYPE, Metrics
 from aggregator.watch.outlets import Outlets
-from aggregator.watch.page import TEMPLATES, Pages, event_of
+from aggregator.watch.page import TEMPLATES, Look, Pages, event_of
+from aggregator.watch.pictures import Pictures
+from aggregator.watch.translation import tongue_of
 from aggregator.watch.watched import Kept, Watched
 
 log = structlog.get_logger()
 
 MAX_RELATED = 10
+FEED_PAGE_REACH = timedelta(days=7)
+_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
 MAX_LIVE = 200
 """Open live pages at most; each is one connection and a queue of 100 messages. A guess."""
 BEAT_SECONDS = 15.0
@@ -58,8 +64,10 @@ class StatusServer:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         below: Mapping[str, web.Application] | None = None,
         public_url: str | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
-        """`below`: other applications by the path they are served under; `public_url`: how others reach the port."""
+        """`below`: other applications by the path they are served under; `public_url`: how others reach the port;
+        `zone`: for readers whose browser does not tell theirs."""
         self._watched = watched
         self._metrics = metrics
         self._digests = digests
@@ -67,7 +75,10 @@ class StatusServer:
         self._below = dict(below or {})
         self._public_host = urlsplit(public_url or "").hostname or ""
         self._listened = ""
-        self._pages = Pages(zone=zone, version=version, has_digests=digests is not None)
+        self._zone = zone
+        self._pictures = pictures
+        is_pictured = pictures.is_shown if pictures else lambda _url: False
+        self._pages = Pages(version=version, has_digests=digests is not None, is_pictured=is_pictured)
         self._broadcast = Broadcast(watched.live)
         self._kept = Kept(watched)
         self._outlets = Outlets(watched, self._kept, now=now, version=version, public_url=public_url)
@@ -108,6 +119,10 @@ class StatusServer:
         application.router.add_get("/", self._front)
         application.router.add_get(r"/events/{event_id:e[0-9a-f]{20}}", self._event)
         application.router.add_get("/feeds", self._feeds)
+        application.router.add_get(r"/feeds/{feed_id:[a-z0-9_-]{1,64}}", self._feed)
+        application.router.add_get("/statistics", self._statistics)
+        if self._pictures is not None:
+            application.router.add_get(r"/pictures/{event_id:e[0-9a-f]{20}}/{form:card|page}.webp", self._picture)
         application.router.add_get("/docs", self._docs)
         application.router.add_get("/live", self._live, allow_head=False)
         application.router.add_get("/static/{name}", self._asset)
@@ -128,11 +143,11 @@ class StatusServer:
         except web.HTTPException as refusal:
             if refusal.status < 400:
                 raise
-            response = self._error(refusal.status, refusal.reason)
+            response = self._error(request, refusal.status, refusal.reason)
             response.headers.update({key: value for key, value in refusal.headers.items() if key == "Allow"})
         except AggregatorError as error:
             log.warning("page_unavailable", path=request.path, error=str(error))
-            response = self._error(503, "The Redis server does not answer. The page is back as soon as it is.")
+            response = self._error(request, 503, "The Redis server does not answer. The page is back as soon as it is.")
         if not response.prepared:
             response.headers.update(SECURITY_HEADERS)
             response.force_close()
@@ -165,42 +180,102 @@ class StatusServer:
 
     # --- for people
 
+    async def _look(self, request: web.Request) -> Look:
+        """How this reader sees pages. Raises EngineError."""
+        return Look(self._zone_of(request), _tongue_of(request), await self._kept.names())
+
+    def _zone_of(self, request: web.Request) -> tzinfo:
+        """The reader's time zone, which our script leaves in a cookie."""
+        name = unquote(request.cookies.get("tz", ""))[:64]
+        return zone_named(name) or self._zone
+
     async def _front(self, request: web.Request) -> web.Response:
         now = self._now()
         choice = choice_of(request.query, now=now)
         events = await self._kept.events(choice.from_at(now), now)
-        feeds = await self._kept.feeds()
         ready, reasons = self._watched.ready()
-        shown = [] if ready else list(reasons) or ["starting"]
-        return answers.html(self._pages.front(events=events, feeds=feeds, choice=choice, now=now, reasons=shown))
+        return answers.html(
+            self._pages.front(
+                await self._look(request),
+                events=events,
+                feeds=await self._kept.feeds(),
+                choice=choice,
+                now=now,
+                reasons=[] if ready else list(reasons) or ["starting"],
+            )
+        )
 
     async def _event(self, request: web.Request) -> web.Response:
-        event = await self._watched.event(request.match_info["event_id"])
+        asked = request.match_info["event_id"]
+        event = await self._watched.event(asked)
         if event is None:
             raise web.HTTPNotFound(reason="No event of this id is kept.")
-        if event.merged_into:
-            raise web.HTTPFound(f"/events/{event.merged_into}")
-        reports = await self._watched.reports(event.event_id)
+        survivor = event.merged_into or event.event_id
+        if survivor != asked:
+            raise web.HTTPFound(f"/events/{survivor}")
         earlier = [await self._watched.event(event_id) for event_id in event.related[:MAX_RELATED]]
-        related = [one for one in earlier if one is not None]
-        return answers.html(self._pages.event(event, reports=reports, related=related, now=self._now()))
-
-    async def _feeds(self, request: web.Request) -> web.Response:
-        feeds = await self._kept.feeds()
-        page = request.query.get("page", "1")
         return answers.html(
-            self._pages.feeds(
-                feeds,
-                health=request.query.get("health", "")[:20],
-                words=request.query.get("q", "").strip()[:200],
-                page=max(int(page), 1) if page.isdecimal() and len(page) < 7 else 1,
+            self._pages.event(
+                await self._look(request),
+                event,
+                reports=await self._watched.reports(event.event_id),
+                related=[found for found in earlier if found is not None],
+                rulings=await self._watched.rulings(event.event_id),
                 now=self._now(),
             )
         )
 
-    async def _digest_days(self, _request: web.Request) -> web.Response:
+    async def _feeds(self, request: web.Request) -> web.Response:
+        page = number_of(request.query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
+        return answers.html(
+            self._pages.feeds(
+                await self._look(request),
+                await self._kept.feeds(),
+                health=request.query.get("health", "")[:20],
+                words=(request.query.get("words") or request.query.get("q", "")).strip()[:200],
+                page=page,
+                now=self._now(),
+            )
+        )
+
+    async def _feed(self, request: web.Request) -> web.Response:
+        feed_id, now = request.match_info["feed_id"], self._now()
+        state = next((state for state in await self._kept.feeds() if state.feed_id == feed_id), None)
+        if state is None:
+            raise web.HTTPNotFound(reason="No feed of this id is configured.")
+        events = await self._kept.events(now - FEED_PAGE_REACH, now)
+        return answers.html(self._pages.feed(await self._look(request), state, events=events, now=now))
+
+    async def _statistics(self, request: web.Request) -> web.Response:
+        now = self._now()
+        hours = number_of(request.query.get("hours", ""), allowed=WINDOWS) or PLAIN_HOURS
+        from_at = now - timedelta(hours=hours)
+        return answers.html(
+            self._pages.statistics(
+                await self._look(request),
+                verdicts=await self._kept.verdicts(from_at, now),
+                events=await self._kept.events(from_at, now),
+                hours=hours,
+                now=now,
+            )
+        )
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        event = await self._watched.event(request.match_info["event_id"])
+        url = event.image if event is not None else ""
+        found = await self._pictures.get(url, request.match_info["form"]) if url and self._pictures else None
+        if found is None:
+            raise web.HTTPNotFound(reason="There is no picture.")
+        headers = {
+            "Content-Type": "image/webp",
+            "ETag": f'"{found.tag}"',
+            "Cache-Control": "public, max-age=604800",
+        }
+        return web.Response(body=found.body, headers=headers)
+
+    async def _digest_days(self, request: web.Request) -> web.Response:
         days = await asyncio.to_thread(self._digests.days) if self._digests else []
-        return answers.html(self._pages.digest_days(days))
+        return answers.html(self._pages.digest_days(await self._look(request), days))
 
     async def _digest_day(self, request: web.Request) -> web.Response:
         try:
@@ -210,10 +285,10 @@ class StatusServer:
         records = await asyncio.to_thread(self._digests.read, day) if self._digests else []
         if not records:
             raise web.HTTPNotFound(reason="No digest of this day is kept.")
-        return answers.html(self._pages.digest_day(day, records))
+        return answers.html(self._pages.digest_day(await self._look(request), day, records))
 
     async def _docs(self, request: web.Request) -> web.Response:
-        return answers.html(self._pages.docs(self._outlets.base_of(request)))
+        return answers.html(self._pages.docs(await self._look(request), self._outlets.base_of(request)))
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -235,7 +310,7 @@ class StatusServer:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
         await response.prepare(request)
-        stream = asyncio.create_task(self._tell(response, choice), name="live-page")
+        stream = asyncio.create_task(self._tell(response, choice, await self._look(request)), name="live-page")
         self._streams.add(stream)
         try:
             await asyncio.wait({stream})
@@ -247,7 +322,7 @@ class StatusServer:
             raise error
         return response
 
-    async def _tell(self, response: web.StreamResponse, choice: Choice) -> None:
+    async def _tell(self, response: web.StreamResponse, choice: Choice, look: Look) -> None:
         async with self._broadcast.listening() as queue:
             await response.write(b"retry: 3000\n: open\n\n")
             while True:
@@ -256,12 +331,39 @@ class StatusServer:
                 except TimeoutError:
                     await response.write(b": beat\n\n")
                     continue
-                event = event_of(message) if message.kind in {Kind.NEW, Kind.JOINED} else None
+                event = await self._told_by(message)
                 if event is not None and is_chosen(event, choice):
-                    await response.write(_sse(message, self._pages.card(event, choice=choice, now=self._now())))
+                    card = self._pages.card(look, event, choice=choice, now=self._now())
+                    await response.write(_sse(message, card))
 
-    def _error(self, status: int, text: str) -> web.Response:
-        return answers.html(self._pages.error(status, text), status=status)
+    async def _told_by(self, message: Message) -> Event | None:
+        """The event of a new or joined report as it is now, with its lead and picture; else as the message tells it."""
+        if message.kind not in {Kind.NEW, Kind.JOINED}:
+            return None
+        try:
+            event = await self._kept.event(message.event_id)
+        except AggregatorError as error:
+            log.debug("live_event_unread", event_id=message.event_id, error=str(error))
+            event = None
+        return event if event is not None and not event.merged_into else event_of(message)
+
+    def _error(self, request: web.Request, status: int, text: str) -> web.Response:
+        look = Look(self._zone_of(request), _tongue_of(request))
+        return answers.html(self._pages.error(look, status, text), status=status)
+
+
+def zone_named(name: str) -> tzinfo | None:
+    """The time zone of an IANA name; None where there is none."""
+    if not _ZONE_NAME.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return None
+
+
+def _tongue_of(request: web.Request) -> str:
+    return tongue_of(request.headers.get("Accept-Language", ""))
 
 
 def _sse(message: Message, card: str) -> bytes:

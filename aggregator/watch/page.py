@@ -1,9 +1,10 @@
 """The pages of the status port as HTML, from records.
 
-Rules: a page is a function of records, the reader's choice and the time; templates only lay out. Everything a feed
-wrote is escaped (Jinja2's autoescape is on and no template says `safe`), links lead to http(s) only, and every title
-carries its language so that browsers pick the right glyphs and line breaks. No style or script stands in the page
-(the Content-Security-Policy forbids it), except in the digest that is a file of its own.
+Rules: a page is a function of records, the reader's choice, the reader's look (time zone and language) and the time;
+templates only lay out. Everything a feed wrote is escaped (Jinja2's autoescape is on and no template says `safe`),
+links lead to http(s) only, and every title carries its language so that browsers pick the right glyphs and line
+breaks. No style or script stands in the page (the Content-Security-Policy forbids it), except in the digest that is a
+file of its own.
 
 Jinja2 is used in this module only.
 """
@@ -12,29 +13,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
-from aggregator.model import EPOCH, UNDETERMINED, Digest, Event, Health, Kind, Message, PollState, Source
-from aggregator.watch import timeline, wording
+from aggregator.model import UNDETERMINED, Digest, Event, Health, Message, PollState, Ruling, Source, Verdict
+from aggregator.watch import timeline, translation, wording
 from aggregator.watch.api import filter_parameters
-from aggregator.watch.choice import Choice, is_chosen, order_of
+from aggregator.watch.choice import WINDOWS, Choice, is_chosen, order_of
+from aggregator.watch.clock import newest_at, ordered_sources, reported_at, reported_first_at
 from aggregator.watch.digest import host_of, is_told
-from aggregator.watch.links import safe_link
+from aggregator.watch.links import has_secrets, safe_link, shown_address
+from aggregator.watch.pictures import key_of
+from aggregator.watch.remedies import remedy_of
+from aggregator.watch.statistics import statistics
+from aggregator.watch.told import parts_of, reports_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-MAX_EVENTS = 100
-"""Events on the front page: about 120 kB of HTML. The filter finds the others."""
+EVENTS_ON_A_PAGE = 50
+"""About 90 kB of HTML, 15 kB on the wire."""
 MAX_SOURCES = 8
 """Reports listed in a card: the first and the newest; the event's page has all."""
 MAX_CATEGORIES = 60
 FEEDS_ON_A_PAGE = 100
+ENTRIES_OF_A_FEED = 40
+SOURCES_OFFERED = (2, 3, 5, 10)
 
 REASONS: Mapping[str, str] = {
     "new": "the first report of this event",
@@ -54,18 +63,12 @@ _HEALTH_ORDER = (*_BAD_HEALTH, Health.NEW, Health.OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One line of an event's page."""
+class Look:
+    """How a reader sees the pages: in which time zone, in which language; `names` are titles of feeds by their ids."""
 
-    at: datetime
-    feed_id: str
-    title: str
-    url: str
-    lang: str
-    role: str
-    """first, independent, copy, again (the same publisher once more), edited; '' where it is not known any more."""
-    score: float | None
-    reason: str
+    zone: tzinfo = UTC
+    tongue: str = "en"
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def primary_language(tag: str) -> str:
@@ -94,17 +97,20 @@ def event_of(message: Message) -> Event | None:
 
 
 class Pages:
-    """The templates, loaded once; `zone` is the time zone every time is told in."""
+    """The templates, loaded once. `is_pictured` says whether the picture at an address is to be shown."""
 
-    def __init__(self, *, zone: tzinfo, version: str, has_digests: bool) -> None:
-        self._zone = zone
-        self._environment = _environment(zone)
+    def __init__(
+        self, *, version: str, has_digests: bool, is_pictured: Callable[[str], bool] = lambda _url: False
+    ) -> None:
+        self._is_pictured = is_pictured
+        self._environment = _environment()
         self._environment.globals.update(
-            version=version, has_digests=has_digests, zone_name=_zone_name(zone), asset=_asset_versions()
+            version=version, has_digests=has_digests, asset=_asset_versions(), picture=self._picture
         )
 
     def front(
         self,
+        look: Look,
         *,
         events: Sequence[Event],
         feeds: Sequence[PollState],
@@ -112,53 +118,75 @@ class Pages:
         now: datetime,
         reasons: Sequence[str],
     ) -> str:
-        """Today's events. `reasons` says why the daemon is not ready, when it is not."""
+        """The events of the chosen window. `reasons` says why the daemon is not ready, when it is not."""
         from_at = choice.from_at(now)
         told = [event for event in events if is_told(event, from_at, now + timedelta(seconds=1))]
         chosen = sorted((event for event in told if is_chosen(event, choice)), key=order_of(choice.order))
+        pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
+        page = min(choice.page, pages)
+        start = (page - 1) * EVENTS_ON_A_PAGE
         return self._render(
             "front.html",
+            look,
             now=now,
             choice=choice,
-            events=chosen[:MAX_EVENTS],
-            total=len(chosen),
+            events=chosen[start : start + EVENTS_ON_A_PAGE],
+            page=page,
+            pages=pages,
             languages=_tally(primary_language(event.lang) for event in told),
             categories=_tally(name for event in told for name in dict.fromkeys(event.categories))[:MAX_CATEGORIES],
+            windows=WINDOWS,
+            least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),
             from_at=from_at,
-            bars=timeline.bars(chosen, from_at=from_at, to_at=now, zone=self._zone),
-            marks=timeline.marks(from_at=from_at, to_at=now, zone=self._zone),
+            bars=timeline.bars(chosen, from_at=from_at, to_at=now, zone=look.zone),
+            marks=timeline.marks(from_at=from_at, to_at=now, zone=look.zone),
             reasons=reasons,
         )
 
-    def card(self, event: Event, *, choice: Choice, now: datetime) -> str:
+    def card(self, look: Look, event: Event, *, choice: Choice, now: datetime) -> str:
         """One event as it stands in the list of the front page, for live updates."""
-        return self._render("card.html", event=event, from_at=choice.from_at(now), now=now)
+        return self._render("card.html", look, event=event, from_at=choice.from_at(now), now=now)
 
-    def event(self, event: Event, *, reports: Sequence[Message], related: Sequence[Event] = (), now: datetime) -> str:
+    def event(
+        self,
+        look: Look,
+        event: Event,
+        *,
+        reports: Sequence[Message],
+        related: Sequence[Event] = (),
+        rulings: Sequence[Ruling] = (),
+        now: datetime,
+    ) -> str:
         """All that is known of one event; `related` are earlier ones that it follows up."""
-        lines = _reports_of(reports)
-        lines = lines or [_report_of_source(event, source, index) for index, source in enumerate(event.sources)]
-        length = max(event.last_seen_at - event.first_seen_at, timedelta(hours=1))
-        from_at, to_at = event.first_seen_at - length * 0.04, event.first_seen_at + length * 1.04
+        lines = reports_of(event, reports)
+        first_at = reported_first_at(event)
+        length = max(newest_at(event) - first_at, timedelta(hours=1))
+        from_at, to_at = first_at - length * 0.04, first_at + length * 1.04
         return self._render(
             "event.html",
+            look,
             event=event,
             related=related,
-            reports=sorted(lines, key=lambda line: (line.at, line.role != "first")),
+            rulings=rulings,
+            reports=lines,
+            parts=parts_of(lines),
             now=now,
             from_at=from_at,
             to_at=to_at,
-            marks=timeline.marks(from_at=from_at, to_at=to_at, zone=self._zone),
+            marks=timeline.marks(from_at=from_at, to_at=to_at, zone=look.zone),
         )
 
-    def feeds(self, feeds: Sequence[PollState], *, health: str, words: str, page: int, now: datetime) -> str:
+    def feeds(
+        self, look: Look, feeds: Sequence[PollState], *, health: str, words: str, page: int, now: datetime
+    ) -> str:
         """The health of every feed, those in trouble first."""
         found = sorted((state for state in feeds if _is_found(state, health, words)), key=_feed_order)
         start = (page - 1) * FEEDS_ON_A_PAGE
         counts = Counter(state.health for state in feeds)
         return self._render(
             "feeds.html",
+            look,
             feeds=found[start : start + FEEDS_ON_A_PAGE],
             total=len(found),
             healths=[(kind, counts[kind]) for kind in _HEALTH_ORDER if counts[kind]],
@@ -169,31 +197,73 @@ class Pages:
             now=now,
         )
 
-    def digest_days(self, days: Sequence[date]) -> str:
+    def feed(self, look: Look, state: PollState, *, events: Iterable[Event], now: datetime) -> str:
+        """One feed: its address, history and newest entries, when it is asked next and why, what to do about it."""
+        entries = [
+            (reported_at(event, source), source, event)
+            for event in events
+            for source in event.sources
+            if source.feed_id == state.feed_id
+        ]
+        entries.sort(key=lambda entry: (entry[0], entry[1].entry_id), reverse=True)
+        return self._render(
+            "feed.html",
+            look,
+            feed=state,
+            entries=entries[:ENTRIES_OF_A_FEED],
+            remedy=remedy_of(state, look.tongue),
+            now=now,
+        )
+
+    def statistics(
+        self, look: Look, *, verdicts: Iterable[Verdict], events: Sequence[Event], hours: int, now: datetime
+    ) -> str:
+        """Sources by time, who is first, who copies whom, languages."""
+        from_at = now - timedelta(hours=hours)
+        return self._render(
+            "statistics.html",
+            look,
+            found=statistics(verdicts, events, from_at=from_at, to_at=now),
+            hours=hours,
+            windows=WINDOWS,
+            marks=timeline.marks(from_at=from_at, to_at=now, zone=look.zone),
+        )
+
+    def digest_days(self, look: Look, days: Sequence[date]) -> str:
         """The days there are digests of, newest first."""
-        return self._render("digests.html", days=sorted(days, reverse=True))
+        return self._render("digests.html", look, days=sorted(days, reverse=True))
 
-    def digest_day(self, day: date, digests: Sequence[Digest]) -> str:
+    def digest_day(self, look: Look, day: date, digests: Sequence[Digest]) -> str:
         """The digests of one day, newest first."""
-        return self._render("digest.html", day=day, digests=list(reversed(digests)))
+        return self._render("digest.html", look, day=day, digests=list(reversed(digests)))
 
-    def digest_file(self, record: Digest) -> str:
+    def digest_file(self, look: Look, record: Digest) -> str:
         """One digest as a file that needs nothing beside it."""
         style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
-        return self._render("digest_file.html", digest=record, style=style)
+        return self._render("digest_file.html", look, digest=record, style=style)
 
-    def docs(self, base: str) -> str:
+    def docs(self, look: Look, base: str) -> str:
         """What programs can read; `base` is the address of the port."""
-        return self._render("docs.html", parameters=filter_parameters(), base=base)
+        return self._render("docs.html", look, parameters=filter_parameters(), base=base)
 
-    def error(self, status: int, text: str) -> str:
-        return self._render("error.html", status=status, text=text)
+    def error(self, look: Look, status: int, text: str) -> str:
+        return self._render("error.html", look, status=status, text=text)
 
-    def _render(self, name: str, **values: Any) -> str:
-        return self._environment.get_template(name).render(**values)
+    def _picture(self, event: Event, form: str) -> str:
+        """The path of an event's picture, '' where none is shown. It changes with the picture, so it may be kept."""
+        if not event.image or not self._is_pictured(event.image):
+            return ""
+        return f"/pictures/{event.event_id}/{form}.webp?v={key_of(event.image)[:8]}"
+
+    def _render(self, name: str, look: Look, **values: Any) -> str:
+        zone_name = getattr(look.zone, "key", None) or str(look.zone)
+        return self._environment.get_template(name).render(look=look, zone_name=zone_name, **values)
 
 
-def _environment(zone: tzinfo) -> Environment:
+# --- what templates can say -----------------------------------------------------------------------------------
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -202,33 +272,100 @@ def _environment(zone: tzinfo) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.globals["t"] = _t
     filters: dict[str, Callable[..., Any]] = {
-        "clock": lambda at: wording.clock(at, zone),
-        "moment": lambda at: wording.day_and_clock(at, zone),
-        "when": lambda at, now: wording.when(at, now, zone),
+        "clock": _in_zone(wording.clock),
+        "moment": _in_zone(wording.day_and_clock),
+        "when": _when,
         "machine": lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "window": lambda record: wording.window(record, zone),
-        "span": wording.span,
-        "counted": wording.counted,
-        "sources": wording.sources,
-        "spread": wording.spread,
+        "window": _in_zone(wording.window),
+        "span": _in_tongue(translation.span),
+        "counted": _counted,
+        "sources": _in_tongue(translation.sources),
+        "spread": _in_tongue(translation.spread),
+        "seen_spread": wording.spread,
         "outcomes": wording.outcomes,
         "lang": lambda tag: "" if tag == UNDETERMINED else tag,
-        "language": lambda tag: LANGUAGES.get(primary_language(tag), "unknown" if tag == UNDETERMINED else tag),
+        "language": _language,
+        "primary": primary_language,
         "href": safe_link,
         "host": host_of,
-        "dots": lambda event, from_at, to_at: timeline.dots(event, from_at=from_at, to_at=to_at, zone=zone),
+        "address": shown_address,
+        "has_secrets": has_secrets,
+        "name": _name,
+        "dots": _dots,
         "sparks": timeline.sparks,
-        "feed_query": lambda choice: choice.feed_query(),
+        "first_at": reported_first_at,
+        "newest_at": newest_at,
+        "ordered": ordered_sources,
         "listed": _listed,
-        "reason": lambda word: REASONS.get(word, word),
+        "reason": _reason,
+        "feed_query": lambda choice: choice.feed_query(),
     }
     environment.filters.update(filters)
     return environment
 
 
+def _look(context: Context) -> Look:
+    look: Look = context["look"]
+    return look
+
+
+@pass_context
+def _t(context: Context, text: str, **values: object) -> str:
+    return translation.translated(text, _look(context).tongue, **values)
+
+
+def _in_zone(function: Callable[[Any, tzinfo], str]) -> Callable[..., str]:
+    @pass_context
+    def shown(context: Context, value: Any) -> str:
+        return function(value, _look(context).zone)
+
+    return shown
+
+
+def _in_tongue(function: Callable[[Any, str], str]) -> Callable[..., str]:
+    @pass_context
+    def shown(context: Context, value: Any) -> str:
+        return function(value, _look(context).tongue)
+
+    return shown
+
+
+@pass_context
+def _when(context: Context, at: datetime, now: datetime) -> str:
+    return wording.when(at, now, _look(context).zone)
+
+
+@pass_context
+def _counted(context: Context, number: int, noun: str) -> str:
+    return translation.counted(number, noun, _look(context).tongue)
+
+
+@pass_context
+def _language(context: Context, tag: str) -> str:
+    unknown = translation.translated("unknown", _look(context).tongue)
+    return LANGUAGES.get(primary_language(tag), unknown if tag == UNDETERMINED else tag)
+
+
+@pass_context
+def _name(context: Context, feed_id: str) -> str:
+    return _look(context).names.get(feed_id) or feed_id
+
+
+@pass_context
+def _dots(context: Context, event: Event, from_at: datetime, to_at: datetime) -> tuple[timeline.Dot, ...]:
+    look = _look(context)
+    return timeline.dots(event, from_at=from_at, to_at=to_at, zone=look.zone, names=look.names)
+
+
+@pass_context
+def _reason(context: Context, word: str) -> str:
+    return translation.translated(REASONS.get(word, word), _look(context).tongue)
+
+
 def _listed(event: Event) -> tuple[Source, ...]:
-    sources = event.sources
+    sources = ordered_sources(event)
     return sources if len(sources) <= MAX_SOURCES else (sources[0], *sources[1 - MAX_SOURCES :])
 
 
@@ -242,8 +379,7 @@ def _asset_versions() -> Callable[[str], str]:
     return lambda name: f"/static/{name}?v={versions[name]}"
 
 
-def _zone_name(zone: tzinfo) -> str:
-    return getattr(zone, "key", None) or str(zone)
+# --- figures --------------------------------------------------------------------------------------------------
 
 
 def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
@@ -260,50 +396,6 @@ def _stats(events: Sequence[Event], feeds: Sequence[PollState]) -> list[tuple[st
         (f"{len(feeds):,}", "feed" if len(feeds) == 1 else "feeds"),
         (f"{bad:,}", "in trouble"),
     ]
-
-
-def _reports_of(messages: Iterable[Message]) -> list[Report]:
-    """The reports in the order they came, each with its part in the event."""
-    lines: list[Report] = []
-    publishers: set[str] = set()
-    for message in sorted((line for line in messages if line.kind is not Kind.MERGED), key=_came_at):
-        named = {message.feed_id, host_of(message.url).removeprefix("www.")} - {""}
-        role = _role(message, again=not named.isdisjoint(publishers))
-        score = message.score if message.kind is Kind.JOINED else None
-        lines.append(
-            Report(
-                _came_at(message),
-                message.feed_id,
-                message.title,
-                message.url,
-                message.lang,
-                role,
-                score,
-                message.reason,
-            )
-        )
-        publishers |= named
-    return lines
-
-
-def _came_at(message: Message) -> datetime:
-    return message.published_at or message.first_seen_at or EPOCH
-
-
-def _role(message: Message, *, again: bool) -> str:
-    if message.kind is Kind.NEW:
-        return "first"
-    if message.kind is Kind.EDITED:
-        return "edited"
-    if message.reason == "copy":
-        return "copy"
-    return "again" if again else "independent"
-
-
-def _report_of_source(event: Event, source: Source, index: int) -> Report:
-    """A report whose message is no longer kept: its verdict is not known any more."""
-    at = source.published_at or event.first_seen_at
-    return Report(at, source.feed_id, source.title, source.url, event.lang, "" if index else "first", None, "")
 
 
 def _is_found(state: PollState, health: str, words: str) -> bool:

@@ -6,12 +6,14 @@ templates but for bars, whose heights are 0..100. What lies outside the window i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from aggregator.model import Event
+from aggregator.watch.clock import ordered_sources, reported_at
 
+_NAMELESS: Mapping[str, str] = {}
 WIDTH = 1000
 HEIGHT = 100
 BARS = 48
@@ -61,10 +63,11 @@ def bars(events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: t
     """How many events began, and how many further reports came, in each slice of the window."""
     new, joined = [0] * BARS, [0] * BARS
     for event in events:
-        if from_at <= event.first_seen_at < to_at:
-            new[_slice(event.first_seen_at, from_at, to_at)] += 1
-        for at in _later_reports(event):
-            if from_at <= at < to_at:
+        first, *later = sorted(reported_at(event, source) for source in event.sources) or [event.first_seen_at]
+        if from_at <= first <= to_at:
+            new[_slice(first, from_at, to_at)] += 1
+        for at in later:
+            if from_at <= at <= to_at:
                 joined[_slice(at, from_at, to_at)] += 1
     highest = max((a + b for a, b in zip(new, joined, strict=True)), default=0) or 1
     step = (to_at - from_at) / BARS
@@ -97,22 +100,16 @@ def marks(*, from_at: datetime, to_at: datetime, zone: tzinfo, most: int = 6) ->
     return tuple(found)
 
 
-def dots(event: Event, *, from_at: datetime, to_at: datetime, zone: tzinfo) -> tuple[Dot, ...]:
+def dots(
+    event: Event, *, from_at: datetime, to_at: datetime, zone: tzinfo, names: Mapping[str, str] = _NAMELESS
+) -> tuple[Dot, ...]:
     """The reports of an event along the window, the first one last so that it is drawn on top."""
-    later = [
-        Dot(
-            x=_x(source.published_at, from_at, to_at),
-            first=False,
-            label=_labelled(source.published_at, source.feed_id, zone),
-        )
-        for source in event.sources[1:]
-        if source.published_at is not None
-    ]
-    feed_id = event.sources[0].feed_id if event.sources else ""
-    return (
-        *later,
-        Dot(x=_x(event.first_seen_at, from_at, to_at), first=True, label=_labelled(event.first_seen_at, feed_id, zone)),
-    )
+    found = []
+    for place, source in enumerate(ordered_sources(event)):
+        at = reported_at(event, source)
+        label = f"{_clock(at, zone)} {names.get(source.feed_id) or source.feed_id}"
+        found.append(Dot(x=_x(at, from_at, to_at), first=place == 0, label=label))
+    return (*found[1:], *found[:1])
 
 
 def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
@@ -128,11 +125,6 @@ def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
     )
 
 
-def _later_reports(event: Event) -> list[datetime]:
-    """When the reports after the first came: their stated time, never before the first was seen."""
-    return [max(source.published_at or event.last_seen_at, event.first_seen_at) for source in event.sources[1:]]
-
-
 def _slice(at: datetime, from_at: datetime, to_at: datetime) -> int:
     return min(int((at - from_at) / (to_at - from_at) * BARS), BARS - 1)
 
@@ -144,7 +136,3 @@ def _x(at: datetime, from_at: datetime, to_at: datetime) -> float:
 
 def _clock(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%H:%M")
-
-
-def _labelled(at: datetime, feed_id: str, zone: tzinfo) -> str:
-    return f"{_clock(at, zone)} {feed_id}".rstrip()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from aggregator.model import Event, Message, PollState
+from aggregator.model import Event, Message, PollState, Ruling, Verdict
 from aggregator.watch.digest import is_told
 
 Answer = TypeVar("Answer")
@@ -23,6 +23,8 @@ MAX_EVENTS_READ = 50_000
 """Two to three days of a large installation; what is older is not shown. A guess."""
 REACH_HOURS = (6, 24, 72, 168, 720)
 """How far back events are read: the windows of the page, and what is kept of events by default."""
+MOST_NEWEST = 500
+"""Events that live pages ask for one by one; an older answer is let go."""
 _SOON = timedelta(seconds=1)
 
 
@@ -33,12 +35,20 @@ class Watched(Protocol):
         """Events with a report since then, the newest `limit` of them, in any order."""
         ...
 
+    async def verdicts(self, *, since_at: datetime) -> Sequence[Verdict]:
+        """The reports told since then, the oldest first."""
+        ...
+
     async def event(self, event_id: str) -> Event | None:
         """The event of this id; of an absorbed one, the record whose `merged_into` names the survivor."""
         ...
 
     async def reports(self, event_id: str) -> Sequence[Message]:
         """The messages still kept of this event, in any order."""
+        ...
+
+    async def rulings(self, event_id: str) -> Sequence[Ruling]:
+        """The operators' words on this event that are still kept, oldest first."""
         ...
 
     async def feeds(self) -> Sequence[PollState]: ...
@@ -66,6 +76,7 @@ class Kept:
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
         self._fresh = Fresh()
+        self._newest = Fresh(most=MOST_NEWEST)
 
     async def events(self, from_at: datetime, now: datetime) -> Sequence[Event]:
         """The events with a report in [from_at, now]. Raises EngineError."""
@@ -76,6 +87,24 @@ class Kept:
 
         events = await self._fresh(f"events {hours}", read)
         return [event for event in events if is_told(event, from_at, now + _SOON)]
+
+    async def event(self, event_id: str) -> Event | None:
+        """An event as it is now, asked for once by the pages that are open. Raises EngineError."""
+
+        async def read() -> Event | None:
+            return await self._watched.event(event_id)
+
+        return await self._newest(event_id, read)
+
+    async def verdicts(self, from_at: datetime, now: datetime) -> Sequence[Verdict]:
+        """The reports told since then. Raises EngineError."""
+        hours = _reach(now - from_at)
+
+        async def read() -> Sequence[Verdict]:
+            return await self._watched.verdicts(since_at=now - timedelta(hours=hours))
+
+        verdicts = await self._fresh(f"verdicts {hours}", read)
+        return [verdict for verdict in verdicts if verdict.told_at >= from_at]
 
     async def feeds(self) -> Sequence[PollState]:
         """The state of every feed. Raises EngineError."""
@@ -101,7 +130,9 @@ class Fresh:
     What takes long to ask for is kept longer, so that readers cost at most a share of 1 in `KEPT_TIMES` of the time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int | None = None) -> None:
+        """`most`: answers kept at most, the oldest let go first."""
+        self._most = most
         self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
 
     async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
@@ -109,6 +140,8 @@ class Fresh:
         if answer is None or (answer.done() and (time.monotonic() >= stale_at or _failed(answer))):
             answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
             self._kept[key] = (0.0, answer)
+            if self._most is not None and len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
         # One reader who leaves must not take the answer from the others.
         kept: Answer = await asyncio.shield(answer)
         return kept
@@ -117,7 +150,9 @@ class Fresh:
         start = time.monotonic()
         answer = await ask()
         end = time.monotonic()
-        self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), self._kept[key][1])
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), kept[1])
         return answer
 
 

@@ -19,7 +19,9 @@ from aggregator.model import (
     Kind,
     Message,
     PollState,
+    Ruling,
     Source,
+    Verdict,
 )
 
 NOW = datetime(2026, 3, 5, 18, 20, tzinfo=UTC)
@@ -181,6 +183,13 @@ def messages_of(telling: Telling) -> list[Message]:
     ]
 
 
+def verdict_of(message: Message) -> Verdict:
+    at = message.first_seen_at or NOW
+    return Verdict(
+        at, at, message.event_id, message.entry_id, message.feed_id, message.lang, message.kind, message.reason
+    )
+
+
 def feeds_of_day() -> list[PollState]:
     names = dict.fromkeys(told.feed_id for _, _, reports in REPORTED for told in reports)
     states = [_healthy(index, feed_id) for index, feed_id in enumerate(names)]
@@ -249,6 +258,7 @@ class SampleDay:
     messages: list[Message] = field(
         default_factory=lambda: [line for telling in REPORTED for line in messages_of(telling)]
     )
+    ruled: list[Ruling] = field(default_factory=list)
     states: list[PollState] = field(default_factory=feeds_of_day)
     lags: dict[tuple[str, str], int] = field(default_factory=lambda: {("agg:events", "archive"): 3})
     reasons: list[str] = field(default_factory=list)
@@ -266,6 +276,15 @@ class SampleDay:
     async def event(self, event_id: str) -> Event | None:
         self._ask()
         return next((event for event in self.events_held if event.event_id == event_id), None)
+
+    async def verdicts(self, *, since_at: datetime) -> Sequence[Verdict]:
+        self._ask()
+        found = [verdict_of(message) for message in self.messages]
+        return sorted((one for one in found if one.told_at >= since_at), key=lambda one: one.told_at)
+
+    async def rulings(self, event_id: str) -> Sequence[Ruling]:
+        self._ask()
+        return [ruling for ruling in self.ruled if event_id in (ruling.event_id, ruling.other_id)]
 
     async def reports(self, event_id: str) -> Sequence[Message]:
         self._ask()

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,7 +18,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from aggregator.model import Health, Kind, Message, Totals
+from aggregator.model import Health, Kind, Message, Ruling, Totals, Verb
 from aggregator.watch.digest import digest
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import MAX_LIVE, StatusServer
@@ -161,6 +163,11 @@ PAGES = [
     "/digest",
     "/digest/2026-03-05",
     "/docs",
+    "/statistics",
+    "/statistics?hours=6",
+    "/feeds/orbit-weekly",
+    "/feeds/quiet-valley",
+    "/feeds/closed-gazette",
 ]
 
 
@@ -220,6 +227,97 @@ async def test_the_filter_narrows_what_is_shown(site, asked, shown, hidden):
 )
 async def test_a_strange_question_gets_a_page(site, query):
     assert "<script>" not in await site.get("/?" + query)
+
+
+async def test_every_event_is_reached_by_pages_each_once(site):
+    event = site.day.events_held[0]
+    site.day.events_held = [replace(event, event_id="e" + hex_id(str(number))) for number in range(120)]
+    found: list[str] = []
+    path = "/"
+    while path:
+        page = WellFormed(await site.get(path))
+        found += [name for name in page.ids if name.startswith("e") and len(name) == 21]
+        text = await site.get(path)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        path = unescape(following[1]) if following else ""
+    assert len(found) == len(set(found)) == 120
+    assert "Page 3 of 3" in text
+    assert 'rel="prev"' in await site.get("/?page=99"), "beyond the last is the last"
+
+
+async def test_the_order_holds_over_pages(site):
+    event = site.day.events_held[0]
+    site.day.events_held = [
+        replace(event, event_id="e" + hex_id(str(number)), independent_count=number) for number in range(1, 121)
+    ]
+    text = await site.get("/?min_sources=10&page=2")
+    counts = [int(count) for count in re.findall(r'<b class="weight"[^>]*>(\d+) sources', text)]
+    assert counts == list(range(70, 20, -1))
+
+
+async def test_a_single_report_leads_to_the_article_and_many_to_the_event(site):
+    page = await site.get("/?lang=de")
+    [source] = event_of_telling(REPORTED[-1]).sources
+    heading = page[page.index("<h2 id=") : page.index("</h2>")]
+    assert f'href="{source.url}"' in heading
+    page = await site.get("/?category=Space")
+    heading = page[page.index("<h2 id=") : page.index("</h2>")]
+    assert f'href="/events/{event_of_telling(REPORTED[0]).event_id}"' in heading
+
+
+async def test_sources_are_named_by_their_titles(site):
+    page = await site.get("/")
+    assert ">滨海日报</a>" in page
+    assert "Orbit Weekly" in page
+    assert "<b>First:</b>" not in page
+    event = await site.get("/events/" + event_of_telling(REPORTED[0]).event_id)
+    assert "Orbit Weekly at" in event
+    assert "35 min later" in event
+    assert "Wire Copy" in event
+
+
+async def test_the_readers_own_zone_and_language_are_kept_to(site):
+    headers = {"Cookie": "tz=America%2FNew_York", "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
+    async with site.client.get(site.base + "/", headers=headers) as response:
+        page = await response.text()
+    WellFormed(page)
+    assert '<html lang="zh" data-zone="America/New_York">' in page
+    assert ">01:40</time>" in page  # 06:40 UTC
+    assert "时间均为 America/New_York" in page
+    assert "4 个来源" in page
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Else", "../../etc/passwd", "%00", "x" * 500, "Europe/", ""])
+async def test_a_strange_zone_is_the_operators(site, zone):
+    async with site.client.get(site.base + "/", headers={"Cookie": f"tz={zone}"}) as response:
+        assert "Times are in Asia/Shanghai" in await response.text()
+
+
+async def test_the_page_of_a_feed_tells_why_next_and_what_to_do(site):
+    page = await site.get("/feeds/quiet-valley")
+    assert "hunter2" not in page
+    assert "https://quiet-valley.example/feed.xml" in page
+    assert "no answer within 30 s" in page
+    assert "raise [fetch] timeout" in page
+    healthy = await site.get("/feeds/orbit-weekly")
+    assert "What to do" not in healthy
+    assert "Lunar relay: second set of pictures released" in healthy
+    assert "in an event of 7 reports" in healthy
+    assert "No feed of this id is configured." in await site.get("/feeds/nobody", status=404)
+
+
+async def test_the_operators_word_and_the_commands_stand_on_the_events_page(site):
+    event = event_of_telling(REPORTED[0])
+    ruling = Ruling(
+        "r1", Verb.SPLIT, "e" + hex_id("other"), event.event_id, ("a", "b"), (), NOW, operator="anna", why="<two>"
+    )
+    site.day.ruled.append(ruling)
+    page = await site.get(f"/events/{event.event_id}")
+    assert "moved 2 reports out, by anna" in page
+    assert "&lt;two&gt;" in page
+    assert f"aggregator events join {event.event_id} OTHER_EVENT" in page
+    assert f"aggregator events split {event.sources[1].entry_id}" in page
+    assert f"aggregator events split {event.sources[0].entry_id}" not in page, "the first is what the event is"
 
 
 HOSTILE: Telling = (

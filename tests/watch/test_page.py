@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,7 @@ from aggregator.model import Health, Kind, Message
 from aggregator.watch.choice import Choice, choice_of, is_chosen
 from aggregator.watch.digest_html import digest_html
 from aggregator.watch.links import safe_link
-from aggregator.watch.page import Pages, event_of
+from aggregator.watch.page import Look, Pages, event_of
 
 from .sample import NOW, REPORTED, event_of_telling, messages_of
 from .test_digest import event, made, state
@@ -91,9 +91,11 @@ def test_only_web_addresses_are_links(url):
 
 
 def test_an_empty_day_says_what_happens_next():
-    pages = Pages(zone=UTC, version="", has_digests=False)
-    text = pages.front(events=[], feeds=[], choice=Choice(), now=NOW, reasons=[])
+    pages = Pages(version="", has_digests=False)
+    text = pages.front(Look(), events=[], feeds=[], choice=Choice(), now=NOW, reasons=[])
     assert "No events yet" in text
-    assert "No feed is configured yet" in pages.feeds([], health="", words="", page=1, now=NOW)
-    assert "No event matches" in pages.front(events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[])
-    assert "No digest has been written yet" in pages.digest_days([])
+    assert "No feed is configured yet" in pages.feeds(Look(), [], health="", words="", page=1, now=NOW)
+    assert "No event matches" in pages.front(
+        Look(), events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[]
+    )
+    assert "No digest has been written yet" in pages.digest_days(Look(), [])

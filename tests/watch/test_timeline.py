@@ -31,7 +31,9 @@ def test_the_highest_bar_fills_the_height_and_none_exceeds_it():
 
 
 def test_a_bar_stands_where_its_time_is():
-    late = replace(EVENTS[0], first_seen_at=NOW - timedelta(minutes=1), sources=EVENTS[0].sources[:1])
+    late = replace(
+        EVENTS[0], last_seen_at=NOW, sources=(replace(EVENTS[0].sources[0], published_at=NOW - timedelta(minutes=1)),)
+    )
     (bar,) = [bar for bar in timeline.bars([late], from_at=FROM, to_at=NOW, zone=UTC) if bar.new_count]
     assert bar.x + bar.width == pytest.approx(1000, abs=0.1)
 
