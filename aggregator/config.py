@@ -41,10 +41,13 @@ from aggregator.config_values import (
     HeaderValue,
     Language,
     Listen,
+    MailAddress,
     Network,
+    NotifyTo,
     Prefix,
     QueueName,
     Size,
+    Smtp,
     Span,
     TimeZone,
     Url,
@@ -63,6 +66,7 @@ from aggregator.model import (
     Feed,
     FetchSettings,
     Match,
+    Notify,
     Queue,
     RetentionSettings,
     Settings,
@@ -188,6 +192,23 @@ class _QueueTable(_Section):
     match: _Match | None = None  # type: ignore[valid-type]
 
 
+class _SecretTable(_Section):
+    environment: StrictStr | None = None
+    file: StrictStr | None = None
+
+
+class _NotifyTable(_Section):
+    name: QueueName
+    to: NotifyTo
+    deliver: Annotated[StrictStr, pattern("events|reports", 'must be "events" or "reports"')] = "events"
+    min_sources: Count = 1
+    match: _Match | None = None  # type: ignore[valid-type]
+    secret: _SecretTable | None = None
+    smtp: Smtp | None = None
+    sender: MailAddress | None = None
+    every: Span | None = None
+
+
 class _File(_Section):
     aggregator: _Aggregator | None = None  # type: ignore[valid-type]
     server: _Listening | None = None
@@ -200,6 +221,7 @@ class _File(_Section):
     defaults: _Defaults | None = None  # type: ignore[valid-type]
     feed: list[_FeedTable] = Field(default_factory=list)
     queue: list[_QueueTable] = Field(default_factory=list)
+    notify: list[_NotifyTable] = Field(default_factory=list)
 
 
 # --- the whole file -------------------------------------------------------------------------------------------
@@ -223,6 +245,7 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     settings = _settings(parsed)
     feeds = tuple(_feed(table, parsed, settings) for table in parsed.feed)
     found = [*_feed_problems(feeds, parsed.feed), *_queue_problems(parsed, feeds), *_bound_problems(settings, feeds)]
+    found += _notify_problems(parsed.notify, {feed.feed_id for feed in feeds})
     if found:
         places = Places(text)
         raise ConfigError(*(replace(p, file=file, line=places.line(path_of(p.key))) for p in found))
@@ -242,6 +265,7 @@ def _settings(parsed: _File) -> Settings:
         return replace(base, **_given(section))
 
     queues = tuple(Queue(q.name, q.kind, q.deliver, q.min_sources, record(Match(), q.match)) for q in parsed.queue)
+    notifies = tuple(_notify(table) for table in parsed.notify)
     settings: Settings = replace(
         record(Settings(), parsed.aggregator),
         server_listen=parsed.server.listen if parsed.server else None,
@@ -253,9 +277,26 @@ def _settings(parsed: _File) -> Settings:
         dedup=record(DedupSettings(), parsed.dedup),
         digest=record(DigestSettings(), parsed.digest),
         retention=record(RetentionSettings(), parsed.retention),
-        queues=queues,
+        queues=(*queues, *(notify.queue for notify in notifies)),
+        notifies=notifies,
     )
     return settings
+
+
+MAIL_EVERY = timedelta(hours=1)
+"""Between two mails of one `[[notify]]`, unless it says otherwise."""
+
+
+def _notify(table: _NotifyTable) -> Notify:
+    given = {name: getattr(table, name) for name in ("name", "to", "deliver", "min_sources")}
+    given |= {name: getattr(table, name) for name in ("smtp", "sender") if getattr(table, name) is not None}
+    is_mail = table.to.startswith("mailto:")
+    return Notify(
+        **given,
+        match=replace(Match(), **_given(table.match)),
+        secret=Auth("bearer", **table.secret.given()) if table.secret else None,
+        every=table.every or (MAIL_EVERY if is_mail else timedelta(0)),
+    )
 
 
 def _given(section: _Section | None) -> dict[str, Any]:
@@ -325,3 +366,15 @@ def _queue_problems(parsed: _File, feeds: tuple[Feed, ...]) -> Iterator[Problem]
             yield Problem(f'two queues are named "{queue.name}"; rename one', f"queue[{position}].name")
         for unknown in sorted(set(_given(queue.match).get("feeds", ())) - known):
             yield Problem(f'no feed has the id "{unknown}"{nearest(unknown, known)}', f"queue[{position}].match")
+
+
+def _notify_problems(tables: list[_NotifyTable], feeds: set[str]) -> Iterator[Problem]:
+    names = Counter(table.name for table in tables)
+    for position, table in enumerate(tables):
+        key = f"notify[{position}]"
+        if names[table.name] > 1:
+            yield Problem(f'two notifies are named "{table.name}"; rename one', f"{key}.name")
+        if table.secret is not None and bool(table.secret.environment) == bool(table.secret.file):
+            yield Problem('say where the secret is: either environment = "VARIABLE" or file = "/path"', f"{key}.secret")
+        for unknown in sorted(set(_given(table.match).get("feeds", ())) - feeds):
+            yield Problem(f'no feed has the id "{unknown}"{nearest(unknown, feeds)}', f"{key}.match")

@@ -18,6 +18,9 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 6048
 _SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
+_ADDRESS = r"[^@\s<>(),;]+@[^@\s<>(),;]+"
+
+
 def duration(text: object) -> timedelta:
     """`"90s"`, `"15m"`, `"72h"`, `"7d"`, `"2w"`, also `"1h30m"` and a leading minus. Raises ValueError."""
     if isinstance(text, timedelta):
@@ -63,6 +66,33 @@ def http_url(text: str) -> str:
         raise ValueError(f"{text!r} holds white space; encode it as %20")
     if has_orders(text):
         raise ValueError(f"{text!r} holds characters that are not shown; encode them as %XX")
+    return text
+
+
+def _notify_to(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from None
+    if parts.scheme in ("http", "https") and host:
+        return text
+    if parts.scheme == "ntfy" and host and re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", parts.path):
+        return text
+    if parts.scheme == "mailto" and re.fullmatch(_ADDRESS, parts.path):
+        return text
+    places = 'write "https://…", "ntfy://host/topic" or "mailto:me@example.org"'
+    raise ValueError(f"{text!r} is no place to send to: {places}")
+
+
+def _smtp(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from None
+    if parts.scheme != "smtp" or not host or parts.password:
+        raise ValueError(f'{text!r} is no mail server: write "smtp://user@host:587", and the password as secret')
     return text
 
 
@@ -133,6 +163,9 @@ FeedId = Annotated[StrictStr, pattern(r"[a-z0-9_-]{1,64}", "is no feed id: use 1
 QueueName = Annotated[StrictStr, pattern(r"[A-Za-z0-9_-]{1,64}", "is no queue name: use 1 to 64 letters, digits, _, -")]
 Prefix = Annotated[StrictStr, pattern(r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}", 'is no prefix such as "agg"')]
 Cron = Annotated[StrictStr, AfterValidator(_cron)]
+NotifyTo = Annotated[StrictStr, AfterValidator(_notify_to)]
+Smtp = Annotated[StrictStr, AfterValidator(_smtp)]
+MailAddress = Annotated[StrictStr, pattern(_ADDRESS, "is no mail address")]
 Listen = Annotated[StrictStr, AfterValidator(_listen_address)]
 Category = Annotated[StrictStr, Field(min_length=1, max_length=100)]
 Count = Annotated[StrictInt, Field(ge=1)]

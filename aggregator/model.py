@@ -97,6 +97,34 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Messages sent to `to` (a webhook, `ntfy://` or `mailto:`) with the filter and the promise of a queue.
+
+    `secret` says where the operator's own secret is (its `scheme` and `user` are not used): what a webhook is signed
+    with, an ntfy token, a mail password. `smtp`, `sender` and `every` (between two mails) are for mail.
+    """
+
+    name: str
+    to: str
+    deliver: str = "events"
+    min_sources: int = 1
+    match: Match = field(default_factory=Match)
+    secret: Auth | None = None
+    smtp: str = "smtp://localhost:25"
+    sender: str = ""
+    every: timedelta = timedelta(0)
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that holds what waits; no `[[queue]]` can have its name."""
+        return Queue(f"notify.{self.name}", "stream", self.deliver, self.min_sources, self.match)
+
+    @property
+    def is_signed(self) -> bool:
+        return self.to.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
 class FetchSettings:
     timeout: timedelta = timedelta(seconds=30)
     max_body_bytes: int = 10 * 1024 * 1024
@@ -181,6 +209,8 @@ class Settings:
     digest: DigestSettings = field(default_factory=DigestSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     queues: tuple[Queue, ...] = ()
+    """Those of `[[queue]]`, then those that `notifies` send from."""
+    notifies: tuple[Notify, ...] = ()
 
 
 # --- the poll stage: asking -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from aggregator.engine.client import without_secrets
-from aggregator.model import Queue, Settings
+from aggregator.model import Notify, Queue, Settings
 
 _SIZES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 _SAME_NAME = "max_stream_bytes"
@@ -51,7 +51,9 @@ def toml_lines(settings: Settings, *, digest_dir: str) -> list[str]:
     http = {"listen": settings.http_listen, "public_url": settings.http_public_url, "pictures": settings.http_pictures}
     lines += _table("http", http)
     lines += _table("retention", values["retention"])
-    return lines + [line for queue in settings.queues for line in _queue(queue)]
+    own = {notify.queue.name for notify in settings.notifies}
+    lines += [line for queue in settings.queues if queue.name not in own for line in _queue(queue)]
+    return lines + [line for notify in settings.notifies for line in _notify(notify)]
 
 
 def _table(name: str, values: Mapping[str, Any]) -> list[str]:
@@ -64,6 +66,19 @@ def _queue(queue: Queue) -> list[str]:
     inner = ", ".join(f"{key} = {_value(value)}" for key, value in match.items())
     matched = [f"match = {{ {inner} }}"] if match else ["# match: everything"]
     return ["[[queue]]", *(_line(key, value) for key, value in plain.items()), *matched, ""]
+
+
+def _notify(notify: Notify) -> list[str]:
+    shown = asdict(notify)
+    match = {key: list(value) for key, value in shown.pop("match").items() if value}
+    where = shown.pop("secret") or {}
+    secret = {key: where[key] for key in ("environment", "file") if where.get(key)}
+    tables = [f"{name} = {{ {_inner(table)} }}" for name, table in (("match", match), ("secret", secret)) if table]
+    return ["[[notify]]", *(_line(key, value) for key, value in shown.items() if value), *tables, ""]
+
+
+def _inner(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {_value(value)}" for key, value in table.items())
 
 
 def _line(key: str, value: Any) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ import structlog
 from aggregator import __version__
 from aggregator.cli.files import Loaded
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.delivering import Deliveries, SecretMissingError
 from aggregator.daemon.eventing import MEANT_BATCH, EventStage
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.meaning import vectors
@@ -28,6 +29,7 @@ from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchResult,
+    Notify,
     PollRequest,
     ReadResult,
     Settings,
@@ -35,6 +37,7 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.pipeline.reading import ReadRequest, read
+from aggregator.poll.credentials import MissingCredentials, secret_of
 from aggregator.poll.fetch import Fetcher
 from aggregator.poll.sandbox import Killed, Sandbox
 from aggregator.poll.subscriber import Deliver, Subscriber
@@ -133,6 +136,21 @@ async def _closed_later(stack: AsyncExitStack, seconds: float) -> None:
 
 def fetcher_of(settings: Settings) -> Fetcher:
     return Fetcher(settings.fetch, contact=settings.contact, version=__version__)
+
+
+# --- notifies ---------------------------------------------------------------------------------------------------
+
+
+def deliveries(store: Store, read: Loaded, clock: Clock, leads: Callable[[], bool]) -> Deliveries:
+    """What sends for `[[notify]]`; secrets that we make stand in the state directory."""
+
+    def own_secret(notify: Notify) -> str | None:
+        try:
+            return secret_of(notify.secret) if notify.secret else None
+        except MissingCredentials as error:
+            raise SecretMissingError(str(error)) from None
+
+    return Deliveries(store, leads=leads, clock=clock, directory=read.state_dir / "notify", read_secret=own_secret)
 
 
 # --- pictures -------------------------------------------------------------------------------------------------

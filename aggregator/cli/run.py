@@ -150,6 +150,7 @@ async def daemon(
             clock=clock,
             archive=_archive(read, engine) if event else None,
             terminal=_terminal(engine.store, source, people, beside, lambda: running.stop()),
+            deliveries=parts.deliveries(engine.store, read, clock, lambda: event.leads) if event else None,
             server=engine.server,
             status=_status_server(read, watching, metrics, digests, polling.push, pictures),
             status_address=_status_address(read),

@@ -26,6 +26,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from aggregator.config import Configuration
 from aggregator.daemon.changes import config_changes
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.delivering import Deliveries
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.housekeeping import Housekeeping
 from aggregator.daemon.polling import PollStage
@@ -103,6 +104,7 @@ class Parts:
     archive: Callable[[], Coroutine[Any, Any, None]] | None = None
     terminal: Callable[[], Coroutine[Any, Any, None]] | None = None
     """What tells a person at the terminal of events as they form."""
+    deliveries: Deliveries | None = None
     server: Server | None = None
     status: StatusServer | None = None
     status_address: tuple[str, int] | None = None
@@ -182,6 +184,9 @@ class Daemon:
             self._keep(EVENT_STAGE, parts.event.run)
         if parts.archive is not None:
             self._keep("archive", parts.archive)
+        if parts.deliveries is not None:
+            parts.deliveries.use(self._configuration.settings.notifies)
+            self._keep("deliveries", parts.deliveries.run)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
         self._scheduler.start()
@@ -404,6 +409,8 @@ class Daemon:
         parts.store.use(retention=settings.retention, queues=settings.queues)
         if parts.event is not None:
             parts.event.use(settings)
+            if parts.deliveries is not None:
+                parts.deliveries.use(settings.notifies)
             self._scheduler.reschedule_job("digest", trigger=self._digest_trigger())
         if parts.poll is not None:
             parts.poll.use(settings, fresh.feeds)

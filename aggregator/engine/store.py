@@ -38,6 +38,9 @@ watch_store (digests, counts, reading along)
     rows(stream, since)    messages(since, *, stream) -> AsyncIterator[Message]    events_since(since) -> list[Event]
     memory_bytes() -> int    server_risks() -> tuple of sentences
     last_ids(streams) -> {stream: id}    tail(last_ids, *, block, count) -> list[Row]
+delivery_store (what [[notify]] sends)
+    undelivered(queue, *, count, fresh, block) -> list[Row]    delivered(queue, stream_ids)
+    give_up(queue, stream_id, notice, *, at) -> bool
 here
     use(retention=…, queues=…)    close()
 """
@@ -47,11 +50,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aggregator.engine.client import Client
-from aggregator.engine.watch_store import WatchStore
+from aggregator.engine.delivery_store import DeliveryStore
 from aggregator.model import Queue, RetentionSettings
 
 
-class Store(WatchStore):
+class Store(DeliveryStore):
     """One installation's data, under one key prefix."""
 
     def __init__(

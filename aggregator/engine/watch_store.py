@@ -69,7 +69,7 @@ class WatchStore(RetentionStore, RulingStore):
     async def newest_digest(self) -> Digest | None:
         """The digest appended last, however long ago; None when there is none."""
         for stream_id, fields in await self.command("XREVRANGE", self.keys.digest, "+", "-", "COUNT", _PAGE):
-            digest = self.digest_of(_row("digest", stream_id, fields))
+            digest = self.digest_of(row_of("digest", stream_id, fields))
             if digest is not None:
                 return digest
         return None
@@ -153,7 +153,7 @@ class WatchStore(RetentionStore, RulingStore):
         start = str(max(0, wire.milliseconds(since)))
         while page := await self.command("XRANGE", key, start, "+", "COUNT", _PAGE):
             for row in page:
-                yield _row(stream, *row)
+                yield row_of(stream, *row)
             start = f"({text(page[-1][0])}"
 
     async def messages(self, since: datetime, *, stream: str = "reports") -> AsyncIterator[Message]:
@@ -207,7 +207,7 @@ class WatchStore(RetentionStore, RulingStore):
         wait = min(BLOCK_MS, block // timedelta(milliseconds=1))
         blocking = ("BLOCK", wait) if wait > 0 else ()
         answer = await self.command("XREAD", "COUNT", count, *blocking, "STREAMS", *names, *last_ids.values())
-        return [_row(names[text(key)], *row) for key, rows in answer.items() for row in rows]
+        return [row_of(names[text(key)], *row) for key, rows in answer.items() for row in rows]
 
 
 def digest_notification(digest: Digest, whole: bytes) -> bytes:
@@ -221,7 +221,8 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
     return found
 
 
-def _row(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
+def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
+    """A row as redis-py gives it."""
     return Row(stream, text(stream_id), {text(name): text(value) for name, value in fields.items()})
 
 

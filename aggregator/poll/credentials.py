@@ -19,7 +19,7 @@ class MissingCredentials(Exception):
 
 def authorization(auth: Auth) -> str:
     """The value of the Authorization header. Raises MissingCredentials."""
-    secret = _secret(auth)
+    secret = secret_of(auth)
     if not secret or not secret.isprintable():
         raise MissingCredentials(f"{_place(auth)} holds no usable secret: put one line of text there")
     if auth.scheme == "bearer":
@@ -33,7 +33,8 @@ def basic_authorization(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-def _secret(auth: Auth) -> str:
+def secret_of(auth: Auth) -> str:
+    """The secret itself, without space around it. Raises MissingCredentials."""
     if auth.environment:
         value = variable(auth.environment)
         if value is None:
