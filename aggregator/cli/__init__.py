@@ -30,6 +30,7 @@ COMMANDS = {
     "digest": "digest",
     "status": "status",
     "events": "events",
+    "search": "search",
     "explain": "matching",
     "backtest": "matching",
     "feeds": "feeds",

@@ -1,0 +1,134 @@
+"""`aggregator search`: the events that tell of something, by their words and by what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import click
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from aggregator.cli import engines, files, options
+from aggregator.cli.console import console as console_of_stdout
+from aggregator.dedup.nearness import nearest_by_meaning
+from aggregator.engine.store import Store
+from aggregator.model import Event
+from aggregator.watch import wording
+from aggregator.watch.api import EventSummary
+from aggregator.watch.choice import Choice, is_chosen, order_of
+from aggregator.watch.clock import reported_first_at
+from aggregator.watch.links import safe_link
+
+MOST_MEANT = 10
+"""Events found by meaning alone: below these are chance. A guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An event that was found; `likeness` is None where its words were found, else the cosine of the meanings."""
+
+    event: Event
+    likeness: float | None = None
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--since", type=options.DURATION, default="72h", show_default=True, help="How far back to look.")
+@click.option("--lang", default="", help="Only events of this language, such as zh.")
+@click.option("--category", default="", help="Only events of this category, at any level.")
+@click.option("--min-sources", type=click.IntRange(1, 10_000), default=1, help="Only with so many sources or more.")
+@click.option("-n", "count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
+@click.option("--order", type=click.Choice(["top", "newest"]), default="newest", show_default=True)
+@click.option("--words-only", is_flag=True, help="Not by meaning, where the encoder is installed.")
+@options.config
+@options.as_json
+def search(
+    words: tuple[str, ...],
+    since: timedelta,
+    lang: str,
+    category: str,
+    min_sources: int,
+    count: int,
+    order: str,
+    words_only: bool,
+    config_file: str | None,
+    as_json: bool,
+) -> None:
+    """Find events by words in their titles and leads: all of them, "phrases" together, prefix* and -without.
+
+    Where the encoder of the extra `meaning` is in use, what means the same in other words, or in another language,
+    comes after them.
+    """
+    choice = Choice(language=lang, category=category, min_sources=min_sources, words=asked_for(words), order=order)
+    hits, names = asyncio.run(_found(files.loaded(config_file), choice, since, count, by_meaning=not words_only))
+    if as_json:
+        for hit in hits:
+            record = EventSummary.of(hit.event, names).model_dump(mode="json")
+            click.echo(orjson.dumps(record | {"likeness": hit.likeness}))
+        return
+    _print(console_of_stdout(), hits, names)
+
+
+def asked_for(words: Sequence[str]) -> str:
+    """The arguments as one query: what the shell was given as one argument is a phrase."""
+    return " ".join(f'"{word}"' if " " in word.strip() and '"' not in word else word for word in words)
+
+
+async def _found(
+    read: files.Loaded, choice: Choice, since: timedelta, count: int, *, by_meaning: bool
+) -> tuple[list[Hit], dict[str, str]]:
+    async with engines.attached_engine(read) as engine:
+        store = engine.store
+        from_at = await store.server_time() - since
+        events = await store.events_since(from_at)
+        chosen = sorted((event for event in events if is_chosen(event, choice)), key=order_of(choice.order))
+        hits = [Hit(event) for event in chosen[:count]]
+        if by_meaning and read.configuration.settings.dedup.meaning and len(hits) < count:
+            hits += await _meant(store, choice, events, {hit.event.event_id for hit in hits}, from_at)
+        states = await store.states([feed.feed_id for feed in read.configuration.feeds])
+    names = {feed_id: state.title for feed_id, state in states.items() if state is not None and state.title}
+    return hits[:count], names
+
+
+async def _meant(
+    store: Store, choice: Choice, events: Sequence[Event], known: set[str], from_at: datetime
+) -> list[Hit]:
+    """The events nearest to the query by meaning that its words did not find."""
+    pairs: list[tuple[str, bytes]] = []
+    async for records in store.fingerprints(from_at):
+        pairs += [(record.event_id, record.packed) for record in records]
+    likeness = nearest_by_meaning(choice.words, pairs)
+    wanted = Choice(language=choice.language, category=choice.category, min_sources=choice.min_sources)
+    hits = [
+        Hit(event, likeness[event.event_id])
+        for event in events
+        if event.event_id in likeness and event.event_id not in known and is_chosen(event, wanted)
+    ]
+    return sorted(hits, key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))[:MOST_MEANT]
+
+
+def _print(console: Console, hits: Sequence[Hit], names: dict[str, str]) -> None:
+    if not hits:
+        console.print(Text("no event tells of this"), soft_wrap=True)
+    now = datetime.now(UTC)
+    for hit in hits:
+        console.print(_line(hit, names, now), soft_wrap=True)
+
+
+def _line(hit: Hit, names: dict[str, str], now: datetime) -> Text:
+    """One event for people: when, sources, title, who reports it, its id and the first report's address."""
+    event = hit.event
+    line = Text(f"{wording.when(reported_first_at(event), now, UTC)}  ", style="dim")
+    line.append(f"{wording.counted(event.independent_count, 'source')}  ", style="cyan")
+    line.append(event.title or "(no title)", style="bold")
+    feeds = dict.fromkeys(names.get(source.feed_id, source.feed_id) for source in event.sources)
+    line.append(f"  — {', '.join(list(feeds)[:4])}{' …' if len(feeds) > 4 else ''}")
+    if hit.likeness is not None:
+        line.append(f"  by meaning {hit.likeness:.2f}", style="yellow")
+    url = safe_link(event.sources[0].url) if event.sources else ""
+    line.append(f"\n       {event.event_id}  {url}", style="dim")
+    return line

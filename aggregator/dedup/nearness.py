@@ -1,0 +1,48 @@
+"""What of the window means what a query says: for search. Pure but for the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.dedup.fingerprint import parts_of
+from aggregator.dedup.meaning import vectors
+
+LEAST_LIKENESS = 0.35
+"""Cosine of a query and a headline that mean the same: below it most are strangers. A guess from looking at some."""
+
+
+def nearest_by_meaning(query: str, packed: Iterable[tuple[str, bytes]]) -> dict[str, float]:
+    """Event id → the highest cosine of the query with one of its headlines, for those of at least LEAST_LIKENESS.
+
+    `packed` are (event id, packed fingerprint); those without a meaning are passed over. Raises ImportError without the
+    extra `meaning`.
+    """
+    [asked] = vectors([query])
+    told = [(event_id, _meaning(data)) for event_id, data in packed]
+    known = [(event_id, meaning) for event_id, meaning in told if len(meaning) == len(asked) > 0]
+    if not known:
+        return {}
+    table = _unit(np.frombuffer(b"".join(meaning for _, meaning in known), np.int8).reshape(len(known), -1))
+    cosines = table @ _unit(np.frombuffer(asked, np.int8).reshape(1, -1))[0]
+    best: dict[str, float] = {}
+    for (event_id, _), cosine in zip(known, cosines, strict=True):
+        if cosine >= LEAST_LIKENESS:
+            best[event_id] = max(best.get(event_id, 0.0), float(cosine))
+    return best
+
+
+def _meaning(packed: bytes) -> bytes:
+    try:
+        return parts_of(packed)[-1]
+    except ValueError:  # another version wrote it
+        return b""
+
+
+def _unit(rows: NDArray[np.int8]) -> NDArray[np.float32]:
+    whole = rows.astype(np.float32)
+    lengths = np.linalg.norm(whole, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = whole / np.maximum(lengths, 1e-9)
+    return unit

@@ -1,0 +1,64 @@
+"""`aggregator search`: what it finds by words, and by meaning where the encoder is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from aggregator.cli.search import asked_for
+from aggregator.dedup.fingerprint import fingerprint
+from aggregator.dedup.meaning import is_installed, vectors
+from aggregator.dedup.nearness import nearest_by_meaning
+from tests.cli.test_events import Desk, desk
+from tests.engine.making import entry
+
+__all__ = ["desk"]
+
+
+async def test_events_are_found_by_all_their_words(desk: Desk):
+    reports = await desk.by_feed()
+    found = await desk.say_alone("search", "quake", "--since", "7d", "--words-only")
+    assert found.status == 0
+    assert reports["a"].event_id in found.out
+    assert reports["c"].event_id not in found.out
+    assert "2 sources" in found.out
+
+
+async def test_a_query_that_finds_nothing_says_so(desk: Desk):
+    found = await desk.say_alone("search", "quake", "nothing-like-this", "--words-only")
+    assert (found.status, found.out) == (0, "no event tells of this\n")
+
+
+async def test_programs_get_one_event_a_line(desk: Desk):
+    reports = await desk.by_feed()
+    found = await desk.say_alone("search", "quake", "--json", "--words-only")
+    [event] = [json.loads(line) for line in found.out.splitlines()]
+    assert event["event_id"] == reports["a"].event_id
+    assert {report["feed_id"] for report in event["reports"]} == {"a", "b"}
+    assert event["likeness"] is None
+
+
+async def test_the_filters_narrow_it(desk: Desk):
+    for more in (["--lang", "zh"], ["--category", "nowhere"], ["--min-sources", "3"]):
+        found = await desk.say_alone("search", "quake", "--words-only", *more)
+        assert found.out == "no event tells of this\n", more
+
+
+def test_one_argument_of_the_shell_is_a_phrase():
+    assert asked_for(("climate change", "ice")) == '"climate change" ice'
+    assert asked_for(('"climate change" ice',)) == '"climate change" ice'
+    assert asked_for(("地震",)) == "地震"
+
+
+@pytest.mark.skipif(not is_installed(), reason="the extra `meaning` is not installed")
+def test_what_means_the_same_is_near_and_what_does_not_is_not():
+    titles = {"quake": "Strong earthquake shakes northern Japan", "budget": "Parliament passes the new school budget"}
+    prints = []
+    for number, (name, title) in enumerate(titles.items()):
+        one = replace(entry(number), title=title)
+        prints.append((name, fingerprint(one, vectors([title])[0]).pack()))
+    near = nearest_by_meaning("terremoto en Japón", [*prints, ("damaged", b"\x09")])
+    assert max(near, key=near.__getitem__) == "quake"
+    assert "budget" not in near
