@@ -64,6 +64,8 @@ _NAMED_EMPTY = re.compile(
     re.IGNORECASE,
 )
 """A name that is nothing else; `pixel-9-review.jpg` is a photograph."""
+_PLACE = re.compile(r"""\b(?:id|name)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
+_BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _SCHEME = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:")
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,]*)|(?=,|$|\s))")
 _WORTH = re.compile(r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE)
@@ -75,10 +77,11 @@ Edit = tuple[int, int, str]
 def edited(html: str, *, base_url: str) -> str:
     """The markup with absolute addresses, lazy images shown, and no referrer sent for any image."""
     changes: list[Edit] = []
+    places = _places(html)
     for token in start_tags(html):
         if token.name == "img" or _WORTH.search(html, token.start, token.end):
             held = {one.name: one for one in attributes(html, token)}
-            changes += _addresses(token, held, html, base_url)
+            changes += _addresses(token, held, places, base_url)
             if token.name == "img":
                 changes += _image(token, held, base_url)
             if token.name in ("img", "source"):
@@ -108,13 +111,23 @@ def shown_source(held: dict[str, Attribute]) -> str:
         return source
     for name in LAZY:
         value = held[name].value.strip() if name in held else ""
-        if value and not is_placeholder(value) and re.search(r"[/.]", value):
+        if value and not is_placeholder(value) and re.search(r"[/.]", value) and is_of_the_web(value):
             return value
     for name in _LAZY_SETS:
         url = _first_shown(held[name].value) if name in held else ""
-        if url:
+        if url and _is_set_of_the_web(held[name].value):
             return url
     return source
+
+
+def is_of_the_web(source: str) -> bool:
+    """Whether a browser opens the value as http(s) or relative to its page: `file:` and `smb:` reach into a network."""
+    scheme = _SCHEME.match(_BLANKS.sub("", source))
+    return scheme is None or scheme[0].lower() in ("http:", "https:")
+
+
+def _is_set_of_the_web(value: str) -> bool:
+    return all(is_of_the_web(part) for part in re.split(r"[\s,]+", value))
 
 
 def is_placeholder(source: str) -> bool:
@@ -140,13 +153,13 @@ def _first_shown(value: str) -> str:
     return next((url for url, _ in set_candidates(value) if not is_placeholder(url)), "")
 
 
-def _addresses(token: Token, held: dict[str, Attribute], html: str, base_url: str) -> list[Edit]:
+def _addresses(token: Token, held: dict[str, Attribute], places: frozenset[str], base_url: str) -> list[Edit]:
     changes = []
     for one in held.values():
         if one.place is None or (token.name == "img" and one.name == "src"):
             continue
         if one.name in _RESOLVED:
-            resolved = _resolved(one.value, html, base_url, https=token.name in _HTTPS_ONLY)
+            resolved = _resolved(one.value, places, base_url, https=token.name in _HTTPS_ONLY)
         else:
             continue
         if resolved:
@@ -154,19 +167,21 @@ def _addresses(token: Token, held: dict[str, Attribute], html: str, base_url: st
     return changes
 
 
-def _resolved(value: str, html: str, base_url: str, *, https: bool) -> str:
+def _resolved(value: str, places: frozenset[str], base_url: str, *, https: bool) -> str:
     """The absolute address of a relative one; '' where nothing is to be changed."""
     text = value.strip()
-    if not text or _SCHEME.match(text) or (text.startswith("#") and _has_place(html, text[1:])):
+    if not text or _SCHEME.match(text) or (text.startswith("#") and (text == "#" or text[1:] in places)):
         return ""
     if https and text.startswith("//"):
         return absolute_url("https://h/", text)
     return absolute_url(base_url, text)
 
 
-def _has_place(html: str, name: str) -> bool:
-    """Whether the markup holds the place a `#name` link leads to."""
-    return not name or bool(re.search(rf"""\b(?:id|name)\s*=\s*["']?{re.escape(name)}["'\s>]""", html))
+def _places(html: str) -> frozenset[str]:
+    """Where `#name` links can lead to inside the markup; looked for once, however many links there are."""
+    if "#" not in html:
+        return frozenset()
+    return frozenset(next(filter(None, found.groups()), "") for found in _PLACE.finditer(html))
 
 
 def _resolved_set(value: str, base_url: str) -> str:
@@ -183,7 +198,8 @@ def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     if written is not None and (_first_shown(written.value) or not set_candidates(written.value)):
         resolved = _resolved_set(written.value, base_url)
         return [(*written.place, f'"{escape(resolved)}"')] if resolved and written.place else []
-    lazy = next((held[name].value for name in _LAZY_SETS[:-1] if name in held and _first_shown(held[name].value)), "")
+    sets = [held[name].value for name in _LAZY_SETS[:-1] if name in held]
+    lazy = next((value for value in sets if _first_shown(value) and _is_set_of_the_web(value)), "")
     value = _resolved_set(lazy, base_url) or lazy
     if written is not None and written.place:
         return [(*written.place, f'"{escape(value)}"')]

@@ -29,7 +29,7 @@ FORBIDDEN = frozenset(
     {"script", "form", "input", "button", "select", "option", "optgroup", "textarea", "fieldset", "datalist", "output"}
     | {"keygen", "isindex", "object", "embed", "applet", "base", "meta", "link", "style", "svg"}
     | {"math", "frameset", "frame", "template", "noscript", "plaintext", "xmp", "title", "noembed", "noframes"}
-    | {"bgsound", "portal", "fencedframe"}
+    | {"bgsound", "portal", "fencedframe", "dialog"}
 )
 MEDIA = frozenset({"iframe", "video", "audio"})
 _MEDIA_PARTS = frozenset({"source", "track"})
@@ -62,8 +62,16 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
 _CSS_UNSAFE = re.compile(
-    r"url\(|src\(|image\(|image-set\(|expression|@import|-moz-binding|behaviou?r:|javascript:|position:fixed"
+    r"url\(|src\(|image\(|image-set\(|expression|@import|-moz-binding|behaviou?r:|javascript:"
+    # what takes its value from elsewhere cannot be judged here
+    r"|(?:var|env|attr|if|inherit|random-item|first-valid|toggle)\(|(?:^|[;{])--"
+    # what leaves its place lies over what others wrote
+    r"|(?:^|[;{])position:(?!static|relative[;!]|relative$)|position-(?:anchor|area|try)|(?:^|[;{])inset|anchor\("
+    r"|(?:^|[;{])(?:offset[a-z-]*|(?:-[a-z]+-)?transform[a-z-]*|translate|scale|rotate|zoom|(?:-[a-z]+-)?animation[a-z-]*):"
+    r"|(?:^|[;{])(?:top|left|right|bottom|margin[a-z-]*):[^;]*-(?:\d{3,}|\d+(?:\.\d+)?(?:[svld]?v[hwib]|vm|r?em|%))"
+    r"|(?:^|[;{])(?:top|left|right|bottom):(?:\d{3,}|\d+(?:\.\d+)?(?:[svld]?v[hwib]|vm|%))"
 )
+"""On a style without white space, comments and escapes, lower case."""
 
 _VOID = frozenset(
     {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}

@@ -258,3 +258,69 @@ def test_urls_a_browser_resolves_or_opens_as_http_are_safe(url: str) -> None:
 )  # fmt: skip
 def test_the_lead_image_is_the_first_usable_one(html: str, candidates: tuple[str, ...], image: str) -> None:
     assert lead_image(html, base_url=BASE, candidates=candidates) == image
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "--x:fixed;position:var(--x);inset:0", "position:VAR( --x )", "position:env(x)", "position:attr(data-x)", "position:if(else: fixed)",
+        "position:absolute;inset:0", "position: sticky; top:0", "position:-webkit-sticky", "position:inherit", "position:revert", "color:red;POSITION :Absolute",
+        "pos\\69tion:absolute", "position:/**/absolute", "--a: 1", "width:var(--w)", "inset:0", "position:relative;top:-9999px", "position:relative; left:-100vw",
+        "margin-top:-900px", "margin:0 0 -50vh", "transform:scale(99)", "-webkit-transform:translate(-9em)", "translate:0 -100%", "zoom:90", "scale:99",
+        "animation:x 1s", "position-anchor:--a", "offset-path:none",
+    ],
+)  # fmt: skip
+def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe(style: str) -> None:
+    assert not is_safe_style(style)
+    assert "style" not in body(f'<p style="{style}">text</p>')
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "position:relative",
+        "position: static !important",
+        "margin:-5px 0 0 -12px",
+        "position:relative;top:2px",
+        "background-position:0 -200px",
+        "text-align:center",
+    ],
+)
+def test_styles_of_real_feeds_stay(style: str) -> None:
+    assert is_safe_style(style)
+
+
+LAZY_STRANGERS = [
+    "file:////evil.example/share/x.png",
+    "smb://evil.example/x.png",
+    "vbscript:x/.",
+    "\x01javascript:/x.png",
+    "java\tscript:/.x",
+    "FILE:/x.png",
+]
+
+
+@pytest.mark.parametrize("address", LAZY_STRANGERS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "data-src='{}' src=blank.gif",
+        "data-src='{}'",
+        "data-srcset='{} 1x'",
+        "data-srcset='https://ok.example/a.png 1x, {} 2x'",
+        "data-original='{}' src='data:image/gif;base64,R0'",
+    ],
+)
+def test_a_lazy_address_is_put_in_only_where_a_browser_opens_the_web(address: str, place: str) -> None:
+    for element in ("<p>kept</p><img {}>", "<p>kept</p><picture><source {}><img src=/a.png></picture>"):
+        answer = body(element.format(place.format(address)))
+        assert is_safe(answer, embeds=SETTINGS.embeds)
+        assert "<p>kept</p>" in answer
+        for node in LexborHTMLParser(answer).css("[src], [srcset]"):
+            for name in ("src", "srcset"):
+                assert not re.search(r"(?:file|smb|script)\s*:", node.attributes.get(name) or "", re.IGNORECASE)
+
+
+def test_ten_thousand_links_inside_a_page_take_linear_time() -> None:
+    html = "".join(f"<a href='#n{n}'>x</a><i id=n{n}></i>" for n in range(4_000))
+    assert body(html, settings=DocumentSettings(max_document_bytes=1 << 20)) == html
