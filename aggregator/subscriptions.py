@@ -148,6 +148,12 @@ def feeds_of_page(body: bytes, *, url: str) -> list[Subscription]:
     return _each_url_once(one for one in found if _web_host(one.url))
 
 
+def feeds_named(page: tuple[bytes, str]) -> list[Subscription]:
+    """`feeds_of_page` of (body, address), as a child process is asked."""
+    body, url = page
+    return feeds_of_page(body, url=url)
+
+
 def _linked(link: etree._Element, base: str) -> Subscription:
     try:
         address = urljoin(base, str(link.get("href", "")).strip())

@@ -18,6 +18,7 @@ from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchResult,
+    FetchSettings,
     IdentityRule,
     NotModified,
     PollRequest,
@@ -25,11 +26,12 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.pipeline.reading import ReadRequest
+from aggregator.poll.sandbox import Killed, Sandbox
 from aggregator.poll.schedule import released as released_state
 from aggregator.subscriptions import (
     Subscription,
     askable,
-    feeds_of_page,
+    feeds_named,
     opml_of,
     subscriptions_of_opml,
     with_subscriptions,
@@ -221,12 +223,28 @@ async def _found(read: files.Loaded, fetching: parts.Fetching, url: str) -> tupl
     )
     if not isinstance(parsed, Unparsable):
         return Subscription(url), body
-    candidates = feeds_of_page(body.body, url=body.url)
+    candidates = await _named(settings.fetch, body)
     if not candidates:
         raise ConfigError(Problem(f"{url} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
     for other in candidates[1:]:
         click.echo(f"the page also names {other.url} ({other.title})", err=True)
     return candidates[0], body
+
+
+async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
+    """The feeds that a page names, read by a child process: a page is a stranger's document as a feed is."""
+    async with Sandbox(
+        feeds_named,
+        processes=1,
+        wall=limits.parse_timeout,
+        cpu=limits.parse_cpu,
+        memory_bytes=limits.parse_memory_bytes,
+        preload=parts.READERS_LOAD,
+    ) as sandbox:
+        answer = await sandbox.run((page.body, page.url))
+    if isinstance(answer, Killed):
+        raise ConfigError(Problem(f"the page cannot be read: {answer.detail}. Add the feed itself, or with --force"))
+    return answer
 
 
 def _body(result: FetchResult) -> Fetched:

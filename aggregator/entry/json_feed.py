@@ -17,15 +17,22 @@ from aggregator.model import FeedHints, Markup, ParsedEntry, ParsedFeed
 
 _IMAGE = "image/"
 _MOST_TAGS = 50
+MOST_DIGITS = 300
+"""As a number in XML would be read: a float has no more. One such integer must not cost the feed its items."""
 
 
 def json_object(text: str) -> dict[str, Any] | None:
     """The object that the text holds, None if it is no JSON object (or nested too deep to be one)."""
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False, parse_int=_integer)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _integer(digits: str) -> int | str:
+    """A number; its digits where there are so many that it can be none of ours. Python refuses more than 4,300."""
+    return int(digits) if len(digits) <= MOST_DIGITS else digits
 
 
 def is_json_feed(document: dict[str, Any]) -> bool:

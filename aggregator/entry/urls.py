@@ -28,7 +28,13 @@ _EDGE = "".join(map(chr, range(0x21))) + "\u00a0\u3000\ufeff\u200b"
 _SPACES = re.compile(r"\s")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST = re.compile(r"[^\s/?#@:\\<>\[\]^|%\"'`{}!$&()*+,;=]+")
-_NEVER_IN_URL = re.compile("[\\x00-\\x20\\x7f-\\xa0'{}\\\\\"<>|^`\\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
+    chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF)
+)
+_NEVER_IN_URL = re.compile(
+    "[\\x00-\\x20\\x7f-\\xa0'{}\\\\\"<>|^`\\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff" + _NONCHARACTERS + "]"
+)
+"""Quotes and braces, which the front matter and templates read; what no URL carries; what YAML has no place for."""
 
 
 def _names(text: str) -> frozenset[str]:

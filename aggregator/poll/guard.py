@@ -26,6 +26,14 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
 _SHARED = (IPv4Network("100.64.0.0/10"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 _SITE_LOCAL = IPv6Network("fec0::/10")
+_NOT_PUBLIC = (
+    IPv4Network("168.63.129.16/32"),  # Azure's own services answer their guests there
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637; Python 3.11 does not know it
+    IPv6Network("5f00::/16"),  # segment routing, RFC 9602
+    IPv6Network("100:0:0:1::/64"),  # dummy prefix, RFC 9780
+)
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""RFC 5214: the second half of an address that carries an IPv4 one behind it."""
 
 
 class PrivateAddress(OSError):
@@ -64,6 +72,8 @@ class Guard:
 def _is_public(address: Address) -> bool:
     if address.is_multicast or address.is_reserved or address.is_unspecified or not address.is_global:
         return _is_carrier(address)
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     if isinstance(address, IPv6Address):
         return address not in _SITE_LOCAL
     return not any(address in network for network in _SHARED)
@@ -84,6 +94,8 @@ def _inner(address: Address) -> list[Address]:
     if address.teredo is not None:
         found.extend(address.teredo)
     if address in _NAT64 or address in _COMPATIBLE:
+        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return found
 

@@ -240,3 +240,15 @@ def test_ruamel_reads_1_2() -> None:
     assert yaml.safe_load("a: on") == {"a": True}
     with pytest.raises(YAMLError):
         read_by_ruamel("a: @x")
+
+
+@pytest.mark.parametrize(
+    "character", ["\ufffe", "\uffff", "\ufdd0", "\ufdef", "\U0001fffe", "\U0010ffff", "\x85", "\u2028", "\ufeff"]
+)
+def test_an_address_holds_nothing_that_yaml_has_no_place_for(character: str) -> None:
+    for url in (f"https://h.example/{character}.png", f"https://h.example/?q={character}#{character}"):
+        text = document(
+            FrontMatter("t", ("A", "B", "C"), front_matter_url(url), "B", "2022-02-13 10:02:17", "<p>b</p>")
+        )
+        assert yaml.safe_load(text.split("---\n")[1])["headimg"] == front_matter_url(url)
+        assert character not in front_matter_url(url)

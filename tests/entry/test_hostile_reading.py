@@ -227,3 +227,12 @@ def test_56_ids_for_redis(read: Read) -> None:
     found = identity(read("56"))
     assert len({one.entry_id for one in found.entries}) == len(found.entries)
     assert all(re.fullmatch("[glc][0-9a-f]{16,20}", one.identity_key) for one in found.entries)
+
+
+def test_one_number_of_five_thousand_digits_costs_a_json_feed_nothing() -> None:
+    for place in ('"id": {}', '"id": "1", "date_published": {}', '"id": "1", "_x": [{{"y": {}}}]', '"id": -{}'):
+        item = place.format("9" * 5000)
+        body = f'{{"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [{{{item}, "title": "a"}}, {{"id": "2", "title": "b"}}]}}'
+        parsed = parsed_feed(body.encode(), content_type=None, url="https://h.example/")
+        assert isinstance(parsed, ParsedFeed)
+        assert [entry.title.value for entry in parsed.entries] == ["a", "b"]

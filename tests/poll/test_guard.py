@@ -132,3 +132,16 @@ async def test_situation_30_an_allowed_private_network_is_fetched(origin: Origin
         fetched(await allowed.fetch(asking(f"http://intranet.example:{origin.port}/feed")))
         fetched(await allowed.fetch(asking(f"http://2130706433:{origin.port}/feed")))
     assert [r.host for r in origin.requests] == ["127.0.0.3", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::168.63.129.16", "3fff::1", "3fff:fff:ffff::1", "5f00::1", "100:0:0:1::5", "100::1", "2a00:1450::5efe:10.0.0.1", "2a00:1450::200:5efe:127.0.0.1", "2a00:1450::5efe:a83f:8110"],
+)  # fmt: skip
+def test_addresses_that_no_table_of_python_knows_are_not_public(address: str):
+    assert not Guard(allow_private=False).allows(ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["168.63.129.17", "3ffe::1", "2a00:1450::5efe:808:808", "2606:4700::1111"])
+def test_their_neighbours_are_as_before(address: str):
+    assert Guard(allow_private=False).allows(ip_address(address)) == ip_address(address).is_global
