@@ -83,11 +83,10 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
 
 
 def _headers(response: ClientResponse) -> dict[str, str]:
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for raw_name, raw_value in response.raw_headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
-        if name not in found:
-            found[name] = value
-        elif name not in _SINGLE:
-            found[name] += f", {value}"
-    return found
+        lines = found.setdefault(name, [])
+        if not lines or name not in _SINGLE:
+            lines.append(value)
+    return {name: ", ".join(lines) for name, lines in found.items()}

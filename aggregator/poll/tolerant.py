@@ -12,6 +12,8 @@ Rules (RFC 9112):
 - What has no meaning (two different lengths, chunks that are none, no status line) raises BadAnswer, whose text says
   what was sent instead. The text holds nothing of the head but its first line.
 - One connection serves one request, so a reader serves one answer; answers before it (1xx) are passed over.
+- What is sent beside the body is bounded: all heads together, the number of answers before the one that counts, and the
+  lines between chunks. A body in crumbs of one byte costs the event loop, and every other feed, what ten costs whole.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ MAX_HEAD_BYTES = 256 * 1024
 """A guess: curl allows 300 kB of head; 40 kB of cookies and policies have been seen in the field."""
 MAX_HEADERS = 10_000
 """More lines than fit into MAX_HEAD_BYTES in practice: that is the limit, not their number."""
+MOST_INTERIM = 32
+"""Answers before the one that counts. Servers in the field send one or two (103 Early Hints)."""
+MAX_FRAMING_BYTES = 64 * 1024
+"""Of the lines between chunks, beyond as many bytes as the body has: chunks of six bytes and more are never refused."""
 _MAX_CHUNK_LINE_BYTES = 16 * 1024
 _SHOWN_BYTES = 40
 
@@ -71,6 +77,10 @@ class AnswerReader:
         """To here there is no end of the head."""
         self._left = 0
         """Bytes of the body, or of its chunk, that are still to come."""
+        self._interim_count = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._framing_bytes = 0
 
     @property
     def is_over(self) -> bool:
@@ -124,12 +134,19 @@ class AnswerReader:
         self._at = self._looked_to = end.end()
         status = _status(head)
         if status < 200:  # 100 Continue, 103 Early Hints: the answer itself follows
+            self._count_interim(len(head))
             return b""
         headers = _headers(head.partition(b"\n")[2])
         return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (status, _written(headers), self._framed(status, headers))
 
+    def _count_interim(self, size: int) -> None:
+        self._interim_count += 1
+        self._head_bytes += size
+        if self._interim_count > MOST_INTERIM or self._head_bytes > MAX_HEAD_BYTES:
+            raise BadAnswer(f"sends {self._interim_count} answers before the one that counts, and no end of them")
+
     def _wait_for_head(self) -> None:
-        if len(self._data) > MAX_HEAD_BYTES:
+        if len(self._data) - self._at + self._head_bytes > MAX_HEAD_BYTES:
             raise BadAnswer(f"sends a head of more than {MAX_HEAD_BYTES:,} bytes")
         self._looked_to = max(0, len(self._data) - self._at - 3)
 
@@ -166,6 +183,9 @@ class AnswerReader:
             raise BadAnswer(f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs")
         if end < 0:
             return None
+        self._framing_bytes += end + 1 - self._at + len(b"\r\n")
+        if self._framing_bytes > MAX_FRAMING_BYTES + self._body_bytes:
+            raise BadAnswer("sends its body in crumbs: more lines between chunks than body")
         self._at = end + 1
         self._left = int(size[1] or b"0", 16)
         if self._left:
@@ -177,6 +197,7 @@ class AnswerReader:
     def _chunk(self) -> bytes | None:
         piece = self._taken(self._left)
         self._left -= len(piece)
+        self._body_bytes += len(piece)
         if not self._left:
             self._part = _Part.CHUNK_END
         return b"%x\r\n%s\r\n" % (len(piece), piece) if piece else None
