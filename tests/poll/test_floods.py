@@ -35,7 +35,7 @@ def test_some_answers_before_the_one_that_counts_are_passed_over():
     ],
 )
 def test_answers_before_it_without_end_are_refused(interim: bytes):
-    with pytest.raises(BadAnswer, match="before the one that counts|a head of more than"):
+    with pytest.raises(BadAnswer, match=r"before the one that counts|a head of more than"):
         fed(interim * (MOST_INTERIM + 1) + OK)
 
 
