@@ -1,9 +1,11 @@
 """WebSub, the acting part: asks hubs, answers their questions, takes what they deliver.
 
 Rules: what to do is decided in `poll.websub`. The callback answers quickly and says little: a delivery with a wrong
-signature is thanked for and dropped, as the standard asks, so that a stranger learns nothing. A delivery that is empty
-or larger than allowed is a ping: the feed is asked itself. Leases are shared by all poll workers of an installation
-(`SharedLeases`), since a hub may reach any of them; they are stored with the next commit of the feed, too.
+signature is thanked for and dropped, as the standard asks, so that a stranger learns nothing. A signed delivery that is
+empty or larger than allowed is a ping: the feed is asked itself. So is any of a hub that has no secret of ours, but not
+more often than PING_EVERY. A delivery is read for BODY_SECONDS at most, and MOST_BODIES at a time: strangers can find
+out a callback, and send slowly. Leases are shared by all poll workers of an installation (`SharedLeases`), since a hub
+may reach any of them; they are stored with the next commit of the feed, too.
 
     subscriber = Subscriber(public_url=…, installation_secret=…, post=fetcher.post, deliver=…, now=…)
     app.add_subapp("/websub", subscriber.app())
@@ -12,11 +14,12 @@ or larger than allowed is a ping: the feed is asked itself. Leases are shared by
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -27,6 +30,7 @@ from aggregator.poll.hosts import host_of
 from aggregator.poll.websub import (
     Confirmed,
     Hub,
+    SignatureCheck,
     Step,
     after_delivery,
     after_net_poll,
@@ -34,7 +38,7 @@ from aggregator.poll.websub import (
     asked,
     callback_token,
     delivers,
-    is_signed,
+    is_running,
     is_trusted,
     next_step,
     request_form,
@@ -45,6 +49,12 @@ log = structlog.get_logger()
 
 MOST_HEADER_CHARS = 2000
 CHANGE_TRIES = 5
+MOST_BODIES = 4
+"""Deliveries read at a time: 40 MB at most. Others are asked to come again."""
+BODY_SECONDS = 30.0
+MOST_TIMES_TOO_LARGE = 4
+"""How much more than is kept of a body is read to see whether it is signed."""
+PING_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,8 @@ class Subscriber:
         """As they stood when last looked at."""
         self._unshared: Counter[str] = Counter()
         """Feed id → polls that found what the hub had not announced, and that the others do not know of yet."""
+        self._reading = asyncio.Semaphore(MOST_BODIES)
+        self._pinged_at: dict[str, datetime] = {}
 
     def restore(self, leases: Mapping[str, Lease]) -> None:
         self._leases.update(leases)
@@ -184,7 +196,7 @@ class Subscriber:
                 await self._change(feed_id, lambda _lease: None)
 
     async def _ask(self, mode: str, feed_id: str, hub: Hub) -> None:
-        secret = secret_of(self._installation_secret, feed_id, hub.topic_url)
+        secret = secret_of(self._installation_secret, feed_id, hub)
         form = request_form(mode, hub, callback_url=self.callback_url(feed_id), secret=secret)
         answer = await self._post(hub.hub_url, form)
         accepted = isinstance(answer, int) and 200 <= answer < 300
@@ -227,28 +239,56 @@ class Subscriber:
     async def _receive(self, request: web.Request) -> web.Response:
         feed_id = self._feed_id(request)
         lease = await self.refresh(feed_id)
-        if lease is None or lease.is_ending:
+        if lease is None or lease.is_ending or not is_running(lease, now=self._now()):
             raise web.HTTPGone  # the hub may forget us
-        body = await self._body(request)
-        signature = request.headers.get("X-Hub-Signature", "")
-        secret = secret_of(self._installation_secret, feed_id, lease.topic_url)
-        if body is not None and not is_signed(body, signature, secret):
-            log.warning("delivery_unsigned", feed_id=feed_id, method=signature.partition("=")[0][:20])
-            return web.Response(status=202)
-        if body is not None:  # of one too large to be checked nothing is believed but that there may be something new
-            now = self._now()
-            await self._change(feed_id, lambda lease: lease and after_delivery(lease, now=now))
-        await self._deliver(Delivery(feed_id, lease.topic_url, body or b"", request.headers.get("Content-Type")))
+        if self._reading.locked():
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
+        async with self._reading:
+            delivered = await self._delivered(request, feed_id, lease)
+        if delivered is not None:
+            await self._deliver(Delivery(feed_id, lease.topic_url, delivered, request.headers.get("Content-Type")))
         return web.Response(status=202)
 
-    async def _body(self, request: web.Request) -> bytes | None:
-        """The body, or None when it is larger than allowed."""
-        parts, size = [], 0
+    async def _delivered(self, request: web.Request, feed_id: str, lease: Lease) -> bytes | None:
+        """The body that a hub proved to be its own, empty for a ping; None: nothing to be believed."""
+        secret = secret_of(self._installation_secret, feed_id, Hub(lease.hub_url, lease.topic_url))
+        if not secret:
+            return b"" if self._may_ping(feed_id) else None
+        signature = request.headers.get("X-Hub-Signature", "")
+        check = SignatureCheck(signature, secret)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._body(request, check)
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        if not check.holds:
+            log.warning("delivery_unsigned", feed_id=feed_id, method=signature.partition("=")[0][:20])
+            return None
+        now = self._now()
+        await self._change(feed_id, lambda lease: lease and after_delivery(lease, now=now))
+        return body
+
+    def _may_ping(self, feed_id: str) -> bool:
+        """Whether an unproven word that there is something new is taken: now and then it is."""
+        now, last = self._now(), self._pinged_at.get(feed_id)
+        if last is not None and timedelta(0) <= now - last < PING_EVERY:
+            return False
+        self._pinged_at[feed_id] = now
+        return True
+
+    async def _body(self, request: web.Request, check: SignatureCheck) -> bytes:
+        """The body; empty when it is larger than allowed. `check` sees all of it."""
+        parts: list[bytes] = []
+        size = 0
         async for chunk in request.content.iter_any():
             size += len(chunk)
+            if size > self._max_body_bytes * MOST_TIMES_TOO_LARGE:
+                raise web.HTTPRequestEntityTooLarge(self._max_body_bytes, size)
+            check.update(chunk)
             if size > self._max_body_bytes:
-                return None
-            parts.append(chunk)
+                parts.clear()
+            else:
+                parts.append(chunk)
         return b"".join(parts)
 
 

@@ -7,7 +7,9 @@ Rules:
 - Secret and callback path of a feed are derived from one installation secret, so that nothing of them is stored with
   the feed, and a stranger can guess neither.
 - A delivery counts only with an HMAC by a method of W3C WebSub 7.1.1: sha1 is one of them, and forging an HMAC of it is
-  not within reach (the known attacks make two texts of one hash). A confirmation counts only for what was asked.
+  not within reach (the known attacks make two texts of one hash). It counts only while its lease runs. A confirmation
+  counts only for what was asked. The secret is another one for each hub and topic, and goes to a hub by https alone:
+  what another hub delivers says no more than that there may be something new.
 - From its first delivery on, while a hub delivers, polling goes on slowly as a net
   (`poll.schedule.after_poll(pushed=True)`). A hub that failed to
   announce what MISSES_ALLOWED polls in a row then found is dead: it is no longer trusted, and polling is as without it.
@@ -23,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from aggregator.model import FeedHints, Lease
 
@@ -127,9 +130,23 @@ def after_delivery(lease: Lease, *, now: datetime) -> Lease:
 # --- what is said to a hub, and what it says ------------------------------------------------------------------
 
 
-def secret_of(installation_secret: bytes, feed_id: str, topic_url: str) -> str:
-    """The feed's secret, 64 hex digits; another topic has another one."""
-    return _derived(installation_secret, f"secret\0{feed_id}\0{topic_url}")
+def secret_of(installation_secret: bytes, feed_id: str, hub: Hub) -> str:
+    """The feed's secret, 64 hex digits; another hub or topic has another one. '' for a hub that everyone listens to."""
+    if not _keeps_secrets(hub.hub_url):
+        return ""
+    return _derived(installation_secret, f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}")
+
+
+def _keeps_secrets(hub_url: str) -> bool:
+    """Whether what is said to the hub stays between us: by https, or on this machine."""
+    parts = urlsplit(hub_url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" or host in ("localhost", "::1") or host.startswith("127.")
+
+
+def is_running(lease: Lease, *, now: datetime) -> bool:
+    """Whether the hub may deliver: it confirmed, and what it granted has not run out."""
+    return lease.until_at is not None and now < lease.until_at
 
 
 def callback_token(installation_secret: bytes, feed_id: str) -> str:
@@ -144,8 +161,10 @@ def _derived(installation_secret: bytes, purpose: str) -> str:
 def request_form(mode: str, hub: Hub, *, callback_url: str, secret: str) -> dict[str, str]:
     """The form of a subscription (`mode` subscribe) or its end (unsubscribe)."""
     form = {"hub.mode": mode, "hub.topic": hub.topic_url, "hub.callback": callback_url}
+    if mode == "subscribe" and secret:
+        form["hub.secret"] = secret
     if mode == "subscribe":
-        form |= {"hub.secret": secret, "hub.lease_seconds": str(int(LEASE_ASKED.total_seconds()))}
+        form |= {"hub.lease_seconds": str(int(LEASE_ASKED.total_seconds()))}
     return form
 
 
@@ -174,11 +193,28 @@ def _granted(lease_seconds: str) -> timedelta:
     return min(timedelta(seconds=int(lease_seconds[:12])), LEASE_MOST)
 
 
+class SignatureCheck:
+    """Whether an X-Hub-Signature (`sha256=…` or another of _HASHES) proves that the hub sent a body, whose
+    pieces need not be kept for it."""
+
+    def __init__(self, signature: str, secret: str) -> None:
+        method, _, given = signature.strip().partition("=")
+        algorithm = _HASHES.get(method.lower())
+        self._given = given.lower()
+        is_usable = algorithm is not None and given.isascii() and secret
+        self._hmac = hmac.new(secret.encode("ascii"), digestmod=algorithm) if is_usable and algorithm else None
+
+    def update(self, piece: bytes) -> None:
+        if self._hmac is not None:
+            self._hmac.update(piece)
+
+    @property
+    def holds(self) -> bool:
+        return self._hmac is not None and hmac.compare_digest(self._hmac.hexdigest(), self._given)
+
+
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Whether an X-Hub-Signature (`sha256=…` or another of _HASHES) proves that the hub sent the body."""
-    method, _, given = signature.strip().partition("=")
-    algorithm = _HASHES.get(method.lower())
-    if algorithm is None or not given.isascii():
-        return False
-    expected = hmac.new(secret.encode("ascii"), body, algorithm).hexdigest()
-    return hmac.compare_digest(expected, given.lower())
+    """Whether the signature proves that the hub sent the body."""
+    check = SignatureCheck(signature, secret)
+    check.update(body)
+    return check.holds

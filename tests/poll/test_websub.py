@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import hmac
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -16,7 +19,7 @@ from aggregator.engine.store import Store
 from aggregator.model import FeedHints, Lease
 from aggregator.poll.fetch import Fetcher
 from aggregator.poll.schedule import after_push
-from aggregator.poll.subscriber import Delivery, Subscriber
+from aggregator.poll.subscriber import MOST_BODIES, Delivery, Subscriber
 from aggregator.poll.websub import (
     Hub,
     Step,
@@ -28,6 +31,7 @@ from aggregator.poll.websub import (
     is_signed,
     is_trusted,
     next_step,
+    request_form,
     secret_of,
 )
 from tests.poll.given import DAY, FEED, HOUR, NOW, URL, Life, fetched, not_modified, reading
@@ -102,8 +106,9 @@ def test_a_dead_hub_is_no_longer_trusted_when_polls_find_what_it_did_not_announc
 
 
 def test_secrets_differ_for_each_feed_topic_and_installation():
-    secrets = {secret_of(i, f, t) for i in (b"a", b"b") for f in ("f", "g") for t in ("1", "2")}
-    assert len(secrets) == 8
+    hubs = [Hub(f"https://{name}.example/", topic) for name in ("h", "i") for topic in ("1", "2")]
+    secrets = {secret_of(i, f, hub) for i in (b"a", b"b") for f in ("f", "g") for hub in hubs}
+    assert len(secrets) == 16
     assert all(len(secret) == 64 for secret in secrets)
     assert callback_token(b"a", "f") not in "".join(secrets)
 
@@ -321,6 +326,71 @@ async def test_an_empty_or_oversize_delivery_is_a_ping(bench: Bench):
     await bench.hub.publish(b"")
     await bench.hub.publish(b"x" * 2000)
     assert [d.body for d in bench.delivered] == [b"", b""]
+
+
+@pytest.mark.parametrize("forged", [{"secret": "wrong"}, {"header": ""}, {"header": "md5=00"}])
+async def test_an_unsigned_delivery_costs_no_poll_however_large(bench: Bench, forged: dict[str, str]):
+    await bench.tend()
+    for size in (0, 10, 1001, 3999):
+        assert await bench.hub.publish(b"x" * size, **forged) == [202]
+    assert bench.delivered == []
+
+
+async def test_a_delivery_far_too_large_is_not_read_to_its_end(bench: Bench):
+    await bench.tend()
+    assert await bench.hub.publish(b"x" * 100_000) == [413]
+    assert bench.delivered == []
+
+
+async def test_a_lease_that_has_run_out_accepts_nothing(bench: Bench):
+    await bench.tend()
+    bench.now += 10 * DAY
+    assert await bench.hub.publish(b"<rss/>") == [410]
+    assert bench.delivered == []
+
+
+async def test_bodies_that_are_held_open_are_few_and_others_come_again(bench: Bench):
+    await bench.tend()
+    [callback] = [form["hub.callback"] for form in bench.hub.forms]
+    host, port = urlsplit(callback).hostname, urlsplit(callback).port
+    held = []
+    for _ in range(MOST_BODIES):
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(
+            f"POST {urlsplit(callback).path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 900\r\n\r\nx".encode()
+        )
+        held.append(writer)
+    async with asyncio.timeout(10):
+        while not bench.subscriber._reading.locked():
+            await asyncio.sleep(0.01)
+    assert await bench.hub.publish(b"<rss/>") == [503]
+    for writer in held:
+        writer.close()
+    async with asyncio.timeout(10):
+        while bench.subscriber._reading.locked():
+            await asyncio.sleep(0.01)
+    assert await bench.hub.publish(b"<rss/>") == [202]
+    assert len(bench.delivered) == 1
+
+
+def test_a_hub_that_everyone_listens_to_gets_no_secret():
+    hub = Hub("http://hub.example/", URL)
+    assert secret_of(b"s", "f", hub) == ""
+    assert "hub.secret" not in request_form("subscribe", hub, callback_url="http://c.example/", secret="")
+    assert not is_signed(b"x", "sha256=" + hmac.new(b"", b"x", "sha256").hexdigest(), "")
+
+
+async def test_what_a_hub_without_a_secret_delivers_is_a_ping_now_and_then(bench: Bench):
+    await bench.tend()
+    lease = bench.subscriber.lease_of("f")
+    assert lease is not None
+    bench.subscriber.restore({"f": dataclasses.replace(lease, hub_url="http://hub.example/")})
+    for _ in range(3):
+        assert await bench.hub.publish(b"<rss/>") == [202]
+    assert [(one.feed_id, one.body) for one in bench.delivered] == [("f", b"")]
+    bench.now += timedelta(minutes=6)
+    await bench.hub.publish(b"<rss/>")
+    assert len(bench.delivered) == 2
 
 
 async def test_a_delivery_makes_a_distrusted_hub_trusted_again(bench: Bench):
