@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -33,6 +32,7 @@ from pydantic import (
 
 from aggregator.config_problems import Places, nearest, path_of, problems
 from aggregator.config_values import (
+    AnySpan,
     Category,
     Count,
     Cron,
@@ -51,8 +51,6 @@ from aggregator.config_values import (
     Span,
     TimeZone,
     Url,
-    at_least,
-    duration,
     pattern,
     spoken,
 )
@@ -127,7 +125,7 @@ _Aggregator = _section(
 _Fetch = _section(
     "fetch",
     FetchSettings,
-    per_host_interval=Annotated[timedelta, BeforeValidator(duration), at_least("0s")],
+    per_host_interval=AnySpan,
     allowed_networks=tuple[Network, ...],
     proxy=Url,
     parse_processes=Annotated[StrictInt, Field(ge=0, le=256)],
@@ -250,6 +248,28 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
         places = Places(text)
         raise ConfigError(*(replace(p, file=file, line=places.line(path_of(p.key))) for p in found))
     return Configuration(settings, feeds)
+
+
+def schema_of_file() -> dict[str, Any]:
+    """The JSON Schema of a feeds.toml, as editors check it: types, names and bounds, not what only the whole tells."""
+    made = _File.model_json_schema(by_alias=True)
+    without_null = _without_null(made)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **without_null, "title": "feeds.toml"}
+
+
+def _without_null(node: Any) -> Any:
+    """A key is left out rather than null: TOML has no null."""
+    if isinstance(node, list):
+        return [_without_null(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _without_null(inner) for key, inner in node.items() if not (key == "default" and inner is None)}
+    choices = kept.get("anyOf")
+    if not isinstance(choices, list):
+        return kept
+    real = [choice for choice in choices if choice != {"type": "null"}]
+    rest = {key: inner for key, inner in kept.items() if key != "anyOf"}
+    return rest | (real[0] if len(real) == 1 else {"anyOf": real})
 
 
 def feed_id_for(url: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
 
 from aggregator.visible import has_orders
 
@@ -152,9 +152,16 @@ def _header_value(text: str) -> str:
     return text
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Span = Annotated[timedelta, BeforeValidator(duration), at_least("1s")]
-Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024)]
+_SPAN_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "examples": ["15m"]})
+_SIZE_SCHEMA = WithJsonSchema(
+    {"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*[A-Za-z]*$", "examples": ["10MiB"]}
+)
+"""What `duration` and `size_bytes` read, for editors."""
+
+Duration = Annotated[timedelta, BeforeValidator(duration), _SPAN_SCHEMA]
+Span = Annotated[timedelta, BeforeValidator(duration), at_least("1s"), _SPAN_SCHEMA]
+AnySpan = Annotated[timedelta, BeforeValidator(duration), at_least("0s"), _SPAN_SCHEMA]
+Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024), _SIZE_SCHEMA]
 Url = Annotated[StrictStr, AfterValidator(http_url)]
 Language = Annotated[
     StrictStr, pattern(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", 'is no language tag such as "zh-CN" or "en"')

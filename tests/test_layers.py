@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
         "config",
         "config_values",
+        "config_problems",
         "subscriptions",
         "visible",
         "pipeline",

@@ -18,6 +18,7 @@ from rich.text import Text
 from aggregator.cli import decided, engines, files, naming, options
 from aggregator.cli.console import console
 from aggregator.cli.doubtful import doubtful
+from aggregator.cli.event_list import list_events
 from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, EngineDown, Problem
@@ -41,6 +42,7 @@ def events() -> None:
     """Say which reports are one event and which are not. Your word is stronger than the matching, and kept."""
 
 
+events.add_command(list_events)
 events.add_command(doubtful)
 
 

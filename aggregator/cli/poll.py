@@ -42,7 +42,8 @@ from aggregator.watch.progress import Progress
 def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: str | None, as_json: bool) -> None:
     """Poll feeds now, due or not, and print what was found and each entry's outcome.
 
-    A URL that is no configured feed is only looked at, as with --dry-run. Exit status 1: one could not be polled now.
+    A URL that is no configured feed is only looked at, as with --dry-run. Exit status 1: one could not be
+    polled now, or failed.
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
     read = files.loaded(config_file)
@@ -52,7 +53,7 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
             click.echo(orjson.dumps(_record(one, outcomes)))
         else:
             _print(one, outcomes, agent=user_agent(read.configuration.settings.contact) if explain else None)
-    if len(found) < len(targets):
+    if len(found) < len(targets) or any(one.settled.result == "failed" for one, _ in found):
         raise SystemExit(1)
 
 

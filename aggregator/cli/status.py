@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,13 @@ from aggregator.cli import engines, files, options
 from aggregator.cli.console import console
 from aggregator.cli.explaining import roughly
 from aggregator.cli.files import Loaded
+from aggregator.config_problems import nearest
 from aggregator.engine.embedded import attach
 from aggregator.engine.store import Store
+from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed, Health, PollState
 from aggregator.watch.logs import redacted
+from aggregator.watch.wording import counted
 
 DAY = timedelta(hours=24)
 _COLUMNS = (
@@ -33,7 +36,7 @@ _COLUMNS = (
     ("every", 76),
     ("fails", 76),
     ("entries", 76),
-    ("what", 110),
+    ("why", 110),
 )
 """Each column of the table of feeds, and from which width on it is there: at 60 columns all of them at once cut ids and
 reasons into pieces of five letters."""
@@ -47,25 +50,52 @@ _STYLES = {
 }
 
 
+_TROUBLE = (Health.GONE, Health.QUARANTINED, Health.FAILING, Health.OFFLINE)
+"""Health of feeds in trouble, what needs somebody first."""
+
+
 @click.command()
+@click.argument("names", nargs=-1, metavar="[ID]...")
+@click.option("--failing", is_flag=True, help="Only feeds in trouble.")
 @click.option("--secrets", is_flag=True, help="Show the users and passwords of [server] listen.")
 @options.config
 @options.as_json
-def status(config_file: str | None, as_json: bool, secrets: bool) -> None:
-    """Feeds: health, last and next poll, interval, failures, entries; totals of a day; lag of every consumer group."""
+def status(names: tuple[str, ...], failing: bool, config_file: str | None, as_json: bool, secrets: bool) -> None:
+    """Feeds: health, last and next poll and why then, failures, entries; totals of a day; lag of every consumer group.
+
+    Feeds in trouble come first. With ids (or URLs): everything that is known of these feeds.
+    """
     read = files.loaded(config_file)
-    found = asyncio.run(_status(read, secrets=secrets))
+    chosen = _chosen(read.configuration.feeds, names)
+    found = asyncio.run(_status(read, chosen, secrets=secrets))
+    if failing:
+        found["feeds"] = [feed for feed in found["feeds"] if Health(feed["health"]) in _TROUBLE]
     if as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    elif names:
+        _print_whole(found)
     else:
         _print(found)
 
 
-async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
+def _chosen(feeds: Sequence[Feed], names: Sequence[str]) -> list[Feed]:
+    """The feeds of these ids or URLs, or all that are on. Raises ConfigError for one that is not there."""
+    if not names:
+        return [feed for feed in feeds if feed.enabled]
+    chosen = []
+    for name in names:
+        feed = next((feed for feed in feeds if name in (feed.feed_id, feed.url)), None)
+        if feed is None:
+            known = nearest(name, [feed.feed_id for feed in feeds])
+            raise ConfigError(Problem(f'no feed has the id "{name}"{known}'))
+        chosen.append(feed)
+    return chosen
+
+
+async def _status(read: Loaded, feeds: list[Feed], *, secrets: bool) -> dict[str, Any]:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         now = await store.server_time()
-        feeds = [feed for feed in read.configuration.feeds if feed.enabled]
         ids = [feed.feed_id for feed in feeds]
         states, due = await store.states(ids), await _next_polls(store, ids)
         found: dict[str, Any] = {
@@ -73,13 +103,19 @@ async def _status(read: Loaded, *, secrets: bool) -> dict[str, Any]:
             "config": str(read.file.resolve()),
             "redis": engine.place,
             "now": now,
-            "feeds": [_feed(feed, states.get(feed.feed_id), due[feed.feed_id]) for feed in feeds],
+            "feeds": _trouble_first([_feed(feed, states.get(feed.feed_id), due[feed.feed_id]) for feed in feeds]),
             "unregistered": await store.unregistered(ids),
             **await _totals(store, now),
         }
     if secrets or read.configuration.settings.server_listen:
         found["server"] = await _server(read, secrets=secrets)
     return found
+
+
+def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that need somebody before the others, each group in the file's order."""
+    worst = {health: rank for rank, health in enumerate(_TROUBLE)}
+    return sorted(feeds, key=lambda feed: worst.get(Health(feed["health"]), len(worst)))
 
 
 async def _totals(store: Store, now: datetime) -> dict[str, Any]:
@@ -160,8 +196,43 @@ def _print(found: dict[str, Any]) -> None:
     if found["feeds"]:
         out.print()
         out.print(_table(found["feeds"], found["now"], width=out.width))
-    if out.width < dict(_COLUMNS)["what"]:
+    if out.width < dict(_COLUMNS)["why"]:
         _print_reasons(found["feeds"], out)
+
+
+def _print_whole(found: dict[str, Any]) -> None:
+    """All facts of each feed, one a line."""
+    out, now = console(), found["now"]
+    for position, feed in enumerate(found["feeds"]):
+        if position:
+            out.print()
+        out.print(Text(feed["id"], style="bold"), soft_wrap=True)
+        for name, value in _whole(feed, now):
+            out.print(Text.assemble((f"  {name:<9} ", "dim"), value), soft_wrap=True)
+
+
+def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Text]]:
+    yield "url", feed["url"]
+    if feed.get("title"):
+        yield "title", feed["title"]
+    yield "health", Text(feed["health"], style=_STYLES[Health(feed["health"])])
+    if _what(feed):
+        yield "because", _what(feed)
+    yield "last poll", _ago(feed.get("last_poll_at"), now)
+    yield "success", _ago(feed.get("last_success_at"), now)
+    yield "change", _ago(feed.get("last_change_at"), now)
+    because = feed.get("why_then")
+    yield "next poll", _ahead(feed["next_poll_at"], now) + (f" ({because})" if because else "")
+    if feed.get("interval_s"):
+        yield "every", roughly(timedelta(seconds=feed["interval_s"]))
+    if "polls" in feed:
+        yield "polls", f"{counted(feed['polls'], 'poll')}, {counted(feed['entries'], 'entry', 'entries')}"
+    if feed.get("failures"):
+        yield "failures", f"{feed['failures']} in a row"
+    if feed.get("identity", {}).get("by"):
+        yield "entries", f"told apart by {feed['identity']['by']}"
+    if feed.get("history"):
+        yield "history", f"{feed['history']} (newest last)"
 
 
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
@@ -179,7 +250,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
         words = ", ".join(f"{number} {word}" for word, number in sorted(counts.items())) or "none"
         yield name, f"{words} (24 h)"
     if found["waiting_entries"]:
-        yield "waiting", f"{found['waiting_entries']} entries for the event stage"
+        yield "waiting", f"{counted(found['waiting_entries'], 'entry', 'entries')} for the event stage"
     if found["waiting_words"]:
         yield "waiting", f"operators' words for the event stage: {found['waiting_words']}"
     for stage, why in found["holds"].items():
@@ -213,7 +284,7 @@ def _table(feeds: list[dict[str, Any]], now: datetime, *, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = [heading for heading, least in _COLUMNS if width >= least]
     for heading in headings:
-        folds = heading in ("feed", "what")
+        folds = heading in ("feed", "why")
         right = heading in ("fails", "entries")
         table.add_column(heading, overflow="fold", no_wrap=not folds, justify="right" if right else "left")
     for feed in feeds:
@@ -231,7 +302,7 @@ def _cells(feed: dict[str, Any], now: datetime) -> dict[str, Text]:
         "every": roughly(timedelta(seconds=interval)) if interval else "",
         "fails": str(feed.get("failures") or ""),
         "entries": str(feed.get("entries") or ""),
-        "what": _what(feed),
+        "why": _what(feed) or _why_then(feed),
     }
     health = Text(feed["health"], style=_STYLES[Health(feed["health"])])
     return {name: Text(words) for name, words in cells.items()} | {"health": health}
@@ -253,6 +324,11 @@ def _what(feed: dict[str, Any]) -> str:
     words = [f"its clock is off by {clock / 3600:+g} h"] if clock else []
     words += [f"{beyond:,} old entries lie beyond max_entries"] if beyond else []
     return "; ".join(words)
+
+
+def _why_then(feed: dict[str, Any]) -> str:
+    """Why the next poll is when it is."""
+    return str(feed.get("why_then") or "")
 
 
 def _ago(at: datetime | None, now: datetime) -> str:

@@ -3,47 +3,101 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 import click
 import orjson
-from rich.console import Console
 from rich.text import Text
 
 from aggregator.cli import engines, files, options
-from aggregator.cli.console import console as console_of_stdout
+from aggregator.cli.choosing import choosing, match_of, takes_message
+from aggregator.cli.console import console
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json
 from aggregator.errors import EngineDown
-from aggregator.model import Kind, Message
+from aggregator.model import Feed, Kind, Match, Message
+from aggregator.watch.headlines import Headline, clock, headline_text, named, source_names
 
+LINES = 10
 BLOCK = timedelta(seconds=2)
 RETRY_SECONDS = 2.0
-_STYLES = {Kind.NEW: "bold green", Kind.JOINED: "cyan", Kind.EDITED: "yellow", Kind.MERGED: "magenta"}
+WHOLE = 100_000
+"""Columns of a line that is not cut: longer than any title with its sources."""
+_MARKS = {Kind.NEW: "new   ", Kind.JOINED: "joined", Kind.EDITED: "edited", Kind.MERGED: "merged"}
 
 
 @click.command()
 @click.option("--reports", is_flag=True, help="Every report, not only new events.")
 @click.option("--follow", "-f", is_flag=True, help="Go on printing what is published from now on.")
-@click.option("--since", type=options.DURATION, default="24h", show_default=True, help="How far back to begin.")
+@click.option(
+    "--lines", "-n", "count", type=click.IntRange(min=0), help="How many of the newest (default: 10, all with --since)."
+)
+@click.option("--since", type=options.DURATION, help="How far back at most.")
+@choosing
 @options.config
 @options.as_json
-def tail(reports: bool, follow: bool, since: timedelta, config_file: str | None, as_json: bool) -> None:
-    """Print the messages of the events stream (or, with --reports, of the reports stream)."""
-    asyncio.run(_tail(files.loaded(config_file), "reports" if reports else "events", since, follow, as_json))
+def tail(
+    reports: bool,
+    follow: bool,
+    count: int | None,
+    since: timedelta | None,
+    langs: tuple[str, ...],
+    categories: tuple[str, ...],
+    words: tuple[str, ...],
+    config_file: str | None,
+    as_json: bool,
+) -> None:
+    """Print the newest messages of the events stream (or, with --reports, of the reports stream)."""
+    read = files.loaded(config_file)
+    wanted = match_of(langs, categories, words)
+    printing = Printing(read.configuration.feeds, wanted, as_json=as_json)
+    if count is None and since is None:
+        count = LINES
+    asyncio.run(_tail(read, "reports" if reports else "events", printing, count=count, since=since, follow=follow))
 
 
-async def _tail(read: files.Loaded, stream: str, since: timedelta, follow: bool, as_json: bool) -> None:
-    console = console_of_stdout()
+async def _tail(
+    read: files.Loaded,
+    stream: str,
+    printing: Printing,
+    *,
+    count: int | None,
+    since: timedelta | None,
+    follow: bool,
+) -> None:
     async with engines.attached_engine(read) as engine:
-        start = await engine.store.server_time() - since
-        last = id_at(start)
-        async for row in engine.store.rows(stream, start):
-            _print(engine.store, row, console, as_json)
-            last = row.stream_id
+        store = engine.store
+        last = (await store.last_ids([stream]))[stream]
+        for row, message in await _newest(store, stream, printing, count=count, since=since):
+            printing.show(row, message)
         while follow:
-            last = await _more(engine.store, stream, last, console, as_json)
+            last = await _more(store, stream, last, printing)
+
+
+async def _newest(
+    store: Store, stream: str, printing: Printing, *, count: int | None, since: timedelta | None
+) -> list[tuple[Row, Message]]:
+    """The newest messages that are wanted, the oldest of them first."""
+    start = id_at(await store.server_time() - since) if since else "0-0"
+    found: list[tuple[Row, Message]] = []
+    if count == 0:
+        return found
+    async for row in store.newest_rows(stream):
+        if _order(row.stream_id) < _order(start):
+            break
+        message = store.message_of(row)
+        if message is not None and printing.takes(message):
+            found.append((row, message))
+            if len(found) == count:
+                break
+    return found[::-1]
+
+
+def _order(stream_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in stream_id.split("-"))
 
 
 def id_at(at: datetime) -> str:
@@ -51,7 +105,7 @@ def id_at(at: datetime) -> str:
     return f"{max(0, int(at.timestamp() * 1000))}-0"
 
 
-async def _more(store: Store, stream: str, last: str, console: Console, as_json: bool) -> str:
+async def _more(store: Store, stream: str, last: str, printing: Printing) -> str:
     try:
         rows = await store.tail({stream: last}, block=BLOCK)
     except EngineDown as error:
@@ -59,31 +113,51 @@ async def _more(store: Store, stream: str, last: str, console: Console, as_json:
         await asyncio.sleep(RETRY_SECONDS)
         return last
     for row in rows:
-        _print(store, row, console, as_json)
+        message = store.message_of(row)  # of what is not ours `engines` says at the end how many there were
+        if message is not None and printing.takes(message):
+            printing.show(row, message)
         last = row.stream_id
     return last
 
 
-def _print(store: Store, row: Row, console: Console, as_json: bool) -> None:
-    message = store.message_of(row)
-    if message is None:  # not ours: `engines` says at the end how many there were
-        return
-    if as_json:
-        click.echo(orjson.dumps(orjson.loads(message_json(message)) | {"stream_id": row.stream_id}))
-    else:
-        console.print(line(message), soft_wrap=True)
+class Printing:
+    """Which messages are printed, and how: JSON, a line as wide as the terminal, or one that `grep` finds whole."""
+
+    def __init__(self, feeds: Iterable[Feed], wanted: Match, *, as_json: bool) -> None:
+        self._names = source_names(feeds)
+        self._wanted = wanted
+        self._as_json = as_json
+        self._out = console()
+
+    def takes(self, message: Message) -> bool:
+        return takes_message(self._wanted, message)
+
+    def show(self, row: Row, message: Message) -> None:
+        if self._as_json:
+            click.echo(orjson.dumps(orjson.loads(message_json(message)) | {"stream_id": row.stream_id}))
+            return
+        width = self._out.width if self._out.is_terminal or "COLUMNS" in os.environ else None
+        self._out.print(line(message, self._names, width=width), soft_wrap=True)
 
 
-def line(message: Message) -> Text:
-    """One message for people: time, kind, language, sources, title, URL."""
-    at = f"{message.first_seen_at:%m-%d %H:%M} " if message.first_seen_at else ""
-    text = Text(at, style="dim")
-    text.append(f"{message.kind.value.partition('.')[2]:<6} ", style=_STYLES[message.kind])
-    text.append(f"{message.lang:<5} ", style="dim")
-    text.append(f"{message.independent_count:>2} ", style="bold" if message.independent_count > 1 else "dim")
+def line(message: Message, names: Mapping[str, str], *, width: int | None) -> Text:
+    """One message for people, at most `width` columns wide; None: as long as it is, with its address at the end."""
+    sources = named(message.sources, names) or (names.get(message.feed_id, message.feed_id),)
+    shown = Headline(
+        at=clock(message.first_seen_at, datetime.now(UTC)),
+        title=_told_title(message),
+        source_count=message.independent_count,
+        sources=sources,
+        url=message.url,
+        copied_count=max(len(sources) - message.independent_count, 0) if message.sources else 0,
+        mark=_MARKS[message.kind],
+    )
+    if width is not None:
+        return headline_text(shown, width=width)
+    return headline_text(shown, width=WHOLE).append(f"  {message.url}" if message.url else "", style="dim")
+
+
+def _told_title(message: Message) -> str:
     if message.kind is Kind.MERGED:
-        return text.append(f"{message.title}  ({message.merged_from} is now {message.merged_into})")
-    text.append(message.title)
-    if message.split_from:
-        text.append(f"  (split from {message.split_from})")
-    return text.append(f"  {message.url}", style="dim")
+        return f"{message.title}  ({message.merged_from} is now {message.merged_into})"
+    return f"{message.title}  (split from {message.split_from})" if message.split_from else message.title

@@ -156,6 +156,15 @@ class WatchStore(RetentionStore, RulingStore):
                 yield row_of(stream, *row)
             start = f"({text(page[-1][0])}"
 
+    async def newest_rows(self, stream: str) -> AsyncIterator[Row]:
+        """A public stream's lines, the newest first."""
+        key = self.public_streams()[stream][0]
+        end = "+"
+        while page := await self.command("XREVRANGE", key, end, "-", "COUNT", _PAGE):
+            for row in page:
+                yield row_of(stream, *row)
+            end = f"({text(page[-1][0])}"
+
     async def messages(self, since: datetime, *, stream: str = "reports") -> AsyncIterator[Message]:
         """The messages of `events`, `reports` or a stream queue, with their documents."""
         async for row in self.rows(stream, since):

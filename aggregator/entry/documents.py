@@ -22,7 +22,7 @@ def report_of_document(text: str, *, name: str) -> Entry:
         raise ValueError("it does not begin with front matter between lines of ---")
     head = form["head"]
     title = _value(head, "title")
-    body = matching_text(plain_text(form["body"] or ""))[:8000]
+    body = matching_text(body_text(text))[:8000]
     published_at = instant(_value(head, "date"), language="en")
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
@@ -47,6 +47,12 @@ def report_of_document(text: str, *, name: str) -> Entry:
         document=text,
         site=_value(head, "author"),
     )
+
+
+def body_text(text: str) -> str:
+    """The plain text below a document's front matter; '' where it is no document."""
+    form = _FORM.match(text)
+    return plain_text(form["body"] or "") if form else ""
 
 
 def _value(head: str, key: str) -> str:

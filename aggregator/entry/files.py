@@ -10,13 +10,15 @@ Pure: names and texts only; `watch.archive` writes them. By default one file for
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aggregator.entry.characters import one_line
-from aggregator.model import Kind, Message
+from aggregator.entry.urls import front_matter_url
+from aggregator.model import Kind, Message, Source
 
 INDEX_JSON = "_index.json"
 INDEX_MARKDOWN = "_index.md"
@@ -53,13 +55,24 @@ class Export:
     index: tuple[Exported, ...] = field(default=())
 
 
-def export(messages: Iterable[Message], *, previous: str = "", all_reports: bool = False) -> Export:
-    """The files for these messages (oldest first), added to what the index `previous` (JSON text) names."""
+def export(
+    messages: Iterable[Message],
+    *,
+    previous: str = "",
+    all_reports: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> Export:
+    """The files for these messages (oldest first), added to what the index `previous` (JSON text) names.
+
+    With `names` (feed id → what people call it) each document ends with a line that leads back to its event's reports.
+    """
     kept = {one.entry_id: one for one in _read_index(previous)}
     before = {one.entry_id: one.path for one in kept.values()}
     taken = {one.path.casefold(): one.entry_id for one in kept.values()}
     texts: dict[str, str] = {}
+    reports: dict[str, tuple[Source, ...]] = {}
     for message in messages:
+        reports[message.event_id] = message.sources or reports.get(message.event_id, ())
         if message.kind is Kind.MERGED:
             _forget_event(message.merged_from, kept, all_reports=all_reports)
         elif message.kind is Kind.JOINED and message.split_from and not all_reports:
@@ -69,11 +82,29 @@ def export(messages: Iterable[Message], *, previous: str = "", all_reports: bool
             kept[line.entry_id] = line
             texts[line.entry_id] = message.document
     files = {kept[entry_id].path: text for entry_id, text in texts.items() if entry_id in kept}
+    if names is not None:
+        events = {line.path: line.event_id for line in kept.values()}
+        files = {path: text + links_line(reports.get(events[path], ()), names) for path, text in files.items()}
     index = tuple(sorted(kept.values(), key=lambda one: (one.categories, one.published_at, one.entry_id)))
     stale = tuple(path for entry_id, path in before.items() if entry_id not in kept or kept[entry_id].path != path)
     files[INDEX_JSON] = index_json(index)
     files[INDEX_MARKDOWN] = index_markdown(index)
     return Export(files, stale, index)
+
+
+def links_line(sources: Iterable[Source], names: Mapping[str, str]) -> str:
+    """The line below a document's body that leads back to the reports of its event; '' where none has an address."""
+    links = []
+    for source in sources:
+        if source.url.startswith(("http://", "https://")):
+            name = html.escape(one_line(names.get(source.feed_id, source.feed_id)))
+            links.append(f'<a href="{html.escape(front_matter_url(source.url))}">{_MARKDOWN.sub(_entity, name)}</a>')
+    return f"\n<p>Reports: {', '.join(links)}</p>\n" if links else ""
+
+
+def _entity(found: re.Match[str]) -> str:
+    """A character that Markdown would read, as HTML writes it; what is an entity already stays one."""
+    return found[0] if found[0] in "&#;" else f"&#{ord(found[0])};"
 
 
 def file_name(title: str, entry_id: str, *, digits: int = 8) -> str:

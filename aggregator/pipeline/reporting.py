@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from aggregator.entry.images import image_of
 from aggregator.entry.lead import lead_of
@@ -282,7 +283,22 @@ def queued_reports(
     return replace(event, queues_served=tuple(served), queues_matched=waiting), tuple(told)
 
 
-def matches(match: Match, entry: Entry) -> bool:
+class Matchable(Protocol):
+    """What a filter looks at: an entry, or what is kept of a report or an event."""
+
+    @property
+    def feed_id(self) -> str: ...
+    @property
+    def categories(self) -> tuple[str, ...]: ...
+    @property
+    def lang(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def matches(match: Match, entry: Matchable) -> bool:
     """Does an entry pass a queue's filter? Keys are joined by AND, the values of one key by OR."""
     return (
         (not match.categories or not set(match.categories).isdisjoint(entry.categories))

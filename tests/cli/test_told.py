@@ -99,7 +99,7 @@ def test_the_consumer_of_the_readme_gets_what_it_took_before_a_crash_and_what_is
 def test_status_fits_the_terminal_and_keeps_ids_and_reasons_whole(program: Program, columns: int):
     lines = seen(program, "status", columns=columns).splitlines()
     table = lines[next(n for n, line in enumerate(lines) if line.startswith("feed ")) :]
-    assert [line.split()[0] for line in table[1:3]] == ["f0", "f1"]
+    assert [line.split()[0] for line in table[1:3]] == ["f1", "f0"], "a feed in trouble comes first"
     assert all(len(line) <= columns for line in table[:3])
     assert any("404" in line for line in table)
 
@@ -203,3 +203,61 @@ def test_poll_explain_does_not_say_that_a_refused_request_was_sent(tmp_path: Pat
     done = Program.command(_at(tmp_path), "poll", "--dry-run", "--explain", origin.url("/a"))
     assert "We would have sent: GET" in done.stdout
     assert "private" in done.stdout
+
+
+def test_tail_prints_the_newest_and_only_what_is_wanted(program: Program):
+    assert len(seen(program, "tail").splitlines()) == 2
+    [newest] = seen(program, "tail", "-n", "1").splitlines()
+    assert seen(program, "tail", "--since", "1h").splitlines()[-1] == newest
+    assert seen(program, "tail", "-n", "0") == ""
+    [told] = seen(program, "tail", "--words", "LIGHTHOUSE", "--lang", "en").splitlines()
+    assert TITLES[1] in told
+    assert seen(program, "tail", "--words", "lighthouse", "--category", "Sport") == ""
+    assert seen(program, "tail", "--lang", "zh") == ""
+
+
+def test_tail_is_as_wide_as_the_terminal_and_whole_in_a_pipe(program: Program, origin: Origin):
+    assert all(len(line) <= 60 for line in seen(program, "tail", columns=60).splitlines())
+    assert all("1 source" in line for line in seen(program, "tail").splitlines())
+
+
+def test_events_list_tells_ids_that_events_show_takes(program: Program):
+    told = seen(program, "events", "list", "--words", "lighthouse")
+    event_id = told.split()[0]
+    assert TITLES[1] in told
+    assert TITLES[1] in " ".join(seen(program, "events", "show", event_id).split())
+    [row] = [
+        json.loads(line) for line in seen(program, "events", "list", "--json", "--words", "lighthouse").splitlines()
+    ]
+    assert (row["event_id"], row["independent_count"]) == (event_id, 1)
+    assert seen(program, "events", "list", "--min-sources", "2") == ""
+
+
+def test_status_of_one_feed_tells_all_of_it(program: Program):
+    told = seen(program, "status", "f1")
+    assert "404" in told
+    assert "next poll" in told
+    assert "backing off" in told
+    assert "f0" not in told
+
+
+def test_status_of_the_failing_leaves_the_others_out(program: Program):
+    found = json.loads(seen(program, "status", "--failing", "--json"))
+    assert [feed["id"] for feed in found["feeds"]] == ["f1"]
+
+
+def test_status_says_why_the_next_poll_is_when_it_is(program: Program):
+    why = json.loads(seen(program, "status", "f0", "--json"))["feeds"][0]["why_then"]
+    assert why
+    assert why in " ".join(seen(program, "status", columns=200).split())
+
+
+def test_status_of_an_unknown_feed_names_the_nearest(program: Program):
+    done = program.command("status", "f00")
+    assert done.returncode == 2
+    assert 'did you mean "f0"' in done.stderr
+
+
+def test_poll_of_a_feed_that_fails_is_a_failure(program: Program, origin: Origin):
+    assert program.command("poll", "--dry-run", origin.url("/gone", 2)).returncode == 1
+    assert program.command("poll", "--dry-run", "f0").returncode == 0

@@ -121,3 +121,20 @@ def test_an_export_is_the_same_when_done_again() -> None:
     again = export([NEW, JOINED], previous=first.files[INDEX_JSON])
     assert again.files == first.files
     assert again.stale == ()
+
+
+def test_a_document_leads_back_to_its_events_reports_when_asked():
+    one = Source("a", "x1", "https://a.example/1?q=1&r=2", "t", None)
+    two = Source("b", "x2", "https://b.example/(2)", "t", None)
+    hidden = Source("c", "x3", "javascript:alert(1)", "t", None)
+    new = Message("m1", Kind.NEW, "e1", "x1" * 10, "a", title="t", document="---\nt\n---\n\nbody\n", sources=(one,))
+    joined = Message("m2", Kind.JOINED, "e1", "x2" * 10, "b", title="t", document="d", sources=(one, two, hidden))
+    named = export([new, joined], names={"a": "The <A> [x]"})
+    [text] = [text for path, text in named.files.items() if not path.startswith("_index")]
+    assert text == (
+        "---\nt\n---\n\nbody\n\n<p>Reports: "
+        '<a href="https://a.example/1?q=1&amp;r=2">The &lt;A&gt; &#91;x&#93;</a>, '
+        '<a href="https://b.example/(2)">b</a></p>\n'
+    )
+    plain = export([new, joined])
+    assert "---\nt\n---\n\nbody\n" in plain.files.values()

@@ -1,0 +1,52 @@
+"""`--lang`, `--category`, `--words`: which messages and events a command shows, by the rules of a queue's `match`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from aggregator.entry.documents import body_text
+from aggregator.model import Event, Match, Message
+from aggregator.pipeline.reporting import matches
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def choosing(command: F) -> F:
+    """The three options, given to the command as `langs`, `categories` and `words`."""
+    for option in (
+        click.option("--words", multiple=True, help="Only with this word or phrase; may be given again (any of them)."),
+        click.option("--category", "categories", multiple=True, help="Only of this category, at any level."),
+        click.option("--lang", "langs", multiple=True, help="Only in this language, such as zh or en."),
+    ):
+        command = option(command)
+    return command
+
+
+def match_of(langs: tuple[str, ...], categories: tuple[str, ...], words: tuple[str, ...]) -> Match:
+    """What the options let through: keys joined by AND, the values of one key by OR."""
+    return Match(categories=categories, languages=langs, words=words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    feed_id: str
+    categories: tuple[str, ...]
+    lang: str
+    title: str
+    text: str
+
+
+def takes_message(match: Match, message: Message) -> bool:
+    """Whether a message is to be shown."""
+    text = body_text(message.document) if match.words else ""
+    return matches(match, _Shown(message.feed_id, message.categories, message.lang, message.title, text))
+
+
+def takes_event(match: Match, event: Event) -> bool:
+    """Whether an event is to be shown: the words may stand in the title of any of its reports."""
+    titles = "\n".join(source.title for source in event.sources)
+    return matches(match, _Shown("", event.categories, event.lang, event.title, titles))

@@ -1,0 +1,93 @@
+"""`aggregator events list`: the newest events, one a line, with their ids."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import orjson
+from rich.text import Text
+
+from aggregator.cli import engines, files, options
+from aggregator.cli.choosing import choosing, match_of, takes_event
+from aggregator.cli.console import console
+from aggregator.model import Event, Match
+from aggregator.watch.headlines import Headline, clock, headline_text, named, source_names
+
+
+@click.command("list")
+@click.option("--since", type=options.DURATION, default="24h", show_default=True, help="How far back.")
+@click.option("--lines", "-n", "count", type=click.IntRange(min=1), default=50, show_default=True, help="How many.")
+@click.option(
+    "--min-sources",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Only of so many independent sources.",
+)
+@choosing
+@options.config
+@options.as_json
+def list_events(
+    since: timedelta,
+    count: int,
+    min_sources: int,
+    langs: tuple[str, ...],
+    categories: tuple[str, ...],
+    words: tuple[str, ...],
+    config_file: str | None,
+    as_json: bool,
+) -> None:
+    """The events that had a report lately, the one with the newest report first."""
+    read = files.loaded(config_file)
+    wanted = match_of(langs, categories, words)
+    events = asyncio.run(_events(read, since, wanted, min_sources))[:count]
+    if as_json:
+        for event in events:
+            click.echo(orjson.dumps(_record(event)))
+        return
+    names, out = source_names(read.configuration.feeds), console()
+    for event in events:
+        out.print(_line(event, names, width=out.width), soft_wrap=True)
+    if not events:
+        click.echo("no such event; look further back with --since", err=True)
+
+
+async def _events(read: files.Loaded, since: timedelta, wanted: Match, min_sources: int) -> list[Event]:
+    async with engines.attached_engine(read) as engine:
+        found = await engine.store.events_since(await engine.store.server_time() - since)
+    told = [event for event in found if event.independent_count >= min_sources and takes_event(wanted, event)]
+    return sorted(told, key=lambda event: event.last_seen_at, reverse=True)
+
+
+def _line(event: Event, names: dict[str, str], *, width: int) -> Text:
+    sources = named(event.sources, names)
+    headline = Headline(
+        at=clock(event.last_seen_at, datetime.now(UTC)),
+        title=event.title,
+        source_count=event.independent_count,
+        sources=sources,
+        url=event.sources[0].url if event.sources else "",
+        copied_count=max(len(sources) - event.independent_count, 0),
+    )
+    text = Text(f"{event.event_id}  ", style="dim", end="")
+    return text.append_text(headline_text(headline, width=width - len(event.event_id) - 2))
+
+
+def _record(event: Event) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "lang": event.lang,
+        "title": event.title,
+        "first_seen_at": event.first_seen_at,
+        "last_seen_at": event.last_seen_at,
+        "source_count": event.source_count,
+        "independent_count": event.independent_count,
+        "categories": event.categories,
+        "sources": [
+            {"feed_id": source.feed_id, "entry_id": source.entry_id, "title": source.title, "url": source.url}
+            for source in event.sources
+        ],
+    }

@@ -1,0 +1,93 @@
+"""What other programs make of the command line and the configuration: a man page, completions, a JSON Schema.
+
+All three are made from the texts and models in force, so that none of them can be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import orjson
+from click.shell_completion import get_completion_class
+
+from aggregator import __version__
+from aggregator.config import schema_of_file
+
+PROGRAM = "aggregator"
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of feeds.toml, for editors."""
+    click.echo(orjson.dumps(schema_of_file(), option=orjson.OPT_INDENT_2))
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completions(ctx: click.Context, shell: str) -> None:
+    """Print the completion script for a shell; the shell then asks the program itself.
+
+    bash: eval "$(aggregator completions bash)" in ~/.bashrc; zsh: the same in ~/.zshrc; fish: into
+    ~/.config/fish/completions/aggregator.fish.
+    """
+    made = get_completion_class(shell)
+    assert made is not None, "the choice names what click has"
+    click.echo(made(ctx.find_root().command, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source())
+
+
+@click.command()
+@click.pass_context
+def manual(ctx: click.Context) -> None:
+    """Print the man page (roff): `aggregator manual | man -l -`."""
+    click.echo("\n".join(man_page(ctx.find_root().command)))
+
+
+def man_page(program: click.Command) -> list[str]:
+    """The lines of aggregator(1)."""
+    lines = [f'.TH AGGREGATOR 1 "" "aggregator {__version__}"', ".SH NAME", "aggregator \\- feeds in, events out"]
+    lines += [".SH SYNOPSIS", ".B aggregator", ".I COMMAND", "[options]", ".SH DESCRIPTION", *_prose(program.help)]
+    lines.append(".SH COMMANDS")
+    for name, command, ctx in _commands(program, click.Context(program, info_name=PROGRAM)):
+        lines += _section(name, command, ctx)
+    lines += [".SH FILES", ".I feeds.toml", "(also in the configuration directory of the user and in /etc/aggregator)"]
+    return lines
+
+
+def _commands(
+    group: click.Command, ctx: click.Context, before: str = ""
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Every command with its whole name, those of groups after their group."""
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if command is not None:
+            own = click.Context(command, info_name=name, parent=ctx)
+            yield f"{before}{name}", command, own
+            yield from _commands(command, own, f"{before}{name} ")
+
+
+def _section(name: str, command: click.Command, ctx: click.Context) -> list[str]:
+    usage = " ".join(command.collect_usage_pieces(ctx))
+    lines = [f".SS {_roff(f'{PROGRAM} {name} {usage}')}", *_prose(command.help)]
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            lines += [".TP", f".B {_roff(record[0])}", _roff(record[1]) or "\\&"]
+    return lines
+
+
+def _prose(text: str | None) -> list[str]:
+    lines: list[str] = []
+    for paragraph in (text or "").split("\n\n"):
+        lines += [".PP", _roff(" ".join(paragraph.split()))]
+    return lines
+
+
+def _roff(text: str) -> str:
+    """The text as roff shows it: its backslashes and dashes as they are, no line that begins like a request."""
+    plain = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in plain)
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
