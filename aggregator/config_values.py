@@ -53,19 +53,61 @@ def size_bytes(text: object) -> int:
     return int(float(found[1]) * _SIZES[found[2]])
 
 
+_COPIED_ROUND = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff<>\"'`“”‘’«»"
+_SUBSCRIBING = re.compile(r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)", re.IGNORECASE)
+"""Schemes of "subscribe" links, before an address or in place of its scheme."""
+_WEB = re.compile(r"https?:/*", re.IGNORECASE)
+_BARE = re.compile(r"(?:localhost|\[[0-9a-f:.]+\]|[^\s/?#@:]+\.[^\s/?#@:.]+\.?)(?::\d+)?(?:[/?#].*)?", re.IGNORECASE)
+
+_LOCAL = re.compile(r"localhost\b|\[|[\d.]+(?:[:/?#]|\Z)|[^/?#]+:\d+(?:[/?#]|\Z)", re.IGNORECASE)
+
+
+def web_addresses(text: str) -> tuple[str, ...]:
+    """The http(s) addresses a pasted or exported one can mean, the likelier first. ValueError says why there are none.
+
+    Blanks and brackets round it go; `feed:` before an address goes, in place of its scheme it is http, as its readers
+    have it; without any scheme it is https, and http for hosts without https. A port or a number in place of a name
+    speaks for a server of one's own, and http.
+    """
+    bare = re.sub(r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND))  # a long one is wrapped in mails
+    subscribing = _SUBSCRIBING.match(bare)
+    rest = bare[subscribing.end() :] if subscribing else bare.removeprefix("//")
+    web = _WEB.match(rest)
+    if web:
+        scheme = "https" if web[0].lower().startswith("https") else "http"
+        candidates = [f"{scheme}://{rest[web.end() :]}"]
+    elif subscribing:
+        candidates = [f"http://{rest}"]
+    elif _BARE.fullmatch(rest):
+        candidates = [f"https://{rest}", f"http://{rest}"]
+        if _LOCAL.match(rest):
+            candidates.reverse()
+    else:
+        raise ValueError(f"{_shown(text)} is no web address: write it whole, such as https://example.org/feed.xml")
+    return tuple(http_url(re.sub(r"\s+", "%20", candidate)) for candidate in candidates)
+
+
+def _shown(text: str) -> str:
+    """An address for a message, without user and password, which it may hold even where it is none."""
+    head, at, tail = text.strip().rpartition("@")
+    return repr(f"{head.partition('//')[0]}//{tail}" if at and "//" in head else tail)
+
+
 def http_url(text: str) -> str:
     """The text if it is an address of http or https that can be asked. Raises ValueError that says why not."""
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a URL: {error}") from None
+        raise ValueError(f"{_shown(text)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f'{text!r} is not a feed address: write it whole, such as "https://example.org/feed.xml"')
+        raise ValueError(
+            f'{_shown(text)} is not a feed address: write it whole, such as "https://example.org/feed.xml"'
+        )
     if re.search(r"[\s\x00-\x1f]", text):
-        raise ValueError(f"{text!r} holds white space; encode it as %20")
+        raise ValueError(f"{_shown(text)} holds white space; encode it as %20")
     if has_orders(text):
-        raise ValueError(f"{text!r} holds characters that are not shown; encode them as %XX")
+        raise ValueError(f"{_shown(text)} holds characters that are not shown; encode them as %XX")
     return text
 
 

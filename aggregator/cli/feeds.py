@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import orjson
 
 from aggregator.cli import engines, files, options, parts, starter
 from aggregator.config import configuration
+from aggregator.config_values import web_addresses
 from aggregator.daemon.clock import machine_time
 from aggregator.errors import ConfigError, EngineError, Problem
 from aggregator.model import (
@@ -30,10 +32,10 @@ from aggregator.poll.sandbox import Killed, Sandbox
 from aggregator.poll.schedule import released as released_state
 from aggregator.subscriptions import (
     Subscription,
-    askable,
     feeds_named,
     opml_of,
     subscriptions_of_opml,
+    usable,
     with_subscriptions,
     without_feed,
 )
@@ -75,26 +77,39 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
 def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | None) -> None:
     """Add a feed; of an HTML page, the feed it names. Where there is no feeds.toml, one is made here.
 
-    The daemon takes it up by itself. The page or feed is fetched once, and a feed found this way counts as polled
-    when the daemon's server is running.
+    The address may be as it was pasted, also `feed:…` or example.org. The daemon takes the feed up by itself. The page
+    or feed is fetched once, and a feed found this way counts as polled when the daemon's server is running.
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
     if len(categories) > 3:
         raise click.UsageError("a feed has at most three categories: group, site, section")
+    addresses = _web_addresses(url)
     read = _to_edit(config_file)
     if force:
-        _add(read.file, [Subscription(url)], categories)
+        _add(read.file, [Subscription(addresses[0])], categories)
         return
-    asyncio.run(_add_found(read, url, categories))
+    asyncio.run(_add_found(read, addresses, categories))
 
 
-async def _add_found(read: files.Loaded, url: str, categories: tuple[str, ...]) -> None:
+def _web_addresses(text: str) -> tuple[str, ...]:
+    try:
+        return web_addresses(text)
+    except ValueError as error:
+        raise ConfigError(Problem(str(error))) from None
+
+
+async def _add_found(read: files.Loaded, addresses: Sequence[str], categories: tuple[str, ...]) -> None:
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
-    added, and polled by the daemon."""
+    added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
     async with parts.Fetching(read.configuration.settings, Metrics()) as fetching:
-        found, body = await _found(read, fetching, url)
+        for address in addresses:
+            result = await fetching.fetch(PollRequest("", address, Validators()))
+            if not isinstance(result, FetchFailed):
+                break
+        body = _body(result)
+        found = await _found(read, fetching, address, body)
         added = _add(read.file, [found], categories)
-        if added and found.url == url:
+        if added and found.url == address:
             await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
 
 
@@ -124,15 +139,20 @@ def remove(feed_id: str, config_file: str | None) -> None:
 @click.argument("opml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @options.config
 def import_opml(opml: Path, config_file: str | None) -> None:
-    """Add every feed of an OPML file; folder and title become the first two categories.
+    """Add every feed of an OPML file; folder, title and inner folder become the categories.
 
-    Where there is no feeds.toml, one is made here.
+    What cannot be added is named and costs nothing else. Exit status 1: something was left out. Where there is no
+    feeds.toml, one is made here.
     """
     read = _to_edit(config_file)
-    found, refused = askable(subscriptions_of_opml(opml.read_bytes()))
-    for why in refused:
-        click.echo(f"left out: {why}", err=True)
-    _add(read.file, found, ())
+    found = subscriptions_of_opml(opml.read_bytes())
+    new, unusable = usable(found.feeds)
+    _add(read.file, new, ())
+    left_out = [*found.left_out, *unusable]
+    for one in left_out:
+        click.echo(f"left out: {one.name}: {one.why}", err=True)
+    if left_out:
+        raise SystemExit(1)
 
 
 @feeds.command("export")
@@ -202,12 +222,9 @@ def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> li
     return added
 
 
-async def _found(read: files.Loaded, fetching: parts.Fetching, url: str) -> tuple[Subscription, Fetched]:
+async def _found(read: files.Loaded, fetching: parts.Fetching, url: str, body: Fetched) -> Subscription:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError(Problem(f"'{url}' is no web address: write it whole, such as https://example.org/feed.xml"))
-    body = _body(await fetching.fetch(PollRequest("", url, Validators())))
     parsed = await fetching.read(
         ReadRequest(
             feed=Feed("", url),
@@ -222,13 +239,14 @@ async def _found(read: files.Loaded, fetching: parts.Fetching, url: str) -> tupl
         )
     )
     if not isinstance(parsed, Unparsable):
-        return Subscription(url), body
+        return Subscription(url)
     candidates = await _named(settings.fetch, body)
     if not candidates:
-        raise ConfigError(Problem(f"{url} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
+        shown = redacted(url)
+        raise ConfigError(Problem(f"{shown} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
     for other in candidates[1:]:
-        click.echo(f"the page also names {other.url} ({other.title})", err=True)
-    return candidates[0], body
+        click.echo(f"the page also names {redacted(other.url)} ({other.title})", err=True)
+    return candidates[0]
 
 
 async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
@@ -241,7 +259,7 @@ async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
         memory_bytes=limits.parse_memory_bytes,
         preload=parts.READERS_LOAD,
     ) as sandbox:
-        answer = await sandbox.run((page.body, page.url))
+        answer = await sandbox.run((page.body, page.url, page.content_type))
     if isinstance(answer, Killed):
         raise ConfigError(Problem(f"the page cannot be read: {answer.detail}. Add the feed itself, or with --force"))
     return answer

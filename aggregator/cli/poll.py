@@ -19,6 +19,7 @@ from aggregator.cli.console import console
 from aggregator.cli.explaining import conversation
 from aggregator.cli.files import Loaded
 from aggregator.config import feed_id_for
+from aggregator.config_values import web_addresses
 from aggregator.daemon.clock import machine_time
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
@@ -111,9 +112,12 @@ def _feed(read: Loaded, target: str) -> Feed:
     for feed in read.configuration.feeds:
         if target in (feed.feed_id, feed.url):
             return feed
-    if "://" not in target:
-        raise ConfigError(Problem(f'no feed has the id "{target}"; `aggregator feeds list` shows them'))
-    return Feed(feed_id_for(target), target)
+    try:
+        addresses = web_addresses(target)
+    except ValueError:
+        raise ConfigError(Problem(f'no feed has the id "{target}"; `aggregator feeds list` shows them')) from None
+    known = next((feed for feed in read.configuration.feeds if feed.url in addresses), None)
+    return known or Feed(feed_id_for(addresses[0]), addresses[0])
 
 
 async def _look(stage: PollStage, feed: Feed) -> Polled:
