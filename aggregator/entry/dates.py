@@ -38,6 +38,11 @@ _NO_DATE = timedelta(days=1)
 """Around 1970-01-01: what a missing number becomes in any zone."""
 
 _EPOCH = re.compile(r"(\d{9,10}|\d{12,13}|\d{16})(?:\.\d{1,9})?")
+_BUDDHIST_YEAR = re.compile(r"(?<!\d)2[4-6]\d\d(?!\d)")
+"""Thai feeds count years from 543 BC, also in dates that are otherwise English or ISO; no feed is of the year 2400."""
+_BASIC = re.compile(
+    r"\A(\d{4})-?(\d\d)-?(\d\d)(?:[t ](\d\d)(?:(\d\d)(\d\d)?)?(?:[.,]\d+)?)? ?(z|utc|gmt|[+-]\d\d(?::?\d\d)?)\Z"
+)
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:t?(\d\d)(\d\d)(\d\d)?)?")
 
 _TIME = re.compile(
@@ -98,13 +103,22 @@ def instant(raw: str, *, language: str | None) -> datetime | None:
     half = len(text) // 2
     if len(text) > 20 and text[:half] == text[half:]:  # some programs write the same date twice
         text = text[:half]
+    if tag.partition("-")[0] == "th":
+        text = _BUDDHIST_YEAR.sub(lambda found: str(int(found[0]) - 543), text)
     if re.fullmatch(r"\d+(?:t\d+)?(?:\.\d+)?", text):
         return _from_digits(text, tag)
+    text = _BASIC.sub(_extended, text)
     clock = _clock(text, tag)
     if clock is None:
         return None
     day = _day(clock.rest, tag)
     return None if day is None else _checked(day, clock.since_midnight, clock.zone, tag)
+
+
+def _extended(basic: re.Match[str]) -> str:
+    """ISO 8601's basic form (`20260301T0800Z`) as its extended one."""
+    year, month, day, hour, minute, second, zone = basic.groups()
+    return f"{year}-{month}-{day}t{hour or '00'}:{minute or '00'}:{second or '00'}{zone or ''}"
 
 
 def _plain(raw: str) -> str:

@@ -24,6 +24,9 @@ __all__ = ["CUT_MARK", "escaped_text", "lead_image", "plain_text", "safe_body"]
 
 CUT_MARK = "\n<p>[…]</p>"
 """Ends a body that was longer than `max_document`."""
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+_PARAGRAPH = "\ufdd0"
+"""Marks the end of a paragraph while its text is escaped: a code point that is no character."""
 _TRIES = 6
 """Sanitising, absolute addresses and braces make a body longer again: each try cuts by what the last one was over."""
 
@@ -68,7 +71,7 @@ def _sanitised(html: str, *, base_url: str, settings: DocumentSettings) -> str:
 
 
 def escaped_text(text: str, *, settings: DocumentSettings) -> str:
-    """Plain text as a body: escaped, cut to `max_document_bytes` and marked."""
+    """Plain text as a body: escaped, its lines kept, cut to `max_document_bytes` and marked."""
     return _escaped_within(body_characters(text), settings.max_document_bytes)
 
 
@@ -97,11 +100,19 @@ def _as_text(html: str, limit: int) -> str:
 
 
 def _escaped_within(text: str, limit: int) -> str:
-    body = _braces(escaped_markdown(text))
+    body = _braces(_with_lines(text))
     if _fits(body, limit):
         return body
     head = _first_bytes(body, limit - len(CUT_MARK.encode()))
-    return re.sub(r"&[^;\s]{0,6}$", "", head) + CUT_MARK
+    return re.sub(r"&[^;\s]{0,6}$|<(?:br?)?$", "", head) + CUT_MARK
+
+
+def _with_lines(text: str) -> str:
+    """A plain text escaped, its lines shown as lines: a chapter list, a poem or a mail is read so, and HTML shows no
+    line end. A blank line is two breaks, since none may stand in the document."""
+    marked = _BLANK_LINE.sub(f"{_PARAGRAPH}\n", text.replace(_PARAGRAPH, "").strip())
+    escaped = escaped_markdown(marked)
+    return escaped.replace(f"{_PARAGRAPH}\n", "<br><br>\n").replace("\n", "<br>\n").replace("<br><br><br>", "<br><br>")
 
 
 def _first_bytes(text: str, limit: int) -> str:

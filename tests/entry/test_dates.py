@@ -184,6 +184,36 @@ def lags(error_hours: float, *, gap_minutes: float, count: int = 30, seed: int =
     return [3600 * error_hours + 60 * chance.uniform(0, gap_minutes) + 5 for _ in range(count)]
 
 
+@pytest.mark.parametrize(
+    ("raw", "language", "at"),
+    [
+        ("20220213T100217Z", None, AT),
+        ("20220213T1002Z", "en", MINUTE),
+        ("20220213T180217+0800", None, AT),
+        ("20220213T180217+08:00", None, AT),
+        ("20220213T180217+08", None, AT),
+        ("20220213 100217Z", None, AT),
+        ("20220213t100217.25z", None, AT),
+        ("2022-02-13T100217Z", None, AT),
+        ("20220213Z", None, DAY),
+        ("20220213T100217 GMT", None, AT),
+        ("20221313T100217Z", None, None),
+        ("20220213T250217Z", None, None),
+        ("Sun, 13 Feb 2565 17:02:17 +0700", "th", AT),
+        ("Sun, 13 Feb 2565 17:02:17 +0700", "th-TH", AT),
+        ("2565-02-13T17:02:17+07:00", "th", AT),
+        ("13/02/2565 17:02 +0700", "th", MINUTE),
+        ("25650213T100217Z", "th", None),
+        ("13 กุมภาพันธ์ 2565", "th", DAY),
+        ("Sun, 13 Feb 2022 17:02:17 +0700", "th", AT),
+        ("Sun, 13 Feb 2565 17:02:17 +0700", "en", None),
+        ("Sun, 13 Feb 2565 17:02:17 +0700", None, None),
+    ],
+)
+def test_basic_iso_forms_and_buddhist_years_of_thai_feeds(raw: str, language: str | None, at: datetime | None):
+    assert instant(raw, language=language) == at
+
+
 @pytest.mark.parametrize("hours", [-14, -9, -8, -5, -2, -1])
 def test_a_clock_that_runs_ahead_by_whole_hours_is_told(hours: int) -> None:
     assert clock_error(lags(hours, gap_minutes=15), poll_gap=timedelta(minutes=15)) == timedelta(hours=hours)

@@ -173,3 +173,19 @@ def test_void_elements_of_markup_that_was_not_escaped_stay_void() -> None:
     assert body(only(rss("<title>T</title><description>One<br/>two</description>"))) == "One<br/>two"
     xhtml = "<xhtml:body><xhtml:p>One<xhtml:br/>two</xhtml:p></xhtml:body>"
     assert "</br>" not in body(only(rss(f"<title>T</title>{xhtml}")))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("One line", "One line"),
+        ("0:00 Start\n1:30 Weir", "0:00 Start<br>\n1:30 Weir"),
+        ("One\n\nTwo\n \n\n\nThree\n", "One<br><br>\nTwo<br><br>\nThree"),
+        ("a < b\r\n{c}", "a &lt; b<br>\n&#123;c&#125;"),
+        ("\n\n One", "One"),
+    ],
+)
+def test_the_lines_of_a_plain_text_are_kept_as_lines(text: str, shown: str) -> None:
+    told = escape(text).replace("\r", "&#13;")
+    assert body(only(atom(f'<title>T</title><content type="text">{told}</content>'))) == shown
+    assert body(only(rss(f"<title>T</title><media:description>{told}</media:description>"))) == shown
