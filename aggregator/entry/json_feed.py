@@ -104,9 +104,14 @@ def _known_link(stated: str) -> str:
 
 
 def _attached(item: dict[str, Any], base: str) -> str:
-    """What an item without a page has to open: its first attachment."""
-    addresses = (absolute_url(base, _text(one.get("url"))) for one in _objects(item.get("attachments")))
+    """What an item without a page has to open: its first attachment, a picture only where there is nothing else."""
+    attachments = sorted(_objects(item.get("attachments")), key=_is_image)
+    addresses = (absolute_url(base, _text(one.get("url"))) for one in attachments)
     return next(filter(None, addresses), "")
+
+
+def _is_image(attachment: dict[str, Any]) -> bool:
+    return _text(attachment.get("mime_type")).lower().startswith(_IMAGE)
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
@@ -137,9 +142,7 @@ def _tags(value: object) -> tuple[str, ...]:
 
 def _images(item: dict[str, Any]) -> tuple[str, ...]:
     attached = [
-        _text(attachment.get("url"))
-        for attachment in _objects(item.get("attachments"))
-        if _text(attachment.get("mime_type")).lower().startswith(_IMAGE)
+        _text(attachment.get("url")) for attachment in _objects(item.get("attachments")) if _is_image(attachment)
     ]
     listed = [_text(item.get("image")), _text(item.get("banner_image")), *attached]
     return tuple(dict.fromkeys(address for address in listed if address))

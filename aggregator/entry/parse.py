@@ -221,12 +221,15 @@ def _alternate(entry: FeedDict) -> str:
 
 
 def _enclosed(entry: FeedDict, base: str) -> str:
-    """What an entry without a page has to open (podcast hosts publish no links): its enclosure, film or sound."""
-    enclosures = [_string(each, "href") for each in _list(entry, "links") if each.get("rel") == "enclosure"]
+    """What an entry without a page has to open (podcast hosts publish no links): its enclosure, film or sound; a
+    picture only where there is nothing else."""
+    enclosed = [each for each in _list(entry, "links") if each.get("rel") == "enclosure"]
+    enclosures = [_string(each, "href") for each in enclosed if not _is_picture(each)]
+    pictures = [_string(each, "href") for each in enclosed if _is_picture(each)]
     media = [_string(each, "url") for each in _list(entry, "media_content") if not _is_picture(each)]
     player = dict.get(entry, "media_player")
     players = [_string(player, "url")] if isinstance(player, dict) else []
-    addresses = (absolute_url(base, address) for address in (*enclosures, *media, *players) if address)
+    addresses = (absolute_url(base, address) for address in (*enclosures, *media, *players, *pictures) if address)
     return next(filter(None, addresses), "")
 
 
