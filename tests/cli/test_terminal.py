@@ -84,7 +84,7 @@ def test_names_of_pages_and_opml_are_cleaned() -> None:
     [found] = feeds_of_page(page.encode(), url="https://h.example/")
     assert found.title == "b]52;c;cm0gLXJm"
     opml = '<opml><body><outline text="&#x202e;folder"><outline text="t&#x9b;31m" xmlUrl="https://h.example/f"/></outline></body></opml>'
-    [one] = subscriptions_of_opml(opml.encode())
+    [one] = subscriptions_of_opml(opml.encode()).feeds
     assert (one.folder, one.title) == ("folder", "t31m")
 
 
