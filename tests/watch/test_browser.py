@@ -47,6 +47,9 @@ PAGES = (
     "/",
     "/?lang=zh",
     "/feeds",
+    "/feeds/quiet-valley",
+    "/statistics",
+    "/docs",
     "/digest",
     "/digest/2026-03-05",
     "/events/" + event_of_telling(REPORTED[0]).event_id,
@@ -177,38 +180,34 @@ def test_no_page_is_wider_than_the_screen(site, browser, width):
         assert wide <= width, path
 
 
-def test_an_event_arrives_live_and_its_next_report_joins_it(site, browser):
+def test_new_events_wait_behind_a_button_and_a_report_joins_in_place(site, browser):
     browser.driver.get(site.base + "/")
     browser.until(lambda: browser.driver.find_element(By.ID, "live").text == "Live")
     browser.until(lambda: site.day.readers)
+    before = browser.titles()
     site.publish(FRESH, 0)
-    browser.until(lambda: browser.titles()[0] == "刚刚：海底光缆修复完成")
-    assert len(browser.titles()) == len(REPORTED) + 1
-    assert browser.driver.find_element(By.ID, "live").text == "1 new"
-    card = browser.driver.find_element(By.ID, messages_of(FRESH)[0].event_id)
-    assert card.find_element(By.CSS_SELECTOR, ".weight b").text == "1"
+    offer = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, "button.offer"))[0]
+    assert offer.text == "1 new"
+    assert browser.titles() == before, "nothing moves under the reader's eyes"
+    offer.click()
+    browser.until(lambda: "刚刚：海底光缆修复完成" in browser.titles())
+    assert [title for title in browser.titles() if title in before] == before, "the chosen order stays"
     site.publish(FRESH, 1)
-    browser.until(
-        lambda: (
-            browser.driver.find_element(By.ID, messages_of(FRESH)[0].event_id)
-            .find_element(By.CSS_SELECTOR, ".weight b")
-            .text
-            == "2"
-        )
-    )
-    assert len(browser.titles()) == len(REPORTED) + 1
+    card = messages_of(FRESH)[0].event_id
+    browser.until(lambda: "2 sources" in browser.driver.find_element(By.ID, card).text)
+    assert len(browser.titles()) == len(before) + 1
     assert browser.complaints() == []
 
 
 def test_the_filter_is_a_form_that_keeps_what_was_chosen(site, browser):
     browser.driver.get(site.base + "/")
     Select(browser.driver.find_element(By.NAME, "lang")).select_by_value("zh")
-    browser.driver.find_element(By.NAME, "q").send_keys("图书馆")
+    browser.driver.find_element(By.NAME, "words").send_keys("图书馆")
     browser.driver.find_element(By.CSS_SELECTOR, ".filter button").click()
     browser.until(lambda: "lang=zh" in browser.driver.current_url)
     assert browser.titles() == ["老城图书馆延长夜间开放时间至 23:00"]
     assert Select(browser.driver.find_element(By.NAME, "lang")).first_selected_option.get_attribute("value") == "zh"
-    assert browser.driver.find_element(By.NAME, "q").get_attribute("value") == "图书馆"
+    assert browser.driver.find_element(By.NAME, "words").get_attribute("value") == "图书馆"
 
 
 def test_on_a_phone_the_filter_opens_by_its_summary(site, browser):
@@ -247,13 +246,13 @@ def test_the_page_is_used_with_the_keyboard_alone(site, browser):
     focused().send_keys(Keys.ENTER)
     browser.until(lambda: browser.driver.current_url.endswith("#main"))
     seen: list[str] = []
-    for _ in range(12):
+    for _ in range(18):
         focused().send_keys(Keys.TAB)
         held = focused()
         seen.append(held.get_attribute("name") or held.tag_name)
         outline = held.value_of_css_property("outline-style")
         assert outline != "none", f"{seen[-1]} shows no focus"
-    assert seen[:8] == ["lang", "category", "hours", "order", "q", "button", "a", "summary"]
+    assert seen[:8] == ["words", "lang", "category", "min_sources", "hours", "order", "button", "a"]
 
 
 def test_chinese_is_set_in_a_chinese_face_and_breaks_by_its_own_rules(site, browser):

@@ -32,7 +32,7 @@
   if (!list || !status || !window.EventSource) return;
 
   const redrawPause = 5000;
-  const fresh = new Set();
+  const fresh = new Map();
   let button = null;
   let redrawing = 0;
 
@@ -77,11 +77,16 @@
     const overview = page.getElementById("overview");
     if (overview) document.getElementById("overview").replaceWith(overview);
     if (!whole) return;
-    const shown = new Set(fresh);
+    const shown = new Map(fresh);
     fresh.clear();
     button = null;
     document.getElementById("list").replaceWith(page.getElementById("list"));
-    for (const id of shown) document.getElementById(id)?.classList.add("fresh");
+    for (const [id, card] of shown) {
+      // One that came a moment ago, or stands on a later page, is what was asked for: it comes first.
+      if (!document.getElementById(id)) document.getElementById("events").prepend(card);
+      document.getElementById(id).classList.add("fresh");
+    }
+    document.querySelectorAll("#events:not(:empty)").forEach((filled) => filled.parentElement.querySelector("p.empty")?.remove());
     document.querySelector("#events a")?.focus({ preventScroll: true });
   }
 
@@ -101,7 +106,7 @@
     if (!card) return;
     const old = document.getElementById(card.id);
     if (old) grow(old, card);
-    else { fresh.add(card.id); offer(); }
+    else { fresh.set(card.id, card); offer(); }
     redrawSoon();
   });
   window.addEventListener("pagehide", () => source.close());
