@@ -96,6 +96,7 @@ def connect(url: str, *, key_prefix: str = "agg", client_name: str = "aggregator
 
 
 def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str) -> Client:
+    _check_database(parts)
     if parts.scheme in ("redis", "rediss", "unix"):
         return Redis.from_url(url, max_connections=MAX_CONNECTIONS, **options)
     if parts.scheme == "redis+sentinel":
@@ -105,6 +106,25 @@ def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: s
     known = "redis://, rediss://, unix://, redis+sentinel://, redis+cluster://, rediss+cluster://"
     text = f"must begin with one of {known}; it begins with {parts.scheme!r}"
     raise ConfigError(Problem(text, key="aggregator.redis_url"))
+
+
+def _check_database(parts: SplitResult) -> None:
+    """ValueError: the URL names a database that is no number. redis-py takes such a one for database 0."""
+    named = parse_qs(parts.query).get("db", [""])[-1]
+    match parts.scheme:
+        case "redis" | "rediss":
+            named = named or parts.path.strip("/")
+        case "redis+sentinel":
+            named = named or parts.path.strip("/").partition("/")[2]
+        case "redis+cluster" | "rediss+cluster" if parts.path.strip("/") not in ("", "0"):
+            raise ValueError("a cluster has one database only: leave the path out")
+    if named and not (named.isascii() and named.isdecimal()):
+        raise ValueError(f"the database must be a number: redis://host:6379/0; it is {named!r}")
+
+
+def database_of(client: Client) -> int:
+    """The number of the database that the client speaks to; a cluster has one."""
+    return int(client.connection_pool.connection_kwargs.get("db") or 0) if isinstance(client, Redis) else 0
 
 
 def without_secrets(url: str) -> str:

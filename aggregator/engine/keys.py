@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Keys:
+    """`database` is the number that SELECT takes. Keys of two databases are apart, channels are not (Pub/Sub knows no
+    databases): those of another database than 0 carry its number."""
+
     prefix: str
+    database: int = 0
 
     # public
     @property
@@ -35,18 +39,23 @@ class Keys:
         return f"{self.prefix}:queue:{name}"
 
     @property
+    def channels(self) -> str:
+        """What all channels begin with: `agg:ch`, on database 3 `agg:ch3`."""
+        return f"{self.prefix}:ch{self.database or ''}"
+
+    @property
     def event_channel(self) -> str:
         """Followed by `<kind>:<language>:<feed id>`."""
-        return f"{self.prefix}:ch:event:"
+        return f"{self.channels}:event:"
 
     @property
     def digest_channel(self) -> str:
-        return f"{self.prefix}:ch:digest"
+        return f"{self.channels}:digest"
 
     @property
     def trouble_channel(self) -> str:
         """Followed by the feed id."""
-        return f"{self.prefix}:ch:trouble:"
+        return f"{self.channels}:trouble:"
 
     # the installation
     @property

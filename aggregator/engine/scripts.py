@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from aggregator.engine.client import Client, engine_errors
+from aggregator.engine.client import Client, database_of, engine_errors
 from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
 from aggregator.engine.slips import Slips
@@ -61,7 +61,7 @@ class Engine:
 
     def __init__(self, client: Client, *, prefix: str = "agg", retention: RetentionSettings | None = None) -> None:
         self.client = client
-        self.keys = Keys(prefix)
+        self.keys = Keys(prefix, database_of(client))
         self.retention = retention or RetentionSettings()
         self.slips = Slips()
         """What was read and is not ours."""

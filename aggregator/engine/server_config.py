@@ -23,14 +23,17 @@ DAEMON = "aggregator"
 """The user of our own connections when the server listens on TCP; there the default user is off."""
 
 _READING = (
-    "+xread +xreadgroup +xack +xclaim +xautoclaim +xpending +xlen +xrange +xrevrange +xinfo +brpop +rpop +llen +lrange"
+    "+xread +xreadgroup +xack +xclaim +xautoclaim +xpending +xlen +xrange +xrevrange +xinfo "
+    "+brpop +rpop +llen +lrange +lindex +lmove +blmove +lrem +type +exists"
 )
-_GROUPS = "+xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xgroup|setid"
+"""With LMOVE, BLMOVE and LREM a list queue is read so that a crash loses nothing: `agg:queue:<name>:<whose>` takes what
+is being worked on."""
+_GROUPS = "+xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xgroup|setid +xgroup|destroy"
 _LISTENING = "+subscribe +psubscribe +unsubscribe +punsubscribe"
 _CONNECTION = "+auth +hello +ping +echo +select +reset +client|setname +client|getname +client|id +command +info"
 
-_SINCE = (((7, 0), "+quit"), ((7, 2), "+client|setinfo"))
-"""Rules that an older server does not know; one of them would end it at start."""
+_SINCE = (((7, 2), "+client|setinfo"),)
+"""Rules that an older server does not know; one of them would end it at start. QUIT needs none in any version."""
 
 
 @dataclass(frozen=True, slots=True)

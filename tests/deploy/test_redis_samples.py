@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import time
@@ -34,8 +35,14 @@ class Server:
         )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def programs() -> list[str]:
+    """The servers to test: the one that is found, and those of AGGREGATOR_TEST_SERVERS (`:` between), which CI installs:
+    Redis 6.2, Redis 7, Valkey."""
+    return [server_program(), *filter(None, os.environ.get("AGGREGATOR_TEST_SERVERS", "").split(":"))]
+
+
+@pytest.fixture(scope="module", params=programs(), ids=lambda program: Path(program).name)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with our settings included in its configuration, and our users with passwords as README.md makes them."""
     folder = tmp_path_factory.mktemp("r")
     users = (SAMPLES / "users.acl").read_text()
@@ -47,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         f"port 0\nunixsocket {folder}/s\ndir {folder}\naclfile {folder}/users.acl\ninclude {SAMPLES}/aggregator.conf\n"
     )
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([server_program(), folder / "redis.conf"], stdout=log, stderr=log)
+        process = subprocess.Popen([request.param, folder / "redis.conf"], stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 20
         while not (folder / "s").exists():
@@ -70,6 +77,11 @@ def test_the_server_takes_every_setting(server):
 async def everything_the_daemon_asks(store: Store) -> None:
     now = datetime.now(UTC)
     await store.register({"feed": now - timedelta(seconds=1)})
+    await store.mark_installation("", (), at=now)
+    await store.registration()
+    await store.unregistered(["feed"])
+    await store.server_risks()
+    await store.tell_slips()
     await store.states(["feed"])
     await store.due_times(["feed"])
     await store.next_due_at()
@@ -131,6 +143,25 @@ def test_a_consumer_reads_in_a_group_of_its_own_and_subscribes(server):
         assert consumer.brpop(["agg:queue:world"], timeout=5)[1] == "{}"
 
 
+def test_a_consumer_takes_from_a_list_queue_so_that_a_crash_loses_nothing(server):
+    with server.user("aggregator") as daemon, server.user("consumer") as consumer:
+        daemon.lpush("agg:queue:todo", "one", "two")
+        assert consumer.type("agg:queue:todo") == "list"
+        assert consumer.lmove("agg:queue:todo", "agg:queue:todo:mine", src="RIGHT", dest="LEFT") == "one"
+        assert consumer.blmove("agg:queue:todo", "agg:queue:todo:mine", 5, src="RIGHT", dest="LEFT") == "two"
+        assert consumer.lindex("agg:queue:todo:mine", -1) == "one"
+        assert consumer.lrem("agg:queue:todo:mine", -1, "one") == 1
+        assert consumer.exists("agg:queue:todo", "agg:queue:todo:mine") == 1
+
+
+def test_a_consumer_leaves_by_quit_and_destroys_its_group(server):
+    with server.user("aggregator") as daemon, server.user("consumer") as consumer:
+        daemon.xadd("agg:reports", {"v": "1"})
+        consumer.xgroup_create("agg:reports", "leaving", "0")
+        assert consumer.xgroup_destroy("agg:reports", "leaving") == 1
+        assert consumer.execute_command("QUIT")
+
+
 def _pairs(answer: object) -> list[tuple[str, list[tuple[str, dict[str, str]]]]]:
     """A reply of XREADGROUP in either protocol's shape."""
     pairs = list(answer.items()) if isinstance(answer, dict) else list(answer)  # type: ignore[call-overload]
@@ -147,7 +178,9 @@ def _pairs(answer: object) -> list[tuple[str, list[tuple[str, dict[str, str]]]]]
         "XTRIM agg:events MAXLEN 0",
         "KEYS *",
         "PUBLISH agg:ch:digest x",
-        "XGROUP DESTROY agg:events mine",
+        "LPUSH agg:queue:world x",
+        "LMOVE agg:queue:world agg:stolen RIGHT LEFT",
+        "LREM agg:known:x 1 y",
     ],
 )
 def test_a_consumer_changes_nothing_and_sees_nothing_else(server, command):

@@ -7,7 +7,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
-from aggregator.engine.client import RETRIES, connect, without_secrets
+from aggregator.engine.client import RETRIES, connect, database_of, without_secrets
 from aggregator.errors import ConfigError
 
 
@@ -52,6 +52,24 @@ async def test_a_sentinel_url_gives_sentinels_service_database_and_both_logins()
     await client.aclose()
 
 
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("redis://cache.example", 0),
+        ("redis://cache.example/", 0),
+        ("redis://cache.example/3", 3),
+        ("unix:///run/x.sock?db=2", 2),
+        ("redis+sentinel://s1.example/main", 0),
+        ("redis+sentinel://s1.example/main/4", 4),
+        ("redis+cluster://n1.example:7000", 0),
+    ],
+)
+async def test_the_database_of_a_url_is_known(url: str, database: int) -> None:
+    client = connect(url, key_prefix="{agg}")
+    assert database_of(client) == database
+    await client.aclose()
+
+
 async def test_a_cluster_url_needs_a_prefix_in_braces() -> None:
     with pytest.raises(ConfigError, match=r'key_prefix = "\{agg\}"') as raised:
         connect("redis+cluster://n1.example:7000,n2.example", key_prefix="agg")
@@ -72,6 +90,12 @@ async def test_a_cluster_url_needs_a_prefix_in_braces() -> None:
         "redis+cluster://",
         "redis://cache.example:notaport",
         "redis+sentinel://s1.example/main/notanumber",
+        "redis://cache.example/notanumber",
+        "rediss://cache.example:6380/1/2",
+        "redis://cache.example/-1",
+        "redis://cache.example?db=zero",
+        "unix:///run/x.sock?db=two",
+        "redis+cluster://n1.example/1",
     ],
 )
 def test_a_url_that_cannot_be_used_is_a_configuration_error(url: str) -> None:

@@ -350,7 +350,7 @@ async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_pa
             ("DEL", "agg:events"),
             ("FLUSHALL",),
             ("CONFIG", "GET", "*"),
-            ("XGROUP", "DESTROY", "agg:events", "mine"),
+            ("LMOVE", "agg:queue:todo", "agg:token", "LEFT", "RIGHT"),
             ("EVAL", "return 1", 0),
         ):
             with pytest.raises(EngineRefused, match=r"(?i)permission"):

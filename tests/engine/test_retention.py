@@ -328,3 +328,48 @@ async def test_aliases_leave_with_their_events(store: Store, later: datetime) ->
     await store.command("HSET", "{agg}:merged", "e-old", f"e1|{int(later.timestamp() * 1000)}")
     assert await store.forget_merged(now=later + KEPT.events - HOUR) == 0
     assert await store.forget_merged(now=later + KEPT.events + HOUR) == 1
+
+
+# --- what a group had taken and trimming took away ---------------------------------------------------------------
+
+
+async def pending(store: Store, group: str) -> list[tuple[str, bool]]:
+    """What the group's consumer is given from 0 on, as at its start: ids, and whether they still have fields."""
+    rows = await store.command("XREADGROUP", "GROUP", group, "c", "COUNT", 1000, "STREAMS", "{agg}:reports", "0")
+    return [(row[0].decode(), bool(row[1])) for row in rows[b"{agg}:reports"]]
+
+
+async def test_what_the_cap_drops_is_acknowledged_for_the_groups_that_had_taken_it(
+    store: Store, later: datetime
+) -> None:
+    for group in ("a", "b"):
+        await make_group(store, group)
+    await publish(store, *range(400), document="d" * 5000)
+    await read(store, "a", 300, acknowledge=False)
+    store.use(retention=replace(KEPT, max_stream_bytes=1024 * 1024), queues=())
+    await store.trim(now=later)
+    [oldest, *_] = await store.command("XRANGE", "{agg}:reports", "-", "+", "COUNT", 1)
+    left = await pending(store, "a")
+    assert all(has_fields for _, has_fields in left)
+    assert len(await read(store, "b", 1000, acknowledge=False)) == await length(store, "{agg}:reports")
+    assert (await pending(store, "b"))[0] == (oldest[0].decode(), True)
+
+
+async def test_what_age_takes_from_a_forgotten_group_is_acknowledged_for_it(store: Store, later: datetime) -> None:
+    await make_group(store, "dead")
+    await publish(store, *range(3))
+    await read(store, "dead", 2, acknowledge=False)
+    await store.trim(now=later)
+    await store.trim(now=later + timedelta(days=14, seconds=1))
+    assert await length(store, "{agg}:reports") == 0
+    assert await pending(store, "dead") == []
+
+
+async def test_what_was_deleted_or_trimmed_by_others_is_acknowledged_too(store: Store, later: datetime) -> None:
+    await make_group(store, "a")
+    await publish(store, *range(5))
+    await read(store, "a", 4, acknowledge=False)
+    await store.command("XTRIM", "{agg}:reports", "MAXLEN", 2)
+    assert [has_fields for _, has_fields in await pending(store, "a")] == [False, False, False, True]
+    await store.trim(now=later)
+    assert [has_fields for _, has_fields in await pending(store, "a")] == [True]

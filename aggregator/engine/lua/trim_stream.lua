@@ -1,4 +1,5 @@
--- Drops what is too old and acknowledged by every living group, and, over the cap, the oldest whatever it is.
+-- Drops what is too old and acknowledged by every living group, and, over the cap, the oldest whatever it is. What goes
+-- is acknowledged for the groups that had taken it.
 -- KEYS: stream, groups, dropped. ARGV: now, age ms, cap bytes, ms after which an idle group is forgotten,
 -- '1' = never drop what is not acknowledged, most entries dropped by the cap in this call.
 -- Answers {trimmed by age, dropped by the cap, bytes, '1' = call again, '1' = a group holds it over the cap, forgotten…}.
@@ -59,6 +60,25 @@ local function groups_behind()
   return behind
 end
 
+-- Acknowledges for every group what is pending there and no longer stands: XREADGROUP from 0 would answer with it, without
+-- fields, for ever. At most `most` for each group in this call.
+local function acknowledge_dropped()
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  for _, row in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group
+    for j = 1, #row, 2 do
+      group = row[j] == 'name' and row[j + 1] or group
+    end
+    local gone = {}
+    for i, pending in ipairs(redis.call('XPENDING', stream, group, '-', oldest and '(' .. oldest[1] or '+', most)) do
+      gone[i] = pending[1]
+    end
+    for first = 1, #gone, 1000 do
+      redis.call('XACK', stream, group, unpack(gone, first, math.min(first + 999, #gone)))
+    end
+  end
+end
+
 local behind = groups_behind()
 local needed, forgotten = nil, {}
 for _, group in ipairs(behind) do
@@ -76,6 +96,8 @@ local trimmed = redis.call('XTRIM', stream, 'MINID', '=', oldest)
 for _, group in ipairs(behind) do
   redis.call('HSET', groups_key, group.field, group.progress .. '|' .. whole(group.since))
 end
+
+acknowledge_dropped()
 
 local bytes = redis.call('MEMORY', 'USAGE', stream, 'SAMPLES', 100)
 local length = redis.call('XLEN', stream)
@@ -106,6 +128,7 @@ for _, group in ipairs(behind) do
   lost[group.field] = unread + #redis.call('XPENDING', stream, group.name, ids[1], last, #ids)
 end
 redis.call('XTRIM', stream, 'MINID', '=', after(last))
+acknowledge_dropped()
 add(dropped_key, stream, #ids)
 for field, number in pairs(lost) do
   if number > 0 then

@@ -1,0 +1,250 @@
+"""The README's consumers, as programs: through restarts of the server, their own deaths, trimming, a flushed server.
+
+The programs are the README's text but for the place of the server. Each event arrives; one that is told again is one whose
+acknowledgement a death took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from aggregator.engine.client import connect
+from aggregator.engine.server_place import server_program
+from aggregator.engine.store import Store
+from aggregator.model import RetentionSettings
+from tests.daemon.program import until
+from tests.server import server_to_test
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+PLACE = "/home/me/.local/state/aggregator/engine/server.sock"
+
+
+def program(language: str, mark: str) -> str:
+    """The one program of the README in this language that has `mark` in it."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    [found] = [block for block in blocks if mark in block]
+    assert PLACE in found
+    return str(found)
+
+
+class Server:
+    """A server of the test's own, whose every acknowledged write survives a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = str(folder / "s")
+        self.start()
+
+    def start(self) -> None:
+        words = ["--port", "0", "--unixsocket", self.socket, "--dir", str(self.folder), "--appendonly", "yes"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [server_to_test() or server_program(), *words, "--appendfsync", "always", "--save", ""],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        self.client = redis.Redis(unix_socket_path=self.socket, decode_responses=True)
+        until(self._answers, what="the server answers", alive=self.process)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.client.close()
+        self.process.send_signal(number)
+        self.process.wait(20)
+
+    def publish(self, *ids: str) -> None:
+        for name in ids:
+            fields = {
+                "id": name,
+                "kind": "event.new",
+                "lang": "en",
+                "title": f"Title {name}",
+                "url": "https://a.example",
+            }
+            self.client.xadd("agg:events", fields)
+
+    def trim(self, **kept: object) -> None:
+        async def trim() -> None:
+            store = Store(connect(f"unix://{self.socket}"), retention=RetentionSettings(**kept))  # type: ignore[arg-type]
+            await store.trim()
+            await store.close()
+
+        asyncio.run(trim())
+
+
+class Consumer:
+    """A program of the README, started again and again; its output is kept."""
+
+    def __init__(self, folder: Path, text: str, socket: str) -> None:
+        self.file = folder / "consumer.py"
+        self.file.write_text(text.replace(PLACE, socket), encoding="utf-8")
+        self.output = folder / "output.txt"
+        self.start()
+
+    def start(self) -> None:
+        with self.output.open("ab") as output, (self.file.with_suffix(".log")).open("ab") as errors:
+            self.process = subprocess.Popen([sys.executable, str(self.file)], stdout=output, stderr=errors)
+
+    def kill(self) -> None:
+        assert self.process.poll() is None, self.file.with_suffix(".log").read_text()
+        self.process.kill()
+        self.process.wait(10)
+
+    def told(self) -> list[str]:
+        return [line.split()[0] for line in self.output.read_text().splitlines() if line]
+
+    def has(self, *ids: str) -> None:
+        until(lambda: set(ids) <= set(self.told()), what="every event is told", alive=self.process)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    yield made
+    if made.process.poll() is None:
+        made.end()
+
+
+@pytest.fixture
+def consumer(server: Server, tmp_path: Path) -> Iterator[Consumer]:
+    made = Consumer(tmp_path, program("python", "xreadgroup"), server.socket)
+    yield made
+    made.process.kill()
+    made.process.wait(10)
+
+
+@pytest.mark.parametrize("steps", [8, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(400)])])
+def test_every_event_arrives_through_restarts_trims_and_kills(server: Server, consumer: Consumer, steps: int):
+    chance = random.Random(17)
+    published = ["first"]  # from now on there is a group, for which everything is kept
+    server.publish(*published)
+    consumer.has(*published)
+    kills = 0
+    for step in range(steps):
+        fresh = [f"e{step}-{n}" for n in range(chance.randint(1, 40))]
+        server.publish(*fresh)
+        published += fresh
+        match chance.choice(("restart", "crash", "kill", "trim", "both")):
+            case "restart":
+                server.end()
+                server.start()
+            case "crash":
+                server.end(signal.SIGKILL)
+                server.start()
+            case "kill":
+                consumer.kill()
+                consumer.start()
+            case "trim":
+                server.trim(events=timedelta(0))
+            case "both":
+                consumer.kill()
+                server.end(signal.SIGKILL)
+                server.start()
+                server.trim(events=timedelta(0))
+                consumer.start()
+        kills += 1
+    consumer.has(*published)
+    told = consumer.told()
+    assert len(told) - len(set(told)) <= 2 * kills
+
+
+def test_what_a_cap_dropped_of_the_pending_does_not_stop_the_consumer(server: Server, consumer: Consumer):
+    server.publish("first")
+    consumer.has("first")
+    consumer.kill()
+    server.publish(*(f"taken-{n}" for n in range(500)))
+    server.client.xreadgroup("newsroom", "desk-1", {"agg:events": ">"}, count=500)  # taken, and died before its work
+    server.trim(max_stream_bytes=4096)
+    assert server.client.xlen("agg:events") < 500
+    consumer.start()
+    server.publish("after")
+    consumer.has("after", "taken-499")
+    until(lambda: server.client.xpending("agg:events", "newsroom")["pending"] == 0, what="nothing stays pending")
+
+
+def test_what_another_deleted_does_not_stop_the_consumer(server: Server, consumer: Consumer):
+    server.publish("first")
+    consumer.has("first")
+    consumer.kill()
+    server.publish("gone", "stays")
+    server.client.xreadgroup("newsroom", "desk-1", {"agg:events": ">"})
+    [(place, _), *_] = server.client.xrange("agg:events", "-", "+")[-2:]
+    server.client.xdel("agg:events", place)
+    consumer.start()
+    consumer.has("stays")
+    assert "gone" not in consumer.told()
+
+
+def test_a_flushed_server_gets_its_group_back(server: Server, consumer: Consumer):
+    server.publish("before")
+    consumer.has("before")
+    server.client.flushall()
+    server.publish("after")
+    consumer.has("after")
+    server.client.xgroup_destroy("agg:events", "newsroom")
+    server.publish("later")
+    consumer.has("later")
+
+
+def test_a_list_queue_loses_nothing_through_deaths(server: Server, tmp_path: Path):
+    consumer = Consumer(tmp_path, program("python", "blmove"), server.socket)
+    names = [f"e{n}" for n in range(60)]
+    for n, name in enumerate(names):
+        server.client.lpush("agg:queue:todo", f'{{"id": "{name}", "title": "Title"}}')
+        if n % 15 == 7:
+            consumer.kill()
+            consumer.start()
+        if n % 20 == 11:
+            server.end(signal.SIGKILL)
+            server.start()
+    consumer.has(*names)
+    until(lambda: not server.client.exists("agg:queue:todo:desk-1"), what="nothing stays taken")
+    consumer.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_javascript_program_goes_on_after_restarts(server: Server, tmp_path: Path):
+    folder = tmp_path / "js"
+    folder.mkdir()
+    try:
+        subprocess.run(
+            ["npm", "install", "--silent", "redis"], cwd=folder, check=True, capture_output=True, timeout=200
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"the npm package redis cannot be installed here: {error}")
+    (folder / "watch.mjs").write_text(program("js", "pSubscribe").replace(PLACE, server.socket), encoding="utf-8")
+    output = folder / "output.txt"
+    with output.open("wb") as out:
+        node = subprocess.Popen(["node", "watch.mjs"], cwd=folder, stdout=out, stderr=out, env=os.environ)
+    try:
+        for number in range(4):
+            message = f'{{"title": "Title {number}", "sources": []}}'
+            deadline = time.monotonic() + 30
+            while not server.client.publish("agg:ch:event:new:en:a", message):
+                assert node.poll() is None, output.read_text()
+                assert time.monotonic() < deadline, output.read_text()
+                time.sleep(0.05)
+            until(lambda n=number: f"Title {n}" in output.read_text(), what="it is told", alive=node)  # type: ignore[misc]
+            server.end(signal.SIGKILL if number % 2 else signal.SIGTERM)
+            server.start()
+    finally:
+        node.kill()
+        node.wait(10)
