@@ -20,6 +20,7 @@ from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -30,6 +31,7 @@ from pydantic import (
     create_model,
 )
 
+from aggregator import mentions
 from aggregator.config_problems import Places, nearest, path_of, problems
 from aggregator.config_values import (
     AnySpan,
@@ -138,13 +140,21 @@ _Retention = _section(
     RetentionSettings,
     on_slow_consumer=Annotated[StrictStr, pattern("drop_oldest|slow_down", 'must be "drop_oldest" or "slow_down"')],
 )
+
+
+def _asked(item: str) -> str:
+    if mentions.is_empty(item):
+        raise ValueError(f'{item!r} asks for nothing: write a word, such as "earthquake", or leave it out')
+    return item
+
+
 _Match = _section(
     "match",
     Match,
     categories=tuple[Category, ...],
     languages=tuple[Language, ...],
     feeds=tuple[FeedId, ...],
-    words=tuple[Annotated[StrictStr, Field(min_length=1)], ...],
+    words=tuple[Annotated[StrictStr, AfterValidator(_asked)], ...],
 )
 _Auth = _section("auth", Auth, scheme=Annotated[StrictStr, pattern("basic|bearer", 'must be "basic" or "bearer"')])
 
@@ -398,3 +408,24 @@ def _notify_problems(tables: list[_NotifyTable], feeds: set[str]) -> Iterator[Pr
             yield Problem('say where the secret is: either environment = "VARIABLE" or file = "/path"', f"{key}.secret")
         for unknown in sorted(set(_given(table.match).get("feeds", ())) - feeds):
             yield Problem(f'no feed has the id "{unknown}"{nearest(unknown, feeds)}', f"{key}.match")
+
+
+def unheard(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each category or language that a queue asks for and no feed has: nothing is wrong with the file,
+    but the queue may wait for ever."""
+    feeds = [feed for feed in configuration.feeds if feed.enabled]
+    categories = {category for feed in feeds for category in feed.categories}
+    languages = {feed.language.lower() for feed in feeds if feed.language}
+    is_sure = len([feed for feed in feeds if feed.language]) == len(feeds)
+    for queue in configuration.settings.queues:
+        for category in queue.match.categories:
+            if category not in categories:
+                yield f'queue "{queue.name}": no feed has the category "{category}"{nearest(category, categories)}'
+        for language in queue.match.languages:
+            if not any(_is_of(spoken, language.lower()) for spoken in languages):
+                rest = "" if is_sure else "; feeds without `language` may still be found to write it"
+                yield f'queue "{queue.name}": no feed has the language "{language}"{rest}'
+
+
+def _is_of(spoken: str, wanted: str) -> bool:
+    return spoken == wanted or spoken.startswith(f"{wanted}-")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config import configuration, feed_id_for
+from aggregator.config import configuration, feed_id_for, unheard
 from aggregator.config_values import duration, size_bytes
 from aggregator.errors import ConfigError
 from aggregator.model import Auth, Backlog, Match, Queue, Settings
@@ -181,3 +181,41 @@ def test_bounds_that_contradict_each_other_are_refused(text: str, key: str, word
 def test_bounds_that_just_hold_are_taken():
     text = '[retention]\nevents = "72h"\nseen = "72h"\n[fetch]\nconcurrency = 448\n'
     assert configuration(text).settings.fetch.concurrency == 448
+
+
+def test_words_that_ask_for_nothing_are_refused_with_their_line():
+    text = '[[queue]]\nname = "w"\nmatch = { words = ["quake", "title:"] }\n'
+    with pytest.raises(ConfigError) as raised:
+        configuration(text)
+    [problem] = raised.value.problems
+    assert problem.line == 3
+    assert "asks for nothing" in problem.text
+
+
+FEEDS = """
+[[feed]]
+url = "https://a.example/feed"
+language = "zh-CN"
+categories = ["新闻", "A", "World"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("match", "told"),
+    [
+        ('categories = ["World"], languages = ["zh"]', []),
+        ('categories = ["Wrold"]', ['no feed has the category "Wrold"', "World"]),
+        ('languages = ["zh-TW"]', ['no feed has the language "zh-TW"']),
+        ('languages = ["en"]', ['no feed has the language "en"']),
+    ],
+)
+def test_what_a_queue_asks_for_and_no_feed_has_is_named(match: str, told: list[str]):
+    found = list(unheard(configuration(f'{FEEDS}[[queue]]\nname = "w"\nmatch = {{ {match} }}\n')))
+    assert len(found) == bool(told)
+    assert all(part in sentence for sentence in found for part in told)
+
+
+def test_a_feed_without_a_language_may_write_any():
+    text = f'{FEEDS}[[feed]]\nurl = "https://b.example/"\n[[queue]]\nname = "w"\nmatch = {{ languages = ["en"] }}\n'
+    [told] = unheard(configuration(text))
+    assert "may still be found" in told

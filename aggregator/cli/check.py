@@ -15,6 +15,7 @@ from rich.text import Text
 from aggregator.cli import files, options
 from aggregator.cli.console import console
 from aggregator.cli.effective import shown, toml_lines, written
+from aggregator.config import unheard
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
 from aggregator.watch.logs import redacted
@@ -40,6 +41,8 @@ def check(config_file: str | None, as_json: bool) -> None:
         click.echo(orjson.dumps(effective, option=orjson.OPT_INDENT_2))
     else:
         _print(read)
+    for remark in unheard(read.configuration):
+        click.echo(f"aggregator: {remark}", err=True)
     if settings.redis_url and settings.server_listen:
         click.echo(
             "aggregator: [server] listen has no effect: it is for the embedded server, not redis_url's", err=True

@@ -8,14 +8,14 @@ by the survivor.
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from aggregator import mentions
 from aggregator.entry.images import image_of
 from aggregator.entry.lead import lead_of
+from aggregator.mentions import Report
 from aggregator.model import (
     Assignment,
     Decision,
@@ -304,7 +304,7 @@ def matches(match: Match, entry: Matchable) -> bool:
         (not match.categories or not set(match.categories).isdisjoint(entry.categories))
         and (not match.feeds or entry.feed_id in match.feeds)
         and (not match.languages or any(_speaks(entry.lang, wanted) for wanted in match.languages))
-        and (not match.words or _mentions(f"{entry.title}\n{entry.text}", match.words))
+        and (not match.words or mentions.any_of(match.words, Report(entry.title, entry.text, entry.lang)))
     )
 
 
@@ -312,23 +312,3 @@ def _speaks(lang: str, wanted: str) -> bool:
     """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
     lang, wanted = lang.lower(), wanted.lower()
     return lang == wanted or lang.startswith(f"{wanted}-")
-
-
-def _mentions(text: str, words: Iterable[str]) -> bool:
-    """Whole words where the script separates words, substrings where it does not; case and width do not count."""
-    folded = _folded(text)
-    return any(re.search(_word_pattern(_folded(word)), folded) for word in words)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-_SPACED = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-"""A letter or digit of a script that puts spaces between words: not Thai, Lao, Burmese, Khmer, kana, Han."""
-
-
-def _word_pattern(word: str) -> str:
-    starts = f"(?<!{_SPACED})" if re.match(_SPACED, word[:1]) else ""
-    ends = f"(?!{_SPACED})" if re.match(_SPACED, word[-1:]) else ""
-    return f"{starts}{re.escape(word)}{ends}"

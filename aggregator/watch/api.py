@@ -44,7 +44,7 @@ class FilterQuery(BaseModel):
     min_sources: Annotated[
         int, Field(ge=1, le=MOST_SOURCES, description="independent sources, as `min_sources` of a queue counts them")
     ] = 1
-    words: Annotated[str, Field(max_length=200, description="all of them in titles or lead")] = ""
+    words: Annotated[str, Field(max_length=200, description="all of them in titles or lead; README, Words")] = ""
     since: Annotated[
         str, Field(max_length=40, description="a report seen since: `24h`, `7d`, `2026-11-22` or ISO 8601")
     ] = PLAIN_SINCE

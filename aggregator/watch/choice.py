@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from aggregator import mentions
 from aggregator.model import Event
 from aggregator.watch.clock import newest_at, reported_first_at
 
@@ -129,14 +130,15 @@ def is_chosen(event: Event, choice: Choice) -> bool:
         (not choice.language or speaks(event.lang, choice.language))
         and (not choice.category or choice.category in event.categories)
         and event.independent_count >= choice.min_sources
-        and (not choice.words or mentions(event, choice.words))
+        and (not choice.words or mentions_all(event, choice.words))
     )
 
 
-def mentions(event: Event, words: str) -> bool:
-    """Whether all the words are in the titles and the lead of the event."""
-    text = " ".join((event.title, event.lead, *(source.title for source in event.sources))).casefold()
-    return all(word in text for word in words.casefold().split())
+def mentions_all(event: Event, words: str) -> bool:
+    """Whether all the words are in the titles and the lead of the event, by the rules of `mentions`."""
+    # A phrase does not reach from one title to the next.
+    told = " | ".join((event.lead, *(source.title for source in event.sources)))
+    return mentions.all_of(mentions.split(words), mentions.Report(event.title, told, event.lang))
 
 
 def speaks(lang: str, wanted: str) -> bool:

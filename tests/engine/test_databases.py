@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
@@ -28,13 +29,14 @@ async def heard(listener: Redis, first: Store, second: Store, *patterns: str) ->
             await published(store, entry(1))
             await store.mark_installation("", [Notice("gone", "f0", "", "410")], at=NOW)
         await first.client.execute_command("PUBLISH", "end", "")
-        channels = []
-        while (message := await listening.get_message(timeout=5)) is not None:
-            if message["channel"] == b"end":
-                break
-            if message["type"] == "pmessage":
-                channels.append(message["channel"].decode())
-    return channels
+        channels: list[str] = []
+        async with asyncio.timeout(20):
+            async for message in listening.listen():
+                if message["type"] == "pmessage" and message["channel"] == b"end":
+                    return channels
+                if message["type"] == "pmessage":
+                    channels.append(message["channel"].decode())
+    raise AssertionError("the server closed the connection")
 
 
 async def test_channels_of_another_database_carry_its_number(own_server: EmbeddedServer) -> None:

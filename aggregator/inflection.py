@@ -1,0 +1,256 @@
+"""The forms in which a word may stand in a text of a language: a pattern for one folded word.
+
+Rules: forms of number and case count, those of the verb and of derived words do not (`quake` is found in "quakes", not
+in "quaking"; `organ` not in "organization"). A form keeps at least three letters of the word. The tables say endings as
+they are after folding: without accents, in one case. A language that is not listed has those of its script.
+
+Pure; imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# --- scripts --------------------------------------------------------------------------------------------------
+
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u3096\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_SCRIPTS = (
+    ("hangul", "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"),
+    ("katakana", "\u30a1-\u30fa\u30fc-\u30ff"),
+    ("unspaced", _UNSPACED),
+    ("cyrillic", "\u0400-\u052f"),
+    ("arabic", "\u0600-\u06ff\u0750-\u077f"),
+    ("hebrew", "\u0590-\u05ff"),
+    ("devanagari", "\u0900-\u097f"),
+    ("greek", "\u0370-\u03ff\u1f00-\u1fff"),
+)  # fmt: skip
+RANGES = dict(_SCRIPTS)
+_SCRIPT_OF = [(name, re.compile(f"[{ranges}]")) for name, ranges in _SCRIPTS]
+BREAKING = RANGES["hangul"] + RANGES["katakana"] + RANGES["unspaced"]
+"""Letters that do not run together with those of other scripts into one word: `AI` is one in "AI가"."""
+
+
+def script_of(word: str) -> str:
+    """The script of a word by its first letter: a name of `RANGES`, else `latin`."""
+    return next((name for name, letters in _SCRIPT_OF if letters.match(word)), "latin")
+
+
+# --- endings --------------------------------------------------------------------------------------------------
+
+_RUSSIAN = (
+    "а я о е ы и у ю ой ей ом ем ам ям ами ями ах ях ов ев ь ия ии ию ие ием иям иями иях ий ый ая яя ое ее ые "
+    "ого его ому ему ым им ых их ыми ими ую юю ою ею"
+)
+_UKRAINIAN = _RUSSIAN + " і ї є ів їв ією єю ої ій ії ої им их ими іх іі іями ові еві"
+_SOUTH_SLAVIC = _RUSSIAN + " ът та то те ят ите ата ото ът им има ама"
+_SLAVIC = (
+    "a e i o u y em om am ami ach ow ie iem iom iami iach owi ej ego emu ym ych ymi im ich imi ou ovi ove ech um ich u "
+    "ia iu ii io iego iemu ima ama"
+)
+_TURKISH = (
+    "lar ler lari leri larin lerin larda lerde lardan lerden lara lere i u yi yu si su in un nin nun a e ya ye na ne "
+    "da de ta te dan den tan ten nda nde ndan nden la le yla yle ca ce"
+)
+_FINNISH = (
+    "n a t ta na ssa sta lla lta lle ksi tta en in an ien ja iden ille illa ilta issa ista iin ina iksi seen on un yn "
+    "i eissa eista eille eilla eihin eja eita"
+)
+_HUNGARIAN = (
+    "t k ot et at ok ek ak ban ben bol ba be nak nek val vel ert on en ra re rol tol hoz hez ig okat eket akat ei ai "
+    "okban ekben je ja"
+)
+_GREEK = "ος ου ο ε οι ων ους α ας ες η ης ι ια ιας ιες εις εων εως υ ο ον οσ ουσ ασ εσ ησ εισ εωσ"
+_HINDI = "ा े ी ों ें ो ियां ियों यां यों ओं एं ू ि"
+_BENGALI = "র ের কে তে ে রা েরা টি টা গুলি দের য়"
+_PERSIAN = "ها هاي ي ان اي هايي"
+
+_ENDINGS: dict[str, str] = {
+    **dict.fromkeys(("ru", "be"), _RUSSIAN),
+    "uk": _UKRAINIAN,
+    **dict.fromkeys(("bg", "mk", "sr"), _SOUTH_SLAVIC),
+    **dict.fromkeys(("pl", "cs", "sk", "hr", "bs", "sl"), _SLAVIC),
+    "de": "e en n er ern es s",
+    "nl": "en s e n",
+    "sv": "en et n t ar er or na arna erna orna s ens ets",
+    **dict.fromkeys(("da", "nb", "nn", "no"), "en et e er ene erne n s ens ets"),
+    "fi": _FINNISH,
+    "et": "d i t e de te id s st le lt ga ks ni na ta",
+    "hu": _HUNGARIAN,
+    "tr": _TURKISH,
+    "az": _TURKISH,
+    "ro": "ul ului i ii e le lor uri urile a ei",
+    "el": _GREEK,
+    **dict.fromkeys(("hi", "mr", "ne"), _HINDI),
+    "bn": _BENGALI,
+    **dict.fromkeys(("id", "ms"), "nya lah kah"),
+}
+"""Language → endings that stand for each other. Two letters or more are taken off a word only if four stay."""
+
+_PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
+    "en": (("", "s"), ("s", "ses"), ("x", "xes"), ("z", "zes"), ("ch", "ches"), ("sh", "shes"), ("o", "oes"),
+           ("y", "ies"), ("sis", "ses"), ("fe", "ves"), ("f", "ves"), ("man", "men")),
+    "es": (("", "s"), ("", "es"), ("z", "ces")),
+    "pt": (("", "s"), ("", "es"), ("ao", "oes"), ("ao", "aes"), ("ao", "aos"), ("al", "ais"), ("el", "eis"),
+           ("il", "is"), ("ol", "ois"), ("m", "ns")),
+    "fr": (("", "s"), ("", "x"), ("al", "aux"), ("ail", "aux")),
+    "it": (("o", "i"), ("a", "e"), ("a", "i"), ("e", "i"), ("io", "i"), ("co", "chi"), ("ca", "che"), ("go", "ghi"),
+           ("ga", "ghe"), ("cia", "ce"), ("gia", "ge")),
+}  # fmt: skip
+_PAIRS |= {"ca": _PAIRS["es"], "gl": _PAIRS["pt"]}
+"""Language → endings of one and of many; only number changes there."""
+
+_ALONE = {
+    "en": frozenset(
+        (
+            "new",
+            "news",
+            "us",
+            "its",
+            "it",
+            "as",
+            "a",
+            "is",
+            "was",
+            "has",
+            "does",
+            "this",
+            "his",
+            "plus",
+            "i",
+            "no",
+            "on",
+        )
+    )
+}
+"""Words whose other form would be another word: `new` is not found in "news"."""
+
+_OF_SCRIPT = {
+    "latin": "en",
+    "cyrillic": "ru",
+    "arabic": "ar",
+    "hebrew": "he",
+    "devanagari": "hi",
+    "greek": "el",
+}
+_IN_SCRIPT = {
+    **dict.fromkeys(("ru", "uk", "be", "bg", "mk"), "cyrillic"),
+    **dict.fromkeys(("ar", "fa", "ur"), "arabic"),
+    **dict.fromkeys(("hi", "mr", "ne"), "devanagari"),
+    "he": "hebrew",
+    "el": "greek",
+}
+COMPOUNDING = frozenset(("de", "nl", "sv", "da", "nb", "nn", "no", "fi", "is"))
+_NO_HEADS = frozenset(("land", "burg", "berg", "dorf", "heim", "mann"))
+"""Endings of names of places and people, not compounds of the word."""
+_LEAST_REST = 4
+"""Letters of a compound beside the word, at least: "Auswahl" is none of `Wahl`."""
+_LEAST_FIRST = 6
+"""Letters of a word that may begin a compound: `Streik` in "Streikende", `Regen` not in "Regensburg". A guess."""
+
+_PARTICLES = (
+    "이 가 은 는 을 를 의 에 에서 에게 께 께서 한테 로 으로 "
+    "와 과 도 만 까지 부터 보다 처럼 이나 나 이라 라 이며 며 이고 "
+    "고 이다 다 입니다 였다 이었다 라고 이라고 라는 이라는 에는 에도 에서는 에서도 로는 "
+    "으로는 으로도 으로서 로서 으로써 로써 에게서 와의 과의 로의 으로의 만의 까지의 부터의 에서의 "
+    "하고 랑 이랑 마다 조차 마저 밖에 뿐 씨 님 측 인 엔 에선 으론 "
+    "론 "
+)
+_KOREAN = f"(?:들)?(?:{'|'.join(sorted(_PARTICLES.split(), key=len, reverse=True))})?"
+_ARABIC_BEFORE = "(?:[وف]?(?:[بك]?ال|لل|[بكل])?)"
+_ARABIC_BEHIND = "(?:ات|ان|ين|ون|تين|ه|ها|هم|ي|يه|يا|ا|نا)?"
+_HEBREW_BEFORE = "[והבלמשכ]{0,3}"
+_HEBREW_BEHIND = "(?:ים|ות|ה|ת|י)?"
+
+
+def pattern_of(word: str, lang: str) -> tuple[str, str]:
+    """(the part of a folded word that every form has, the pattern of its forms) in a text of the language `lang`.
+
+    The pattern says nothing of what stands before and behind, but for compounds and Arabic's and Hebrew's prefixes."""
+    script = script_of(word)
+    match script:
+        case "hangul":
+            return word, re.escape(word) + _KOREAN
+        case "arabic":
+            return _arabic(word)
+        case "hebrew":
+            return _hebrew(word)
+        case "unspaced" | "katakana":
+            return word, re.escape(word)
+        case _:
+            return _spaced(word, _language(lang, script))
+
+
+def _language(lang: str, script: str) -> str:
+    """Whose endings count: the text's, where it is written in this script, else those of the script's commonest."""
+    is_own = _IN_SCRIPT.get(lang, "latin") == script and (lang in _ENDINGS or lang in _PAIRS)
+    return lang if is_own else _OF_SCRIPT.get(script, "")
+
+
+def _arabic(word: str) -> tuple[str, str]:
+    stem = word[2:] if word.startswith("ال") and len(word) > 4 else word
+    stem = stem[:-1] if stem.endswith("ه") and len(stem) > 3 else stem
+    if len(stem) < 3:
+        return word, re.escape(word)
+    persian = "|".join(sorted(_PERSIAN.split(), key=len, reverse=True))
+    return stem, f"{_ARABIC_BEFORE}{re.escape(stem)}(?:{_ARABIC_BEHIND}|{persian})"
+
+
+def _hebrew(word: str) -> tuple[str, str]:
+    stem = word[:-1] if word.endswith("ה") and len(word) > 3 else word
+    if len(stem) < 3:
+        return word, re.escape(word)
+    return stem, f"{_HEBREW_BEFORE}{re.escape(stem)}{_HEBREW_BEHIND}"
+
+
+@lru_cache(maxsize=4096)
+def _spaced(word: str, lang: str) -> tuple[str, str]:
+    forms = forms_of(word, lang)
+    stem = _common(forms)
+    endings = sorted({form[len(stem) :] for form in forms}, key=len, reverse=True)
+    found = f"{re.escape(stem)}(?:{'|'.join(map(re.escape, endings))})"
+    if lang in COMPOUNDING and word.isalpha() and len(word) >= _LEAST_REST:
+        head = rf"(?:[^\W\d_]{{{_LEAST_REST},}})?" if word not in _NO_HEADS else ""
+        behind = rf"|{re.escape(word)}[^\W\d_]{{{_LEAST_REST},}}" if len(word) >= _LEAST_FIRST else ""
+        return stem, f"(?:{head}{found}{behind})"
+    return stem, found
+
+
+def forms_of(word: str, lang: str) -> frozenset[str]:
+    """The word's forms in a language, the word itself among them."""
+    is_word = word[-1:].isalpha() or script_of(word) == "devanagari"
+    if word in _ALONE.get(lang, ()) or not is_word:
+        return frozenset((word,))
+    forms = {word}
+    for one, many in _PAIRS.get(lang, ()):
+        forms.update(_exchanged(word, one, many))
+        forms.update(_exchanged(word, many, one))
+    endings = _ENDINGS.get(lang, "").split()
+    for stem in _stems(word, endings):
+        forms.add(stem)
+        forms.update(stem + ending for ending in endings)
+    return frozenset(forms - (_ALONE.get(lang, frozenset()) - {word}))
+
+
+def _exchanged(word: str, old: str, new: str) -> list[str]:
+    if not word.endswith(old) or len(word) - len(old) < (2 if old else 3):
+        return []
+    return [word[: len(word) - len(old)] + new]
+
+
+def _stems(word: str, endings: list[str]) -> list[str]:
+    if len(word) < 3:
+        return []
+    taken = [word[: -len(e)] for e in endings if word.endswith(e) and len(word) - len(e) >= (3 if len(e) == 1 else 4)]
+    return [word, *taken]
+
+
+def _common(forms: frozenset[str]) -> str:
+    """What all forms begin with."""
+    first, last = min(forms), max(forms)
+    length = 0
+    while length < min(len(first), len(last)) and first[length] == last[length]:
+        length += 1
+    return first[:length]

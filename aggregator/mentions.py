@@ -1,0 +1,330 @@
+"""Does a text mention what someone asked for? The one matcher of queues, of the page and of search.
+
+What an item of `words` may be (README, Words):
+
+- `earthquake`: the word in any form of number and case, in any letter case, with accents or without, in traditional or
+  simplified characters; a part of a German compound; a run of letters where the script puts no spaces between words.
+- `climate change`, `"climate change"`: the words next to each other in this order, whatever white space is between.
+- `WHO`: two to four capitals are a name, and "who" is none; "Nato" is found by `NATO`, too.
+- `=Exact`: as written: this letter case, these accents, this form.
+- `quake*`: every word that begins so.
+- `title:quake`: in the title only. `-quake`: not if this is there. These come before `=`: `-title:=US`.
+
+Items are joined by OR in a queue's list (`any_of`), by AND in what a reader types (`all_of`); an item with `-` must not
+be there in either. Pure; imports nothing of ours but `inflection`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import opencc
+
+from aggregator.inflection import BREAKING, RANGES, pattern_of, script_of
+
+# --- texts ----------------------------------------------------------------------------------------------------
+
+_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"), "'")
+_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
+_INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+_ARABIC_LETTERS = {0x0640: None, 0x0649: "ي", 0x06CC: "ي", 0x06A9: "ك", 0x0629: "ه"}
+"""Tatweel, and letters that Arabic, Persian and hurried writers exchange (ى and ی for ي, ک for ك, ة and ه)."""
+_OWN = {"\u0131": "i", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe"}
+_LETTERS = str.maketrans({**_OWN, "Œ": "OE", "ß": "ss", "ẞ": "SS"})
+_MOST_CHARACTERS = 10_000
+"""Of a text, how much is read: the body that travels with an entry has 8,000 at most."""
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_BETWEEN_HAN = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])")
+_INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![\w]))?")
+_BREAKING = re.compile(f"[{BREAKING}]")
+_BREAK = re.compile(f"(?<=[{BREAKING}])(?=[^\\W{BREAKING}])|(?<=[^\\W{BREAKING}])(?=[{BREAKING}])")
+"""Where two words stand side by side without a sign between them: "AI가", "AI模型"."""
+_SEPARATOR = "\n\n"
+"""Between title and body; runs of white space inside them are one space, so that no phrase reaches across."""
+
+
+@cache
+def _simplifier() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+def _written(text: str) -> str:
+    """As written, but for what nobody types: NFC, plain apostrophes and dashes, single spaces, nothing invisible."""
+    text = unicodedata.normalize("NFC", text[:_MOST_CHARACTERS])
+    if not text.isascii():
+        text = text.translate(_INVISIBLE).translate(_APOSTROPHES).translate(_DASHES)
+    text = " ".join(text.split())
+    return _BREAK.sub("\x1f", text) if _BREAKING.search(text) else text
+
+
+def _cased(text: str, lang: str) -> str:
+    """One spelling for what is the same word, in the letter case it has."""
+    if not text.isascii():
+        text = _spelled(unicodedata.normalize("NFKC", text), lang)
+    return _INITIALS.sub(lambda found: found.group().replace(".", ""), text)
+
+
+def _spelled(text: str, lang: str) -> str:
+    if _HAN.search(text):
+        text = _BETWEEN_HAN.sub("", str(_simplifier().convert(text)))
+    if lang == "vi":  # there accents make the word (dedup.words does likewise)
+        return text
+    if lang in ("es", "gl"):  # año and ano are two words
+        text = text.replace("ñ", "\ue000").replace("Ñ", "\ue001")
+    text = text.translate(_LETTERS).translate(_BARE).translate(_ARABIC_LETTERS)
+    return text.replace("\ue000", "ñ").replace("\ue001", "Ñ")
+
+
+class _Bare(dict[int, str | None]):
+    """For `str.translate`: each letter without its accents, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str | None:
+        bare = _bare(chr(code))
+        self[code] = bare
+        return bare
+
+
+_BARE = _Bare()
+_DROPPED_MARKS = ((0x0300, 0x036F), (0x0591, 0x05C7), (0x0610, 0x061A), (0x064B, 0x065F), (0x0670, 0x0670))
+"""Accents, Hebrew's points, Arabic's vowels. Marks of other scripts (Devanagari, Thai …) make the letter."""
+
+
+def _bare(letter: str) -> str | None:
+    """A letter without accents, None for what is dropped. ё is е; й, ї and the letters of Indian scripts stay."""
+    code = ord(letter)
+    if unicodedata.combining(letter):
+        return None if any(first <= code <= last for first, last in _DROPPED_MARKS) else letter
+    parts = unicodedata.normalize("NFD", letter)
+    if len(parts) == 1 or letter in "йЙїЇўЎ":
+        return letter
+    return "".join(part for part in parts if _bare(part)) if ord(parts[1]) <= 0x06FF else letter
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One part of a report, three ways: as written, in one spelling, and in one letter case as well."""
+
+    written: str
+    cased: str
+    folded: str
+
+
+@lru_cache(maxsize=64)
+def _text(text: str, lang: str) -> Text:
+    written = _written(text)
+    cased = _cased(written, lang)
+    return Text(written, cased, _folded(cased))
+
+
+def _folded(cased: str) -> str:
+    return cased.casefold().replace("i\u0307", "i")
+
+
+# --- items ----------------------------------------------------------------------------------------------------
+
+
+_INDIC = "\u0900-\u0963\u0966-\u0dff"
+"""Letters and the marks that make them, which Python's \\w leaves out: राम is no word of रामायण."""
+_MARKS = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u102b-\u103e\u17b6-\u17d3\u3099\u309a"
+"""The marks of scripts without spaces."""
+_PIECE = re.compile(
+    f"[{RANGES['hangul']}]+|[{RANGES['katakana']}]+|[{RANGES['unspaced']}]+"
+    rf"|(?:[^\W_{BREAKING}]|[\u0300-\u036f{_INDIC}])+(?:\+\+|\#)?"
+)
+"""What a phrase is cut into: runs of one kind of letters; `C++` and `C#` keep their signs."""
+
+
+_GAP = r"(?:[\x1f '\-/&·_+\"“”«»]|[.,](?! ))+"
+"""What may stand between the words of a phrase: no end of a sentence or clause."""
+_NEVER = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item as asked for. `text` is what is looked for."""
+
+    text: str
+    is_without: bool = False
+    in_title: bool = False
+    is_exact: bool = False
+    is_prefix: bool = False
+
+
+def _parsed(item: str) -> _Item:
+    text = item.strip()
+    is_without = text.startswith("-") and len(text) > 1
+    text = text[1:].lstrip() if is_without else text
+    in_title = text.lower().startswith("title:")
+    text = text[len("title:") :].lstrip() if in_title else text
+    is_exact = text.startswith("=") and len(text) > 1
+    text = text[1:].lstrip() if is_exact else text
+    is_prefix = text.endswith("*") and len(text) > 1
+    text = text[:-1] if is_prefix else text
+    if len(text) > 2 and text[0] in '"“„«' and text[-1] in '"”“»':
+        text = text[1:-1]
+    if text.endswith("*") and not is_prefix:  # "climate chang*" in quotes
+        text, is_prefix = text[:-1], True
+    return _Item(text.strip(), is_without, in_title, is_exact, is_prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """A pattern, what it is looked for in, and a literal without which it cannot be there."""
+
+    needle: str
+    pattern: re.Pattern[str]
+    of: Callable[[Text], str]
+
+    def finds(self, text: Text) -> bool:
+        place = self.of(text)
+        return self.needle in place and self.pattern.search(place) is not None
+
+
+def _written_of(text: Text) -> str:
+    return text.written
+
+
+def _cased_of(text: Text) -> str:
+    return text.cased
+
+
+def _folded_of(text: Text) -> str:
+    return text.folded
+
+
+@lru_cache(maxsize=4096)
+def _finder(item: _Item, lang: str) -> _Finder:
+    written = _written(item.text)
+    if item.is_exact:
+        return _made(written, item, lang, _written_of, capitals=False)
+    cased = _cased(written, lang)
+    if is_name(cased):
+        return _made(cased, item, lang, _cased_of, capitals=True)
+    return _made(_folded(cased), item, lang, _folded_of, capitals=False)
+
+
+_LONGEST_NAME = 4
+"""Letters of a word that is taken for a name when it stands in capitals: `QUAKE` is only loud. A guess."""
+
+
+def is_name(cased: str) -> bool:
+    """Whether an item is a name in capitals: two letters at least, none of them small, no word long."""
+    if sum(letter.isupper() for letter in cased) < 2 or any(letter.islower() for letter in cased):
+        return False
+    return max(map(len, _PIECE.findall(cased)), default=0) <= _LONGEST_NAME
+
+
+def _made(text: str, item: _Item, lang: str, of: Callable[[Text], str], *, capitals: bool) -> _Finder:
+    pieces = _PIECE.findall(text)
+    if not pieces:  # signs, emoji: as they are
+        return _Finder(text, re.compile(re.escape(text)) if text else _NEVER, of)
+    parts: list[str] = []
+    needles: list[str] = []
+    for number, piece in enumerate(pieces):
+        is_last = number == len(pieces) - 1
+        needle, pattern = _forms(piece, item, lang, capitals=capitals, is_last=is_last)
+        if number:
+            parts.append(_gap(pieces[number - 1], piece))
+        parts.append(_bounded(piece, pattern, is_open=is_last and item.is_prefix))
+        needles.append(needle)
+    return _Finder(max(needles, key=len), re.compile("".join(parts)), of)
+
+
+def _forms(piece: str, item: _Item, lang: str, *, capitals: bool, is_last: bool) -> tuple[str, str]:
+    """(what every form has, the pattern of the forms) of one piece."""
+    if item.is_exact or (is_last and item.is_prefix):
+        return piece, re.escape(piece)
+    if not capitals or not piece.isupper():
+        return pattern_of(piece, lang)
+    if len(piece) < _LONGEST_NAME or not piece.isalpha():
+        return piece, f"{re.escape(piece)}s?"
+    tail = "".join(f"[{letter}{letter.lower()}]" for letter in piece[1:])
+    return piece[0], f"{re.escape(piece[0])}{tail}s?"
+
+
+def _gap(before: str, behind: str) -> str:
+    """Between two words stands something; between scripts that break by themselves there may be nothing."""
+    breaks = {"hangul", "katakana", "unspaced"}
+    return f"{_GAP}" if not breaks & {script_of(before[-1]), script_of(behind[0])} else f"(?:{_GAP})?"
+
+
+def _bounded(piece: str, pattern: str, *, is_open: bool) -> str:
+    """The pattern as a word of its own; `is_open`: more letters may follow."""
+    match script_of(piece):
+        case "unspaced":
+            before, behind = "", f"(?![{_MARKS}])"
+        case "katakana":  # テスト is none of コンテスト's words, サッカー is one of サッカーチーム's
+            before, behind = f"(?<![{RANGES['katakana']}])", ""
+        case _ if re.search(f"[{_INDIC}]", piece):
+            before, behind = rf"(?<![\w{_INDIC}])", rf"(?![\w{_INDIC}])"
+        case _:
+            before, behind = r"(?<!\w)", r"(?!\w|\+\+|#(?!\w))"
+    return f"{before}(?:{pattern}){'' if is_open else behind}"
+
+
+# --- asking ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is looked at: `lang` is a BCP 47 tag."""
+
+    title: str
+    text: str = ""
+    lang: str = ""
+
+    def parts(self) -> tuple[Text, Text]:
+        """(the title, title and body)"""
+        lang = self.lang.partition("-")[0].lower()
+        title = _text(self.title, lang)
+        if not self.text:
+            return title, title
+        body = _text(self.text, lang)
+        joined = (title.written, body.written), (title.cased, body.cased), (title.folded, body.folded)
+        return title, Text(*(_SEPARATOR.join(pair) for pair in joined))
+
+
+@lru_cache(maxsize=1024)
+def _items(items: tuple[str, ...]) -> tuple[tuple[_Item, ...], tuple[_Item, ...]]:
+    """(what is asked for, what must not be there)"""
+    parsed = [_parsed(item) for item in items]
+    wanted = [item for item in parsed if item.text and not item.is_without]
+    unwanted = [item for item in parsed if item.text and item.is_without]
+    return tuple(wanted), tuple(unwanted)
+
+
+def _asked(items: tuple[str, ...], report: Report, enough: Callable[[Iterable[bool]], bool]) -> bool:
+    wanted, unwanted = _items(items)
+    title, whole = report.parts()
+    lang = report.lang.partition("-")[0].lower()
+
+    def finds(item: _Item) -> bool:
+        return _finder(item, lang).finds(title if item.in_title else whole)
+
+    if any(finds(item) for item in unwanted):
+        return False
+    return not wanted or enough(finds(item) for item in wanted)
+
+
+def is_empty(item: str) -> bool:
+    """Whether an item asks for nothing: only signs of its language stand there (`-`, `title:`, `*`, `""`)."""
+    return not _parsed(item).text.strip('-=*"“”„«» ')
+
+
+def any_of(items: Sequence[str], report: Report) -> bool:
+    """Whether one of the items is mentioned, and none of those with `-`; without items: yes. For a queue."""
+    return _asked(tuple(items), report, any)
+
+
+def all_of(items: Sequence[str], report: Report) -> bool:
+    """Whether all of the items are mentioned, and none of those with `-`. As in what a reader types."""
+    return _asked(tuple(items), report, all)
+
+
+def split(query: str) -> tuple[str, ...]:
+    """What a reader types into a search field as items: white space separates, quotes bind."""
+    return tuple(re.findall(r'(?:[^\s"“”„«»]*["“„«][^"“”„«»]*["”“»]\*?)|\S+', query))
