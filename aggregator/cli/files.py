@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from aggregator.config import Configuration, configuration
-from aggregator.dedup.meaning import is_installed
+from aggregator.dedup.encoder import is_installed
 from aggregator.errors import ConfigError, Problem, install_command
 from aggregator.model import DedupSettings, Settings
 

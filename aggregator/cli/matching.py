@@ -25,7 +25,8 @@ from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint
-from aggregator.dedup.meaning import is_installed, prints_of
+from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Score
 from aggregator.engine.store import Store
 from aggregator.entry.documents import report_of_document

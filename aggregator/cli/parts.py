@@ -235,15 +235,15 @@ class Meanings:
     async def __aexit__(self, *error: Any) -> None:
         await self._sandbox.__aexit__(*error)
 
-    async def of(self, headlines: Sequence[str]) -> Sequence[bytes]:
-        """The vector of each headline. Where the child was killed the rest has none: it is matched by its words."""
+    async def of(self, told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        """The vectors of each (title, lead). Where the child was killed the rest has none: it is matched by its words."""
         found: list[bytes] = []
-        for start in range(0, len(headlines), MEANT_BATCH):
-            answer = await self._sandbox.run(tuple(headlines[start : start + MEANT_BATCH]))
+        for start in range(0, len(told), MEANT_BATCH):
+            answer = await self._sandbox.run(tuple(told[start : start + MEANT_BATCH]))
             if isinstance(answer, Killed):
-                missing = len(headlines) - start
+                missing = len(told) - start
                 self._metrics.count_killed(answer.reason)
-                log.warning("meanings_missing", headlines=missing, reason=answer.reason, detail=answer.detail)
+                log.warning("meanings_missing", entries=missing, reason=answer.reason, detail=answer.detail)
                 return found + [b""] * missing
             found += answer
         return found

@@ -24,7 +24,7 @@ from aggregator.daemon.clock import machine_time
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
-from aggregator.dedup.fingerprint import headline_of
+from aggregator.dedup.fingerprint import told_by
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
@@ -158,7 +158,7 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings:
         async for records in store.fingerprints(machine_time() - dedup.window):
             matcher.learn(records)
     new = [entry for entry in found.entries if not entry.revision]
-    meant = await meanings.of([headline_of(entry) for entry in new]) if dedup.meaning and new else None
+    meant = await meanings.of([told_by(entry) for entry in new]) if dedup.meaning and new else None
     answers = matcher.assigned(new, meant)
     return [(entry, None if entry.revision else next(answers)[1]) for entry in found.entries]
 

@@ -23,7 +23,7 @@ from aggregator.daemon.breaking import Breaker
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.loading import loaded_index
 from aggregator.daemon.ruling import follow
-from aggregator.dedup.fingerprint import Fingerprint, headline_of
+from aggregator.dedup.fingerprint import Fingerprint, told_by
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, EventsHeld, StaleToken, UnreadableRecord
 from aggregator.model import Assignment, Entry, Event, Kind, Publication, Published, Settings
@@ -62,8 +62,8 @@ class _Assigned:
     assignment: Assignment | None = None
 
 
-Meanings = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
-"""Answers with the vector of each headline, empty where it has none."""
+Meanings = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[bytes]]]
+"""Answers with the vectors of each (title, lead), empty where there are none."""
 
 
 class _LogMovedError(Exception):
@@ -347,11 +347,11 @@ class EventStage:
         return not self._is_rushed
 
     async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes] | None:
-        """The vectors of the new entries' headlines, in order; None where meanings are off, or passed over."""
+        """The vectors of the new entries' titles and leads, in order; None where meanings are off, or passed over."""
         if not self._settings.dedup.meaning or self._is_rushed:
             return None
-        headlines = [headline_of(entry) for _, entry in entries if not entry.revision]
-        return await self._meanings(headlines) if headlines else ()
+        told = [told_by(entry) for _, entry in entries if not entry.revision]
+        return await self._meanings(told) if told else ()
 
     async def _assign_and_publish(
         self, token: int, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None

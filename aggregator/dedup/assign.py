@@ -30,12 +30,13 @@ from aggregator.dedup import learned
 from aggregator.dedup.features import (
     INDEX,
     RECURRING,
+    Compared,
+    Counted,
     Floats,
-    Weighed,
-    add_letters,
+    add_slow,
+    compared,
     is_recurring,
     quick_features,
-    weighed,
 )
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
@@ -163,7 +164,7 @@ class Batch:
         self._model = model
         self._first = index.rows.next
         self._at: list[int] = times(rows).tolist()
-        self._queries = weighed(rows, index.frequency)
+        self._queries = index.counted(rows)
         self._candidates = [
             [slot for slot in slots if self._is_near(i, slot)]
             for i, slots in enumerate(candidates(rows, found_by, index))
@@ -182,8 +183,8 @@ class Batch:
         """The event of entry `i`, as the index stands now; see the module for the rules."""
         index = self._index
         entry_id = bytes(self._rows[i]["entry_id"]).decode()
-        twin = index.same_url(int(self._rows[i]["url"]))
-        if twin is not None and self._is_recent(i, twin):
+        twin = self._twin(i)
+        if twin is not None:
             return Assignment(
                 entry_id=entry_id,
                 event_id=index.event_id(index.event_number(twin)),
@@ -260,6 +261,18 @@ class Batch:
             if slot not in members and self._is_near(i, slot):
                 members.append(slot)
 
+    def _twin(self, i: int) -> int | None:
+        """The newest report of the window with the same address, where an address names one report.
+
+        A feed that gives one address to several of its entries names a page by it, and these are told apart by what
+        they say (advisories that all link to "/upcoming/").
+        """
+        row = self._rows[i]
+        slots = [slot for slot in self._index.same_url(int(row["url"])) if self._is_recent(i, slot)]
+        feeds = [int(self._index.rows.one(slot)["feed"]) for slot in slots]
+        named = [feed for feed in (int(row["feed"]), *feeds) if feed]
+        return slots[0] if slots and len(set(named)) == len(named) else None
+
     def _is_recent(self, i: int, slot: int) -> bool:
         """Whether a report was in the window when this one was first seen: a batch may be longer than it is recent."""
         apart = int(self._rows[i]["first_seen"]) - int(self._index.rows.one(slot)["first_seen"])
@@ -275,35 +288,35 @@ class Batch:
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             some = wanted[start : start + PAIRS_AT_ONCE]
             which = np.array([i for i, _ in some], np.intp)
-            others = self._others([slot for _, slot in some])
-            table = quick_features(self._queries, which, others)
-            mine = self._rows[which]
-            log_odds = self._log_odds(table, mine, others.rows).tolist()
+            pairs = compared(self._queries, which, self._others([slot for _, slot in some]))
+            mine, theirs = pairs.query.rows, pairs.others.rows
+            table = quick_features(pairs)
+            log_odds = self._log_odds(table, pairs).tolist()
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
             for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
                 self._pairs[i][slot] = Pair(*found)
-            for at, refill in refills(table, mine, others.rows, self._index.frequency):
+            for at, refill in refills(table, mine, theirs, self._index.frequency):
                 i, slot = some[at]
                 self._refills[i].append((slot, refill))
 
-    def _others(self, slots: Sequence[int]) -> Weighed:
+    def _others(self, slots: Sequence[int]) -> Counted:
         """The rows of slots, some of which may be of this batch and not posted yet."""
         wanted = np.array(slots, np.int64)
         own = np.flatnonzero(wanted >= self._first)
         if not len(own):
-            return weighed(self._index.rows.many(wanted), self._index.frequency)
+            return self._index.counted(self._index.rows.many(wanted), wanted)
         rows = np.empty(len(wanted), self._rows.dtype)
         rows[own] = self._rows[wanted[own] - self._first]
         old = np.flatnonzero(wanted < self._first)
         rows[old] = self._index.rows.many(wanted[old])
-        return weighed(rows, self._index.frequency)
+        return self._index.counted(rows, wanted)
 
-    def _log_odds(self, table: Floats, mine: Rows, others: Rows) -> Floats:
+    def _log_odds(self, table: Floats, pairs: Compared) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         found = self._model.gate.log_odds(table)
         hopeful = np.flatnonzero((found > HOPELESS) | (table[:, INDEX["meaning"]] >= NEAR))
-        add_letters(table, mine, others, hopeful)
+        add_slow(table, pairs, hopeful)
         found[hopeful] = self._model.log_odds(table[hopeful])
         found[is_recurring(table)] = RECURRING
         return found

@@ -8,15 +8,17 @@ A feature that lacks its evidence (no body, no time, no meaning) is -1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Indel
 
 from aggregator.dedup import facts, lexicon
 from aggregator.dedup.fingerprint import TITLE_TOKENS
-from aggregator.dedup.frequency import Frequency
-from aggregator.dedup.rows import NEVER, TOKENS, Rows, has_meanings, meanings
+from aggregator.dedup.frequency import Counts, Frequency, rarity_of
+from aggregator.dedup.rows import LEAD, NEVER, TOKENS, Rows, has_meanings, meanings
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -63,53 +65,142 @@ NAMES: tuple[str, ...] = (
     "body_length_least",
     "title_rarity_least",
     "same_language",
+    "body_unmatched_least",
+    "aligned",
+    "slots",
+    "slot_tokens",
+    "slot_rarest_least",
+    "slot_weight_least",
+    "slot_names_least",
+    "slot_known_most",
+    "slot_plain",
+    "swaps",
+    "meaning_title",
+    "meaning_lead",
+    "meaning_across",
     "meaning",
 )
 INDEX = {name: i for i, name in enumerate(NAMES)}
+MEANINGS = ("meaning_title", "meaning_lead", "meaning_across", "meaning")
+"""The features that the encoder gives; the last one is known of every pair whose titles it has read."""
 _TEMPLATE_SHARE = 0.1
 """Share of a site's titles at which a token says nothing any more."""
+_KNOWN_SITE = 10
+"""Other titles of a site from which on its habits are known (a guess)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """Rows with their tokens and the weight of each: (rows, TOKENS), title tokens first, 0 where there is no token."""
+class Counted:
+    """Rows with their tokens, (rows, TOKENS), title tokens first, and in how many *other* documents each stands.
+
+    `is_counted` says which rows are in the counts of the stream, and so in those of the rows they are compared with.
+    """
 
     rows: Rows
     tokens: NDArray[np.uint32]
-    weights: Floats
+    counts: Counts
+    is_counted: Bools
 
-    def __getitem__(self, which: slice | NDArray[np.intp]) -> Weighed:
+    def __getitem__(self, which: slice | NDArray[np.intp]) -> Counted:
         """Some of the rows."""
-        return Weighed(self.rows[which], self.tokens[which], self.weights[which])
+        return Counted(self.rows[which], self.tokens[which], self.counts[which], self.is_counted[which])
 
 
-def weighed(rows: Rows, frequency: Frequency) -> Weighed:
-    """Rows with the weights their tokens have in the stream now."""
+def counted(rows: Rows, frequency: Frequency, is_counted: Bools | None = None) -> Counted:
+    """Rows with what the stream knows of their tokens now, each without itself; without `is_counted` none is known."""
     tokens = np.ascontiguousarray(rows["tokens"])
-    weights = frequency.rarity(tokens, rows["lang"])
-    share = frequency.site_share(tokens[:, :TITLE_TOKENS], rows["site"])
-    weights[:, :TITLE_TOKENS] *= 1 - np.minimum(share / np.float32(_TEMPLATE_SHARE), 1) * np.float32(0.9)
-    return Weighed(rows, tokens, weights)
+    counts = frequency.counts(tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"])
+    itself = np.zeros(len(rows), bool) if is_counted is None else is_counted
+    one = itself.astype(np.float32)
+    alone = Counts(
+        counts.tokens - one[:, None],
+        counts.documents - one,
+        counts.titles - one[:, None],
+        counts.site_documents - np.where(rows["site"] > 0, one, np.float32(0)),
+    )
+    return Counted(rows, tokens, alone, itself)
 
 
-def features(queries: Weighed, which: NDArray[np.intp], others: Weighed) -> Floats:
+def _weights(one: Counted, other: Counted, hit: Bools, title_hit: Bools) -> Floats:
+    """(pairs, TOKENS) weights of the tokens of `one` in a stream that holds neither report of the pair.
+
+    `hit` says which tokens stand in the other report, `title_hit` which title tokens in its title.
+    """
+    counts = one.counts
+    in_language = (other.is_counted & (one.rows["lang"] == other.rows["lang"])).astype(np.float32)
+    rarity = rarity_of(counts.tokens - hit * in_language[:, None], counts.documents - in_language)
+    rarity[one.tokens == 0] = 0
+    at_site = (other.is_counted & (one.rows["site"] == other.rows["site"])).astype(np.float32)
+    documents = counts.site_documents - at_site
+    # A word that one other title of the site has is no habit yet.
+    habit = np.maximum(counts.titles - title_hit * at_site[:, None] - 1, 0) / np.maximum(documents, 1)[:, None]
+    habit[documents < _KNOWN_SITE] = 0
+    rarity[:, :TITLE_TOKENS] *= 1 - np.minimum(habit / np.float32(_TEMPLATE_SHARE), 1) * np.float32(0.9)
+    return rarity
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Pairs with what they have in common, token by token: for each side (pairs, TOKENS) weights and whether the other
+    report has the token."""
+
+    query: Counted
+    others: Counted
+    query_weights: Floats
+    weights: Floats
+    query_hit: Bools
+    hit: Bools
+    column: NDArray[np.intp]
+    """For each token of the others the query's column that has it, where `hit`."""
+
+
+def compared(queries: Counted, which: NDArray[np.intp], others: Counted) -> Compared:
+    """The pairs of row `which[i]` of `queries` and row i of `others`."""
+    hit, column = _matches(queries.tokens, which, others.tokens)
+    query = queries[which]
+    flat = np.arange(len(which))[:, None] * TOKENS + column
+    query_hit = np.zeros(hit.shape, bool)
+    query_hit.ravel()[flat[hit]] = True
+    in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
+    query_in_title = np.zeros(hit.shape, bool)
+    query_in_title.ravel()[flat[:, :TITLE_TOKENS][in_title]] = True
+    return Compared(
+        query,
+        others,
+        _weights(query, others, query_hit, query_in_title[:, :TITLE_TOKENS]),
+        _weights(others, query, hit, in_title),
+        query_hit,
+        hit,
+        column,
+    )
+
+
+def features(queries: Counted, which: NDArray[np.intp], others: Counted) -> Floats:
     """(pairs, len(NAMES)) features of the pairs of row `which[i]` of `queries` and row i of `others`."""
-    table = quick_features(queries, which, others)
-    add_letters(table, queries.rows[which], others.rows, slice(None))
+    pairs = compared(queries, which, others)
+    table = quick_features(pairs)
+    add_slow(table, pairs, np.arange(len(which)))
     return table
 
 
-def quick_features(queries: Weighed, which: NDArray[np.intp], others: Weighed) -> Floats:
-    """All but those that look at the letters of the titles (`SLOW`), which are -1: they cost more than all others."""
-    table = np.full((len(which), len(NAMES)), -1, np.float32)
-    query = queries[which]
-    _tokens(table, query, others, *_matches(queries.tokens, which, others.tokens))
+def quick_features(pairs: Compared) -> Floats:
+    """All but those that look at the titles letter by letter and word by word (`SLOW`), which are -1: they cost more
+    than all others."""
+    query, others = pairs.query, pairs.others
+    table = np.full((len(others.tokens), len(NAMES)), -1, np.float32)
+    _tokens(table, pairs)
     _shingles(table, query.rows["shingles"], others.rows["shingles"])
     _facts(table, query.rows, others.rows)
     _circumstances(table, query.rows, others.rows)
     _meaning(table, query.rows, others.rows)
     # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
     return np.round(table, 3)
+
+
+def add_slow(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+    """The features of `SLOW`, for the `chosen` pairs."""
+    _letters(table, pairs.query.rows, pairs.others.rows, chosen)
+    _differences(table, pairs, chosen)
 
 
 _PLACES = 1 << 12
@@ -145,15 +236,13 @@ def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
     return table.ravel()
 
 
-def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: NDArray[np.intp]) -> None:
-    q_weights, weights = query.weights, others.weights
-    rows = np.arange(len(weights))[:, None]
+def _tokens(table: Floats, pairs: Compared) -> None:
+    query, others, hit, q_hit, column = pairs.query, pairs.others, pairs.hit, pairs.query_hit, pairs.column
+    weights, q_weights = pairs.weights, pairs.query_weights
     in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
     # The weight of a shared token is the lesser of its two: a template token is one for either source.
-    flat = rows * TOKENS + column
+    flat = np.arange(len(weights))[:, None] * TOKENS + column
     shared = np.where(hit, np.minimum(weights, q_weights.take(flat)), np.float32(0))
-    q_hit = np.zeros((len(weights), TOKENS), bool)
-    q_hit.ravel()[flat[hit]] = True
 
     title, q_title = weights[:, :TITLE_TOKENS], q_weights[:, :TITLE_TOKENS]
     title_sum, q_title_sum = _sum(title) + _TINY, _sum(q_title) + _TINY
@@ -177,8 +266,8 @@ def _tokens(table: Floats, query: Weighed, others: Weighed, hit: Bools, column: 
     shared_sum = _sum(shared)
     table[:, INDEX["shared_weight"]] = shared_sum
     in_bodies = _sum(np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:])
-    _bodies(table, query, others, shared_sum, in_bodies)
-    _unmatched(table, query, others, title_hit, q_title_hit)
+    _bodies(table, pairs, shared_sum, in_bodies)
+    _unmatched(table, pairs)
     _order(table, in_title, column)
     q_count, counts = query.rows["title_count"], others.rows["title_count"]
     table[:, INDEX["title_length_least"]] = np.minimum(counts, q_count)
@@ -203,12 +292,16 @@ def _square(weights: Floats) -> Doubles:
     return squares
 
 
-def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Doubles, in_bodies: Doubles) -> None:
+def _bodies(table: Floats, pairs: Compared, shared_sum: Doubles, in_bodies: Doubles) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
-    words, q_words = others.rows["body_words"], query.rows["body_words"]
+    words, q_words = pairs.others.rows["body_words"], pairs.query.rows["body_words"]
     both = (words > 0) & (q_words > 0)
-    body, q_body = _sum(others.weights[:, TITLE_TOKENS:]), _sum(query.weights[:, TITLE_TOKENS:])
-    lighter = np.minimum(_sum(others.weights), _sum(query.weights) + _TINY)
+    weights, q_weights = pairs.weights, pairs.query_weights
+    body, q_body = _sum(weights[:, TITLE_TOKENS:]), _sum(q_weights[:, TITLE_TOKENS:])
+    lighter = np.minimum(_sum(weights), _sum(q_weights) + _TINY)
+    missing = (weights * ~pairs.hit)[:, TITLE_TOKENS:].max(1)
+    q_missing = (q_weights * ~pairs.query_hit)[:, TITLE_TOKENS:].max(1)
+    table[:, INDEX["body_unmatched_least"]] = np.where(both, np.minimum(missing, q_missing), -1)
     table[:, INDEX["body_contained"]] = np.where(both, shared_sum / np.maximum(lighter, _TINY), -1)
     table[:, INDEX["body_cosine"]] = np.where(both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1)
     table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(words, q_words).astype(np.float32))
@@ -217,9 +310,11 @@ def _bodies(table: Floats, query: Weighed, others: Weighed, shared_sum: Doubles,
 _BITS = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
 
 
-def _unmatched(table: Floats, query: Weighed, others: Weighed, hit: Bools, q_hit: Bools) -> None:
+def _unmatched(table: Floats, pairs: Compared) -> None:
     """Weight of title words the other report does not have at all: on both sides at once it speaks of two events."""
-    title, q_title = others.weights[:, :TITLE_TOKENS], query.weights[:, :TITLE_TOKENS]
+    query, others = pairs.query, pairs.others
+    hit, q_hit = pairs.hit[:, :TITLE_TOKENS], pairs.query_hit[:, :TITLE_TOKENS]
+    title, q_title = pairs.weights[:, :TITLE_TOKENS], pairs.query_weights[:, :TITLE_TOKENS]
     missing, q_missing = title * ~hit, q_title * ~q_hit
     left, q_left = _sum(missing), _sum(q_missing)
     table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
@@ -270,10 +365,12 @@ _SCORERS = (
 )
 
 
-SLOW = tuple(INDEX[name] for name, _ in _SCORERS)
+DIFFERENCES = ("aligned", "slots", "slot_tokens", "slot_rarest_least", "slot_weight_least", "slot_names_least",
+    "slot_known_most", "slot_plain", "swaps")  # fmt: skip
+SLOW = tuple(INDEX[name] for name in (*(name for name, _ in _SCORERS), *DIFFERENCES))
 
 
-def add_letters(table: Floats, query: Rows, others: Rows, chosen: slice | NDArray[np.intp]) -> None:
+def _letters(table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]) -> None:
     """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
 
     For the `chosen` rows of the table, made of pairs of rows of `query` and `others`.
@@ -286,6 +383,88 @@ def add_letters(table: Floats, query: Rows, others: Rows, chosen: slice | NDArra
         table[chosen, INDEX[name]] = np.round(likeness, 3)
 
 
+def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+    """What stands in one title where the other has something else: the titles' tokens aligned by rapidfuzz.
+
+    A slot is a run of tokens of one title that stands between the same words as a run of the other. Its tokens are
+    known when the other report has them elsewhere, in title or body. `slot_…_least` is the lesser of the two sides of
+    a slot without what is known, of the slot where it is greatest; `slot_plain` counts slots of common words on both
+    sides; `slot_known_most` is the weight of what is known, as of an event that is told in passing; `swaps` counts
+    tokens that are in both titles but not in the same order.
+    """
+    rows, q_rows = pairs.others.rows, pairs.query.rows
+    counts, q_counts = rows["title_count"].tolist(), q_rows["title_count"].tolist()
+    names, q_names = rows["names"].tolist(), q_rows["names"].tolist()
+    for i in chosen.tolist():
+        n, m = q_counts[i], counts[i]
+        mine = _Side(pairs.query.tokens[i, :n].tolist(), pairs.query_weights[i, :n].tolist(),
+                     pairs.query_hit[i, :n].tolist(), q_names[i])  # fmt: skip
+        theirs = _Side(pairs.others.tokens[i, :m].tolist(), pairs.weights[i, :m].tolist(),
+                       pairs.hit[i, :m].tolist(), names[i])  # fmt: skip
+        # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
+        first, second = (mine, theirs) if mine.tokens <= theirs.tokens else (theirs, mine)
+        table[i, _DIFFERENCE_COLUMNS] = np.round(_difference(first, second), 3)
+
+
+class _Side(NamedTuple):
+    """One title of a pair: its tokens with their weights, whether the other report has each, and bits of names."""
+
+    tokens: list[int]
+    weights: list[float]
+    hit: list[bool]
+    names: int
+
+
+_DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
+_PLAIN = 5.0
+"""Rarity below which a word is common: one title in 150 (a guess)."""
+
+
+def _difference(mine: _Side, theirs: _Side) -> list[float]:
+    """The features of `DIFFERENCES`, in that order."""
+    if not mine.tokens or not theirs.tokens:
+        return [-1.0] * len(DIFFERENCES)
+    aligned = 0.0
+    slots = tokens = plain = in_order = 0
+    rarest = weight = named = known = 0.0
+    start, q_start = 0, 0
+    blocks = Indel.opcodes(mine.tokens, theirs.tokens)
+    runs = [(op.src_start, op.src_end, op.dest_start, op.dest_end) for op in blocks if op.tag == "equal"]
+    for src, src_end, dest, dest_end in [*runs, (len(mine.tokens),) * 2 + (len(theirs.tokens),) * 2]:
+        if src > q_start and dest > start:
+            slots += 1
+            a, b = _run(mine, q_start, src), _run(theirs, start, dest)
+            tokens = max(tokens, src - q_start, dest - start)
+            rarest = max(rarest, min(a[0], b[0]))
+            weight = max(weight, min(a[1], b[1]))
+            named = max(named, min(a[2], b[2]))
+            known = max(known, min(a[3], b[3]))
+            plain += max(a[4], b[4]) < _PLAIN
+        aligned += sum(mine.weights[src:src_end]) + sum(theirs.weights[dest:dest_end])
+        in_order += src_end - src
+        q_start, start = src_end, dest_end
+    total = sum(mine.weights) + sum(theirs.weights)
+    swaps = len(set(mine.tokens) & set(theirs.tokens)) - in_order
+    return [aligned / max(total, 1e-6), slots, tokens, rarest, weight, named, known, plain, swaps]
+
+
+def _run(side: _Side, start: int, end: int) -> tuple[float, float, float, float, float]:
+    """Of a run of a title's tokens: the rarest unknown one, the weight of the unknown, of the unknown names, of the
+    known, and the rarest of all."""
+    rarest = weight = named = known = most = 0.0
+    for i in range(start, end):
+        value = side.weights[i]
+        most = max(most, value)
+        if side.hit[i]:
+            known += value
+            continue
+        rarest = max(rarest, value)
+        weight += value
+        if side.names >> i & 1:
+            named += value
+    return rarest, weight, named, known, most
+
+
 def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:
     """Shared part of the body samples; -1 when either body is too short to have one."""
     had, have = (mine > 0).sum(1), (theirs > 0).sum(1)
@@ -296,13 +475,28 @@ def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32
 
 
 def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
-    """Cosine of the titles' meanings, 0 for an angle over 90 degrees; -1 unless both are known."""
+    """Cosines of the titles' and the leads' embeddings, 0 for an angle over 90 degrees; -1 unless both are known.
+
+    `meaning_across` is the greater of a title with the other report's lead; `meaning` is of both together, the lead
+    counting half, as far as there is one.
+    """
     if not (has_meanings(query) and has_meanings(rows)):
         return
-    mine, theirs = meanings(query), meanings(rows)
+    vectors, q_vectors = meanings(rows), meanings(query)
+    titles, leads, q_titles, q_leads = vectors[:, 0], vectors[:, 1], q_vectors[:, 0], q_vectors[:, 1]
+    table[:, INDEX["meaning_title"]] = _cosine(q_titles, titles)
+    table[:, INDEX["meaning_lead"]] = _cosine(q_leads, leads)
+    table[:, INDEX["meaning_across"]] = np.maximum(_cosine(q_titles, leads), _cosine(q_leads, titles))
+    table[:, INDEX["meaning"]] = _cosine(q_titles + LEAD * q_leads, titles + LEAD * leads)
+
+
+def _cosine(mine: Floats, theirs: Floats) -> Floats:
+    """(rows,) cosines, at least 0; -1 where either is unknown, all zeros."""
     lengths = np.sqrt(_square(mine) * _square(theirs))
-    some = np.flatnonzero(lengths)
-    table[some, INDEX["meaning"]] = np.maximum(np.einsum("ij,ij->i", mine[some], theirs[some]) / lengths[some], 0)
+    known = lengths > 0
+    cosine = np.einsum("ij,ij->i", mine, theirs) / np.where(known, lengths, 1)
+    found: Floats = np.where(known, np.maximum(cosine, 0), -1).astype(np.float32)
+    return found
 
 
 _STRICT = (

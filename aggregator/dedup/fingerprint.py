@@ -13,6 +13,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from zlib import crc32
 
 from aggregator.dedup import facts, learned, lexicon
@@ -26,8 +27,10 @@ SHINGLES = 10
 NUMBERS = 8
 TITLE_BYTES = 80
 ID_BYTES = 20
-MEANING_BYTES = 128
-"""The axes of a meaning, one byte each (see `meaning`)."""
+MEANING_AXES = 126
+"""The axes of a text's vector, one byte each (see `meaning`)."""
+MEANING_BYTES = 2 * MEANING_AXES
+"""The vectors of title and lead."""
 
 BODY_CHARACTERS = 2500
 """How much of a body is read: a report tells its event early (a guess)."""
@@ -38,8 +41,11 @@ LEAD_CHARACTERS = 400
 UNTITLED_CHARACTERS = 100
 """How much of its body stands for the title of a report without one (a guess)."""
 
-_HEADER = struct.Struct("<B20sIQIIHIIHBBBBBI")
+VERSION = 2
+_HEADER = struct.Struct("<B20sIQIIHIIHBBBBBII")
 HEADER_BYTES = _HEADER.size
+_OLD_HEADER_BYTES = HEADER_BYTES - 4
+"""Version 1 named no feed, hashed addresses otherwise, and had a vector of other axes."""
 _LENGTHS = struct.calcsize("<B20sIQIIHII")
 """Where the header says how long the parts behind it are."""
 _NEVER = 0xFFFFFFFF
@@ -69,7 +75,9 @@ class Fingerprint:
     shingles: tuple[int, ...] = ()
     numbers: tuple[tuple[int, float], ...] = field(default=())
     meaning: bytes = b""
-    """The vector of the title, `MEANING_BYTES` signed bytes; empty when it is not known."""
+    """The vectors of title and lead, `MEANING_BYTES` signed bytes, zeros for no lead; empty when they are not known."""
+    feed: int = 0
+    """The feed it came from, 0 when that is not known."""
 
     @property
     def at(self) -> int:
@@ -82,8 +90,8 @@ class Fingerprint:
         counts = len(self.title_tokens), len(self.body_tokens), len(self.shingles), len(self.numbers)
         matched = _NEVER if self.matched is None else self.matched
         header = _HEADER.pack(
-            1, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words, self.directions,
-            self.shape, len(lang) << 8 | len(title), *counts, len(self.meaning), self.names,
+            VERSION, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words,
+            self.directions, self.shape, len(lang) << 8 | len(title), *counts, len(self.meaning), self.names, self.feed,
         )  # fmt: skip
         kinds = [kind for kind, _ in self.numbers]
         values = [value for _, value in self.numbers]
@@ -93,11 +101,11 @@ class Fingerprint:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Fingerprint:
-        """The fingerprint `pack` was given. Raises ValueError when the bytes are not of version 1."""
+        """The fingerprint `pack` was given, or one of version 1. Raises ValueError on bytes of no known version."""
+        packed = upgraded(packed)
         lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(packed)
-        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, *_, names) = _HEADER.unpack_from(
-            packed
-        )
+        header = _HEADER.unpack_from(packed)
+        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, *_, names, feed) = header
         return cls(
             entry_id=entry_id.rstrip(b"\0").decode(),
             lang=lang.decode(),
@@ -115,6 +123,7 @@ class Fingerprint:
             shingles=_unpacked("I", shingles),
             numbers=tuple(zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)),
             meaning=meaning,
+            feed=feed,
         )
 
 
@@ -126,10 +135,10 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
     """What stands behind the header: language, title, title tokens, body tokens, shingles, kinds and values of numbers,
     meaning.
 
-    Raises ValueError when the bytes are not a fingerprint of version 1.
+    Raises ValueError when the bytes are not a fingerprint of this version.
     """
-    if len(packed) < HEADER_BYTES or packed[0] != 1:
-        raise ValueError("not a fingerprint of version 1")
+    if len(packed) < HEADER_BYTES or packed[0] != VERSION:
+        raise ValueError(f"not a fingerprint of version {VERSION}")
     title_bytes, lang_bytes, titles, bodies, shingles, numbers, meant = packed[_LENGTHS : _LENGTHS + 7]
     lang = HEADER_BYTES + lang_bytes
     title = lang + title_bytes
@@ -142,7 +151,7 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
     most = TITLE_TOKENS, BODY_TOKENS, SHINGLES, NUMBERS, MEANING_BYTES
     held = titles, bodies, shingles, numbers, meant
     if len(packed) != end or any(n > m for n, m in zip(held, most, strict=True)):
-        raise ValueError("not a fingerprint of version 1: its parts do not fill it")
+        raise ValueError(f"not a fingerprint of version {VERSION}: its parts do not fill it")
     return (
         packed[HEADER_BYTES:lang],
         packed[lang:title],
@@ -155,10 +164,22 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
     )
 
 
+def upgraded(packed: bytes) -> bytes:
+    """A packed fingerprint of version 1 as one of this version, of no known feed and without vectors; others as they
+    are."""
+    if len(packed) < _OLD_HEADER_BYTES or packed[0] != 1:
+        return packed
+    header = bytearray(packed[:_OLD_HEADER_BYTES])
+    meant = header[_LENGTHS + 6]
+    header[0], header[_LENGTHS + 6] = VERSION, 0
+    end = len(packed) - meant
+    return bytes(header) + bytes(4) + packed[_OLD_HEADER_BYTES:end]
+
+
 def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     """The fingerprint of an entry, from its title, text, language, address, publisher and times alone.
 
-    `meaning` is the vector of `headline_of` the entry, where it is asked for. Raises ValueError when `entry_id` is
+    `meaning` holds the vectors of `told_by` the entry, where they are asked for. Raises ValueError when `entry_id` is
     longer than `ID_BYTES` bytes.
     """
     if len(entry.entry_id.encode()) > ID_BYTES:
@@ -183,12 +204,28 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
         shingles=_shingles(body_words),
         numbers=_numbers(title, body),
         meaning=meaning,
+        feed=_hash32(entry.feed_id),
     )
 
 
-def headline_of(entry: Entry) -> str:
-    """What an entry says it is about, as fingerprints and meanings read it."""
-    return _texts(entry)[1]
+def told_by(entry: Entry) -> tuple[str, str]:
+    """What an entry says it is about: its title and the first sentence of its body, as the encoder reads them."""
+    _, title, body = _texts(entry)
+    return title, _lead(body)
+
+
+_SENTENCE_END = re.compile(r"[.!?…][\"”»’)\]]*\s|[。！？][\"”」』）]*|[۔।]")
+_LEAD_LONGEST = 200
+"""Characters of a lead that are read: the encoder's cost grows with them."""
+_LEAD_LEAST = 40
+"""Characters a first sentence has at least: "WASHINGTON (AP)." and "Mr." end none (a guess)."""
+
+
+def _lead(body: str) -> str:
+    """The first sentence of a body, or its first `_LEAD_LONGEST` characters."""
+    start = body[:_LEAD_LONGEST]
+    ends = (found.end() for found in _SENTENCE_END.finditer(start) if found.end() >= _LEAD_LEAST)
+    return start[: next(ends, len(start))].strip()
 
 
 def _texts(entry: Entry) -> tuple[str, str, str]:
@@ -252,8 +289,8 @@ def _url_hash(url: str) -> int:
     path = url.partition("://")[2].partition("/")[2]
     if not path.strip("/"):
         return 0
-    raw = url.encode()
-    return crc32(raw) << 32 | crc32(raw, 0x9E3779B9)
+    # Two CRCs would not do: for addresses of one length the second follows from the first.
+    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "little")
 
 
 def _seconds(instant: datetime) -> int:

@@ -1,15 +1,20 @@
-"""How rare a token is: document frequencies of each language, of the running stream and of a shipped prior.
+"""How rare a token is: document frequencies of each language, of the live window and of a shipped prior.
+
+Rules: counts are of the reports of the window, no more and no less: what expires is taken out again, so that a restart,
+which learns the window anew, finds the same rarities. A report never counts for itself: who compares two reports takes
+both out of the counts first (`Counts`), so that what a word is worth does not depend on which of them came first. A
+language starts from the prior (`prior.npz`, made by tests/bench/train.py) as if `PRIOR_DOCUMENTS` documents had been
+read.
 
 `rarity` = -ln of the share of documents that hold the token, between 0 and `MAX_RARITY`. The counts are a hashed array
-of fixed size: collisions make a rare token look a little less rare, never more. A language starts from the prior
-(`prior.npz`, made by tests/bench/train.py) as if `PRIOR_DOCUMENTS` documents had been read, and ages: when
-`HALF_AFTER` documents were added, all counts are halved.
+of fixed size: collisions make a rare token look a little less rare, never more.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from zlib import crc32
 
@@ -26,14 +31,11 @@ PRIOR_DOCUMENTS = 1000.0
 """Weight of the prior against the stream."""
 UNSEEN = 0.05
 """Documents, of `PRIOR_DOCUMENTS`, granted to a token nobody has seen."""
-HALF_AFTER = 1_000_000
 BUCKETS = 1 << 21
 SITE_BUCKETS = 1 << 21
 LANGUAGES = 1 << 12
 SITES = 1 << 16
 """Places for the number of documents of each language and site, by hash: a site that shares one counts as both."""
-KNOWN_SITE = 10
-"""Titles of a site from which on its habits are known (a guess)."""
 _MIX = np.uint32(0x9E3779B1)
 
 
@@ -61,59 +63,93 @@ def prior_rarity(tokens: Sequence[int], lang: str) -> list[float]:
     return [-math.log(known.get(t, least)) for t in tokens]
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """In how many documents the tokens of some reports stand: (reports, tokens), beside (reports,) documents in all.
+
+    `tokens` are counts in the language, `titles` counts of the title's tokens in the titles of the report's own site.
+    """
+
+    tokens: Floats
+    documents: Floats
+    titles: Floats
+    site_documents: Floats
+
+    def __getitem__(self, which: slice | NDArray[np.intp]) -> Counts:
+        """Those of some of the reports."""
+        return Counts(self.tokens[which], self.documents[which], self.titles[which], self.site_documents[which])
+
+
+def rarity_of(counts: Floats, documents: Floats) -> Floats:
+    """Rarity of tokens that stand in (reports, tokens) counts of (reports,) documents."""
+    share = (counts + np.float32(UNSEEN)) / np.maximum(documents, np.float32(1))[:, None]
+    rarity: Floats = -np.log(np.clip(share, np.float32(2e-5), np.float32(1.0)))
+    return rarity
+
+
 class Frequency:
     """Counts of documents by (token, language) and, for titles, by (token, site)."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(BUCKETS, np.float32)
-        self._documents = np.full(LANGUAGES, PRIOR_DOCUMENTS, np.float32)
+        # The prior stands apart: a fraction added to a great count would not come out again whole.
+        self._prior = np.zeros(BUCKETS, np.float32)
+        self._counts = np.zeros(BUCKETS, np.int32)
+        self._documents = np.full(LANGUAGES, int(PRIOR_DOCUMENTS), np.int32)
         self._met: set[int] = set()
-        self._site_counts = np.zeros(SITE_BUCKETS, np.float32)
-        self._site_documents = np.zeros(SITES, np.float32)
-        self._added = 0
+        self._site_counts = np.zeros(SITE_BUCKETS, np.int32)
+        self._site_documents = np.zeros(SITES, np.int32)
 
     def add(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> None:
         """Count documents: (documents, any) tokens with 0 for none, (documents,) languages by `lang_hash`, (documents,
-        any) tokens of the titles, (documents,) sites with 0 for unknown. Halves all counts when it is time to."""
+        any) tokens of the titles, (documents,) sites with 0 for unknown."""
+        self._change(tokens, langs, titles, sites, 1)
+
+    def discard(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> None:
+        """Take documents that were added out of the counts again."""
+        self._change(tokens, langs, titles, sites, -1)
+
+    def counts(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> Counts:
+        """In how many documents (documents, any) tokens stand, each row in the language whose `lang_hash` is given."""
         self._meet(langs)
-        _count(self._counts, tokens, langs, BUCKETS)
-        np.add.at(self._documents, langs % LANGUAGES, np.float32(1))
+        buckets = _buckets(tokens, langs[:, None], BUCKETS)
         known = sites > 0
-        _count(self._site_counts, titles[known], sites[known], SITE_BUCKETS)
-        np.add.at(self._site_documents, sites[known] % SITES, np.float32(1))
-        self._added += len(tokens)
-        if self._added >= HALF_AFTER:
-            for counts in (self._counts, self._documents, self._site_counts, self._site_documents):
-                counts *= np.float32(0.5)
-            self._added = 0
+        site_buckets = _buckets(titles, sites[:, None], SITE_BUCKETS)
+        return Counts(
+            self._prior[buckets] + self._counts[buckets].astype(np.float32),
+            self._documents[langs % LANGUAGES].astype(np.float32),
+            self._site_counts[site_buckets].astype(np.float32),
+            np.where(known, self._site_documents[sites % SITES], 0).astype(np.float32),
+        )
 
     def rarity(self, tokens: Tokens, langs: Tokens) -> Floats:
-        """Rarity of (documents, any) tokens, each row in the language whose `lang_hash` is given; 0 for no token."""
+        """Rarity of (documents, any) tokens in languages by `lang_hash`; 0 for no token."""
         self._meet(langs)
-        seen = self._counts[_buckets(tokens, langs[:, None], BUCKETS)]
-        share = (seen + np.float32(UNSEEN)) / self._documents[langs % LANGUAGES][:, None]
-        rarity: Floats = -np.log(np.clip(share, np.float32(2e-5), np.float32(1.0)))
+        buckets = _buckets(tokens, langs[:, None], BUCKETS)
+        counts = self._prior[buckets] + self._counts[buckets].astype(np.float32)
+        rarity = rarity_of(counts, self._documents[langs % LANGUAGES].astype(np.float32))
         rarity[tokens == 0] = 0
         return rarity
 
-    def site_share(self, tokens: Tokens, sites: Tokens) -> Floats:
-        """For (titles, any) tokens: the share of the site's titles with the token; 0 while little is known of it."""
-        documents = np.where(sites > 0, self._site_documents[sites % SITES], np.float32(0))[:, None]
-        seen = self._site_counts[_buckets(tokens, sites[:, None], SITE_BUCKETS)]
-        return np.where(documents >= KNOWN_SITE, seen / np.maximum(documents, 1), np.float32(0.0))
+    def _change(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens, by: int) -> None:
+        self._meet(langs)
+        _count(self._counts, tokens, langs, BUCKETS, by)
+        np.add.at(self._documents, langs % LANGUAGES, by)
+        known = sites > 0
+        _count(self._site_counts, titles[known], sites[known], SITE_BUCKETS, by)
+        np.add.at(self._site_documents, sites[known] % SITES, by)
 
     def _meet(self, langs: Tokens) -> None:
         """Start languages that are new from their priors."""
         for key in set(langs.tolist()) - self._met:
             self._met.add(key)
             tokens, shares = learned.prior(_languages_with_a_prior().get(key, ""))
-            np.add.at(self._counts, _buckets(tokens, np.uint32(key), BUCKETS), shares * np.float32(PRIOR_DOCUMENTS))
+            np.add.at(self._prior, _buckets(tokens, np.uint32(key), BUCKETS), shares * np.float32(PRIOR_DOCUMENTS))
 
 
 def _buckets(tokens: Tokens, salt: Tokens | np.uint32, size: int) -> Tokens:
     return ((tokens ^ salt) * _MIX) >> np.uint32(32 - (size.bit_length() - 1))
 
 
-def _count(counts: Floats, tokens: Tokens, salts: Tokens, size: int) -> None:
+def _count(counts: NDArray[np.int32], tokens: Tokens, salts: Tokens, size: int, by: int) -> None:
     there = tokens > 0
-    np.add.at(counts, _buckets(tokens, salts[:, None], size)[there], np.float32(1))
+    np.add.at(counts, _buckets(tokens, salts[:, None], size)[there], by)

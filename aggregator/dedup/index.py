@@ -14,17 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup.chains import Chains
+from aggregator.dedup.features import Counted, counted
 from aggregator.dedup.fingerprint import TITLE_TOKENS, Fingerprint
 from aggregator.dedup.frequency import MAX_RARITY, Frequency
 from aggregator.dedup.postings import DEPTH, Postings
-from aggregator.dedup.rows import MEANT_ROW, ROW, Rows, RowStore, row_array
+from aggregator.dedup.rows import FIRST, MEANT_ROW, ROW, Rows, RowStore, row_array
 from aggregator.model import EPOCH, DedupSettings
 
 Floats = NDArray[np.float32]
@@ -49,9 +50,11 @@ LEAST_WEIGHT = 6.0
 known events in ../shared/data have no true candidate above it."""
 BATCH = 256
 """Reports that are taken together at most: more are hardly faster (tests/bench/index_speed.py)."""
+SAME_URL = 8
+"""Reports with one address that are looked at, the newest (a guess)."""
 FRESH = 32
-"""A batch is at most one part in `FRESH` of the window, since its reports do not count each other's words: with batches
-of 256 from the start on, B-cubed F1 of the 500 reports of ecbplus_en was 0.87 instead of 0.90 (bench/quality.py)."""
+"""Statistics are brought up to date when the window has grown by one part in `FRESH`, or by `BATCH` reports: with
+`BATCH` from the start on, B-cubed F1 of the 500 reports of ecbplus_en was 0.87 instead of 0.90 (bench/quality.py)."""
 LEARNED_AT_ONCE = 1024
 """Reports learned together: four times as many take 40 MB more while it lasts (tests/bench/index_speed.py)."""
 _WEIGHT_STEP = 1 / 64
@@ -122,6 +125,12 @@ def evidence(rows: Rows, frequency: Frequency) -> Evidence:
     return Evidence(np.concatenate(keys, 1), np.concatenate(weights, 1))
 
 
+def _counted_parts(rows: Rows) -> tuple[Keys, Keys, Keys, Keys]:
+    """What statistics are made of: tokens, languages, title tokens and sites."""
+    tokens = np.ascontiguousarray(rows["tokens"])
+    return tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"]
+
+
 class Index:
     """Fingerprints of the window with their events. See the module for the rules."""
 
@@ -133,14 +142,22 @@ class Index:
         self._chains = Chains(3)
         self._events: dict[int, _Event] = {}
         self._numbers: dict[str, int] = {}
+        self._counted_end = FIRST
+        """The first slot that is not in the statistics yet."""
+        self._epoch_end = FIRST + 1
+        """The first slot that is not judged by the statistics as they are."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def batch(self) -> int:
-        """How many reports are best taken together now."""
-        return min(BATCH, max(1, len(self) // FRESH))
+        """How many reports may be taken together now: those until the statistics are brought up to date again."""
+        return self._epoch_end - self.rows.next
+
+    def counted(self, rows: Rows, slots: Slots | None = None) -> Counted:
+        """Rows, of these slots or not posted yet, with what the stream knows of their words, each without itself."""
+        return counted(rows, self.frequency, None if slots is None else slots < self._counted_end)
 
     # --- changing ---------------------------------------------------------------------------------------------
 
@@ -155,16 +172,28 @@ class Index:
             first = self.post(some, evidence(some, self.frequency))
             for slot, event_id in enumerate(event_ids[start : start + LEARNED_AT_ONCE], first):
                 self.settle(slot, event_id)
+        self._count()
 
     def post(self, rows: Rows, found_by: Evidence) -> int:
-        """Take in reports whose events are still to be settled, one by one in order; returns the slot of the first."""
+        """Take in reports whose events are still to be settled, one by one in order; returns the slot of the first.
+
+        `assign_all` posts no more than `batch` of them at a time.
+        """
         first = self.rows.append(rows)
         keys = found_by.keys[:, POSTED]
         self._postings.grow(len(self) * keys.shape[1])
         self._postings.post(keys, first_slot=first)
-        tokens = rows["tokens"]
-        self.frequency.add(tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"])
+        if self.rows.next >= self._epoch_end:
+            self._count()
         return first
+
+    def _count(self) -> None:
+        """Bring the statistics up to the newest report. In between they stand still, so that it makes no difference
+        in which order, and in which batches, the reports of one epoch come."""
+        for rows in self.rows.views(self._counted_end, self.rows.next):
+            self.frequency.add(*_counted_parts(rows))
+        self._counted_end = self.rows.next
+        self._epoch_end = self.rows.next + min(BATCH, max(1, len(self) // FRESH))
 
     def settle(self, slot: int, event_id: str) -> None:
         """Say which event a posted report is of, known here or new."""
@@ -226,6 +255,10 @@ class Index:
             oldest += gone
             if len(late):
                 break
+        for rows in self.rows.views(before, min(oldest, self._counted_end)):
+            self.frequency.discard(*_counted_parts(rows))
+        self._counted_end = max(self._counted_end, oldest)
+        self._epoch_end = max(self._epoch_end, self.rows.next + 1)
         self.rows.drop_before(oldest)
         self._chains.drop_before(oldest)
         return oldest - before
@@ -275,14 +308,12 @@ class Index:
         event = self._events.get(number)
         return event.slots if event else (number,)
 
-    def same_url(self, url: int) -> int | None:
-        """The newest slot with the same address, given as a fingerprint has it."""
+    def same_url(self, url: int) -> list[int]:
+        """The newest slots, at most `SAME_URL`, with the same address, given as a fingerprint has it; newest first."""
         if not url:
-            return None
-        for slot in self._chains.slots(_key(_URL, url), oldest=self.rows.oldest):
-            if self.rows.one(slot)["url"] == url:
-                return slot
-        return None
+            return []
+        slots = self._chains.slots(_key(_URL, url), oldest=self.rows.oldest)
+        return list(islice((slot for slot in slots if self.rows.one(slot)["url"] == url), SAME_URL))
 
     def candidates(self, found_by: Evidence, *, limit: int) -> list[list[int]]:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with

@@ -15,6 +15,10 @@ from aggregator.dedup.trees import Forest, Model
 
 @cache
 def _archive(name: str) -> dict[str, NDArray[np.generic]]:
+    return _read(name)
+
+
+def _read(name: str) -> dict[str, NDArray[np.generic]]:
     path = files("aggregator.dedup").joinpath(name)
     if not path.is_file():
         return {}
@@ -72,11 +76,22 @@ def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
     )
 
 
+def tuned_layers() -> dict[str, NDArray[np.generic]]:
+    """The encoder's tensors that were tuned, by their names; read anew each time, since they are needed once."""
+    return _read("encoder.npz")
+
+
 @cache
 def meaning_axes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The mean of headlines' vectors and the whitening axes: (384,) and (384, `fingerprint.MEANING_BYTES`)."""
+    """The mean of headlines' vectors and the whitening axes: (384,) and (384, `fingerprint.MEANING_AXES`)."""
     archive = _archive("meaning.npz")
     return archive["mean"].astype(np.float32), archive["axes"].astype(np.float32)
+
+
+@cache
+def meaning_scale() -> NDArray[np.float32]:
+    """The weight of each whitened axis in a comparison: (`fingerprint.MEANING_AXES`,)."""
+    return _archive("meaning.npz")["scale"].astype(np.float32)
 
 
 @cache

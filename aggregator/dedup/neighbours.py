@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.dedup.rows import Rows, RowStore, meanings
+from aggregator.dedup.rows import LEAD, Rows, RowStore, meanings
 
 AMONG = 1 << 15
 """A day of a newsroom's feeds or more; the time of a batch grows with it."""
@@ -46,8 +46,9 @@ def _best(table: NDArray[np.float32], first: int) -> tuple[NDArray[np.float32], 
 
 
 def _unit(rows: Rows) -> NDArray[np.float32]:
-    """Vectors of length 1; unknown ones stay 0."""
-    found = meanings(rows)
+    """Vectors of title and lead together, of length 1; unknown ones stay 0."""
+    vectors = meanings(rows)
+    found = vectors[:, 0] + LEAD * vectors[:, 1]
     lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
-    found /= np.maximum(lengths, np.float32(1))[:, None]
+    found /= np.maximum(lengths, np.float32(1e-6))[:, None]
     return found

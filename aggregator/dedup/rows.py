@@ -12,10 +12,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.dedup import learned
 from aggregator.dedup.fingerprint import (
     BODY_TOKENS,
     HEADER_BYTES,
     ID_BYTES,
+    MEANING_AXES,
     MEANING_BYTES,
     NUMBERS,
     SHINGLES,
@@ -23,6 +25,7 @@ from aggregator.dedup.fingerprint import (
     TITLE_TOKENS,
     Fingerprint,
     parts_of,
+    upgraded,
 )
 from aggregator.dedup.frequency import lang_hash
 
@@ -31,6 +34,8 @@ NEVER = 0xFFFFFFFF
 BLOCK = 1 << 13
 FIRST = 1
 """The first slot: 0 stands for none."""
+LEAD = np.float32(0.5)
+"""Weight of a lead's vector beside its title's."""
 
 ROW = np.dtype(
     [
@@ -46,6 +51,7 @@ ROW = np.dtype(
         ("shape", "u4"),
         ("lang", "u4"),
         ("names", "u4"),
+        ("feed", "u4"),
         ("entry_id", f"S{ID_BYTES}"),
         ("title", f"S{TITLE_BYTES}"),
         ("body_words", "u2"),
@@ -56,7 +62,7 @@ ROW = np.dtype(
 MEANT_ROW = np.dtype(
     [*((name, ROW[name]) for name in ROW.names or ()), ("meaning", "u1", MEANING_BYTES // 2)], align=True
 )
-"""A row with the meaning of its title, two axes a byte (`halved_meanings`); zeros where it is not known."""
+"""A row with the vectors of title and lead, two axes a byte (`halved_meanings`); zeros where they are not known."""
 EVENT_ID_BYTES = 24
 Rows = NDArray[np.void]
 
@@ -66,8 +72,9 @@ _FLAT = np.dtype(
         ("first_seen", "u4"), ("body_words", "u2"), ("directions", "u4"), ("shape", "u4"), ("lengths", "u2"),
         ("title_count", "u1"), ("body_count", "u1"), ("shingle_count", "u1"), ("number_count", "u1"),
         ("meaning_count", "u1"),
-        ("names", "u4"), ("title", f"S{TITLE_BYTES}"), ("tokens", "u4", TOKENS), ("shingles", "u4", SHINGLES),
-        ("kinds", "u2", NUMBERS), ("values", "f4", NUMBERS), ("meaning", "i1", MEANING_BYTES),
+        ("names", "u4"), ("feed", "u4"), ("title", f"S{TITLE_BYTES}"), ("tokens", "u4", TOKENS),
+        ("shingles", "u4", SHINGLES), ("kinds", "u2", NUMBERS), ("values", "f4", NUMBERS),
+        ("meaning", "i1", MEANING_BYTES),
     ]
 )  # fmt: skip
 """A packed fingerprint with its parts padded to their full width; the language stands beside it."""
@@ -76,11 +83,12 @@ _FLAT = np.dtype(
 def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Rows:
     """Packed fingerprints as rows of a kind, `ROW` or `MEANT_ROW`.
 
-    Raises ValueError when one of them is not of version 1.
+    Raises ValueError when one of them is of no known version.
     """
     flat: list[bytes] = []
     langs: list[int] = []
-    for one in packed:
+    for given in packed:
+        one = upgraded(given)
         lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(one)
         langs.append(lang_hash(lang.decode()))
         flat += (
@@ -110,21 +118,24 @@ def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
 
     A hundredth of the variance is lost. Zeros stay zeros.
     """
-    full = vectors.astype(np.float32)
+    full = vectors.reshape(-1, MEANING_AXES).astype(np.float32)
     spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[:, None]
     levels = np.clip(np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))), -_HIGHEST, _HIGHEST)
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
     halved: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
-    return halved
+    return halved.reshape(len(vectors), MEANING_BYTES // 2)
 
 
 def meanings(rows: Rows) -> NDArray[np.float32]:
-    """(rows, `MEANING_BYTES`) vectors of the rows' titles, whose lengths say nothing; zeros where it is not known."""
-    halved = rows["meaning"]
+    """(rows, 2, `MEANING_AXES`) unit vectors of the rows' titles and leads; zeros where one is not known."""
+    halved = np.ascontiguousarray(rows["meaning"])
     found = np.empty((len(rows), MEANING_BYTES), np.float32)
     found[:, ::2] = (halved << np.uint8(4)).view(np.int8) >> np.int8(4)
     found[:, 1::2] = halved.view(np.int8) >> np.int8(4)
-    return found
+    vectors: NDArray[np.float32] = found.reshape(-1, 2, MEANING_AXES) * learned.meaning_scale()
+    lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
+    vectors /= np.maximum(lengths, np.float32(1e-6))[:, :, None]
+    return vectors
 
 
 def has_meanings(rows: Rows) -> bool:
@@ -135,7 +146,7 @@ def has_meanings(rows: Rows) -> bool:
 def is_readable(packed: bytes) -> bool:
     """Whether bytes are a packed fingerprint of this version."""
     try:
-        parts_of(packed)
+        parts_of(upgraded(packed))
     except ValueError:
         return False
     return True
@@ -223,6 +234,14 @@ class RowStore:
             start = max(number * BLOCK, oldest)
             yield start, self._blocks[number].rows[start - number * BLOCK : end - number * BLOCK]
             end = start
+
+    def views(self, start: int, end: int) -> Iterator[Rows]:
+        """The rows of the slots from `start` to before `end`, oldest first, as views of the blocks that hold them."""
+        while start < end:
+            number = start // BLOCK
+            stop = min(end, (number + 1) * BLOCK)
+            yield self._blocks[number].rows[start - number * BLOCK : stop - number * BLOCK]
+            start = stop
 
     def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
         """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.dedup import learned
-from aggregator.dedup.features import NAMES, RECURRING, features, is_recurring, weighed
+from aggregator.dedup.features import INDEX, MEANINGS, NAMES, RECURRING, counted, features, is_recurring
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import MEANT_ROW, row_array
@@ -53,12 +53,12 @@ def compared(
     `model` stands in for the shipped one, for cross-validation.
     """
     known = frequency or Frequency()
-    both = weighed(row_array([a, b], MEANT_ROW), known)
+    both = counted(row_array([a, b], MEANT_ROW), known)
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     judge = model or learned.model()
     usual = learned.usual().copy()
     if table[0, -1] < 0:  # stays unknown: another forest judges pairs whose meanings are known
-        usual[-1] = -1
+        usual[[INDEX[name] for name in MEANINGS]] = -1
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)
     log_odds = float(judge.log_odds(table)[0])

@@ -50,7 +50,7 @@ class Matcher:
     ) -> Iterator[tuple[Fingerprint, Assignment]]:
         """The event of each entry, put into the index before the next one is asked for.
 
-        `meanings` are the vectors of the entries' headlines, where `[dedup] meaning` asks for them.
+        `meanings` are the vectors of the entries' titles and leads, where `[dedup] meaning` asks for them.
         """
         vectors = [b""] * len(entries) if meanings is None else meanings
         prints = [fingerprint(entry, vector) for entry, vector in zip(entries, vectors, strict=True)]

@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
+from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.index import Index
-from aggregator.dedup.meaning import is_installed
 from aggregator.dedup.scores import clustering
 from aggregator.model import DedupSettings
 from tests.bench.bilingual import WAYS

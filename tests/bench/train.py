@@ -28,15 +28,15 @@ from numpy.typing import NDArray
 
 from aggregator.dedup.assign import candidates
 from aggregator.dedup.backtest import entries, entry_of, event_id
-from aggregator.dedup.features import INDEX, NAMES, SLOW, features, weighed
-from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, is_capital_inside, is_title_case
+from aggregator.dedup.features import INDEX, MEANINGS, NAMES, SLOW, counted, features
+from aggregator.dedup.fingerprint import MEANING_AXES, Fingerprint, is_capital_inside, is_title_case
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index, evidence
 from aggregator.dedup.meaning import encoded, prints_of
-from aggregator.dedup.rows import FIRST, MEANT_ROW, row_array
+from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings
-from tests.bench import SHARED
+from tests.bench import SHARED, states
 from tests.bench.bilingual import Told
 from tests.bench.bilingual import pairs as bilingual
 from tests.bench.chance import groups
@@ -67,6 +67,14 @@ UNLIKE_IN_WORDS, UNLIKE_IN_MEANING = 0.25, 0.3
 MANY, EVERY = 150, 5
 """Of the days with more reports than this one in so many is taken (guesses): whole days, so that reports are as near in time
 as in a stream. With one report in five of all days 6 % of the strangers were within two hours, now 29 %."""
+FAMILY_STATES = {"alone": 1.0, "untold": 1.0, "new": 1.5, "known": 1.5}
+"""The weight of the families of tests/bench/families in each state: each pair alone, with and without what is known of time and
+publisher; in a stream, by publishers that are new to it and by those of the background."""
+BACKGROUND_OF_A_SET = 3000
+TUNED_FOLDS = (0, 1)
+"""The folds of families and of og2021 that the encoder was tuned on (tests/bench/tune.py). The forest for meanings learns from the
+others: on what it was tuned on, the encoder is surer than it will be."""
+TUNED_SETS = ("families", "og2021")
 LOOKALIKES = 1.125
 """Chosen by the traps (tests/dedup/traps): with 0.9, 1.1 and 1.35 one of 116 is wrong in words, with this none. What tells of the
 quality is the cross-validation."""
@@ -77,11 +85,11 @@ WITH_MEANINGS = {"lookalikes": 2.0, "sohu_event_zh": 2.5, "tgcontest_ruen": 2.0}
 no bilingual pairs: English–Russian reports joined 11 of 12 instead of 3, B-cubed F1 0.851 instead of 0.853."""
 RISING = (
     "letters", "letters_sorted", "letters_partial", "letters_set", "title_cosine", "title_jaccard", "all_cosine",
-    "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree", "meaning",
+    "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree", "meaning", "meaning_title", "aligned",
 )  # fmt: skip
 FALLING = (
     "unmatched_least", "rarest_unmatched_least", "names_unmatched_least", "numbers_conflict", "labels_conflict",
-    "title_numbers_conflict", "directions_conflict", "template",
+    "title_numbers_conflict", "directions_conflict", "template", "slot_rarest_least", "slot_weight_least", "slot_names_least",
 )  # fmt: skip
 """Features that may only raise, or only lower, the score: common sense where the sets are too small to show it."""
 CHINESE = {"huxiu", "ifeng", "infzm", "jiemian", "qqnews"}
@@ -191,13 +199,16 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
 
 
 def axes(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
-    """The mean of headlines' vectors, and the axes of most variance, each divided by its standard deviation."""
+    """The mean of headlines' vectors, the axes of most variance, each divided by its standard deviation, and the weight of
+    each in a comparison: the root of its standard deviation, their mean 1."""
     headlines = sorted({title for _, title, _ in found if title})
     raw = encoded(headlines[:: max(1, len(headlines) // AXES_FROM)])
     mean = raw.mean(0)
     variances, directions = np.linalg.eigh(np.cov((raw - mean).T))
-    chosen = np.argsort(-variances)[:MEANING_BYTES]
+    chosen = np.argsort(-variances)[:MEANING_AXES]
+    scale = variances[chosen] ** 0.25
     return {
+        "scale": (scale / scale.mean()).astype(np.float16),
         "mean": mean.astype(np.float16),
         "axes": (directions[:, chosen] / np.sqrt(variances[chosen])).astype(np.float16),
     }
@@ -206,15 +217,22 @@ def axes(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
 # --- the pairs ------------------------------------------------------------------------------------------------
 
 
-def cluster_table(shared: Path, name: str, settings: DedupSettings) -> Table:
-    """Every entry of a clustered set against its candidates."""
-    return candidate_table(name, rows_of(shared, name), CLUSTERS[name], settings)
+def candidate_table(
+    name: str,
+    rows: Sequence[Mapping[str, object]],
+    weight: float,
+    settings: DedupSettings,
+    *,
+    before: Sequence[Mapping[str, object]] = (),
+) -> Table:
+    """Every entry against the candidates the index would give it, in stream order; rows without a cluster are of none.
 
-
-def candidate_table(name: str, rows: Sequence[Mapping[str, object]], weight: float, settings: DedupSettings) -> Table:
-    """Every entry against the candidates the index would give it, in stream order; rows without a cluster are of none."""
+    What came `before` is known of the stream, and is no candidate.
+    """
+    index, known = Index(settings), prints_of(list(entries(before)), settings)
+    index.learn(row_array(known, index.rows.kind), [event_id(one.entry_id) for one in known])
     prints = prints_of(list(entries(rows)), settings)
-    index = Index(settings)
+    first = index.rows.next
     found: list[Floats] = []
     a: list[int] = []
     b: list[int] = []
@@ -223,27 +241,43 @@ def candidate_table(name: str, rows: Sequence[Mapping[str, object]], weight: flo
         mine = row_array([one], index.rows.kind)
         found_by = evidence(mine, index.frequency)
         (near,) = candidates(mine, found_by, index)
-        slots = [slot for slot in near if abs(one.at - prints[slot - FIRST].at) <= index.window_seconds]
+        slots = [slot for slot in near if slot >= first and _is_near(one, prints[slot - first], index)]
         if slots:
-            query = weighed(mine, index.frequency)
-            others = weighed(index.rows.many(np.array(slots)), index.frequency)
-            found.append(features(query, np.zeros(len(slots), np.intp), others))
+            numbers = np.array(slots)
+            others = index.counted(index.rows.many(numbers), numbers)
+            found.append(features(index.counted(mine), np.zeros(len(slots), np.intp), others))
             a += [i] * len(slots)
-            b += [slot - FIRST for slot in slots]
+            b += [slot - first for slot in slots]
             weights += [len(slots) ** -0.5] * len(slots)
         index.settle(index.post(mine, found_by), event_id(one.entry_id))
     clusters = [r.get("cluster") for r in rows]
-    folds = np.array([-1 if cluster is None else fold_of(cluster) for cluster in clusters])
+    folds = np.array(
+        [-1 if cluster is None else fold_of(unit_of(row)) for row, cluster in zip(rows, clusters, strict=True)]
+    )
     same = np.array([clusters[i] == clusters[j] is not None for i, j in zip(a, b, strict=True)])
     shares = np.array(weights, np.float32)
     return Table(name, np.concatenate(found), same, shares / shares.sum() * weight, folds[a], folds[b])
+
+
+def _is_near(one: Fingerprint, other: Fingerprint, index: Index) -> bool:
+    return abs(one.at - other.at) <= index.window_seconds
+
+
+def unit_of(row: Mapping[str, object]) -> object:
+    """What is kept whole in a cross-validation: a family, or else a cluster."""
+    return row.get("family") or row["cluster"]
+
+
+def cluster_table(shared: Path, name: str, settings: DedupSettings) -> Table:
+    """Every entry of a clustered set against its candidates."""
+    return candidate_table(name, rows_of(shared, name), CLUSTERS[name], settings)
 
 
 def pair_table(
     name: str, weight: float, sides: Sequence[Sequence[Fingerprint]], same: NDArray[np.bool_], folds: NDArray[np.intp]
 ) -> Table:
     """Pairs judged alone, with the prior's rarities."""
-    one, other = (weighed(row_array(side, MEANT_ROW), Frequency()) for side in sides)
+    one, other = (counted(row_array(side, MEANT_ROW), Frequency()) for side in sides)
     table = features(one, np.arange(len(same)), other)
     return Table(name, table, same, np.full(len(same), weight / len(same), np.float32), folds, folds)
 
@@ -278,6 +312,43 @@ def made_up_table(name: str, weight: float, made: Sequence[tuple[Told, Told, boo
     return pair_table(name, weight, [prints_of(side, settings) for side in told], same, np.full(len(made), -1))
 
 
+def family_tables(shared: Path, settings: DedupSettings) -> list[Table]:
+    """The families in each state of `FAMILY_STATES`."""
+    rows = states.families()
+    before = states.background(list(_background(shared)), seed="background")
+    known = states.publishers_of(before)
+    untold = [{**row, "published": None, "source": "", "url": ""} for row in rows]
+    streams = {
+        "new": states.strewn(rows, seed="new"),
+        "known": states.strewn(rows, seed="known", publishers=known),
+    }
+    found = [
+        family_pairs("families alone", rows, FAMILY_STATES["alone"], settings),
+        family_pairs("families untold", untold, FAMILY_STATES["untold"], settings),
+    ]
+    for state, stream in streams.items():
+        found.append(candidate_table(f"families {state}", stream, FAMILY_STATES[state], settings, before=before))
+    return found
+
+
+def _background(shared: Path) -> Iterator[states.Row]:
+    """Real reports, to know what is common in a stream."""
+    for name in ("og2021_multi", "tw_day_zh", "vimds_vi", "uci_en"):
+        for row in rows_of(shared, name)[:BACKGROUND_OF_A_SET]:
+            yield {**row, "cluster": None}
+    for name in ("sohu_event_zh", "tgcontest_ruen"):
+        for row in rows_of(shared, name)[:BACKGROUND_OF_A_SET]:
+            yield {"cluster": None, **dict(row["a"]), "lang": row["lang"]}  # type: ignore[call-overload]
+
+
+def family_pairs(name: str, rows: Sequence[states.Row], weight: float, settings: DedupSettings) -> Table:
+    """Each two reports of a family, judged alone."""
+    pairs = states.pairs_of(rows)
+    sides = [prints_of([entry_of(pair[side]) for pair in pairs], settings) for side in (0, 1)]
+    same = np.array([one["cluster"] == other["cluster"] for one, other in pairs])
+    return pair_table(name, weight, sides, same, np.array([fold_of(one["family"]) for one, _ in pairs]))
+
+
 def strangers(shared: Path) -> list[Table]:
     """Candidates among the outlets' reports that are alike neither in words nor in meaning, held to be of two events: with
     their texts, and by their titles alone; not of the day that tests/bench/outlets.py shows."""
@@ -309,7 +380,7 @@ def _unlike(name: str, rows: Sequence[Mapping[str, object]]) -> Table:
 def without_meanings(table: Table) -> Table:
     """The same pairs, their meanings not known."""
     unknown = table.features.copy()
-    unknown[:, INDEX["meaning"]] = -1
+    unknown[:, [INDEX[name] for name in MEANINGS]] = -1
     return replace(table, features=unknown)
 
 
@@ -318,6 +389,7 @@ def tables(shared: Path, settings: DedupSettings, unrelated: Sequence[Table]) ->
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
     found += unrelated if settings.meaning else map(without_meanings, unrelated)
+    found += family_tables(shared, settings)
     alike = [((lang, one), (lang, other), same) for lang, one, other, same in lookalikes(seed=7, rounds=120)]
     found.append(made_up_table("lookalikes", LOOKALIKES, alike, settings))
     if not settings.meaning:
@@ -340,7 +412,7 @@ def model(
     half as bold, since its time is little beside the encoder's: mean F1 of four folds 0.854 against 0.850, when that was tried.
     """
     shape = {"max_leaf_nodes": 24, "max_depth": 7, "max_features": 0.4}
-    x, y, w = _gathered(meant, without_fold)
+    x, y, w = _gathered([untuned(table) for table in meant], without_fold)
     found = _forest("meant", x, y, w, max_iter=500, learning_rate=0.03, **shape)
     found["meant_bias"] = np.float32(found["meant_bias"] + LEAN)
     usual_likeness = np.median(x[~y, INDEX["meaning"]])
@@ -350,6 +422,22 @@ def model(
     found["usual"][INDEX["meaning"]] = usual_likeness
     x[:, SLOW] = -1
     return found | _forest("gate", x, y, w, max_iter=24, learning_rate=0.2, max_leaf_nodes=12, max_depth=5)
+
+
+def untuned(table: Table) -> Table:
+    """The pairs of a table that the encoder has not seen, of the table's whole weight."""
+    if not table.name.startswith(TUNED_SETS):
+        return table
+    kept = ~np.isin(table.fold_a, TUNED_FOLDS) & ~np.isin(table.fold_b, TUNED_FOLDS)
+    weights = table.weights[kept]
+    return Table(
+        table.name,
+        table.features[kept],
+        table.same[kept],
+        weights * (table.weights.sum() / weights.sum()),
+        table.fold_a[kept],
+        table.fold_b[kept],
+    )
 
 
 def _gathered(tables: Sequence[Table], without_fold: int | None) -> tuple[Floats, NDArray[np.bool_], Floats]:

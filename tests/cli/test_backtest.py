@@ -9,7 +9,7 @@ import pytest
 
 from aggregator.cli import files
 from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
-from aggregator.dedup.meaning import is_installed
+from aggregator.dedup.encoder import is_installed
 from aggregator.model import DedupSettings
 
 ROWS = [

@@ -75,8 +75,8 @@ class Stages:
             meanings=self._meanings,
         )
 
-    async def _meanings(self, headlines: Sequence[str]) -> Sequence[bytes]:
-        return self.meanings(headlines)
+    async def _meanings(self, told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        return self.meanings(told)
 
     async def _fetch(self, request: PollRequest) -> FetchResult:
         self.requests.append(request)

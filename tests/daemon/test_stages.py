@@ -333,9 +333,9 @@ MEANT = Settings(dedup=DedupSettings(meaning=True))
 QUAKE_IN_CHINESE = "北国南部发生6.8级强震 塞尔比港数十人受伤"
 
 
-def by_topic(headlines: Sequence[str]) -> list[bytes]:
+def by_topic(told: Sequence[tuple[str, str]]) -> list[bytes]:
     """Vectors as an encoder might give them: all headlines with a magnitude in them lie in one direction."""
-    return [bytes([120 if "6.8" in headline else 0, 100, *bytes(MEANING_BYTES - 2)]) for headline in headlines]
+    return [bytes([120 if "6.8" in title else 0, 100, *bytes(MEANING_BYTES - 2)]) for title, _ in told]
 
 
 async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_a_restart(store: Store):
@@ -355,7 +355,7 @@ async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_
 
 async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_words(store: Store):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
-    stages.meanings = lambda headlines: [b""] * len(headlines)
+    stages.meanings = lambda told: [b""] * len(told)
     await stages.run("a", rss(("1", QUAKE)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
@@ -364,7 +364,7 @@ async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_wor
 async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask_what_it_means(store: Store):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
     asked: list[str] = []
-    stages.meanings = lambda headlines: asked.extend(headlines) or [b""] * len(headlines)
+    stages.meanings = lambda told: asked.extend(title for title, _ in told) or [b""] * len(told)
     half = MOST_MEANT // 2
     stages.bodies["a"] = rss(*((f"a{n}", f"Bulletin {n} of a") for n in range(half)))
     stages.bodies["b"] = rss(*((f"b{n}", f"Bulletin {n} of b") for n in range(half + 1)), site="b")

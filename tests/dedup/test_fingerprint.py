@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of
-from aggregator.dedup.fingerprint import Fingerprint, fingerprint, headline
+from aggregator.dedup.fingerprint import HEADER_BYTES, Fingerprint, fingerprint, headline
+from aggregator.dedup.rows import is_readable, unpacked_rows
 from aggregator.dedup.words import cleaned
 
 texts = st.text(max_size=300)
@@ -48,8 +50,29 @@ def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
 
 
 def test_other_bytes_are_refused() -> None:
-    with pytest.raises(ValueError, match="version 1"):
-        Fingerprint.unpack(b"\x02" * 100)
+    for first in (b"\x00", b"\x02", b"\x03"):
+        with pytest.raises(ValueError, match="version 2"):
+            Fingerprint.unpack(first * 100)
+
+
+def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() -> None:
+    now = made("Ferry sinks off Samoa", "Forty were aboard.", source="a", url="https://example.org/x/y")
+    packed = now.pack()
+    head = bytearray(packed[: HEADER_BYTES - 4])
+    head[0], head[HEADER_BYTES - 9] = 1, 128  # the version, and how long the vector is
+    old = bytes(head) + packed[HEADER_BYTES:] + bytes(range(128))
+    assert Fingerprint.unpack(old) == replace(now, feed=0)
+    assert not is_readable(old[:-1])
+    assert unpacked_rows([old])["title"] == unpacked_rows([packed])["title"]
+
+
+def test_the_hash_of_an_address_has_64_bits_of_its_own() -> None:
+    """Of two CRCs the second follows from the first where addresses are of one length."""
+    hashes = [made("x", url=f"https://example.org/{number:06d}").url for number in range(2000)]
+    high, low = {one >> 32 for one in hashes}, {one & 0xFFFFFFFF for one in hashes}
+    assert len(high) == len(low) == 2000
+    differences = {(a >> 32 ^ b >> 32, a & 0xFFFFFFFF ^ b & 0xFFFFFFFF) for a, b in pairwise(hashes)}
+    assert len({one for one, _ in differences}) == len(differences) == 1999
 
 
 def test_traditional_and_simplified_characters_make_one_fingerprint() -> None:

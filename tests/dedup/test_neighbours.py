@@ -12,7 +12,7 @@ from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.neighbours import LIKE, NEIGHBOURS, neighbours
-from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore, halved_meanings, meanings
+from aggregator.dedup.rows import BLOCK, LEAD, MEANT_ROW, Rows, RowStore, halved_meanings, meanings
 from aggregator.model import DedupSettings
 
 
@@ -30,8 +30,14 @@ def of_meaning(vectors: NDArray[np.int8]) -> Rows:
     return rows
 
 
+def _together(row: np.void) -> NDArray[np.float64]:
+    title, lead = meanings(np.array([row]))[0].astype(float)
+    together: NDArray[np.float64] = title + LEAD * lead
+    return together
+
+
 def likeness(one: np.void, other: np.void) -> float:
-    a, b = (meanings(np.array([side]))[0].astype(float) for side in (one, other))
+    a, b = (_together(side) for side in (one, other))
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / lengths if lengths else 0.0
 

@@ -5,10 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of, pair
+from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.explain import explained
 from aggregator.dedup.features import NAMES
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
-from aggregator.dedup.meaning import is_installed
 from aggregator.dedup.similarity import compared, is_same
 from aggregator.model import DedupSettings
 from tests.dedup.traps.pairs import DIFFERENT, SAME, Pair
