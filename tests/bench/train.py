@@ -320,10 +320,10 @@ def family_tables(shared: Path, settings: DedupSettings) -> list[Table]:
     untold = [{**row, "published": None, "source": "", "url": ""} for row in rows]
     streams = {
         "new": states.strewn(rows, seed="new"),
-        "known": states.strewn(rows, seed="known", publishers=known),
+        "known": states.told_on(states.strewn(rows, seed="known", publishers=known), seed="known"),
     }
     found = [
-        family_pairs("families alone", rows, FAMILY_STATES["alone"], settings),
+        family_pairs("families alone", states.told_on(rows, seed="alone"), FAMILY_STATES["alone"], settings),
         family_pairs("families untold", untold, FAMILY_STATES["untold"], settings),
     ]
     for state, stream in streams.items():

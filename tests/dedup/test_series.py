@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aggregator.dedup.backtest import entry_of
-from aggregator.dedup.features import features, weighed
+from aggregator.dedup.features import counted, features
 from aggregator.dedup.fingerprint import fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import row_array
@@ -20,7 +20,7 @@ def refill(one: str, other: str, *, lang: str = "en", **more: object) -> Refill 
     """What `other` is to `one`, two headlines of one source, with `more` said of the other."""
     told = ({"id": "1", "title": one, "text": more.get("text"), **SITE}, {"id": "2", "title": other, **SITE, **more})
     frequency = Frequency()
-    both = weighed(row_array([fingerprint(entry_of({**report, "lang": lang})) for report in told]), frequency)
+    both = counted(row_array([fingerprint(entry_of({**report, "lang": lang})) for report in told]), frequency)
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     found = refills(table, both.rows[:1], both.rows[1:], frequency)
     return found[0][1] if found else None
