@@ -24,7 +24,11 @@ from aggregator.pipeline.doubt import Doubt, Doubts, is_open
 
 @click.command()
 @click.option(
-    "--since", type=options.DURATION, default="24h", show_default=True, help="Reports first seen since so long ago."
+    "--since",
+    type=options.DURATION,
+    default="24h",
+    show_default=True,
+    help="Reports first seen since so long ago, as far as the window goes.",
 )
 @click.option(
     "-n", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many of either kind."
