@@ -23,9 +23,9 @@ from aggregator.cli.console import console
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
+from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.explain import Explanation, explained
 from aggregator.dedup.fingerprint import Fingerprint
-from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Score
 from aggregator.engine.store import Store

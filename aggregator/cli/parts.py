@@ -236,7 +236,7 @@ class Meanings:
         await self._sandbox.__aexit__(*error)
 
     async def of(self, told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
-        """The vectors of each (title, lead). Where the child was killed the rest has none: it is matched by its words."""
+        """The vectors of each (title, lead). Where the child was killed the rest has none, and goes by its words."""
         found: list[bytes] = []
         for start in range(0, len(told), MEANT_BATCH):
             answer = await self._sandbox.run(tuple(told[start : start + MEANT_BATCH]))

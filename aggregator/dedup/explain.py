@@ -85,7 +85,22 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "body_length_least": _amount("length of the shorter body (natural logarithm of words)"),
     "title_rarity_least": _amount("mean rarity of the words of the plainer title"),
     "same_language": _yes("both are in one language", "they are in two languages, so that few words can agree"),
-    "meaning": _share("the titles mean the same (cosine)"),
+    "body_unmatched_least": _amount("each body has a word the other report lacks, of rarity at least"),
+    "aligned": _share("the titles' words that stand in one order in both, by weight"),
+    "slots": _count("places where the titles have something else between the same words", "no such place"),
+    "slot_tokens": _amount("words in the longest such place"),
+    "slot_rarest_least": _amount(
+        "rarity of what stands there on either side and nowhere in the other report, at least"
+    ),
+    "slot_weight_least": _amount("summed rarity of what stands there on either side alone, at least"),
+    "slot_names_least": _amount("summed rarity of names that stand there on either side alone, at least"),
+    "slot_known_most": _amount("summed rarity of what stands there and elsewhere in the other report, on either side"),
+    "slot_plain": _count("such places with common words on both sides", "no such place has common words alone"),
+    "swaps": _count("words of both titles that stand in another order", "no word stands in another order"),
+    "meaning_title": _share("the titles mean the same (cosine)"),
+    "meaning_lead": _share("the first sentences mean the same (cosine)"),
+    "meaning_across": _share("one title means the same as the other's first sentence (cosine)"),
+    "meaning": _share("titles and first sentences together mean the same (cosine)"),
 }
 _UNKNOWN = "not known"
 

@@ -20,10 +20,10 @@ from aggregator.dedup.series import refills
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
-JOIN = {Strictness.STRICT: 0.6, Strictness.BALANCED: -0.3, Strictness.LOOSE: -0.9}
+JOIN = {Strictness.STRICT: 0.9, Strictness.BALANCED: 0.2, Strictness.LOOSE: -0.5}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
 PAIR_THRESHOLD = {strictness: score_of(log_odds) for strictness, log_odds in JOIN.items()}
-"""The same as scores: 0.65, 0.43, 0.29. Two reports alone are judged as a report and an event of one."""
+"""The same as scores: 0.71, 0.55, 0.38. Two reports alone are judged as a report and an event of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from aggregator.cli.parts import Meanings
-from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.watch.metrics import Metrics
 from tests.daemon.program import Program, feeds_of, until
 from tests.daemon.test_program import rss
