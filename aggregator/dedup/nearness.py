@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.dedup.fingerprint import parts_of
+from aggregator.dedup import learned
+from aggregator.dedup.fingerprint import MEANING_AXES, parts_of, upgraded
 from aggregator.dedup.meaning import vectors
 
 LEAST_LIKENESS = 0.35
@@ -20,13 +21,12 @@ def nearest_by_meaning(query: str, packed: Iterable[tuple[str, bytes]]) -> dict[
     `packed` are (event id, packed fingerprint); those without a meaning are passed over. Raises ImportError without the
     extra `meaning`.
     """
-    [asked] = vectors([query])
+    [asked] = vectors([(query, "")])
     told = [(event_id, _meaning(data)) for event_id, data in packed]
     known = [(event_id, meaning) for event_id, meaning in told if len(meaning) == len(asked) > 0]
     if not known:
         return {}
-    table = _unit(np.frombuffer(b"".join(meaning for _, meaning in known), np.int8).reshape(len(known), -1))
-    cosines = table @ _unit(np.frombuffer(asked, np.int8).reshape(1, -1))[0]
+    cosines = _titles([meaning for _, meaning in known]) @ _titles([asked])[0]
     best: dict[str, float] = {}
     for (event_id, _), cosine in zip(known, cosines, strict=True):
         if cosine >= LEAST_LIKENESS:
@@ -36,13 +36,15 @@ def nearest_by_meaning(query: str, packed: Iterable[tuple[str, bytes]]) -> dict[
 
 def _meaning(packed: bytes) -> bytes:
     try:
-        return parts_of(packed)[-1]
+        return parts_of(upgraded(packed))[-1]
     except ValueError:  # another version wrote it
         return b""
 
 
-def _unit(rows: NDArray[np.int8]) -> NDArray[np.float32]:
-    whole = rows.astype(np.float32)
+def _titles(meanings: Sequence[bytes]) -> NDArray[np.float32]:
+    """(meanings, axes) unit vectors of the titles, without those of the leads behind them."""
+    both = np.frombuffer(b"".join(meanings), np.int8).reshape(len(meanings), -1)
+    whole = both[:, :MEANING_AXES] * learned.meaning_scale()
     lengths = np.linalg.norm(whole, axis=1, keepdims=True)
     unit: NDArray[np.float32] = whole / np.maximum(lengths, 1e-9)
     return unit

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from aggregator.cli.search import asked_for
+from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.fingerprint import fingerprint
-from aggregator.dedup.meaning import is_installed, vectors
+from aggregator.dedup.meaning import vectors
 from aggregator.dedup.nearness import nearest_by_meaning
 from tests.cli.test_events import Desk, desk
 from tests.engine.making import entry
@@ -58,7 +59,7 @@ def test_what_means_the_same_is_near_and_what_does_not_is_not():
     prints = []
     for number, (name, title) in enumerate(titles.items()):
         one = replace(entry(number), title=title)
-        prints.append((name, fingerprint(one, vectors([title])[0]).pack()))
+        prints.append((name, fingerprint(one, vectors([(title, "")])[0]).pack()))
     near = nearest_by_meaning("terremoto en Japón", [*prints, ("damaged", b"\x09")])
     assert max(near, key=near.__getitem__) == "quake"
     assert "budget" not in near

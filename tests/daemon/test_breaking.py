@@ -223,10 +223,10 @@ def _breaks_at(title: str, error: Exception):
     """Meanings that break twice where this headline is among them: in its batch, and alone."""
     left = [error, error]
 
-    def meanings(headlines: Sequence[str]) -> Sequence[bytes]:
-        if left and any(title in headline for headline in headlines):
+    def meanings(told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        if left and any(title in headline for headline, _ in told):
             raise left.pop()
-        return [b""] * len(headlines)
+        return [b""] * len(told)
 
     return meanings
 

@@ -26,7 +26,7 @@ CHINESE = ("挪威航空公司因罢工取消120个航班", "无人受伤。")
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
 async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
     async with Meanings(Metrics(), preload=()) as meanings:
-        assert await meanings.of(["A ship runs aground", "Another"]) == [b"", b""]
+        assert await meanings.of([("A ship runs aground", ""), ("Another", "")]) == [b"", b""]
 
 
 MEANINGS_FIRST = """
@@ -39,7 +39,7 @@ from tests.poll.functions import obey
 
 async def main():
     async with Meanings(Metrics()) as meanings:
-        await meanings.of(["A ship runs aground"])
+        await meanings.of([("A ship runs aground", "")])
     while_reading = datetime.timedelta(seconds=20)
     async with Sandbox(obey, processes=1, wall=while_reading, cpu=while_reading, memory_bytes=1 << 30) as readers:
         print(*[await readers.run(("is_loaded", name)) for name in (*READERS_LOAD, "aggregator.dedup.meaning")])
@@ -64,7 +64,7 @@ def test_an_encoder_that_starts_first_leaves_readers_what_they_share(tmp_path: P
 @pytest.mark.slow
 async def test_the_child_answers_with_a_vector_for_each_headline():
     async with Meanings(Metrics(), preload=()) as meanings:
-        found = await meanings.of(["A ship runs aground", "", "货轮搁浅"])
+        found = await meanings.of([("A ship runs aground", "It is empty."), ("", ""), ("货轮搁浅", "")])
     assert [len(vector) for vector in found] == [MEANING_BYTES, 0, MEANING_BYTES]
 
 
