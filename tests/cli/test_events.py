@@ -276,7 +276,7 @@ async def test_tail_says_which_event_a_report_was_split_from(desk: Desk):
     reports = await desk.by_feed()
     await desk.say("split", reports["b"].entry_id)
     told = (await desk.say_alone("tail")).out
-    assert f"{QUAKE_TOO}  (split from {reports['a'].event_id})  {reports['b'].url}" in told
+    assert f"(split from {reports['a'].event_id})  — b  {reports['b'].url}" in told
 
 
 async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp_path: Path):
