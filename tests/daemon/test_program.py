@@ -159,7 +159,7 @@ def test_watching_commands_need_a_running_server_and_say_so(program: Program):
     for command in ("status", "tail", "digest"):
         done = program.command(command)
         assert done.returncode == 1
-        assert "start one with `aggregator run`" in done.stderr
+        assert "start one with `python -m aggregator run --config " in done.stderr
 
 
 def test_status_tail_and_digest_show_what_happened(program: Program):

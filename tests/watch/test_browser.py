@@ -115,7 +115,9 @@ class Browser:
         return WebDriverWait(self.driver, 15, poll_frequency=0.05).until(lambda _: condition())
 
     def titles(self) -> list[str]:
-        return [found.text for found in self.driver.find_elements(By.CSS_SELECTOR, "#events h2")]
+        # By one script: a page that is being replaced leaves no element to ask for its text.
+        script = "return [...document.querySelectorAll('#events h2')].map(one => one.innerText)"
+        return [str(title) for title in self.driver.execute_script(script)]
 
 
 @pytest.fixture
