@@ -134,7 +134,7 @@ def test_feeds_add_prints_the_feed_and_no_log(tmp_path: Path, origin: Origin):
 
 def test_feeds_add_of_no_web_address_says_how_one_is_written(tmp_path: Path, origin: Origin):
     program = Program(tmp_path, feeds_of(origin.url("/a")))
-    done = program.command("feeds", "add", "example.org/feed")
+    done = program.command("feeds", "add", "gopher://example.org/feed")
     assert done.returncode == 2
     assert "write it whole" in done.stderr
     assert "--force" not in done.stderr
