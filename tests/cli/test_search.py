@@ -20,7 +20,7 @@ __all__ = ["desk"]
 
 async def test_events_are_found_by_all_their_words(desk: Desk):
     reports = await desk.by_feed()
-    found = await desk.say_alone("search", "quake", "--since", "7d", "--words-only")
+    found = await desk.say_alone("search", "earthquake", "--since", "7d", "--words-only")
     assert found.status == 0
     assert reports["a"].event_id in found.out
     assert reports["c"].event_id not in found.out
@@ -28,13 +28,13 @@ async def test_events_are_found_by_all_their_words(desk: Desk):
 
 
 async def test_a_query_that_finds_nothing_says_so(desk: Desk):
-    found = await desk.say_alone("search", "quake", "nothing-like-this", "--words-only")
+    found = await desk.say_alone("search", "earthquake", "nothing-like-this", "--words-only")
     assert (found.status, found.out) == (0, "no event tells of this\n")
 
 
 async def test_programs_get_one_event_a_line(desk: Desk):
     reports = await desk.by_feed()
-    found = await desk.say_alone("search", "quake", "--json", "--words-only")
+    found = await desk.say_alone("search", "earthquake", "--json", "--words-only")
     [event] = [json.loads(line) for line in found.out.splitlines()]
     assert event["event_id"] == reports["a"].event_id
     assert {report["feed_id"] for report in event["reports"]} == {"a", "b"}
@@ -43,7 +43,7 @@ async def test_programs_get_one_event_a_line(desk: Desk):
 
 async def test_the_filters_narrow_it(desk: Desk):
     for more in (["--lang", "zh"], ["--category", "nowhere"], ["--min-sources", "3"]):
-        found = await desk.say_alone("search", "quake", "--words-only", *more)
+        found = await desk.say_alone("search", "earthquake", "--words-only", *more)
         assert found.out == "no event tells of this\n", more
 
 
