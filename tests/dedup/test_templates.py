@@ -97,7 +97,7 @@ def test_a_source_that_tells_one_event_again_has_no_template(name: str) -> None:
     lang, titles = RETOLD[name]
     told = stream(titles, lang=lang, source="wire.example", hours=1)
     # A template keeps its fillings apart at any threshold.
-    assert backtest(told, DedupSettings(), join_at=-3.0).event_count == 1
+    assert backtest(told, DedupSettings(), join_at=-4.5).event_count == 1
 
 
 @pytest.mark.xfail(strict=True, reason="'what happened in Iceland' still joins 'what happens after exams'")
