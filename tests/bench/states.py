@@ -52,23 +52,6 @@ def pairs_of(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     return found
 
 
-TOLD_ON = 0.35
-"""Share of events that one publisher tells on: no publisher of a family tells an event twice, while in a stream updates
-and edits of one's own headline are common (a guess)."""
-
-
-def told_on(rows: Sequence[Row], *, seed: str) -> list[Row]:
-    """The rows, all of an event by the publisher of its first report for some events, chosen by chance."""
-    chance = random.Random(seed)
-    events = {str(row["cluster"]): row["source"] for row in reversed(rows)}
-    by_one = {event for event in sorted(events) if chance.random() < TOLD_ON}
-    found: list[Row] = []
-    for row in rows:
-        event = str(row["cluster"])
-        found.append({**row, "source": events[event]} if event in by_one else row)
-    return found
-
-
 def strewn(rows: Sequence[Row], *, seed: str, publishers: Mapping[str, Sequence[str]] | None = None) -> list[Row]:
     """The families moved to random days of one span, in the order of a stream.
 
