@@ -114,3 +114,18 @@ def test_briefings_and_quizzes_of_two_sources_on_one_day_stay_apart() -> None:
         for site, title in titles
     ]
     assert backtest(rows, DedupSettings()).joined_count == 0
+
+
+UNRELATED = (
+    "Valve firmware of Orland pumps can be rewritten", "Login of Brightwater routers accepts any password",
+    "Memory fault in Kestrel photo viewer", "Harbour cranes by Dunmore stop on long messages",
+    "Council approves new library for Selby", "Striker Moe joins Norvik on loan", "Rain delays opening of bridge",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tail", ["", " Details follow."])
+def test_unrelated_headlines_of_one_source_stay_apart(tail: str) -> None:
+    """A forest that had learned of far retellings by one publisher gave 0.7 to any two of them."""
+    told = stream(list(UNRELATED), lang="en", source="wire.example", hours=1)
+    rows = [{**row, "text": f"{row['title']}.{tail}" if tail else ""} for row in told]
+    assert backtest(rows, DedupSettings()).event_count == len(UNRELATED)
