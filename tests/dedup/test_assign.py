@@ -56,8 +56,9 @@ def test_a_copy_of_the_body_is_called_a_copy() -> None:
 
 
 def test_a_later_report_of_the_same_publisher_is_an_update() -> None:
+    """The reason's name is the rule here; `join_at` leaves out what the forest of the day makes of the two texts."""
     later = printed(2, "Ferry Talofa sinks off Samoa: 31 rescued", OTHER_BODY, source="one.example")
-    assert assign(later, index_of(FERRY), SETTINGS).reason == "update"
+    assert assign(later, index_of(FERRY), SETTINGS, join_at=-5.0).reason == "update"
 
 
 def test_the_same_address_is_the_same_event() -> None:
