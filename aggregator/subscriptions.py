@@ -1,18 +1,15 @@
-"""Feeds as other programs hand them over: OPML both ways, the feeds an HTML page names, and edits of feeds.toml.
+"""Subscriptions: the feeds an HTML page names, and edits of feeds.toml.
 
-Rules: pure, text in and text out; an edit leaves every comment and every other line of feeds.toml as it stands; OPML
-is read as it is found in the wild (broken nesting, missing types, two spellings of every attribute), entities and
-external references never expanded; an outline that cannot be used costs itself alone and is named.
+Rules: pure, text in and text out; an edit leaves every comment and every other line of feeds.toml as it stands; a feed
+that cannot be used costs itself alone and is named.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from urllib.parse import urljoin, urlsplit
-from xml.sax.saxutils import quoteattr
 
 import tomlkit
 from lxml import etree, html
@@ -21,8 +18,7 @@ from tomlkit.items import Table
 from aggregator.config import configuration, feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.errors import ConfigError, Problem
-from aggregator.model import Feed
-from aggregator.visible import without_orders
+from aggregator.opml import LeftOut, Subscription, one_line
 
 _FEED_TYPE = re.compile(r"(?:application|text)/(?:[\w.-]*\+?(?:rss|atom|rdf|feed)(?:\+xml|\+json)?)")
 _GUESSED_TYPES = ("application/json", "text/xml", "application/xml")
@@ -30,108 +26,17 @@ _COMMENTS = re.compile(
     r"comment|kommentar|comentari|commentaire|commenti|reactie|yorum|komment|коммент|комментар|评论|評論|コメント|댓글",
     re.IGNORECASE,
 )
-_ADDRESS_NAMES = ("xmlurl", "feedurl", "rssurl")
-_NO_FEED_TYPES = re.compile(r"html|json\+xpath|xml\+xpath|xpath", re.IGNORECASE)
-"""FreshRSS exports pages that it scrapes as outlines of such types."""
-_BARE_AMPERSAND = re.compile(rb"&(?!(?:#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 _HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 _SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
 _LONGEST_NAME = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A feed as OPML or a page tells of it. `folder` is the outermost OPML outline around it, `section` the innermost
-    where that is another."""
-
-    url: str
-    title: str = ""
-    folder: str = ""
-    site: str = ""
-    section: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """An outline that is to be a feed and cannot be: its name, and why, without user and password."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opml:
-    """What an OPML document holds: its feeds, each address once, and what of it cannot be used."""
-
-    feeds: tuple[Subscription, ...]
-    left_out: tuple[LeftOut, ...] = ()
-
-
-# --- OPML -----------------------------------------------------------------------------------------------------
-
-
-def subscriptions_of_opml(body: bytes) -> Opml:
-    """Every feed of an OPML document. Raises ConfigError when it is no OPML."""
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        root = etree.fromstring(_BARE_AMPERSAND.sub(b"&amp;", body), parser)
-    except etree.XMLSyntaxError as error:
-        raise ConfigError(Problem(f"this is no OPML: {error}")) from None
-    outlines = [] if root is None else [element for element in root.iter() if _is_named(element, "outline")]
-    if root is None or (not _is_named(root, "opml") and not outlines):
-        raise ConfigError(Problem("this is no OPML: its outermost element should be <opml>"))
-    feeds: dict[str, Subscription] = {}
-    left_out: list[LeftOut] = []
-    for outline in outlines:
-        match _subscription(outline):
-            case Subscription() as one:
-                feeds.setdefault(one.url, one)
-            case LeftOut() as refused:
-                left_out.append(refused)
-            case None:
-                pass
-    return Opml(tuple(feeds.values()), tuple(left_out))
-
-
-def _is_named(element: etree._Element, name: str) -> bool:
-    return isinstance(element.tag, str) and etree.QName(element).localname.lower() == name
-
-
-def _subscription(outline: etree._Element) -> Subscription | LeftOut | None:
-    """The feed of an outline, why it is none, or None for a folder, a page or a note."""
-    kind = _attribute(outline, "type")
-    address = next(filter(None, (_attribute(outline, name) for name in _ADDRESS_NAMES)), "")
-    address = address or (_attribute(outline, "url") if kind.lower() in ("rss", "atom", "feed") else "")
-    title = _attribute(outline, "title") or _attribute(outline, "text")
-    if not address:
-        return LeftOut(title or "an outline", "it names no address") if kind.lower() in ("rss", "atom") else None
-    if _NO_FEED_TYPES.search(kind):
-        return LeftOut(title or address, f"it is no feed but a page to be read by rules ({kind})")
-    try:
-        url = web_addresses(address)[0]
-    except ValueError as error:
-        return LeftOut(title or "an outline", str(error))
-    folders = [_name_of(element) for element in outline.iterancestors() if _is_named(element, "outline")]
-    named = [name for name in reversed(folders) if name]
-    section = named[-1] if len(named) > 1 else ""
-    return Subscription(url, title, named[0] if named else "", _attribute(outline, "htmlurl"), section)
-
-
-def _name_of(outline: etree._Element) -> str:
-    return _attribute(outline, "text") or _attribute(outline, "title")
-
-
-def _attribute(element: etree._Element, name: str) -> str:
-    for key, value in element.attrib.items():
-        if str(key).lower() == name:
-            return _one_line(str(value))
-    return ""
-
-
-def _one_line(text: str) -> str:
-    """Without control characters and overrides of the writing direction: names go into feeds.toml and to terminals."""
-    return without_orders(" ".join(text.split()))
+def without_user(url: str) -> str:
+    """An address as it may be shown: without user and password."""
+    head, mark, tail = url.partition("//")
+    host, slash, path = tail.partition("/")
+    return f"{head}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _web_host(url: str) -> str | None:
@@ -142,43 +47,6 @@ def _web_host(url: str) -> str | None:
     except ValueError:
         return None
     return host if parts.scheme in ("http", "https") else None
-
-
-def opml_of(feeds: Iterable[Feed], *, title: str = "aggregator") -> str:
-    """An OPML 2.0 document: group and section are folders, the site is the name."""
-    folders: dict[str, dict[str, list[Feed]]] = {}
-    for feed in feeds:
-        group, _, section = (*feed.categories, "", "", "")[:3]
-        folders.setdefault(group, {}).setdefault(section, []).append(feed)
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">']
-    lines += [f"  <head><title>{_text(title)}</title></head>", "  <body>"]
-    for group, sections in folders.items():
-        inside = [line for section, members in sections.items() for line in _folder(section, map(_outline, members))]
-        lines += [f"    {line}" for line in _folder(group, inside)]
-    return "\n".join([*lines, "  </body>", "</opml>", ""])
-
-
-def _folder(name: str, lines: Iterable[str]) -> list[str]:
-    """Lines inside an outline of this name, or as they are for none."""
-    if not name:
-        return list(lines)
-    return [f"<outline text={quoteattr(name)}>", *(f"  {line}" for line in lines), "</outline>"]
-
-
-def _outline(feed: Feed) -> str:
-    name = quoteattr(feed.categories[1] if len(feed.categories) > 1 else feed.feed_id)
-    return f'<outline type="rss" text={name} title={name} xmlUrl={quoteattr(feed.url)}/>'
-
-
-def without_user(url: str) -> str:
-    """An address as it may be shown: without user and password."""
-    head, mark, tail = url.partition("//")
-    host, slash, path = tail.partition("/")
-    return f"{head}{mark}{host.rpartition('@')[2]}{slash}{path}"
-
-
-def _text(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;")
 
 
 # --- discovery ------------------------------------------------------------------------------------------------
@@ -248,7 +116,7 @@ def _linked(link: etree._Element, base: str) -> Subscription | None:
         return None
     if _web_host(address) is None:
         return None
-    return Subscription(address, title=_one_line(str(link.get("title", ""))))
+    return Subscription(address, title=one_line(str(link.get("title", ""))))
 
 
 # --- feeds.toml -----------------------------------------------------------------------------------------------

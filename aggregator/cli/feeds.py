@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import orjson
@@ -27,14 +28,12 @@ from aggregator.model import (
     Unparsable,
     Validators,
 )
+from aggregator.opml import Subscription, opml_of, subscriptions_of_opml
 from aggregator.pipeline.reading import ReadRequest
 from aggregator.poll.sandbox import Killed, Sandbox
 from aggregator.poll.schedule import released as released_state
 from aggregator.subscriptions import (
-    Subscription,
     feeds_named,
-    opml_of,
-    subscriptions_of_opml,
     usable,
     with_subscriptions,
     without_feed,
@@ -136,22 +135,27 @@ def remove(feed_id: str, config_file: str | None) -> None:
 
 
 @feeds.command("import")
-@click.argument("opml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("opml", metavar="FILE.opml", type=click.File("rb"))
 @options.config
-def import_opml(opml: Path, config_file: str | None) -> None:
-    """Add every feed of an OPML file; folder, title and inner folder become the categories.
+def import_opml(opml: BinaryIO, config_file: str | None) -> None:
+    """Add every feed of an OPML file (`-`: of stdin); folder, title and inner folder become the categories.
 
-    What cannot be added is named and costs nothing else. Exit status 1: something was left out. Where there is no
-    feeds.toml, one is made here.
+    Each outline that is no folder is added, already there, or left out with a reason, and costs the others nothing.
+    Exit status 1: one that should have been a feed was left out, or there was none. Where there is no feeds.toml, one
+    is made here.
     """
     read = _to_edit(config_file)
-    found = subscriptions_of_opml(opml.read_bytes())
+    found = subscriptions_of_opml(opml.read())
     new, unusable = usable(found.feeds)
-    _add(read.file, new, ())
+    added = _add(read.file, new, ())
     left_out = [*found.left_out, *unusable]
-    for one in left_out:
-        click.echo(f"left out: {one.name}: {one.why}", err=True)
-    if left_out:
+    for outline in left_out:
+        click.echo(f"left out: {outline.name}: {outline.why}", err=True)
+    known_count = len(new) - len(added) + found.repeated_count
+    click.echo(f"{len(added)} added, {known_count} already there, {len(left_out)} left out", err=True)
+    if not new:
+        click.echo("aggregator: no outline of it names a feed that can be added", err=True)
+    if not new or any(outline.is_failure for outline in left_out):
         raise SystemExit(1)
 
 

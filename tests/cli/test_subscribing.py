@@ -62,6 +62,26 @@ def test_an_import_names_what_it_leaves_out_and_keeps_the_rest(tmp_path: Path):
     assert 'text="Eels"' in again.stdout
 
 
+def test_each_outline_ends_as_added_known_or_left_out_and_the_status_says_whether_one_failed(tmp_path: Path):
+    own = program(tmp_path)
+    feed = '<outline type="rss" text="Eels" xmlUrl="www.e.example/f"/>'
+    note = '<outline text="a note"/>'
+    page = '<outline text="a page" url="https://p.example/"/>'
+    ends = []
+    for outlines in (feed + feed + note, feed, feed + page, page, note, ""):
+        done = own.command("feeds", "import", "-", input=f"<opml><body>{outlines}</body></opml>")
+        ends.append((done.stderr.splitlines()[-1], done.returncode))
+    nothing = "aggregator: no outline of it names a feed that can be added"
+    assert ends == [
+        ("1 added, 1 already there, 1 left out", 0),
+        ("0 added, 1 already there, 0 left out", 0),
+        ("0 added, 1 already there, 1 left out", 1),
+        (nothing, 1),
+        (nothing, 1),
+        (nothing, 1),
+    ]
+
+
 def test_user_and_password_of_an_address_are_never_printed(tmp_path: Path, origin: Origin):
     url = origin.url("/feed").replace("://", "://me:hushhush@")
     own = program(tmp_path, f'[[feed]]\nid = "f0"\nurl = "{url}"\n')

@@ -17,8 +17,9 @@ from rich.text import Text
 from aggregator.cli.console import SafeConsole
 from aggregator.engine.store import Store
 from aggregator.model import Notice
+from aggregator.opml import subscriptions_of_opml
 from aggregator.poll.schedule import after_poll, first_state
-from aggregator.subscriptions import feeds_of_page, subscriptions_of_opml
+from aggregator.subscriptions import feeds_of_page
 from aggregator.visible import visible, visible_json
 from aggregator.watch.terminal import Guarded
 from tests.poll.given import FEED, NOW, failure

@@ -46,11 +46,11 @@ class Program:
         fresh.write_text(self._head + dedup + feeds, encoding="utf-8")
         fresh.replace(self.config)
 
-    def command(self, *words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
+    def command(self, *words: str, timeout: float = 90, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002
+        """Run one command to its end; `input` is what it reads."""
         return subprocess.run(
             [sys.executable, "-m", "aggregator", *words, "--config", str(self.config)],
-            capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False,
+            capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False, input=input,
         )  # fmt: skip
 
     def json(self, *words: str) -> Any:
