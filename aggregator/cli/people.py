@@ -34,6 +34,8 @@ MOST_OF_DIGEST = 10
 MOST_FAILING = 4
 """Feeds in trouble that are told by name at the end of the first round."""
 
+PASSED_OVER = "Many reports wait: until fewer do, they are matched by their words alone."
+
 Line = Mapping[str, Any]
 
 
@@ -46,6 +48,7 @@ class _Round:
     answered: set[str]
     failing: dict[str, str]
     reports: int = 0
+    waiting: int = 0
 
 
 class People:
@@ -65,6 +68,7 @@ class People:
         self._told: dict[str, int] = {}
         """Event → the number of sources it was last told with."""
         self._down_at: float | None = None
+        self._is_encoder_slow = False
         self._sentences: dict[str, Callable[[Line], None]] = {
             "daemon_starting": self._on_starting,
             "status_port_open": self._on_page,
@@ -78,6 +82,9 @@ class People:
             "config_refused": self._on_refused,
             "polling_paused": lambda line: self._say(f"Polling pauses: {line.get('reason')}", style="yellow"),
             "polling_resumed": lambda _: self._say("Polling goes on.", style="green"),
+            "meanings_passed_over": lambda _: self._say(PASSED_OVER, style="dim"),
+            "meanings_resumed": lambda _: self._say("Headlines are compared by meaning again.", style="dim"),
+            "meanings_missing": self._on_meanings_missing,
             "stopping": lambda _: self._say("Stopping: polls in flight come to their end.", style="dim"),
             "stopped": lambda _: self._say(f"Stopped. {farewell}"),
             "feed_skipped": lambda line: self._say(
@@ -157,6 +164,12 @@ class People:
     def _on_refused(self, line: Line) -> None:
         self._say(f"feeds.toml has a fault, and the old one stays in force: {line.get('error')}", style="red")
 
+    def _on_meanings_missing(self, line: Line) -> None:
+        if not self._is_encoder_slow:  # a slow machine is slow with every batch
+            self._is_encoder_slow = True
+            why = f"The encoder {line.get('detail')}: such headlines are matched by their words."
+            self._say(f"{why} To do without it: `meaning = false` under [dedup].", style="yellow")
+
     # --- the network ---
 
     def _network_down(self) -> None:
@@ -189,6 +202,8 @@ class People:
         one = self._round
         if one is None:
             return False
+        one.waiting = waiting_count
+        self._draw_progress()
         is_whole = one.answered >= one.asked and not waiting_count
         return is_whole or time.monotonic() - one.started > patience
 
@@ -215,16 +230,18 @@ class People:
         if not failing or self._down_at is not None:
             return
         for feed_id, why in list(failing.items())[:MOST_FAILING]:
-            self._say(f"  {feed_id}: {why}", style="yellow")
+            self._print(Text(f"  {plain(feed_id)}: {plain(why)}", style="yellow"))
         if len(failing) > MOST_FAILING:
-            self._say(f"  and {len(failing) - MOST_FAILING} more: `aggregator status --failing`", style="yellow")
+            self._say(f"and {len(failing) - MOST_FAILING} more: `aggregator status --failing`", style="yellow")
 
     def _draw_progress(self) -> None:
         one = self._round
         if one is None or not self._out.is_terminal:
             return
         failing = f", {len(one.failing)} failing" if one.failing else ""
-        words = f"First round: {len(one.answered)}/{len(one.asked)} feeds, {counted(one.reports, 'report')}{failing}"
+        waiting = f", {one.waiting:,} to be matched" if one.waiting else ""
+        read = f"{len(one.answered)}/{len(one.asked)} feeds, {counted(one.reports, 'report')}"
+        words = f"First round: {read}{waiting}{failing}"
         self._clear_progress()
         self._out.file.write(cut(words, self._out.width - 1))
         self._out.file.flush()

@@ -261,10 +261,11 @@ def _telling(tell: Callable[[EventDict], None]) -> Processor:
 
 
 class _Telling(logging.Handler):
-    """A stdlib logger's record, told like a line of our own."""
+    """A stdlib logger's error, told like a line of our own. What a library only warns of (a job that was skipped, a
+    deprecated call) is for a log: nobody at a terminal can do anything about it."""
 
     def __init__(self, tell: Callable[[EventDict], None]) -> None:
-        super().__init__()
+        super().__init__(logging.ERROR)
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
