@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -145,12 +145,34 @@ def _listen_address(text: str) -> str:
     return text
 
 
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Days of the week as crontab(5) counts them."""
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+
+
 def _cron(text: str) -> str:
+    """The expression, its days of the week by name: APScheduler counts them from Monday, crontab from Sunday."""
+    *fields, days = text.split() or [""]
     try:
-        CronTrigger.from_crontab(text)
+        named = " ".join([*fields, ",".join(_named_days(part) for part in days.split(","))])
+        trigger = CronTrigger.from_crontab(named, timezone=UTC)
     except ValueError as error:
         raise ValueError(f'{text!r} is not a cron expression such as "0 * * * *": {error}') from None
-    return text
+    if trigger.get_next_fire_time(None, _SOME_DAY) is None:
+        raise ValueError(f"{text!r} names a day that never comes")
+    return named
+
+
+def _named_days(part: str) -> str:
+    """`1-5`, `0`, `*/2` as lists of names; anything else as it is."""
+    found = re.fullmatch(r"(?:(\d)(?:-(\d))?|\*(?=/))(?:/([1-9]\d*))?", part)
+    if found is None:
+        return part
+    until = "6" if found[3] or not found[1] else found[1]
+    first, last = int(found[1] or 0), int(found[2] or until)
+    if not 0 <= first <= last <= 7:
+        raise ValueError(f"{part!r} is no range of days of the week: 0 and 7 are Sunday")
+    return ",".join(dict.fromkeys(_DAYS[first : last + 1 : int(found[3] or 1)]))
 
 
 def _timezone(text: str) -> str:

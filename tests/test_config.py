@@ -219,3 +219,19 @@ def test_a_feed_without_a_language_may_write_any():
     text = f'{FEEDS}[[feed]]\nurl = "https://b.example/"\n[[queue]]\nname = "w"\nmatch = {{ languages = ["en"] }}\n'
     [told] = unheard(configuration(text))
     assert "may still be found" in told
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("1", "mon"), ("0", "sun"), ("7", "sun"), ("1-5", "mon,tue,wed,thu,fri"), ("5-7", "fri,sat,sun"), ("*/2", "sun,tue,thu,sat"),
+     ("1/2", "mon,wed,fri"), ("sat", "sat"), ("mon-fri", "mon-fri"), ("1,sat", "mon,sat"), ("*", "*")],
+)  # fmt: skip
+def test_days_of_the_week_are_counted_as_in_crontab(written: str, meant: str):
+    read = configuration(f'[digest]\ncron = "0 8 * * {written}"\n')
+    assert read.settings.digest.cron == f"0 8 * * {meant}"
+
+
+@pytest.mark.parametrize("cron", ["0 0 30 2 *", "0 8 * * 9", "0 8 * * 5-2", "@daily", "0 25 * * *", "0 8 * * */0"])
+def test_a_cron_expression_that_never_comes_is_refused(cron: str):
+    with pytest.raises(ConfigError, match=r"digest\.cron"):
+        configuration(f'[digest]\ncron = "{cron}"\n')

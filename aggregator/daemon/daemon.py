@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from aggregator.config import Configuration
 from aggregator.daemon.changes import config_changes
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.cron import WallClockCron
 from aggregator.daemon.delivering import Deliveries
 from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.housekeeping import Housekeeping
@@ -236,9 +236,9 @@ class Daemon:
         if self._parts.event is not None:
             add(self._make_digest, self._digest_trigger(), id="digest")
 
-    def _digest_trigger(self) -> CronTrigger:
+    def _digest_trigger(self) -> WallClockCron:
         settings = self._configuration.settings.digest
-        return CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
+        return WallClockCron(settings.cron, settings.timezone)
 
     async def _watch_clock(self) -> None:
         """Notice when the wall clock was set (or the machine slept): due times are then looked at anew, and so are the

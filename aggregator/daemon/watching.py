@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from apscheduler.triggers.cron import CronTrigger
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.cron import WallClockCron
 from aggregator.daemon.recent import RecentReports
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
@@ -202,7 +202,7 @@ class DigestMaker:
 
 def _period(settings: DigestSettings, at: datetime) -> timedelta:
     """What the first digest covers: the time between two runs of `cron`, those after `at`."""
-    trigger = CronTrigger.from_crontab(settings.cron, timezone=settings.timezone)
-    first = trigger.get_next_fire_time(None, at + timedelta(seconds=1))
-    second = trigger.get_next_fire_time(None, first + timedelta(seconds=1)) if first else None
+    trigger = WallClockCron(settings.cron, settings.timezone)
+    first = trigger.following(at)
+    second = trigger.following(first) if first else None
     return second - first if first and second else timedelta(hours=1)
