@@ -19,8 +19,10 @@ from aggregator.cli import engines, files, options
 from aggregator.cli.console import console
 from aggregator.cli.explaining import roughly
 from aggregator.cli.files import Loaded
+from aggregator.cli.waits import Waits, address_of, waits
 from aggregator.config_problems import nearest
 from aggregator.engine.embedded import attach
+from aggregator.engine.holds import Holds
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed, Health, PollState
@@ -97,15 +99,16 @@ async def _status(read: Loaded, feeds: list[Feed], *, secrets: bool) -> dict[str
         store = engine.store
         now = await store.server_time()
         ids = [feed.feed_id for feed in feeds]
-        states, due = await store.states(ids), await _next_polls(store, ids)
+        states, holds = await store.states(ids), await store.holds()
+        polls = await waits(store, feeds, states, holds)
         found: dict[str, Any] = {
             "version": __version__,
             "config": str(read.file.resolve()),
             "redis": engine.place,
             "now": now,
-            "feeds": _trouble_first([_feed(feed, states.get(feed.feed_id), due[feed.feed_id]) for feed in feeds]),
-            "unregistered": await store.unregistered(ids),
-            **await _totals(store, now),
+            "feeds": _trouble_first([_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]),
+            "unregistered": sorted(polls.unregistered),
+            **await _totals(store, now, holds),
         }
     if secrets or read.configuration.settings.server_listen:
         found["server"] = await _server(read, secrets=secrets)
@@ -118,10 +121,10 @@ def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(feeds, key=lambda feed: worst.get(Health(feed["health"]), len(worst)))
 
 
-async def _totals(store: Store, now: datetime) -> dict[str, Any]:
+async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
     due = await store.due_counts()
     totals = await store.totals(now - DAY)
-    leader, holds = await store.leader(), await store.holds()
+    leader = await store.leader()
     return {
         "risks": await store.server_risks(),
         "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
@@ -145,31 +148,20 @@ async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
     return {"listen": running.listen, "users": shown if secrets else dict.fromkeys(shown, "hidden; see --secrets")}
 
 
-async def _next_polls(store: Store, feed_ids: list[str]) -> dict[str, datetime | None]:
-    """When each feed is polled next: what the due set says counts, also after a reload. Of one that is being polled it
-    says when its claim lapses, so that is now."""
-    due, claimed = await store.due_times(feed_ids), await store.claimed(feed_ids)
-    now = await store.server_time()
-    return {feed_id: now if feed_id in claimed else due_at for feed_id, due_at in due.items()}
-
-
-def _feed(feed: Feed, state: PollState | None, due_at: datetime | None) -> dict[str, Any]:
-    if state is None:
-        return {
-            "id": feed.feed_id,
-            "url": redacted(feed.url),
-            "health": Health.NEW.value,
-            "next_poll_at": due_at,
-            "detail": "",
-        }
-    return {
+def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
+    known = {
         "id": feed.feed_id,
-        "url": redacted(state.url),
+        "url": redacted(address_of(feed, state)),
+        "next_poll_at": polls.next_poll_at(feed.feed_id),
+        "waits": polls.why(feed, state),
+    }
+    if state is None:
+        return known | {"health": Health.NEW.value, "detail": ""}
+    return known | {
         "health": state.health.value,
         "last_poll_at": state.last_poll_at,
         "last_success_at": state.last_success_at,
         "last_change_at": state.last_change_at,
-        "next_poll_at": due_at,
         "why_then": state.next_poll_reason,
         "interval_s": state.interval.total_seconds(),
         "failures": state.failure_count,
@@ -221,7 +213,7 @@ def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Tex
     yield "last poll", _ago(feed.get("last_poll_at"), now)
     yield "success", _ago(feed.get("last_success_at"), now)
     yield "change", _ago(feed.get("last_change_at"), now)
-    because = feed.get("why_then")
+    because = _why_then(feed)
     yield "next poll", _ahead(feed["next_poll_at"], now) + (f" ({because})" if because else "")
     if feed.get("interval_s"):
         yield "every", roughly(timedelta(seconds=feed["interval_s"]))
@@ -327,8 +319,8 @@ def _what(feed: dict[str, Any]) -> str:
 
 
 def _why_then(feed: dict[str, Any]) -> str:
-    """Why the next poll is when it is."""
-    return str(feed.get("why_then") or "")
+    """What a poll that is due waits for, and why it is when it is."""
+    return "; ".join(filter(None, (feed["waits"], feed.get("why_then"))))
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
