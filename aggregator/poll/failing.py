@@ -92,13 +92,18 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
         failure_status=result.status,
         not_before_at=None if bound is None else bound.at,
         next_poll_at=at,
-        next_poll_reason=f"failed {count} times: backing off" + (f", {bound.words}" if bound else ""),
+        next_poll_reason=_back_off_words(count, bound),
     )
     notices = _failure_notices(feed, after)
     if count >= GIVE_UP_ADOPTED_AFTER and after.url != after.configured_url:
         after, notices = _back_home(feed, after, notices)
     hold = _host_hold(feed, result, bound, count, now=now) if is_own_host(state, result.url) else None
     return Decision(after, at, notices, hold, host_of(result.url) if hold else "")
+
+
+def _back_off_words(count: int, bound: Bound | None) -> str:
+    often = "once" if count == 1 else f"{count} times"
+    return f"failed {often}: backing off" + (f", {bound.words}" if bound else "")
 
 
 def _as_throttling(state: PollState, result: FetchFailed) -> FetchFailed:

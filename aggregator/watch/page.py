@@ -244,7 +244,8 @@ class Pages:
 
     def docs(self, look: Look, base: str) -> str:
         """What programs can read; `base` is the address of the port."""
-        return self._render("docs.html", look, parameters=filter_parameters(), base=base)
+        name = "docs.zh.html" if look.tongue == "zh" else "docs.html"
+        return self._render(name, look, parameters=filter_parameters(), base=base)
 
     def error(self, look: Look, status: int, text: str) -> str:
         return self._render("error.html", look, status=status, text=text)
@@ -278,15 +279,18 @@ def _environment() -> Environment:
         "moment": _in_zone(wording.day_and_clock),
         "when": _when,
         "machine": lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "window": _in_zone(wording.window),
+        "window": _window,
         "span": _in_tongue(translation.span),
         "counted": _counted,
         "sources": _in_tongue(translation.sources),
         "spread": _in_tongue(translation.spread),
-        "seen_spread": wording.spread,
-        "outcomes": wording.outcomes,
+        "seen_spread": _in_tongue(translation.seen_spread),
+        "outcomes": _in_tongue(translation.outcomes),
+        "sentence": _in_tongue(translation.sentence),
+        "failure": _in_tongue(translation.failure),
         "lang": lambda tag: "" if tag == UNDETERMINED else tag,
         "language": _language,
+        "written_in": _written_in,
         "primary": primary_language,
         "href": safe_link,
         "host": host_of,
@@ -343,9 +347,24 @@ def _counted(context: Context, number: int, noun: str) -> str:
 
 
 @pass_context
+def _window(context: Context, record: Digest) -> str:
+    look = _look(context)
+    return translation.window(record, look.zone, look.tongue)
+
+
+@pass_context
 def _language(context: Context, tag: str) -> str:
-    unknown = translation.translated("unknown", _look(context).tongue)
-    return LANGUAGES.get(primary_language(tag), unknown if tag == UNDETERMINED else tag)
+    tongue = _look(context).tongue
+    names = translation.CHINESE_LANGUAGES if tongue == "zh" else LANGUAGES
+    unknown = translation.translated("unknown", tongue)
+    return names.get(primary_language(tag), unknown if tag == UNDETERMINED else tag)
+
+
+@pass_context
+def _written_in(context: Context, tag: str) -> str:
+    """The language in which `language` names a language: in its own on the English page, in Chinese on the Chinese."""
+    is_own = _look(context).tongue == "en" and tag != UNDETERMINED
+    return tag if is_own else _look(context).tongue
 
 
 @pass_context

@@ -7,10 +7,10 @@ English, and a test says that there is none. Counted things have a unit in Chine
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
-from aggregator.model import Event
-from aggregator.watch import wording
+from aggregator.model import Digest, DigestEvent, Event, FailureKind, Totals
+from aggregator.watch import sentences, wording
 from aggregator.watch.clock import spread_of
 
 TONGUES = ("en", "zh")
@@ -115,7 +115,7 @@ CHINESE: Mapping[str, str] = {
     "Entries": "条目",
     "Asked": "上次抓取",
     "Interval": "间隔",
-    "{new} polls with news, {unchanged} without, {failed} failed": "{new} 次更新，{unchanged} 次没有，{failed} 次失败",
+    "{new} with news, {unchanged} without, {failed} failed": "{new} 次有更新，{unchanged} 次没有，{failed} 次失败",
     "{span} ago": "{span}前",
     "in {span}": "{span}后",
     "never": "从不",
@@ -153,7 +153,7 @@ CHINESE: Mapping[str, str] = {
     "Languages": "语言",
     "Duplicates saved": "省去的重复",
     "{saved} of {reports} told what another had told: {share} % less to read.": (
-        "{reports} 中有 {saved} 讲的是别家已报道的事：少读 {share} %。"
+        "{reports}中有 {saved} 篇讲的是别家已报道的事：少读 {share}%。"
     ),
     "No reports in this time.": "这段时间没有报道。",
     "No event was told by more than one report in this time.": "这段时间没有多篇报道的事件。",
@@ -168,7 +168,28 @@ CHINESE: Mapping[str, str] = {
     "Page not found": "页面不存在",
     "New entries": "有新内容",
     "{minutes} min": "{minutes} 分钟",
+    "Events (Atom)": "事件（Atom）",
+    "Events (JSON Feed)": "事件（JSON Feed）",
+    "{count} saved": "省去 {count}",
+    "joined": "后续报道",
+    "seen": "已读过",
+    "{count} in trouble": "{count}有故障",
+    "Slowest hosts": "最慢的主机",
+    "BCP 47; `zh` takes every kind of Chinese": "BCP 47 标签；zh 包括所有中文",
+    "one level of an event's categories": "事件分类中的任一级",
+    "independent sources, as `min_sources` of a queue counts them": "独立来源数，与队列的 min_sources 计法相同",
+    "all of them in titles or lead; README, Words": "标题或导语中须全部出现；见 README 的 Words 一节",
+    "a report seen since: `24h`, `7d`, `2026-11-22` or ISO 8601": "自何时起有报道：24h、7d、2026-11-22 或 ISO 8601",
+    "events in one answer": "一次应答的事件数",
 }
+
+CHINESE_LANGUAGES: Mapping[str, str] = {
+    "ar": "阿拉伯语", "bn": "孟加拉语", "cs": "捷克语", "da": "丹麦语", "de": "德语", "el": "希腊语", "en": "英语",
+    "es": "西班牙语", "fa": "波斯语", "fi": "芬兰语", "fr": "法语", "he": "希伯来语", "hi": "印地语", "hu": "匈牙利语",
+    "id": "印尼语", "it": "意大利语", "ja": "日语", "ko": "韩语", "ms": "马来语", "nl": "荷兰语", "no": "挪威语",
+    "pl": "波兰语", "pt": "葡萄牙语", "ro": "罗马尼亚语", "ru": "俄语", "sv": "瑞典语", "th": "泰语", "tr": "土耳其语",
+    "uk": "乌克兰语", "vi": "越南语", "zh": "中文",
+}  # fmt: skip
 
 _UNITS: Mapping[str, str] = {
     "report": "{n} 篇报道",
@@ -227,6 +248,33 @@ def span(length: timedelta, tongue: str) -> str:
     return " ".join(_SPAN_UNITS.get(word, word) for word in text.split(" "))
 
 
+def sentence(text: str, tongue: str) -> str:
+    """What another part wrote in English, in the page's language where it is known."""
+    return (sentences.in_chinese(text) or text) if tongue == "zh" else text
+
+
+def failure(kind: FailureKind | str, tongue: str) -> str:
+    """The class of a failure in words."""
+    return sentences.FAILURES[FailureKind(kind)] if tongue == "zh" else str(kind).replace("_", " ")
+
+
+def window(record: Digest, zone: tzinfo, tongue: str) -> str:
+    """`2026-11-22 08:00 to 09:00 UTC`."""
+    text = wording.window(record, zone)
+    return text.replace(" to ", " 至 ") if tongue == "zh" else text
+
+
+def outcomes(totals: Totals, tongue: str) -> list[tuple[str, int]]:
+    """The four numbers of a window, named."""
+    return [(translated(name, tongue), number) for name, number in wording.outcomes(totals)]
+
+
+def seen_spread(event: DigestEvent, tongue: str) -> str:
+    """How long a digest's event was reported."""
+    text = wording.spread(event)
+    return f"历时 {span(event.last_seen_at - event.first_seen_at, tongue)}" if text and tongue == "zh" else text
+
+
 def spread(event: Event, tongue: str) -> str:
     """`over 3 h 10 min`, or '' for a single report."""
     length = spread_of(event)
@@ -235,7 +283,7 @@ def spread(event: Event, tongue: str) -> str:
     return f"历时 {span(length, tongue)}" if tongue == "zh" else f"over {span(length, tongue)}"
 
 
-def sources(event: Event, tongue: str) -> str:
+def sources(event: DigestEvent | Event, tongue: str) -> str:
     """`3 sources`, or `7 reports, 5 independent` where some are copies or by the same publisher."""
     if tongue != "zh":
         return wording.sources(event)

@@ -570,3 +570,63 @@ async def test_a_port_that_is_taken_is_an_error_at_start(site):
         with pytest.raises(OSError, match="address already in use"):
             await server.start("127.0.0.1", taken.getsockname()[1])
         await server.stop()
+
+
+class OwnWords(HTMLParser):
+    """What the page itself says: texts and labels, without code, titles of reports, and what is marked as English."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.skipping: list[bool] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = dict(attrs)
+        self.texts += [
+            held.get(name) or "" for name in ("aria-label", "title", "placeholder", "data-live", "data-name")
+        ]
+        if tag not in VOID:
+            is_other = held.get("lang", "zh") != "zh" and tag != "html"
+            self.skipping.append(is_other or tag in ("code", "pre", "style", "script") or "dir" in held)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            self.skipping.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self.skipping):
+            self.texts.append(data)
+
+
+NAMES_KEPT = set("aggregator utc cst asia shanghai atom json feed redis ttl readme words bcp iso".split())
+"""Names of things, the same in Chinese texts of the trade; `words` is the README's heading."""
+
+
+KEYS_OF_FEEDS_TOML = {"fetch", "timeout", "min", "sources"}
+
+
+def words_of_day(day: SampleDay) -> set[str]:
+    """Every word that the day's records hold: names, titles, categories, ids."""
+    told = [word for lang, categories, reports in REPORTED for word in (lang, *categories)]
+    told += [text for _, _, reports in REPORTED for report in reports for text in (report.title, report.feed_id)]
+    told += [text for state in day.states for text in (state.feed_id, state.title, state.url)]
+    return set(re.findall("[a-z]{2,}", " ".join(told).lower()))
+
+
+async def test_the_chinese_pages_have_no_english_left(site):
+    event = event_of_telling(REPORTED[0]).event_id
+    site.day.reasons = ["starting", "poll has not moved for 90 s"]
+    pages = ["/", "/?words=nothing-there", "/?hours=168&order=newest", "/statistics", "/statistics?hours=6"]
+    pages += ["/feeds", "/feeds?health=gone", "/feeds?words=nothing-there"]
+    pages += ["/feeds/quiet-valley", "/feeds/closed-gazette", "/feeds/orbit-weekly"]
+    pages += ["/docs", "/digest", "/digest/2026-03-05", f"/events/{event}", "/nowhere", "/events/e" + "0" * 20]
+    known = NAMES_KEPT | words_of_day(site.day) | {"nothing", "there", "slow"} | KEYS_OF_FEEDS_TOML
+    left = {}
+    for path in pages:
+        async with site.client.get(site.base + path, headers={"Accept-Language": "zh-CN"}) as response:
+            said = " ".join(OwnWords(await response.text()).texts)
+        words = set(re.findall("[a-z]{2,}", said.lower())) - known
+        if words:
+            left[path] = words
+    assert left == {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from dataclasses import replace
 from datetime import timedelta
 from string import Formatter
 
@@ -10,13 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import FailureKind, Health
-from aggregator.watch import translation
+from aggregator.model import Caching, FailureKind, Feed, FeedHints, FetchFailed, Health
+from aggregator.poll.bounds import Bound
+from aggregator.poll.failing import failed, not_its_fault
+from aggregator.poll.schedule import first_state, released
+from aggregator.poll.succeeding import with_due
+from aggregator.watch import sentences, translation
 from aggregator.watch.page import REASONS, TEMPLATES
 from aggregator.watch.remedies import remedy_of
 from aggregator.watch.translation import CHINESE, counted, span, tongue_of, translated
 
-from .sample import feeds_of_day
+from .sample import NOW, feeds_of_day
 
 TEXTS = re.compile(r"""\bt\("((?:[^"\\]|\\.)*)\"""")
 COUNTED = re.compile(r'counted\("([a-z ]+)"\)')
@@ -89,3 +95,46 @@ def test_every_failure_has_a_remedy_and_health_has_none(tongue):
         )
         assert remedy_of(state, tongue)
     assert remedy_of(gone, tongue) != remedy_of(troubled, tongue)
+
+
+def test_every_class_of_failure_has_chinese_words():
+    assert set(sentences.FAILURES) == set(FailureKind)
+
+
+def reasons_of_polls() -> set[str]:
+    """The reasons for the next poll that the poll stage writes, by its own functions."""
+    plain = Feed("a", "https://a.example/feed")
+    by_cron = replace(plain, cron="0 * * * *")
+    state = replace(first_state(plain, now=NOW), interval=timedelta(minutes=35))
+    retry = Caching(retry_after=timedelta(hours=2))
+    held, moved = replace(state, health=Health.QUARANTINED), replace(state, url="https://b.example/feed")
+    decisions = [released(plain, held, now=NOW)]
+    for kind, before, caching in itertools.product(FailureKind, (state, held, moved), (Caching(), retry)):
+        before = replace(before, failure_count=4 if before is held else 0)
+        result = FetchFailed(plain.url, kind, "why", caching=caching)
+        decisions += [failed(plain, before, result, now=NOW), not_its_fault(plain, before, result, now=NOW)]
+    reasons = {state.next_poll_reason, *(decision.state.next_poll_reason for decision in decisions)}
+    bounds = [None, *(Bound(NOW + timedelta(days=3), words) for words in ("Retry-After", "cache headers"))]
+    hints = [FeedHints(), FeedHints(ttl=timedelta(days=2)), FeedHints(update_period=timedelta(days=2))]
+    hints.append(FeedHints(skip_hours=frozenset(range(23))))
+    for feed, before, bound, hint in itertools.product((plain, by_cron), (state, held), bounds, hints):
+        for pushed in (False, True):
+            after = with_due(feed, replace(before, hints=hint), bound, now=NOW, pushed=pushed)
+            reasons.add(after.next_poll_reason)
+    return reasons
+
+
+def test_every_reason_for_the_next_poll_has_its_chinese_words():
+    reasons = reasons_of_polls()
+    assert len(reasons) > 15
+    said = {reason: sentences.in_chinese(reason) for reason in reasons}
+    known = re.compile("skipHours|skipDays|hub|cron|ttl|Retry-After|sy:updatePeriod|min_interval")
+    assert {reason for reason, chinese in said.items() if not chinese} == set()
+    assert {reason for reason, chinese in said.items() if re.search("[A-Za-z]", known.sub("", chinese or ""))} == set()
+
+
+def test_a_sentence_that_nobody_knows_stays_as_it_is():
+    assert sentences.in_chinese("the moon is full") is None
+    assert translation.sentence("the moon is full", "zh") == "the moon is full"
+    assert translation.sentence("failed 3 times: backing off", "en") == "failed 3 times: backing off"
+    assert translation.sentence("poll has not moved for 90 s", "zh") == "抓取阶段已有 90 秒没有进展"
