@@ -6,8 +6,9 @@ what it does not understand as not asked; for programs that is an error that say
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -145,6 +146,14 @@ def speaks(lang: str, wanted: str) -> bool:
     """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
     lang, wanted = lang.lower(), wanted.lower()
     return lang == wanted or lang.startswith(f"{wanted}-")
+
+
+def first_of(events: Sequence[Event], order: str, count: int) -> list[Event]:
+    """The first `count` events in this order. Most of a day's events have one source: they are not compared whole."""
+    if order == "top" and 0 < count < len(events):
+        least = heapq.nlargest(count, (event.independent_count for event in events))[-1]
+        events = [event for event in events if event.independent_count >= least]
+    return heapq.nsmallest(count, events, key=order_of(order))
 
 
 def order_of(name: str) -> Callable[[Event], tuple[float | str, ...]]:

@@ -26,7 +26,7 @@ from markupsafe import Markup
 from aggregator.model import UNDETERMINED, Digest, Event, Health, Message, PollState, Ruling, Source, Verdict
 from aggregator.watch import timeline, translation, wording
 from aggregator.watch.api import filter_parameters
-from aggregator.watch.choice import WINDOWS, Choice, is_chosen, order_of
+from aggregator.watch.choice import WINDOWS, Choice, first_of, is_chosen
 from aggregator.watch.clock import newest_at, ordered_sources, reported_at, reported_first_at
 from aggregator.watch.digest import host_of, is_told
 from aggregator.watch.links import has_secrets, safe_link, shown_address
@@ -121,7 +121,7 @@ class Pages:
         """The events of the chosen window. `reasons` says why the daemon is not ready, when it is not."""
         from_at = choice.from_at(now)
         told = [event for event in events if is_told(event, from_at, now + timedelta(seconds=1))]
-        chosen = sorted((event for event in told if is_chosen(event, choice)), key=order_of(choice.order))
+        chosen = [event for event in told if is_chosen(event, choice)]
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
         page = min(choice.page, pages)
         start = (page - 1) * EVENTS_ON_A_PAGE
@@ -130,7 +130,7 @@ class Pages:
             look,
             now=now,
             choice=choice,
-            events=chosen[start : start + EVENTS_ON_A_PAGE],
+            events=first_of(chosen, choice.order, start + EVENTS_ON_A_PAGE)[start:],
             page=page,
             pages=pages,
             languages=_tally(primary_language(event.lang) for event in told),
@@ -328,9 +328,9 @@ def _in_zone(function: Callable[[Any, tzinfo], str]) -> Callable[..., str]:
     return shown
 
 
-def _in_tongue(function: Callable[[Any, str], str]) -> Callable[..., str]:
+def _in_tongue(function: Callable[[Any, str], Any]) -> Callable[..., Any]:
     @pass_context
-    def shown(context: Context, value: Any) -> str:
+    def shown(context: Context, value: Any) -> Any:
         return function(value, _look(context).tongue)
 
     return shown

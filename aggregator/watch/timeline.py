@@ -62,13 +62,14 @@ class Spark:
 def bars(events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: tzinfo) -> tuple[Bar, ...]:
     """How many events began, and how many further reports came, in each slice of the window."""
     new, joined = [0] * BARS, [0] * BARS
+    slices_a_second = BARS / max((to_at - from_at).total_seconds(), 1.0)
     for event in events:
-        first, *later = sorted(reported_at(event, source) for source in event.sources) or [event.first_seen_at]
-        if from_at <= first <= to_at:
-            new[_slice(first, from_at, to_at)] += 1
-        for at in later:
+        times = [reported_at(event, source) for source in event.sources] or [event.first_seen_at]
+        counts = new
+        for at in sorted(times) if len(times) > 1 else times:
             if from_at <= at <= to_at:
-                joined[_slice(at, from_at, to_at)] += 1
+                counts[min(int((at - from_at).total_seconds() * slices_a_second), BARS - 1)] += 1
+            counts = joined  # all but the first
     highest = max((a + b for a, b in zip(new, joined, strict=True)), default=0) or 1
     step = (to_at - from_at) / BARS
     return tuple(
@@ -123,10 +124,6 @@ def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
         for index, letter in enumerate(newest)
         if letter in kinds
     )
-
-
-def _slice(at: datetime, from_at: datetime, to_at: datetime) -> int:
-    return min(int((at - from_at) / (to_at - from_at) * BARS), BARS - 1)
 
 
 def _x(at: datetime, from_at: datetime, to_at: datetime) -> float:

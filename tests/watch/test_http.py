@@ -599,7 +599,7 @@ class OwnWords(HTMLParser):
             self.texts.append(data)
 
 
-NAMES_KEPT = set("aggregator utc cst asia shanghai atom json feed redis ttl readme words bcp iso".split())
+NAMES_KEPT = set(re.findall("[a-z]+", "aggregator utc cst asia shanghai atom json feed redis ttl readme words bcp iso"))
 """Names of things, the same in Chinese texts of the trade; `words` is the README's heading."""
 
 

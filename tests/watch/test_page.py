@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import random
+import time
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -8,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import Health, Kind, Message
-from aggregator.watch.choice import Choice, choice_of, is_chosen
+from aggregator.model import Event, Health, Kind, Message, Source
+from aggregator.watch.choice import Choice, choice_of, first_of, is_chosen, order_of
 from aggregator.watch.digest_html import digest_html
 from aggregator.watch.links import safe_link
 from aggregator.watch.page import Look, Pages, event_of
 
-from .sample import NOW, REPORTED, event_of_telling, messages_of
+from .sample import NOW, REPORTED, event_of_telling, hex_id, messages_of
 from .test_digest import event, made, state
 from .test_http import WellFormed
 
@@ -99,3 +102,71 @@ def test_an_empty_day_says_what_happens_next():
         Look(), events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[]
     )
     assert "No digest has been written yet" in pages.digest_days(Look(), [])
+
+
+def busy_day(count: int) -> list[Event]:
+    """Events of one to eight reports, spread over a day, of words that no feed wrote."""
+    chance = random.Random(3)
+    words = [
+        "relay",
+        "pictures",
+        "ferry",
+        "harbour",
+        "chip",
+        "storm",
+        "bees",
+        "library",
+        "release",
+        "memory",
+        "ports",
+        "coast",
+        "ice",
+        "vote",
+        "budget",
+    ]
+    events = []
+    for number in range(count):
+        at = NOW - timedelta(minutes=chance.random() * 1400)
+        reports = chance.randint(2, 8) if chance.random() < 0.3 else 1
+        sources = []
+        for n in range(reports):
+            title = " ".join(chance.choices(words, k=9))
+            feed_id, url = f"feed-{chance.randrange(200)}", f"https://x.example/{number}/{n}"
+            sources.append(Source(feed_id, hex_id(url), url, title, at + timedelta(minutes=7 * n)))
+        events.append(
+            Event(
+                event_id=f"e{hex_id(str(number))}",
+                lang="en",
+                title=sources[0].title,
+                lead=sources[0].title * 3,
+                first_seen_at=at,
+                last_seen_at=min(NOW, at + timedelta(minutes=7 * reports)),
+                sources=tuple(sources),
+                source_count=reports,
+                independent_sites=(),
+                independent_count=reports,
+                categories=("News", "Example", "World"),
+            )
+        )
+    return events
+
+
+@pytest.mark.parametrize("order", ["top", "newest", "seen"])
+@pytest.mark.parametrize("count", [0, 1, 50, 300, 400])
+def test_the_first_of_an_order_are_those_of_the_whole_order(order, count):
+    events = busy_day(300)
+    assert first_of(events, order, count) == sorted(events, key=order_of(order))[:count]
+
+
+@pytest.mark.slow
+def test_a_page_of_20_000_events_is_quick_and_small():
+    pages, events = Pages(version="", has_digests=False), busy_day(20_000)
+    choices = {Choice(): 0.13, Choice(order="newest"): 0.2, Choice(words="ferry harbour"): 0.6}
+    for choice, most in choices.items():
+        taken = []
+        for _ in range(3):
+            started = time.process_time()
+            text = pages.front(Look(), events=events, feeds=[], choice=choice, now=NOW, reasons=[])
+            taken.append(time.process_time() - started)
+        assert min(taken) < most, choice
+        assert len(gzip.compress(text.encode())) < 29_000
