@@ -80,8 +80,14 @@ class Configuration:
 
     settings: Settings
     feeds: tuple[Feed, ...]
+    names_feeds: bool = True
+    """Whether it says which feeds there are, be it none (`feed = []`)."""
+    is_blank: bool = False
+    """Whether it says nothing at all."""
 
 
+NO_FEEDS = "feed = []"
+"""How a feeds.toml says that no feed is meant."""
 MOST_CONCURRENCY = 448
 """Of the 512 connections to Redis that a daemon makes at most, 64 are left for its other parts."""
 
@@ -238,13 +244,10 @@ class _File(_Section):
 def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     """Read a whole feeds.toml. Raises ConfigError with every problem found, in file order."""
     text = text.removeprefix("\ufeff")
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"line (\d+)", str(error))
-        raise ConfigError(
-            Problem(f"not valid TOML: {error}", file=file, line=int(where[1]) if where else None)
-        ) from None
+    tables = _tables(text, file)
+    is_blank = not tables
+    if tables.get("feeds") == []:  # the plural says the same
+        tables = {"feed": tables.pop("feeds")} | tables
     try:
         parsed = _File.model_validate(tables)
     except ValidationError as error:
@@ -257,7 +260,16 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     if found:
         places = Places(text)
         raise ConfigError(*(replace(p, file=file, line=places.line(path_of(p.key))) for p in found))
-    return Configuration(settings, feeds)
+    return Configuration(settings, feeds, names_feeds="feed" in tables, is_blank=is_blank)
+
+
+def _tables(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"line (\d+)", str(error))
+        line = int(where[1]) if where else None
+        raise ConfigError(Problem(f"not valid TOML: {error}", file=file, line=line)) from None
 
 
 def schema_of_file() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import tomlkit
 from lxml import etree, html
 from tomlkit.items import Table
 
-from aggregator.config import configuration, feed_id_for
+from aggregator.config import NO_FEEDS, configuration, feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.errors import ConfigError, Problem
 from aggregator.opml import LeftOut, Subscription, one_line
@@ -30,6 +30,7 @@ _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-
 _HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 _SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
 _LONGEST_NAME = 100
+_NO_FEEDS_LINE = re.compile(r"^[ \t]*feeds?[ \t]*=[ \t]*\[\s*\][^\n]*\n?", re.MULTILINE)
 
 
 def without_user(url: str) -> str:
@@ -140,7 +141,7 @@ def with_subscriptions(
         added.append(feed_id_for(one.url))
     if not added:
         return text, added, known
-    changed = f"{text.rstrip()}\n\n{tomlkit.dumps({'feed': tables}).strip()}\n".lstrip()
+    changed = f"{_NO_FEEDS_LINE.sub('', text).rstrip()}\n\n{tomlkit.dumps({'feed': tables}).strip()}\n".lstrip()
     configuration(changed, file=file)
     return changed, added, known
 
@@ -193,6 +194,8 @@ def without_feed(text: str, feed_id: str, *, file: str) -> str:
         )
     changed = _without_table(text, position)
     rest = [feed for feed in feeds if feed is not feeds[position]]
+    if not rest:  # said, since a file without feeds may as well have been cut off
+        changed = f"{NO_FEEDS}\n\n{changed}"
     if list(configuration(changed, file=file).feeds) != rest:
         raise ConfigError(Problem("its feeds are not written as [[feed]] tables; remove it by hand", file=file))
     return changed

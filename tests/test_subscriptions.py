@@ -368,3 +368,26 @@ def test_a_page_that_declares_its_encoding_like_xml_is_read():
 @pytest.mark.parametrize("name", ["feed:https://far.example/feed", " HTTPS://far.example/feed "])
 def test_a_feed_is_removed_by_an_address_as_it_was_pasted(name: str):
     assert "far.example" not in without_feed(FILE, name, file="f")
+
+
+def test_a_file_without_its_last_feed_says_that_none_is_meant_until_one_is_added():
+    alone = '# mine\n[[feed]]\nurl = "https://a.example/f"\n'
+    without = without_feed(alone, "https://a.example/f", file="f")
+    assert (configuration(without).feeds, configuration(without).names_feeds) == ((), True)
+    again, added, _ = with_subscriptions(without, [Subscription("https://b.example/f")], file="f")
+    assert (len(added), [feed.url for feed in configuration(again).feeds]) == (1, ["https://b.example/f"])
+    assert "# mine" in again
+
+
+@pytest.mark.parametrize("text", ["feed = []\n", "feeds = []  # none yet\n[fetch]\n", "feed = [\n]\n"])
+def test_no_feeds_may_be_said_in_so_many_words(text: str):
+    read = configuration(text)
+    assert (read.feeds, read.names_feeds, read.is_blank) == ((), True, False)
+    added, _, _ = with_subscriptions(text, [Subscription("https://b.example/f")], file="f")
+    assert len(configuration(added).feeds) == 1
+
+
+@pytest.mark.parametrize(("text", "is_blank"), [("", True), ("# all\n# of it\n", True), ("[fetch]\n", False)])
+def test_a_file_that_names_no_feeds_is_told_from_one_that_says_nothing(text: str, is_blank: bool):
+    read = configuration(text)
+    assert (read.names_feeds, read.is_blank) == (False, is_blank)

@@ -203,15 +203,21 @@ async def _release(read: files.Loaded, feed: Feed) -> None:
 def _to_edit(config_file: str | None) -> files.Loaded:
     """The feeds.toml to write to; where there is none, the one that is begun when the first feed is known."""
     found = Path(config_file) if config_file else files.found_path()
-    if found is not None and found.exists():
+    if found is not None and found.exists() and not _is_blank(found):
         return files.loaded(str(found))
     return files.begun(found or files.places()[0], starter.head())
+
+
+def _is_blank(file: Path) -> bool:
+    """Whether a feeds.toml says nothing yet."""
+    return configuration(files.read_text(file), file=str(file)).is_blank
 
 
 def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> list[str]:
     """Write the new feeds into the file and tell; answers with the ids added."""
     is_new = not file.exists()
-    before = starter.head() if is_new else files.read_text(file)
+    held = "" if is_new else files.read_text(file)
+    before = held if held.strip() else starter.head()
     text, added, known = with_subscriptions(before, new, file=str(file), categories=categories)
     if added and is_new:
         files.write_new(file, text)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from aggregator.config import Configuration, configuration
+from aggregator.config import NO_FEEDS, Configuration, configuration
 from aggregator.dedup.encoder import is_installed
 from aggregator.errors import ConfigError, Problem, install_command
 from aggregator.model import DedupSettings, Settings
@@ -22,6 +22,8 @@ _REDIS_KEYS = ("redis_url", "redis_url_file", "redis_url_environment")
 NO_FILE_REMEDY = (
     "Write one with `aggregator init`, name one with --config FILE, or see it all at work first: `aggregator demo`"
 )
+
+NO_FEEDS_REMEDY = f"add a feed with `aggregator feeds add URL`, or write `{NO_FEEDS}` at its top if none is meant"
 
 
 def no_encoder() -> str:
@@ -88,6 +90,8 @@ def begun(file: Path, text: str, *, environment: Mapping[str, str] | None = None
 
 def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     read = configuration(text, file=str(file))
+    if read.is_blank:  # a write that was cut off, or a file that is yet to be written: it must not remove every feed
+        raise ConfigError(Problem(f"it says nothing: {NO_FEEDS_REMEDY}", file=str(file)))
     if read.settings.dedup.meaning and not is_installed():
         raise ConfigError(Problem(f"{no_encoder()}, or leave this key out", key="dedup.meaning", file=str(file)))
     base = file.resolve().parent

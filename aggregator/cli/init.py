@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aggregator.cli import files, starter
+from aggregator.config import NO_FEEDS
 from aggregator.errors import ConfigError, Problem
 from aggregator.watch.wording import counted
 
@@ -35,7 +36,7 @@ def init(directory: Path, languages: tuple[str, ...], themes: tuple[str, ...], e
     (~/.config/aggregator on Linux) and in /etc/aggregator; elsewhere by `--config F`.
     """
     languages, themes = languages or starter.DEFAULT_LANGUAGES, themes or starter.THEMES
-    text = starter.head() if empty else starter.starter(languages=languages, themes=themes)
+    text = f"{NO_FEEDS}\n\n{starter.head()}" if empty else starter.starter(languages=languages, themes=themes)
     count = starter.feed_count(text)
     if not count and not empty:
         chosen = f"{' and '.join(themes)} in {' and '.join(languages)}"

@@ -33,11 +33,11 @@ from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT, Daemon, Parts
 from aggregator.daemon.polling import PollStage
-from aggregator.daemon.shutdown import Shutdown
+from aggregator.daemon.shutdown import Shutdown, hear_nothing_yet
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
 from aggregator.engine.store import Store
-from aggregator.errors import EngineDown
+from aggregator.errors import ConfigError, EngineDown, Problem
 from aggregator.model import Feed, Settings
 from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch import logs
@@ -71,7 +71,11 @@ ONCE_LIMIT = timedelta(minutes=30)
     help="Run both stages, or one of them, beside other workers on the same Redis.",
 )
 def run(config_file: str | None, once: bool, role: str) -> None:
-    """Run the daemon: poll, match, publish, until SIGTERM. SIGHUP reloads feeds.toml."""
+    """Run the daemon: poll, match, publish, until SIGTERM.
+
+    SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
+    """
+    hear_nothing_yet(signal.SIGUSR1, signal.SIGUSR2, *(() if once else (signal.SIGHUP,)))
     read = files.loaded(config_file or _offered())
     source = ConfigFile(read)
     people = configure_logs(source)
@@ -291,6 +295,8 @@ class ConfigFile:
         text = files.read_text(self._file)
         self._digest = _digest(text)
         fresh = files.loaded_from(self._file, os.environ).configuration
+        if self._current.feeds and not fresh.feeds and not fresh.names_feeds:
+            raise ConfigError(Problem(f"names no feed any more: {files.NO_FEEDS_REMEDY}", file=str(self._file)))
         self._current = fresh
         return fresh
 

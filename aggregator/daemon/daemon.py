@@ -113,7 +113,7 @@ class Parts:
 
 
 class Daemon:
-    """Runs until SIGTERM or SIGINT. SIGHUP reloads the configuration."""
+    """Runs until SIGTERM or SIGINT. SIGHUP reloads the configuration, SIGUSR1 logs how the daemon is."""
 
     def __init__(
         self,
@@ -213,12 +213,23 @@ class Daemon:
 
     def _catch_signals(self) -> None:
         self._shutdown.listen(self._on_stop)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_reload)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._tell_status)
 
     def _on_stop(self, number: signal.Signals) -> None:
         self._stop.set()
         self._parts.notifier.stopping("finishing polls in flight")
         log.info("stopping", signal=number.name)
+
+    def _tell_status(self) -> None:
+        log.info(
+            "daemon_status",
+            status=self._status(),
+            troubles=self.troubles(),
+            stuck=list(self._parts.progress.stuck(asyncio.get_running_loop().time())),
+            parts=sorted(self._lasting),
+        )
 
     def _on_reload(self) -> None:
         task = asyncio.create_task(self._reload(), name="reload")

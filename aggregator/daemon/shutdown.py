@@ -2,7 +2,8 @@
 
 Rules: SIGTERM and SIGINT ask for the end once; every part is then given the same deadline (a time of the event loop's
 clock) and shares what is left of it. A second signal ends at once. What does not end by itself is cut short by a
-thread, since a loop that is blocked can keep no deadline. Both are a `kill -9` to the data, which loses nothing by it:
+thread, since a loop that is blocked can keep no deadline. SIGUSR1 and SIGUSR2, which would end a process that does not
+listen for them, are only told of. Both are a `kill -9` to the data, which loses nothing by it:
 claims and the lead lapse, the embedded server hears of our death from the kernel and writes its log out.
 """
 
@@ -39,10 +40,12 @@ class Shutdown:
         self._deadline: float | None = None
 
     def listen(self, stop: Callable[[signal.Signals], None]) -> None:
-        """Call `stop` at the first SIGTERM or SIGINT; end at once at the second."""
+        """Call `stop` at the first SIGTERM or SIGINT; end at once at the second. Other signals no longer end us."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._heard, number, stop)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            loop.add_signal_handler(number, _ignored, number)
 
     def _heard(self, number: signal.Signals, stop: Callable[[signal.Signals], None]) -> None:
         if self._deadline is not None:
@@ -62,6 +65,17 @@ class Shutdown:
     def deadline(self) -> float:
         """By when the parts are to have ended. It begins to run when it is first asked for, or at the signal."""
         return self._begin() if self._deadline is None else self._deadline
+
+
+def hear_nothing_yet(*numbers: signal.Signals) -> None:
+    """Keep signals that would end the process from it until the loop listens: they are sent while it starts, too."""
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+
+
+def _ignored(number: signal.Signals) -> None:
+    means = "SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is, SIGTERM ends it"
+    log.info("signal_ignored", signal=number.name, signals=means)
 
 
 def _cut_short() -> None:
