@@ -22,6 +22,12 @@ PREFIX=/opt/aggregator
 UNITS=/usr/local/lib/systemd/system
 CONFIG=/etc/aggregator
 COMMAND=/usr/local/bin/aggregator
+SHARE=/usr/local/share
+SCHEMA=$SHARE/aggregator/feeds.schema.json
+MANUAL=$SHARE/man/man1/aggregator.1
+COMPLETIONS="bash:$SHARE/bash-completion/completions/aggregator
+zsh:$SHARE/zsh/site-functions/_aggregator
+fish:$SHARE/fish/vendor_completions.d/aggregator.fish"
 
 here=$(cd "$(dirname "$0")" && pwd)
 source_path=$(dirname "$here")
@@ -169,10 +175,33 @@ remove_old_releases() {
 
 # --- files outside the release
 
-# Copies only what differs, and remembers that something did.
+# Copies only what differs.
+place() {
+  if cmp -s "$1" "$3"; then return 1; fi
+  install -D -m "$2" "$1" "$3"
+  say "wrote $3"
+}
+
+# What the service is restarted for.
 changed=no
 put() {
-  if ! cmp -s "$1" "$3"; then install -D -m "$2" "$1" "$3"; changed=yes; say "wrote $3"; fi
+  if place "$@"; then changed=yes; fi
+}
+
+# What the program says of itself, in a file.
+put_printed() {
+  file=$1; shift
+  draft=$(mktemp)
+  "$PREFIX/current/bin/aggregator" "$@" >"$draft" || fail "the program does not print its $*"
+  place "$draft" 644 "$file" || true
+  rm -f "$draft"
+}
+
+# The man page, completions and the schema of feeds.toml, made from the texts of the release in use.
+put_reference() {
+  put_printed "$MANUAL" manual
+  put_printed "$SCHEMA" schema
+  for pair in $COMPLETIONS; do put_printed "${pair#*:}" completions "${pair%%:*}"; done
 }
 
 put_configuration() {
@@ -180,7 +209,8 @@ put_configuration() {
   chmod 755 "$CONFIG"
   if [ -e "$CONFIG/feeds.toml" ]; then say "kept $CONFIG/feeds.toml"; return; fi
   [ -f "$here/../feeds.toml" ] || fail "there is no feeds.toml beside this script's folder; write $CONFIG/feeds.toml first"
-  install -m 644 "$here/../feeds.toml" "$CONFIG/feeds.toml"
+  { echo "#:schema $SCHEMA"; cat "$here/../feeds.toml"; } >"$CONFIG/feeds.toml"
+  chmod 644 "$CONFIG/feeds.toml"
   say "wrote $CONFIG/feeds.toml: a first list of feeds; edit it as you like"
 }
 
@@ -245,6 +275,7 @@ install_all() {
   fi
   put_units
   put_command
+  put_reference
   remove_old_releases
   if [ "$start" = yes ]; then start_service; else say "installed; start it with: systemctl enable --now aggregator"; fi
 }
@@ -260,7 +291,8 @@ uninstall_all() {
     /etc/systemd/system/*.wants/aggregator-event@*.service
   rm -rf "$UNITS"/aggregator.service "$UNITS"/aggregator-poll@.service "$UNITS"/aggregator-event@.service \
     "$UNITS"/aggregator.service.d "$UNITS"/aggregator-poll@.service.d "$UNITS"/aggregator-event@.service.d
-  rm -rf "$PREFIX" "$COMMAND"
+  rm -rf "$PREFIX" "$COMMAND" "$MANUAL" "$SHARE/aggregator"
+  for pair in $COMPLETIONS; do rm -f "${pair#*:}"; done
   if has_systemd; then systemctl daemon-reload; fi
   if [ "$purge" = yes ]; then
     rm -rf "$CONFIG" /etc/default/aggregator

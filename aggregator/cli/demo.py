@@ -98,7 +98,7 @@ async def _tell_end(store: Store, people: People, shown: Sequence[Outlet], *, st
     else:
         people.say(
             f"{counted(reports, 'report')} of {counted(len(shown), 'feed')} in four languages came to "
-            f"{counted(len(events), 'event')}: retellings together, look-alikes apart."
+            f"{counted(len(events), 'event')}: look-alikes apart, retellings together where their words show it."
         )
     people.say(f"Look at them: {people.page}  (Ctrl-C ends the demo)" if stays else f"The page was at {people.page}")
     people.say("Your own feeds: `aggregator init`, then `aggregator run`")

@@ -124,6 +124,13 @@ END
 server=$(find /opt/aggregator/current/lib -name valkey-server | head -1)
 systemd-run -q --unit=own-redis "$server" /srv/redis/redis.conf
 """
+REFERENCE = {
+    "man/man1/aggregator.1": ".TH AGGREGATOR",
+    "aggregator/feeds.schema.json": "json-schema.org",
+    "bash-completion/completions/aggregator": "_AGGREGATOR_COMPLETE",
+    "zsh/site-functions/_aggregator": "_AGGREGATOR_COMPLETE",
+    "fish/vendor_completions.d/aggregator.fish": "_AGGREGATOR_COMPLETE",
+}
 INSTALL = "/srv/aggregator/deploy/install.sh --source {} --find-links /srv/wheels 2>&1"
 WHEEL = "/srv/wheels/feeds_to_events-*.whl"
 
@@ -295,7 +302,7 @@ class Boot:
         self._items = 0
 
     def all(self) -> None:
-        for step in (self.install, self.poll, self.journal, self.kill, self.stuck, self.reload, self.notify_reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
+        for step in (self.install, self.reference, self.poll, self.journal, self.kill, self.stuck, self.reload, self.notify_reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
             step()
 
     def publish(self, count: int) -> None:
@@ -343,6 +350,15 @@ class Boot:
         until("/readyz", self.healthy, seconds=30)
         self.measured()
         say(f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}")
+
+    def reference(self) -> None:
+        """The man page, completions and schema are there, and those of this program."""
+        share = "/usr/local/share"
+        for path, word in REFERENCE.items():
+            if word not in self._in.sh(f"cat {share}/{path}"):
+                raise Failed(f"{share}/{path} says nothing of {word}")
+        self._in.sh(f"head -1 {share}/zsh/site-functions/_aggregator | grep -q '^#compdef aggregator'")
+        say("man page, completions and schema are installed")
 
     def measured(self) -> None:
         """The hardening leaves the metrics of the process and its children."""
@@ -512,7 +528,8 @@ class Boot:
         self._in.sh("/srv/aggregator/deploy/install.sh --uninstall --purge")
         paths = "/opt/aggregator /usr/local/bin/aggregator /etc/aggregator /var/lib/aggregator /var/lib/private/aggregator /var/log/aggregator /var/log/private/aggregator"
         left = self._in.sh(
-            f"ls -d {paths} 2>/dev/null; find /etc/systemd /usr/local/lib/systemd -name 'aggregator*'", check=False
+            f"ls -d {paths} 2>/dev/null; find /etc/systemd /usr/local/lib/systemd /usr/local/share -name '*aggregator*'",
+            check=False,
         )
         if left or self._alive():
             raise Failed(f"left after uninstall --purge: {left} {self._alive()}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from aggregator.watch.metrics import Metrics
+from tests.deploy.boot import REFERENCE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNITS = ("aggregator.service", "aggregator-poll@.service", "aggregator-event@.service")
@@ -190,6 +192,28 @@ def test_the_installer_says_what_is_wrong_and_touches_nothing(arguments, told, t
     )
     assert found.returncode == 1
     assert told in found.stderr
+
+
+def test_the_installer_places_what_the_program_prints_and_takes_it_away_again(tmp_path):
+    program = tmp_path / "current" / "bin" / "aggregator"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m aggregator "$@"\n')
+    program.chmod(0o755)
+    # The installer's own functions, in a place of the test's own and without systemd.
+    functions = (DEPLOY / "install.sh").read_text().rpartition("\nif [")[0]
+    functions = functions.replace("PREFIX=/opt/aggregator", f"PREFIX={tmp_path}")
+    functions = functions.replace("/usr/local", f"{tmp_path}/usr/local").replace("/etc/", f"{tmp_path}/etc/")
+    functions += "\nrequire_machine() { :; }\nhas_systemd() { return 1; }\n"
+    found = run("/bin/sh", "-c", f"{functions} put_reference && put_reference && echo $changed", "install.sh")
+    assert found.returncode == 0, found.stderr
+    wrote = [line for line in found.stdout.splitlines() if line.startswith("wrote ")]
+    assert len(wrote) == len(REFERENCE), "each once: what does not differ is left"
+    assert found.stdout.splitlines()[-1] == "no", "the service is not restarted for a man page"
+    share = tmp_path / "usr" / "local" / "share"
+    for path, word in REFERENCE.items():
+        assert word in (share / path).read_text()
+    assert run("/bin/sh", "-c", f"{functions} uninstall_all", "install.sh").returncode == 0
+    assert [path for path in share.rglob("*") if path.is_file()] == []
 
 
 def test_the_installer_wants_root(tmp_path):
