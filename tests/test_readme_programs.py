@@ -83,7 +83,7 @@ class Server:
     def trim(self, **kept: object) -> None:
         async def trim() -> None:
             store = Store(connect(f"unix://{self.socket}"), retention=RetentionSettings(**kept))  # type: ignore[arg-type]
-            await store.trim()
+            await store.retention.trim()
             await store.close()
 
         asyncio.run(trim())

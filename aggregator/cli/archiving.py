@@ -47,7 +47,7 @@ class Archive:
         last = self._read_place()
         while True:
             try:
-                rows = together(await self._store.tail(last, block=BLOCK, count=BATCH), batch=BATCH)
+                rows = together(await self._store.watch.tail(last, block=BLOCK, count=BATCH), batch=BATCH)
                 if rows:
                     previous = await asyncio.to_thread(self._write, rows, previous)
                     last |= {row.stream: row.stream_id for row in rows}
@@ -59,7 +59,7 @@ class Archive:
 
     def _write(self, rows: list[Row], previous: str) -> str:
         """Write what these rows tell; answers with the index as it is now. Raises OSError."""
-        made = export(archived(rows, self._store.message_of), previous=previous)
+        made = export(archived(rows, self._store.watch.message_of), previous=previous)
         done = write(self._directory, made.files, stale=made.stale)
         for path, reason in done.refused:
             log.error("document_not_archived", path=path, reason=reason)

@@ -17,13 +17,13 @@ async def titles(store: Store, entry_ids: Iterable[str], since: datetime) -> dic
     """Titles of published reports by entry id, as their events list them; of those that these list no longer, as
     messages since then told them. What is not known is missing."""
     wanted = set(entry_ids)
-    event_ids = [await store.event_of(entry_id) for entry_id in wanted]
-    events = await store.events([event_id for event_id in dict.fromkeys(event_ids) if event_id])
+    event_ids = [await store.events.event_of(entry_id) for entry_id in wanted]
+    events = await store.events.by_ids([event_id for event_id in dict.fromkeys(event_ids) if event_id])
     found: dict[str, str] = {}
     for event in events.values():
         found.update({source.entry_id: source.title for source in event.sources if source.entry_id in wanted})
     if wanted - found.keys():
-        async for message in store.messages(since - SKEW):
+        async for message in store.watch.messages(since - SKEW):
             if message.entry_id in wanted and message.entry_id not in found:
                 found[message.entry_id] = message.title
     return found
@@ -37,7 +37,7 @@ async def decisions(
     found = {name: record.decision for name, record in records.items() if record.decision is not None}
     wanted = set(entry_ids) - found.keys()
     if wanted:
-        async for message in store.messages(since - SKEW):
+        async for message in store.watch.messages(since - SKEW):
             is_first = message.kind in (Kind.NEW, Kind.JOINED) and not message.split_from
             if is_first and message.entry_id in wanted and message.entry_id not in found:
                 found[message.entry_id] = Decision(message.score, message.reason)

@@ -81,14 +81,14 @@ async def _until_told(store: Store, shown: Sequence[Outlet], deadline: float | N
 
 async def _report_count(store: Store) -> int:
     try:
-        events = await store.events_since(datetime.now(UTC) - timedelta(hours=1))
+        events = await store.watch.events_since(datetime.now(UTC) - timedelta(hours=1))
     except EngineError:
         return 0
     return sum(event.source_count for event in events)
 
 
 async def _tell_end(store: Store, people: People, shown: Sequence[Outlet], *, stays: bool) -> None:
-    events = await store.events_since(datetime.now(UTC) - timedelta(hours=1))
+    events = await store.watch.events_since(datetime.now(UTC) - timedelta(hours=1))
     reports = sum(event.source_count for event in events)
     await asyncio.sleep(1)  # the last lines come before the sum
     people.say("")

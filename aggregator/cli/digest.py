@@ -90,18 +90,18 @@ def _from_files(
 
 async def _follow(read: Loaded, form: str) -> None:
     async with engines.attached_engine(read) as engine:
-        last = await engine.store.last_ids(["digest"])
+        last = await engine.store.watch.last_ids(["digest"])
         while True:
             for row in await _more(engine.store, last):
                 last = {"digest": row.stream_id}
-                record = engine.store.digest_of(row)
+                record = engine.store.watch.digest_of(row)
                 if record is not None:
                     _print(read, record, form)
 
 
 async def _more(store: Store, last: dict[str, str]) -> list[Row]:
     try:
-        return await store.tail(last, block=timedelta(seconds=FOLLOW_SECONDS))
+        return await store.watch.tail(last, block=timedelta(seconds=FOLLOW_SECONDS))
     except EngineDown as error:
         click.echo(f"aggregator: {error}; trying again", err=True)
         await asyncio.sleep(FOLLOW_SECONDS)

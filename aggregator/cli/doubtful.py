@@ -88,7 +88,7 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
         store = engine.store
         start = await store.server_time() - since
         doubts = Doubts()
-        async for records in store.fingerprints(start):
+        async for records in store.fingerprints.since(start):
             doubts = doubts.with_records(records)
         joined = await _open(store, doubts.joined, count)
         started = await _open(store, doubts.started, count)
@@ -102,11 +102,11 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
 
 async def _open(store: Store, doubts: Sequence[Doubt], count: int) -> list[tuple[Doubt, str]]:
     """The first `count` of those on which something is left to say, each with the event of the other report."""
-    rulings = await store.rulings()
-    apart = apart_of(rulings, await store.aliases())
+    rulings = await store.rulings.applied()
+    apart = apart_of(rulings, await store.events.aliases())
     found: list[tuple[Doubt, str]] = []
     for doubt in doubts:
-        near_event_id = await store.event_of(doubt.decision.best_entry_id)
+        near_event_id = await store.events.event_of(doubt.decision.best_entry_id)
         if near_event_id is not None and is_open(doubt, near_event_id, rulings, apart):
             found.append((doubt, near_event_id))
         if len(found) == count:

@@ -65,7 +65,7 @@ async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
         url, place = running.url, running.socket
     async with _store(settings, url) as store:
         yield Engine(store, place)
-        _tell_slips(store.slips)
+        _tell_slips(store.engine.slips)
 
 
 def _tell_slips(slips: Slips) -> None:

@@ -57,7 +57,7 @@ def list_events(
 
 async def _events(read: files.Loaded, since: timedelta, wanted: Match, min_sources: int) -> list[Event]:
     async with engines.attached_engine(read) as engine:
-        found = await engine.store.events_since(await engine.store.server_time() - since)
+        found = await engine.store.watch.events_since(await engine.store.server_time() - since)
     told = [event for event in found if event.independent_count >= min_sources and takes_event(wanted, event)]
     return sorted(told, key=lambda event: event.last_seen_at, reverse=True)
 

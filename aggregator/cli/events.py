@@ -111,7 +111,7 @@ async def _said(
         target = (await _of_events(store, (into,)))[0] if into else ""
         now = await store.server_time()
         request = RulingRequest(secrets.token_hex(10), verb, found, target, operator, why, now)
-        await store.ask(request)
+        await store.rulings.ask(request)
         answer = await _answer(store, request.ruling_id, wait)
     _tell(request.ruling_id, answer, as_json)
 
@@ -132,7 +132,7 @@ async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     addresses = await naming.entries_at(store, [name for name in names if naming.is_address(name)])
     found = tuple((addresses[name] or [name])[-1] if name in addresses else name for name in names)
     for name, given in zip(found, names, strict=True):
-        if await store.event_named(name) is None:
+        if await store.events.named(name) is None:
             raise _unknown(given)
     return found
 
@@ -143,7 +143,7 @@ async def _of_reports(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name in names:
         for entry_id in addresses.get(name, [name]):
-            if await store.event_of(entry_id) is None:
+            if await store.events.event_of(entry_id) is None:
                 raise await _no_report(store, name)
             found[entry_id] = None
         if addresses.get(name) == []:
@@ -152,7 +152,7 @@ async def _of_reports(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def _no_report(store: Store, name: str) -> ConfigError:
-    if name in await store.events([name]):
+    if name in await store.events.by_ids([name]):
         text = f"{name} is an event: split takes its reports, which `aggregator events show {name}` lists"
         return ConfigError(Problem(text))
     return _unknown(name)
@@ -167,12 +167,12 @@ async def _answer(store: Store, ruling_id: str, wait: timedelta) -> RulingAnswer
     """What the event worker says; the waiting answer when none leads, or it takes longer than `wait`."""
     deadline = time.monotonic() + wait.total_seconds()
     while True:
-        answer = await store.answer(ruling_id)
+        answer = await store.rulings.answer(ruling_id)
         if answer is None:
             raise EngineDown("the server has lost the word: it was restored to an earlier state; say it again")
         if answer.state is not RulingState.WAITING:
             return answer
-        if await store.leader() is None:
+        if await store.watch.leader() is None:
             return RulingAnswer(RulingState.WAITING, NO_WORKER)
         if time.monotonic() >= deadline:
             late = f"the event worker has not answered within {wait.total_seconds():g} s; it follows it when it can"
@@ -249,12 +249,12 @@ async def _shown(read: files.Loaded, name: str) -> Shown:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         [found] = await _of_events(store, (name,))
-        event = await store.event_named(found)
+        event = await store.events.named(found)
         assert event is not None
-        rulings = await store.rulings()
-        held = apart_of(rulings, await store.aliases())
+        rulings = await store.rulings.applied()
+        held = apart_of(rulings, await store.events.aliases())
         listed = [source.entry_id for source in event.sources]
-        records = await store.fingerprints_of(listed)
+        records = await store.fingerprints.of(listed)
         decisions = await decided.decisions(store, listed, records, event.first_seen_at)
         best = {decision.best_entry_id for decision in decisions.values() if decision.best_entry_id}
         # The first report may have been weighed against one that came a window earlier.
@@ -288,7 +288,7 @@ def rulings(file: Path | None, config_file: str | None, as_json: bool) -> None:
 
 async def _kept(read: files.Loaded) -> list[Ruling]:
     async with engines.attached_engine(read) as engine:
-        return [ruling for ruling in await engine.store.rulings() if ruling.ruling_id]
+        return [ruling for ruling in await engine.store.rulings.applied() if ruling.ruling_id]
 
 
 def _record(ruling: Ruling) -> dict[str, Any]:
@@ -307,9 +307,9 @@ def _line(ruling: Ruling) -> str:
 async def _labelled(read: files.Loaded) -> tuple[list[Label], dict[str, Example]]:
     """The pairs, and the reports in them."""
     async with engines.attached_engine(read) as engine:
-        found = labels(await engine.store.rulings())
+        found = labels(await engine.store.rulings.applied())
         names = dict.fromkeys(name for label in found for name in (label.a, label.b))
-        return found, await engine.store.examples(list(names))
+        return found, await engine.store.rulings.examples(list(names))
 
 
 def _export(file: Path, found: list[Label], examples: dict[str, Example]) -> None:

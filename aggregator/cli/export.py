@@ -44,5 +44,5 @@ def export(directory: Path, all_reports: bool, links: bool, since: timedelta | N
 async def _messages(read: files.Loaded, since: timedelta) -> list[Message]:
     async with engines.attached_engine(read) as engine:
         start = await engine.store.server_time() - since
-        rows = [row for stream in STREAMS async for row in engine.store.rows(stream, start)]
-        return archived(rows, engine.store.message_of)
+        rows = [row for stream in STREAMS async for row in engine.store.watch.rows(stream, start)]
+        return archived(rows, engine.store.watch.message_of)

@@ -188,11 +188,11 @@ def release(feed_id: str, config_file: str | None) -> None:
 async def _release(read: files.Loaded, feed: Feed) -> None:
     async with engines.attached_engine(read) as engine:
         now = await engine.store.server_time()
-        state = (await engine.store.states([feed.feed_id])).get(feed.feed_id)
+        state = (await engine.store.polls.states([feed.feed_id])).get(feed.feed_id)
         if state is None:
             raise ConfigError(Problem(f"{feed.feed_id} has never been polled; there is nothing to release"))
         decision = released_state(feed, state, now=now)
-        await engine.store.operator_state(
+        await engine.store.polls.operator_state(
             feed.feed_id,
             lambda current: released_state(feed, current, now=now).state,
             due_at=decision.due_at,

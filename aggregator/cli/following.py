@@ -22,7 +22,7 @@ async def follow(store: Store, people: People, *, feed_ids: Callable[[], Sequenc
     begun_at, last = await _started(store, people, feed_ids)
     while True:
         try:
-            rows = await store.tail(last, block=BLOCK)
+            rows = await store.watch.tail(last, block=BLOCK)
             last |= {row.stream: row.stream_id for row in rows}
             _tell(store, people, rows)
             if people.is_round_open:
@@ -37,7 +37,7 @@ async def _started(
     while True:
         try:
             begun_at = await store.server_time()
-            last = await store.last_ids(["reports", "digest"])
+            last = await store.watch.last_ids(["reports", "digest"])
             asked = await due_feeds(store, feed_ids())
             people.begin_round(asked, next_at=await _next_at(store, feed_ids()))
         except EngineError:
@@ -49,7 +49,7 @@ async def _started(
 async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
     """Those that are due now, or were never asked: new ones are spread over the first seconds."""
     now = await store.server_time()
-    times, states = await store.due_times(list(feed_ids)), await store.states(list(feed_ids))
+    times, states = await store.polls.due_times(list(feed_ids)), await store.polls.states(list(feed_ids))
     due = []
     for feed_id in feed_ids:
         due_at = times[feed_id]
@@ -59,19 +59,19 @@ async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
 
 
 async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
-    times = await store.due_times(list(feed_ids))
+    times = await store.polls.due_times(list(feed_ids))
     return min((due_at for due_at in times.values() if due_at is not None), default=None)
 
 
 async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
-    if people.is_round_over(waiting_count=await store.waiting_count(), patience=ROUND_PATIENCE_SECONDS):
-        people.end_round(await store.events_since(begun_at))
+    if people.is_round_over(waiting_count=await store.events.waiting_count(), patience=ROUND_PATIENCE_SECONDS):
+        people.end_round(await store.watch.events_since(begun_at))
 
 
 def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
-    reports = [store.message_of(row) for row in rows if row.stream == "reports"]
+    reports = [store.watch.message_of(row) for row in rows if row.stream == "reports"]
     people.messages([message for message in reports if message is not None])
     for row in rows:
-        record = store.digest_of(row) if row.stream == "digest" else None
+        record = store.watch.digest_of(row) if row.stream == "digest" else None
         if record is not None:
             people.digest(record)

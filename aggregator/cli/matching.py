@@ -156,7 +156,7 @@ async def _both(a: str, b: str, config_file: str | None) -> Asked:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         one, other = await _sides(store, (a, b), settings)
-        rulings, aliases = await store.rulings(), await store.aliases()
+        rulings, aliases = await store.rulings.applied(), await store.events.aliases()
     moved = decided.moved(rulings)
     one, other = (replace(side, is_moved=side.fingerprint.entry_id in moved) for side in (one, other))
     word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
@@ -181,7 +181,7 @@ async def _sides(store: Store, names: Sequence[str], settings: DedupSettings) ->
     asked = [name for name in names if not _is_file(name)]
     at = await naming.entries_at(store, [name for name in asked if naming.is_address(name)])
     entry_ids = {name: next(iter(at.get(name, [])), name) for name in asked}
-    records = await store.fingerprints_of(entry_ids.values())
+    records = await store.fingerprints.of(entry_ids.values())
     for name, entry_id in entry_ids.items():
         if entry_id not in records:
             text = f'no report in the matching window is "{name}": give an entry id, its URL, or a file'

@@ -306,7 +306,7 @@ async def subscriber(store: Store, read: Loaded, fetching: Fetching, deliver: De
         deliver=deliver,
         now=Clock().now,
         max_body_bytes=settings.fetch.max_body_bytes,
-        shared=store,
+        shared=store.leases,
     )
 
 
@@ -315,7 +315,7 @@ async def _shared_secret(store: Store, file: Path) -> bytes:
     away has its own until it is started again; hubs that ask it are answered by the others."""
     own = _installation_secret(file)
     try:
-        return await store.websub_secret(own)
+        return await store.leases.websub_secret(own)
     except EngineError as error:
         log.warning("websub_secret_is_own", error=str(error))
         return own

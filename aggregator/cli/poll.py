@@ -135,7 +135,7 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     host = stage.hosts[feed.feed_id]
     spacing = read.configuration.settings.fetch.per_host_interval
     for _ in range(int(stage.lease.total_seconds())):
-        got = await store.claim_these({feed.feed_id: host}, lease=stage.lease, spacing=spacing)
+        got = await store.polls.claim_these({feed.feed_id: host}, lease=stage.lease, spacing=spacing)
         if got.claims:
             return await stage.poll(got.claims[0], feed)
         if any(skipped.why.value == "held" for skipped in got.skipped):
@@ -153,9 +153,9 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings:
     dedup = read.configuration.settings.dedup
     matcher = Matcher(dedup)
     if store is not None:
-        apart = apart_of(await store.rulings(), await store.aliases())
+        apart = apart_of(await store.rulings.applied(), await store.events.aliases())
         matcher = Matcher(dedup, apart)
-        async for records in store.fingerprints(machine_time() - dedup.window):
+        async for records in store.fingerprints.since(machine_time() - dedup.window):
             matcher.learn(records)
     new = [entry for entry in found.entries if not entry.revision]
     meant = await meanings.of([told_by(entry) for entry in new]) if dedup.meaning and new else None

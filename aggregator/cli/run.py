@@ -382,7 +382,7 @@ async def _once(read: Loaded, role: str, people: People | None, interrupts: list
         for one in skipped:
             log.info("feed_skipped", feed_id=one.feed_id, **_why(one))
         if people is not None:
-            people.end_round(await engine.store.events_since(begun_at))
+            people.end_round(await engine.store.watch.events_since(begun_at))
 
 
 def _interrupted_by_signals(shutdown: Shutdown, interrupts: list[int]) -> None:
@@ -411,7 +411,7 @@ async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metr
 
 
 async def _until_assigned(engine: engines.Engine) -> None:
-    while await engine.store.waiting_count():
+    while await engine.store.events.waiting_count():
         await asyncio.sleep(0.2)
 
 

@@ -84,12 +84,12 @@ async def _found(
     async with engines.attached_engine(read) as engine:
         store = engine.store
         from_at = await store.server_time() - since
-        events = await store.events_since(from_at)
+        events = await store.watch.events_since(from_at)
         chosen = sorted((event for event in events if is_chosen(event, choice)), key=order_of(choice.order))
         hits = [Hit(event) for event in chosen[:count]]
         if by_meaning and read.configuration.settings.dedup.meaning and len(hits) < count:
             hits += await _meant(store, choice, events, {hit.event.event_id for hit in hits}, from_at)
-        states = await store.states([feed.feed_id for feed in read.configuration.feeds])
+        states = await store.polls.states([feed.feed_id for feed in read.configuration.feeds])
     names = {feed_id: state.title for feed_id, state in states.items() if state is not None and state.title}
     return hits[:count], names
 
@@ -99,7 +99,7 @@ async def _meant(
 ) -> list[Hit]:
     """The events nearest to the query by meaning that its words did not find."""
     pairs: list[tuple[str, bytes]] = []
-    async for records in store.fingerprints(from_at):
+    async for records in store.fingerprints.since(from_at):
         pairs += [(record.event_id, record.packed) for record in records]
     likeness = nearest_by_meaning(choice.words, pairs)
     wanted = Choice(language=choice.language, category=choice.category, min_sources=choice.min_sources)

@@ -99,7 +99,7 @@ async def _status(read: Loaded, feeds: list[Feed], *, secrets: bool) -> dict[str
         store = engine.store
         now = await store.server_time()
         ids = [feed.feed_id for feed in feeds]
-        states, holds = await store.states(ids), await store.holds()
+        states, holds = await store.polls.states(ids), await store.holds.standing()
         polls = await waits(store, feeds, states, holds)
         found: dict[str, Any] = {
             "version": __version__,
@@ -122,20 +122,20 @@ def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
-    due = await store.due_counts()
-    totals = await store.totals(now - DAY)
-    leader = await store.leader()
+    due = await store.polls.due_counts()
+    totals = await store.watch.totals(now - DAY)
+    leader = await store.watch.leader()
     return {
-        "risks": await store.server_risks(),
+        "risks": await store.watch.server_risks(),
         "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
         "waiting_entries": holds.waiting_count,
-        "waiting_words": await store.asked_count(),
+        "waiting_words": await store.rulings.asked_count(),
         "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
         "leader": {"worker": leader.worker, "until": leader.lapses_at} if leader else None,
         "last_24h": {"polls": totals.polls, "entries": totals.entries, "reports": totals.reports},
         "groups": [
             {"stream": g.stream, "group": g.group, "waiting": g.waiting_count, "pending": g.pending_count}
-            for g in await store.groups()
+            for g in await store.retention.groups()
         ],
     }
 

@@ -70,7 +70,7 @@ async def _tail(
 ) -> None:
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        last = (await store.last_ids([stream]))[stream]
+        last = (await store.watch.last_ids([stream]))[stream]
         for row, message in await _newest(store, stream, printing, count=count, since=since):
             printing.show(row, message)
         while follow:
@@ -85,10 +85,10 @@ async def _newest(
     found: list[tuple[Row, Message]] = []
     if count == 0:
         return found
-    async for row in store.newest_rows(stream):
+    async for row in store.watch.newest_rows(stream):
         if _order(row.stream_id) < _order(start):
             break
-        message = store.message_of(row)
+        message = store.watch.message_of(row)
         if message is not None and printing.takes(message):
             found.append((row, message))
             if len(found) == count:
@@ -107,13 +107,13 @@ def id_at(at: datetime) -> str:
 
 async def _more(store: Store, stream: str, last: str, printing: Printing) -> str:
     try:
-        rows = await store.tail({stream: last}, block=BLOCK)
+        rows = await store.watch.tail({stream: last}, block=BLOCK)
     except EngineDown as error:
         click.echo(f"aggregator: {error}; trying again", err=True)
         await asyncio.sleep(RETRY_SECONDS)
         return last
     for row in rows:
-        message = store.message_of(row)  # of what is not ours `engines` says at the end how many there were
+        message = store.watch.message_of(row)  # of what is not ours `engines` says at the end how many there were
         if message is not None and printing.takes(message):
             printing.show(row, message)
         last = row.stream_id

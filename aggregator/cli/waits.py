@@ -60,12 +60,12 @@ async def waits(store: Store, feeds: Sequence[Feed], states: Mapping[str, PollSt
     """Raises EngineError."""
     ids = [feed.feed_id for feed in feeds]
     hosts = [host_of(address_of(feed, states.get(feed.feed_id))) for feed in feeds]
-    due, claimed = await store.due_times(ids), await store.claimed(ids)
+    due, claimed = await store.polls.due_times(ids), await store.polls.claimed(ids)
     return Waits(
         now=await store.server_time(),
         due=due,
         claimed=claimed,
-        held=await store.held_hosts(hosts),
-        unregistered=frozenset(await store.unregistered(ids)),
+        held=await store.polls.held_hosts(hosts),
+        unregistered=frozenset(await store.registration.unregistered(ids)),
         not_poll=holds.why_not_poll,
     )

@@ -73,7 +73,7 @@ class Breaker:
 
     async def took_lead(self) -> None:
         """Learn what held the leader before us. Raises EngineError."""
-        self.held_by = (await self._store.holds()).event_stage
+        self.held_by = (await self._store.holds.standing()).event_stage
 
     def lost_lead(self) -> None:
         self.alone, self.suspect, self.held_by = 0, None, ""
@@ -109,7 +109,7 @@ class Breaker:
 
         Raises EventsHeld: wait; EngineError, StaleToken: judge again.
         """
-        rows = (await self._store.next_entries(ROW)).rows
+        rows = (await self._store.events.next_entries(ROW)).rows
         waits = bool(rows) and rows[0][0] == suspect.stream_id
         if waits and (suspect.is_blameless or not await _any(rows[1:], tried)):
             await self._hold(token, suspect, len(rows))
@@ -134,14 +134,16 @@ class Breaker:
 
     async def _reject(self, token: int, suspect: Suspect) -> None:
         why = f"an entry on the entries stream cannot be used: {suspect.name} {suspect.why}"
-        await self._store.reject_entry(token, suspect.stream_id, Notice("dropped", suspect.feed_id, "", why[:1000]))
+        await self._store.events.reject_entry(
+            token, suspect.stream_id, Notice("dropped", suspect.feed_id, "", why[:1000])
+        )
         self._metrics.count_report("rejected")
         log.error("entry_unusable", stream_id=suspect.stream_id, feed_id=suspect.feed_id, error=suspect.why)
 
     async def _tell(self, token: int, why: str) -> None:
         """Note for everyone why the stage waits, or that it goes on."""
         kind, detail = ("failing", f"the event stage waits: {why}") if why else ("recovered", "the event stage goes on")
-        told = await self._store.hold_events(token, why, Notice(kind, "", "", detail), at=self._clock.now())
+        told = await self._store.holds.hold_events(token, why, Notice(kind, "", "", detail), at=self._clock.now())
         self.held_by = why
         if told:
             log.warning("trouble", kind=kind, detail=detail)
@@ -155,7 +157,7 @@ class Breaker:
         log.error("event_stage_held", reason=self.held_by, retry_s=self._pause.total_seconds())
         end = loop.time() + self._pause.total_seconds()
         while (left := end - loop.time()) > 0 and await between(min(LOOK_EVERY, timedelta(seconds=left))):
-            if self._row < ROW and (await self._store.holds()).waiting_count > self._row:
+            if self._row < ROW and (await self._store.holds.standing()).waiting_count > self._row:
                 return
 
 

@@ -263,7 +263,7 @@ class Daemon:
                 log.warning("clock_moved", by_s=round(by_s, 1))
                 self._add_jobs()
                 self._registration.forget()
-                self._parts.store.clock_moved()
+                self._parts.store.polls.clock_moved()
                 for stage in (self._parts.event, self._parts.poll):
                     if stage is not None:
                         stage.clock_moved()

@@ -93,7 +93,7 @@ class Deliveries:
                 await asyncio.sleep(LOOK.total_seconds())
                 continue
             try:
-                rows = await self._store.undelivered(queue, count=sender.batch, fresh=fresh, block=BLOCK)
+                rows = await self._store.deliveries.undelivered(queue, count=sender.batch, fresh=fresh, block=BLOCK)
                 if rows:
                     await self._deliver(notify, sender, rows)
                     if notify.every:
@@ -108,16 +108,16 @@ class Deliveries:
         """Until the rows have arrived, or are given up. Raises EngineError."""
         parcels = []
         for row in rows:
-            message = self._store.message_of(row) if row.fields else None
+            message = self._store.watch.message_of(row) if row.fields else None
             if message is None:  # trimmed while it waited, or not ours, which is noted
-                await self._store.delivered(notify.queue.name, [row.stream_id])
+                await self._store.deliveries.delivered(notify.queue.name, [row.stream_id])
             else:
                 parcels.append((row.stream_id, Parcel(message, wire.message_json(message))))
         if not parcels:
             return
         result = await self._tried(notify, sender, [parcel for _, parcel in parcels])
         if isinstance(result, Sent):
-            await self._store.delivered(notify.queue.name, [stream_id for stream_id, _ in parcels])
+            await self._store.deliveries.delivered(notify.queue.name, [stream_id for stream_id, _ in parcels])
             log.info("notified", name=notify.name, messages=len(parcels))
             return
         for stream_id, parcel in parcels:
@@ -150,7 +150,7 @@ class Deliveries:
         words = f"{notify.name}: {message.id} ({message.kind} of {message.event_id}) was refused: {detail}"
         log.error("notify_gave_up", name=notify.name, message=message.id, detail=detail)
         notice = Notice(UNDELIVERED, message.feed_id, "", words)
-        await self._store.give_up(notify.queue.name, stream_id, notice, at=self._clock.now())
+        await self._store.deliveries.give_up(notify.queue.name, stream_id, notice, at=self._clock.now())
 
     # --- secrets --------------------------------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ class EventStage:
 
         Raises EventsHeld, EngineError.
         """
-        while await self._store.waiting_count() or await self._store.asked_count():
+        while await self._store.events.waiting_count() or await self._store.rulings.asked_count():
             try:
                 if not await self._turn():
                     await self._wait(timedelta(seconds=0.2))
@@ -187,7 +187,7 @@ class EventStage:
     # --- the lead ---------------------------------------------------------------------------------------------
 
     async def _take_lead(self) -> bool:
-        token = await self._store.lead(self._worker, LEASE, now=self._clock.for_engine())
+        token = await self._store.events.lead(self._worker, LEASE, now=self._clock.for_engine())
         if token is None:
             return False
         self._token = token
@@ -200,7 +200,7 @@ class EventStage:
     async def _keep_lead(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._token is not None and now - self._renewed > RENEW_EVERY.total_seconds():
-            await self._store.renew(self._token, LEASE, now=self._clock.for_engine())
+            await self._store.events.renew(self._token, LEASE, now=self._clock.for_engine())
             self._renewed = now
 
     async def _stay(self) -> None:
@@ -219,7 +219,7 @@ class EventStage:
         if self._token is None:
             return
         try:
-            await self._store.resign(self._token, now=self._clock.for_engine())
+            await self._store.events.resign(self._token, now=self._clock.for_engine())
         except EngineError as error:
             log.info("lead_left_to_lapse", error=str(error))
         self._drop_lead()
@@ -236,7 +236,7 @@ class EventStage:
     async def _follow_operators(self) -> bool:
         """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
         has_ruled = False
-        while self._token is not None and not self._is_stale and (asked := await self._store.next_asked()):
+        while self._token is not None and not self._is_stale and (asked := await self._store.rulings.next_asked()):
             clock, queues = self._clock, self._settings.queues
             done = await follow(
                 asked, self._store, self._token, self._index, queues=queues, clock=clock, meanwhile=self._stay
@@ -268,7 +268,7 @@ class EventStage:
 
     async def _assign_batch(self, token: int, block: timedelta) -> int:
         most = MEANT_BATCH if await self._asks_meanings() else BATCH
-        waiting = await self._store.next_entries(1 if self._breaker.alone else most, block=block)
+        waiting = await self._store.events.next_entries(1 if self._breaker.alone else most, block=block)
         entries = waiting.entries
         meanings = await self._unbroken(self._meanings_of(entries))
         if isinstance(meanings, Exception):
@@ -310,7 +310,7 @@ class EventStage:
             meanings = await self._meanings_of([(stream_id, entry)])
             publications = await self._publications(list(self._assigned([(stream_id, entry)], meanings)))
             now = self._clock.now()
-            return sum(bool(self._store.publication_arguments(p, pushed_at=now)) for p in publications)
+            return sum(bool(self._store.events.publication_arguments(p, pushed_at=now)) for p in publications)
 
         self._is_stale = True
         return await self._unbroken(prepare()) == 1
@@ -340,7 +340,7 @@ class EventStage:
         """Whether headlines are compared by meaning now."""
         if not self._settings.dedup.meaning:
             return False
-        count = await self._store.waiting_count()
+        count = await self._store.events.waiting_count()
         if (count > MOST_MEANT) is not self._is_rushed:
             self._is_rushed = count > MOST_MEANT
             log.warning("meanings_passed_over" if self._is_rushed else "meanings_resumed", waiting=count)
@@ -362,7 +362,7 @@ class EventStage:
         seconds = asyncio.get_running_loop().time() - started
         publications = await self._publications(assigned)
         published = asyncio.get_running_loop().time()
-        answers = await self._store.publish(token, publications, now=self._clock.for_engine())
+        answers = await self._store.events.publish(token, publications, now=self._clock.for_engine())
         self._metrics.observe("publish", timedelta(seconds=asyncio.get_running_loop().time() - published))
         if _differ(publications, answers):
             self._is_stale = True
@@ -384,7 +384,7 @@ class EventStage:
 
     async def _publications(self, assigned: Sequence[_Assigned]) -> list[Publication]:
         """What to publish, each with the events as the ones before it leave them."""
-        events = await self._store.events(_event_ids(assigned))
+        events = await self._store.events.by_ids(_event_ids(assigned))
         publications: list[Publication] = []
         for one in assigned:
             done = await self._reported(one, events)
@@ -395,9 +395,9 @@ class EventStage:
 
     async def _reported(self, one: _Assigned, events: dict[str, Event]) -> Reported:
         if one.assignment is None or one.fingerprint is None:
-            event_id = one.event_id or await self._store.event_of(one.entry.entry_id)
+            event_id = one.event_id or await self._store.events.event_of(one.entry.entry_id)
             if event_id and event_id not in events:
-                events |= await self._store.events([event_id])
+                events |= await self._store.events.by_ids([event_id])
             return revised(one.entry, event_id, stream_id=one.stream_id, events=events, queues=self._settings.queues)
         if one.event_id and one.event_id not in events and not self._is_fresh:
             raise _LogMovedError

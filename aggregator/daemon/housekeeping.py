@@ -60,7 +60,7 @@ class Housekeeping:
         await self._done(self._warn_of_risks)
 
     async def _warn_of_risks(self) -> None:
-        for risk in await self._store.server_risks():
+        for risk in await self._store.watch.server_risks():
             log.warning("server_may_lose_data", detail=risk)
 
     async def _done(self, step: Step) -> bool:
@@ -80,58 +80,60 @@ class Housekeeping:
     # --- by whoever leads -------------------------------------------------------------------------------------
 
     async def _drop(self) -> None:
-        report = await self._store.trim(now=self._clock.for_engine())
+        report = await self._store.retention.trim(now=self._clock.for_engine())
         self._metrics.count_dropped(sum(trimmed.dropped_count for trimmed in report.trimmed))
         _log(report.notices)
 
     async def _forget_prints(self) -> None:
-        await self._store.trim_fingerprints(self._clock.now() - self._settings().dedup.window)
+        await self._store.retention.trim_fingerprints(self._clock.now() - self._settings().dedup.window)
 
     async def _forget_known(self) -> None:
-        forgotten = await self._store.forget_known(now=self._clock.for_engine())
+        forgotten = await self._store.retention.forget_known(now=self._clock.for_engine())
         log.debug("known_forgotten", entries=forgotten)
 
     async def _forget_merged(self) -> None:
-        await self._store.forget_merged(now=self._clock.for_engine())
+        await self._store.retention.forget_merged(now=self._clock.for_engine())
 
     async def _forget_rulings(self) -> None:
         settings = self._settings()
-        await self._store.forget_rulings(self._clock.now() - settings.retention.events - settings.dedup.window)
+        await self._store.retention.forget_rulings(
+            self._clock.now() - settings.retention.events - settings.dedup.window
+        )
 
     async def _forget_slips(self) -> None:
-        await self._store.forget_slips(now=self._clock.for_engine())
+        await self._store.retention.forget_slips(now=self._clock.for_engine())
 
     async def _compact_counts(self) -> None:
-        await self._store.compact_counts(now=self._clock.for_engine())
+        await self._store.retention.compact_counts(now=self._clock.for_engine())
 
     # --- by everyone ------------------------------------------------------------------------------------------
 
     async def _show_feeds(self) -> None:
-        states = await self._store.states(self._feed_ids())
+        states = await self._store.polls.states(self._feed_ids())
         self._metrics.show_feeds(Counter(state.health.value if state else "new" for state in states.values()))
 
     async def _show_groups(self) -> None:
-        lags = await self._store.groups()
+        lags = await self._store.retention.groups()
         self._metrics.show_groups({(lag.stream, lag.group): lag.waiting_count + lag.pending_count for lag in lags})
 
     async def _show_schedule(self) -> None:
-        due_at = await self._store.next_due_at()
+        due_at = await self._store.polls.next_due_at()
         overdue = self._clock.now() - due_at if due_at else timedelta(0)
-        held = await self._store.held_hosts(self._hosts().values(), now=self._clock.for_engine())
+        held = await self._store.polls.held_hosts(self._hosts().values(), now=self._clock.for_engine())
         self._metrics.show_schedule(hosts_held=len(held), overdue=overdue)
-        self._metrics.show_waiting(await self._store.waiting_count())
+        self._metrics.show_waiting(await self._store.events.waiting_count())
 
     async def _show_server(self) -> None:
-        self._metrics.show_engine(up=True, memory_bytes=await self._store.memory_bytes())
+        self._metrics.show_engine(up=True, memory_bytes=await self._store.watch.memory_bytes())
 
     async def _tell_slips(self) -> None:
         """What was met in the rounds of all parts and is not ours."""
-        slips = self._store.slips
+        slips = self._store.engine.slips
         for kind, count in slips.counts.items():
             self._metrics.count_unreadable(kind, count - self._counted[kind])
             self._counted[kind] = count
         while slips.untold():
-            _log(await self._store.tell_slips(now=self._clock.for_engine()))
+            _log(await self._store.retention.tell_slips(now=self._clock.for_engine()))
 
 
 def _log(notices: Sequence[Notice]) -> None:

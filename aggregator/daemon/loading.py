@@ -21,10 +21,10 @@ async def loaded_index(
 ) -> Matcher:
     """The index of the window. Raises EngineError; `meanwhile` is called now and then."""
     started = asyncio.get_running_loop().time()
-    rulings = await store.rulings()
-    index = Matcher(dedup, apart_of(rulings, await store.aliases()))
+    rulings = await store.rulings.applied()
+    index = Matcher(dedup, apart_of(rulings, await store.events.aliases()))
     count = unreadable = 0
-    async for records in store.fingerprints(now - dedup.window):
+    async for records in store.fingerprints.since(now - dedup.window):
         unreadable += index.learn(records)
         count += len(records)
         await meanwhile()

@@ -177,9 +177,9 @@ class PollStage:
         """The feeds that are due and were not asked: their hosts are held, or another worker has them."""
         ids = [feed_id for feed_id in self.feeds if feed_id not in asked]
         now, engine_now = self._clock.now(), self._clock.for_engine()
-        claimed = await self._store.claimed(ids, now=engine_now)
-        held = await self._store.held_hosts((self.hosts[feed_id] for feed_id in ids), now=engine_now)
-        due = await self._store.due_times(ids)
+        claimed = await self._store.polls.claimed(ids, now=engine_now)
+        held = await self._store.polls.held_hosts((self.hosts[feed_id] for feed_id in ids), now=engine_now)
+        due = await self._store.polls.due_times(ids)
         theirs = [Skipped(feed_id, Skip.CLAIMED, lapses_at) for feed_id, lapses_at in claimed.items()]
         waiting = [i for i in ids if i not in claimed and (at := due[i]) and at <= now and self.hosts[i] in held]
         return (*theirs, *(Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]]) for feed_id in waiting))
@@ -197,7 +197,7 @@ class PollStage:
     async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
         free = self._free_count()
         started = asyncio.get_running_loop().time()
-        claims = await self._store.claim(
+        claims = await self._store.polls.claim(
             free,
             hosts=self.hosts if hosts is None else hosts,
             lease=self.lease,
@@ -210,7 +210,7 @@ class PollStage:
     async def _may_claim(self) -> bool:
         if not self._free_count():
             return False
-        holds = await self._store.holds()
+        holds = await self._store.holds.standing()
         self._metrics.show_waiting(holds.waiting_count)
         reason = holds.why_not_poll
         if reason != self.paused_by:
@@ -280,7 +280,7 @@ class PollStage:
 
     async def _give_back(self, claim: Claim) -> None:
         try:
-            await self._store.release(claim, due_at=self._clock.now(), now=self._clock.for_engine())
+            await self._store.polls.release(claim, due_at=self._clock.now(), now=self._clock.for_engine())
         except (EngineError, StaleToken) as error:
             log.info("claim_left_to_lapse", feed_id=claim.feed_id, error=str(error))
 
@@ -313,7 +313,7 @@ class PollStage:
             return
         due_at = schedule.due_at(current, schedule.with_feed(state, current), now=self._clock.now())
         if due_at != state.next_poll_at:
-            await self._store.set_due_times({feed.feed_id: due_at}, now=self._clock.for_engine())
+            await self._store.polls.set_due_times({feed.feed_id: due_at}, now=self._clock.for_engine())
 
     async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
@@ -336,7 +336,7 @@ class PollStage:
 
     async def state_of(self, feed: Feed) -> PollState | None:
         """What is remembered of a feed, None before its first poll."""
-        return (await self._store.states([feed.feed_id])).get(feed.feed_id)
+        return (await self._store.polls.states([feed.feed_id])).get(feed.feed_id)
 
     def _host(self, feed: Feed) -> str:
         return self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
@@ -362,10 +362,10 @@ class PollStage:
         return read
 
     async def _keep(self, claim: Claim) -> None:
-        await self._store.renew_claim(claim, self.lease, now=self._clock.for_engine())
+        await self._store.polls.renew_claim(claim, self.lease, now=self._clock.for_engine())
 
     async def _read_request(self, feed: Feed, state: PollState, result: Fetched) -> ReadRequest:
-        known = await self._store.known(feed.feed_id)
+        known = await self._store.polls.known(feed.feed_id)
         return ReadRequest(
             feed=feed,
             url=result.url,
@@ -447,7 +447,7 @@ class PollStage:
         """The claim of a feed, due or not; nothing when another has it, or its host is not free."""
         host = {feed.feed_id: self._host(feed)}
         now = self._clock.for_engine()
-        return (await self._store.claim_these(host, lease=self.lease, spacing=timedelta(0), now=now)).claims
+        return (await self._store.polls.claim_these(host, lease=self.lease, spacing=timedelta(0), now=now)).claims
 
     # --- hubs -------------------------------------------------------------------------------------------------
 
@@ -461,7 +461,7 @@ class PollStage:
             return
         try:
             if not delivery.body or not await self._take_delivery(feed, delivery):
-                await self._store.set_due(feed.feed_id, self._clock.now(), now=self._clock.for_engine())
+                await self._store.polls.set_due(feed.feed_id, self._clock.now(), now=self._clock.for_engine())
         except (EngineError, StaleToken) as error:
             log.warning("delivery_left_to_poll", feed_id=feed.feed_id, error=str(error))
 
@@ -489,12 +489,14 @@ class PollStage:
     async def _commit(self, done: Settled) -> None:
         started = asyncio.get_running_loop().time()
         decision = done.decision
-        await self._store.commit(done.commit, now=self._clock.for_engine())
+        await self._store.polls.commit(done.commit, now=self._clock.for_engine())
         state = done.commit.state
         if state.feed_id in self.hosts:
             self.hosts[state.feed_id] = schedule.host_of(state.url)
         if decision.host_hold_until_at and decision.held_host not in ("", done.commit.host):
-            await self._store.hold_host(decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine())
+            await self._store.polls.hold_host(
+                decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine()
+            )
         self._observe("commit", started)
 
     def _observe(self, step: str, started: float) -> None:

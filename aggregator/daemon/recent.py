@@ -53,10 +53,10 @@ class RecentReports:
             self._from_at, self._until = since_at, loop_time + READ_ANEW.total_seconds()
             self._last_id = f"{max(0, (since_at - EPOCH) // timedelta(milliseconds=1) - 1)}-0"
         changed: dict[str, None] = {}
-        while rows := await self._store.tail({"reports": self._last_id}, count=_PAGE):
+        while rows := await self._store.watch.tail({"reports": self._last_id}, count=_PAGE):
             self._last_id = rows[-1].stream_id
             for row in rows:
-                message = self._store.message_of(row)
+                message = self._store.watch.message_of(row)
                 if message is not None:
                     self._verdicts.append(_verdict(message, row.stream_id))
                     changed[message.event_id] = None
@@ -65,14 +65,14 @@ class RecentReports:
 
     async def _read_events(self, changed: Iterable[str]) -> None:
         """Read those a report came to, and those that have been merged since."""
-        aliases = await self._store.aliases()
+        aliases = await self._store.events.aliases()
         wanted = dict.fromkeys(changed)
         for absorbed, survivor in aliases.items():
             known = self._events.get(absorbed)
             if known is not None and known.event_id != survivor:
                 wanted |= dict.fromkeys((absorbed, survivor))
         if wanted:
-            self._events |= await self._store.readable_events(list(wanted))
+            self._events |= await self._store.watch.readable_events(list(wanted))
         # An event that was absorbed earlier stands under its old id, too: both show the survivor as it is now.
         for absorbed, survivor in aliases.items():
             if absorbed in self._events and survivor in self._events:

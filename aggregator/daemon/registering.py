@@ -36,7 +36,7 @@ async def registered(
     `at_once`: new ones are due now. Answers the states of those polled before. Raises EngineError.
     """
     now = clock.now()
-    states = {feed_id: state for feed_id, state in (await store.states(list(feeds))).items() if state is not None}
+    states = {feed_id: state for feed_id, state in (await store.polls.states(list(feeds))).items() if state is not None}
     fresh = max(len(feeds) - len(states), 1)
     due: dict[str, datetime] = {}
     changed: dict[str, datetime | None] = {}
@@ -51,8 +51,8 @@ async def registered(
         due[feed_id] = due_at or now
         if current is not state or due_at not in (None, state.next_poll_at):
             changed[feed_id] = due_at
-    await store.register(due)
-    await store.set_due_times(changed, now=clock.for_engine())
+    await store.polls.register(due)
+    await store.polls.set_due_times(changed, now=clock.for_engine())
     return states
 
 
@@ -77,10 +77,10 @@ class Registration:
         async with self._lock:
             if self._registered is not configuration:
                 await register()
-                self._mark = await self._store.mark_installation("", (), at=self._clock.now())
+                self._mark = await self._store.registration.mark_installation("", (), at=self._clock.now())
                 self._registered, self.trouble, self._short_since = configuration, "", None
                 return
-            standing = await self._store.registration()
+            standing = await self._store.registration.standing()
             if self._has_lost(standing, len(feeds)):
                 await self._again(standing, feeds, register)
 
@@ -103,12 +103,12 @@ class Registration:
     async def _again(
         self, standing: Registered, feeds: Mapping[str, Feed], register: Callable[[], Awaitable[None]]
     ) -> None:
-        missing = await self._store.unregistered(list(feeds))
+        missing = await self._store.registration.unregistered(list(feeds))
         self.trouble = f"the Redis server knows {len(feeds) - len(missing)} of {len(feeds)} feeds"
         notices = [_lost(standing, len(missing), len(feeds))] if missing or not standing.mark else []
         await register()
         before = standing.mark if notices else ""
-        self._mark = await self._store.mark_installation(before, notices, at=self._clock.now())
+        self._mark = await self._store.registration.mark_installation(before, notices, at=self._clock.now())
         self.trouble, self._short_since = "", None
         for notice in notices:
             log.error("feeds_registered_again", feeds=len(feeds), missing=len(missing), detail=notice.detail)

@@ -46,7 +46,7 @@ async def follow(
     Raises EngineError, StaleToken. `meanwhile` is called now and then while messages are read.
     """
     done = await _consequence(asked, store, index, queues=queues, now=clock.now(), meanwhile=meanwhile)
-    if not await store.rule(token, done, now=clock.for_engine()):
+    if not await store.rulings.rule(token, done, now=clock.for_engine()):
         return None
     if done.ruling is not None:
         index.obey(done.ruling)
@@ -63,7 +63,7 @@ async def _consequence(
     try:
         request = asked.request
         names = (*request.names, request.into) if request.into else request.names
-        events = {name: event for name in names if (event := await store.event_named(name)) is not None}
+        events = {name: event for name in names if (event := await store.events.named(name)) is not None}
         reports = await reports_of(store, list(events.values()), meanwhile)
         apart = tuple(dict.fromkeys(other for event in events.values() for other in index.apart_of(event.event_id)))
         return ruled(Case(asked.stream_id, request, events, reports, apart, queues, now))
@@ -79,16 +79,16 @@ async def _consequence(
 
 async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:
     """What the reports stream tells of the reports of these events."""
-    states = await store.states(sorted({s.feed_id for event in events for s in event.sources}))
+    states = await store.polls.states(sorted({s.feed_id for event in events for s in event.sources}))
     feed_urls = {feed_id: state.configured_url for feed_id, state in states.items() if state}
-    reports = Reports([event.event_id for event in events], await store.aliases(), feed_urls)
+    reports = Reports([event.event_id for event in events], await store.events.aliases(), feed_urls)
     if not events:
         return reports
     since = min(event.first_seen_at for event in events) - BEFORE_EVENT
     count = 0
-    async for row in store.rows("reports", since):
+    async for row in store.watch.rows("reports", since):
         if reports.concerns(entry_id=row.fields.get("entry_id", ""), event_id=row.fields.get("event_id", "")):
-            message = store.message_of(row)
+            message = store.watch.message_of(row)
             if message is not None:
                 reports.add(message)
         count += 1

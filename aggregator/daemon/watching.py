@@ -53,7 +53,7 @@ class Watching:
         return sorted(found, key=lambda event: event.last_seen_at)[-limit:]
 
     async def event(self, event_id: str) -> Event | None:
-        return (await self._store.events([event_id])).get(event_id)
+        return (await self._store.events.by_ids([event_id])).get(event_id)
 
     async def reports(self, event_id: str) -> Sequence[Message]:
         event = await self.event(event_id)
@@ -61,7 +61,7 @@ class Watching:
             return []
         since = event.first_seen_at - timedelta(hours=1)
         found: list[Message] = []
-        async for message in self._store.messages(since):
+        async for message in self._store.watch.messages(since):
             if message.split_from == event.event_id:  # an operator took the report out of this event
                 found = [line for line in found if line.entry_id != message.entry_id]
             elif message.event_id == event.event_id and not _repeats(message):
@@ -69,30 +69,30 @@ class Watching:
         return found
 
     async def rulings(self, event_id: str) -> Sequence[Ruling]:
-        aliases = await self._store.aliases()
+        aliases = await self._store.events.aliases()
         names = {event_id, *(absorbed for absorbed, survivor in aliases.items() if survivor == event_id)}
-        return [ruling for ruling in await self._store.rulings() if {ruling.event_id, ruling.other_id} & names]
+        return [ruling for ruling in await self._store.rulings.applied() if {ruling.event_id, ruling.other_id} & names]
 
     async def feeds(self) -> Sequence[PollState]:
-        states = await self._store.states(self._feed_ids())
+        states = await self._store.polls.states(self._feed_ids())
         return [state for state in states.values() if state is not None]
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
-        return {(g.stream, g.group): g.waiting_count + g.pending_count for g in await self._store.groups()}
+        return {(g.stream, g.group): g.waiting_count + g.pending_count for g in await self._store.retention.groups()}
 
     async def live(self) -> AsyncIterator[Message]:
         """The reports published from now on; goes on by itself after the server was away."""
         last = None
         while True:
             try:
-                last = last or await self._store.last_ids(["reports"])
-                rows = await self._store.tail(last, block=LIVE_BLOCK)
+                last = last or await self._store.watch.last_ids(["reports"])
+                rows = await self._store.watch.tail(last, block=LIVE_BLOCK)
             except EngineError:
                 await asyncio.sleep(LIVE_RETRY_SECONDS)
                 continue
             for row in rows:
                 last = {"reports": row.stream_id}
-                message = self._store.message_of(row)
+                message = self._store.watch.message_of(row)
                 if message is not None:
                     yield message
 
@@ -125,13 +125,13 @@ async def made_digest(
     Nobody counts by language or category: under a filter the totals are those of the messages that pass it, and polls
     are none.
     """
-    states = await store.states(feed_ids)
+    states = await store.polls.states(feed_ids)
     if language or category:
         totals = await _totals_of_messages(store, since, until, language, category)
     else:
-        totals = await store.totals(since, until=until)
+        totals = await store.watch.totals(since, until=until)
     return digest(
-        events=await store.events_since(since),
+        events=await store.watch.events_since(since),
         window_from_at=since,
         window_to_at=until,
         totals=totals,
@@ -148,10 +148,10 @@ async def _totals_of_messages(
 ) -> Totals:
     reports: Counter[str] = Counter()
     end = int(until.timestamp() * 1000)
-    async for row in store.rows("reports", since):
+    async for row in store.watch.rows("reports", since):
         if int(row.stream_id.partition("-")[0]) >= end:
             break
-        message = store.message_of(row)
+        message = store.watch.message_of(row)
         if message is not None and message.reason != OPERATOR and passes(message, language, category):
             reports[_COUNTED[message.kind]] += 1
     entries = {"new": reports["new_event"] + reports["joined_event"], "edited": reports["edited"]}
@@ -176,7 +176,7 @@ class DigestMaker:
         """
         until = now.replace(second=0, microsecond=0)
         period = _period(settings, until)
-        newest = await self._store.newest_digest()
+        newest = await self._store.watch.newest_digest()
         since = newest.window_to_at if newest else until - period
         if since > until + period:  # the clock was ahead when the last one was made
             since = until - period
@@ -185,7 +185,7 @@ class DigestMaker:
         made = await made_digest(
             self._store, feed_ids=self._feed_ids(), since=since, until=until, top=settings.top, elapsed=elapsed
         )
-        if await self._store.append_digest(made):
+        if await self._store.watch.append_digest(made):
             log.info("digest", **log_fields(made))
             await self._write(made, now)
         return made

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import BLOCK_MS, Argument, text
-from aggregator.engine.watch_store import Row, WatchStore, row_of
+from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, text
+from aggregator.engine.watch_store import Row, row_of
 from aggregator.errors import EngineRefused
 from aggregator.model import Notice
 
@@ -20,16 +20,22 @@ GROUP = "notify"
 CONSUMER = "daemon"
 
 
-class DeliveryStore(WatchStore):
+class DeliveryStore:
+    """The messages of queues that are sent elsewhere."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._keys = engine.keys
+
     async def undelivered(self, queue: str, *, count: int, fresh: bool, block: timedelta = timedelta(0)) -> list[Row]:
         """The oldest messages of a stream queue: those read before and not acknowledged, or with `fresh` those after
         them, waiting at most `block` (2 s at most) for one. Makes the group where there is none."""
-        key = self.keys.queue(queue)
+        key = self._keys.queue(queue)
         waiting: tuple[Argument, ...] = ("BLOCK", min(BLOCK_MS, block // timedelta(milliseconds=1)))
         words: list[Argument] = ["XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", count]
         words += [*(waiting if fresh and block else ()), "STREAMS", key, ">" if fresh else "0"]
         try:
-            answer = await self.command(*words)
+            answer = await self._engine.command(*words)
         except EngineRefused as error:
             if "NOGROUP" not in str(error):
                 raise
@@ -41,17 +47,19 @@ class DeliveryStore(WatchStore):
     async def _make_group(self, key: str) -> None:
         """From the first message on: what the queue held before its group counts, too."""
         try:
-            await self.command("XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM")
+            await self._engine.command("XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM")
         except EngineRefused as error:
             if "BUSYGROUP" not in str(error):
                 raise
 
     async def delivered(self, queue: str, stream_ids: Sequence[str]) -> None:
         """They have arrived."""
-        await self.command("XACK", self.keys.queue(queue), GROUP, *stream_ids)
+        await self._engine.command("XACK", self._keys.queue(queue), GROUP, *stream_ids)
 
     async def give_up(self, queue: str, stream_id: str, notice: Notice, *, at: datetime) -> bool:
         """They never will: acknowledges the message and tells of it. False: it had been acknowledged before."""
-        keys = (self.keys.queue(queue), self.keys.trouble)
-        answer = await self.script("give_up", keys, (GROUP, stream_id, 1, *notice_arguments(self, [notice], at)))
+        keys = (self._keys.queue(queue), self._keys.trouble)
+        answer = await self._engine.script(
+            "give_up", keys, (GROUP, stream_id, 1, *notice_arguments(self._engine, [notice], at))
+        )
         return text(answer) == "done"

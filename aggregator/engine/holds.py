@@ -38,27 +38,33 @@ class Holds:
         return "more entries wait for the event stage than may" if too_many else self.slow_consumer
 
 
-class HoldStore(Engine):
-    async def holds(self) -> Holds:
+class HoldStore:
+    """Why the stages hold back, noted and read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._keys = engine.keys
+
+    async def standing(self) -> Holds:
         """What every worker should know before it takes up more."""
-        keys = self.keys
-        waiting, slow, held = await self.many([("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)])
+        keys = self._keys
+        waiting, slow, held = await self._engine.many([("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)])
         return Holds(int(waiting or 0), text(slow or ""), text(held or ""))
 
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""
         if reason:
-            await self.command("SET", self.keys.slow, reason, "PX", SLOW_LAPSES // timedelta(milliseconds=1))
+            await self._engine.command("SET", self._keys.slow, reason, "PX", SLOW_LAPSES // timedelta(milliseconds=1))
         else:
-            await self.command("DEL", self.keys.slow)
+            await self._engine.command("DEL", self._keys.slow)
 
     async def hold_events(self, token: int, reason: str, notice: Notice, *, at: datetime) -> bool:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
-        answer = await self.script(
+        answer = await self._engine.script(
             "hold",
-            (self.keys.leader, self.keys.held, self.keys.trouble),
-            [token, reason, 1, *notice_arguments(self, [notice], at)],
+            (self._keys.leader, self._keys.held, self._keys.trouble),
+            [token, reason, 1, *notice_arguments(self._engine, [notice], at)],
         )
         if text(answer) == "stale":
             raise StaleToken(NOT_LEADING)

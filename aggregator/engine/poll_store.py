@@ -19,10 +19,8 @@ from itertools import islice
 
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
-from aggregator.engine.lease_store import LeaseStore
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.registration import RegistrationStore
-from aggregator.engine.scripts import OTHER_TYPE, Argument, ms_or_now, nonce, text
+from aggregator.engine.scripts import OTHER_TYPE, Argument, Engine, ms_or_now, nonce, text
 from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
 
@@ -86,10 +84,16 @@ class DueCounts:
     parked_count: int
 
 
-class PollStore(RegistrationStore, LeaseStore):
+class PollStore:
+    """The due set, claims, states, known entries, commits, holds of hosts."""
+
     _ahead: timedelta | None = None
     """Of the server's clock before ours, when it was last looked at."""
     _ahead_until: float = 0.0
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._keys = engine.keys
 
     # --- which feeds there are ---
 
@@ -101,53 +105,49 @@ class PollStore(RegistrationStore, LeaseStore):
             pairs: list[Argument] = []
             for feed_id in page:
                 pairs += [wire.milliseconds(feeds[feed_id] + ahead), feed_id]
-            await self.command("SADD", self.keys.feeds, *page)
-            await self.command("ZADD", self.keys.due, "NX", *pairs)
+            await self._engine.command("SADD", self._keys.feeds, *page)
+            await self._engine.command("ZADD", self._keys.due, "NX", *pairs)
         gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
         for start in range(0, len(gone), PAGE):
-            await self.command("ZREM", self.keys.due, *gone[start : start + PAGE])
+            await self._engine.command("ZREM", self._keys.due, *gone[start : start + PAGE])
 
     async def feed_ids(self) -> list[str]:
         """Every registered feed, the one due first in front."""
-        return [text(member) for member in await self.command("ZRANGE", self.keys.due, 0, -1)]
+        return [text(member) for member in await self._engine.command("ZRANGE", self._keys.due, 0, -1)]
 
     async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
         """The state of each feed; None for one never polled (or whose record this version cannot read)."""
         found: dict[str, PollState | None] = {}
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
-            answers = await self.many([("HGET", self.keys.feed(feed_id), "state") for feed_id in page])
+            answers = await self._engine.many([("HGET", self._keys.feed(feed_id), "state") for feed_id in page])
             for feed_id, answer in zip(page, answers, strict=True):
-                place = f"{self.keys.feed(feed_id)} state"
-                found[feed_id] = None if answer is None else self.readable(POLL_STATE, place, answer)
+                place = f"{self._keys.feed(feed_id)} state"
+                found[feed_id] = None if answer is None else self._engine.readable(POLL_STATE, place, answer)
         return found
 
     async def due_times(self, feed_ids: Sequence[str]) -> dict[str, datetime | None]:
         """When each feed is due; None: never by itself, or not registered."""
         scores: list[object] = []
         for start in range(0, len(feed_ids), PAGE):
-            scores += await self.command("ZMSCORE", self.keys.due, *feed_ids[start : start + PAGE])
+            scores += await self._engine.command("ZMSCORE", self._keys.due, *feed_ids[start : start + PAGE])
         return {feed_id: _due_at(score) for feed_id, score in zip(feed_ids, scores, strict=True)}
 
     async def due_counts(self, *, now: datetime | None = None) -> DueCounts:
-        latest = wire.milliseconds(now or await self.server_time())
-        total, due, parked = await self.many(
+        latest = wire.milliseconds(now or await self._engine.server_time())
+        total, due, parked = await self._engine.many(
             [
-                ("ZCARD", self.keys.due),
-                ("ZCOUNT", self.keys.due, "-inf", latest),
-                ("ZCOUNT", self.keys.due, NEVER, NEVER),
+                ("ZCARD", self._keys.due),
+                ("ZCOUNT", self._keys.due, "-inf", latest),
+                ("ZCOUNT", self._keys.due, NEVER, NEVER),
             ]
         )
         return DueCounts(total_count=total, due_count=due, parked_count=parked)
 
     async def next_due_at(self) -> datetime | None:
         """When the next feed (or a lapsing claim) is due; None when nothing ever is."""
-        first = await self.command("ZRANGE", self.keys.due, 0, 0, "WITHSCORES")
+        first = await self._engine.command("ZRANGE", self._keys.due, 0, 0, "WITHSCORES")
         return _due_at(first[0][1]) if first else None
-
-    async def server_time(self) -> datetime:
-        seconds, micros = map(int, await self._time())
-        return EPOCH + timedelta(seconds=seconds, microseconds=micros)
 
     async def _due(self, due_at: datetime | None, now: datetime | None) -> Argument:
         """A time of this worker's clock as the server's, for a script."""
@@ -161,7 +161,7 @@ class PollStore(RegistrationStore, LeaseStore):
         if now is not None:
             return _ZERO
         if self._ahead is None or time.monotonic() >= self._ahead_until:
-            ahead = await self.server_time() - datetime.now(UTC)
+            ahead = await self._engine.server_time() - datetime.now(UTC)
             self._ahead = ahead if abs(ahead) >= CLOCKS_AGREE else _ZERO
             self._ahead_until = time.monotonic() + AHEAD_KEPT.total_seconds()
         return self._ahead
@@ -169,10 +169,6 @@ class PollStore(RegistrationStore, LeaseStore):
     def clock_moved(self) -> None:
         """Our own clock was set: compare it with the server's again."""
         self._ahead = None
-
-    async def _time(self) -> tuple[int, int]:
-        answer = await self.command("EVAL", "return redis.call('TIME')", 1, self.keys.due)
-        return answer[0], answer[1]
 
     # --- claims ---
 
@@ -197,7 +193,7 @@ class PollStore(RegistrationStore, LeaseStore):
         tried: set[str] = set()
         start, size = 0, min(PAGE, max(limit, 1))
         while True:
-            now_ms, page = await self.script("due", (self.keys.due,), (ms_or_now(now), start, size))
+            now_ms, page = await self._engine.script("due", (self._keys.due,), (ms_or_now(now), start, size))
             candidates = _one_of_each_host([text(member) for member in page], hosts, tried)
             found = await self._claim(candidates, limit - len(claims), lease, spacing, mark, "", now)
             claims += found.claims
@@ -222,14 +218,14 @@ class PollStore(RegistrationStore, LeaseStore):
         latest: str,
         now: datetime | None,
     ) -> Claims:
-        head: list[Argument] = [self.keys.prefix, ms_or_now(now), _ms(lease), _ms(spacing)]
+        head: list[Argument] = [self._keys.prefix, ms_or_now(now), _ms(lease), _ms(spacing)]
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         server_ms = "0"  # only without candidates
         for start in range(0, len(candidates), PAGE):
             pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
             arguments = [*head, limit - len(claims), mark, latest, *pairs]
-            server_ms, taken, left = await self.script("claim", (self.keys.due, self.keys.token), arguments)
+            server_ms, taken, left = await self._engine.script("claim", (self._keys.due, self._keys.token), arguments)
             read = [self._claimed(answer) for answer in taken]
             claims += [one for one in read if isinstance(one, Claim)]
             skipped += [one for one in read if isinstance(one, Skipped)] + [self._skipped(answer) for answer in left]
@@ -239,20 +235,20 @@ class PollStore(RegistrationStore, LeaseStore):
 
     async def claimed(self, feed_ids: Sequence[str], *, now: datetime | None = None) -> dict[str, datetime]:
         """Those of the feeds that a worker has now (whoever it is), with the time at which the claim lapses."""
-        latest = now or await self.server_time()
+        latest = now or await self._engine.server_time()
         found: dict[str, datetime] = {}
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
-            leases = await self._instants(page, self.keys.feed, "lease")
+            leases = await self._instants(page, self._keys.feed, "lease")
             found.update({feed_id: lapses for feed_id, lapses in leases.items() if lapses > latest})
         return found
 
     async def _instants(self, names: Sequence[str], key_of: Callable[[str], str], field: str) -> dict[str, datetime]:
         """The times that stand in one field of each name's hash; those without one are missing."""
-        answers = await self.many([("HGET", key_of(name), field) for name in names])
+        answers = await self._engine.many([("HGET", key_of(name), field) for name in names])
         found: dict[str, datetime] = {}
         for name, answer in zip(names, answers, strict=True):
-            at = self.readable(INSTANT, f"{key_of(name)} {field}", answer) if answer else None
+            at = self._engine.readable(INSTANT, f"{key_of(name)} {field}", answer) if answer else None
             if at is not None:
                 found[name] = at
         return found
@@ -264,46 +260,48 @@ class PollStore(RegistrationStore, LeaseStore):
         state = decode(POLL_STATE, answer[3]) if len(answer) > 3 and answer[3] is not None else None
         if not isinstance(state, Unreadable):
             return Claim(feed_id, token, lapses, state)
-        self.slips.note(POLL_STATE.name, f"{self.keys.feed(feed_id)} state", state)
+        self._engine.slips.note(POLL_STATE.name, f"{self._keys.feed(feed_id)} state", state)
         return Skipped(feed_id, Skip.UNREADABLE, lapses) if state.is_later else Claim(feed_id, token, lapses, None)
 
     def _skipped(self, answer: Sequence[bytes]) -> Skipped:
         feed_id, why, until = text(answer[0]), Skip(text(answer[1])), text(answer[2])
         if why is Skip.UNREADABLE:
-            self.slips.note("key", until, Unreadable(OTHER_TYPE.format(key=until)))
+            self._engine.slips.note("key", until, Unreadable(OTHER_TYPE.format(key=until)))
             return Skipped(feed_id, why, None)
         return Skipped(feed_id, why, _due_at(float(until)) if float(until) else None)
 
     async def release(self, claim: Claim, *, due_at: datetime, now: datetime | None = None) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
-        answer = await self.script(
+        answer = await self._engine.script(
             "release",
-            (self.keys.due, self.keys.feed(claim.feed_id)),
-            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), await self._due(due_at, now)),
+            (self._keys.due, self._keys.feed(claim.feed_id)),
+            (self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now), await self._due(due_at, now)),
         )
         _raise_if_stale(answer, claim)
 
     async def renew_claim(self, claim: Claim, lease: timedelta, *, now: datetime | None = None) -> None:
         """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
-        answer = await self.script(
+        answer = await self._engine.script(
             "renew_claim",
-            (self.keys.due, self.keys.feed(claim.feed_id)),
-            (self.keys.prefix, claim.feed_id, claim.token, ms_or_now(now), _ms(lease)),
+            (self._keys.due, self._keys.feed(claim.feed_id)),
+            (self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now), _ms(lease)),
         )
         _raise_if_stale(answer, claim)
 
     async def hold_host(self, host: str, until_at: datetime, *, now: datetime | None = None) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
-        await self.script("hold_host", (self.keys.host(host),), (ms_or_now(now), await self._due(until_at, now)))
+        await self._engine.script(
+            "hold_host", (self._keys.host(host),), (ms_or_now(now), await self._due(until_at, now))
+        )
 
     async def held_hosts(self, hosts: Iterable[str], *, now: datetime | None = None) -> dict[str, datetime]:
         """Those of `hosts` that are held now, with the end of it."""
         names = list(dict.fromkeys(hosts))
-        latest = now or await self.server_time()
+        latest = now or await self._engine.server_time()
         found: dict[str, datetime] = {}
         for start in range(0, len(names), PAGE):
             page = names[start : start + PAGE]
-            ends = await self._instants(page, self.keys.host, "held")
+            ends = await self._instants(page, self._keys.host, "held")
             found.update({host: end for host, end in ends.items() if end > latest})
         return found
 
@@ -311,11 +309,11 @@ class PollStore(RegistrationStore, LeaseStore):
 
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
         """The feed's known entries by identity key."""
-        key = self.keys.known(feed_id)
-        [answer] = await self.many([("HGETALL", key)])
+        key = self._keys.known(feed_id)
+        [answer] = await self._engine.many([("HGETALL", key)])
         found: dict[str, KnownEntry] = {}
         for field, value in (answer or {}).items():
-            known = self.readable(KNOWN_ENTRY, f"{key} {text(field)}", value)
+            known = self._engine.readable(KNOWN_ENTRY, f"{key} {text(field)}", value)
             if known is not None:
                 found[text(field)] = known
         return found
@@ -323,8 +321,8 @@ class PollStore(RegistrationStore, LeaseStore):
     async def commit(self, commit: Commit, *, now: datetime | None = None) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
         the claim has passed to another worker, nothing was written."""
-        claim, keys = commit.claim, self.keys
-        answer = await self.script(
+        claim, keys = commit.claim, self._keys
+        answer = await self._engine.script(
             "commit",
             (
                 *(keys.due, keys.feed(claim.feed_id), keys.known(claim.feed_id)),
@@ -339,12 +337,12 @@ class PollStore(RegistrationStore, LeaseStore):
         counts = _counts(commit)
         hold = commit.host_hold_until_at
         return [
-            *(self.keys.prefix, commit.claim.feed_id, commit.claim.token, ms_or_now(now)),
+            *(self._keys.prefix, commit.claim.feed_id, commit.claim.token, ms_or_now(now)),
             *(wire.encode(commit.state), _due(commit.due_at, ahead), "" if hold is None else _due(hold, ahead)),
-            *(_ms(self.retention.digest), len(commit.entries), len(known), len(commit.notices), len(counts)),
+            *(_ms(self._engine.retention.digest), len(commit.entries), len(known), len(commit.notices), len(counts)),
             *(wire.encode(entry) for entry in commit.entries),
             *known,
-            *notice_arguments(self, commit.notices, commit.state.last_poll_at or EPOCH),
+            *notice_arguments(self._engine, commit.notices, commit.state.last_poll_at or EPOCH),
             *counts,
         ]
 
@@ -365,20 +363,20 @@ class PollStore(RegistrationStore, LeaseStore):
         `at` dates the notices (default: the server's time). Raises StaleToken while a worker has the feed (try again
         when its poll has ended), KeyError for a feed that was never polled, UnreadableRecord.
         """
-        key = self.keys.feed(feed_id)
+        key = self._keys.feed(feed_id)
         tail: list[Argument] = ["" if due_at is None else await self._due(due_at, now), len(notices)]
-        tail += notice_arguments(self, notices, at or now or await self.server_time())
+        tail += notice_arguments(self._engine, notices, at or now or await self._engine.server_time())
         for _ in range(CHANGE_TRIES):
-            before = await self.command("HGET", key, "state")
+            before = await self._engine.command("HGET", key, "state")
             if before is None:
                 raise KeyError(feed_id)
             stood = decode(POLL_STATE, before)
             if isinstance(stood, Unreadable):
                 raise UnreadableRecord(f"{key} state", stood.why, is_later=stood.is_later)
             state = change(stood)
-            answer = await self.script(
+            answer = await self._engine.script(
                 "change_state",
-                (self.keys.due, key, self.keys.trouble),
+                (self._keys.due, key, self._keys.trouble),
                 [feed_id, ms_or_now(now), before, wire.encode(state), *tail],
             )
             if text(answer) in ("done", "repeated"):
@@ -392,13 +390,13 @@ class PollStore(RegistrationStore, LeaseStore):
             arguments: list[Argument] = [ms_or_now(now), _ms(FAR_LEASE)]
             for feed_id in page:
                 arguments += [feed_id, await self._due(due[feed_id], now)]
-            await self.script("set_due", (self.keys.due, *map(self.keys.feed, page)), arguments)
+            await self._engine.script("set_due", (self._keys.due, *map(self._keys.feed, page)), arguments)
 
     async def set_due(self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None) -> bool:
         """Sets when a registered feed is polled next; None: never by itself. False: it is being polled now, and that
         poll will set it."""
         arguments = (ms_or_now(now), _ms(FAR_LEASE), feed_id, await self._due(due_at, now))
-        return bool(await self.script("set_due", (self.keys.due, self.keys.feed(feed_id)), arguments))
+        return bool(await self._engine.script("set_due", (self._keys.due, self._keys.feed(feed_id)), arguments))
 
 
 def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[str]) -> list[tuple[str, str]]:

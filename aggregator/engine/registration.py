@@ -28,9 +28,15 @@ class Registered:
     feed_count: int
 
 
-class RegistrationStore(Engine):
-    async def registration(self) -> Registered:
-        mark, count = await self.many([("GET", self.keys.installation), ("ZCARD", self.keys.due)])
+class RegistrationStore:
+    """The mark of the installation, and which feeds are registered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._keys = engine.keys
+
+    async def standing(self) -> Registered:
+        mark, count = await self._engine.many([("GET", self._keys.installation), ("ZCARD", self._keys.due)])
         return Registered(text(mark or ""), int(count or 0))
 
     async def unregistered(self, feed_ids: Sequence[str]) -> list[str]:
@@ -38,7 +44,7 @@ class RegistrationStore(Engine):
         missing: list[str] = []
         names = iter(feed_ids)
         while page := list(islice(names, PAGE)):
-            [scores] = await self.many([("ZMSCORE", self.keys.due, *page)])
+            [scores] = await self._engine.many([("ZMSCORE", self._keys.due, *page)])
             known = scores or [None] * len(page)  # another type stands there: none of them is known
             missing += [feed_id for feed_id, score in zip(page, known, strict=True) if score is None]
         return missing
@@ -46,5 +52,5 @@ class RegistrationStore(Engine):
     async def mark_installation(self, before: str, notices: Sequence[Notice], *, at: datetime) -> str:
         """Puts a new mark in the place of `before` ('' for none) and tells the notices; answers the mark that stands,
         another worker's where that came first (nothing is told then)."""
-        arguments = [before, nonce(), len(notices), *notice_arguments(self, notices, at)]
-        return text(await self.script("mark", (self.keys.installation, self.keys.trouble), arguments))
+        arguments = [before, nonce(), len(notices), *notice_arguments(self._engine, notices, at)]
+        return text(await self._engine.script("mark", (self._keys.installation, self._keys.trouble), arguments))

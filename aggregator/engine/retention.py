@@ -20,10 +20,9 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
 from aggregator.engine.codec import COUNT, FINGERPRINT, KNOWN_ENTRY, QUEUED_AT, STAMPED, WHY_CHARS, Unreadable, decode
-from aggregator.engine.event_store import EventStore
+from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.poll_store import PollStore
-from aggregator.engine.scripts import Argument, ms_or_now, text
+from aggregator.engine.scripts import Argument, Engine, ms_or_now, text
 from aggregator.engine.slips import Slip
 from aggregator.errors import EngineRefused
 from aggregator.model import EPOCH, Notice
@@ -80,28 +79,23 @@ class GroupLag:
     last_delivered_at: datetime
 
 
-class RetentionStore(PollStore, EventStore):
+class RetentionStore:
+    """Trimming, forgetting, and telling of both."""
+
     _known_cursor: int = 0
     _compacted_hour: int = 0
     """Hours since 1970 before which the counts are those of whole hours."""
 
-    def public_streams(self) -> dict[str, tuple[str, timedelta]]:
-        """Short name → key and how long its messages are kept."""
-        keys, kept = self.keys, self.retention
-        streams = {
-            "events": (keys.events, kept.events),
-            "reports": (keys.reports, kept.reports),
-            "digest": (keys.digest, kept.digest),
-            "trouble": (keys.trouble, kept.trouble),
-        }
-        queues = [queue.name for queue in self.queues.values() if queue.kind == "stream"]
-        return streams | {f"queue:{name}": (keys.queue(name), kept.queues) for name in queues}
+    def __init__(self, engine: Engine, holds: HoldStore) -> None:
+        self._engine = engine
+        self._keys = engine.keys
+        self._holds = holds
 
     async def groups(self) -> list[GroupLag]:
         """Every consumer group of every public stream."""
         found = []
-        for name, (key, _) in self.public_streams().items():
-            for row in await self.script("groups", (key,), (LAG_COUNTED,)):
+        for name, (key, _) in self._engine.public_streams().items():
+            for row in await self._engine.script("groups", (key,), (LAG_COUNTED,)):
                 group, consumers, pending, delivered, lag = row
                 at = wire.instant_of(int(text(delivered).partition("-")[0]) * 1000)
                 found.append(GroupLag(name, text(group), int(lag), int(pending), int(consumers), at))
@@ -112,14 +106,16 @@ class RetentionStore(PollStore, EventStore):
     async def trim(self, *, now: datetime | None = None) -> TrimReport:
         """Applies [retention] to everything public, tells what a cap dropped (list queues' too), and notes for all
         workers whether polling should wait."""
-        streams = {name: place for name, place in self.public_streams().items() if not name.startswith("queue:")}
+        streams = {
+            name: place for name, place in self._engine.public_streams().items() if not name.startswith("queue:")
+        }
         trimmed: list[Trimmed] = []
         for name, (key, age) in streams.items():
             trimmed += await self._unless_refused(key, self._trim_stream(name, key, age, now))
         for name in await self._queue_names():
-            trimmed += await self._unless_refused(self.keys.queue(name), self._trim_queue(name, now))
+            trimmed += await self._unless_refused(self._keys.queue(name), self._trim_queue(name, now))
         report = TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
-        await self.note_slow_consumer(report.why_pause)
+        await self._holds.note_slow_consumer(report.why_pause)
         return report
 
     async def _unless_refused(self, key: str, trimming: Awaitable[Trimmed | None]) -> list[Trimmed]:
@@ -127,73 +123,75 @@ class RetentionStore(PollStore, EventStore):
         try:
             trimmed = await trimming
         except EngineRefused as error:
-            self.slips.note("key", key, Unreadable(str(error)[:WHY_CHARS]))
+            self._engine.slips.note("key", key, Unreadable(str(error)[:WHY_CHARS]))
             return []
         return [trimmed] if trimmed else []
 
     async def _queue_names(self) -> list[str]:
         """Every queue that is configured, or was and may still hold messages."""
-        if self.queues:
-            await self.command("SADD", self.keys.queues, *self.queues)
-        return sorted(text(name) for name in await self.command("SMEMBERS", self.keys.queues))
+        if self._engine.queues:
+            await self._engine.command("SADD", self._keys.queues, *self._engine.queues)
+        return sorted(text(name) for name in await self._engine.command("SMEMBERS", self._keys.queues))
 
     async def _trim_queue(self, name: str, now: datetime | None) -> Trimmed | None:
         """What the queue's key holds decides, since a removed queue has no kind any more. An empty stream that nobody
         configures goes, with its groups."""
-        key = self.keys.queue(name)
-        kind = text(await self.command("TYPE", key))
+        key = self._keys.queue(name)
+        kind = text(await self._engine.command("TYPE", key))
         trimmed: Trimmed | None = None
         if kind == "list":
             trimmed = await self._trim_list(name, now)
         elif kind == "stream":
-            trimmed = await self._trim_stream(f"queue:{name}", key, self.retention.queues, now)
-        if name not in self.queues:
-            await self.script("forget_queue", (key, self.keys.queues), (name,))
+            trimmed = await self._trim_stream(f"queue:{name}", key, self._engine.retention.queues, now)
+        if name not in self._engine.queues:
+            await self._engine.script("forget_queue", (key, self._keys.queues), (name,))
         return trimmed
 
     async def _trim_stream(self, name: str, key: str, age: timedelta, now: datetime | None) -> Trimmed:
-        kept = self.retention
+        kept = self._engine.retention
         arguments: list[Argument] = [ms_or_now(now), _ms(age), kept.max_stream_bytes, _ms(kept.forget_group)]
         arguments += ["1" if kept.on_slow_consumer == "slow_down" else "", CAP_STEP]
         expired = dropped = 0
         more, held = True, False
         forgotten: tuple[str, ...] = ()
         while more:
-            answer = await self.script("trim_stream", (key, self.keys.groups, self.keys.dropped), arguments)
+            answer = await self._engine.script("trim_stream", (key, self._keys.groups, self._keys.dropped), arguments)
             expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
             more, held = text(answer[3]) == "1", text(answer[4]) == "1"
             forgotten = tuple(map(text, answer[5]))
         return Trimmed(name, expired, dropped, held, forgotten)
 
     async def _trim_list(self, name: str, now: datetime | None) -> Trimmed:
-        key = self.keys.queue(name)
-        limit = (now or await self.server_time()) - self.retention.queues
+        key = self._keys.queue(name)
+        limit = (now or await self._engine.server_time()) - self._engine.retention.queues
         expired = dropped = 0
         while True:
-            tail = await self.command("LRANGE", key, -LIST_STEP, -1)
+            tail = await self._engine.command("LRANGE", key, -LIST_STEP, -1)
             old = self._older(key, list(reversed(tail)), limit)
-            answer = await self.script("trim_list", (key, self.keys.dropped), (self.retention.max_stream_bytes, *old))
+            answer = await self._engine.script(
+                "trim_list", (key, self._keys.dropped), (self._engine.retention.max_stream_bytes, *old)
+            )
             expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
             if int(answer[0]) < LIST_STEP:
                 return Trimmed(f"queue:{name}", expired, dropped)
 
     async def _tell_dropped(self, now: datetime | None) -> list[Notice]:
         """Writes one notice for each stream or queue from which a cap dropped something since the last time."""
-        place = self.keys.dropped
+        place = self._keys.dropped
         counts: dict[str, int] = {}
-        for field, value in (await self.command("HGETALL", place)).items():
-            count = self.readable(COUNT, f"{place} {text(field)}", value)
+        for field, value in (await self._engine.command("HGETALL", place)).items():
+            count = self._engine.readable(COUNT, f"{place} {text(field)}", value)
             if count is not None:
                 counts[text(field)] = count
         if not counts:
             return []
-        at = now or await self.server_time()
+        at = now or await self._engine.server_time()
         notices = [Notice("dropped", "", "", _dropped_detail(key, counts)) for key in sorted(counts) if " " not in key]
         flat: list[Argument] = [part for field, count in counts.items() for part in (field, str(count))]
-        answer = await self.script(
+        answer = await self._engine.script(
             "tell_dropped",
-            (self.keys.dropped, self.keys.trouble),
-            [len(flat), *flat, len(notices), *notice_arguments(self, notices, at)],
+            (self._keys.dropped, self._keys.trouble),
+            [len(flat), *flat, len(notices), *notice_arguments(self._engine, notices, at)],
         )
         return notices if text(answer) == "done" else []
 
@@ -208,7 +206,7 @@ class RetentionStore(PollStore, EventStore):
         for value in values:
             queued_at = decode(QUEUED_AT, value)
             if isinstance(queued_at, Unreadable):
-                self.slips.note(QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at)
+                self._engine.slips.note(QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at)
                 unread.append(value)
             elif queued_at >= limit:
                 break
@@ -219,16 +217,16 @@ class RetentionStore(PollStore, EventStore):
 
     async def compact_counts(self, *, now: datetime | None = None) -> int:
         """Adds up the counted minutes of hours more than MINUTES_KEPT ago; answers how many hours were looked at."""
-        at = now or await self.server_time()
+        at = now or await self._engine.server_time()
         last = wire.milliseconds(at - MINUTES_KEPT) // 3_600_000
-        first = wire.milliseconds(at - self.retention.digest) // 3_600_000
+        first = wire.milliseconds(at - self._engine.retention.digest) // 3_600_000
         hours = range(max(first, self._compacted_hour), last)
         for start in range(0, len(hours), _SCAN):
-            keys = [self.keys.stats(hour) for hour in hours[start : start + _SCAN]]
-            there = await self.many([("EXISTS", key) for key in keys])
+            keys = [self._keys.stats(hour) for hour in hours[start : start + _SCAN]]
+            there = await self._engine.many([("EXISTS", key) for key in keys])
             for key, exists in zip(keys, there, strict=True):
                 if exists:
-                    await self.script("compact_stats", (key,), ())
+                    await self._engine.script("compact_stats", (key,), ())
         self._compacted_hour = max(self._compacted_hour, last)
         return len(hours)
 
@@ -236,33 +234,33 @@ class RetentionStore(PollStore, EventStore):
 
     async def tell_slips(self, *, now: datetime | None = None) -> list[Notice]:
         """Tells what this process has met under our keys and could not read: each place once, whoever meets it."""
-        slips = self.slips.untold()
+        slips = self._engine.slips.untold()
         if not slips:
             return []
-        at = now or await self.server_time()
+        at = now or await self._engine.server_time()
         notices = [Notice("dropped", "", "", _slip_detail(slip)) for slip in slips]
         arguments: list[Argument] = [ms_or_now(now), MOST_PLACES, len(slips), *(slip.place for slip in slips)]
-        arguments += notice_arguments(self, notices, at)
-        told = await self.script("tell_slips", (self.keys.unreadable, self.keys.trouble), arguments)
-        self.slips.told(len(slips))
+        arguments += notice_arguments(self._engine, notices, at)
+        told = await self._engine.script("tell_slips", (self._keys.unreadable, self._keys.trouble), arguments)
+        self._engine.slips.told(len(slips))
         return [notices[int(place) - 1] for place in told]
 
     async def forget_slips(self, *, now: datetime | None = None) -> int:
         """Forgets what was told so long ago that its notice has gone, too."""
-        before = (now or await self.server_time()) - self.retention.trouble
-        return await self._forget_stamped(self.keys.unreadable, before)
+        before = (now or await self._engine.server_time()) - self._engine.retention.trouble
+        return await self._forget_stamped(self._keys.unreadable, before)
 
     # --- our own records ---
 
     async def trim_fingerprints(self, before: datetime) -> int:
         """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
         dropped = 0
-        while rows := await self.command("XRANGE", self.keys.fingerprints, "-", "+", "COUNT", _SCAN):
+        while rows := await self._engine.command("XRANGE", self._keys.fingerprints, "-", "+", "COUNT", _SCAN):
             live = next((place for place, row in enumerate(rows) if self._first_seen_at(row) >= before), None)
             if live == 0:
                 break
             keep = _after(text(rows[-1][0])) if live is None else text(rows[live][0])
-            dropped += int(await self.command("XTRIM", self.keys.fingerprints, "MINID", "=", keep))
+            dropped += int(await self._engine.command("XTRIM", self._keys.fingerprints, "MINID", "=", keep))
             if live is not None:
                 break
         return dropped
@@ -277,23 +275,25 @@ class RetentionStore(PollStore, EventStore):
 
         Answers how many were forgotten. Call it now and then: it goes round all feeds ever registered.
         """
-        at = now or await self.server_time()
-        cursor, feed_ids = await self.command("SSCAN", self.keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP)
+        at = now or await self._engine.server_time()
+        cursor, feed_ids = await self._engine.command(
+            "SSCAN", self._keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP
+        )
         self._known_cursor = int(cursor)
         return sum([await self._forget_known_of(text(feed_id), at, now) for feed_id in feed_ids])
 
     async def _forget_known_of(self, feed_id: str, at: datetime, now: datetime | None) -> int:
-        keys, limit, forgotten, cursor = self.keys, at - self.retention.seen, 0, -1
+        keys, limit, forgotten, cursor = self._keys, at - self._engine.retention.seen, 0, -1
         while cursor != 0:
-            cursor, fields = await self.command("HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN)
+            cursor, fields = await self._engine.command("HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN)
             cursor = int(cursor)
             name = keys.known(feed_id)
             old = [(field, value) for field, value in fields.items() if self._last_seen(name, field, value) < limit]
             if old:
                 flat = [part for pair in old for part in pair]
-                forgotten += int(await self.script("forget_fields", (keys.known(feed_id),), flat))
+                forgotten += int(await self._engine.script("forget_fields", (keys.known(feed_id),), flat))
         places = (keys.due, keys.feed(feed_id), keys.known(feed_id), keys.feeds)
-        await self.script("forget_feed", places, (feed_id, ms_or_now(now)))
+        await self._engine.script("forget_feed", places, (feed_id, ms_or_now(now)))
         return forgotten
 
     def _last_seen(self, key: str, field: bytes, value: bytes) -> datetime:
@@ -301,28 +301,32 @@ class RetentionStore(PollStore, EventStore):
         known = decode(KNOWN_ENTRY, value)
         if not isinstance(known, Unreadable):
             return max(known.first_seen_at, known.last_seen_at)
-        self.slips.note(KNOWN_ENTRY.name, f"{key} {text(field)}", known)
+        self._engine.slips.note(KNOWN_ENTRY.name, f"{key} {text(field)}", known)
         return _NEVER_FORGOTTEN if known.is_later else EPOCH
 
     async def forget_merged(self, *, now: datetime | None = None) -> int:
         """Forgets aliases of absorbed events whose records have expired."""
-        return await self._forget_stamped(self.keys.merged, (now or await self.server_time()) - self.retention.events)
+        return await self._forget_stamped(
+            self._keys.merged, (now or await self._engine.server_time()) - self._engine.retention.events
+        )
 
     async def forget_rulings(self, before: datetime) -> int:
         """Forgets the rulings applied before, and the reports that only these named; answers how many rulings."""
-        await self._forget_stamped(self.keys.examples, before)
-        return int(await self.command("XTRIM", self.keys.rulings, "MINID", "=", max(0, wire.milliseconds(before))))
+        await self._forget_stamped(self._keys.examples, before)
+        return int(
+            await self._engine.command("XTRIM", self._keys.rulings, "MINID", "=", max(0, wire.milliseconds(before)))
+        )
 
     async def _forget_stamped(self, key: str, before: datetime) -> int:
         """Deletes the fields of a hash whose values end in `|ms` of an earlier time; answers how many."""
         old: list[bytes] = []
-        for field, value in (await self.command("HGETALL", key)).items():
-            stamped = self.readable(STAMPED, f"{key} {text(field)}", value)
+        for field, value in (await self._engine.command("HGETALL", key)).items():
+            stamped = self._engine.readable(STAMPED, f"{key} {text(field)}", value)
             if stamped is not None and stamped[1] < before:
                 old += [field, value]
         forgotten = 0
         for start in range(0, len(old), 2 * _SCAN):
-            forgotten += int(await self.script("forget_fields", (key,), old[start : start + 2 * _SCAN]))
+            forgotten += int(await self._engine.script("forget_fields", (key,), old[start : start + 2 * _SCAN]))
         return forgotten
 
 

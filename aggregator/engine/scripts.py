@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -25,7 +25,7 @@ from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
 from aggregator.engine.slips import Slips
 from aggregator.engine.wire import milliseconds
-from aggregator.model import RetentionSettings
+from aggregator.model import EPOCH, Queue, RetentionSettings
 
 Argument = str | bytes | int
 T = TypeVar("T")
@@ -33,6 +33,8 @@ T = TypeVar("T")
 OTHER_TYPE = "it holds another type: delete it (redis-cli DEL '{key}')"
 BLOCK_MS = 2_000
 """The longest wait in one command: less than half the socket's timeout."""
+LIST_CAP = 100_000
+"""Messages a list queue holds at most: a guess (500 MB at 5 KB)."""
 
 
 @cache
@@ -57,12 +59,21 @@ def nonce() -> str:
 
 
 class Engine:
-    """What the stores are built on: a client, the key names, the retention in force."""
+    """What the stores are built on: a client, the key names, the retention and the queues in force."""
 
-    def __init__(self, client: Client, *, prefix: str = "agg", retention: RetentionSettings | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        prefix: str = "agg",
+        retention: RetentionSettings | None = None,
+        queues: Iterable[Queue] = (),
+    ) -> None:
         self.client = client
         self.keys = Keys(prefix, database_of(client))
         self.retention = retention or RetentionSettings()
+        self.queues = {queue.name: queue for queue in queues}
+        self.list_cap = LIST_CAP
         self.slips = Slips()
         """What was read and is not ours."""
 
@@ -112,7 +123,26 @@ class Engine:
         records = [self.readable(kind, f"{key} {text(row)}", value) for row, value in rows]
         return [record for record in records if record is not None]
 
+    async def server_time(self) -> datetime:
+        """The clock that counts, since workers' clocks differ."""
+        answer = await self.command("EVAL", "return redis.call('TIME')", 1, self.keys.due)
+        seconds, micros = map(int, answer)
+        return EPOCH + timedelta(seconds=seconds, microseconds=micros)
+
+    def public_streams(self) -> dict[str, tuple[str, timedelta]]:
+        """Short name → key and how long its messages are kept."""
+        keys, kept = self.keys, self.retention
+        streams = {
+            "events": (keys.events, kept.events),
+            "reports": (keys.reports, kept.reports),
+            "digest": (keys.digest, kept.digest),
+            "trouble": (keys.trouble, kept.trouble),
+        }
+        queues = [queue.name for queue in self.queues.values() if queue.kind == "stream"]
+        return streams | {f"queue:{name}": (keys.queue(name), kept.queues) for name in queues}
+
     async def close(self) -> None:
+        """Ends the connections."""
         await self.client.aclose()
 
 

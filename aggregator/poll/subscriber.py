@@ -74,11 +74,11 @@ Deliver = Callable[[Delivery], Awaitable[None]]
 class SharedLeases(Protocol):
     """The subscriptions of an installation, as all of its poll workers know them. All methods raise EngineError."""
 
-    async def lease(self, feed_id: str) -> Lease | None: ...
+    async def of(self, feed_id: str) -> Lease | None: ...
 
-    async def leases(self) -> Mapping[str, Lease]: ...
+    async def all(self) -> Mapping[str, Lease]: ...
 
-    async def swap_lease(self, feed_id: str, before: Lease | None, after: Lease | None) -> bool:
+    async def swap(self, feed_id: str, before: Lease | None, after: Lease | None) -> bool:
         """Put `after` (None: nothing) in the place of `before`; False when something else stands there."""
         ...
 
@@ -133,9 +133,9 @@ class Subscriber:
         """The lease as all workers know it now. One that only this worker has (of an earlier version) is shared."""
         if self._shared is None:
             return self._leases.get(feed_id)
-        lease = await self._shared.lease(feed_id)
+        lease = await self._shared.of(feed_id)
         own = self._leases.get(feed_id)
-        if lease is None and own is not None and await self._shared.swap_lease(feed_id, None, own):
+        if lease is None and own is not None and await self._shared.swap(feed_id, None, own):
             return own
         return self._kept(feed_id, lease)
 
@@ -151,7 +151,7 @@ class Subscriber:
         for _ in range(CHANGE_TRIES):
             before = await self.refresh(feed_id)
             after = change(before)
-            if self._shared is None or after == before or await self._shared.swap_lease(feed_id, before, after):
+            if self._shared is None or after == before or await self._shared.swap(feed_id, before, after):
                 return self._kept(feed_id, after)
         log.warning("lease_contended", feed_id=feed_id)
         return await self.refresh(feed_id)
@@ -186,7 +186,7 @@ class Subscriber:
 
     async def end_others(self, feed_ids: Collection[str]) -> None:
         """End the subscriptions of all feeds but these; one that was to end and has run out is forgotten."""
-        leases = dict(self._leases) if self._shared is None else await self._shared.leases()
+        leases = dict(self._leases) if self._shared is None else await self._shared.all()
         for feed_id, lease in leases.items():
             if feed_id in feed_ids:
                 continue

@@ -65,8 +65,8 @@ async def on_a_server(run: Callable[[Store], Awaitable[None]]) -> None:
         server = EmbeddedServer(Path(folder))
         await server.start()
         store = Store(connect(server.url))
-        await store.command("CONFIG", "SET", "slowlog-log-slower-than", 200)
-        await store.command("CONFIG", "SET", "slowlog-max-len", 10_000)
+        await store.engine.command("CONFIG", "SET", "slowlog-log-slower-than", 200)
+        await store.engine.command("CONFIG", "SET", "slowlog-max-len", 10_000)
         try:
             await run(store)
             await print_script_costs(store)
@@ -79,7 +79,7 @@ async def print_script_costs(store: Store) -> None:
     """How long single scripts held the server, of those that took more than 0.2 ms."""
     hashes = {script_hash(name).encode(): name for name in ("due", "claim", "commit", "publish", "trim_stream")}
     taken: dict[str, list[float]] = {}
-    for line in await store.client.slowlog_get(10_000):
+    for line in await store.engine.client.slowlog_get(10_000):
         words = line["command"].split(b" ", 2)
         if words[0] == b"EVALSHA" and words[1] in hashes:
             taken.setdefault(hashes[words[1]], []).append(line["duration"] / 1000)
@@ -94,19 +94,21 @@ async def bench_feeds(store: Store, feeds: int) -> None:
     """Claims of 100, and the two kinds of commit: an unchanged feed, and one with 30 known and 2 new entries."""
     hosts = {f"feed-{number}": f"host-{number}.example" for number in range(feeds)}
     with measured("register", feeds):
-        await store.register(dict.fromkeys(hosts, NOW))
+        await store.polls.register(dict.fromkeys(hosts, NOW))
     claims: list[Claim] = []
     with measured("claim", feeds):
-        while found := (await store.claim(CLAIM, hosts=hosts, lease=LEASE, spacing=SPACING)).claims:
+        while found := (await store.polls.claim(CLAIM, hosts=hosts, lease=LEASE, spacing=SPACING)).claims:
             claims += found
     with measured("commit, unchanged", feeds):
-        await in_parallel([store.commit(making.commit(claim, host=hosts[claim.feed_id])) for claim in claims])
+        await in_parallel([store.polls.commit(making.commit(claim, host=hosts[claim.feed_id])) for claim in claims])
     claims = list(
-        (await store.claim_these(hosts, lease=LEASE, spacing=SPACING, now=await store.server_time() + LEASE)).claims
+        (
+            await store.polls.claim_these(hosts, lease=LEASE, spacing=SPACING, now=await store.server_time() + LEASE)
+        ).claims
     )
     known = {f"{number:020x}": KnownEntry("0" * 32, NOW, last_seen_at=NOW) for number in range(30)}
     with measured("commit, 30 known and 2 new entries", len(claims)):
-        await in_parallel([store.commit(full_commit(claim, place, known)) for place, claim in enumerate(claims)])
+        await in_parallel([store.polls.commit(full_commit(claim, place, known)) for place, claim in enumerate(claims)])
 
 
 def full_commit(claim: Claim, place: int, known: dict[str, KnownEntry]) -> Commit:
@@ -126,20 +128,20 @@ async def in_parallel(work: list[Awaitable[None]], width: int = 32) -> None:
 
 async def bench_publish(store: Store, entries: int) -> None:
     """Entries of 5 KB from the entries stream to events, reports, fingerprints and channel."""
-    await store.register({"f0": NOW})
+    await store.polls.register({"f0": NOW})
     for start in range(0, entries, 500):
         count = min(500, entries - start)
         claim = await making.claimed(store)
-        await store.commit(
+        await store.polls.commit(
             making.commit(claim, *(making.entry(start + number, document=DOCUMENT) for number in range(count)))
         )
     token = await making.leading(store)
     with measured("read and publish", entries):
-        while waits := (await store.next_entries(100)).entries:
-            await store.publish(token, [making.publication(*one) for one in waits])
-    store.use(retention=replace(store.retention, max_stream_bytes=1024 * 1024), queues=())
+        while waits := (await store.events.next_entries(100)).entries:
+            await store.events.publish(token, [making.publication(*one) for one in waits])
+    store.use(retention=replace(store.engine.retention, max_stream_bytes=1024 * 1024), queues=())
     with measured("trim to 1 MiB, two streams", 2 * entries):
-        await store.trim()
+        await store.retention.trim()
 
 
 async def bench_rebuild(store: Store, records: int) -> None:
@@ -147,13 +149,13 @@ async def bench_rebuild(store: Store, records: int) -> None:
     packed = [fingerprint(entry).pack() for entry in islice(stream(1), min(records, DISTINCT))]
     for start in range(0, records, 1000):
         rows = [
-            ("XADD", store.keys.fingerprints, "*", "f", wire.record_bytes(record(n, packed[n % len(packed)])))
+            ("XADD", store.engine.keys.fingerprints, "*", "f", wire.record_bytes(record(n, packed[n % len(packed)])))
             for n in range(start, start + 1000)
         ]
-        await store.many(rows)
+        await store.engine.many(rows)
     index = Matcher(DedupSettings())
     with measured("rebuild, fingerprint records read and learned", records):
-        async for some in store.fingerprints(NOW - timedelta(days=3)):
+        async for some in store.fingerprints.since(NOW - timedelta(days=3)):
             index.learn(some)
     assert len(index) >= records
 

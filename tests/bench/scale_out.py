@@ -139,7 +139,7 @@ class Installation:
         now = int(datetime.now(UTC).timestamp() * 1000)
         for start in range(0, self.feeds, 500):
             pairs = [part for n in range(start, min(start + 500, self.feeds)) for part in (now, f"f{n}")]
-            await self.store.command("ZADD", self.store.keys.due, "XX", *pairs)
+            await self.store.engine.command("ZADD", self.store.engine.keys.due, "XX", *pairs)
 
 
 @dataclass
@@ -175,7 +175,7 @@ async def installation(port: int, feeds: int):  # type: ignore[no-untyped-def]
         server = EmbeddedServer(Path(folder))
         await server.start()
         store = Store(connect(server.url))
-        await store.register({f"f{n}": LATER for n in range(feeds)})
+        await store.polls.register({f"f{n}": LATER for n in range(feeds)})
         try:
             yield Installation(Path(folder), store, server.url, port, feeds)
         finally:
@@ -210,7 +210,7 @@ async def whole_way(roles: Sequence[str], port: int, feeds: int, entries: int, *
         ]
         for program in programs:
             await until(program.is_ready)
-        figures = await measured(layout, place, programs, place.store.keys.reports, feeds * entries)
+        figures = await measured(layout, place, programs, place.store.engine.keys.reports, feeds * entries)
         for program in programs:
             program.end()
         return figures
@@ -223,7 +223,7 @@ async def apart(workers: int, port: int, feeds: int, entries: int) -> list[Figur
         for program in polling:
             await until(program.is_ready)
         polled = await measured(
-            f"{workers} poll workers alone", place, polling, place.store.keys.entries, feeds * entries
+            f"{workers} poll workers alone", place, polling, place.store.engine.keys.entries, feeds * entries
         )
         for program in polling:
             program.end()
@@ -231,7 +231,7 @@ async def apart(workers: int, port: int, feeds: int, entries: int) -> list[Figur
         await until(event.is_ready)
         loaded = time.perf_counter() - started
         drained = await measured(
-            "1 event worker alone, draining", place, [event], place.store.keys.reports, feeds * entries
+            "1 event worker alone, draining", place, [event], place.store.engine.keys.reports, feeds * entries
         )
         event.end()
         print(f"   (the event worker was ready after {loaded:.1f} s)")
@@ -241,12 +241,12 @@ async def apart(workers: int, port: int, feeds: int, entries: int) -> list[Figur
 async def measured(layout: str, place: Installation, programs: Sequence[Program], key: str, count: int) -> Figures:
     """From all feeds falling due (which concerns nobody who only drains) until `key` holds `count` messages."""
     before = sum(program.cpu() for program in programs)
-    first = int(await place.store.command("XLEN", key))
+    first = int(await place.store.engine.command("XLEN", key))
     started = time.perf_counter()
     await place.all_due()
 
     async def is_done() -> bool:
-        return int(await place.store.command("XLEN", key)) >= count
+        return int(await place.store.engine.command("XLEN", key)) >= count
 
     await until(is_done)
     seconds = time.perf_counter() - started

@@ -91,7 +91,10 @@ async def test_reports_and_events_can_be_named_by_address_or_id(desk: Desk):
     assert f"{reports['c'].event_id} is now one with {reports['a'].event_id}, which has 3 reports" in done.out
     done = await desk.say("split", "https://c.example/2", "--why", "no relation", "--json")
     told = json.loads(done.out)
-    assert (told["state"], told["event_id"]) == ("applied", await desk.stages.store.event_of(reports["c"].entry_id))
+    assert (told["state"], told["event_id"]) == (
+        "applied",
+        await desk.stages.store.events.event_of(reports["c"].entry_id),
+    )
     lines = (await desk.say("rulings")).out.splitlines()
     assert [line.split()[2] for line in lines] == ["join", "split"]
     assert ("(anna)" in lines[0], "(no relation)" in lines[1]) == (True, True)
@@ -104,7 +107,7 @@ async def test_what_already_is_so_is_no_error(desk: Desk):
     assert (done.status, done.out) == (0, f"nothing to do: they are one event already: {reports['a'].event_id}\n")
     done = await desk.say("split", reports["c"].entry_id)
     assert (done.status, "nothing else in" in done.out) == (0, True)
-    assert await desk.stages.store.rulings() == []
+    assert await desk.stages.store.rulings.applied() == []
 
 
 async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: Desk):
@@ -132,21 +135,21 @@ async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: D
     for words, status, says in cases:
         done = await desk.say(*words)
         assert (done.status, says in done.err, done.out) == (status, True, ""), (words, done)
-    assert await desk.stages.store.asked_count() == 0
-    assert await desk.stages.store.rulings() == []
+    assert await desk.stages.store.rulings.asked_count() == 0
+    assert await desk.stages.store.rulings.applied() == []
 
 
 async def test_a_word_said_while_nobody_leads_is_kept_and_followed_later(desk: Desk):
     reports = await desk.by_feed()
     await desk.stages.event_stage.close()
-    await desk.stages.store.client.execute_command("DEL", "agg:leader")
+    await desk.stages.store.engine.client.execute_command("DEL", "agg:leader")
     done = await desk.say_alone("events", "join", reports["a"].event_id, reports["c"].event_id, "--json")
     told = json.loads(done.out)
     assert (done.status, told["state"]) == (0, "waiting")
     assert "no event worker leads now" in told["text"]
     assert "operators' words for the event stage: 1" in (await desk.say_alone("status")).out
     await desk.stages.assign()
-    answer = await desk.stages.store.answer(told["id"])
+    answer = await desk.stages.store.rulings.answer(told["id"])
     assert answer is not None
     assert answer.state is RulingState.APPLIED
     assert (await desk.stages.messages("events"))[-1].kind is Kind.MERGED
@@ -168,7 +171,7 @@ async def test_show_lists_what_a_person_needs_to_say_a_word(desk: Desk):
     assert all(f"{reports[name].entry_id}  " in done.out and reports[name].url in done.out for name in "ab")
     await desk.say("split", reports["b"].entry_id)
     done = await desk.say("show", reports["a"].event_id)
-    fresh = await desk.stages.store.event_of(reports["b"].entry_id)
+    fresh = await desk.stages.store.events.event_of(reports["b"].entry_id)
     assert f"held apart by an operator from {fresh}" in done.out
     record = json.loads((await desk.say("show", "--json", reports["b"].entry_id)).out)
     assert (record["event_id"], record["apart"]) == (fresh, [reports["a"].event_id])
@@ -191,13 +194,13 @@ async def test_why_a_report_of_an_earlier_version_was_put_there_is_told_by_its_m
     await decide_anew(desk.stages.store, None)
     assert f"    joined with score {b.score:.2f} ({b.reason})\n" in (await desk.say("show", b.event_id)).out
     assert (await desk.say("doubtful")).out.startswith("nothing to look at")
-    await desk.stages.store.client.execute_command("DEL", "agg:reports")
+    await desk.stages.store.engine.client.execute_command("DEL", "agg:reports")
     assert (await desk.say("show", b.event_id)).out.count("why it was put there is no longer kept") == 2
 
 
 async def decide_anew(store: Store, decision: Decision | None, *entry_ids: str) -> None:
     """Writes the fingerprint log with this decision of these reports; of all as a version that kept none, without."""
-    client = store.client
+    client = store.engine.client
     rows = await client.execute_command("XRANGE", "agg:fingerprints", "-", "+")
     await client.execute_command("DEL", "agg:fingerprints")
     for _, fields in rows:
@@ -259,7 +262,7 @@ async def test_the_commands_that_doubtful_shows_can_be_said_and_teach(desk: Desk
 async def test_doubtful_takes_so_many_of_so_long_a_time(desk: Desk):
     await nearly(desk)
     assert len(await doubts(desk, "-n", "1")) == 2
-    client = desk.stages.store.client
+    client = desk.stages.store.engine.client
     rows = await client.execute_command("XRANGE", "agg:fingerprints", "-", "+")
     await client.execute_command("DEL", "agg:fingerprints")
     for _, fields in rows:
@@ -302,10 +305,10 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
     assert (facts["pairs"], set(facts["pairwise"])) == (3, {"precision", "recall", "f1"})
     assert facts["judged"].startswith("each pair alone, by the shipped frequencies of words")
     before = file.read_bytes()
-    await desk.stages.store.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
+    await desk.stages.store.engine.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
     assert (await desk.say("rulings", "--export", str(file))).status == 0
     assert file.read_bytes() == before, "the texts outlive the messages"
-    await desk.stages.store.client.execute_command("DEL", "agg:examples")
+    await desk.stages.store.engine.client.execute_command("DEL", "agg:examples")
     done = await desk.say("rulings", "--export", str(file))
     assert "0 pairs" in done.out
     assert "3 left out, whose texts were no longer kept when it was said" in done.out

@@ -75,8 +75,8 @@ def test_what_a_server_wrote_is_cleaned_where_it_enters_the_state() -> None:
 
 async def test_a_notice_is_cleaned_where_it_enters_the_trouble_stream(store: Store) -> None:
     claim = Notice("failing", "f", SPOOFED, CLIPBOARD)
-    await store.mark_installation("", [claim], at=NOW)
-    [told] = await store.trouble(NOW.replace(year=2000))
+    await store.registration.mark_installation("", [claim], at=NOW)
+    [told] = await store.watch.trouble(NOW.replace(year=2000))
     assert not ORDERS.search(told.notice.detail + told.notice.host)
 
 

@@ -44,7 +44,7 @@ STEPS = {
     "load": "aggregator.daemon.eventing:EventStage._load",
     "next_entries": "aggregator.engine.event_store:EventStore.next_entries",
     "assign": "aggregator.pipeline.matching:Matcher.assigned",
-    "events": "aggregator.engine.event_store:EventStore.events",
+    "events": "aggregator.engine.event_store:EventStore.by_ids",
     "publish": "aggregator.engine.event_store:EventStore.publish",
     "reject": "aggregator.engine.event_store:EventStore.reject_entry",
     "resign": "aggregator.engine.event_store:EventStore.resign",

@@ -87,7 +87,7 @@ class Stages:
         """Poll one feed now, due or not."""
         await self.poll_stage.register()
         host = self.poll_stage.hosts[feed_id]
-        claims = await self.store.claim_these(
+        claims = await self.store.polls.claim_these(
             {feed_id: host}, lease=timedelta(minutes=1), spacing=timedelta(0), now=self.now
         )
         [claim] = claims.claims
@@ -105,7 +105,7 @@ class Stages:
         return polled
 
     async def messages(self, stream: str = "reports") -> list[Message]:
-        return [message async for message in self.store.messages(datetime(2000, 1, 1, tzinfo=UTC), stream=stream)]
+        return [message async for message in self.store.watch.messages(datetime(2000, 1, 1, tzinfo=UTC), stream=stream)]
 
 
 def answer(url: str, body: bytes, *, content_type: str = "application/xml") -> Fetched:

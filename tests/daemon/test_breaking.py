@@ -26,7 +26,7 @@ from tests.origin import Answer, Origin
 
 
 async def trouble(store: Store) -> list[str]:
-    return [one.notice.kind for one in await store.trouble(START.replace(year=2000))]
+    return [one.notice.kind for one in await store.watch.trouble(START.replace(year=2000))]
 
 
 async def entry_of(stages: Stages) -> Entry:
@@ -41,7 +41,7 @@ async def add_poison(store: Store, entry: Entry, count: int) -> None:
     """Entries that break the stage: their ids are longer than any of ours."""
     for number in range(count):
         poison = replace(entry, entry_id=f"longer than any entry id of ours {number}")
-        await store.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
+        await store.engine.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
 
 
 @asynccontextmanager
@@ -68,13 +68,13 @@ async def test_the_only_waiting_entry_is_not_rejected_before_another_goes_throug
     with pytest.raises(EventsHeld, match="longer than 20 bytes"):
         await stages.assign()
     assert [m.title for m in await stages.messages()] == [QUAKE]
-    assert await store.waiting_count() == 1
+    assert await store.events.waiting_count() == 1
     assert await trouble(store) == ["failing"]
     stages.now += timedelta(hours=1)
     await stages.run("a", rss(("2", BUDGET)))
     assert [m.title for m in await stages.messages()] == [QUAKE, BUDGET]
     assert await trouble(store) == ["failing", "dropped", "recovered"]
-    assert (await store.holds()).event_stage == ""
+    assert (await store.holds.standing()).event_stage == ""
 
 
 async def test_four_bad_entries_in_a_row_are_rejected_one_by_one(store: Store):
@@ -95,10 +95,10 @@ async def test_five_entries_that_break_in_a_row_stop_the_stage_and_none_is_lost(
     for _ in range(2):
         with pytest.raises(EventsHeld, match=r"5 waiting entries in a row .* a fault of ours, please report it"):
             await stages.assign()
-    assert await store.waiting_count() == 6
+    assert await store.events.waiting_count() == 6
     assert await trouble(store) == ["failing"]
-    assert "5 waiting entries in a row" in (await store.holds()).event_stage
-    assert stages.event_stage.held_by == (await store.holds()).event_stage
+    assert "5 waiting entries in a row" in (await store.holds.standing()).event_stage
+    assert stages.event_stage.held_by == (await store.holds.standing()).event_stage
 
 
 async def test_a_held_stage_keeps_the_lead_and_a_successor_that_goes_on_tells_so(store: Store):
@@ -108,7 +108,7 @@ async def test_a_held_stage_keeps_the_lead_and_a_successor_that_goes_on_tells_so
     async with at_work(stages.event_stage):
         await is_so(lambda: _holds(stages.event_stage))
         assert not await successor._turn()
-    await store.client.execute_command("DEL", "agg:entries")
+    await store.engine.client.execute_command("DEL", "agg:entries")
     await successor._turn()
     assert await trouble(store) == ["failing", "recovered"]
 
@@ -121,14 +121,14 @@ async def test_a_damaged_event_record_begins_anew_and_the_stage_goes_on(store: S
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     [first] = await stages.messages()
-    await store.client.execute_command("SET", f"agg:event:{first.event_id}", "damaged")
+    await store.engine.client.execute_command("SET", f"agg:event:{first.event_id}", "damaged")
     stages.bodies["b"] = rss(("8", BUDGET), ("9", QUAKE_TOO, RESCUE), site="b")
     await stages.poll("b")
     await stages.assign()
     messages = await stages.messages()
     assert sorted(m.title for m in messages) == sorted([QUAKE, BUDGET, QUAKE_TOO])
     assert {m.event_id for m in messages if m.kind is Kind.JOINED} == {first.event_id}
-    await store.tell_slips()
+    await store.retention.tell_slips()
     assert await trouble(store) == ["dropped"]
 
 
@@ -136,8 +136,8 @@ async def test_the_digest_goes_on_without_an_event_whose_record_is_damaged(store
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
     first, second = await stages.messages()
-    await store.client.execute_command("SET", f"agg:event:{first.event_id}", "damaged")
-    assert [e.event_id for e in await store.events_since(START.replace(year=2000))] == [second.event_id]
+    await store.engine.client.execute_command("SET", f"agg:event:{first.event_id}", "damaged")
+    assert [e.event_id for e in await store.watch.events_since(START.replace(year=2000))] == [second.event_id]
 
 
 @pytest.mark.parametrize("what", ["record", "entry"])
@@ -147,17 +147,17 @@ async def test_what_a_later_version_wrote_is_left_to_a_worker_of_that_version(st
     await stages.run("a", rss(("1", QUAKE)))
     [first] = await stages.messages()
     if what == "record":
-        await store.client.execute_command("SET", f"agg:event:{first.event_id}", b'{"v":2,"event_id":"e"}')
+        await store.engine.client.execute_command("SET", f"agg:event:{first.event_id}", b'{"v":2,"event_id":"e"}')
     else:
-        await store.client.execute_command("XADD", "agg:entries", "*", "e", b'{"v":2,"entry_id":"x"}')
+        await store.engine.client.execute_command("XADD", "agg:entries", "*", "e", b'{"v":2,"entry_id":"x"}')
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
     await stages.poll("b")
-    waiting = await store.waiting_count()
+    waiting = await store.events.waiting_count()
     newer = stages.worker()
     async with at_work(stages.event_stage):
         await is_so(newer._take_lead)
     assert "a later version of aggregator wrote it" in newer.held_by
-    assert await store.waiting_count() == waiting
+    assert await store.events.waiting_count() == waiting
     assert await trouble(store) == ["failing"]
 
 
@@ -232,7 +232,7 @@ def _breaks_at(title: str, error: Exception):
 
 
 async def _drained(stages: Stages) -> None:
-    while await stages.store.waiting_count():
+    while await stages.store.events.waiting_count():
         try:
             await stages.assign()
         except EventsHeld:

@@ -79,8 +79,8 @@ async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come
     stages = Stages(store, feed("a"))
     await stages.run("a", feed_body(("1", QUAKE)))
     now = await store.server_time()
-    assert await store.tail({"events": id_at(now + timedelta(milliseconds=1))}) == []
-    [row] = await store.tail({"events": id_at(now - timedelta(minutes=1))})
+    assert await store.watch.tail({"events": id_at(now + timedelta(milliseconds=1))}) == []
+    [row] = await store.watch.tail({"events": id_at(now - timedelta(minutes=1))})
     assert row.fields["title"] == QUAKE
 
 

@@ -56,7 +56,7 @@ async def all_messages(state: Path) -> tuple[list[Message], list[Message]]:
     try:
         client = connect(server.url)
         store, begin = Store(client), datetime(2000, 1, 1, tzinfo=UTC)
-        found = [[m async for m in store.messages(begin, stream=stream)] for stream in ("events", "reports")]
+        found = [[m async for m in store.watch.messages(begin, stream=stream)] for stream in ("events", "reports")]
         await client.aclose()
     finally:
         await server.stop()

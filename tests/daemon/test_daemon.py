@@ -180,7 +180,7 @@ async def test_a_reload_takes_over_feeds_and_settings_and_tells_how_it_went(stor
     async with running(daemon):
         file.now = Configuration(Settings(dedup=DedupSettings(window=timedelta(hours=71))), (feed("b"),))
         await daemon._reload()
-        assert await store.feed_ids() == ["b"]
+        assert await store.polls.feed_ids() == ["b"]
         file.now = ConfigError(Problem("no good"))
         await daemon._reload()
     assert [result for result, _ in file.told] == ["applied", "refused"]
@@ -197,11 +197,11 @@ async def test_a_reload_sets_the_due_time_that_its_bounds_lead_to(
     assert isinstance(file.now, Configuration)
     daemon = Daemon(made, file.now)
     await daemon._register_if_up()
-    assert (await store.due_times(["a"]))["a"] >= stages.now + timedelta(hours=2)
+    assert (await store.polls.due_times(["a"]))["a"] >= stages.now + timedelta(hours=2)
     file.now = Configuration(Settings(), (replace(slow, **changed),))
     async with running(daemon):
         await daemon._reload()
-        due = (await store.due_times(["a"]))["a"]
+        due = (await store.polls.due_times(["a"]))["a"]
     assert stages.now < due <= stages.now + timedelta(minutes=45)
 
 
@@ -222,7 +222,7 @@ async def test_a_poll_in_flight_during_a_reload_ends_with_the_due_time_of_the_ne
     await stages.poll_stage.register()
     answer.set()
     await asyncio.gather(*stages.poll_stage._running)
-    due = (await store.due_times(["a"]))["a"]
+    due = (await store.polls.due_times(["a"]))["a"]
     assert stages.now < due <= stages.now + HALF_HOUR
 
 
@@ -236,16 +236,16 @@ async def test_a_clock_that_is_set_sets_jobs_and_due_times_anew(
     assert isinstance(file.now, Configuration)
     daemon = Daemon(made, file.now)
     async with running(daemon):
-        before = (await store.due_times(["a"]))["a"]
+        before = (await store.polls.due_times(["a"]))["a"]
         job = daemon._scheduler.get_job("housekeeping")
         stages.now -= timedelta(hours=1)
         real = time.time
         monkeypatch.setattr(daemon_module, "time", SimpleNamespace(time=lambda: real() - 3600))
         await until(lambda: daemon._scheduler.get_job("housekeeping").trigger is not job.trigger)
         async with asyncio.timeout(10):
-            while (await store.due_times(["a"]))["a"] == before:
+            while (await store.polls.due_times(["a"]))["a"] == before:
                 await asyncio.sleep(0.05)
-        assert (await store.due_times(["a"]))["a"] == before - timedelta(hours=1)
+        assert (await store.polls.due_times(["a"]))["a"] == before - timedelta(hours=1)
 
 
 async def test_a_stage_that_is_stuck_is_told_once(store: Store, tmp_path: Path):
@@ -275,7 +275,7 @@ async def test_a_reload_that_breaks_is_told_and_changes_nothing(store: Store, tm
         with pytest.raises(OSError, match="Too many"):
             await daemon._reload()
         assert file.told[0][0] == "failed"
-        assert await store.feed_ids() == ["a"]
+        assert await store.polls.feed_ids() == ["a"]
         assert list(stages.poll_stage.feeds) == ["a"]
 
 
@@ -292,7 +292,7 @@ async def test_stopping_while_a_claim_is_asked_for_leaves_no_poll_behind(store: 
         await stages.poll_stage.stop()
         await going
         assert not stages.poll_stage._running
-        assert await store.claimed([name], now=stages.now) == {}
+        assert await store.polls.claimed([name], now=stages.now) == {}
 
 
 SLOW_DOWN = RetentionSettings(max_stream_bytes=1, on_slow_consumer="slow_down")
@@ -303,7 +303,7 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
 ):
     """The leader finds out; another worker, that only polls and has a connection of its own, holds back."""
     leading = Stages(store, feed("a"), settings=Settings(retention=SLOW_DOWN))
-    await store.client.execute_command("XGROUP", "CREATE", "agg:reports", "asleep", "0", "MKSTREAM")
+    await store.engine.client.execute_command("XGROUP", "CREATE", "agg:reports", "asleep", "0", "MKSTREAM")
     await leading.run("a", rss(("1", QUAKE)))
     made, file = parts(leading, tmp_path, poll=None)
     assert isinstance(file.now, Configuration)
@@ -316,9 +316,9 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
     assert await polling.poll_stage.round() == 0
     assert polling.poll_stage.paused_by == "a consumer group is behind on reports (on_slow_consumer)"
     [(_, rows)] = (
-        await store.client.execute_command("XREADGROUP", "GROUP", "asleep", "c", "STREAMS", "agg:reports", ">")
+        await store.engine.client.execute_command("XREADGROUP", "GROUP", "asleep", "c", "STREAMS", "agg:reports", ">")
     ).items()
-    await store.client.execute_command("XACK", "agg:reports", "asleep", *(row[0] for row in rows))
+    await store.engine.client.execute_command("XACK", "agg:reports", "asleep", *(row[0] for row in rows))
     await leader._housekeep()
     assert await polling.poll_stage.round() == 1
     await polling.poll_stage.stop()

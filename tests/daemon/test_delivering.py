@@ -91,7 +91,7 @@ async def until(condition: Any) -> None:
 
 
 async def acknowledged(store: Store, notify: Notify) -> bool:
-    lags = {(group.stream, group.group): group for group in await store.groups()}
+    lags = {(group.stream, group.group): group for group in await store.retention.groups()}
     group = lags.get((f"queue:{notify.queue.name}", "notify"))
     return group is not None and group.waiting_count + group.pending_count == 0
 
@@ -104,11 +104,11 @@ async def until_acknowledged(store: Store, notify: Notify) -> None:
 
 async def told(store: Store, notify: Notify, *numbers: int) -> list[str]:
     """Publishes events of which the notify's queue is told; answers with the ids of its messages."""
-    store.queues = {notify.queue.name: notify.queue}
+    store.engine.queues = {notify.queue.name: notify.queue}
     waiting = await making.waiting(store, *(entry(number) for number in numbers))
     made = [making.publication(stream_id, one) for stream_id, one in waiting]
     whole = [replace(one, queued=((notify.queue.name, one.messages[0]),)) for one in made]
-    await store.publish(await making.leading(store), whole)
+    await store.events.publish(await making.leading(store), whole)
     return [one.messages[0].id for one in made]
 
 
@@ -145,7 +145,7 @@ async def test_a_receiver_that_is_down_is_waited_for(store: Store, tmp_path: Pat
         async with receiver.listening(int(receiver.url.rpartition(":")[2])):
             await until(lambda: len(receiver.taken) == 3)
     assert receiver.taken == ids
-    assert await store.trouble(EPOCH) == []
+    assert await store.watch.trouble(EPOCH) == []
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
@@ -170,7 +170,7 @@ async def test_what_is_refused_is_told_in_trouble_and_stops_nothing(store: Store
             await until(lambda: receiver.taken)
             await until_acknowledged(store, notify)
     assert receiver.taken == [taken]
-    [trouble] = await store.trouble(EPOCH)
+    [trouble] = await store.watch.trouble(EPOCH)
     assert trouble.notice.kind == UNDELIVERED
     assert refused in trouble.notice.detail
     assert str(status) in trouble.notice.detail
@@ -180,9 +180,9 @@ async def test_a_death_before_the_acknowledgement_sends_again_and_loses_nothing(
     """What the kill leaves: read in the group, sent, not acknowledged."""
     async with Receiver().listening() as receiver:
         notify = Notify("desk", f"{receiver.url}/hook")
-        assert await store.undelivered(notify.queue.name, count=1, fresh=True) == []
+        assert await store.deliveries.undelivered(notify.queue.name, count=1, fresh=True) == []
         ids = await told(store, notify, 1, 2)
-        assert len(await store.undelivered(notify.queue.name, count=1, fresh=True)) == 1
+        assert len(await store.deliveries.undelivered(notify.queue.name, count=1, fresh=True)) == 1
         async with running(deliveries(store, tmp_path), notify):
             await until(lambda: len(receiver.taken) == 2)
             await until_acknowledged(store, notify)
@@ -195,7 +195,7 @@ async def test_a_queue_that_is_lost_begins_anew(store: Store, tmp_path: Path) ->
         async with running(deliveries(store, tmp_path), notify):
             await told(store, notify, 1)
             await until(lambda: len(receiver.taken) == 1)
-            await store.command("FLUSHALL")
+            await store.engine.command("FLUSHALL")
             await told(store, notify, 2)
             await until(lambda: len(receiver.taken) == 2)
 

@@ -52,7 +52,7 @@ async def test_a_digest_is_not_made_twice_nor_backwards(store: Store, tmp_path: 
     await made(store, tmp_path, MONDAY, DigestSettings())
     assert await made(store, tmp_path, MONDAY + timedelta(seconds=30), DigestSettings()) is None
     assert await made(store, tmp_path, MONDAY - timedelta(minutes=10), DigestSettings()) is None
-    assert len(await store.digests(datetime(2000, 1, 1, tzinfo=UTC))) == 1
+    assert len(await store.watch.digests(datetime(2000, 1, 1, tzinfo=UTC))) == 1
 
 
 async def test_totals_follow_the_filters(store: Store):

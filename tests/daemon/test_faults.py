@@ -77,7 +77,7 @@ async def held(state: Path) -> Held:
     await server.start()
     try:
         store = Store(connect(server.url), queues=[Queue("copy")])
-        reports = [message async for message in store.messages(EPOCH)]
+        reports = [message async for message in store.watch.messages(EPOCH)]
         complaints = await half_done(store, reports)
         await store.close()
     finally:
@@ -87,12 +87,12 @@ async def held(state: Path) -> Held:
 
 async def half_done(store: Store, reports: list[Message]) -> list[str]:
     """What one step wrote and its other half did not; every list is empty after any death."""
-    waiting = [entry for _, entry in (await store.next_entries(1000)).entries]
+    waiting = [entry for _, entry in (await store.events.next_entries(1000)).entries]
     told = [(message.entry_id, message.revision) for message in reports]
-    copies = [message.id async for message in store.messages(EPOCH, stream="queue:copy")]
-    records = [record.entry_id async for records in store.fingerprints(EPOCH) for record in records]
-    gates = [await store.command("HGET", store.keys.gate(entry), revision) for entry, revision in told]
-    events = await store.events([message.event_id for message in reports])
+    copies = [message.id async for message in store.watch.messages(EPOCH, stream="queue:copy")]
+    records = [record.entry_id async for records in store.fingerprints.since(EPOCH) for record in records]
+    gates = [await store.engine.command("HGET", store.engine.keys.gate(entry), revision) for entry, revision in told]
+    events = await store.events.by_ids([message.event_id for message in reports])
     first = [message.entry_id for message in reports if message.revision == 0]
     wrong = {
         "told twice": [one for one, times in Counter(told).items() if times > 1],
@@ -100,7 +100,9 @@ async def half_done(store: Store, reports: list[Message]) -> list[str]:
         "told without a gate": [one for one, gate in zip(told, gates, strict=True) if gate is None],
         "told without its event": [m.event_id for m in reports if m.event_id not in events],
         "not in the stream queue": [] if copies == [message.id for message in reports] else [copies],
-        "not in the list queue": [] if await store.command("LLEN", store.keys.queue("todo")) == len(told) else ["n"],
+        "not in the list queue": []
+        if await store.engine.command("LLEN", store.engine.keys.queue("todo")) == len(told)
+        else ["n"],
         "without a fingerprint": [] if records == first else [records],
         "read and neither waiting nor told": await forgotten(store, {e.entry_id for e in waiting} | set(first)),
     }
@@ -110,8 +112,8 @@ async def half_done(store: Store, reports: list[Message]) -> list[str]:
 async def forgotten(store: Store, kept: set[str]) -> list[str]:
     """Entries that a poll marked as known (or validators it saved) without having handed them on."""
     lost: list[str] = []
-    for feed_id, state in (await store.states([f"f{n}" for n in range(FEEDS)])).items():
-        known = await store.known(feed_id)
+    for feed_id, state in (await store.polls.states([f"f{n}" for n in range(FEEDS)])).items():
+        known = await store.polls.known(feed_id)
         lost += [key for key in known if entry_id(feed_id, key) not in kept]
         if state is not None and state.validators.etag and len(known) < FIRST:
             lost.append(f"{feed_id} has validators and knows {len(known)} entries")

@@ -131,17 +131,19 @@ class House:
         await self.digests.make(now=stages.now, settings=stages.settings.digest, elapsed={})
         await self.page()
         rows = [
-            row for stream in ("reports", "events") async for row in self.store.rows(stream, START.replace(year=2000))
+            row
+            for stream in ("reports", "events")
+            async for row in self.store.watch.rows(stream, START.replace(year=2000))
         ]
-        archived(rows, self.store.message_of)
+        archived(rows, self.store.watch.message_of)
         await _totals(self.store, stages.now)
-        await self.store.trouble(START.replace(year=2000))
-        await self.store.examples(["x", "y"])
-        assert await self.store.answer("x") is None
-        assert await self.store.answer("y") is None
-        await self.store.leases()
-        assert await self.store.lease("a") is None
-        assert await self.store.websub_secret(b"secret")
+        await self.store.watch.trouble(START.replace(year=2000))
+        await self.store.rulings.examples(["x", "y"])
+        assert await self.store.rulings.answer("x") is None
+        assert await self.store.rulings.answer("y") is None
+        await self.store.leases.all()
+        assert await self.store.leases.of("a") is None
+        assert await self.store.leases.websub_secret(b"secret")
 
     async def page(self) -> None:
         events = await self.watching.events(since_at=START - timedelta(days=1), limit=100)
@@ -158,13 +160,13 @@ async def test_whatever_stands_there_everything_else_goes_on(store: Store, tmp_p
     stages.bodies = {name: rss((name, f"{BUDGET} {name}"), site=name) for name in ("a", "b", "c", "typed", "wrong")}
     await stages.run("c", rss(("1", QUAKE), site="c"))
     await house.goes_on()
-    await store.client.execute_command("XGROUP", "CREATE", "agg:reports", "slow", "0")
-    await store.client.execute_command("DEL", "agg:slow", "agg:held")
+    await store.engine.client.execute_command("XGROUP", "CREATE", "agg:reports", "slow", "0")
+    await store.engine.client.execute_command("DEL", "agg:slow", "agg:held")
     for words in [words for name in (FOREIGN if kind == "all" else [kind]) for words in FOREIGN[name]]:
         key = words[1]
         if words[0] in ("SET", "RPUSH") and key not in ("agg:queue:desk",):
-            await store.client.execute_command("DEL", key)
-        await store.client.execute_command(*(word.encode(errors="surrogateescape") for word in words))
+            await store.engine.client.execute_command("DEL", key)
+        await store.engine.client.execute_command(*(word.encode(errors="surrogateescape") for word in words))
     for hours in (1, 2):
         stages.now = START + timedelta(hours=hours)
         await house.goes_on()
@@ -173,26 +175,26 @@ async def test_whatever_stands_there_everything_else_goes_on(store: Store, tmp_p
     await stages.run("c", stages.bodies["c"])
     assert {m.kind for m in await stages.messages()} >= {Kind.NEW}
     assert QUAKE_TOO in {m.title for m in await stages.messages()}
-    states = await store.states(["c"])
+    states = await store.polls.states(["c"])
     assert states["c"] is not None
     assert states["c"].health is Health.OK
-    told = [trouble.notice.detail for trouble in await store.trouble(START.replace(year=2000))]
+    told = [trouble.notice.detail for trouble in await store.watch.trouble(START.replace(year=2000))]
     assert len(told) == len(set(told))
 
 
 async def test_a_slip_is_counted_and_told_once_whoever_meets_it(store: Store, tmp_path: Path):
     house = House(store, tmp_path)
     await house.stages.run("c", rss(("1", QUAKE), site="c"))
-    await store.client.execute_command("XADD", "agg:reports", "*", "hello", "world")
+    await store.engine.client.execute_command("XADD", "agg:reports", "*", "hello", "world")
     for _ in range(3):
         await house.page()
         await house.daemon._housekeep()
-    [told] = await store.trouble(START.replace(year=2000))
+    [told] = await store.watch.trouble(START.replace(year=2000))
     assert told.notice.kind == "dropped"
     assert "agg:reports" in told.notice.detail
-    assert store.slips.counts == {"message": 1}
-    another = House(Store(store.client), tmp_path)
+    assert store.engine.slips.counts == {"message": 1}
+    another = House(Store(store.engine.client), tmp_path)
     await another.page()
     await another.daemon._housekeep()
-    assert another.store.slips.counts == {"message": 1}
-    assert len(await store.trouble(START.replace(year=2000))) == 1
+    assert another.store.engine.slips.counts == {"message": 1}
+    assert len(await store.watch.trouble(START.replace(year=2000))) == 1

@@ -52,15 +52,15 @@ async def test_feeds_are_registered_again_and_that_is_told(
     with capture_logs() as lines:
         async with running(daemon):
             assert daemon.troubles() == []
-            await lose(store.client)
+            await lose(store.engine.client)
             await until(lambda: [line for line in lines if line["event"] == "feeds_registered_again"])
             await until(lambda: not daemon.troubles())
-            assert sorted(await store.feed_ids()) == ["a", "b"]
+            assert sorted(await store.polls.feed_ids()) == ["a", "b"]
             stages.now += timedelta(hours=2)  # what was spread is due: the feeds are polled and published anew
             async with asyncio.timeout(20):
-                while not [message async for message in store.messages(EPOCH)]:
+                while not [message async for message in store.watch.messages(EPOCH)]:
                     await asyncio.sleep(0.05)
-    [told] = await store.trouble(EPOCH)
+    [told] = await store.watch.trouble(EPOCH)
     assert told.notice.kind == "dropped"
     assert "it knew 0 of 2 feeds" in told.notice.detail
 
@@ -75,14 +75,14 @@ async def test_a_reload_with_fewer_feeds_elsewhere_is_no_loss(store: Store, tmp_
 
     before = object()
     await registration.keep(before, stages.poll_stage.feeds, register)
-    await store.register({"a": stages.now})
+    await store.polls.register({"a": stages.now})
     await registration.keep(before, stages.poll_stage.feeds, register)
     assert registration.trouble == "the Redis server knows 1 of 2 feeds"
-    assert await store.feed_ids() == ["a"]
+    assert await store.polls.feed_ids() == ["a"]
     stages.poll_stage.use(stages.settings, (feed("a"),))
     await registration.keep(object(), stages.poll_stage.feeds, register)
     assert registration.trouble == ""
-    assert await store.trouble(EPOCH) == []
+    assert await store.watch.trouble(EPOCH) == []
 
 
 async def test_of_several_workers_one_tells(store: Store, engine_url: str):
@@ -93,12 +93,12 @@ async def test_of_several_workers_one_tells(store: Store, engine_url: str):
     one = object()
     for registration, stage in workers:
         await registration.keep(one, stage.feeds, stage.register)
-    await store.client.execute_command("FLUSHALL")
+    await store.engine.client.execute_command("FLUSHALL")
     for _ in range(2):
         for registration, stage in workers:
             await registration.keep(one, stage.feeds, stage.register)
-    assert len(await store.trouble(EPOCH)) == 1
-    assert await store.feed_ids() == ["a"]
+    assert len(await store.watch.trouble(EPOCH)) == 1
+    assert await store.polls.feed_ids() == ["a"]
     await elsewhere.close()
 
 
@@ -107,7 +107,7 @@ async def test_a_lead_that_the_server_has_forgotten_is_not_told_as_anothers(stor
     with capture_logs() as lines:
         working = asyncio.create_task(stages.event_stage.run())
         await until(lambda: stages.event_stage.leads)
-        await store.client.execute_command("FLUSHALL")
+        await store.engine.client.execute_command("FLUSHALL")
         await until(lambda: [line for line in lines if line["event"] == "lead_lost"])
         await until(lambda: stages.event_stage.leads)
         stages.event_stage.stop()
@@ -119,14 +119,14 @@ async def test_a_lead_that_the_server_has_forgotten_is_not_told_as_anothers(stor
 async def test_a_server_that_may_forget_is_told_of(own_server: EmbeddedServer):
     client = connect(own_server.url)
     store = Store(client)
-    assert await store.server_risks() == ()
+    assert await store.watch.server_risks() == ()
     await client.execute_command("CONFIG", "SET", "maxmemory", "100mb")
     await client.execute_command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    [evicts] = await store.server_risks()
+    [evicts] = await store.watch.server_risks()
     assert "maxmemory-policy allkeys-lru" in evicts
     await client.execute_command("CONFIG", "SET", "appendonly", "no")
     await client.execute_command("CONFIG", "SET", "save", "")
-    assert [risk.split(":")[0] for risk in await store.server_risks()] == [
+    assert [risk.split(":")[0] for risk in await store.watch.server_risks()] == [
         "the Redis server may evict our keys when its memory is full (maxmemory-policy allkeys-lru)",
         "the Redis server keeps nothing on disk (appendonly no, save off)",
     ]

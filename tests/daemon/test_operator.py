@@ -33,7 +33,7 @@ WIRE = f"{RESCUE} The ministry sent helicopters and field hospitals; schools sta
 async def told(store: Store, verb: Verb, *names: str, number: int = 1, **more: str) -> str:
     """Ask, and the id of what was asked."""
     ruling_id = f"ruling-{number}-{verb}"
-    assert await store.ask(RulingRequest(ruling_id, verb, names, asked_at=START, **more))
+    assert await store.rulings.ask(RulingRequest(ruling_id, verb, names, asked_at=START, **more))
     return ruling_id
 
 
@@ -41,7 +41,7 @@ async def follow(stages: Stages, verb: Verb, *names: str, number: int = 1, **mor
     """Ask, and what the event worker answers."""
     ruling_id = await told(stages.store, verb, *names, number=number, **more)
     await stages.assign()
-    answer = await stages.store.answer(ruling_id)
+    answer = await stages.store.rulings.answer(ruling_id)
     assert answer is not None
     return answer
 
@@ -52,7 +52,7 @@ async def by_feed(stages: Stages) -> dict[str, Message]:
 
 
 async def event(store: Store, event_id: str) -> Event:
-    return (await store.events([event_id]))[event_id]
+    return (await store.events.by_ids([event_id]))[event_id]
 
 
 async def two_events(store: Store, **more: object) -> Stages:
@@ -107,10 +107,10 @@ async def test_the_same_word_twice_changes_nothing(store: Store):
     reports = await by_feed(stages)
     names = (reports["a"].event_id, reports["b"].event_id)
     await follow(stages, Verb.JOIN, *names)
-    before = (await stages.messages("events"), await event(store, names[0]), await store.rulings())
+    before = (await stages.messages("events"), await event(store, names[0]), await store.rulings.applied())
     assert (await follow(stages, Verb.JOIN, *names, number=2)).state is RulingState.UNCHANGED
-    assert (await stages.messages("events"), await event(store, names[0]), await store.rulings()) == before
-    assert not await store.ask(RulingRequest("ruling-2-join", Verb.JOIN, names))
+    assert (await stages.messages("events"), await event(store, names[0]), await store.rulings.applied()) == before
+    assert not await store.rulings.ask(RulingRequest("ruling-2-join", Verb.JOIN, names))
 
 
 # --- split ----------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ async def test_a_report_that_is_split_off_is_an_event_of_its_own_and_consumers_a
         1,
         ("b.example",),
     )
-    assert await store.event_of(reports["b"].entry_id) == fresh
+    assert await store.events.event_of(reports["b"].entry_id) == fresh
 
 
 async def test_an_edit_of_a_report_that_was_split_off_is_of_its_new_event(store: Store):
@@ -183,7 +183,7 @@ async def test_no_later_report_makes_one_again_what_an_operator_split(store: Sto
     await stages.run("c", rss(("3", QUAKE_TOO, WIRE), site="c"))
     await stages.run("d", rss(("4", QUAKE, f"{QUAKE}. {WIRE}"), site="d"))
     assert not [m for m in await stages.messages("events") if m.kind is Kind.MERGED]
-    found = {name: await store.event_of(m.entry_id) for name, m in (await by_feed(stages)).items()}
+    found = {name: await store.events.event_of(m.entry_id) for name, m in (await by_feed(stages)).items()}
     assert (found["a"], found["b"]) == (left, fresh)
     assert found["c"] == fresh, "what repeats the report that was split off goes with it"
 
@@ -282,17 +282,17 @@ async def test_words_that_cannot_be_followed_are_refused_with_the_reason_and_cha
         answer = await follow(stages, verb, *names, into=into, number=number)
         assert (answer.state, why in answer.text) == (RulingState.REFUSED, True), answer.text
     assert (await follow(stages, Verb.SPLIT, a.entry_id, number=9)).state is RulingState.UNCHANGED
-    assert await store.rulings() == []
+    assert await store.rulings.applied() == []
     assert len(await stages.messages()) == 2
 
 
 async def test_a_request_that_cannot_be_read_is_refused_and_what_is_behind_it_followed(store: Store):
     stages = await two_events(store)
     reports = await by_feed(stages)
-    await store.client.execute_command("XADD", "agg:asked", "*", "id", "odd", "r", b"\xff no request")
+    await store.engine.client.execute_command("XADD", "agg:asked", "*", "id", "odd", "r", b"\xff no request")
     answer = await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
     assert answer.state is RulingState.APPLIED
-    odd = await store.answer("odd")
+    odd = await store.rulings.answer("odd")
     assert odd is not None
     assert odd.state is RulingState.REFUSED
 
@@ -301,7 +301,7 @@ async def test_a_word_on_an_event_whose_record_is_damaged_is_refused_and_names_t
     stages = await two_events(store)
     reports = await by_feed(stages)
     key = f"agg:event:{reports['a'].event_id}"
-    await store.client.execute_command("SET", key, b"damaged")
+    await store.engine.client.execute_command("SET", key, b"damaged")
     answer = await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
     assert (answer.state, key in answer.text) == (RulingState.REFUSED, True)
 
@@ -310,7 +310,7 @@ async def test_a_word_waits_until_somebody_leads_and_nobody_else_may_follow_it(s
     stages = await two_events(store)
     reports = await by_feed(stages)
     ruling_id = await told(store, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
-    answer = await store.answer(ruling_id)
+    answer = await store.rulings.answer(ruling_id)
     assert answer is not None
     assert answer.state is RulingState.WAITING
     stages.now += timedelta(seconds=16)
@@ -318,9 +318,9 @@ async def test_a_word_waits_until_somebody_leads_and_nobody_else_may_follow_it(s
     assert await successor._take_lead()
     with pytest.raises(StaleToken):
         await stages.event_stage._follow_operators()
-    assert await store.rulings() == []
+    assert await store.rulings.applied() == []
     await successor.drain()
-    answer = await store.answer(ruling_id)
+    answer = await store.rulings.answer(ruling_id)
     assert answer is not None
     assert answer.state is RulingState.APPLIED
 
@@ -330,11 +330,11 @@ async def test_rulings_are_forgotten_after_their_time(store: Store):
     reports = await by_feed(stages)
     await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
     now = await store.server_time()
-    assert await store.forget_rulings(stages.now - timedelta(minutes=1)) == 0
+    assert await store.retention.forget_rulings(stages.now - timedelta(minutes=1)) == 0
     names = [reports["a"].entry_id, reports["b"].entry_id]
-    assert list(await store.examples(names)) == names
-    assert await store.forget_rulings(now + timedelta(minutes=1)) == 1
-    assert (await store.rulings(), await store.examples(names)) == ([], {})
+    assert list(await store.rulings.examples(names)) == names
+    assert await store.retention.forget_rulings(now + timedelta(minutes=1)) == 1
+    assert (await store.rulings.applied(), await store.rulings.examples(names)) == ([], {})
 
 
 # --- queues ---------------------------------------------------------------------------------------------------
@@ -375,17 +375,17 @@ async def test_a_split_takes_a_match_with_the_report_that_had_it(store: Store):
     await follow(stages, Verb.JOIN, reports["a"].event_id, reports["b"].event_id)
     assert (await event(store, reports["a"].event_id)).queues_matched == ("budget",)
     await follow(stages, Verb.SPLIT, matching.entry_id, number=2)
-    names = {await store.event_of(one.entry_id) for one in reports.values()}
+    names = {await store.events.event_of(one.entry_id) for one in reports.values()}
     marks = {name: (await event(store, str(name))).queues_matched for name in names}
     assert sorted(marks.values()) == [(), ("budget",)]
-    assert marks[str(await store.event_of(matching.entry_id))] == ("budget",)
+    assert marks[str(await store.events.event_of(matching.entry_id))] == ("budget",)
 
 
 # --- any sequence ---------------------------------------------------------------------------------------------
 
 
 async def members(stages: Stages) -> dict[str, str | None]:
-    return {m.entry_id: await stages.store.event_of(m.entry_id) for m in await stages.messages()}
+    return {m.entry_id: await stages.store.events.event_of(m.entry_id) for m in await stages.messages()}
 
 
 @pytest.mark.parametrize("seed", range(6))

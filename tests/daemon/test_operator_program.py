@@ -104,10 +104,10 @@ async def asked_to_split(state: Path) -> RulingRequest:
     await server.start()
     store = Store(connect(server.url))
     try:
-        first, second = [message async for message in store.messages(EPOCH)]
+        first, second = [message async for message in store.watch.messages(EPOCH)]
         assert first.event_id == second.event_id
         request = RulingRequest("word", Verb.SPLIT, (second.entry_id,))
-        assert await store.ask(request)
+        assert await store.rulings.ask(request)
         return request
     finally:
         await store.close()
@@ -120,16 +120,16 @@ async def followed_once(state: Path, request: RulingRequest) -> list[str]:
     await server.start()
     store = Store(connect(server.url))
     try:
-        answer = await store.answer(request.ruling_id)
-        kinds = [(m.kind, m.reason == "operator") async for m in store.messages(EPOCH)]
-        [event_id] = {r.event_id for r in await store.rulings()}
+        answer = await store.rulings.answer(request.ruling_id)
+        kinds = [(m.kind, m.reason == "operator") async for m in store.watch.messages(EPOCH)]
+        [event_id] = {r.event_id for r in await store.rulings.applied()}
         found = {
-            "asked": await store.asked_count() == 0,
+            "asked": await store.rulings.asked_count() == 0,
             "answered": answer is not None and answer.state is RulingState.APPLIED and answer.event_id == event_id,
-            "kept once": len(await store.rulings()) == 1,
+            "kept once": len(await store.rulings.applied()) == 1,
             "told once": kinds[2:] == [(Kind.NEW, True), (Kind.EDITED, True)],
-            "gate": await store.event_of(request.names[0]) == event_id,
-            "log": [r.event_id async for records in store.fingerprints(EPOCH) for r in records][1] == event_id,
+            "gate": await store.events.event_of(request.names[0]) == event_id,
+            "log": [r.event_id async for records in store.fingerprints.since(EPOCH) for r in records][1] == event_id,
         }
         return [name for name, is_right in found.items() if not is_right]
     finally:

@@ -53,7 +53,7 @@ class Hour:
 
     async def told(self) -> list[str]:
         """What `agg:trouble` says of dropped messages."""
-        notices = await self.stages.store.trouble(self.stages.now - timedelta(days=2))
+        notices = await self.stages.store.watch.trouble(self.stages.now - timedelta(days=2))
         return [one.notice.detail for one in notices if one.notice.kind == "dropped"]
 
 
@@ -84,17 +84,17 @@ async def hour(store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 async def fall_asleep(store: Store, *streams: str) -> None:
     for stream in streams:
-        await store.command("XGROUP", "CREATE", stream, "sleeper", "0", "MKSTREAM")
+        await store.engine.command("XGROUP", "CREATE", stream, "sleeper", "0", "MKSTREAM")
 
 
 async def read(store: Store, stream: str, group: str, *, acknowledge: bool = True) -> list[str]:
     """The guids of everything that the group has not been given yet."""
     found = []
-    while answer := await store.command("XREADGROUP", "GROUP", group, "c", "COUNT", 50, "STREAMS", stream, ">"):
+    while answer := await store.engine.command("XREADGROUP", "GROUP", group, "c", "COUNT", 50, "STREAMS", stream, ">"):
         [rows] = answer.values()
         found += [fields[b"guid"].decode() for _, fields in rows]
         if acknowledge:
-            await store.command("XACK", stream, group, *(row[0] for row in rows))
+            await store.engine.command("XACK", stream, group, *(row[0] for row in rows))
     return found
 
 
@@ -107,13 +107,15 @@ async def test_a_consumer_that_slept_an_hour_finds_everything(hour: Hour, store:
         assert await read(store, stream, "sleeper") == hour.served
     assert await hour.told() == []
     await hour.pass_by(12)
-    assert await store.command("XLEN", "agg:reports") == 12 * EACH, "what is older than 10 minutes goes once it is read"
+    assert await store.engine.command("XLEN", "agg:reports") == 12 * EACH, (
+        "what is older than 10 minutes goes once it is read"
+    )
 
 
 @pytest.mark.parametrize("hour", [RetentionSettings(max_stream_bytes=SMALL)], indirect=True, ids=["above_the_cap"])
 async def test_above_the_cap_it_is_told_exactly_what_it_lost_and_who_kept_up_lost_nothing(hour: Hour, store: Store):
     await fall_asleep(store, "agg:reports")
-    await store.command("XGROUP", "CREATE", "agg:reports", "awake", "0", "MKSTREAM")
+    await store.engine.command("XGROUP", "CREATE", "agg:reports", "awake", "0", "MKSTREAM")
     await hour.pass_by(2)
     taken = await read(store, "agg:reports", "sleeper", acknowledge=False)
     awake = await read(store, "agg:reports", "awake")

@@ -131,7 +131,7 @@ async def test_churn_is_muted_after_three_edits_with_one_notice_and_told_once_it
         await stages.run("a", rss(("1", QUAKE, f"Version {'abcdefgh'[n]} of the text is different again each time.")))
     kinds = [m.kind for m in await stages.messages()]
     assert kinds == [Kind.NEW, Kind.EDITED, Kind.EDITED, Kind.EDITED]
-    notices = [t.notice.kind for t in await store.trouble(START - timedelta(days=1))]
+    notices = [t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))]
     assert notices.count("muted") == 1
     stages.now += timedelta(hours=25)
     last = await stages.run("a", rss(("1", QUAKE, "Version h of the text is different again each time.")) + b" ")
@@ -176,7 +176,7 @@ async def test_a_runaway_feed_is_held_back_and_told_once_and_goes_on_after_its_r
     assert outcomes(held) == {"seen": 1100}
     assert held.settled.commit.state.health is Health.QUARANTINED
     assert len(await stages.messages()) == 1
-    kinds = [t.notice.kind for t in await store.trouble(START - timedelta(days=1))]
+    kinds = [t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))]
     assert kinds.count("quarantined") == 1
 
 
@@ -206,7 +206,7 @@ async def test_a_feed_removed_and_added_again_publishes_nothing_twice(store: Sto
     await stages.run("a", rss(("1", QUAKE)))
     stages.poll_stage.use(stages.settings, (feed("b"),))
     await stages.poll_stage.register()
-    assert "a" not in await store.feed_ids()
+    assert "a" not in await store.polls.feed_ids()
     stages.poll_stage.use(stages.settings, (feed("a"), feed("b")))
     stages.now += timedelta(hours=1)
     await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
@@ -226,8 +226,8 @@ async def test_queues_receive_what_they_ask_for(store: Store):
     stages = Stages(store, feed("a"), feed("b"), settings=settings)
     await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
-    big = await store.client.execute_command("XLEN", "agg:queue:big")
-    todo = await store.client.execute_command("LLEN", "agg:queue:todo")
+    big = await store.engine.client.execute_command("XLEN", "agg:queue:big")
+    todo = await store.engine.client.execute_command("LLEN", "agg:queue:todo")
     assert (big, todo) == (1, 3)
 
 
@@ -238,7 +238,7 @@ async def test_a_worker_that_dies_after_commit_leaves_nothing_behind_unpublished
     stages = Stages(store, feed("a"))
     stages.bodies["a"] = rss(("1", QUAKE), ("2", BUDGET))
     await stages.poll("a")
-    assert await store.waiting_count() == 2
+    assert await store.events.waiting_count() == 2
     successor = stages.worker()
     await successor.drain()
     assert len(await stages.messages("events")) == 2
@@ -275,8 +275,8 @@ async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: S
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     token = stages.event_stage._token
-    await store.client.execute_command("FLUSHALL")
-    await store.client.execute_command(
+    await store.engine.client.execute_command("FLUSHALL")
+    await store.engine.client.execute_command(
         "HSET", "agg:leader", "worker", stages.event_stage._worker, "token", token, "lapses", 9e15
     )
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
@@ -290,14 +290,14 @@ async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_re
     read = (await stages.poll("a")).settled.read
     assert isinstance(read, FeedRead)
     poison = replace(read.entries[0], entry_id="longer than any entry id of ours")
-    await store.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
+    await store.engine.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
     stages.now += timedelta(hours=1)
     stages.bodies["a"] = rss(("2", BUDGET))
     await stages.poll("a")
     async with asyncio.timeout(20):
         await stages.assign()
     assert [m.title for m in await stages.messages("events")] == [QUAKE, BUDGET]
-    [trouble] = await store.trouble(START - timedelta(days=1))
+    [trouble] = await store.watch.trouble(START - timedelta(days=1))
     assert (trouble.notice.kind, trouble.notice.feed_id) == ("dropped", "a")
     assert "longer than 20 bytes" in trouble.notice.detail
 
@@ -306,7 +306,7 @@ async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loa
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     record = FingerprintRecord("0" * 20, "e" + "0" * 20, "a", stages.now, b"another version")
-    await store.client.execute_command("XADD", "agg:fingerprints", "*", "f", record_bytes(record))
+    await store.engine.client.execute_command("XADD", "agg:fingerprints", "*", "f", record_bytes(record))
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
     await stages.poll("b")
     stages.now += timedelta(seconds=16)
@@ -319,7 +319,7 @@ async def test_a_change_of_dedup_while_the_stage_waits_for_entries_keeps_what_is
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     waiting = asyncio.create_task(stages.event_stage.assign_waiting())
-    while not (await store.client.execute_command("INFO", "clients"))["blocked_clients"]:
+    while not (await store.engine.client.execute_command("INFO", "clients"))["blocked_clients"]:
         await asyncio.sleep(0)
     stages.event_stage.use(replace(stages.settings, dedup=DedupSettings(window=timedelta(hours=71))))
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
@@ -371,7 +371,7 @@ async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask
     for name in "ab":
         await stages.poll(name)
     await stages.assign()
-    assert await store.waiting_count() == 0
+    assert await store.events.waiting_count() == 0
     assert len(asked) == MOST_MEANT + 1 - BATCH
 
 
@@ -389,16 +389,18 @@ async def test_a_poll_whose_claim_passed_to_another_writes_nothing(store: Store)
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register()
     hosts = {"a": "a.example"}
-    [mine] = (await store.claim_these(hosts, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now)).claims
+    [mine] = (
+        await store.polls.claim_these(hosts, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now)
+    ).claims
     stages.now += timedelta(seconds=6)
     [theirs] = (
-        await store.claim_these(hosts, lease=timedelta(seconds=60), spacing=timedelta(0), now=stages.now)
+        await store.polls.claim_these(hosts, lease=timedelta(seconds=60), spacing=timedelta(0), now=stages.now)
     ).claims
     with pytest.raises(StaleToken):
         await stages.poll_stage.poll(mine, stages.poll_stage.feeds["a"])
-    assert await store.waiting_count() == 0
+    assert await store.events.waiting_count() == 0
     await stages.poll_stage.poll(theirs, stages.poll_stage.feeds["a"])
-    assert await store.waiting_count() == 1
+    assert await store.events.waiting_count() == 1
 
 
 async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(own_server: EmbeddedServer):
@@ -407,7 +409,7 @@ async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(ow
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register()
     [claim] = (
-        await stages.store.claim_these(
+        await stages.store.polls.claim_these(
             {"a": "a.example"}, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now
         )
     ).claims
@@ -442,7 +444,7 @@ async def test_a_ping_of_a_hub_has_the_feed_asked_now(store: Store):
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(minutes=1)
     await stages.poll_stage.deliver(Delivery("a", "https://a.example/feed", b"", None))
-    assert (await store.due_times(["a"]))["a"] == stages.now
+    assert (await store.polls.due_times(["a"]))["a"] == stages.now
 
 
 async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(store: Store):
@@ -451,7 +453,7 @@ async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(stor
     moved = replace(feed("a"), url="https://elsewhere.example/feed")
     stages.poll_stage.use(stages.settings, (moved,))
     await stages.poll_stage.register()
-    due = (await store.due_times(["a"]))["a"]
+    due = (await store.polls.due_times(["a"]))["a"]
     assert due is not None
     assert due <= stages.now + timedelta(minutes=15)
     assert stages.poll_stage.hosts["a"] == "elsewhere.example"
@@ -462,8 +464,8 @@ async def test_once_names_the_feeds_it_left_and_why(store: Store):
     stages = Stages(store, feed("a"), replace(feed("held"), url="https://held.example/feed"), twin, feed("theirs"))
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register(at_once=True)
-    await store.hold_host("held.example", stages.now + timedelta(hours=1), now=stages.now)
-    await store.claim_these(
+    await store.polls.hold_host("held.example", stages.now + timedelta(hours=1), now=stages.now)
+    await store.polls.claim_these(
         {"theirs": "theirs.example"}, lease=timedelta(minutes=1), spacing=timedelta(0), now=stages.now
     )
     begun, left = await stages.poll_stage.once()
@@ -489,7 +491,7 @@ async def test_a_chinese_feed_that_claims_english_has_beijing_time(store: Store)
 async def test_a_fingerprint_record_that_is_none_costs_the_index_nothing(store: Store):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
-    await store.client.execute_command("XADD", "agg:fingerprints", "*", "f", b"no record")
+    await store.engine.client.execute_command("XADD", "agg:fingerprints", "*", "f", b"no record")
     await stages.event_stage.close()
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]

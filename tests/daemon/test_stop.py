@@ -170,5 +170,5 @@ async def test_only_as_many_claims_are_given_back_as_there_is_time_for(store: St
     await stages.poll_stage.register(at_once=True)
     assert await stages.poll_stage.round() == 20
     await stages.poll_stage.stop(asyncio.get_running_loop().time() + 2)
-    assert await store.claimed([f"f{number}" for number in range(20)], now=stages.now) == {}
-    assert set((await store.due_times([f"f{number}" for number in range(20)])).values()) == {stages.now}
+    assert await store.polls.claimed([f"f{number}" for number in range(20)], now=stages.now) == {}
+    assert set((await store.polls.due_times([f"f{number}" for number in range(20)])).values()) == {stages.now}

@@ -110,19 +110,19 @@ def publication(stream_id: str, report: Entry, *, event_id: str = "", kind: Kind
 
 async def claimed(store: Store, feed_id: str = "f0", *, host: str = "", now: datetime | None = None) -> Claim:
     """The claim of one feed, registered if need be."""
-    await store.register({feed_id: NOW} | dict.fromkeys(await store.feed_ids(), NOW))
-    found = await store.claim_these({feed_id: host}, lease=LEASE, spacing=SPACING, now=now)
+    await store.polls.register({feed_id: NOW} | dict.fromkeys(await store.polls.feed_ids(), NOW))
+    found = await store.polls.claim_these({feed_id: host}, lease=LEASE, spacing=SPACING, now=now)
     return found.claims[0]
 
 
 async def waiting(store: Store, *entries: Entry) -> Sequence[tuple[str, Entry]]:
     """Commits the entries, and answers everything that waits."""
-    await store.commit(commit(await claimed(store), *entries))
-    return (await store.next_entries(1000)).entries
+    await store.polls.commit(commit(await claimed(store), *entries))
+    return (await store.events.next_entries(1000)).entries
 
 
 async def leading(store: Store, worker: str = "worker") -> int:
-    token = await store.lead(worker, LEASE)
+    token = await store.events.lead(worker, LEASE)
     assert token is not None
     return token
 
@@ -130,21 +130,21 @@ async def leading(store: Store, worker: str = "worker") -> int:
 async def published(store: Store, *entries: Entry) -> list[Publication]:
     """Commits and publishes the entries, each as an event of its own."""
     done = [publication(stream_id, one) for stream_id, one in await waiting(store, *entries)]
-    await store.publish(await leading(store), done)
+    await store.events.publish(await leading(store), done)
     return done
 
 
 async def length(store: Store, key: str) -> int:
-    return int(await store.command("XLEN", key))
+    return int(await store.engine.command("XLEN", key))
 
 
 async def all_keys(store: Store) -> list[bytes]:
     """Every key of the node that holds ours."""
-    found: list[bytes] = await store.command("EVAL", "return redis.call('KEYS', '*')", 1, store.keys.due)
+    found: list[bytes] = await store.engine.command("EVAL", "return redis.call('KEYS', '*')", 1, store.engine.keys.due)
     return sorted(found)
 
 
 async def contents(store: Store) -> dict[bytes, bytes]:
     """Everything that is stored, to compare."""
     keys = await all_keys(store)
-    return dict(zip(keys, await store.many([("DUMP", key) for key in keys]), strict=True))
+    return dict(zip(keys, await store.engine.many([("DUMP", key) for key in keys]), strict=True))

@@ -60,7 +60,7 @@ async def is_whole(node: Node) -> bool:
 async def store(cluster_url: str) -> AsyncIterator[Store]:
     client = connect(cluster_url, key_prefix="{agg}")
     store = Store(client, prefix="{agg}")
-    await store.command("FLUSHALL")
+    await store.engine.command("FLUSHALL")
     yield store
     await store.close()
 
@@ -68,6 +68,6 @@ async def store(cluster_url: str) -> AsyncIterator[Store]:
 async def test_all_keys_are_on_one_node(store: Store, tmp_path: Path) -> None:
     await making.published(store, making.entry(1))
     keys = await making.all_keys(store)
-    slots = {await store.command("CLUSTER KEYSLOT", key) for key in keys}
+    slots = {await store.engine.command("CLUSTER KEYSLOT", key) for key in keys}
     assert len(keys) > 8
     assert len(slots) == 1

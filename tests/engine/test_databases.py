@@ -27,8 +27,8 @@ async def heard(listener: Redis, first: Store, second: Store, *patterns: str) ->
         await listening.psubscribe(*patterns)
         for store in (first, second):
             await published(store, entry(1))
-            await store.mark_installation("", [Notice("gone", "f0", "", "410")], at=NOW)
-        await first.client.execute_command("PUBLISH", "end", "")
+            await store.registration.mark_installation("", [Notice("gone", "f0", "", "410")], at=NOW)
+        await first.engine.client.execute_command("PUBLISH", "end", "")
         channels: list[str] = []
         async with asyncio.timeout(20):
             async for message in listening.listen():

@@ -92,7 +92,7 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         server = server_on(tmp_path)
         await server.start()
         async with opened(server.url) as store:
-            count = int(await store.command("INCR", "starts"))
+            count = int(await store.engine.command("INCR", "starts"))
         await server.stop()
     assert count == 2
 
@@ -146,10 +146,10 @@ async def test_a_server_that_is_killed_is_started_again_with_its_data(tmp_path: 
     async with supervised(server_on(tmp_path, fsync="always", report=told)) as server:
         await told.until("server_started")
         async with opened(server.url) as store:
-            await store.command("SET", "kept", "yes")
+            await store.engine.command("SET", "kept", "yes")
             os.kill(server.running.pid, signal.SIGKILL)
             await told.until("server_started")
-            assert await store.command("GET", "kept") == b"yes"
+            assert await store.engine.command("GET", "kept") == b"yes"
 
 
 async def test_an_attached_daemon_takes_over_when_the_owner_ends(tmp_path: Path) -> None:
@@ -158,11 +158,11 @@ async def test_an_attached_daemon_takes_over_when_the_owner_ends(tmp_path: Path)
     async with supervised(server_on(tmp_path, report=told)) as second:
         await told.until("server_attached")
         async with opened(second.url) as store:
-            await store.command("SET", "kept", "yes")
+            await store.engine.command("SET", "kept", "yes")
             await owner.stop()
             await told.until("server_started")
             assert second.is_owner
-            assert await store.command("GET", "kept") == b"yes"
+            assert await store.engine.command("GET", "kept") == b"yes"
 
 
 async def test_an_attached_daemon_is_quiet_while_the_owner_lives(tmp_path: Path) -> None:
@@ -195,14 +195,14 @@ async def test_nothing_is_left_running_after_a_kill_of_the_daemon(tmp_path: Path
         assert daemon.stdout is not None
         pid = int(await asyncio.to_thread(daemon.stdout.readline))
         async with opened((await attach(tmp_path)).url) as store:
-            await store.command("SET", "kept", "yes")
+            await store.engine.command("SET", "kept", "yes")
         daemon.kill()
     await ended(pid)
     assert not is_locked(Place(tmp_path))
     server = server_on(tmp_path)
     await server.start()
     async with opened(server.url) as store:
-        assert await store.command("GET", "kept") == b"yes"
+        assert await store.engine.command("GET", "kept") == b"yes"
     await server.stop()
 
 
@@ -210,14 +210,14 @@ async def test_a_torn_tail_of_the_log_loads(tmp_path: Path) -> None:
     server = server_on(tmp_path)
     await server.start()
     async with opened(server.url) as store:
-        await store.command("SET", "kept", "yes")
+        await store.engine.command("SET", "kept", "yes")
     await server.stop()
     (log,) = [*(tmp_path / "engine").rglob("*.incr.aof"), *(tmp_path / "engine").glob("*.aof")]
     with log.open("ab") as file:
         file.write(b"*3\r\n$3\r\nSET\r\n$4\r\nke")
     await server.start()
     async with opened(server.url) as store:
-        assert await store.command("GET", "kept") == b"yes"
+        assert await store.engine.command("GET", "kept") == b"yes"
     await server.stop()
 
 
@@ -233,7 +233,7 @@ async def test_a_copy_on_another_machine_publishes_nothing_again(tmp_path: Path)
     await copy.start()
     async with opened(copy.url) as store:
         token = await making.leading(store)
-        again = await store.publish(token, [*publications, making.publication(stream_id, third)])
+        again = await store.events.publish(token, [*publications, making.publication(stream_id, third)])
         assert [one.repeated for one in again] == [True, True, False]
         assert await length(store, "agg:events") == 3
     await copy.stop()
@@ -248,7 +248,7 @@ async def test_any_state_directory_will_do(tmp_path: Path, name: str) -> None:
         assert stat.S_IMODE(Path(running.socket).parent.stat().st_mode) == 0o700
         assert await ping((await attach(tmp_path / name)).socket) == "+PONG"
         async with opened(server.url) as store:
-            assert await store.command("PING") is True
+            assert await store.engine.command("PING") is True
     finally:
         await server.stop()
 
@@ -354,7 +354,7 @@ async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_pa
             ("EVAL", "return 1", 0),
         ):
             with pytest.raises(EngineRefused, match=r"(?i)permission"):
-                await consumer.command(*words)
+                await consumer.engine.command(*words)
         async with client.pubsub() as listener:
             await listener.psubscribe("agg:ch:event:new:zh:*")
             assert await listener.get_message(timeout=2) is not None
@@ -367,11 +367,11 @@ async def test_with_listen_the_operator_may_manage_data_but_not_the_server(tmp_p
     server = server_on(tmp_path, listen=f"127.0.0.1:{free_port}")
     running = await server.start()
     async with opened(f"redis://operator:{running.users['operator']}@127.0.0.1:{free_port}") as operator:
-        await operator.command("SET", "agg:x", "1")
-        await operator.command("DEL", "agg:x")
+        await operator.engine.command("SET", "agg:x", "1")
+        await operator.engine.command("DEL", "agg:x")
         for words in (("SHUTDOWN",), ("CONFIG", "GET", "*"), ("FLUSHALL",), ("ACL", "LIST")):
             with pytest.raises(EngineRefused, match=r"(?i)permission"):
-                await operator.command(*words)
+                await operator.engine.command(*words)
     await server.stop()
 
 
@@ -380,7 +380,7 @@ async def test_with_listen_nobody_enters_without_a_password(tmp_path: Path, free
     running = await server.start()
     async with opened(f"redis://127.0.0.1:{free_port}") as stranger:
         with pytest.raises(EngineRefused, match=r"(?i)password"):
-            await stranger.command("PING")
+            await stranger.engine.command("PING")
     assert (await ping(running.socket)).startswith("-NOAUTH")
     assert (await attach(tmp_path)).url == server.url
     await server.stop()

@@ -48,7 +48,7 @@ async def impatient(own_server: EmbeddedServer) -> AsyncIterator[Store]:
     already, so that what it is sent twice it also does twice."""
     store = Store(connect(f"{own_server.url}?socket_timeout=0.25"))
     for name in ("claim", "commit", "publish", "lead"):
-        await store.command("SCRIPT LOAD", script_text(name))
+        await store.engine.command("SCRIPT LOAD", script_text(name))
     yield store
     await store.close()
 
@@ -73,9 +73,9 @@ def stall(server: EmbeddedServer) -> None:
 async def test_the_fault_is_real_a_plain_write_is_applied_more_than_once(
     impatient: Store, own_server: EmbeddedServer
 ) -> None:
-    await impatient.command("PING")
+    await impatient.engine.command("PING")
     stall(own_server)
-    await impatient.command("XADD", "agg:events", "*", "a", "b")
+    await impatient.engine.command("XADD", "agg:events", "*", "a", "b")
     assert await length(impatient, "agg:events") > 1
 
 
@@ -83,51 +83,51 @@ async def test_a_repeated_commit_is_written_once(impatient: Store, own_server: E
     claim = await claimed(impatient)
     stall(own_server)
     whole = replace(commit(claim, entry(1), entry(2)), notices=(Notice("gone", "f0", "", "410"),), result="ok")
-    await impatient.commit(whole)
-    assert await impatient.waiting_count() == 2
-    assert len(await impatient.trouble(making.EPOCH)) == 1
-    assert (await impatient.totals(await impatient.server_time())).polls == {"ok": 1}
+    await impatient.polls.commit(whole)
+    assert await impatient.events.waiting_count() == 2
+    assert len(await impatient.watch.trouble(making.EPOCH)) == 1
+    assert (await impatient.watch.totals(await impatient.server_time())).polls == {"ok": 1}
 
 
 async def test_a_repeated_publication_is_written_once(impatient: Store, own_server: EmbeddedServer) -> None:
-    impatient.use(retention=impatient.retention, queues=[Queue("l", kind="list")])
+    impatient.use(retention=impatient.engine.retention, queues=[Queue("l", kind="list")])
     ((stream_id, report),) = await waiting(impatient, entry(1))
     token = await leading(impatient)
     stall(own_server)
     one = publication(stream_id, report)
-    await impatient.publish(token, [replace(one, queued=(("l", one.messages[0]),))])
+    await impatient.events.publish(token, [replace(one, queued=(("l", one.messages[0]),))])
     assert await length(impatient, "agg:events") == 1
     assert await length(impatient, "agg:fingerprints") == 1
-    assert await impatient.command("LLEN", "agg:queue:l") == 1
+    assert await impatient.engine.command("LLEN", "agg:queue:l") == 1
 
 
 async def test_a_repeated_claim_answers_with_what_the_first_took(impatient: Store, own_server: EmbeddedServer) -> None:
     hosts = {f"f{number}": f"h{number}" for number in range(5)}
-    await impatient.register(dict.fromkeys(hosts, NOW))
+    await impatient.polls.register(dict.fromkeys(hosts, NOW))
     stall(own_server)
-    found = await impatient.claim_these(hosts, lease=LEASE, spacing=SPACING)
+    found = await impatient.polls.claim_these(hosts, lease=LEASE, spacing=SPACING)
     assert sorted(claim.feed_id for claim in found.claims) == sorted(hosts)
     for claim in found.claims:
-        await impatient.commit(commit(claim))
+        await impatient.polls.commit(commit(claim))
 
 
 async def test_a_repeated_lead_gives_one_token_that_holds(impatient: Store, own_server: EmbeddedServer) -> None:
-    await impatient.command("PING")
+    await impatient.engine.command("PING")
     stall(own_server)
-    token = await impatient.lead("a", LEASE)
+    token = await impatient.events.lead("a", LEASE)
     assert token is not None
-    await impatient.renew(token, LEASE)
+    await impatient.events.renew(token, LEASE)
 
 
 # --- out of memory: all or nothing ---
 
 
 async def full(store: Store) -> None:
-    await store.command("CONFIG", "SET", "maxmemory", 1)
+    await store.engine.command("CONFIG", "SET", "maxmemory", 1)
 
 
 async def roomy(store: Store) -> None:
-    await store.command("CONFIG", "SET", "maxmemory", 0)
+    await store.engine.command("CONFIG", "SET", "maxmemory", 0)
 
 
 async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(own_store: Store) -> None:
@@ -142,11 +142,11 @@ async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(own_s
     before = await contents(own_store)
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
-        await own_store.commit(whole)
+        await own_store.polls.commit(whole)
     assert await contents(own_store) == before
     await roomy(own_store)
-    await own_store.commit(whole)
-    assert await own_store.waiting_count() == 1
+    await own_store.polls.commit(whole)
+    assert await own_store.events.waiting_count() == 1
 
 
 async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(own_store: Store) -> None:
@@ -156,32 +156,32 @@ async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(
     before = await contents(own_store)
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
-        await own_store.publish(token, publications)
+        await own_store.events.publish(token, publications)
     assert await contents(own_store) == before
     await roomy(own_store)
-    assert [one.repeated for one in await own_store.publish(token, publications)] == [False, False]
+    assert [one.repeated for one in await own_store.events.publish(token, publications)] == [False, False]
 
 
 async def test_a_full_server_gives_out_no_claim(own_store: Store) -> None:
-    await own_store.register({"f0": NOW})
+    await own_store.polls.register({"f0": NOW})
     before = await contents(own_store)
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
-        await own_store.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
+        await own_store.polls.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
     assert await contents(own_store) == before
 
 
 async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_store: Store) -> None:
     await making.published(own_store, *(entry(number, document="d" * 5000) for number in range(300)))
-    own_store.use(retention=replace(own_store.retention, max_stream_bytes=512 * 1024), queues=())
+    own_store.use(retention=replace(own_store.engine.retention, max_stream_bytes=512 * 1024), queues=())
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
-        await own_store.trim()  # the notice has no room, the counts have
+        await own_store.retention.trim()  # the notice has no room, the counts have
     left = await length(own_store, "agg:reports")
     assert left < 300
     await roomy(own_store)
-    await own_store.trim()
-    details = [one.notice.detail for one in await own_store.trouble(making.EPOCH)]
+    await own_store.retention.trim()
+    details = [one.notice.detail for one in await own_store.watch.trouble(making.EPOCH)]
     assert f"agg:reports: {300 - left} messages dropped by the size limit" in details
 
 
@@ -191,30 +191,30 @@ async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_s
 async def test_a_read_only_replica_is_told_from_a_primary_and_works_again(own_store: Store) -> None:
     claim = await claimed(own_store)
     before = await contents(own_store)
-    await own_store.command("REPLICAOF", "127.0.0.1", "1")
+    await own_store.engine.command("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(EngineDown, match="read-only replica"):
-        await own_store.commit(commit(claim, entry(1)))
+        await own_store.polls.commit(commit(claim, entry(1)))
     assert await contents(own_store) == before
-    await own_store.command("REPLICAOF", "NO", "ONE")
-    await own_store.commit(commit(claim, entry(1)))
-    assert await own_store.waiting_count() == 1
+    await own_store.engine.command("REPLICAOF", "NO", "ONE")
+    await own_store.polls.commit(commit(claim, entry(1)))
+    assert await own_store.events.waiting_count() == 1
 
 
 async def test_a_restarted_server_is_reached_again_by_the_same_client(
     own_server: EmbeddedServer, own_store: Store
 ) -> None:
     claim = await claimed(own_store)
-    await own_store.commit(commit(claim, entry(1)))
+    await own_store.polls.commit(commit(claim, entry(1)))
     os.kill(own_server.running.pid, signal.SIGKILL)
     await ended(own_server.running.pid)
     with pytest.raises(EngineDown, match="does not answer"):
-        await own_store.waiting_count()
+        await own_store.events.waiting_count()
     await restarted(own_server)
-    await own_store.commit(commit(claim, entry(1)))
-    assert await own_store.waiting_count() == 1
-    ((stream_id, report),) = (await own_store.next_entries(10)).entries
+    await own_store.polls.commit(commit(claim, entry(1)))
+    assert await own_store.events.waiting_count() == 1
+    ((stream_id, report),) = (await own_store.events.next_entries(10)).entries
     token = await leading(own_store)
-    assert len(await own_store.publish(token, [publication(stream_id, report)])) == 1
+    assert len(await own_store.events.publish(token, [publication(stream_id, report)])) == 1
 
 
 async def ended(pid: int) -> None:
@@ -232,14 +232,14 @@ async def restarted(server: EmbeddedServer) -> None:
 
 async def test_a_server_killed_under_load_has_each_entry_once(own_server: EmbeddedServer, own_store: Store) -> None:
     names = {f"f{number}": "" for number in range(40)}
-    await own_store.register(dict.fromkeys(names, NOW))
-    found = (await own_store.claim_these(names, lease=LEASE, spacing=SPACING)).claims
+    await own_store.polls.register(dict.fromkeys(names, NOW))
+    found = (await own_store.polls.claim_these(names, lease=LEASE, spacing=SPACING)).claims
     done: list[str] = []
     restarting = asyncio.Lock()  # the second kill waits until the server is back from the first
 
     async def one(number: int) -> None:
         whole = commit(found[number], *(entry(number * 10 + part, feed_id=f"f{number}") for part in range(3)))
-        await until_up(lambda: own_store.commit(whole))
+        await until_up(lambda: own_store.polls.commit(whole))
         done.append(found[number].feed_id)
         if len(done) not in (5, 20):
             return
@@ -249,7 +249,7 @@ async def test_a_server_killed_under_load_has_each_entry_once(own_server: Embedd
             await restarted(own_server)
 
     await asyncio.gather(*(one(number) for number in range(40)))
-    entries = [report.entry_id for _, report in (await own_store.next_entries(1000)).entries]
+    entries = [report.entry_id for _, report in (await own_store.events.next_entries(1000)).entries]
     assert len(entries) == len(set(entries)) == 120
 
 
@@ -273,49 +273,51 @@ async def test_a_server_that_is_not_there_is_reported_soon(free_port: int) -> No
 
 
 async def test_a_missing_password_is_asked_for(own_server: EmbeddedServer, own_store: Store) -> None:
-    await own_store.command("CONFIG", "SET", "requirepass", "secret word")
+    await own_store.engine.command("CONFIG", "SET", "requirepass", "secret word")
     stranger = Store(connect(own_server.url))
     with pytest.raises(EngineRefused, match="put it into redis_url"):
-        await stranger.command("PING")
+        await stranger.engine.command("PING")
     await stranger.close()
-    await own_store.command("CONFIG", "SET", "requirepass", "")
+    await own_store.engine.command("CONFIG", "SET", "requirepass", "")
 
 
 async def test_a_wrong_password_is_named(own_server: EmbeddedServer, own_store: Store) -> None:
-    await own_store.command("CONFIG", "SET", "requirepass", "secret word")
+    await own_store.engine.command("CONFIG", "SET", "requirepass", "secret word")
     stranger = Store(connect(own_server.url.replace("unix://", "unix://default:wrong@")))
     with pytest.raises(EngineRefused, match="user or password"):
-        await stranger.command("PING")
+        await stranger.engine.command("PING")
     await stranger.close()
     friend = Store(connect(own_server.url.replace("unix://", "unix://default:secret%20word@")))
-    assert await friend.command("PING") is True
+    assert await friend.engine.command("PING") is True
     await friend.close()
-    await own_store.command("CONFIG", "SET", "requirepass", "")
+    await own_store.engine.command("CONFIG", "SET", "requirepass", "")
 
 
 async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: Store) -> None:
-    await own_store.command("ACL", "SETUSER", "weak", "on", ">pw", "~agg:*", "&*", "+@read", "+@connection", "-hgetall")
+    await own_store.engine.command(
+        "ACL", "SETUSER", "weak", "on", ">pw", "~agg:*", "&*", "+@read", "+@connection", "-hgetall"
+    )
     weak = Store(connect(own_server.url.replace("unix://", "unix://weak:pw@")))
     with pytest.raises(EngineRefused, match="ACL"):
-        await weak.known("f0")
+        await weak.polls.known("f0")
     with pytest.raises(EngineRefused, match="ACL"):
-        await weak.hold_host("h0", NOW)
+        await weak.polls.hold_host("h0", NOW)
     await weak.close()
 
 
 async def test_a_user_without_dangerous_rights_suffices_for_us(own_server: EmbeddedServer, own_store: Store) -> None:
     rules = ("~agg:*", "resetchannels", "&agg:ch:*", "+@all", "-@admin", "-@dangerous", "+client|setname")
-    await own_store.command("ACL", "SETUSER", "worker", "on", ">pw", *rules)
+    await own_store.engine.command("ACL", "SETUSER", "worker", "on", ">pw", *rules)
     worker = Store(connect(own_server.url.replace("unix://", "unix://worker:pw@")), queues=[Queue("q")])
     await making.published(worker, entry(1))
-    await worker.trim()
-    await worker.trim_fingerprints(NOW + LEASE)
-    await worker.forget_known()
-    await worker.forget_merged()
-    await worker.groups()
-    await worker.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
-    await worker.due_counts()
-    assert len(await worker.tail({"events": "0-0"})) == 1
+    await worker.retention.trim()
+    await worker.retention.trim_fingerprints(NOW + LEASE)
+    await worker.retention.forget_known()
+    await worker.retention.forget_merged()
+    await worker.retention.groups()
+    await worker.polls.claim(1, hosts={"f0": "h0"}, lease=LEASE, spacing=SPACING)
+    await worker.polls.due_counts()
+    assert len(await worker.watch.tail({"events": "0-0"})) == 1
     await worker.close()
 
 
@@ -344,7 +346,7 @@ async def test_tls_by_url_checks_the_certificate(own_server: EmbeddedServer, tmp
     await store.close()
     stranger = Store(connect(f"rediss://localhost:{free_port}"))
     with pytest.raises(EngineDown, match="certificate"):
-        await stranger.command("PING")
+        await stranger.engine.command("PING")
     await stranger.close()
     listening.close()
 

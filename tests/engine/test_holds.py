@@ -15,7 +15,7 @@ RECOVERED = Notice("recovered", "", "", "the event stage goes on")
 
 
 async def told(store: Store) -> list[str]:
-    return [one.notice.kind for one in await store.trouble(EPOCH)]
+    return [one.notice.kind for one in await store.watch.trouble(EPOCH)]
 
 
 def test_polling_waits_for_an_event_stage_that_is_far_behind_and_for_a_slow_consumer() -> None:
@@ -25,39 +25,39 @@ def test_polling_waits_for_an_event_stage_that_is_far_behind_and_for_a_slow_cons
 
 
 async def test_nothing_is_held_at_first_and_what_waits_is_counted(store: Store) -> None:
-    assert await store.holds() == Holds(0, "", "")
+    assert await store.holds.standing() == Holds(0, "", "")
     await waiting(store, entry(1), entry(2))
-    assert await store.holds() == Holds(2, "", "")
+    assert await store.holds.standing() == Holds(2, "", "")
 
 
 async def test_a_held_event_stage_is_told_when_it_begins_and_when_it_ends_not_between(store: Store) -> None:
     token = await leading(store)
-    assert await store.hold_events(token, "one fault", FAILING, at=NOW)
-    assert not await store.hold_events(token, "another fault", FAILING, at=NOW)
-    assert (await store.holds()).event_stage == "another fault"
-    assert await store.hold_events(token, "", RECOVERED, at=NOW)
-    assert not await store.hold_events(token, "", RECOVERED, at=NOW)
-    assert (await store.holds()).event_stage == ""
+    assert await store.holds.hold_events(token, "one fault", FAILING, at=NOW)
+    assert not await store.holds.hold_events(token, "another fault", FAILING, at=NOW)
+    assert (await store.holds.standing()).event_stage == "another fault"
+    assert await store.holds.hold_events(token, "", RECOVERED, at=NOW)
+    assert not await store.holds.hold_events(token, "", RECOVERED, at=NOW)
+    assert (await store.holds.standing()).event_stage == ""
     assert await told(store) == ["failing", "recovered"]
 
 
 async def test_a_repeat_of_the_same_call_tells_nothing_twice(store: Store) -> None:
     token = await leading(store)
     for _ in range(2):
-        await store.hold_events(token, "a fault", FAILING, at=NOW)
+        await store.holds.hold_events(token, "a fault", FAILING, at=NOW)
     assert await told(store) == ["failing"]
 
 
 async def test_who_does_not_lead_cannot_hold_the_event_stage(store: Store) -> None:
     token = await leading(store)
     with pytest.raises(StaleToken):
-        await store.hold_events(token - 1, "a fault", FAILING, at=NOW)
-    assert await store.holds() == Holds(0, "", "")
+        await store.holds.hold_events(token - 1, "a fault", FAILING, at=NOW)
+    assert await store.holds.standing() == Holds(0, "", "")
     assert await told(store) == []
 
 
 async def test_a_slow_consumer_is_noted_and_forgotten(store: Store) -> None:
-    await store.note_slow_consumer("a consumer group is behind")
-    assert (await store.holds()).slow_consumer == "a consumer group is behind"
-    await store.note_slow_consumer("")
-    assert (await store.holds()).slow_consumer == ""
+    await store.holds.note_slow_consumer("a consumer group is behind")
+    assert (await store.holds.standing()).slow_consumer == "a consumer group is behind"
+    await store.holds.note_slow_consumer("")
+    assert (await store.holds.standing()).slow_consumer == ""

@@ -56,15 +56,15 @@ class Workers:
 @asynccontextmanager
 async def registered(server: EmbeddedServer, feeds: int) -> AsyncIterator[Store]:
     store = Store(connect(server.url))
-    await store.register(dict.fromkeys(names(feeds), NOW))
+    await store.polls.register(dict.fromkeys(names(feeds), NOW))
     yield store
     await store.close()
 
 
 async def each_once(store: Store, feeds: int) -> None:
-    ids = [one.entry_id async for one in store.messages(EPOCH, stream="events")]
+    ids = [one.entry_id async for one in store.watch.messages(EPOCH, stream="events")]
     assert len(ids) == len(set(ids)) == feeds * EACH
-    assert await store.waiting_count() == 0
+    assert await store.events.waiting_count() == 0
 
 
 async def test_four_poll_workers_and_a_stand_by_publish_10000_feeds_once(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def moved_on(store: Store) -> None:
 
 async def progress(store: Store) -> tuple[int, int]:
     with suppress(EngineDown):
-        return int(await store.command("XLEN", store.keys.events)), await store.waiting_count()
+        return int(await store.engine.command("XLEN", store.engine.keys.events)), await store.events.waiting_count()
     return (-1, -1)
 
 

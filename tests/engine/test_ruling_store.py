@@ -50,41 +50,41 @@ def split(stream_id: str, done: list[Publication], ruling_id: str = "one") -> Ru
 async def asked(store: Store, *requests: RulingRequest) -> str:
     """Ask, and the stream id of the oldest that waits."""
     for one in requests or (request(),):
-        assert await store.ask(one)
-    waiting = await store.next_asked()
+        assert await store.rulings.ask(one)
+    waiting = await store.rulings.next_asked()
     assert waiting is not None
     return waiting.stream_id
 
 
 async def test_words_wait_in_their_order_and_each_is_asked_once(store: Store) -> None:
     await asked(store, request("one"), request("two"))
-    assert not await store.ask(request("one"))
-    assert await store.asked_count() == 2
-    waiting = await store.next_asked()
+    assert not await store.rulings.ask(request("one"))
+    assert await store.rulings.asked_count() == 2
+    waiting = await store.rulings.next_asked()
     assert waiting is not None
     assert waiting.request == request("one")
-    answer = await store.answer("two")
+    answer = await store.rulings.answer("two")
     assert answer is not None
     assert answer.state is RulingState.WAITING
-    assert await store.answer("unknown") is None
+    assert await store.rulings.answer("unknown") is None
 
 
 async def test_a_word_is_applied_whole_and_told(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
     token = await leading(store)
     publication = split(await asked(store), done)
-    assert await store.rule(token, publication)
-    assert (await store.answer("one"), await store.asked_count()) == (APPLIED, 0)
-    assert await store.rulings() == [publication.ruling]
-    assert await store.examples([entry(1).entry_id, entry(2).entry_id]) == {EXAMPLE.entry_id: EXAMPLE}
-    assert await store.event_of(entry(2).entry_id) == "e-new"
-    assert set(await store.events(["e-new", done[0].event_id])) == {"e-new", done[0].event_id}
-    assert (await length(store, store.keys.events), await length(store, store.keys.reports)) == (3, 4)
-    assert [record.event_id async for records in store.fingerprints(EPOCH) for record in records] == [
+    assert await store.rulings.rule(token, publication)
+    assert (await store.rulings.answer("one"), await store.rulings.asked_count()) == (APPLIED, 0)
+    assert await store.rulings.applied() == [publication.ruling]
+    assert await store.rulings.examples([entry(1).entry_id, entry(2).entry_id]) == {EXAMPLE.entry_id: EXAMPLE}
+    assert await store.events.event_of(entry(2).entry_id) == "e-new"
+    assert set(await store.events.by_ids(["e-new", done[0].event_id])) == {"e-new", done[0].event_id}
+    assert (await length(store, store.engine.keys.events), await length(store, store.engine.keys.reports)) == (3, 4)
+    assert [record.event_id async for records in store.fingerprints.since(EPOCH) for record in records] == [
         done[0].event_id,
         "e-new",
     ]
-    assert (await store.totals(making.NOW - timedelta(days=9999))).reports["split"] == 1
+    assert (await store.watch.totals(making.NOW - timedelta(days=9999))).reports["split"] == 1
 
 
 async def test_a_word_that_changes_nothing_is_only_answered(store: Store) -> None:
@@ -92,20 +92,20 @@ async def test_a_word_that_changes_nothing_is_only_answered(store: Store) -> Non
     stream_id, token = await asked(store), await leading(store)
     answer = RulingAnswer(RulingState.UNCHANGED, "nothing to do")
     before = await contents(store)
-    assert await store.rule(token, RulingPublication(stream_id, "one", answer))
+    assert await store.rulings.rule(token, RulingPublication(stream_id, "one", answer))
     after = await contents(store)
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert changed <= {store.keys.asked.encode(), store.keys.ruling("one").encode()}
-    assert (await store.answer("one"), await store.rulings()) == (answer, [])
+    assert changed <= {store.engine.keys.asked.encode(), store.engine.keys.ruling("one").encode()}
+    assert (await store.rulings.answer("one"), await store.rulings.applied()) == (answer, [])
 
 
 async def test_applying_again_changes_nothing(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
     token = await leading(store)
     publication = split(await asked(store), done)
-    assert await store.rule(token, publication)
+    assert await store.rulings.rule(token, publication)
     before = await contents(store)
-    assert not await store.rule(token, publication)
+    assert not await store.rulings.rule(token, publication)
     assert await contents(store) == before
 
 
@@ -115,7 +115,7 @@ async def test_who_does_not_lead_applies_nothing(store: Store) -> None:
     stream_id = await asked(store)
     before = await contents(store)
     with pytest.raises(StaleToken):
-        await store.rule(token + 1, split(stream_id, done))
+        await store.rulings.rule(token + 1, split(stream_id, done))
     assert await contents(store) == before
 
 
@@ -124,34 +124,34 @@ async def test_a_key_of_another_type_is_found_before_anything_is_written(store: 
     done = await published(store, entry(1), entry(2))
     token = await leading(store)
     stream_id = await asked(store)
-    place = store.keys.ruling("one") if key == "ruling" else str(getattr(store.keys, key))
-    await store.command("DEL", place)
-    await store.command("RPUSH", place, "odd")
+    place = store.engine.keys.ruling("one") if key == "ruling" else str(getattr(store.engine.keys, key))
+    await store.engine.command("DEL", place)
+    await store.engine.command("RPUSH", place, "odd")
     before = await contents(store)
     with pytest.raises(EngineRefused, match="key_prefix"):
-        await store.rule(token, split(stream_id, done))
+        await store.rulings.rule(token, split(stream_id, done))
     assert await contents(store) == before
 
 
 async def test_a_gate_that_has_expired_stays_gone(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
-    await store.command("DEL", store.keys.gate(entry(2).entry_id))
-    assert await store.rule(await leading(store), split(await asked(store), done))
-    assert await store.event_of(entry(2).entry_id) is None
+    await store.engine.command("DEL", store.engine.keys.gate(entry(2).entry_id))
+    assert await store.rulings.rule(await leading(store), split(await asked(store), done))
+    assert await store.events.event_of(entry(2).entry_id) is None
 
 
 async def test_every_revision_of_a_moved_report_has_the_new_event(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
-    await store.command("HSET", store.keys.gate(entry(2).entry_id), "1", done[1].event_id)
-    assert await store.rule(await leading(store), split(await asked(store), done))
-    assert set(await store.command("HVALS", store.keys.gate(entry(2).entry_id))) == {b"e-new"}
+    await store.engine.command("HSET", store.engine.keys.gate(entry(2).entry_id), "1", done[1].event_id)
+    assert await store.rulings.rule(await leading(store), split(await asked(store), done))
+    assert set(await store.engine.command("HVALS", store.engine.keys.gate(entry(2).entry_id))) == {b"e-new"}
 
 
 async def test_a_report_that_was_moved_into_an_event_that_was_absorbed_since_is_of_the_survivor(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
-    assert await store.rule(await leading(store), split(await asked(store), done))
-    await store.command("HSET", store.keys.merged, "e-new", "e-last|1")
-    assert [record.event_id async for records in store.fingerprints(EPOCH) for record in records] == [
+    assert await store.rulings.rule(await leading(store), split(await asked(store), done))
+    await store.engine.command("HSET", store.engine.keys.merged, "e-new", "e-last|1")
+    assert [record.event_id async for records in store.fingerprints.since(EPOCH) for record in records] == [
         done[0].event_id,
         "e-last",
     ]
@@ -159,13 +159,13 @@ async def test_a_report_that_was_moved_into_an_event_that_was_absorbed_since_is_
 
 async def test_a_ruling_that_another_version_wrote_costs_only_itself(store: Store) -> None:
     done = await published(store, entry(1), entry(2))
-    await store.command("XADD", store.keys.rulings, "*", "r", b'{"v":2,"odd":1}')
-    await store.command("XADD", store.keys.rulings, "*", "other", b"")
+    await store.engine.command("XADD", store.engine.keys.rulings, "*", "r", b'{"v":2,"odd":1}')
+    await store.engine.command("XADD", store.engine.keys.rulings, "*", "other", b"")
     publication = split(await asked(store), done)
-    assert await store.rule(await leading(store), publication)
-    assert await store.rulings() == [publication.ruling]
-    assert store.slips.counts == {"ruling": 2}
-    assert [record.event_id async for records in store.fingerprints(EPOCH) for record in records] == [
+    assert await store.rulings.rule(await leading(store), publication)
+    assert await store.rulings.applied() == [publication.ruling]
+    assert store.engine.slips.counts == {"ruling": 2}
+    assert [record.event_id async for records in store.fingerprints.since(EPOCH) for record in records] == [
         done[0].event_id,
         "e-new",
     ]

@@ -91,11 +91,11 @@ async def poll(store: Store, number: int, done: asyncio.Queue[int]) -> int:
     entries = [entry(number * EACH + part, feed_id=feed_id, document=DOCUMENT) for part in range(EACH)]
     while True:
         with contextlib.suppress(EngineDown, StaleToken):
-            found = await store.claim_these({feed_id: ""}, lease=SHORT, spacing=SPACING)
+            found = await store.polls.claim_these({feed_id: ""}, lease=SHORT, spacing=SPACING)
             for claim in found.claims:
                 if claim.state is not None:
                     return again  # an earlier commit stands though its answer was lost
-                await store.commit(commit(claim, *entries, due_at=NOW))
+                await store.polls.commit(commit(claim, *entries, due_at=NOW))
                 done.put_nowait(number)
                 return again
         again += 1
@@ -105,7 +105,7 @@ async def poll(store: Store, number: int, done: asyncio.Queue[int]) -> int:
 async def test_the_primary_is_killed_under_load(trio: Trio) -> None:
     store = Store(connect(trio.url))
     names = {f"f{number}": NOW for number in range(FEEDS)}
-    await store.register(names)
+    await store.polls.register(names)
     done: asyncio.Queue[int] = asyncio.Queue()
 
     async def kill_under_load() -> None:
@@ -126,12 +126,12 @@ async def test_the_primary_is_killed_under_load(trio: Trio) -> None:
 
         again, _ = await asyncio.gather(asyncio.gather(*(limited(n) for n in range(FEEDS))), kill_under_load())
         lost = await missing_states(store)
-        await store.register(names)
+        await store.polls.register(names)
         for feed_id in lost:
             await poll(store, int(feed_id[1:]), done)
         assert await missing_states(store) == []
         await publish_all(store)
-    ids = [one.entry_id async for one in store.messages(making.EPOCH, stream="events")]
+    ids = [one.entry_id async for one in store.watch.messages(making.EPOCH, stream="events")]
     assert len(ids) == len(set(ids)) == FEEDS * EACH
     assert sum(again) > 0
     assert lost
@@ -140,28 +140,28 @@ async def test_the_primary_is_killed_under_load(trio: Trio) -> None:
 
 
 async def missing_states(store: Store) -> list[str]:
-    states = await store.states([f"f{number}" for number in range(FEEDS)])
+    states = await store.polls.states([f"f{number}" for number in range(FEEDS)])
     return [feed_id for feed_id, state in states.items() if state is None]
 
 
 async def publish_all(store: Store) -> None:
-    token = await store.lead("worker", LEASE)
+    token = await store.events.lead("worker", LEASE)
     assert token is not None
-    while entries := (await store.next_entries(50)).entries:
-        await store.publish(token, [publication(*one) for one in entries])
+    while entries := (await store.events.next_entries(50)).entries:
+        await store.events.publish(token, [publication(*one) for one in entries])
     assert await length(store, "agg:events") == FEEDS * EACH
 
 
 async def test_the_lead_passes_on_and_an_old_leader_publishes_nothing_after_a_fail_over(trio: Trio) -> None:
     store = Store(connect(trio.url))
     (waits,) = await making.waiting(store, entry(1))
-    old = await store.lead("a", LEASE)
+    old = await store.events.lead("a", LEASE)
     assert old is not None
     await until(lambda: is_replicated(trio))
     trio.primary.kill()
     await until(lambda: leads_after(store, old))
     with pytest.raises(StaleToken):
-        await store.publish(old, [publication(*waits)])
+        await store.events.publish(old, [publication(*waits)])
     assert await length(store, "agg:events") == 0
     await store.close()
 
@@ -172,5 +172,5 @@ async def is_replicated(trio: Trio) -> bool:
 
 async def leads_after(store: Store, old: int) -> bool:
     """A stand-by asks for the lead with a clock that stands after the old lease."""
-    token = await store.lead("b", LEASE, now=await store.server_time() + 2 * LEASE)
+    token = await store.events.lead("b", LEASE, now=await store.server_time() + 2 * LEASE)
     return token is not None and token > old

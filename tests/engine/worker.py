@@ -30,20 +30,20 @@ def names(count: int) -> dict[str, str]:
 
 async def poll(store: Store, feeds: int) -> None:
     hosts = names(feeds)
-    while (await store.next_due_at() or PARKED) < PARKED:
-        found = await store.claim(100, hosts=hosts, lease=LEASE, spacing=timedelta(0))
+    while (await store.polls.next_due_at() or PARKED) < PARKED:
+        found = await store.polls.claim(100, hosts=hosts, lease=LEASE, spacing=timedelta(0))
         for claim in found.claims:
             number = int(claim.feed_id.removeprefix("feed-"))
             entries = [making.entry(number * EACH + part, feed_id=claim.feed_id) for part in range(EACH)]
             with contextlib.suppress(StaleToken):
-                await store.commit(making.commit(claim, *entries, host=hosts[claim.feed_id], due_at=PARKED))
+                await store.polls.commit(making.commit(claim, *entries, host=hosts[claim.feed_id], due_at=PARKED))
         if not found.claims:
             await asyncio.sleep(0.05)
 
 
 async def lead(store: Store, worker: str, feeds: int) -> None:
-    while await store.command("XLEN", store.keys.events) < feeds * EACH:
-        token = await store.lead(worker, LEASE)
+    while await store.engine.command("XLEN", store.engine.keys.events) < feeds * EACH:
+        token = await store.events.lead(worker, LEASE)
         if token is None:
             await asyncio.sleep(0.1)
             continue
@@ -53,10 +53,10 @@ async def lead(store: Store, worker: str, feeds: int) -> None:
 
 
 async def publish(store: Store, token: int, feeds: int) -> None:
-    while await store.command("XLEN", store.keys.events) < feeds * EACH:
-        await store.renew(token, LEASE)
-        waits = (await store.next_entries(64, block=timedelta(milliseconds=200))).entries
-        await store.publish(token, [making.publication(*one) for one in waits])
+    while await store.engine.command("XLEN", store.engine.keys.events) < feeds * EACH:
+        await store.events.renew(token, LEASE)
+        waits = (await store.events.next_entries(64, block=timedelta(milliseconds=200))).entries
+        await store.events.publish(token, [making.publication(*one) for one in waits])
 
 
 async def main(role: str, url: str, worker: str, feeds: int) -> None:

@@ -272,10 +272,10 @@ async def test_polling_is_slow_only_after_a_first_delivery(bench: Bench):
 
 async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(bench: Bench, fetcher: Fetcher, store: Store):
     """One asks, and the hub's questions and deliveries reach another."""
-    bench.subscriber._shared = store
+    bench.subscriber._shared = store.leases
     other = Subscriber(
         public_url=bench.subscriber._public_url, installation_secret=b"s", post=fetcher.post,
-        deliver=bench.subscriber._deliver, now=lambda: bench.now, shared=store,
+        deliver=bench.subscriber._deliver, now=lambda: bench.now, shared=store.leases,
     )  # fmt: skip
     await other.tend("f", bench.advert)
     await bench.hub.settled()
@@ -287,38 +287,38 @@ async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(bench: Bench,
     assert other.delivers("f")
     other.note_poll("f", new_count=1)
     await other.tend("f", bench.advert)
-    lease = await store.lease("f")
+    lease = await store.leases.of("f")
     assert lease is not None
     assert (lease.missed_count, len(bench.hub.forms)) == (1, 1)
 
 
 async def test_subscriptions_of_feeds_that_are_gone_are_ended_by_any_worker(bench: Bench, store: Store):
-    bench.subscriber._shared = store
+    bench.subscriber._shared = store.leases
     await bench.tend()
     await bench.subscriber.end_others({"f"})
     assert len(bench.hub.forms) == 1
     await bench.subscriber.end_others({"g"})
     await bench.hub.settled()
     assert [form["hub.mode"] for form in bench.hub.forms] == ["subscribe", "unsubscribe"]
-    assert await store.leases() == {}
+    assert await store.leases.all() == {}
     bench.hub.mood = "ignore"
     await bench.tend()
     await bench.subscriber.end_others(())
     bench.now += 11 * DAY
     await bench.subscriber.end_others(())
-    assert await store.leases() == {}
+    assert await store.leases.all() == {}
 
 
 async def test_what_stands_for_a_lease_and_is_none_is_replaced(bench: Bench, store: Store):
-    bench.subscriber._shared = store
-    await store.command("HSET", store.keys.leases, "f", "junk")
+    bench.subscriber._shared = store.leases
+    await store.engine.command("HSET", store.engine.keys.leases, "f", "junk")
     await bench.tend()
     assert bench.subscriber.is_pushed("f")
-    assert await store.lease("f") == bench.subscriber.lease_of("f")
+    assert await store.leases.of("f") == bench.subscriber.lease_of("f")
 
 
 async def test_the_secret_is_the_first_workers(store: Store):
-    assert [await store.websub_secret(secret) for secret in (b"first", b"second")] == [b"first", b"first"]
+    assert [await store.leases.websub_secret(secret) for secret in (b"first", b"second")] == [b"first", b"first"]
 
 
 async def test_an_empty_or_oversize_delivery_is_a_ping(bench: Bench):

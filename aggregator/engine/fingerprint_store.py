@@ -1,0 +1,84 @@
+"""The fingerprint log: what the matching index is rebuilt from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aggregator.engine.codec import FINGERPRINT
+from aggregator.engine.event_store import EventStore
+from aggregator.engine.ruling_store import RulingStore
+from aggregator.engine.scripts import Engine, text
+from aggregator.model import FingerprintRecord, Ruling, Verb
+
+PAGE = 2_000
+"""Lines of the fingerprint log read at once."""
+
+
+class FingerprintStore:
+    """The records of published reports, each with the event that stands today."""
+
+    def __init__(self, engine: Engine, events: EventStore, rulings: RulingStore) -> None:
+        self._engine = engine
+        self._keys = engine.keys
+        self._events = events
+        self._rulings = rulings
+
+    async def since(self, since: datetime) -> AsyncIterator[list[FingerprintRecord]]:
+        """Every record first seen at `since` or later, in the order published, some at a time, as if merged from the
+        start: event ids are those that stand today (after merges, and after what operators moved), and `absorbs` is
+        empty. (A merge may be told by a record that has left the window.)
+
+        The whole log is read: its ids are the server's times, `since` is a worker's. What cannot be read is left out.
+        """
+        standing = await self._standing_events()
+        start = "-"
+        while rows := await self._engine.command("XRANGE", self._keys.fingerprints, start, "+", "COUNT", PAGE):
+            records = self._engine.readable_rows(FINGERPRINT, self._keys.fingerprints, rows)
+            yield [standing.of(record) for record in records if record.first_seen_at >= since]
+            start = f"({text(rows[-1][0])}"
+
+    async def of(self, entry_ids: Iterable[str]) -> dict[str, FingerprintRecord]:
+        """The records of these reports by entry id, with the events that stand today; those not in the log are missing.
+
+        The log is read from its end, as far as needed: for one that is not there, whole.
+        """
+        wanted, found = set(entry_ids), dict[str, FingerprintRecord]()
+        standing = await self._standing_events()
+        end = "+"
+        while wanted and (
+            rows := await self._engine.command("XREVRANGE", self._keys.fingerprints, end, "-", "COUNT", PAGE)
+        ):
+            for record in self._engine.readable_rows(FINGERPRINT, self._keys.fingerprints, rows):
+                if record.entry_id in wanted:
+                    wanted.discard(record.entry_id)
+                    found[record.entry_id] = standing.of(record)
+            end = f"({text(rows[-1][0])}"
+        return found
+
+    async def _standing_events(self) -> _StandingEvents:
+        return _StandingEvents(await self._events.aliases(), _moved_by(await self._rulings.applied()))
+
+
+def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
+    """Entry id → the event that an operator moved it to last."""
+    return {
+        entry_id: ruling.event_id for ruling in rulings if ruling.verb is Verb.SPLIT for entry_id in ruling.entry_ids
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _StandingEvents:
+    """What events are called today: survivors of the absorbed ones, and where operators moved reports."""
+
+    aliases: Mapping[str, str]
+    moved: Mapping[str, str]
+
+    def of(self, record: FingerprintRecord) -> FingerprintRecord:
+        """The record with the event that stands today, as if it had always been that one."""
+        named = self.moved.get(record.entry_id, record.event_id)
+        event_id = self.aliases.get(named, named)
+        if event_id == record.event_id and not record.absorbs:
+            return record
+        return replace(record, event_id=event_id, absorbs=())
