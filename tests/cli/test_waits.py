@@ -38,10 +38,10 @@ def test_a_feed_that_is_due_says_what_it_waits_for(known: dict[str, object], wor
 async def test_the_reasons_come_from_the_server(store: Store):
     feeds = [Feed(name, f"https://{name}.example/") for name in ("held", "taken", "free", "unknown")]
     now = await store.server_time()
-    await store.register({feed.feed_id: now - timedelta(seconds=1) for feed in feeds[:3]})
-    await store.hold_host("held.example", now + timedelta(minutes=5))
+    await store.polls.register({feed.feed_id: now - timedelta(seconds=1) for feed in feeds[:3]})
+    await store.polls.hold_host("held.example", now + timedelta(minutes=5))
     hosts = {"taken": "taken.example"}
-    await store.claim(hosts=hosts, limit=1, lease=timedelta(minutes=1), spacing=timedelta(0))
+    await store.polls.claim(hosts=hosts, limit=1, lease=timedelta(minutes=1), spacing=timedelta(0))
     found = await waits(store, feeds, {}, Holds(0, "", ""))
     reasons = [found.why(feed, None).split()[0] for feed in feeds]
     assert reasons == ["its", "it", "a", "the"]
