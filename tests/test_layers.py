@@ -78,7 +78,6 @@ IMPURE_MODULES = {
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "urandom", "getenv"}
 PURE_EXCEPTIONS = {
-    ("entry.parse", "io"),
     ("entry.language", "pathlib"),
     *(("dedup.encoder", what) for what in ("open", "pathlib", "tempfile")),
 }

@@ -134,6 +134,9 @@ _TAIL = _any_of(
     end=r"\s{0,9}$",
 )
 
+_TAIL_MARK = re.compile(r"[…→»责責编編源完题者读讀看文]|\.\.\.|&hellip;|&raquo;|read|the post", re.IGNORECASE)
+"""What every tail holds one of: looked for first, in a tenth of the time."""
+
 _COUNT_FIRST = _any_of(r"""
     <NUMBER>\s?(?:views?|reads?|comments?|likes?|shares?|votes?|points?|replies|reactions?|retweets?|plays?|downloads?)\b
     <NUMBER>\s?(?:min(?:utes?)? read|vues|commentaires|aufrufe|kommentare)\b
@@ -154,8 +157,11 @@ def matching_text(text: str) -> str:
     """The plain text (one line for each block) without what it repeats from entry to entry."""
     lines = [line for line in map(str.strip, text.split("\n")) if line and not is_boilerplate(line)]
     last = len(lines) - _LAST_LINES
-    cut = (_without_tail(line) if at >= last or line[-1] in _TAIL_SIGNS else line for at, line in enumerate(lines))
-    kept = [line for line in cut if line and not is_boilerplate(line)]
+    for at, line in enumerate(lines):
+        if at >= last or line[-1] in _TAIL_SIGNS:
+            cut = _without_tail(line)
+            lines[at] = "" if cut != line and is_boilerplate(cut) else cut
+    kept = [line for line in lines if line]
     if kept:
         kept[0] = _without_dateline(kept[0])
     return "\n".join(line for line in kept if line)
@@ -186,7 +192,10 @@ def _without_dateline(line: str) -> str:
 def _without_tail(line: str) -> str:
     """The line without up to three recognised endings; only its last characters are looked at."""
     for _ in range(3):
-        found = _TAIL.search(line, max(0, len(line) - _TAIL_CHARS))
+        start = max(0, len(line) - _TAIL_CHARS)
+        if not _TAIL_MARK.search(line, start):
+            return line
+        found = _TAIL.search(line, start)
         if not found or found.start() == found.end():
             return line
         line = line[: found.start()].rstrip()

@@ -37,6 +37,12 @@ _FIRST_YEAR, _LAST_YEAR = 1902, 2199
 _NO_DATE = timedelta(days=1)
 """Around 1970-01-01: what a missing number becomes in any zone."""
 
+_MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+_COMMON = re.compile(
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(?P<d>\d\d) (?P<month>{'|'.join(_MONTH_NAMES)}) (?P<y>(?:19[89]|20)\d\d) "
+    r"(?P<time>(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d) (?P<zone>GMT|[+-](?:0\d|1[012])[0-5]\d)"
+)
+"""RFC 822 as nine of ten feeds write it, in which nothing is in doubt: read at once, as the rules below read it."""
 _EPOCH = re.compile(r"(\d{9,10}|\d{12,13}|\d{16})(?:\.\d{1,9})?")
 _BUDDHIST_YEAR = re.compile(r"(?<!\d)2[4-6]\d\d(?!\d)")
 """Thai feeds count years from 543 BC, also in dates that are otherwise English or ISO; no feed is of the year 2400."""
@@ -95,6 +101,9 @@ class _Clock(NamedTuple):
 
 def instant(raw: str, *, language: str | None) -> datetime | None:
     """The instant, aware UTC, that `raw` means in a feed of this language (BCP 47 or None); None if it is not sure."""
+    common = _COMMON.fullmatch(raw)
+    if common:
+        return _common_instant(common)
     text = _plain(raw)
     tag = (language or "").strip().lower().replace("_", "-")
     tag = _MISSPELT.get(tag, tag)
@@ -113,6 +122,16 @@ def instant(raw: str, *, language: str | None) -> datetime | None:
         return None
     day = _day(clock.rest, tag)
     return None if day is None else _checked(day, clock.since_midnight, clock.zone, tag)
+
+
+def _common_instant(common: re.Match[str]) -> datetime | None:
+    day, month, year, time, zone = common.groups()
+    number = _MONTH_NAMES.index(month) + 1
+    offset = "+00:00" if zone == "GMT" else f"{zone[:3]}:{zone[3:]}"
+    try:
+        return datetime.fromisoformat(f"{year}-{number:02}-{day}T{time}{offset}").astimezone(UTC)
+    except ValueError:  # the 31st of June
+        return None
 
 
 def _extended(basic: re.Match[str]) -> str:

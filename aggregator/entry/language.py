@@ -5,6 +5,8 @@ text contradicts it; what the text shows; 'und'. A claim keeps its region and sc
 
 - A text contradicts a claim by its script (Chinese characters under `en-us`), or by its words: at least 24 letters, and
   a detected language that is not a near relative of the claimed one, with a confidence of 0.7.
+- A text that is full of the small words of the claimed language agrees with it, and no detector is asked: that takes a
+  tenth of the time, and decides most entries of feeds in the larger languages.
 - Kana, Hangul, Thai, Greek and other scripts of one language show it by themselves; Latin, Cyrillic, Arabic and
   Devanagari are left to py3langid, from 12 letters and a confidence of 0.5 on.
 
@@ -19,6 +21,7 @@ and all that differed were wrong labels; with `en-us` claimed of all, 93 % (93 %
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -95,7 +98,8 @@ _SCRIPTS = (
     ("amharic", "\u1200-\u137f"),
     ("tibetan", "\u0f00-\u0fff"),
 )
-_LETTERS = re.compile("|".join(f"(?P<{name}>[{letters}])" for name, letters in _SCRIPTS))
+_LETTERS = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _SCRIPTS))
+_NO_LATIN_LETTERS = re.compile(r"[^A-Za-z]+")
 _ONE_LANGUAGE = {
     "kana": "ja", "hangul": "ko", "han": "zh", "greek": "el", "hebrew": "he", "thai": "th", "lao": "lo",
     "georgian": "ka", "armenian": "hy", "bengali": "bn", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or",
@@ -124,6 +128,29 @@ _RELATIVES = (
     {"tr", "az"},
 )
 """Languages a detector takes for one another in a short text: between them the claim is believed."""
+
+_SMALL_WORDS = {
+    "en": "the of and that with from this have has were which will their they his been are would about said",
+    "de": "der das und ist nicht mit von dem eine auf für sich auch wird werden bei nach einen wurde dass haben",
+    "fr": "les des et est dans pour une sur par pas qui avec ce au du aux ont été cette sont leur",
+    "es": "el los las y por para su más pero fue sus este como está según desde",
+    "it": "il che di per non è della del nel alla gli anche sono più dei delle dal nella",
+    "pt": "os da em um uma não com mais dos ao pelo pela também foi são",
+    "nl": "het een van niet voor met zijn op aan ook door naar maar worden wordt heeft deze",
+    "sv": "og och det som på af av til till er är ikke inte att har för fra från med",
+    "pl": "w na się z nie jest że jak po ale przez od dla oraz który",
+    "ru": "что это как для его при был или они еще также после которые было",
+    "id": "yang dan dengan untuk pada dari ini dalam tidak akan oleh juga itu",
+}
+"""Words without a topic, no word in two lists; of near relatives one list for all."""
+_LANGUAGE_OF_WORD = {word: name for name, words in _SMALL_WORDS.items() for word in words.split()}
+_WORDS_OF = {"da": "sv", "no": "sv", "nb": "sv", "nn": "sv", "ms": "id"}
+_WORD = re.compile(r"[^\W\d_]+")
+_ENOUGH_SMALL_WORDS = 5
+_SMALL_WORDS_PART = 0.08
+_SMALL_WORDS_OF_OTHERS = 3
+"""Three times as many of the claimed language as of any other: two languages in one text are left to the detector. The
+three numbers are guesses; no entry of the corpora is read otherwise for them."""
 
 _ALIASES = {
     "cn": "zh-CN", "chs": "zh-CN", "cht": "zh-TW", "zhcn": "zh-CN", "zhtw": "zh-TW", "chinese": "zh", "zho": "zh",
@@ -172,10 +199,13 @@ def tag_of(stated: str | None) -> str | None:
 
 def _script(text: str) -> tuple[str, int]:
     """The script most of the letters are in, and how many letters there are; Japanese shows by a few kana."""
+    if text.isascii():
+        count = len(_NO_LATIN_LETTERS.sub("", text))
+        return ("latin" if count else ""), count
     counts: dict[str, int] = {}
     for match in _LETTERS.finditer(text):
         name = match.lastgroup or ""
-        counts[name] = counts.get(name, 0) + 1
+        counts[name] = counts.get(name, 0) + match.end() - match.start()
     total = sum(counts.values())
     if not total:
         return "", 0
@@ -198,10 +228,26 @@ def _contradicts(claim: str, script: str, count: int, text: str) -> bool:
         return False
     if primary not in _WRITTEN_IN.get(script, ()) and primary in _KNOWN - _IN_TWO_SCRIPTS:
         return script != "latin" or count >= _ENOUGH_LETTERS  # names and titles in Latin letters stand everywhere
+    if _is_confirmed(primary, text):
+        return False
     found, confidence = _classified(text, script)
     if found == primary or any({found, primary} <= relatives for relatives in _RELATIVES):
         return False
     return count >= _ENOUGH_LETTERS and confidence >= _SURE_AGAINST_A_CLAIM
+
+
+def _is_confirmed(primary: str, text: str) -> bool:
+    """Whether the small words of the text are those of the language, and of no other."""
+    name = _WORDS_OF.get(primary, primary)
+    if name not in _SMALL_WORDS:
+        return False
+    words = _WORD.findall(text[:_READ_CHARS].lower())
+    counts = Counter(map(_LANGUAGE_OF_WORD.get, words))
+    count = counts.pop(name, 0)
+    del counts[None]
+    if count < max(_ENOUGH_SMALL_WORDS, _SMALL_WORDS_PART * len(words)):
+        return False
+    return count >= _SMALL_WORDS_OF_OTHERS * max(counts.values(), default=0)
 
 
 def _detected(script: str, count: int, text: str) -> str:

@@ -14,6 +14,7 @@ from aggregator.entry.characters import body_characters
 from aggregator.entry.edits import edited
 from aggregator.entry.images import lead_image
 from aggregator.entry.markdown import escaped_markdown, written_for_markdown
+from aggregator.entry.plain_markup import is_plain
 from aggregator.entry.safety import is_bounded, is_safe
 from aggregator.entry.sanitise import sanitised
 from aggregator.entry.text import plain_text
@@ -38,12 +39,20 @@ def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
     if not is_bounded(html):
         return _as_text(html, limit)
     if _fits(html, limit):
-        body = _written(html, base_url=base_url)
-        if not is_safe(body, embeds=settings.embeds):
-            body = _sanitised(html, base_url=base_url, settings=settings)
+        body = _edited_body(html, base_url=base_url, settings=settings)
         if _fits(body, limit):
             return body
     return _cut_body(html, base_url=base_url, settings=settings) or _as_text(html, limit)
+
+
+def _edited_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+    """The body with every edit, sanitised where that leaves it unsafe; the plain ones, most, take neither."""
+    if is_plain(html):
+        return _braces(html)
+    body = _written(html, base_url=base_url)
+    if is_plain(body) or is_safe(body, embeds=settings.embeds):
+        return body
+    return _sanitised(html, base_url=base_url, settings=settings)
 
 
 def _cut_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:

@@ -43,11 +43,37 @@ _CLOCK_SLACK = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
+class EntryText:
+    """What of an entry's texts is worked out once: the body that its document shows, the summary that stands in where
+    nothing of it can be shown, the text of them as read, and as matched and hashed."""
+
+    body: Markup
+    summary: Markup
+    plain: str
+    matching: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """What an entry's outcome is decided by, and its document made of."""
+
+    text: EntryText
+    published_at: datetime | None
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Dates:
     stated_at: datetime | None
     matched_at: datetime | None
     source: DateSource
     written: str
+
+
+def entry_facts(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> EntryFacts:
+    text = entry_text(parsed)
+    published_at = published(parsed, feed=feed, feed_language=feed_language)
+    return EntryFacts(text, published_at, _content_hash(parsed, published_at, text.matching))
 
 
 def entry(
@@ -62,21 +88,24 @@ def entry(
     revision: int,
     clock_error: timedelta | None,
     settings: DocumentSettings,
+    facts: EntryFacts | None = None,
 ) -> Entry:
-    """The entry with its document. `feed_title` is the feed's title as first seen: a renamed feed is no edit."""
+    """The entry with its document. `feed_title` is the feed's title as first seen: a renamed feed is no edit.
+
+    `facts`: the answer of `entry_facts` for the same entry, where it is at hand.
+    """
+    facts = facts or entry_facts(parsed, feed=feed, feed_language=feed_language)
+    text = facts.text
     url = entry_url(parsed, feed=feed)
-    body_text = _body_text(parsed)
-    title = clean_title(parsed.title) or first_line(body_text) or url or one_line(parsed.guid)
-    published_at = published(parsed, feed=feed, feed_language=feed_language)
-    dates = _dates(published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
+    title = clean_title(parsed.title) or first_line(text.plain) or url or one_line(parsed.guid)
+    dates = _dates(facts.published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
-    body = _body(parsed, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
+    body = _body(text, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
     headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
     newline = settings.leading_newline
     parts = FrontMatter(
         title, categories, headimg, categories[1], date=dates.written, body=body, leading_newline=newline
     )
-    text = matching_text(body_text)
     return Entry(
         entry_id=entry_id,
         feed_id=feed.feed_id,
@@ -86,7 +115,7 @@ def entry(
         url=url,
         canonical_url=canonical_url(url),
         title=title,
-        lang=_language(parsed, title, text, feed=feed, feed_language=feed_language),
+        lang=_language(parsed, title, text.matching, feed=feed, feed_language=feed_language),
         author=one_line(title_text(parsed.author), limit=_MAX_NAME_CHARS),
         categories=categories,
         tags=_tags(parsed.tags),
@@ -95,8 +124,8 @@ def entry(
         published_raw=one_line(parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS),
         date_source=dates.source,
         first_seen_at=first_seen_at,
-        content_hash=_content_hash(parsed, published_at, text),
-        text=text[:MAX_TEXT_CHARS],
+        content_hash=facts.content_hash,
+        text=text.matching[:MAX_TEXT_CHARS],
         document=document(parts),
         site=site_of(url or feed.url),
         publisher=site_of((feed.aggregates and url) or feed.url),
@@ -105,7 +134,7 @@ def entry(
 
 def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
     """HASH_RULES, a dot, and 32 hex digits that change when a reader would say the entry was edited."""
-    return _content_hash(parsed, published_at, matching_text(_body_text(parsed)))
+    return _content_hash(parsed, published_at, entry_text(parsed).matching)
 
 
 def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
@@ -161,13 +190,19 @@ def named_categories(feed: Feed, *, feed_title: str, feed_language: str | None) 
     return group, name, section
 
 
-def _published_body(parsed: ParsedEntry) -> Markup:
-    """The content, where it shows anything; else the summary (an editor leaves `<p>&nbsp;</p>` behind, a plugin its
-    pixel)."""
+def entry_text(parsed: ParsedEntry) -> EntryText:
+    """The body is the content, where it shows anything; else the summary (an editor leaves `<p>&nbsp;</p>` behind, a
+    plugin its pixel)."""
     content, summary = _readable(parsed.content), _readable(parsed.summary)
-    if _shows_anything(content) or not _shows_anything(summary):
-        return content if content.value.strip() else summary
-    return summary
+    text = _plain(content)
+    if text or _shows_media(content):
+        body = content
+    else:
+        text = _plain(summary)
+        is_shown = bool(text) or _shows_media(summary)
+        body = summary if is_shown or not content.value.strip() else content
+    text = text or _plain(summary)
+    return EntryText(body, summary, text, matching_text(text))
 
 
 def _readable(markup: Markup) -> Markup:
@@ -180,14 +215,8 @@ def _readable(markup: Markup) -> Markup:
     return markup if value == markup.value else replace(markup, value=value)
 
 
-def _shows_anything(markup: Markup) -> bool:
-    if not markup.value.strip():
-        return False
-    return bool(_plain(markup)) or (markup.html and shows_media(markup.value[:_MAX_READ_CHARS]))
-
-
-def _body_text(parsed: ParsedEntry) -> str:
-    return _plain(_published_body(parsed)) or _plain(_readable(parsed.summary))
+def _shows_media(markup: Markup) -> bool:
+    return markup.html and shows_media(markup.value[:_MAX_READ_CHARS])
 
 
 def _plain(markup: Markup) -> str:
@@ -201,12 +230,12 @@ def _headimg(body: str, parsed: ParsedEntry, *, base_url: str, entry_id: str, se
     return image or (fallback_image(entry_id) if settings.fallback_image else "")
 
 
-def _body(parsed: ParsedEntry, *, title: str, base_url: str, settings: DocumentSettings) -> str:
-    for published_body in (_published_body(parsed), _readable(parsed.summary)):
-        if published_body.html:
-            body = safe_body(published_body.value, base_url=base_url, settings=settings)
+def _body(text: EntryText, *, title: str, base_url: str, settings: DocumentSettings) -> str:
+    for markup in (text.body, text.summary):
+        if markup.html:
+            body = safe_body(markup.value, base_url=base_url, settings=settings)
         else:
-            body = escaped_text(published_body.value, settings=settings)
+            body = escaped_text(markup.value, settings=settings)
         if body:
             return body
     return escaped_text(title, settings=settings)

@@ -18,11 +18,7 @@ Nothing is sanitised.
 
 from __future__ import annotations
 
-import io
 import re
-import xml.sax
-import xml.sax.handler
-import xml.sax.xmlreader
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +27,7 @@ from feedparser.exceptions import UndeclaredNamespace
 
 from aggregator.entry import repair
 from aggregator.entry.newest import newest_entries
+from aggregator.entry.sax import told
 from aggregator.entry.text import without_cdata_marks
 
 MAX_DEPTH = 300
@@ -252,23 +249,13 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
 def _strict(text: str, url: str, max_entries: int) -> _Run:
     reader = _StrictReader(url, None, _ENCODING)
     _prepare(reader, url, max_entries)
-    parser = xml.sax.make_parser()
-    parser.setFeature(xml.sax.handler.feature_namespaces, True)
-    parser.setFeature(xml.sax.handler.feature_external_ges, False)
-    parser.setContentHandler(reader)
-    parser.setErrorHandler(reader)
-    source = xml.sax.xmlreader.InputSource()
-    source.setByteStream(io.BytesIO(text.encode("utf-8")))
-    source.setEncoding("utf-8")  # whatever the declaration says: the text was decoded by us
     try:
-        parser.parse(source)
+        error = told(text.encode("utf-8"), reader)
     except _EnoughEntries:
         return _Run(reader, stopped=True)
-    except xml.sax.SAXParseException as error:
-        return _Run(reader, error=error.getMessage())
-    except (UndeclaredNamespace, TooDeep) as error:
-        return _Run(reader, error=str(error))
-    return _Run(reader)
+    except (UndeclaredNamespace, TooDeep) as refusal:
+        return _Run(reader, error=str(refusal))
+    return _Run(reader, error=error)
 
 
 def _loose(text: str, url: str, max_entries: int) -> _Run:

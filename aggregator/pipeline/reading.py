@@ -18,6 +18,7 @@ from aggregator.entry.identity import REPEATED, Identity
 from aggregator.entry.identity import identified as identified_entries
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import CUT_MARK
+from aggregator.entry.normalise import EntryFacts
 from aggregator.entry.parse import parsed_feed
 from aggregator.entry.urls import host_of, public_address
 from aggregator.model import (
@@ -164,9 +165,10 @@ def _decided(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decide
 
 def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decided:
     request = context.request
-    stated_at = normalise.published(parsed, feed=request.feed, feed_language=context.language)
+    facts = normalise.entry_facts(parsed, feed=request.feed, feed_language=context.language)
+    stated_at = facts.published_at
     known = KnownEntry(
-        content_hash=normalise.content_hash(parsed, published_at=stated_at),
+        content_hash=facts.content_hash,
         first_seen_at=request.now,
         link_key=found.link_key,
         title_key=found.title_key,
@@ -176,7 +178,7 @@ def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> 
     )
     if _is_suppressed(request, stated_at):
         return _Decided(Outcome.SEEN, "backlog", key=found.identity_key, known=known)
-    entry = _entry(context, parsed, found, first_seen_at=request.now, revision=0)
+    entry = _entry(context, parsed, facts, found, known)
     lag_s = (request.now - stated_at).total_seconds() if stated_at else None
     return _Decided(Outcome.NEW, entry=entry, key=found.identity_key, known=known, lag_s=lag_s)
 
@@ -194,7 +196,7 @@ def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
             return stated_at is not None and request.now - stated_at > request.window
 
 
-def _entry(context: _Context, parsed: ParsedEntry, found: Identity, *, first_seen_at: datetime, revision: int) -> Entry:
+def _entry(context: _Context, parsed: ParsedEntry, facts: EntryFacts, found: Identity, known: KnownEntry) -> Entry:
     request = context.request
     return normalise.entry(
         parsed,
@@ -203,10 +205,11 @@ def _entry(context: _Context, parsed: ParsedEntry, found: Identity, *, first_see
         feed_language=context.language,
         entry_id=found.entry_id,
         identity_key=found.identity_key,
-        first_seen_at=first_seen_at,
-        revision=revision,
+        first_seen_at=known.first_seen_at,
+        revision=known.revision,
         clock_error=request.clock_error,
         settings=request.documents,
+        facts=facts,
     )
 
 
@@ -215,8 +218,8 @@ def _entry(context: _Context, parsed: ParsedEntry, found: Identity, *, first_see
 
 def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: KnownEntry) -> _Decided:
     request = context.request
-    stated_at = normalise.published(parsed, feed=request.feed, feed_language=context.language)
-    content_hash = normalise.content_hash(parsed, published_at=stated_at)
+    facts = normalise.entry_facts(parsed, feed=request.feed, feed_language=context.language)
+    content_hash = facts.content_hash
     named = replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
     seen = replace(named, last_seen_at=request.now)
     if normalise.is_same_content(content_hash, known.content_hash):
@@ -228,7 +231,7 @@ def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: Known
     if counted.edit_count > EDITS_TOLD:
         return _muted(context, parsed, found, counted)
     edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
-    entry = _entry(context, parsed, found, first_seen_at=known.first_seen_at, revision=edited.revision)
+    entry = _entry(context, parsed, facts, found, edited)
     return _Decided(Outcome.EDITED, entry=entry, key=found.identity_key, known=edited)
 
 

@@ -84,3 +84,11 @@ def test_time_grows_no_faster_than_the_text(piece: str) -> None:
     lines = "\n".join(piece * (250 // len(piece)) + "x" for _ in range(400))
     for one in (text, lines):
         assert len(without_counters(matching_text(one))) <= len(one)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    ["[…]", "...", " Continue reading at a.example", "Read more", "The post A appeared first on B.", "（责任编辑：张三）", "責編：李四", "阅读全文>>", "本文来自网络，转载", "→", "&raquo;", "[&hellip;]", "(来源：新华社)"],
+)  # fmt: skip
+def test_every_kind_of_tail_is_found_at_the_end_of_a_line(tail: str) -> None:
+    assert matching_text(f"{SENTENCE} {tail}") == SENTENCE

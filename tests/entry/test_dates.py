@@ -304,3 +304,18 @@ def test_words_for_parts_of_the_day_name_the_hour(raw: str, hour: int | None):
 
 def test_midnight_of_an_evening_is_the_one_that_follows():
     assert instant("2026年11月22日晚上12:00", language="zh") == datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
+
+
+@given(
+    st.sampled_from(["", "Mon, ", "Sun, "]),
+    st.tuples(st.integers(0, 32), st.sampled_from("Jan Feb Apr Jun Dec".split()), st.integers(1978, 2101)),  # noqa: SIM905
+    st.tuples(st.integers(0, 25), st.integers(0, 61), st.integers(0, 61)),
+    st.sampled_from(["GMT", "+0000", "-0330", "+1245", "+1300", "-1159", "+0860"]),
+    st.sampled_from([None, "zh-CN", "en-US", "th"]),
+)
+def test_the_commonest_form_is_read_as_all_others_are(
+    weekday: str, day: tuple[int, str, int], time: tuple[int, int, int], zone: str, language: str | None
+) -> None:
+    written = f"{weekday}{day[0]:02} {day[1]} {day[2]} {time[0]:02}:{time[1]:02}:{time[2]:02} {zone}"
+    # a space in front is taken out on the long way alone
+    assert instant(written, language=language) == instant(f" {written}", language=language)

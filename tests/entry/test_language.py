@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.entry.language import language_of, tag_of
+from aggregator.entry.language import _SMALL_WORDS, language_of, tag_of
 
 GERMAN = "Der Bundestag beschließt nach langer Debatte das neue Gesetz zur Reform der Rente"
 ENGLISH = "The government has announced new rules for travellers arriving from abroad next week"
@@ -132,3 +132,27 @@ def test_labelled_titles_are_told_apart(shared: Path) -> None:
     assert len(found) > 300
     assert len(wrong) <= 0.02 * len(found)
     assert len(unsure) <= 0.15 * len(found)
+
+
+SMALL = {
+    "en": "The mayor of the town said that they would meet with their neighbours, and this was from the start the plan",
+    "de": "Der Rat der Stadt hat nicht mit den Nachbarn gesprochen, und das ist auch für die Bürger eine Frage, die sich",
+    "fr": "Les élus de la ville ont rencontré les voisins dans une salle, et cette réunion est pour eux aussi avec du pain",
+    "ru": "Мэр города сказал, что это было для него важно, как и для соседей, или они еще не решили, что после",
+}
+
+
+@pytest.mark.parametrize("language", SMALL)
+def test_small_words_of_a_claim_agree_with_it_and_with_no_other(language: str) -> None:
+    for claim in SMALL:
+        assert of(SMALL[language], feed=claim) == language
+
+
+def test_a_text_in_two_languages_is_left_to_the_detector() -> None:
+    both = "der das und ist nicht mit " * 6 + "the of and that with from " * 2
+    assert of(both, feed="en") == of(both) == "de"
+
+
+def test_no_small_word_is_of_two_languages() -> None:
+    words = [word for listed in _SMALL_WORDS.values() for word in listed.split()]
+    assert len(words) == len(set(words))

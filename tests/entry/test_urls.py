@@ -225,3 +225,29 @@ def test_front_matter_urls_keep_every_valid_character() -> None:
     kept = "https://u@h.example:8/a-b._~!$&()*+,;=:@/%7B?q[]=1#新"
     assert front_matter_url(kept) == kept
     assert front_matter_url("https://h.example/it's {x}") == "https://h.example/it%27s%20%7Bx%7D"
+
+
+HOSTS = st.sampled_from(
+    ["a.example", "www.a.example", "m.news.a.example", "en.m.a.example", "youtu.be", "1.2.3.4", "a.cdn.ampproject.org"]
+)
+SEGMENTS = st.sampled_from(
+    ["", "x", "2026", "amp", "x.amp.html", "x.amp", "a~b", "-", "..", "_", "x%20y", "index.html"]
+)
+PAIRS = st.sampled_from(
+    ["b=2", "a=1", "a=", "utm_source=rss", "from=rss", "from=x", "ref", "v=3", "a=1+2", "", "id=x-y.z"]
+)
+
+
+@given(
+    HOSTS,
+    st.lists(SEGMENTS, max_size=4).map("/".join),
+    st.none() | st.lists(PAIRS, max_size=4).map("&".join),
+    st.sampled_from(["", "#", "#top", "#!page", "#/page"]),
+)
+def test_the_short_way_for_plain_addresses_says_what_the_long_one_says(
+    host: str, path: str, query: str | None, fragment: str
+) -> None:
+    rest = f"{host}/{path}" + ("" if query is None else f"?{query}") + fragment
+    # userinfo and a space in front are taken out on the long way alone
+    assert canonical_url(f"http://{rest}") == canonical_url(f"http://user@{rest}")
+    assert absolute_url("", f"http://{rest}") == absolute_url("", f" http://{rest}")
