@@ -371,6 +371,8 @@ class PollState:
     """The feed's WebSub subscription, if its document or its server names a hub."""
     dropped_count: int = 0
     """Entries that lay beyond `max_entries` when the document was last read."""
+    seen_items: str = ""
+    """The items of the document that was read last (`entry.remembered`): those that still stand are not read again."""
     history: tuple[str, ...] = ()
     """One letter for each of the newest 48 polls: `n` new entries, `u` unchanged, `f` failed."""
 
@@ -512,6 +514,11 @@ class ParsedFeed:
     hints: FeedHints = field(default_factory=FeedHints)
     dropped_count: int = 0
     notes: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    """A hash of the bytes of each item of the document, in its order; empty where they cannot be told apart. Those that
+    were said to be seen are not among `entries`."""
+    frame: str = ""
+    """A hash of all that the items inherit from the rest of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -628,6 +635,8 @@ class FeedRead:
     notes: tuple[str, ...] = ()
     dropped_count: int = 0
     """Entries of the document beyond the feed's `max_entries`: the oldest, which were not read."""
+    seen_items: str = ""
+    """What to remember of the document's items (`entry.remembered`)."""
 
 
 ReadResult = FeedRead | Unparsable

@@ -380,6 +380,7 @@ class PollStage:
             language=state.language,
             clock_error=state.clock_error,
             first_poll=state.last_success_at is None and not known,
+            seen_items=state.seen_items,
         )
 
     async def settle(

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -48,7 +48,8 @@ REPEATED = "repeated"
 LADDERS = ("guid", "link", "content")
 
 _NO_GUID = frozenset({"", "0", "-1", "null", "none", "nil", "undefined", "n/a", "http://", "https://", "false", "true"})
-_NONE = "00000000"
+NO_HASH = "00000000"
+"""In place of a title or a date that an item does not have."""
 _FRONT_PAGE = re.compile(r"https?://[^/?#]+/?")
 _HAS_TIME = re.compile(r"\d\s?[:時时点시h]\s?\d|^\s*\d{9,}|\d\s?[ap]\.?m", re.IGNORECASE)
 _SHARED_COUNT, _SHARED_PART = 3, 0.2
@@ -87,7 +88,7 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class Facts:
     """What an item can be known by, as short hashes; '' where it has none. `date` and `title` are '00000000' then."""
 
     guid: str
@@ -100,7 +101,7 @@ class _Facts:
 
     @property
     def title_key(self) -> str:
-        return "" if self.title == _NONE and self.date == _NONE else self.title + self.date
+        return "" if self.title == NO_HASH and self.date == NO_HASH else self.title + self.date
 
 
 class _Known:
@@ -110,8 +111,8 @@ class _Known:
 
     def __init__(self, entry: KnownEntry) -> None:
         self.guid, self.link = entry.guid_key, entry.link_key
-        self.title = entry.title_key[:8] or _NONE
-        self.date = entry.title_key[8:] or _NONE
+        self.title = entry.title_key[:8] or NO_HASH
+        self.date = entry.title_key[8:] or NO_HASH
 
 
 def entry_id(feed_id: str, key: str) -> str:
@@ -128,7 +129,13 @@ def identified(
     host: str = "",
 ) -> Identified:
     """The identity of each item of one document, given the feed's known entries by identity key."""
-    facts = [_facts(entry) for entry in entries]
+    return identified_by_facts(list(map(facts_of, entries)), feed_id=feed_id, known=known, rule=rule, host=host)
+
+
+def identified_by_facts(
+    facts: Sequence[Facts], *, feed_id: str, known: Mapping[str, KnownEntry], rule: IdentityRule, host: str = ""
+) -> Identified:
+    """The same for items of which only the facts are at hand."""
     rejected = _rejected(facts)
     live = [position for position in range(len(facts)) if not rejected[position]]
     items = [facts[position] for position in live]
@@ -152,18 +159,19 @@ def identified(
 # --- what an item can be known by ----------------------------------------------------------------------------------
 
 
-def _facts(entry: ParsedEntry) -> _Facts:
+def facts_of(entry: ParsedEntry) -> Facts:
+    """What an item can be known by."""
     stated = entry.link if entry.known_link is None else entry.known_link
     link = canonical_url(absolute_url(entry.base_url, stated)) if stated else ""
     raw = entry.published_raw or entry.updated_raw
     date = instant(raw, language=entry.language) if raw else None
     title = " ".join(entry.title.value.split()).casefold()
     text = entry.content.value or entry.summary.value
-    return _Facts(
+    return Facts(
         guid=_hash(_guid(entry.guid), 16),
         link=_hash("" if _FRONT_PAGE.fullmatch(link) else link, 16),
-        title=_hash(title, 8) or _NONE,
-        date=_hash(date.isoformat(), 8) if date else _NONE,
+        title=_hash(title, 8) or NO_HASH,
+        date=_hash(date.isoformat(), 8) if date else NO_HASH,
         has_time=_HAS_TIME.search(raw) is not None,
         text=_hash(" ".join(text.split()), 16),
         is_empty=not (title or text.strip() or stated),
@@ -183,11 +191,11 @@ def _hash(text: str, length: int) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:length] if text else ""
 
 
-def _rejected(facts: Sequence[_Facts]) -> list[str]:
+def _rejected(facts: Sequence[Facts]) -> list[str]:
     """For each item '' or why it is left out; of copies the first stays."""
     reasons, seen = [], set()
     for item in facts:
-        is_named = item.guid and item.title != _NONE
+        is_named = item.guid and item.title != NO_HASH
         copy = (item.guid, item.link, item.title_key, "" if is_named else item.text)
         reasons.append(EMPTY if item.is_empty else REPEATED if copy in seen else "")
         if not item.is_empty:
@@ -198,7 +206,7 @@ def _rejected(facts: Sequence[_Facts]) -> list[str]:
 # --- the ladder ----------------------------------------------------------------------------------------------------
 
 
-def _rule_for(items: Sequence[_Facts], known: Mapping[str, _Known], rule: IdentityRule) -> IdentityRule:
+def _rule_for(items: Sequence[Facts], known: Mapping[str, _Known], rule: IdentityRule) -> IdentityRule:
     """The rule in force for this document: the kept one, or one further down if the document shows it is needed."""
     if not items:
         return rule
@@ -213,7 +221,7 @@ def _rule_for(items: Sequence[_Facts], known: Mapping[str, _Known], rule: Identi
     return rule
 
 
-def _first_rule(items: Sequence[_Facts]) -> IdentityRule:
+def _first_rule(items: Sequence[Facts]) -> IdentityRule:
     half = len(items) / 2
     if sum(1 for item in items if item.guid) >= half:
         return IdentityRule("guid", _FIRST_REASONS[0])
@@ -222,7 +230,7 @@ def _first_rule(items: Sequence[_Facts]) -> IdentityRule:
     return IdentityRule("content", _FIRST_REASONS[2])
 
 
-def _lower(items: Sequence[_Facts], reason: str) -> IdentityRule:
+def _lower(items: Sequence[Facts], reason: str) -> IdentityRule:
     """From guids to links, if most items have one of their own."""
     counts = Counter(item.link for item in items if item.link)
     own = sum(1 for item in items if counts[item.link] == 1)
@@ -236,52 +244,54 @@ def _shared(values: Sequence[str]) -> int:
     return shared if shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values) else 0
 
 
-def _recycled(items: Sequence[_Facts], known: Mapping[str, _Known]) -> int:
+def _recycled(items: Sequence[Facts], known: Mapping[str, _Known]) -> int:
     """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
     pairs = [(item, known[f"g{item.guid}"]) for item in items if f"g{item.guid}" in known]
     others = sum(1 for item, entry in pairs if not _agree(item, entry))
     return others if others >= _SHARED_COUNT and others >= _MOST * len(pairs) else 0
 
 
-def _agree(item: _Facts, entry: _Known) -> bool:
+def _agree(item: Facts, entry: _Known) -> bool:
     if item.link == entry.link:
         return True
     return item.title == entry.title or item.date == entry.date
 
 
-def _names(items: Sequence[_Facts], ladder: str) -> list[str]:
+def _names(items: Sequence[Facts], ladder: str) -> list[str]:
     """The birth name each item would get: the first rung, from the feed's down, whose value it has alone."""
-    rungs: list[list[str]] = [[_name("g", item.guid) for item in items], [_name("l", item.link) for item in items]]
-    if ladder != "guid":
-        rungs.reverse()
-    if ladder == "content":
-        rungs = []
-    base = [item.title_key if item.title != _NONE else item.date + item.text for item in items]
-    rungs.append([_name("c", _hash(value, 20)) for value in base])
-    rungs.append(
-        [_name("c", _hash(f"{value} {item.link} {item.guid}", 20)) for value, item in zip(base, items, strict=True)]
-    )
-    rungs.append([_name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20)) for item in items])
-    counts = [Counter(rung) for rung in rungs]
-    return [_first_own(rungs, counts, at) for at in range(len(items))]
+    names = [""] * len(items)
+    for rung in _rungs(items, ladder):
+        counts = Counter(rung)
+        for at, name in enumerate(rung):
+            if not names[at] and name and counts[name] == 1:
+                names[at] = name
+        if all(names):
+            return names
+    return [name or last for name, last in zip(names, rung, strict=True)]
+
+
+def _rungs(items: Sequence[Facts], ladder: str) -> Iterator[list[str]]:
+    """The names of all items on each rung, from the feed's down; '' where one has no value."""
+    guids = [_name("g", item.guid) for item in items]
+    links = [_name("l", item.link) for item in items]
+    if ladder != "content":
+        yield from (guids, links) if ladder == "guid" else (links, guids)
+    base = [item.title_key if item.title != NO_HASH else item.date + item.text for item in items]
+    yield [_name("c", _hash(value, 20)) for value in base]
+    pairs = zip(base, items, strict=True)
+    yield [_name("c", _hash(f"{value} {item.link} {item.guid}", 20)) for value, item in pairs]
+    yield [_name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20)) for item in items]
 
 
 def _name(letter: str, value: str) -> str:
     return letter + value if value else ""
 
 
-def _first_own(rungs: Sequence[Sequence[str]], counts: Sequence[Counter[str]], at: int) -> str:
-    for rung, count in zip(rungs, counts, strict=True):
-        if rung[at] and count[rung[at]] == 1:
-            return rung[at]
-    return rungs[-1][at]
-
-
 # --- finding known entries -----------------------------------------------------------------------------------------
 
 
 def _found_directly(
-    items: Sequence[_Facts], names: Sequence[str], known: Mapping[str, _Known], ladder: str
+    items: Sequence[Facts], names: Sequence[str], known: Mapping[str, _Known], ladder: str
 ) -> dict[int, tuple[str, str]]:
     """Position of the item to (identity key, how), by name or by the alias of the same rung."""
     aliases = _aliases(known, ladder)
@@ -306,7 +316,7 @@ def _aliases(known: Mapping[str, _Known], ladder: str) -> dict[str, list[str]]:
             aliases["g" + entry.guid].append(key)
         if entry.link and ladder != "guid":
             aliases["l" + entry.link].append(key)
-        if ladder == "content" and (entry.title, entry.date) != (_NONE, _NONE):
+        if ladder == "content" and (entry.title, entry.date) != (NO_HASH, NO_HASH):
             aliases["c" + entry.title + entry.date].append(key)
     return aliases
 
@@ -316,23 +326,23 @@ _Trait = Callable[[str, str, str, bool], str]
 
 
 def _same_link_and_date(link: str, title: str, date: str, has_time: bool) -> str:
-    return link + date if link and date != _NONE else ""
+    return link + date if link and date != NO_HASH else ""
 
 
 def _same_link_and_title(link: str, title: str, date: str, has_time: bool) -> str:
-    return link + title if link and title != _NONE else ""
+    return link + title if link and title != NO_HASH else ""
 
 
 def _same_title_and_time(link: str, title: str, date: str, has_time: bool) -> str:
-    return title + date if _NONE not in (title, date) and has_time else ""
+    return title + date if NO_HASH not in (title, date) and has_time else ""
 
 
 def _same_title(link: str, title: str, date: str, has_time: bool) -> str:
-    return title if title != _NONE else ""
+    return title if title != NO_HASH else ""
 
 
 def _matched(
-    items: Sequence[_Facts],
+    items: Sequence[Facts],
     missing: Sequence[int],
     found: Mapping[int, tuple[str, str]],
     known: Mapping[str, _Known],
@@ -359,7 +369,7 @@ def _matched(
 
 
 def _pair(
-    items: Sequence[_Facts],
+    items: Sequence[Facts],
     missing: Sequence[int],
     free: Mapping[str, _Known],
     matched: dict[int, tuple[str, str]],
@@ -380,7 +390,7 @@ def _pair(
     for value, positions in here.items():
         keys = there.get(value, ())
         if value and len(positions) == 1 and len(keys) == 1:
-            dates = {items[positions[0]].date, free[keys[0]].date} - {_NONE}
+            dates = {items[positions[0]].date, free[keys[0]].date} - {NO_HASH}
             if any_dates or len(dates) < 2:
                 matched[positions[0]] = (keys[0], word)
 
@@ -403,7 +413,7 @@ def _after_renaming(rule: IdentityRule, count: int, total: int) -> tuple[Identit
 
 
 def _answers(
-    items: Sequence[_Facts], names: Sequence[str], found: Mapping[int, tuple[str, str]], feed_id: str
+    items: Sequence[Facts], names: Sequence[str], found: Mapping[int, tuple[str, str]], feed_id: str
 ) -> list[Identity]:
     answers = []
     for position, (item, name) in enumerate(zip(items, names, strict=True)):

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from hashlib import blake2b
 from typing import Any
 
 from aggregator.entry import repair
@@ -58,12 +59,21 @@ _LONGEST_HINT_MINUTES = 525_600
 """A ttl above a year is taken as a year; only the first 24 hours count anyway (politeness.md, 11)."""
 
 
-def parsed_feed(body: bytes, *, content_type: str | None, url: str, max_entries: int = 2000) -> ParsedFeed | Unparsable:
+def parsed_feed(
+    body: bytes,
+    *,
+    content_type: str | None,
+    url: str,
+    max_entries: int = 2000,
+    seen: Container[str] = frozenset(),
+) -> ParsedFeed | Unparsable:
     """The feed in a body that came from `url`, at most `max_entries` of its entries, the newest.
+
+    `seen` are items that need not be read, by their hashes (`ParsedFeed.items`).
 
     Every text in it can be written as UTF-8, whatever the parsers gave: nothing behind this need look at that again.
     """
-    feed = _parsed(body, content_type=content_type, url=url, max_entries=max_entries)
+    feed = _parsed(body, content_type=content_type, url=url, max_entries=max_entries, seen=seen)
     clean: ParsedFeed | Unparsable = _with_whole_texts(feed)
     return clean
 
@@ -88,7 +98,9 @@ def _whole(value: Any) -> Any:
     return _with_whole_texts(value) if is_dataclass(value) else value
 
 
-def _parsed(body: bytes, *, content_type: str | None, url: str, max_entries: int) -> ParsedFeed | Unparsable:
+def _parsed(
+    body: bytes, *, content_type: str | None, url: str, max_entries: int, seen: Container[str]
+) -> ParsedFeed | Unparsable:
     document = decoded(body, content_type)
     text = repair.without_forbidden(document.text)
     start = text.lstrip("\ufeff \t\r\n")
@@ -103,7 +115,7 @@ def _parsed(body: bytes, *, content_type: str | None, url: str, max_entries: int
     if not root:
         return Unparsable(FailureKind.NOT_A_FEED, f"neither XML nor JSON; it begins with {_shown(start, 40)!r}")
     try:
-        raw = raw_feed(start, url=url, max_entries=max_entries)
+        raw = raw_feed(start, url=url, max_entries=max_entries, seen=seen)
     except Refused as refused:
         return Unparsable(FailureKind.UNPARSABLE, f"refused: {refused}")
     if TRUNCATED in raw.notes and not raw.entries:
@@ -143,7 +155,13 @@ def _from_xml(raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]) 
         hints=_hints(raw.feed, url),
         dropped_count=raw.dropped_count,
         notes=(*notes, *raw.notes),
+        items=raw.items.hashes if raw.items else (),
+        frame=_digest(raw.version, raw.items.around, home, language or "", url) if raw.items else "",
     )
+
+
+def _digest(*texts: str) -> str:
+    return blake2b("\0".join(texts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ Nothing is sanitised.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from feedparser.api import LooseFeedParser, StrictFeedParser
 from feedparser.exceptions import UndeclaredNamespace
 
 from aggregator.entry import repair
+from aggregator.entry.items import Items, items_of
 from aggregator.entry.newest import newest_entries
 from aggregator.entry.sax import told
 from aggregator.entry.text import without_cdata_marks
@@ -63,6 +65,8 @@ class RawFeed:
     entries: list[FeedDict]
     dropped_count: int
     notes: tuple[str, ...]
+    items: Items | None = None
+    """Where the document was read without a doubt: as many as there are entries, and those that were left out."""
 
 
 class Refused(Exception):
@@ -220,13 +224,28 @@ class _Run:
     stopped: bool = False
 
 
-def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
-    """Read the text of a feed that came from `url`. Raises Refused for a hostile document."""
+def raw_feed(text: str, *, url: str, max_entries: int, seen: Container[str] = frozenset()) -> RawFeed:
+    """Read the text of a feed that came from `url`. Raises Refused for a hostile document.
+
+    Items whose hashes (`items`) are in `seen` are left out, where that makes no difference to the others.
+    """
     prepared = repair.prepared(text)
     if prepared.danger:
         raise Refused(prepared.danger)
     text, dropped = newest_entries(prepared.text, max_entries)
-    prepared, notes = replace(prepared, text=text), []
+    items = None if dropped else items_of(text.encode("utf-8"))
+    rest = _unseen(items, seen, url, max_entries) if items and seen else None
+    if rest is not None:
+        return rest
+    feed = _whole(replace(prepared, text=text), url, max_entries)
+    if items is None or feed.notes or feed.dropped_count or len(items.hashes) != len(feed.entries):
+        return replace(feed, dropped_count=feed.dropped_count + dropped)
+    return replace(feed, items=items)
+
+
+def _whole(prepared: repair.Prepared, url: str, max_entries: int) -> RawFeed:
+    """The feed by the strict parser, after mending, or by the loose one."""
+    text, dropped, notes = prepared.text, 0, list[str]()
     run = _strict(text, url, max_entries)
     if run.error:
         notes.append(f"mended: {run.error}")
@@ -242,15 +261,31 @@ def raw_feed(text: str, *, url: str, max_entries: int) -> RawFeed:
     if truncated and run.reader.inentry and entries:
         entries = entries[:-1]
     if run.stopped:  # entries that only a parser sees, such as those of a comment that never ends
-        dropped += max(0, len(_ENTRY_TAG.findall(text)) - max_entries)
+        dropped = max(0, len(_ENTRY_TAG.findall(text)) - max_entries)
     return RawFeed(run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes))
 
 
+def _unseen(items: Items, seen: Container[str], url: str, max_entries: int) -> RawFeed | None:
+    """The document less the items seen; None where the rest of it is not read without a doubt."""
+    count = sum(digest not in seen for digest in items.hashes)
+    if count == len(items.hashes):
+        return None
+    run = _strict_bytes(items.without(seen), url, max_entries)
+    reader = run.reader
+    if run.error or run.stopped or not reader.version or len(reader.entries) != count:
+        return None
+    return RawFeed(reader.version, reader.feeddata, reader.entries, 0, (), items=items)
+
+
 def _strict(text: str, url: str, max_entries: int) -> _Run:
+    return _strict_bytes(text.encode("utf-8"), url, max_entries)
+
+
+def _strict_bytes(document: bytes, url: str, max_entries: int) -> _Run:
     reader = _StrictReader(url, None, _ENCODING)
     _prepare(reader, url, max_entries)
     try:
-        error = told(text.encode("utf-8"), reader)
+        error = told(document, reader)
     except _EnoughEntries:
         return _Run(reader, stopped=True)
     except (UndeclaredNamespace, TooDeep) as refusal:

@@ -9,17 +9,18 @@ with a reason; only new and edited entries are made into documents, since that i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 from aggregator.entry import normalise
-from aggregator.entry.identity import REPEATED, Identity
-from aggregator.entry.identity import identified as identified_entries
+from aggregator.entry.identity import REPEATED, Facts, Identity, facts_of, identified_by_facts
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import CUT_MARK
 from aggregator.entry.normalise import EntryFacts
 from aggregator.entry.parse import parsed_feed
+from aggregator.entry.remembered import Remembered, SeenItem, content_start, packed, unpacked
 from aggregator.entry.urls import host_of, public_address
 from aggregator.model import (
     UNDETERMINED,
@@ -64,11 +65,14 @@ class ReadRequest:
     language: str | None = None
     clock_error: timedelta | None = None
     first_poll: bool = False
+    seen_items: str = ""
+    """What the last reading of the feed's document said of its items (`FeedRead.seen_items`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """One entry's outcome, with what follows from it. `lag_s`: first seen minus stated time, of a new dated entry."""
+    """One entry's outcome, with what follows from it. `lag_s`: first seen minus stated time, of a new dated entry;
+    `content_hash`: of an entry that is known by it from now on, which need not be read again as long as it stays."""
 
     outcome: Outcome
     reason: str = ""
@@ -77,6 +81,21 @@ class _Decided:
     known: KnownEntry | None = None
     notice: Notice | None = None
     lag_s: float | None = None
+    content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item of the document: `parsed` None where it stood in the last one and was left out, `content` then being
+    the beginning of its content hash."""
+
+    facts: Facts
+    parsed: ParsedEntry | None
+    content: str = ""
+
+
+class _NeedsReadingError(Exception):
+    """An item that was left out is to be published: the document has to be read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +108,71 @@ class _Context:
 
 
 def read(request: ReadRequest) -> ReadResult:
-    """Parse a body and decide each entry's outcome. Never raises for what a publisher sends."""
-    parsed = parsed_feed(
-        request.body,
-        content_type=request.content_type,
-        url=public_address(request.url),
-        max_entries=request.feed.max_entries,
-    )
+    """Parse a body and decide each entry's outcome. Never raises for what a publisher sends.
+
+    Items that stood in the last document, byte for byte, are left out where every outcome is the same without them.
+    """
+    remembered = unpacked(request.seen_items) if request.language else Remembered()
+    parsed = _parsed(request, remembered.items)
+    if isinstance(parsed, ParsedFeed) and len(parsed.entries) < len(parsed.items):
+        rest = _read_rest(request, parsed, remembered)
+        if rest is not None:
+            return rest
+        parsed = _parsed(request, {})
     match parsed:
         case Unparsable():
             return parsed
         case ParsedFeed():
-            return _read_feed(request, parsed)
+            return _read_feed(request, parsed, [_Item(facts_of(entry), entry) for entry in parsed.entries])
 
 
-def _read_feed(request: ReadRequest, parsed: ParsedFeed) -> FeedRead:
-    identified = identified_entries(
-        parsed.entries,
+def _parsed(request: ReadRequest, seen: Container[str]) -> ParsedFeed | Unparsable:
+    return parsed_feed(
+        request.body,
+        content_type=request.content_type,
+        url=public_address(request.url),
+        max_entries=request.feed.max_entries,
+        seen=seen,
+    )
+
+
+def _read_rest(request: ReadRequest, parsed: ParsedFeed, remembered: Remembered) -> FeedRead | None:
+    """The reading of a document of which the items seen were left out; None where it has to be read whole."""
+    if _frame(request, parsed) != remembered.frame:
+        return None
+    entries = iter(parsed.entries)
+    items = []
+    for digest in parsed.items:
+        seen = remembered.items.get(digest)
+        if seen is not None:
+            items.append(_Item(seen.facts, None, seen.content))
+        else:
+            entry = next(entries)
+            items.append(_Item(facts_of(entry), entry))
+    try:
+        return _read_feed(request, parsed, items)
+    except _NeedsReadingError:
+        return None
+
+
+def _frame(request: ReadRequest, parsed: ParsedFeed) -> str:
+    """A hash of all that an entry's facts and content hash depend on beside its own bytes."""
+    language = request.language or _language(request.feed, parsed)
+    feed = request.feed
+    inherited = (parsed.frame, normalise.HASH_RULES, feed.url, feed.language, language, feed.clock_offset)
+    return blake2b(repr(inherited).encode(), digest_size=8).hexdigest()
+
+
+def _read_feed(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item]) -> FeedRead:
+    identified = identified_by_facts(
+        [item.facts for item in items],
         feed_id=request.feed.feed_id,
         known=request.known,
         rule=request.identity,
         host=host_of(request.feed.url),
     )
     context = _Context(request, request.title or parsed.title, request.language or _language(request.feed, parsed))
-    decided = [_decided(context, entry, found) for entry, found in zip(parsed.entries, identified.entries, strict=True)]
+    decided = [_decided(context, item, found) for item, found in zip(items, identified.entries, strict=True)]
     return FeedRead(
         title=context.title,
         language=context.language,
@@ -128,7 +188,19 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed) -> FeedRead:
         notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
         notes=(*parsed.notes, *_cut_notes(decided)),
         dropped_count=parsed.dropped_count,
+        seen_items=_remembered(request, parsed, items, decided),
     )
+
+
+def _remembered(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item], decided: Sequence[_Decided]) -> str:
+    """What the next reading has to know of the items; '' of a document that is to be read whole."""
+    if not parsed.items:
+        return ""
+    rows = []
+    for digest, item, one in zip(parsed.items, items, decided, strict=True):
+        if one.content_hash or one.outcome is Outcome.REJECTED or one.reason == REPEATED:
+            rows.append((digest, SeenItem(item.facts, content_start(one.content_hash))))
+    return packed(_frame(request, parsed), rows)
 
 
 def _cut_notes(decided: Sequence[_Decided]) -> tuple[str, ...]:
@@ -151,12 +223,14 @@ def _oldest_first(decided: list[_Decided]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.matched_at or entry.first_seen_at))
 
 
-def _decided(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decided:
+def _decided(context: _Context, item: _Item, found: Identity) -> _Decided:
     if found.rejected == REPEATED:
         return _Decided(Outcome.SEEN, found.rejected)
     if found.rejected:
         return _Decided(Outcome.REJECTED, found.rejected)
-    known = context.request.known.get(found.identity_key)
+    known, parsed = context.request.known.get(found.identity_key), item.parsed
+    if parsed is None:
+        return _left_out(context, item, found, known)
     return _first_sighting(context, parsed, found) if known is None else _again(context, parsed, found, known)
 
 
@@ -177,10 +251,17 @@ def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> 
         date_stated=stated_at is not None,
     )
     if _is_suppressed(request, stated_at):
-        return _Decided(Outcome.SEEN, "backlog", key=found.identity_key, known=known)
+        return _Decided(Outcome.SEEN, "backlog", key=found.identity_key, known=known, content_hash=known.content_hash)
     entry = _entry(context, parsed, facts, found, known)
     lag_s = (request.now - stated_at).total_seconds() if stated_at else None
-    return _Decided(Outcome.NEW, entry=entry, key=found.identity_key, known=known, lag_s=lag_s)
+    return _Decided(
+        Outcome.NEW,
+        entry=entry,
+        key=found.identity_key,
+        known=known,
+        lag_s=lag_s,
+        content_hash=known.content_hash,
+    )
 
 
 def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
@@ -220,19 +301,40 @@ def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: Known
     request = context.request
     facts = normalise.entry_facts(parsed, feed=request.feed, feed_language=context.language)
     content_hash = facts.content_hash
-    named = replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
-    seen = replace(named, last_seen_at=request.now)
     if normalise.is_same_content(content_hash, known.content_hash):
-        named = replace(named, content_hash=content_hash)
-        is_stale = named != known or request.now - known.last_seen_at >= SIGHTING_STEP
-        seen = replace(seen, content_hash=content_hash)
-        return _Decided(Outcome.SEEN, key=found.identity_key, known=seen if is_stale else None)
+        return _seen(context, found, known, content_hash)
+    named = _with_aliases(known, found)
+    seen = replace(named, last_seen_at=request.now)
     counted = _with_edit(seen, request.now)
     if counted.edit_count > EDITS_TOLD:
         return _muted(context, parsed, found, counted)
     edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
     entry = _entry(context, parsed, facts, found, edited)
-    return _Decided(Outcome.EDITED, entry=entry, key=found.identity_key, known=edited)
+    return _Decided(Outcome.EDITED, entry=entry, key=found.identity_key, known=edited, content_hash=content_hash)
+
+
+def _left_out(context: _Context, item: _Item, found: Identity, known: KnownEntry | None) -> _Decided:
+    """An entry whose bytes are as they were: seen, if what is known of it is what they say."""
+    if known is None or not item.content or content_start(known.content_hash) != item.content:
+        raise _NeedsReadingError
+    return _seen(context, found, known, known.content_hash)
+
+
+def _seen(context: _Context, found: Identity, known: KnownEntry, content_hash: str) -> _Decided:
+    """An entry that is as it was; its record is written where it would say something else, or grew old."""
+    now, key = context.request.now, found.identity_key
+    named = replace(_with_aliases(known, found), content_hash=content_hash)
+    if named == known and now - known.last_seen_at < SIGHTING_STEP:
+        return _Decided(Outcome.SEEN, key=key, content_hash=content_hash)
+    seen = replace(named, last_seen_at=now)
+    return _Decided(Outcome.SEEN, key=key, known=seen, content_hash=content_hash)
+
+
+def _with_aliases(known: KnownEntry, found: Identity) -> KnownEntry:
+    aliases = (found.guid_key, found.link_key, found.title_key)
+    if aliases == (known.guid_key, known.link_key, known.title_key):
+        return known
+    return replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
 
 
 def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:

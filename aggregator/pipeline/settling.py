@@ -88,7 +88,9 @@ def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
 def _settled(
     claim: Claim, decision: Decision, read: ReadResult | None, *, host: str, lease: Lease | None, word: str
 ) -> Settled:
-    after = replace(decision.state, lease=lease, body_hash="" if decision.withhold else decision.state.body_hash)
+    after = replace(decision.state, lease=lease)
+    if decision.withhold:
+        after = replace(after, body_hash="", seen_items="")
     kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
     found = kept if isinstance(kept, FeedRead) else None
     commit = Commit(

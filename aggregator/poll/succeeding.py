@@ -73,6 +73,8 @@ def succeeded(
     after, moved = after_redirects(feed, state, result.redirects, read, now=now)
     after = _with_validators(after, result)
     after = _with_read(after, read, withhold=withhold, now=now, clock_error=clock_error)
+    if isinstance(result, Fetched) and result.partial:  # a 226 holds only what is new
+        after = replace(after, seen_items=state.seen_items)
     after = _with_rate(feed, state, after, read, now=now)
     after = replace(
         after,
@@ -119,6 +121,7 @@ def _with_read(
         hints=read.hints,
         identity=read.identity,
         dropped_count=read.dropped_count,
+        seen_items=read.seen_items,
         clock_samples=clock_samples(state, read),
         clock_error=clock_error,
         recent_new=recent[-RECENT_NEW:],
@@ -234,13 +237,15 @@ def after_push(
 ) -> Decision:
     """The decision after a hub delivered entries: they count as any others, but no request was made.
 
-    Validators, body hash, due time and what the server asked for stay as they are.
+    Validators, body hash, items seen, due time and what the server asked for stay as they are.
     """
     runaway = is_runaway(state, read, now=now)
     withhold = runaway or state.health is Health.QUARANTINED
     after = _with_read(state, read, withhold=withhold, now=now, clock_error=clock_error)
     after = _with_rate(feed, state, after, read, now=now)
-    after = replace(after, hints=state.hints, health=Health.QUARANTINED if withhold else state.health)
+    after = replace(
+        after, hints=state.hints, seen_items=state.seen_items, health=Health.QUARANTINED if withhold else state.health
+    )
     before = replace(state, failure_count=0)  # that the hub delivers says nothing of the publisher's server
     notices = _success_notices(feed, before, after, read, runaway=runaway)
     return Decision(after, state.next_poll_at, notices, withhold=withhold)

@@ -1,6 +1,6 @@
 """What reading makes of the corpora, written down, so that a faster reading can be held against the one before it.
 
-    python -m tests.bench.reading_golden dump OUT.jsonl.gz [--only real|polls] [--limit N]
+    python -m tests.bench.reading_golden dump OUT.jsonl.gz [--only real|polls] [--limit N] [--whole]
     python -m tests.bench.reading_golden compare BEFORE.jsonl.gz AFTER.jsonl.gz
 
 `dump` reads every feed of ../shared/corpus/real, and the polls of ../shared/corpus/polls one after the other with what
@@ -61,6 +61,7 @@ def after(before: ReadRequest, found: FeedRead, body: bytes, *, now: datetime) -
         title=found.title,
         language=found.language,
         first_poll=False,
+        seen_items=found.seen_items,
     )
 
 
@@ -86,7 +87,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return handle.read()
 
 
-def readings(only: str, limit: int) -> Iterator[tuple[str, ReadResult]]:
+def readings(only: str, limit: int, *, whole: bool = False) -> Iterator[tuple[str, ReadResult]]:
     """Name of each body, and what reading made of it."""
     now = datetime(2026, 11, 29, tzinfo=UTC)
     if only != "polls":
@@ -96,10 +97,10 @@ def readings(only: str, limit: int) -> Iterator[tuple[str, ReadResult]]:
             yield name, read(request(body, now=now))
     if only != "real":
         for name, bodies in series():
-            yield from _polled(name, bodies)
+            yield from _polled(name, bodies, whole=whole)
 
 
-def _polled(name: str, bodies: list[tuple[int, bytes]]) -> Iterator[tuple[str, ReadResult]]:
+def _polled(name: str, bodies: list[tuple[int, bytes]], *, whole: bool) -> Iterator[tuple[str, ReadResult]]:
     asked: ReadRequest | None = None
     for seconds, body in bodies:
         now = EPOCH + timedelta(seconds=seconds)
@@ -107,14 +108,14 @@ def _polled(name: str, bodies: list[tuple[int, bytes]]) -> Iterator[tuple[str, R
         found = read(asked)
         yield f"polls/{name}/{seconds}", found
         if isinstance(found, FeedRead):
-            asked = after(asked, found, body, now=now)
+            asked = after(asked, replace(found, seen_items="") if whole else found, body, now=now)
 
 
-def dump(out: Path, only: str, limit: int) -> None:
+def dump(out: Path, only: str, limit: int, *, whole: bool) -> None:
     count = 0
     records: TypeAdapter[ReadResult] = TypeAdapter(ReadResult)
     with gzip.open(out, "wt", compresslevel=1) as lines:
-        for name, found in readings(only, limit):
+        for name, found in readings(only, limit, whole=whole):
             row = {"name": name, "kind": type(found).__name__, **records.dump_python(found)}
             lines.write(json.dumps(row, default=_plain, sort_keys=True) + "\n")
             count += 1
@@ -131,10 +132,10 @@ def compare(before: Path, then: Path) -> int:
     fields: Counter[str] = Counter()
     with gzip.open(before, "rt") as old, gzip.open(then, "rt") as new:
         for one, other in zip(old, new, strict=True):
-            if one == other:
+            found = [] if one == other else list(_differences("", _told(one), _told(other)))
+            if not found:
                 continue
             differing += 1
-            found = list(_differences("", json.loads(one), json.loads(other)))
             fields.update(path.split("[")[0] for path, _, _ in found)
             if differing <= SHOWN:
                 print(json.loads(one)["name"])
@@ -142,6 +143,12 @@ def compare(before: Path, then: Path) -> int:
                     print(f"    {path}: {_short(was)} -> {_short(now)}")
     print(f"{differing} bodies differ", dict(fields.most_common(20)))
     return differing
+
+
+def _told(line: str) -> dict[str, Any]:
+    """A body's line without what only the next reading is told."""
+    row: dict[str, Any] = json.loads(line)
+    return {key: value for key, value in row.items() if key != "seen_items"}
 
 
 def _differences(path: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -166,12 +173,13 @@ def main() -> int:
     dumping.add_argument("out", type=Path)
     dumping.add_argument("--only", choices=("real", "polls"), default="")
     dumping.add_argument("--limit", type=int, default=0)
+    dumping.add_argument("--whole", action="store_true", help="read every body whole, also what stood in the last one")
     comparing = commands.add_parser("compare")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
     options = parser.parse_args()
     if options.command == "dump":
-        dump(options.out, options.only, options.limit)
+        dump(options.out, options.only, options.limit, whole=options.whole)
         return 0
     return min(compare(options.before, options.after), 1)
 
