@@ -1,0 +1,14 @@
+"""The bench of polls runs (its figures are for people)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.polls import STAGES, bench
+
+
+@pytest.mark.slow
+def test_the_bench_of_polls_runs_at_its_smallest(capsys: pytest.CaptureFixture[str]) -> None:
+    table = bench(feeds=2, base=1, entries=3, rounds=1, rivals=["feedparser"], python="")
+    assert list(table["ours"]) == list(STAGES)
+    assert "feedparser/ours" in capsys.readouterr().out
