@@ -16,6 +16,8 @@ from datetime import datetime
 from hashlib import blake2b
 from zlib import crc32
 
+import numpy as np
+
 from aggregator.dedup import facts, learned, lexicon
 from aggregator.dedup.frequency import prior_rarity
 from aggregator.dedup.words import Word, cleaned, folded, words
@@ -349,9 +351,9 @@ def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int
     candidates = [t for t in counts if t not in known]
     if len(candidates) > BODY_TOKENS:
         rarity = prior_rarity(candidates, lang)
-        weights = [float(r) * (0.4 + min(counts[t], 4)) for t, r in zip(candidates, rarity, strict=True)]
-        order = sorted(range(len(candidates)), key=lambda i: -weights[i])
-        candidates = [candidates[i] for i in order[:BODY_TOKENS]]
+        often = np.minimum([counts[t] for t in candidates], 4)
+        order = np.argsort(-np.asarray(rarity) * (0.4 + often), kind="stable")
+        candidates = [candidates[i] for i in order[:BODY_TOKENS].tolist()]
     return tuple(candidates)
 
 
@@ -367,6 +369,14 @@ def _shingles(body_words: list[Word]) -> tuple[int, ...]:
     return tuple(lead + [h for h in _run_hashes(tokens) if h not in lead][: SHINGLES - len(lead)])
 
 
+_SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
+"""One for each of the `SHINGLE_WORDS` tokens of a run."""
+
+
 def _run_hashes(tokens: list[int]) -> list[int]:
-    runs = zip(*(tokens[i : len(tokens) - SHINGLE_WORDS + 1 + i] for i in range(SHINGLE_WORDS)), strict=True)
-    return sorted({(v * 3 + w * 5 + x * 7 + y * 11 + z * 13) * 0x9E3779B1 & 0xFFFFFFFF for v, w, x, y, z in runs})
+    count = len(tokens) - SHINGLE_WORDS + 1
+    numbers = np.array(tokens, dtype=np.uint64)
+    mixed = sum(weight * numbers[at : at + count] for at, weight in enumerate(_SHINGLE_WEIGHTS))
+    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)  # overflow leaves the lower 32 bits right
+    found: list[int] = np.unique(hashes).tolist()
+    return found

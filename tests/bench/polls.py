@@ -40,7 +40,6 @@ RIVALS = ("reader", "feedparser")
 NEW_ENTRIES = 2
 PARAGRAPHS = 4
 _SMALL = "the of and that with from this have was which will their they were has for on in to a is by as at it".split()  # noqa: SIM905
-_SYLLABLES = "ba co di fu ga he ki lo mu na pe ri so tu va we".split()  # noqa: SIM905
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -79,12 +78,11 @@ def _date(now: datetime, minutes_ago: int) -> str:
 
 
 def _prose(dice: random.Random, count: int) -> str:
-    """As many small words as English has, between words of its own."""
-    return " ".join(dice.choice(_SMALL) if at % 5 in (1, 3) else _word(dice) for at in range(count)).capitalize()
+    """As many small words as English has, between words as often as words are."""
+    from tests.bench.scale_out import words
 
-
-def _word(dice: random.Random) -> str:
-    return "".join(dice.choice(_SYLLABLES) for _ in range(dice.randint(2, 4)))
+    rare = words(dice, count).split()
+    return " ".join(dice.choice(_SMALL) if at % 5 in (1, 3) else rare[at] for at in range(count)).capitalize()
 
 
 async def serve(feeds: int, entries: int) -> None:
