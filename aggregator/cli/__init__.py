@@ -17,7 +17,7 @@ import click
 
 from aggregator import __version__
 from aggregator.cli import remedies
-from aggregator.cli.console import guard_output
+from aggregator.cli.console import guard_output, use_utf8
 from aggregator.errors import AggregatorError, ConfigError
 
 COMMANDS = {
@@ -95,6 +95,8 @@ def commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status."""
+    if arguments is None:
+        use_utf8()
     guard_output()
     sys.exit(_run(arguments, remedies.called(sys.argv[0], sys.argv[1:] if arguments is None else arguments)))
 

@@ -29,6 +29,7 @@ class Program:
         self.folder = folder
         self.config = folder / "feeds.toml"
         self.log = folder / "log.jsonl"
+        self.environment = ENVIRONMENT
         self._clients: list[redis.Redis] = []
         self._sessions: set[int] = set()
         """Of every daemon started here: its children that parse are known by nothing else."""
@@ -50,7 +51,7 @@ class Program:
         """Run one command to its end; `input` is what it reads."""
         return subprocess.run(
             [sys.executable, "-m", "aggregator", *words, "--config", str(self.config)],
-            capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False, input=input,
+            capture_output=True, text=True, timeout=timeout, env=self.environment, check=False, input=input,
         )  # fmt: skip
 
     def json(self, *words: str) -> Any:
@@ -63,7 +64,7 @@ class Program:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *module, "run", *words, "--config", str(self.config)],
-                stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True, preexec_fn=_hear_interrupts,
+                stdout=log, stderr=log, env=self.environment, start_new_session=True, preexec_fn=_hear_interrupts,
             )  # fmt: skip
         self._sessions.add(process.pid)
         return process
