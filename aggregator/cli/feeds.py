@@ -12,6 +12,7 @@ import click
 import orjson
 
 from aggregator.cli import engines, files, options, parts, starter
+from aggregator.cli.surroundings import use_temporary_directory
 from aggregator.config import configuration
 from aggregator.config_values import web_addresses
 from aggregator.daemon.clock import machine_time
@@ -87,6 +88,7 @@ def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | N
     if force:
         _add(read.file, [Subscription(addresses[0])], categories)
         return
+    use_temporary_directory(read.state_dir)
     asyncio.run(_add_found(read, addresses, categories))
 
 

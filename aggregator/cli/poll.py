@@ -18,6 +18,7 @@ from aggregator.cli import engines, files, options, parts
 from aggregator.cli.console import console
 from aggregator.cli.explaining import conversation
 from aggregator.cli.files import Loaded
+from aggregator.cli.surroundings import use_temporary_directory
 from aggregator.config import feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.daemon.clock import machine_time
@@ -48,6 +49,7 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
     read = files.loaded(config_file)
+    use_temporary_directory(read.state_dir)
     found = asyncio.run(_polled(read, targets, dry_run=dry_run))
     for one, outcomes in found:
         if as_json:

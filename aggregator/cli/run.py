@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from aggregator.cli.console import console
 from aggregator.cli.files import Loaded
 from aggregator.cli.following import due_feeds, follow
 from aggregator.cli.people import People
+from aggregator.cli.surroundings import look_around, within_file_limit
 from aggregator.config import Configuration
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT, Daemon, Parts
@@ -79,6 +80,8 @@ def run(config_file: str | None, once: bool, role: str) -> None:
     read = files.loaded(config_file or _offered())
     source = ConfigFile(read)
     people = configure_logs(source)
+    look_around(read.state_dir, read.configuration.settings.fetch)
+    read = replace(read, configuration=within_limits(read.configuration))
     if not once:
         asyncio.run(daemon(read, role, source, people))
         return
@@ -87,6 +90,12 @@ def run(config_file: str | None, once: bool, role: str) -> None:
         asyncio.run(_once(read, role, people, interrupts))
     except asyncio.CancelledError:
         raise SystemExit(128 + interrupts[0]) from None
+
+
+def within_limits(configuration: Configuration) -> Configuration:
+    """The configuration with as many polls at once as this process may open files for."""
+    settings = configuration.settings
+    return replace(configuration, settings=replace(settings, fetch=within_file_limit(settings.fetch)))
 
 
 def _offered() -> str | None:
@@ -294,7 +303,7 @@ class ConfigFile:
         """Raises ConfigError; the text counts as read either way, so that a broken file is told of once."""
         text = files.read_text(self._file)
         self._digest = _digest(text)
-        fresh = files.loaded_from(self._file, os.environ).configuration
+        fresh = within_limits(files.loaded_from(self._file, os.environ).configuration)
         if self._current.feeds and not fresh.feeds and not fresh.names_feeds:
             raise ConfigError(Problem(f"names no feed any more: {files.NO_FEEDS_REMEDY}", file=str(self._file)))
         self._current = fresh

@@ -13,6 +13,8 @@ redis is owned by this module, scripts.py and embedded.py.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -48,6 +50,7 @@ _NOT_NOW = (
     ("MASTERDOWN", "has lost its primary"),
     ("CLUSTERDOWN", "belongs to a cluster that is not whole: see CLUSTER INFO"),
     ("TRYAGAIN", "is moving our keys to another node"),
+    ("max number of clients reached", "takes no more connections: raise its maxclients, or its limit of open files"),
     ("UNBLOCKED", "changed its role while we waited"),
 )
 _NEVER = (
@@ -235,7 +238,20 @@ def _translated(error: Exception) -> EngineDown | EngineRefused:
         return EngineRefused(f"the Redis server refuses us: check user and password in redis_url ({error})")
     if isinstance(error, failed.ResponseError) and not isinstance(error, failed.ClusterError):
         return EngineRefused(f"the Redis server refuses a command of ours ({error})")
+    if _out_of_files(error):
+        limit = "this process may open no more files or connections: raise its limit (`ulimit -n`, LimitNOFILE=)"
+        return EngineDown(f"the Redis server cannot be asked: {limit} ({error})")
     return EngineDown(f"the Redis server does not answer: is it running, and is redis_url right? ({error})")
+
+
+def _out_of_files(error: BaseException | None) -> bool:
+    """Whether a connection failed for our own limit; redis-py names the cause in its text alone, or as its cause."""
+    if error is None:
+        return False
+    numbers = (errno.EMFILE, errno.ENFILE)
+    is_own = isinstance(error, OSError) and error.errno in numbers
+    is_told = any(os.strerror(number) in str(error) for number in numbers)
+    return is_own or is_told or _out_of_files(error.__cause__)
 
 
 def _code(error: Exception) -> str:

@@ -31,6 +31,15 @@ class Failure:
 
 _NO_NAME_SERVER = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_OUT_OF_FILES = "this process may open no more files or connections: raise its limit (`ulimit -n`, LimitNOFILE=)"
+_OUR_OWN = {
+    errno.EMFILE: _OUT_OF_FILES,
+    errno.ENFILE: "this machine can open no more files or connections",
+    errno.ENOMEM: "this machine has no memory left for a connection",
+    errno.ENOBUFS: "this machine has no memory left for a connection",
+    errno.EPERM: "this machine's own firewall or sandbox forbids the connection",
+}
+"""What the kernel says of us, whatever host was asked."""
 _BY_ERRNO = {
     errno.ECONNREFUSED: (FailureKind.CONNECT, "refuses the connection"),
     errno.EHOSTUNREACH: (FailureKind.CONNECT, "cannot be reached (no route to it)"),
@@ -52,9 +61,19 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
         if isinstance(cause, PrivateAddress):
             words = f"{host} leads to {cause}, and private networks are not allowed"
             return Failure(FailureKind.PRIVATE_ADDRESS, words)
+    if (own := _own_fault(error)) is not None:
+        return own
     for kinds, failure in _BY_ERROR:
         if isinstance(error, kinds):
             return failure(error, host)
+    return None
+
+
+def _own_fault(error: BaseException) -> Failure | None:
+    for cause in _causes(error):
+        words = _OUR_OWN.get(cause.errno or 0) if isinstance(cause, OSError) else None
+        if words is not None:
+            return Failure(FailureKind.INTERNAL, words, ours=True)
     return None
 
 

@@ -145,7 +145,7 @@ def test_the_command_line_takes_words_whatever_the_locale(tmp_path: Path, name: 
     own = tmp_path / "订阅.toml"
     words = ["feeds", "add", "https://a.example/f", "--force", "--category", "新闻", "--config", str(own)]
     done = subprocess.run(
-        [sys.executable, "-m", "aggregator", *words], capture_output=True, timeout=60, env=LOCALES[name], check=False
+        [sys.executable, "-m", "aggregator", *words], capture_output=True, timeout=110, env=LOCALES[name], check=False
     )
     assert done.returncode == 0, done.stderr
     assert '["新闻"]' in own.read_text(encoding="utf-8")
