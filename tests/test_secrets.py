@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import files
+from aggregator.children.sandbox import Sandbox
+from aggregator.daemon import files
+from aggregator.environment import variable
 from aggregator.errors import ConfigError
 from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule
 from aggregator.pipeline.reading import ReadRequest, read
-from aggregator.poll.environment import variable
-from aggregator.poll.sandbox import Sandbox
-from tests.poll import functions
+from tests.children import functions
 
 PRIVATE = "https://user:s3cret-pw@private.example/feeds/me.xml?token=s3cret-token#s3cret"
 ENTRIES = "<item><title>x</title><link>{link}</link><description>&lt;a href='{link}'&gt;x&lt;/a&gt;&lt;img src='{link}'&gt;</description></item>"
@@ -87,8 +87,8 @@ async def test_children_have_no_secret_of_ours_in_their_environment(monkeypatch:
 CHILDREN = """
 import asyncio, os, psutil
 from datetime import timedelta
-from aggregator.poll.sandbox import Sandbox
-from tests.poll import functions
+from aggregator.children.sandbox import Sandbox
+from tests.children import functions
 
 async def main():
     span = timedelta(seconds=30)

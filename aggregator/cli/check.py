@@ -12,10 +12,11 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from aggregator.cli import files, options
+from aggregator.cli import options
 from aggregator.cli.console import console
 from aggregator.cli.effective import shown, toml_lines, written
 from aggregator.config import unheard
+from aggregator.daemon import files
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
 from aggregator.watch.logs import redacted

@@ -20,10 +20,11 @@ from pathlib import Path
 import click
 from aiohttp import web
 
-from aggregator.cli import files, run
+from aggregator.cli import run
 from aggregator.cli.console import console
 from aggregator.cli.people import People
 from aggregator.cli.sample_feeds import Outlet, outlets
+from aggregator.daemon import files
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, EngineError
 from aggregator.watch import logs

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, options
 from aggregator.cli.console import console
-from aggregator.cli.files import Loaded
+from aggregator.daemon import files
+from aggregator.daemon.files import Loaded
 from aggregator.daemon.watching import made_digest
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row

@@ -14,8 +14,9 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from aggregator.cli import decided, engines, files, options
+from aggregator.cli import decided, engines, options
 from aggregator.cli.console import console
+from aggregator.daemon import files
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.similarity import PAIR_THRESHOLD
 from aggregator.engine.store import Store

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 import structlog
 
-from aggregator.cli.files import Loaded
+from aggregator.daemon.files import Loaded
 from aggregator.daemon.shutdown import Shutdown
 from aggregator.engine.client import connect, without_secrets
 from aggregator.engine.embedded import EmbeddedServer, attach

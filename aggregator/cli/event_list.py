@@ -10,9 +10,10 @@ import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, options
 from aggregator.cli.choosing import choosing, match_of, takes_event
 from aggregator.cli.console import console
+from aggregator.daemon import files
 from aggregator.model import Event, Match
 from aggregator.watch.headlines import Headline, clock, headline_text, named, source_names
 

@@ -15,10 +15,11 @@ import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import decided, engines, files, naming, options
+from aggregator.cli import decided, engines, naming, options
 from aggregator.cli.console import console
 from aggregator.cli.doubtful import doubtful
 from aggregator.cli.event_list import list_events
+from aggregator.daemon import files
 from aggregator.dedup.apart import apart_of
 from aggregator.engine.store import Store
 from aggregator.errors import AggregatorError, ConfigError, EngineDown, Problem

@@ -7,7 +7,7 @@ from datetime import timedelta
 from aggregator.cli.effective import written
 from aggregator.daemon.polled import Polled
 from aggregator.model import Caching, FailureKind, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
-from aggregator.poll.schedule import request_for
+from aggregator.schedule.request import request_for
 from aggregator.watch.logs import redacted
 
 _UNSENT = (

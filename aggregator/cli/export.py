@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from aggregator.cli import engines, files, options
-from aggregator.cli.archiving import STREAMS, archived
+from aggregator.cli import engines, options
+from aggregator.daemon import files
+from aggregator.daemon.archive import STREAMS, archived
 from aggregator.entry.files import export as exported
 from aggregator.errors import AggregatorError
 from aggregator.model import Message

@@ -11,10 +11,12 @@ from typing import BinaryIO
 import click
 import orjson
 
-from aggregator.cli import engines, files, options, parts, starter
+from aggregator.children.sandbox import Killed, Sandbox
+from aggregator.cli import engines, options, starter
 from aggregator.cli.surroundings import use_temporary_directory
 from aggregator.config import configuration
 from aggregator.config_values import web_addresses
+from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
 from aggregator.errors import ConfigError, EngineError, Problem
 from aggregator.model import (
@@ -31,8 +33,7 @@ from aggregator.model import (
 )
 from aggregator.opml import Subscription, opml_of, subscriptions_of_opml
 from aggregator.pipeline.reading import ReadRequest
-from aggregator.poll.sandbox import Killed, Sandbox
-from aggregator.poll.schedule import released as released_state
+from aggregator.schedule.result import released as released_state
 from aggregator.subscriptions import (
     feeds_named,
     usable,
@@ -102,7 +103,7 @@ def _web_addresses(text: str) -> tuple[str, ...]:
 async def _add_found(read: files.Loaded, addresses: Sequence[str], categories: tuple[str, ...]) -> None:
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
     added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
-    async with parts.Fetching(read.configuration.settings, Metrics()) as fetching:
+    async with assembly.Fetching(read.configuration.settings, Metrics()) as fetching:
         for address in addresses:
             result = await fetching.fetch(PollRequest("", address, Validators()))
             if not isinstance(result, FetchFailed):
@@ -114,12 +115,12 @@ async def _add_found(read: files.Loaded, addresses: Sequence[str], categories: t
             await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
 
 
-async def _hand_over(read: files.Loaded, fetching: parts.Fetching, feed_id: str, body: Fetched) -> None:
+async def _hand_over(read: files.Loaded, fetching: assembly.Fetching, feed_id: str, body: Fetched) -> None:
     """Commit the body as the feed's first poll, where a server runs: adding a feed costs one request, not two."""
     feed = next(feed for feed in read.configuration.feeds if feed.feed_id == feed_id)
     try:
         async with engines.attached_engine(read) as engine:
-            stage = parts.poll_stage(engine.store, fetching, read, metrics=Metrics())
+            stage = assembly.poll_stage(engine.store, fetching, read, metrics=Metrics())
             await stage.register()
             await stage.adopt(feed, body)
     except EngineError as error:
@@ -234,7 +235,7 @@ def _add(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> li
     return added
 
 
-async def _found(read: files.Loaded, fetching: parts.Fetching, url: str, body: Fetched) -> Subscription:
+async def _found(read: files.Loaded, fetching: assembly.Fetching, url: str, body: Fetched) -> Subscription:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
     parsed = await fetching.read(
@@ -269,7 +270,7 @@ async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
         wall=limits.parse_timeout,
         cpu=limits.parse_cpu,
         memory_bytes=limits.parse_memory_bytes,
-        preload=parts.READERS_LOAD,
+        preload=assembly.READERS_LOAD,
     ) as sandbox:
         answer = await sandbox.run((page.body, page.url, page.content_type))
     if isinstance(answer, Killed):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from aggregator.cli import files, starter
+from aggregator.cli import starter
 from aggregator.config import NO_FEEDS
+from aggregator.daemon import files
 from aggregator.errors import ConfigError, Problem
 from aggregator.watch.wording import counted
 

@@ -18,8 +18,9 @@ import orjson
 from rich.progress import Progress
 from rich.text import Text
 
-from aggregator.cli import decided, engines, files, naming, options
+from aggregator.cli import decided, engines, naming, options
 from aggregator.cli.console import console
+from aggregator.daemon import files
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of

@@ -14,14 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from aggregator import __version__
-from aggregator.cli import engines, files, options, parts
+from aggregator.cli import engines, options
 from aggregator.cli.console import console
 from aggregator.cli.explaining import conversation
-from aggregator.cli.files import Loaded
 from aggregator.cli.surroundings import use_temporary_directory
 from aggregator.config import feed_id_for
 from aggregator.config_values import web_addresses
+from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
+from aggregator.daemon.files import Loaded
 from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
@@ -69,9 +70,9 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         store = await _store(stack, read, needed=not dry_run and len(strangers) < len(feeds))
-        fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
-        meanings = await stack.enter_async_context(parts.Meanings(metrics))
-        stage = parts.poll_stage(store or _NothingKnown(), fetching, read, metrics=metrics)
+        fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
+        meanings = await stack.enter_async_context(assembly.Meanings(metrics))
+        stage = assembly.poll_stage(store or _NothingKnown(), fetching, read, metrics=metrics)
         done = []
         for feed in feeds:
             dry = dry_run or feed.feed_id in strangers
@@ -82,7 +83,7 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
                 done.append((polled, await _outcomes(read, store, polled, meanings)))
         if store is not None and not dry_run:
             progress = Progress({"event": timedelta(hours=1)})
-            event = parts.event_stage(store, read, meanings, metrics=metrics, progress=progress)
+            event = assembly.event_stage(store, read, meanings, metrics=metrics, progress=progress)
             await event.drain()
             await event.close()
         return done
@@ -147,7 +148,7 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
-async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings: parts.Meanings) -> Outcomes:
+async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings: assembly.Meanings) -> Outcomes:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
     found = polled.settled.read
     if not isinstance(found, FeedRead):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from aggregator.cli import files, options
+from aggregator.cli import options
 from aggregator.cli.run import lock_of, state_of
+from aggregator.daemon import files
 from aggregator.errors import AggregatorError, EngineMissing
 
 WAIT_SECONDS = 30.0

@@ -23,24 +23,25 @@ import click
 import structlog
 
 from aggregator import __version__
-from aggregator.cli import engines, files, options, parts, starter
-from aggregator.cli.archiving import Archive
+from aggregator.cli import engines, options, starter
 from aggregator.cli.console import console
-from aggregator.cli.files import Loaded
 from aggregator.cli.following import due_feeds, follow
 from aggregator.cli.people import People
 from aggregator.cli.surroundings import look_around, within_file_limit
 from aggregator.config import Configuration
+from aggregator.daemon import assembly, files
+from aggregator.daemon.archive import Archive
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT, Daemon, Parts
+from aggregator.daemon.files import Loaded
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.shutdown import Shutdown, hear_nothing_yet
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine.poll_store import Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineDown, Problem
+from aggregator.fetch.subscriber import Delivery, Subscriber
 from aggregator.model import Feed, Settings
-from aggregator.poll.subscriber import Delivery, Subscriber
 from aggregator.watch import logs
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import StatusServer
@@ -143,9 +144,9 @@ async def daemon(
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
         polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
-        meanings = await stack.enter_async_context(parts.Meanings(metrics))
+        meanings = await stack.enter_async_context(assembly.Meanings(metrics))
         event = (
-            parts.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
+            assembly.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
             if role != "poll"
             else None
         )
@@ -163,7 +164,7 @@ async def daemon(
             clock=clock,
             archive=_archive(read, engine) if event else None,
             terminal=_terminal(engine.store, source, people, beside, lambda: running.stop()),
-            deliveries=parts.deliveries(engine.store, read, clock, lambda: event.leads) if event else None,
+            deliveries=assembly.deliveries(engine.store, read, clock, lambda: event.leads) if event else None,
             server=engine.server,
             status=_status_server(read, watching, metrics, digests, polling.push, pictures),
             status_address=_status_address(read),
@@ -207,13 +208,13 @@ class _Polling:
 
 
 async def _polling(stack: AsyncExitStack, engine: engines.Engine, read: Loaded, metrics: Metrics) -> _Polling:
-    fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
+    fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
 
     async def deliver(delivery: Delivery) -> None:
         await stage.deliver(delivery)
 
-    push = await parts.subscriber(engine.store, read, fetching, deliver)
-    stage = parts.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
+    push = await assembly.subscriber(engine.store, read, fetching, deliver)
+    stage = assembly.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
     return _Polling(stage, push, fetching.renew)
 
 
@@ -246,7 +247,7 @@ def _status_server(
     if settings.http_listen is None:
         return None
     zone = ZoneInfo(settings.digest.timezone)
-    below = {parts.WEBSUB_PATH: push.app()} if push else {}
+    below = {assembly.WEBSUB_PATH: push.app()} if push else {}
     return StatusServer(
         watching,
         metrics=metrics,
@@ -263,7 +264,7 @@ async def _pictures(stack: AsyncExitStack, read: Loaded, metrics: Metrics) -> Pi
     settings = read.configuration.settings
     if settings.http_listen is None or not settings.http_pictures:
         return None
-    return await stack.enter_async_context(parts.pictures(read, metrics))
+    return await stack.enter_async_context(assembly.pictures(read, metrics))
 
 
 def address(listen: str) -> tuple[str, int]:
@@ -377,8 +378,8 @@ async def _once(read: Loaded, role: str, people: People | None, interrupts: list
         begun, skipped = 0, _NOBODY
         begun_at = await engine.store.server_time()
         if role != "event":
-            fetching = await stack.enter_async_context(parts.Fetching(read.configuration.settings, metrics))
-            poll = parts.poll_stage(engine.store, fetching, read, metrics=metrics)
+            fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
+            poll = assembly.poll_stage(engine.store, fetching, read, metrics=metrics)
             # What was interrupted is given back while there is what it needs.
             stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
             await poll.register(at_once=True)
@@ -407,8 +408,8 @@ def _interrupted_by_signals(shutdown: Shutdown, interrupts: list[int]) -> None:
 
 async def _assign(engine: engines.Engine, read: Loaded, role: str, metrics: Metrics, progress: Progress) -> None:
     """Assign what was committed; a poll worker waits for whoever leads to do it."""
-    async with parts.Meanings(metrics) as meanings:
-        stage = parts.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
+    async with assembly.Meanings(metrics) as meanings:
+        stage = assembly.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
         try:
             async with asyncio.timeout(ONCE_LIMIT.total_seconds()):
                 await (stage.drain() if role != "poll" else _until_assigned(engine))

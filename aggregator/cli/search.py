@@ -12,8 +12,9 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, options
 from aggregator.cli.console import console as console_of_stdout
+from aggregator.daemon import files
 from aggregator.dedup.nearness import nearest_by_meaning
 from aggregator.engine.store import Store
 from aggregator.model import Event

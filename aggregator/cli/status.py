@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from aggregator import __version__
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, options
 from aggregator.cli.console import console
 from aggregator.cli.explaining import roughly
-from aggregator.cli.files import Loaded
 from aggregator.cli.waits import Waits, address_of, waits
 from aggregator.config_problems import nearest
+from aggregator.daemon import files
+from aggregator.daemon.files import Loaded
 from aggregator.engine.embedded import attach
 from aggregator.engine.holds import Holds
 from aggregator.engine.store import Store

@@ -11,9 +11,10 @@ import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import engines, files, options
+from aggregator.cli import engines, options
 from aggregator.cli.choosing import choosing, match_of, takes_message
 from aggregator.cli.console import console
+from aggregator.daemon import files
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json

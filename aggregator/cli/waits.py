@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from aggregator.engine.holds import Holds
 from aggregator.engine.store import Store
+from aggregator.hosts import host_of
 from aggregator.model import Feed, PollState
-from aggregator.poll.schedule import host_of
 
 PATIENCE = timedelta(seconds=30)
 """So long after its time a feed that nothing holds back should be taken. A guess: a full house takes its turns."""

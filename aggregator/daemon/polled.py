@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
+from aggregator.fetch.subscriber import Subscriber
+from aggregator.fetch.websub import advertised_hub
 from aggregator.model import Feed, FeedRead, Fetched, FetchFailed, FetchResult, NotModified, PollState, Unparsable
-from aggregator.pipeline.settling import Settled
-from aggregator.poll.subscriber import Subscriber
-from aggregator.poll.websub import advertised_hub
+from aggregator.pipeline.commit import Settled
 from aggregator.watch.logs import redacted
 from aggregator.watch.metrics import Metrics
 

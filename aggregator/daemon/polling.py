@@ -23,6 +23,9 @@ from aggregator.daemon.turns import Read, Turns
 from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
+from aggregator.fetch.slots import interval_waited
+from aggregator.fetch.subscriber import Delivery, Subscriber
+from aggregator.hosts import host_of
 from aggregator.model import (
     Caching,
     Claim,
@@ -40,11 +43,11 @@ from aggregator.model import (
     Settings,
     Validators,
 )
+from aggregator.pipeline.commit import Settled, settled, settled_delivery
 from aggregator.pipeline.reading import ReadRequest
-from aggregator.pipeline.settling import Settled, settled, settled_delivery
-from aggregator.poll import schedule
-from aggregator.poll.slots import interval_waited
-from aggregator.poll.subscriber import Delivery, Subscriber
+from aggregator.schedule import restart
+from aggregator.schedule.outage import HostOutcome, answered_at, has_vote, host_outcome, is_local_outage
+from aggregator.schedule.request import KILLED_AGAIN, first_state, is_killed_again, is_unchanged, request_for, with_feed
 from aggregator.watch.metrics import Metrics
 
 log = structlog.get_logger()
@@ -93,7 +96,7 @@ class PollStage:
         self._clock = clock
         self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
-        self._outcomes: deque[schedule.HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
+        self._outcomes: deque[HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
         self._ending: asyncio.Task[None] | None = None
         self._is_offline = False
         """Whether the last word about our own network was that it is down."""
@@ -113,7 +116,7 @@ class PollStage:
         if processes != self._turns.processes:
             self._turns = Turns(processes)
         self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in feeds if feed.enabled}
-        self.hosts = {feed_id: schedule.host_of(feed.url) for feed_id, feed in self.feeds.items()}
+        self.hosts = {feed_id: host_of(feed.url) for feed_id, feed in self.feeds.items()}
         """Whose slot each feed takes; `register` and a commit put in the host of an adopted address."""
 
     async def register(self, *, at_once: bool = False) -> None:
@@ -311,7 +314,7 @@ class PollStage:
         current = self.feeds.get(feed.feed_id)
         if current is None or current == feed:
             return
-        due_at = schedule.due_at(current, schedule.with_feed(state, current), now=self._clock.now())
+        due_at = restart.due_at(current, with_feed(state, current), now=self._clock.now())
         if due_at != state.next_poll_at:
             await self._store.polls.set_due_times({feed.feed_id: due_at}, now=self._clock.for_engine())
 
@@ -327,10 +330,10 @@ class PollStage:
     async def poll(self, claim: Claim, feed: Feed, *, dry_run: bool = False) -> Polled:
         """One poll under a claim. Raises EngineError, StaleToken; then nothing was written."""
         state = self._state(claim, feed, self._clock.now())
-        request = schedule.request_for(feed, state, now=self._clock.now())
+        request = request_for(feed, state, now=self._clock.now())
         result = await self._fetch(request)
         self._metrics.observe("fetch", result.elapsed)
-        self._times.note(schedule.host_of(feed.url), result.elapsed)
+        self._times.note(host_of(feed.url), result.elapsed)
         read = await self.read_body(claim, feed, state, result)
         return await self.settle(claim, feed, state, result, read, dry_run=dry_run)
 
@@ -339,20 +342,20 @@ class PollStage:
         return (await self._store.polls.states([feed.feed_id])).get(feed.feed_id)
 
     def _host(self, feed: Feed) -> str:
-        return self.hosts.get(feed.feed_id) or schedule.host_of(feed.url)
+        return self.hosts.get(feed.feed_id) or host_of(feed.url)
 
     def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
-        return schedule.with_feed(claim.state, feed) if claim.state else schedule.first_state(feed, now=now)
+        return with_feed(claim.state, feed) if claim.state else first_state(feed, now=now)
 
     async def read_body(self, claim: Claim, feed: Feed, state: PollState, result: FetchResult) -> ReadResult | None:
         """What a child makes of a new body; None when there is none, or it is the one last read.
 
         Raises StaleToken where the claim passed to another worker while the body waited.
         """
-        if not isinstance(result, Fetched) or schedule.is_unchanged(state, result):
+        if not isinstance(result, Fetched) or is_unchanged(state, result):
             return None
-        if schedule.is_killed_again(state, result, now=self._clock.now()):
-            return schedule.KILLED_AGAIN
+        if is_killed_again(state, result, now=self._clock.now()):
+            return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
         request = await self._read_request(feed, state, result)
         read = await self._turns.read(
@@ -417,9 +420,9 @@ class PollStage:
 
     def _judged_outage(self, state: PollState, result: FetchResult, now: datetime) -> bool:
         """Whether this poll failed for an outage of our own network."""
-        votes = schedule.has_vote(state, answered_at=schedule.answered_at(self._outcomes))
-        self._outcomes.append(schedule.host_outcome(result, at=now, votes=votes))
-        return schedule.is_local_outage(self._outcomes, now=now)
+        votes = has_vote(state, answered_at=answered_at(self._outcomes))
+        self._outcomes.append(host_outcome(result, at=now, votes=votes))
+        return is_local_outage(self._outcomes, now=now)
 
     def _with_outage_told(self, done: Settled, result: FetchResult, *, offline: bool) -> Settled:
         """With a notice when an outage begins, and when an answer from outside ends it."""
@@ -493,7 +496,7 @@ class PollStage:
         await self._store.polls.commit(done.commit, now=self._clock.for_engine())
         state = done.commit.state
         if state.feed_id in self.hosts:
-            self.hosts[state.feed_id] = schedule.host_of(state.url)
+            self.hosts[state.feed_id] = host_of(state.url)
         if decision.host_hold_until_at and decision.held_host not in ("", done.commit.host):
             await self._store.polls.hold_host(
                 decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine()

@@ -1,7 +1,7 @@
 """Telling the server which feeds there are: at the start, after each change of feeds.toml, and when it forgot them.
 
 Rules: a feed that was polled before keeps its due time, unless its address, its bounds or the clock have changed since
-(`poll.resuming`): then what the core works out is set, whatever stands there. New ones are spread, so that a long list
+(`restart`): then what the core works out is set, whatever stands there. New ones are spread, so that a long list
 of feeds is no burst of requests. A server that came back empty (FLUSHALL, a restart without persistence, a fail-over to
 an empty replica), that evicted the due set, or that is another one, is told of them again, and that is told in
 `agg:trouble`: what was seen before is lost, so it is published again.
@@ -18,8 +18,11 @@ import structlog
 from aggregator.daemon.clock import Clock
 from aggregator.engine.registration import Registered
 from aggregator.engine.store import Store
+from aggregator.hosts import host_of
 from aggregator.model import Feed, Notice, PollState
-from aggregator.poll import schedule
+from aggregator.schedule import restart
+from aggregator.schedule.bounds import first_due_at
+from aggregator.schedule.request import with_feed
 
 log = structlog.get_logger()
 
@@ -43,11 +46,11 @@ async def registered(
     for feed_id, feed in feeds.items():
         state = states.get(feed_id)
         if state is None:
-            due[feed_id] = now if at_once else schedule.first_due_at(feed, now=now, feed_count=fresh)
+            due[feed_id] = now if at_once else first_due_at(feed, now=now, feed_count=fresh)
             continue
-        current = schedule.with_feed(state, feed)
-        hosts[feed_id] = schedule.host_of(current.url)
-        due_at = schedule.due_at(feed, current, now=now, feed_count=len(feeds))
+        current = with_feed(state, feed)
+        hosts[feed_id] = host_of(current.url)
+        due_at = restart.due_at(feed, current, now=now, feed_count=len(feeds))
         due[feed_id] = due_at or now
         if current is not state or due_at not in (None, state.next_poll_at):
             changed[feed_id] = due_at

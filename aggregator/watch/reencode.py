@@ -2,7 +2,7 @@
 
 Rules: only the formats below, told by their first bytes, not by what the server said; nothing larger than MOST_PIXELS
 is decoded; the answer is WebP without metadata, or None for what is no picture. It runs in a child process with limits
-(`poll.sandbox`), because decoders of pictures are where memory is corrupted.
+(`children.sandbox`), because decoders of pictures are where memory is corrupted.
 
 Pillow, because it is the one well-kept library that reads them all; it is imported in this module only.
 """

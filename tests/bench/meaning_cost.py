@@ -14,7 +14,7 @@ import time
 import numpy as np
 import psutil
 
-from aggregator.cli.parts import Meanings
+from aggregator.daemon.assembly import Meanings
 from aggregator.dedup.neighbours import AMONG, neighbours
 from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore
 from aggregator.watch.metrics import Metrics

@@ -17,7 +17,7 @@ import numpy  # noqa: F401  stands for what the daemon loads and children must n
 import psutil
 import redis  # noqa: F401
 
-from aggregator.poll.sandbox import Sandbox
+from aggregator.children.sandbox import Sandbox
 from tests.bench.sandbox_function import entry_count
 
 DOCUMENT = b"<rss><channel>" + b"<item><title>one</title></item>" * 30 + b"</channel></rss>"

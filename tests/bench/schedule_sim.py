@@ -4,7 +4,7 @@
 
 The entries' own published times, of the outlets in ../shared/corpus/polls and of the feeds in ../shared/corpus/real,
 stand for the moments at which feeds changed: of an outlet the whole time of its snapshots, of a real feed the 30 days
-before its newest entry. The first 30 % of a feed's time are its backlog; from there `poll.schedule` decides, as in the daemon, with default bounds (15 min to 24 h) and no cache
+before its newest entry. The first 30 % of a feed's time are its backlog; from there `schedule` decides, as in the daemon, with default bounds (15 min to 24 h) and no cache
 headers, until its last entry is seen. Fixed polling runs over the same time, at a phase drawn from the seed.
 The snapshots have holes of days, which count as silence; so the figures compare schedules and foretell none. The third
 table shows the outlets in the days before their last snapshot alone, almost without holes: newsrooms that publish all
@@ -32,7 +32,8 @@ from pathlib import Path
 import feedparser
 
 from aggregator.model import Caching, Feed, FeedHints, FeedRead, Fetched, IdentityRule, PollState, Validators
-from aggregator.poll.schedule import after_poll, first_state
+from aggregator.schedule.request import first_state
+from aggregator.schedule.result import after_poll
 
 CORPUS = Path(__file__).resolve().parents[2] / ".." / "shared" / "corpus"
 WINDOW = timedelta(days=30)

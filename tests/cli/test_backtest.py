@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import files
 from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
+from aggregator.daemon import files
 from aggregator.dedup.encoder import is_installed
 from aggregator.model import DedupSettings
 

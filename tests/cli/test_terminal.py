@@ -18,11 +18,12 @@ from aggregator.cli.console import SafeConsole
 from aggregator.engine.store import Store
 from aggregator.model import Notice
 from aggregator.opml import subscriptions_of_opml
-from aggregator.poll.schedule import after_poll, first_state
+from aggregator.schedule.request import first_state
+from aggregator.schedule.result import after_poll
 from aggregator.subscriptions import feeds_of_page
 from aggregator.visible import visible, visible_json
 from aggregator.watch.terminal import Guarded
-from tests.poll.given import FEED, NOW, failure
+from tests.schedule.given import FEED, NOW, failure
 from tests.watch.test_logs import Written
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJm\x07"

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from aggregator.cli import files, main, parts
+from aggregator.cli import main
+from aggregator.daemon import assembly, files
 
 
 def vectors(_headlines: Sequence[str]) -> list[bytes]:
@@ -17,7 +18,7 @@ def vectors(_headlines: Sequence[str]) -> list[bytes]:
 if __name__ == "__main__":
     from tests.daemon import busy_encoder
 
-    parts.vectors = busy_encoder.vectors
-    parts.LONGEST_MEANT = timedelta(minutes=5)
+    assembly.vectors = busy_encoder.vectors
+    assembly.LONGEST_MEANT = timedelta(minutes=5)
     files.is_installed = lambda: True
     main(sys.argv[1:])

@@ -33,9 +33,9 @@ STEPS = {
     # the poll stage, in the order of one poll
     "register": "aggregator.engine.poll_store:PollStore.register",
     "claim": "aggregator.engine.poll_store:PollStore.claim",
-    "fetch": "aggregator.cli.parts:Fetching.fetch",
+    "fetch": "aggregator.daemon.assembly:Fetching.fetch",
     "known": "aggregator.engine.poll_store:PollStore.known",
-    "read": "aggregator.cli.parts:Fetching.read",
+    "read": "aggregator.daemon.assembly:Fetching.read",
     "settle": "aggregator.daemon.polling:settled",
     "commit": "aggregator.engine.poll_store:PollStore.commit",
     "release": "aggregator.engine.poll_store:PollStore.release",

@@ -1,7 +1,7 @@
 """Both stages in this process, on the real server, with a clock that the test moves.
 
 What is fetched comes from a scripted publisher by the real fetcher, or is handed over as a body; reading runs here
-instead of in a child, since limits are tests/poll's matter.
+instead of in a child, since limits are tests/children's matter.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli import files
-from aggregator.cli.archiving import together
-from aggregator.cli.parts import Fetching
 from aggregator.cli.reload import _running
 from aggregator.cli.run import ConfigFile
 from aggregator.cli.tail import id_at
+from aggregator.daemon import files
+from aggregator.daemon.archive import together
+from aggregator.daemon.assembly import Fetching
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.model import Settings

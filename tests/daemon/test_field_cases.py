@@ -20,13 +20,13 @@ import pytest
 from aggregator.engine.store import Store
 from aggregator.entry.normalise import entry
 from aggregator.entry.parse import parsed_feed
+from aggregator.fetch.fetcher import Fetcher
 from aggregator.model import DocumentSettings, Entry, Feed, Fetched, NotModified, ParsedFeed, Validators
-from aggregator.poll.fetch import Fetcher
 from tests.daemon.program import Program
 from tests.daemon.stages import Stages
+from tests.fetch.asking import asking
+from tests.fetch.conftest import LOOPBACK
 from tests.origin import Answer, Origin, feed_document
-from tests.poll.asking import asking
-from tests.poll.conftest import LOOPBACK
 
 pytestmark = [pytest.mark.slow]
 SEEN = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)

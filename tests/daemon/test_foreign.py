@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.cli.archiving import archived
 from aggregator.cli.status import _totals
+from aggregator.daemon.archive import archived
 from aggregator.daemon.daemon import Daemon
 from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine import codec

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli.parts import Meanings
+from aggregator.daemon.assembly import Meanings
 from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.watch.metrics import Metrics
@@ -31,10 +31,10 @@ async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
 
 MEANINGS_FIRST = """
 import asyncio, datetime
-from aggregator.cli.parts import READERS_LOAD, Meanings
-from aggregator.poll.sandbox import Sandbox
+from aggregator.daemon.assembly import READERS_LOAD, Meanings
+from aggregator.children.sandbox import Sandbox
 from aggregator.watch.metrics import Metrics
-from tests.poll.functions import obey
+from tests.children.functions import obey
 
 
 async def main():

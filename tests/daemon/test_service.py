@@ -15,8 +15,8 @@ import pytest
 
 from tests.daemon.program import Program, feeds_of, until
 from tests.daemon.test_program import HARBOUR, HARBOUR_TOO, SELDOM, rss
+from tests.fetch.hub import Hub
 from tests.origin import Answer, Origin
-from tests.poll.hub import Hub
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
 from aggregator.engine.wire import encode, record_bytes
 from aggregator.errors import EngineDown, StaleToken
+from aggregator.fetch.subscriber import Delivery
 from aggregator.model import (
     Backlog,
     DedupSettings,
@@ -30,7 +31,6 @@ from aggregator.model import (
     Queue,
     Settings,
 )
-from aggregator.poll.subscriber import Delivery
 from tests.daemon.stages import START, Stages
 
 QUAKE = "Strong earthquake of magnitude 6.8 hits the south of Northland, dozens injured in Port Selby"

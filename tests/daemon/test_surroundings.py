@@ -20,8 +20,8 @@ from redis import exceptions as failed
 from aggregator.cli.surroundings import files_needed, use_temporary_directory
 from aggregator.engine.client import engine_errors
 from aggregator.errors import AggregatorError, EngineDown
+from aggregator.fetch.failures import failure_of_error
 from aggregator.model import FailureKind, FetchSettings
-from aggregator.poll.failures import failure_of_error
 from tests.daemon.program import ENVIRONMENT, Program, feeds_of, until
 from tests.origin import Answer, Origin, feed_document
 

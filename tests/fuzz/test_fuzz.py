@@ -20,13 +20,12 @@ from aggregator.engine import codec
 from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.entry.safety import is_safe
 from aggregator.errors import ConfigError
+from aggregator.fetch.address import BadUrl, target_of
+from aggregator.fetch.tolerant import AnswerReader, BadAnswer
+from aggregator.fetch.websub import Confirmed, Refused, answer_to_hub, is_signed, links_of
 from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule, Lease, Unparsable
 from aggregator.opml import subscriptions_of_opml
 from aggregator.pipeline.reading import ReadRequest, read
-from aggregator.poll.address import BadUrl, target_of
-from aggregator.poll.links import links_of
-from aggregator.poll.tolerant import AnswerReader, BadAnswer
-from aggregator.poll.websub import Confirmed, Refused, answer_to_hub, is_signed
 from aggregator.subscriptions import feeds_of_page, usable, with_subscriptions
 from aggregator.visible import has_orders, visible
 

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aggregator.cli import parts
-from aggregator.cli.files import loaded_from
-from aggregator.poll.sandbox import Killed, Sandbox
+from aggregator.children.sandbox import Killed, Sandbox
+from aggregator.daemon import assembly
+from aggregator.daemon.files import loaded_from
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
 from aggregator.watch.pictures import AGAIN, Missing, Pictures
@@ -184,7 +184,7 @@ async def proxied(tmp_path: Path):
             file = tmp_path / "feeds.toml"
             file.write_text(f'[aggregator]\nstate_dir = "{tmp_path / "state"}"\n{toml}')
             metrics = Metrics()
-            self.pictures = parts.pictures(loaded_from(file, {}), metrics)
+            self.pictures = assembly.pictures(loaded_from(file, {}), metrics)
             proxy = await self.pictures.__aenter__()
             self.server = StatusServer(self.day, metrics=metrics, now=lambda: NOW, pictures=proxy)
             host, port = await self.server.start("127.0.0.1", 0)

@@ -1,0 +1,1 @@
+"""Asking: HTTP, the guard, slots for each host, decoding, WebSub."""

@@ -1,0 +1,395 @@
+"""One GET, as politely as it can be made, with every way it can fail as a value.
+
+Rules (politeness.md 2, 3, 6, 7, 9, 10; situations 9, 11, 22, 23, 26, 30):
+- The exact URL, no cookies, no Referer, one honest User-Agent, never a second try: each request has a connection of its
+  own, because a server may close a kept one at any time, and whether it worked on the request cannot be known then.
+- What browsers and curl read is read (`fetch.tolerant`); what is refused is told in words.
+- Redirects are followed here, at most MOST_HOPS, each hop checked: scheme, address, loop. Validators go only to the
+  address that gave them; credentials and a feed's own headers only to the feed's own origin.
+- The time limit covers all hops; waiting for a host's slot (`fetch.slots`) has a limit of its own.
+- Bodies are decoded as they arrive and never beyond the allowed size (`fetch.decoding`).
+- Header values are one character for each byte (latin-1), so that an ETag that is no text comes back unchanged.
+
+The module decides nothing about schedules; what an answer means for the next poll is `schedule`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from aggregator.errors import ConfigError, Problem
+from aggregator.fetch.address import BadUrl, Target, may_have_credentials, redirected, target_of
+from aggregator.fetch.botwall import LOOKED_AT_BYTES
+from aggregator.fetch.caching import caching_of
+from aggregator.fetch.credentials import MissingCredentials, authorization, basic_authorization
+from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
+from aggregator.fetch.exchange import BODIES, Answer, ExactRequest, answer_of
+from aggregator.fetch.failures import EXPECTED_ERRORS, Failure, failure_of_error, failure_of_status
+from aggregator.fetch.guard import Guard, GuardedResolver, Lookup, PrivateAddress, literal_address, system_lookup
+from aggregator.fetch.slots import HostBusy, HostSlots
+from aggregator.fetch.tolerant import MAX_HEAD_BYTES, MAX_HEADERS, TolerantConnector
+from aggregator.fetch.websub import links_of
+from aggregator.model import (
+    Caching,
+    FailureKind,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    FetchSettings,
+    NotModified,
+    PollRequest,
+    Redirect,
+    Validators,
+)
+
+MOST_HOPS = 5
+ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.5"
+)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NOT_CONFIGURABLE = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "accept-encoding", "referer"}
+)
+
+
+Exchange = Callable[[], Awaitable[Answer]]
+
+
+class _Failed(Exception):
+    """Carries a failure out of the hops; never leaves this module."""
+
+    def __init__(self, failure: Failure, *, status: int | None = None, caching: Caching | None = None) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+        self.status = status
+        self.caching = caching or Caching()
+
+
+class Fetcher:
+    """Fetches feeds; an asynchronous context manager that owns its connections.
+
+    `lookup` resolves names (the system's own by default).
+    """
+
+    def __init__(self, settings: FetchSettings, *, contact: str, version: str, lookup: Lookup = system_lookup) -> None:
+        self._settings = settings
+        self._user_agent = f"aggregator/{version}" + (f" (+{contact})" if contact else "")
+        # A proxy is the operator's own choice, and it alone is connected to; it does the resolving.
+        self._guard = Guard(allow_private=settings.allow_private_networks, allowed=settings.allowed_networks)
+        connecting = Guard(allow_private=True) if settings.proxy else self._guard
+        self._connecting = connecting
+        self._lookup = lookup
+        self._slots = HostSlots(interval=settings.per_host_interval)
+        self._session: aiohttp.ClientSession | None = None
+        self._resolver: GuardedResolver | None = None
+
+    async def __aenter__(self) -> Fetcher:
+        settings = self._settings
+        self._resolver = GuardedResolver(self._connecting, threads=settings.concurrency, lookup=self._lookup)
+        connector = TolerantConnector(
+            resolver=self._resolver,
+            socket_factory=self._connecting.socket,
+            ssl=_tls(settings.ca_file),
+            limit=settings.concurrency,
+            use_dns_cache=False,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            request_class=ExactRequest,
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+            max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_HEADERS,
+        )
+        self._session._retry_connection = False  # there is no public switch; see the rules above
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+
+    async def fetch(self, request: PollRequest) -> FetchResult:
+        """Make the request. Every expected failure is an answer; only our own errors are raised."""
+        return await _Fetch(self, request).result()
+
+    async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
+        """Send a form, as a WebSub subscriber does, inside the host's slot; the answer's status, or why there is none.
+
+        Redirects are not followed.
+        """
+        return await _Fetch(self, PollRequest("", url, Validators())).posted(form)
+
+    async def _post(self, target: Target, headers: CIMultiDict[str], form: Mapping[str, str]) -> Answer:
+        assert self._session is not None, "use `async with Fetcher(...)`"
+        url = URL(target.url, encoded=True)
+        async with self._session.post(
+            url, data=dict(form), headers=headers, allow_redirects=False, proxy=self._settings.proxy
+        ) as response:
+            return await answer_of(response, LOOKED_AT_BYTES)
+
+    async def _get(self, target: Target, headers: CIMultiDict[str], limit: int) -> Answer:
+        """One hop, inside its host's slot."""
+        assert self._session is not None, "use `async with Fetcher(...)`"
+        url = URL(target.url, encoded=True)
+        async with self._session.get(
+            url, headers=headers, allow_redirects=False, proxy=self._settings.proxy, skip_auto_headers=("User-Agent",)
+        ) as response:
+            return await answer_of(response, limit)
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """The system's authorities, and the operator's own beside them. Raises ConfigError."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or "it holds no certificate"
+            raise ConfigError(Problem(f"{ca_file} cannot be used ({reason})", key="fetch.ca_file")) from error
+    return context
+
+
+class _Fetch:
+    """One request on its way through its redirects."""
+
+    def __init__(self, fetcher: Fetcher, request: PollRequest) -> None:
+        self._fetcher = fetcher
+        self._request = request
+        self._left = fetcher._settings.timeout.total_seconds()
+        self._used = 0.0
+        self._redirects: list[Redirect] = []
+        self._at = request.url.partition("@")[2] if "@" in request.url else request.url
+
+    async def result(self) -> FetchResult:
+        try:
+            first = target_of(self._request.url)
+            self._at = first.url
+            return await self._followed(first, self._authorization(first))
+        except BadUrl as error:
+            return self._failed(Failure(FailureKind.BAD_URL, str(error)))
+        except MissingCredentials as error:
+            return self._failed(Failure(FailureKind.CREDENTIALS, str(error)))
+        except _Failed as error:
+            return self._failed(error.failure, status=error.status, caching=error.caching)
+
+    async def posted(self, form: Mapping[str, str]) -> int | FetchFailed:
+        try:
+            target = target_of(self._request.url)
+            self._at = target.url
+            headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
+            answer = await self._slotted(target, lambda: self._fetcher._post(target, headers, form))
+        except BadUrl as error:
+            return self._failed(Failure(FailureKind.BAD_URL, str(error)))
+        except _Failed as error:
+            return self._failed(error.failure, status=error.status, caching=error.caching)
+        return answer.status
+
+    def _authorization(self, first: Target) -> str:
+        if self._request.auth is not None:
+            return authorization(self._request.auth)
+        return basic_authorization(first.user, first.password) if first.user or first.password else ""
+
+    async def _followed(self, first: Target, authorization: str) -> FetchResult:
+        target, seen = first, {first.url}
+        while True:
+            validators = self._validators_for(target, first)
+            answer = await self._hop(target, self._headers_for(target, first, authorization, validators))
+            if answer.status not in _REDIRECTS:
+                return self._answered(target, answer, conditional=validators != Validators())
+            target = self._next(target, answer, seen)
+
+    def _next(self, target: Target, answer: Answer, seen: set[str]) -> Target:
+        if "location" not in answer.headers:
+            raise self._refusal(target, answer, f"{target.host} redirects ({answer.status}) without saying where")
+        following = redirected(target, answer.headers["location"])
+        self._redirects.append(Redirect(answer.status, following.url))
+        if following.url in seen:
+            words = f"{target.host} redirects in a circle"
+            raise _Failed(Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status)
+        if len(self._redirects) > MOST_HOPS:
+            words = f"more than {MOST_HOPS} redirects, the last at {target.host}"
+            raise _Failed(Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status)
+        seen.add(following.url)
+        self._at = following.url
+        return following
+
+    # --- what is sent ---
+
+    def _validators_for(self, target: Target, first: Target) -> Validators:
+        validators = self._request.validators
+        try:
+            owner = target_of(validators.url).url if validators.url else first.url
+        except BadUrl:
+            return Validators()
+        if owner != target.url:
+            return Validators()
+        return Validators(_sendable(validators.etag), _sendable(validators.last_modified))
+
+    def _headers_for(
+        self, target: Target, first: Target, authorization: str, validators: Validators
+    ) -> CIMultiDict[str]:
+        headers = CIMultiDict(
+            {
+                "User-Agent": _as_bytes(self._request.user_agent or self._fetcher._user_agent),
+                "Accept": ACCEPT,
+                "Accept-Encoding": "gzip, br, zstd",
+                "A-IM": "feed",
+            }
+        )
+        if may_have_credentials(first, target):
+            for name, value in self._request.headers:
+                if name.lower() not in _NOT_CONFIGURABLE:
+                    headers[name] = _as_bytes(value)
+            if authorization:
+                headers["Authorization"] = authorization
+        if validators.etag is not None:
+            headers["If-None-Match"] = validators.etag
+        if validators.last_modified is not None:
+            headers["If-Modified-Since"] = validators.last_modified
+        return headers
+
+    # --- one hop ---
+
+    async def _hop(self, target: Target, headers: CIMultiDict[str]) -> Answer:
+        limit = self._request.max_body_bytes
+        return await self._slotted(target, lambda: self._fetcher._get(target, headers, limit))
+
+    async def _slotted(self, target: Target, exchange: Exchange) -> Answer:
+        """The exchange, when its host's slot is free."""
+        self._check_literal(target)
+        try:
+            async with self._fetcher._slots.slot(target.host):
+                return await self._timed(target, exchange)
+        except HostBusy:
+            words = f"{target.host} was kept busy by our own other requests"
+            raise _Failed(Failure(FailureKind.BUSY, words)) from None
+
+    def _check_literal(self, target: Target) -> None:
+        """Refuse a private address named in the URL itself, also where a proxy would do the connecting."""
+        address = literal_address(target.host)
+        if address is not None and not self._fetcher._guard.allows(address):
+            failure = failure_of_error(PrivateAddress(address), target.host)
+            assert failure is not None
+            raise _Failed(failure)
+
+    async def _timed(self, target: Target, exchange: Exchange) -> Answer:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._left):
+                return await exchange()
+        except TooLarge:
+            limit = self._request.max_body_bytes
+            raise _Failed(Failure(FailureKind.TOO_LARGE, f"the body is larger than {limit:,} bytes")) from None
+        except BadEncoding as error:
+            raise _Failed(Failure(FailureKind.BAD_ENCODING, str(error))) from None
+        except CutShort:
+            words = f"{target.host} sent a compressed body without its end"
+            raise _Failed(Failure(FailureKind.RESET, words)) from None
+        except EXPECTED_ERRORS as error:
+            failure = failure_of_error(error, target.host)
+            if failure is None:
+                raise
+            raise _Failed(failure) from error
+        except ValueError:  # aiohttp's refusal to write a header with a control character
+            words = "a header of this feed holds characters that HTTP does not allow"
+            raise _Failed(Failure(FailureKind.BAD_URL, words)) from None
+        finally:
+            spent = time.monotonic() - started
+            self._used += spent
+            self._left = max(0.0, self._left - spent)
+
+    # --- what comes back ---
+
+    def _answered(self, target: Target, answer: Answer, *, conditional: bool) -> FetchResult:
+        caching = caching_of(answer.headers, now=datetime.now(UTC))
+        elapsed = timedelta(seconds=self._used)
+        validators = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"), target.url)
+        if answer.status == 304 and conditional:
+            return NotModified(target.url, validators, caching, tuple(self._redirects), elapsed)
+        if answer.status not in BODIES:
+            raise self._refusal(target, answer)
+        start = answer.body[:LOOKED_AT_BYTES]
+        wall = failure_of_status(answer.status, answer.headers, start, target.host)
+        if wall.kind is FailureKind.BOT_WALL:
+            raise _Failed(wall, status=answer.status, caching=caching)
+        if answer.status == 226 and not _is_feed_delta(answer):
+            raise self._refusal(target, answer, f"{target.host} sent a difference that we did not ask for (226)")
+        if answer.status == 206 and not _is_whole(answer):
+            raise self._refusal(target, answer, f"{target.host} sent a part of the feed that we did not ask for (206)")
+        if answer.status != 200 and not answer.body:
+            raise self._refusal(target, answer, f"{target.host} sent no feed with its answer ({answer.status})")
+        return Fetched(
+            url=target.url,
+            status=answer.status,
+            body=answer.body,
+            content_type=answer.headers.get("content-type"),
+            validators=validators,
+            caching=caching,
+            redirects=tuple(self._redirects),
+            links=links_of(answer.headers.get("link", ""), base_url=target.url),
+            partial=answer.status == 226,
+            elapsed=elapsed,
+            sent_bytes=answer.sent_bytes,
+        )
+
+    def _refusal(self, target: Target, answer: Answer, words: str = "") -> _Failed:
+        failure = failure_of_status(answer.status, answer.headers, answer.body, target.host)
+        if words:
+            failure = Failure(FailureKind.HTTP_STATUS, words)
+        return _Failed(failure, status=answer.status, caching=caching_of(answer.headers, now=datetime.now(UTC)))
+
+    def _failed(self, failure: Failure, *, status: int | None = None, caching: Caching | None = None) -> FetchFailed:
+        return FetchFailed(
+            url=self._at,
+            kind=failure.kind,
+            detail=failure.detail,
+            status=status,
+            caching=caching or Caching(),
+            redirects=tuple(self._redirects),
+            elapsed=timedelta(seconds=self._used),
+            ours=failure.ours,
+        )
+
+
+def _is_feed_delta(answer: Answer) -> bool:
+    methods = {name.strip().lower() for name in answer.headers.get("im", "feed").split(",")}
+    return "feed" in methods and not methods - {"feed", "gzip", "identity"}
+
+
+def _is_whole(answer: Answer) -> bool:
+    """Whether a 206 holds all there is; without a Content-Range it says nothing else (RFC 9110 section 14.4)."""
+    stated = answer.headers.get("content-range", "")
+    part = re.fullmatch(r"bytes[ =]*0-(\d+)/(\d+|\*)", stated.strip(), re.IGNORECASE)
+    if part is None:
+        return not stated
+    last, whole = part.groups()
+    return whole == "*" or int(whole) == int(last) + 1
+
+
+def _as_bytes(text: str) -> str:
+    """Configured text as the characters of its UTF-8 bytes (the module's rule for header values)."""
+    return text.encode("utf-8").decode("latin-1")
+
+
+def _sendable(value: str | None) -> str | None:
+    """A stored validator, unless it cannot go into a header; then the request is made without it."""
+    if value is None or any((ord(c) < 32 and c != "\t") or ord(c) == 127 or ord(c) > 255 for c in value):
+        return None
+    return value

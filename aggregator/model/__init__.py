@@ -1,0 +1,159 @@
+"""Every record that passes from one stage to the next, in pipeline order.
+
+Rules: records are frozen; a step answers with a new record instead of changing one. Instants are aware UTC
+`datetime`s ending in `_at`; spans are `timedelta`; sizes end in `_bytes`; scores lie in 0..1; counts end in
+`_count`. An expected outcome is a value of a union (`FetchResult`, `ReadResult`), never an exception.
+
+The records hold no behaviour beyond questions about themselves, and import nothing of ours, so that every wing
+can speak of them without knowing another wing.
+"""
+
+from aggregator.model.digest import (
+    Digest,
+    DigestEvent,
+    DigestFeed,
+    Totals,
+)
+from aggregator.model.entry import (
+    DateSource,
+    Entry,
+    KnownEntry,
+    Markup,
+    Outcome,
+    ParsedEntry,
+    ParsedFeed,
+    Unparsable,
+)
+from aggregator.model.event import (
+    Event,
+    Kind,
+    Message,
+    Publication,
+    Published,
+    Source,
+)
+from aggregator.model.feed import (
+    EPOCH,
+    UNDETERMINED,
+    Auth,
+    Backlog,
+    Feed,
+)
+from aggregator.model.fetch import (
+    Caching,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    NotModified,
+    PollRequest,
+    Redirect,
+)
+from aggregator.model.fingerprint import (
+    Assignment,
+    Decision,
+    FingerprintRecord,
+)
+from aggregator.model.poll import (
+    Commit,
+    FeedRead,
+    Notice,
+    ReadResult,
+)
+from aggregator.model.poll_state import (
+    Claim,
+    FailureKind,
+    FeedHints,
+    Health,
+    IdentityRule,
+    Lease,
+    PollState,
+    Validators,
+)
+from aggregator.model.ruling import (
+    Example,
+    Ruling,
+    RulingAnswer,
+    RulingPublication,
+    RulingRequest,
+    RulingState,
+    Verb,
+    Verdict,
+)
+from aggregator.model.settings import (
+    DedupSettings,
+    DigestSettings,
+    DocumentSettings,
+    FetchSettings,
+    Match,
+    Notify,
+    Queue,
+    RetentionSettings,
+    Settings,
+    Strictness,
+)
+
+__all__ = [
+    "EPOCH",
+    "UNDETERMINED",
+    "Assignment",
+    "Auth",
+    "Backlog",
+    "Caching",
+    "Claim",
+    "Commit",
+    "DateSource",
+    "Decision",
+    "DedupSettings",
+    "Digest",
+    "DigestEvent",
+    "DigestFeed",
+    "DigestSettings",
+    "DocumentSettings",
+    "Entry",
+    "Event",
+    "Example",
+    "FailureKind",
+    "Feed",
+    "FeedHints",
+    "FeedRead",
+    "FetchFailed",
+    "FetchResult",
+    "FetchSettings",
+    "Fetched",
+    "FingerprintRecord",
+    "Health",
+    "IdentityRule",
+    "Kind",
+    "KnownEntry",
+    "Lease",
+    "Markup",
+    "Match",
+    "Message",
+    "NotModified",
+    "Notice",
+    "Notify",
+    "Outcome",
+    "ParsedEntry",
+    "ParsedFeed",
+    "PollRequest",
+    "PollState",
+    "Publication",
+    "Published",
+    "Queue",
+    "ReadResult",
+    "Redirect",
+    "RetentionSettings",
+    "Ruling",
+    "RulingAnswer",
+    "RulingPublication",
+    "RulingRequest",
+    "RulingState",
+    "Settings",
+    "Source",
+    "Strictness",
+    "Totals",
+    "Unparsable",
+    "Validators",
+    "Verb",
+    "Verdict",
+]

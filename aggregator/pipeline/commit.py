@@ -1,0 +1,144 @@
+"""After a poll: what is written of it. Pure.
+
+Rules: a runaway's entries are withheld whole and not remembered, so that after the release they are published if the
+feed still has them; the body's hash is forgotten then, so that the same body is read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aggregator.entry.dates import clock_error
+from aggregator.model import (
+    Claim,
+    Commit,
+    Feed,
+    FeedRead,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    Lease,
+    NotModified,
+    Outcome,
+    PollState,
+    ReadResult,
+    Unparsable,
+)
+from aggregator.schedule.decision import Decision
+from aggregator.schedule.result import after_poll
+from aggregator.schedule.success import after_push, clock_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One poll, decided: what to commit, and the word for its result (`new`, `unchanged`, `not_modified`, `failed`)."""
+
+    commit: Commit
+    decision: Decision
+    read: ReadResult | None
+    result: str
+
+
+def settled(
+    feed: Feed,
+    claim: Claim,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    host: str,
+    now: datetime,
+    offline: bool,
+    pushed: bool = False,
+    lease: Lease | None = None,
+) -> Settled:
+    """The commit that ends this poll. `state` is the feed's before it, `read` None where nothing was read.
+
+    `lease` is the feed's WebSub subscription as it stands, `pushed` whether its hub delivers.
+    """
+    decision = after_poll(
+        feed,
+        state,
+        result,
+        read,
+        now=now,
+        clock_error=_clock_error(state, read),
+        offline=offline,
+        pushed=pushed,
+    )
+    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=result_word(result, read))
+
+
+def settled_delivery(
+    feed: Feed, claim: Claim, state: PollState, read: FeedRead, *, host: str, now: datetime, lease: Lease | None
+) -> Settled:
+    """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
+    decision = after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
+    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=_read_word(read))
+
+
+def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
+    if not isinstance(read, FeedRead):
+        return state.clock_error
+    samples = clock_samples(state, read)
+    return clock_error(samples, poll_gap=state.interval or None, current=state.clock_error)
+
+
+def _settled(
+    claim: Claim, decision: Decision, read: ReadResult | None, *, host: str, lease: Lease | None, word: str
+) -> Settled:
+    after = replace(decision.state, lease=lease)
+    if decision.withhold:
+        after = replace(after, body_hash="", seen_items="")
+    kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
+    found = kept if isinstance(kept, FeedRead) else None
+    commit = Commit(
+        claim=claim,
+        state=after,
+        host=host,
+        due_at=decision.due_at,
+        entries=found.entries if found else (),
+        known=found.known if found else {},
+        notices=(*(found.notices if found else ()), *decision.notices),
+        host_hold_until_at=decision.host_hold_until_at if decision.held_host in ("", host) else None,
+        result=word,
+        outcomes=found.outcomes if found else {},
+    )
+    return Settled(commit, decision, kept, word)
+
+
+def withheld(read: FeedRead) -> FeedRead:
+    """The same reading with nothing published: its new and edited entries count as seen, for the reason quarantined."""
+    held = {entry.identity_key for entry in read.entries}
+    outcomes = Counter(read.outcomes)
+    count = outcomes.pop(Outcome.NEW, 0) + outcomes.pop(Outcome.EDITED, 0)
+    outcomes[Outcome.SEEN] += count
+    return replace(
+        read,
+        entries=(),
+        known={key: known for key, known in read.known.items() if key not in held},
+        outcomes=outcomes,
+        reasons=Counter(read.reasons) + Counter(quarantined=count),
+    )
+
+
+def result_word(result: FetchResult, read: ReadResult | None) -> str:
+    match result:
+        case FetchFailed():
+            return "failed"
+        case NotModified():
+            return "not_modified"
+        case Fetched():
+            return _read_word(read)
+
+
+def _read_word(read: ReadResult | None) -> str:
+    match read:
+        case None:
+            return "unchanged"
+        case Unparsable():
+            return "failed"
+        case FeedRead():
+            return "new" if read.outcomes.get(Outcome.NEW, 0) + read.outcomes.get(Outcome.EDITED, 0) else "unchanged"

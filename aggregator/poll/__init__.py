@@ -1,1 +1,0 @@
-"""When to ask a feed, asking it, and reading its answer safely."""

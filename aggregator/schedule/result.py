@@ -1,0 +1,146 @@
+"""What a poll leads to: a pure function of feed, state, result and time.
+
+Rules, by number of politeness.md:
+- 2, situation 12: a request without validators at most every 24 h; validators go only to the address that gave them.
+- 4, 5, 11: what a server or its document asks for is a lower bound (`schedule.bounds`).
+- 5: 429 and 503 hold the whole host; a second 403 in a row is taken for throttling.
+- 7: redirects are adopted slowly (`schedule.redirects`), and an adopted address that fails is given up again.
+- 8: 410 stops a feed with a notice; any other failure backs off up to max_interval and never ends.
+- 12: the interval follows how often the feed really changes (`schedule.rate`).
+- 15: while our own network is down, health and schedule stay; the feed is tried again soon, later each time.
+- situation 16: a feed with more than RUNAWAY_ENTRIES new entries in an hour is quarantined until an operator releases
+  it; while it is, it is asked every max_interval, and the caller withholds its entries (`Decision.withhold`).
+
+A failed poll keeps everything that is known of the feed: validators, body hash, rate, identity. The same arguments give
+the same answer: jitter derives from a hash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from aggregator.hosts import host_of
+from aggregator.model import (
+    FailureKind,
+    Feed,
+    Fetched,
+    FetchFailed,
+    FetchResult,
+    Health,
+    Notice,
+    NotModified,
+    Outcome,
+    PollState,
+    ReadResult,
+    Unparsable,
+    Validators,
+)
+from aggregator.schedule.decision import Decision
+from aggregator.schedule.failure import failed, not_its_fault
+from aggregator.schedule.request import CROWDED_REST, KILLED_AGAIN, KILLED_REST, is_full
+from aggregator.schedule.restart import pace_of
+from aggregator.schedule.success import body_hash, count_of, succeeded
+
+RELEASE_ALLOWANCE = 1_000_000
+"""Entries that a released feed may bring within an hour before it is judged again: more than any feed has."""
+HISTORY = 48
+
+
+def after_poll(
+    feed: Feed,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    now: datetime,
+    clock_error: timedelta | None = None,
+    offline: bool = False,
+    pushed: bool = False,
+) -> Decision:
+    """The feed's next state and due time, the notices, and the hold of its host.
+
+    `read` is None where nothing was read: not modified, the same body again, or a failed fetch. `clock_error` is what
+    `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
+    `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
+    """
+    decision = _after_poll(feed, state, result, read, now=now, clock_error=clock_error, offline=offline, pushed=pushed)
+    return replace(decision, state=replace(decision.state, paced_by=pace_of(feed)))
+
+
+def _after_poll(
+    feed: Feed,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    now: datetime,
+    clock_error: timedelta | None,
+    offline: bool,
+    pushed: bool,
+) -> Decision:
+    was_full = is_full(state, now=now)
+    if isinstance(result, FetchFailed):
+        if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
+            return not_its_fault(feed, state, result, now=now)
+        return failed(feed, _counted(state, "f", now=now, full=was_full), result, now=now)
+    if isinstance(read, Unparsable):
+        unread = FetchFailed(
+            result.url, read.kind, read.detail, _status(result), result.caching, result.redirects, result.elapsed
+        )
+        if read.kind is FailureKind.INTERNAL:
+            return not_its_fault(feed, state, unread, now=now)
+        if read.kind is FailureKind.PARSER_KILLED and isinstance(result, Fetched) and read is not KILLED_AGAIN:
+            rest = KILLED_REST if read.is_final else CROWDED_REST
+            state = replace(state, killed_hash=body_hash(result.body), killed_until_at=now + rest)
+        return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
+    new_count = count_of(read, Outcome.NEW)
+    letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"
+    return succeeded(
+        feed,
+        _counted(state, letter, now=now, full=was_full),
+        result,
+        read,
+        now=now,
+        clock_error=clock_error,
+        pushed=pushed,
+    )
+
+
+def _status(result: Fetched | NotModified) -> int:
+    return result.status if isinstance(result, Fetched) else 304
+
+
+def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> PollState:
+    return replace(
+        state,
+        poll_count=state.poll_count + 1,
+        change_count=state.change_count + (letter == "n"),
+        last_poll_at=now,
+        last_full_at=now if full else state.last_full_at,
+        history=(*state.history, letter)[-HISTORY:],
+    )
+
+
+def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:
+    """The feed after an operator's release from quarantine (or from 410): asked at once, for its whole document.
+
+    Whatever the next hour brings is let through, since the operator has seen why the feed was held.
+    """
+    at = max(now, state.not_before_at or now)
+    was_held = state.health is Health.QUARANTINED
+    after = replace(
+        state,
+        health=Health.OK if state.last_success_at else Health.NEW,
+        validators=Validators() if was_held else state.validators,
+        body_hash="" if was_held else state.body_hash,
+        failure_count=0,
+        failure_kind=None,
+        failure_detail="",
+        failure_status=None,
+        recent_new=((at.timestamp(), -RELEASE_ALLOWANCE),),
+        next_poll_at=at,
+        next_poll_reason="released by the operator",
+        paced_by=pace_of(feed),
+    )
+    return Decision(after, at, (Notice("released", feed.feed_id, host_of(state.url), "released by the operator"),))

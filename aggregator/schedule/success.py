@@ -1,0 +1,251 @@
+"""What a good poll leads to: what is remembered of the feed, and when it is asked next.
+
+Rules: politeness.md 4, 11 (what server and document ask for are lower bounds), 7 (redirects), 12
+(the interval follows the feed's own changes, in `schedule.rate`), 13 (a feed whose hub delivers is polled slowly) and
+situations 11 (validators of a 304 refresh the old ones) and 16 (a runaway feed is quarantined). Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from aggregator.hosts import host_of
+from aggregator.model import (
+    Feed,
+    FeedRead,
+    Fetched,
+    Health,
+    Notice,
+    NotModified,
+    Outcome,
+    PollState,
+    ReadResult,
+    Validators,
+)
+from aggregator.schedule import rate
+from aggregator.schedule.bounds import (
+    LONGEST_RETRY_AFTER,
+    Bound,
+    after_bound,
+    caching_bound,
+    cron_due_at,
+    hint_bound,
+    jittered,
+    outside_skipped,
+)
+from aggregator.schedule.decision import Decision
+from aggregator.schedule.failure import FAILING_AFTER, TOLD_AT_ONCE, is_own_host
+from aggregator.schedule.redirects import after_redirects
+
+RUNAWAY_ENTRIES = 1000
+RUNAWAY_SPAN = timedelta(hours=1)
+RECENT_NEW = 24
+CLOCK_SAMPLES = 40
+NET_FACTOR = 4
+NET_LEAST = timedelta(hours=2)
+"""A feed whose hub delivers is asked this many times more seldom, and no more often than this. A guess."""
+
+
+def body_hash(body: bytes) -> str:
+    """The hash by which an unchanged body is known, so that it is not parsed again."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def count_of(read: FeedRead | None, outcome: Outcome) -> int:
+    return 0 if read is None else int(read.outcomes.get(outcome, 0))
+
+
+def succeeded(
+    feed: Feed,
+    state: PollState,
+    result: Fetched | NotModified,
+    read: FeedRead | None,
+    *,
+    now: datetime,
+    clock_error: timedelta | None,
+    pushed: bool,
+) -> Decision:
+    """The decision after a good poll; `state` has it counted already."""
+    runaway = is_runaway(state, read, now=now)
+    withhold = runaway or state.health is Health.QUARANTINED
+    after, moved = after_redirects(feed, state, result.redirects, read, now=now)
+    after = _with_validators(after, result)
+    after = _with_read(after, read, withhold=withhold, now=now, clock_error=clock_error)
+    if isinstance(result, Fetched) and result.partial:  # a 226 holds only what is new
+        after = replace(after, seen_items=state.seen_items)
+    after = _with_rate(feed, state, after, read, now=now)
+    after = replace(
+        after,
+        health=Health.QUARANTINED if withhold else Health.OK,
+        failure_count=0,
+        failure_kind=None,
+        failure_detail="",
+        failure_status=None,
+        last_success_at=now,
+    )
+    after = with_due(feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed)
+    notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
+    hold = result.caching.retry_after if is_own_host(state, result.url) else None
+    until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
+    return Decision(after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
+
+
+def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
+    """Validators of a 200 replace the old ones; a 304 refreshes those it names (situation 11)."""
+    got = replace(result.validators, url=result.validators.url or result.url)
+    if isinstance(result, NotModified):
+        old = state.validators
+        fresh = replace(old, etag=got.etag or old.etag, last_modified=got.last_modified or old.last_modified)
+        return state if fresh == old else replace(state, validators=fresh)
+    if got.etag is None and got.last_modified is None:
+        got = Validators()
+    if result.partial:
+        return replace(state, validators=got)
+    return replace(state, validators=got, body_hash=body_hash(result.body))
+
+
+def _with_read(
+    state: PollState, read: FeedRead | None, *, withhold: bool, now: datetime, clock_error: timedelta | None
+) -> PollState:
+    if read is None:
+        return state
+    new_count, edited_count = count_of(read, Outcome.NEW), count_of(read, Outcome.EDITED)
+    is_backlog = state.last_success_at is None
+    recent = state.recent_new if is_backlog or not new_count else (*state.recent_new, (now.timestamp(), new_count))
+    return replace(
+        state,
+        title=read.title or state.title,
+        language=read.language or state.language,
+        hints=read.hints,
+        identity=read.identity,
+        dropped_count=read.dropped_count,
+        seen_items=read.seen_items,
+        clock_samples=clock_samples(state, read),
+        clock_error=clock_error,
+        recent_new=recent[-RECENT_NEW:],
+        entry_count=state.entry_count + (0 if withhold else new_count + edited_count),
+        last_change_at=now if new_count + edited_count else state.last_change_at,
+    )
+
+
+def clock_samples(state: PollState, read: ReadResult | None) -> tuple[float, ...]:
+    """The evidence of a wrong clock after this poll: of a backlog only times in the future tell anything."""
+    if not isinstance(read, FeedRead):
+        return state.clock_samples
+    usable = read.lags if state.last_success_at is not None else tuple(lag for lag in read.lags if lag < 0)
+    return (*state.clock_samples, *usable)[-CLOCK_SAMPLES:]
+
+
+def is_runaway(state: PollState, read: ReadResult | None, *, now: datetime) -> bool:
+    """Whether this poll brings the feed over RUNAWAY_ENTRIES new entries in an hour; a first poll never does."""
+    if not isinstance(read, FeedRead) or state.last_success_at is None or state.health is Health.QUARANTINED:
+        return False
+    since = (now - RUNAWAY_SPAN).timestamp()
+    recent = sum(count for at, count in state.recent_new if at >= since)
+    return count_of(read, Outcome.NEW) > 0 and recent + count_of(read, Outcome.NEW) > RUNAWAY_ENTRIES
+
+
+def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead | None, *, now: datetime) -> PollState:
+    new_count = count_of(read, Outcome.NEW)
+    lags = tuple(lag for lag in read.lags[:RUNAWAY_ENTRIES]) if read else ()
+    last = before.last_success_at
+    activity = rate.observed(
+        before.activity,
+        lags=lags,
+        undated_count=max(0, min(new_count, RUNAWAY_ENTRIES) - len(lags)),
+        gap=None if last is None else max(timedelta(0), now - last),
+        now=now,
+    )
+    rates = rate.hourly_rates(activity, now=now)
+    interval = own_interval(feed, activity, now=now)
+    return replace(state, activity=activity, change_gap=rate.change_gap(rates), interval=interval)
+
+
+def own_interval(feed: Feed, activity: tuple[float, ...], *, now: datetime) -> timedelta:
+    """How long to wait by the feed's own habit, inside its bounds."""
+    waiting = rate.wait(rate.hourly_rates(activity, now=now), now=now, longest=feed.max_interval)
+    return min(max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval))
+
+
+def with_due(feed: Feed, state: PollState, server: Bound | None, *, now: datetime, pushed: bool) -> PollState:
+    """The next due time: our interval, then what server and document ask for, then the hours they skip."""
+    interval, reason = _chosen_interval(feed, state, pushed=pushed)
+    at = now + jittered(interval, feed, seed=(state.poll_count,))
+    for bound in (server, hint_bound(state.hints, now=now)):
+        if bound is not None and bound.at > at:
+            at = after_bound(bound, interval=interval, seed=(feed.feed_id, state.poll_count))
+            reason = bound.words
+    if feed.cron is not None:
+        at, reason = cron_due_at(feed, feed.cron, after=_latest_bound(state, server, now=now)), "cron"
+    moved_at = outside_skipped(at, state.hints, now=now, feed_id=feed.feed_id)
+    if moved_at != at:
+        at, reason = moved_at, f"{reason}, then skipHours or skipDays"
+    return replace(state, next_poll_at=at, next_poll_reason=reason, not_before_at=None if server is None else server.at)
+
+
+def _chosen_interval(feed: Feed, state: PollState, *, pushed: bool) -> tuple[timedelta, str]:
+    if state.health is Health.QUARANTINED:
+        return feed.max_interval, "quarantined: asked as seldom as allowed"
+    if pushed:
+        net = min(max(state.interval * NET_FACTOR, NET_LEAST), feed.max_interval)
+        return net, f"its hub delivers: asked every {_minutes(net)} as a net"
+    return state.interval, f"own interval of {_minutes(state.interval)}"
+
+
+def _latest_bound(state: PollState, server: Bound | None, *, now: datetime) -> datetime:
+    hint = hint_bound(state.hints, now=now)
+    return max([now, *(bound.at for bound in (server, hint) if bound is not None)])
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = span.total_seconds() / 60
+    if minutes < 2:
+        return f"{span.total_seconds():.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _success_notices(
+    feed: Feed, before: PollState, after: PollState, read: FeedRead | None, *, runaway: bool
+) -> tuple[Notice, ...]:
+    host, notices = host_of(after.url), []
+    if before.failure_count >= (1 if before.failure_kind in TOLD_AT_ONCE else FAILING_AFTER):
+        notices.append(Notice("recovered", feed.feed_id, host, f"answers again after {before.failure_count} failures"))
+    if runaway:
+        words = f"more than {RUNAWAY_ENTRIES} new entries within an hour: nothing of it is published until released"
+        notices.append(Notice("quarantined", feed.feed_id, host, words))
+    if after.dropped_count and not before.dropped_count:
+        notices.append(Notice("dropped", feed.feed_id, host, beyond_words(after.dropped_count, feed.max_entries)))
+    if read is not None and after.clock_error != before.clock_error:
+        notices.append(Notice("clock", feed.feed_id, host, _clock_words(after.clock_error)))
+    return tuple(notices)
+
+
+def beyond_words(count: int, limit: int) -> str:
+    return f"{count:,} entries of its document lie beyond max_entries = {limit}: the newest {limit} are read"
+
+
+def _clock_words(error: timedelta | None) -> str:
+    if error is None:
+        return "the publisher's clock is right again"
+    return f"the publisher's clock is wrong: {error.total_seconds() / 3600:+.1f} h are added to its times for matching"
+
+
+def after_push(
+    feed: Feed, state: PollState, read: FeedRead, *, now: datetime, clock_error: timedelta | None = None
+) -> Decision:
+    """The decision after a hub delivered entries: they count as any others, but no request was made.
+
+    Validators, body hash, items seen, due time and what the server asked for stay as they are.
+    """
+    runaway = is_runaway(state, read, now=now)
+    withhold = runaway or state.health is Health.QUARANTINED
+    after = _with_read(state, read, withhold=withhold, now=now, clock_error=clock_error)
+    after = _with_rate(feed, state, after, read, now=now)
+    after = replace(
+        after, hints=state.hints, seen_items=state.seen_items, health=Health.QUARANTINED if withhold else state.health
+    )
+    before = replace(state, failure_count=0)  # that the hub delivers says nothing of the publisher's server
+    notices = _success_notices(feed, before, after, read, runaway=runaway)
+    return Decision(after, state.next_poll_at, notices, withhold=withhold)

@@ -1,0 +1,107 @@
+"""fetch.address, poll.links and poll.hosts: what is asked for, whatever was written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aggregator.fetch.address import BadUrl, may_have_credentials, redirected, target_of
+from aggregator.fetch.websub import links_of
+from aggregator.hosts import host_of, share
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Example.ORG", "http://example.org/"),
+        ("http://example.org:80/a", "http://example.org/a"),
+        ("https://example.org:8443/a?#f", "https://example.org:8443/a?"),
+        ("http://u:p@example.org/a b", "http://example.org/a%20b"),
+        (" http://example.org/%zz/../x ", "http://example.org/%zz/../x"),
+        ("http://münchen.example/ä", "http://xn--mnchen-3ya.example/%C3%A4"),
+        ("http://[::1]:80/", "http://[::1]/"),
+        ("http://017700000001/", "http://127.0.0.1/"),
+        ("http://example.org./", "http://example.org/"),
+        ("http://under_score.example/", "http://under_score.example/"),
+    ],
+)
+def test_an_address_is_put_on_the_wire_as_written(url: str, expected: str):
+    assert target_of(url).url == expected
+
+
+@example("\0" + "0")  # a host with a NUL that ends like a number
+@given(st.text(max_size=80))
+def test_any_text_is_an_address_or_told_as_bad(text: str):
+    for url in (text, f"http://{text}", f"https://a.example/{text}"):
+        try:
+            target = target_of(url)
+        except BadUrl:
+            continue
+        assert target.url.isascii()
+        assert not set(target.url) & set(' "<>\r\n\t')
+        assert target_of(target.url).url == target.url
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_of_a_location_lead_somewhere_or_are_told_as_bad(location: bytes):
+    try:
+        target = redirected(target_of("http://a.example/x"), location.decode("latin-1"))
+    except BadUrl:
+        return
+    assert target.origin[0] in ("http", "https")
+    assert (target.user, target.password) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "hop", "allowed"),
+    [
+        ("http://a.example/1", "http://a.example/2", True),
+        ("http://a.example/", "https://a.example/", True),
+        ("https://a.example/", "http://a.example/", False),
+        ("https://a.example/", "https://b.example/", False),
+        ("https://a.example/", "https://sub.a.example/", False),
+        ("http://a.example:8080/", "https://a.example/", False),
+        ("https://a.example/", "https://a.example:8443/", False),
+    ],
+)
+def test_credentials_stay_at_their_origin(first: str, hop: str, allowed: bool):
+    assert may_have_credentials(target_of(first), target_of(hop)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("header", "links"),
+    [
+        ("", ()),
+        ('<https://hub.example/>; rel="hub"', (("hub", "https://hub.example/"),)),
+        ("</f>; rel=self, <https://h.example/a,b>; title=\"x, y\"; rel=\"hub alternate\"", (("self", "https://a.example/f"), ("hub", "https://h.example/a,b"), ("alternate", "https://h.example/a,b"))),
+        ("<javascript:1>; rel=hub, <x", ()),
+        ("<https://hub.example/>", ()),
+    ],
+)  # fmt: skip
+def test_link_headers_are_read(header: str, links: tuple[tuple[str, str], ...]):
+    assert links_of(header, base_url="https://a.example/feed") == links
+
+
+@given(st.text(max_size=300))
+def test_any_link_header_can_be_read(header: str):
+    assert all(url.startswith("http") for _, url in links_of(header, base_url="https://a.example/"))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://A.Example:8080/x", "a.example"),
+        ("http://BÜCHER.example/", "xn--bcher-kva.example"),
+        ("nonsense", ""),
+        ("http://[bad", ""),
+    ],
+)
+def test_every_spelling_of_a_host_is_one_host(url: str, host: str):
+    assert host_of(url) == host
+
+
+@given(st.text(), st.text())
+def test_a_share_is_stable_and_inside_its_bounds(one: str, other: str):
+    assert 0 <= share(one, other) < 1
+    assert share(one, other) == share(one, other)
