@@ -45,7 +45,7 @@ def calls(text: str) -> list[str]:
     for snippet in snippets(text):
         called = re.search(r"(?:^|[\s/(]|-m )aggregator ((?:[a-z]|--?\w).*)$", snippet.strip())
         if called and not re.match(r"(docker|podman|systemctl|journalctl|sudo systemctl|apt)\b", snippet.strip()):
-            found.append(called[1].rstrip(')"'))
+            found.append(called[1].partition(" | ")[0].rstrip(')"'))
     return found
 
 
