@@ -5,6 +5,7 @@ Timings are never asserted, so hypothesis' deadline is off: the machines that ru
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ pytest_plugins = ["tests.server"]
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+for name in ("COLUMNS", "LINES"):
+    # readline, which pytest imports, sets them for every process started from it, also for those of pytest-xdist; what
+    # a command prints into a pipe would be cut to them.
+    os.environ.pop(name, None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -28,3 +34,9 @@ def shared() -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what the code does now")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """The whole suite runs on every processor; files and tests that are named run in this process, for a debugger."""
+    is_whole = config.args == config.getini("testpaths")
+    return None if is_whole else 0

@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,10 @@ async def own_server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture(scope="module")
+def fresh_fork_server() -> None:
+    """The next sandbox of this process starts the fork server anew: another test's sandbox may have told the one that
+    runs to load more, which every child after it has."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # made for tests, of the standard library's too

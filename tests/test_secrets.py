@@ -16,6 +16,7 @@ from aggregator.environment import variable
 from aggregator.errors import ConfigError
 from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule
 from aggregator.pipeline.reading import ReadRequest, read
+from tests import forked
 from tests.children import functions
 
 PRIVATE = "https://user:s3cret-pw@private.example/feeds/me.xml?token=s3cret-token#s3cret"
@@ -56,8 +57,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def told(config: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "aggregator", *words, "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    done = forked.run(*words, "--config", str(config), environment=os.environ)
     return done.stdout + done.stderr
 
 

@@ -18,6 +18,8 @@ import pytest
 from aggregator.children.sandbox import Killed, Sandbox
 from tests.children import functions
 
+pytestmark = pytest.mark.usefixtures("fresh_fork_server")
+
 Order = tuple[str, object]
 MEGABYTE = 2**20
 
@@ -137,7 +139,15 @@ async def running_child() -> None:
 
 
 def fork_servers() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if "forkserver" in " ".join(one.cmdline())]
+    return [one for one in psutil.Process().children(recursive=True) if "forkserver" in " ".join(words_of(one))]
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line; of one that has just ended, nothing."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie too
+        return []
 
 
 def workers() -> list[psutil.Process]:
@@ -209,7 +219,7 @@ async def test_nothing_is_left_when_the_sandbox_is_closed():
     async with sandbox(processes=2) as running:
         await running.run(("echo", 1))
     left = [
-        c for c in psutil.Process().children(recursive=True) if c not in before and "pebble" in " ".join(c.cmdline())
+        c for c in psutil.Process().children(recursive=True) if c not in before and "pebble" in " ".join(words_of(c))
     ]
     assert left == []
 

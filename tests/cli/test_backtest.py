@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
 from aggregator.daemon import files
 from aggregator.dedup.encoder import is_installed
 from aggregator.model import DedupSettings
+from tests import forked
 
 ROWS = [
     {
@@ -25,8 +26,7 @@ ROWS = [
 
 
 def backtest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "aggregator", "backtest", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return forked.run("backtest", *arguments, environment=os.environ)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from aggregator.cli.sample_feeds import Outlet, outlets
+from tests import forked
 from tests.cli.terminal import on_terminal
 from tests.daemon.program import ENVIRONMENT
 
@@ -59,8 +60,8 @@ def test_look_alikes_of_the_sample_stay_apart_and_most_retellings_come_together(
             meant[report.link] = report.event
     file, out = tmp_path / "rows.jsonl", tmp_path / "out.tsv"
     file.write_bytes(b"\n".join(orjson.dumps(row) for _, row in sorted(rows, key=lambda pair: pair[0])))
-    command = [sys.executable, "-m", "aggregator", "backtest", str(file), "--no-meaning", "--predictions", str(out)]
-    subprocess.run(command, check=True, env=ENVIRONMENT, capture_output=True, timeout=120)
+    done = forked.run("backtest", str(file), "--no-meaning", "--predictions", str(out), environment=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
     together = defaultdict(set)
     for line in out.read_text().splitlines():
         link, event_id = line.split("\t")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from aggregator.cli import COMMANDS, commands
 from aggregator.cli.reference import man_page
 from aggregator.config import schema_of_file
+from tests import forked
 from tests.daemon.program import ENVIRONMENT
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -58,17 +58,13 @@ def test_the_schema_knows_durations_sizes_and_unknown_keys():
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.timeout(300)
 def test_completions_are_a_script_of_that_shell_and_the_program_answers_it(shell: str):
-    script = subprocess.run(
-        [sys.executable, "-m", "aggregator", "completions", shell], env=ENVIRONMENT, capture_output=True, text=True
-    )
+    script = forked.run("completions", shell, environment=ENVIRONMENT)
     assert script.returncode == 0, script.stderr
     assert "_AGGREGATOR_COMPLETE" in script.stdout
     if shutil.which(shell):
         assert subprocess.run([shell, "-n"], input=script.stdout, text=True, check=False).returncode == 0
     asked = {"_AGGREGATOR_COMPLETE": "bash_complete", "COMP_WORDS": "aggregator st", "COMP_CWORD": "1"}
-    answer = subprocess.run(
-        [sys.executable, "-m", "aggregator"], env={**ENVIRONMENT, **asked}, capture_output=True, text=True, check=False
-    )
+    answer = forked.run(environment={**ENVIRONMENT, **asked})
     assert "plain,status" in answer.stdout
 
 

@@ -11,18 +11,16 @@ import pytest
 from aggregator.cli import starter
 from aggregator.cli.remedies import Called, as_called, called
 from aggregator.config import configuration
+from tests import forked
 from tests.cli.terminal import on_terminal
 from tests.daemon.program import ENVIRONMENT
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def aggregator(*words: str, folder: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def aggregator(*words: str, folder: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """The command in a home and a directory where nothing is yet."""
-    return subprocess.run(
-        [sys.executable, "-m", "aggregator", *words], cwd=folder, env={**ENVIRONMENT, "HOME": str(folder)},
-        capture_output=True, text=True, timeout=90, input=stdin, check=False,
-    )  # fmt: skip
+    return forked.run(*words, environment={**ENVIRONMENT, "HOME": str(folder)}, folder=folder, stdin=stdin)
 
 
 def test_init_writes_a_file_that_check_accepts(tmp_path: Path):

@@ -69,7 +69,7 @@ def test_each_outline_ends_as_added_known_or_left_out_and_the_status_says_whethe
     page = '<outline text="a page" url="https://p.example/"/>'
     ends = []
     for outlines in (feed + feed + note, feed, feed + page, page, note, ""):
-        done = own.command("feeds", "import", "-", input=f"<opml><body>{outlines}</body></opml>")
+        done = own.command("feeds", "import", "-", stdin=f"<opml><body>{outlines}</body></opml>")
         ends.append((done.stderr.splitlines()[-1], done.returncode))
     nothing = "aggregator: no outline of it names a feed that can be added"
     assert ends == [

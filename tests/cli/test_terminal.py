@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
@@ -23,6 +22,7 @@ from aggregator.schedule.result import after_poll
 from aggregator.subscriptions import feeds_of_page
 from aggregator.visible import visible, visible_json
 from aggregator.watch.terminal import Guarded
+from tests import forked
 from tests.schedule.given import FEED, NOW, failure
 from tests.watch.test_logs import Written
 
@@ -115,10 +115,9 @@ def config(tmp_path: Path) -> Path:
     ids=" ".join,
 )
 def test_no_command_sends_an_order_to_the_terminal(config: Path, words: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "aggregator", *words, "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = forked.run(*words, "--config", str(config), environment=os.environ)
     assert done.stdout + done.stderr
-    assert not ORDERS.search((done.stdout + done.stderr).decode())
+    assert not ORDERS.search(done.stdout + done.stderr)
 
 
 def test_one_bad_address_costs_an_opml_import_nothing_else(config: Path, tmp_path: Path) -> None:
@@ -131,8 +130,7 @@ def test_one_bad_address_costs_an_opml_import_nothing_else(config: Path, tmp_pat
     ]
     outlines = "".join(f'<outline text="t" xmlUrl="{url}"/>' for url in urls)
     opml.write_text(f"<opml><body>{outlines}</body></opml>")
-    command = [sys.executable, "-m", "aggregator", "feeds", "import", str(opml), "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    done = forked.run("feeds", "import", str(opml), "--config", str(config), environment=os.environ)
     assert done.returncode == 1  # something was left out
     assert re.findall(r"https://\S+", done.stdout) == [
         "https://a.example/feed",

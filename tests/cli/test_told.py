@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests import forked
 from tests.daemon.program import ENVIRONMENT, Program, feeds_of, until
 from tests.origin import Answer, Origin
 
@@ -50,10 +51,7 @@ def seen(program: Program, *words: str, columns: int | None = None) -> str:
     environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "FORCE_COLOR")}
     if columns:
         environment["COLUMNS"] = str(columns)
-    done = subprocess.run(
-        [sys.executable, "-m", "aggregator", *words, "--config", str(program.config)],
-        capture_output=True, text=True, timeout=60, env=environment, check=False,
-    )  # fmt: skip
+    done = forked.run(*words, "--config", str(program.config), environment=environment)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
@@ -148,10 +146,7 @@ def test_a_duration_without_unit_is_told_in_good_english(tmp_path: Path, origin:
 def test_output_on_a_full_disk_is_told_in_words(program: Program):
     for command in ("check", "status", "tail", "digest"):
         with Path("/dev/full").open("w") as full:
-            done = subprocess.run(
-                [sys.executable, "-m", "aggregator", command, "--config", str(program.config)],
-                stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=ENVIRONMENT, check=False,
-            )  # fmt: skip
+            done = forked.run(command, "--config", str(program.config), environment=ENVIRONMENT, stdout=full)
         assert done.returncode == 1
         assert "No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
@@ -195,6 +190,7 @@ def _at(folder: Path) -> Program:
     """The program on the feeds.toml that is there."""
     program = Program.__new__(Program)
     program.config = folder / "feeds.toml"
+    program.environment = ENVIRONMENT
     return program
 
 

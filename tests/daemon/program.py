@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import redis
 
+from tests import forked
+
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("LOG_", "NOTIFY_", "WATCHDOG_"))},
     "PYTHONUNBUFFERED": "1",
@@ -47,11 +49,14 @@ class Program:
         fresh.write_text(self._head + dedup + feeds, encoding="utf-8")
         fresh.replace(self.config)
 
-    def command(self, *words: str, timeout: float = 90, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002
-        """Run one command to its end; `input` is what it reads."""
-        return subprocess.run(
-            [sys.executable, "-m", "aggregator", *words, "--config", str(self.config)],
-            capture_output=True, text=True, timeout=timeout, env=self.environment, check=False, input=input,
+    def command(self, *words: str, timeout: float = 90, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run one command to its end; `stdin` is what it reads."""
+        words = (*words, "--config", str(self.config))
+        if self.environment is ENVIRONMENT:
+            return forked.run(*words, environment=ENVIRONMENT, stdin=stdin, timeout=timeout)
+        return subprocess.run(  # another environment may change how the interpreter starts
+            [sys.executable, "-m", "aggregator", *words],
+            capture_output=True, text=True, timeout=timeout, env=self.environment, check=False, input=stdin,
         )  # fmt: skip
 
     def json(self, *words: str) -> Any:

@@ -104,6 +104,7 @@ def test_any_bytes_are_a_picture_or_none(body, head):
     assert reencoded(head + body) is None
 
 
+@pytest.mark.usefixtures("fresh_fork_server")
 async def test_a_child_that_goes_over_its_limit_is_killed_not_the_daemon():
     limits = {"wall": timedelta(seconds=20), "cpu": timedelta(seconds=10)}
     async with Sandbox(reencoded, processes=1, memory_bytes=150 << 20, **limits) as children:
