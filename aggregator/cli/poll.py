@@ -27,6 +27,7 @@ from aggregator.daemon.polled import Polled, poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.fingerprint import told_by
+from aggregator.engine.poll_store import PollStore
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
@@ -72,7 +73,7 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
         store = await _store(stack, read, needed=not dry_run and len(strangers) < len(feeds))
         fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
         meanings = await stack.enter_async_context(assembly.Meanings(metrics))
-        stage = assembly.poll_stage(store or _NothingKnown(), fetching, read, metrics=metrics)
+        stage = assembly.poll_stage(store or _NoServer(), fetching, read, metrics=metrics)
         done = []
         for feed in feeds:
             dry = dry_run or feed.feed_id in strangers
@@ -89,11 +90,19 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
         return done
 
 
-class _NothingKnown(Store):
-    """Stands in for a server where none runs: every feed is new, as it is before the first run."""
+class _NoServer(Store):
+    """Stands in for a server where none runs."""
 
     def __init__(self) -> None:
         """Connects to nothing."""
+        self.polls = _NothingKnown()
+
+
+class _NothingKnown(PollStore):
+    """Every feed is new, as it is before the first run."""
+
+    def __init__(self) -> None:
+        """Asks no server."""
 
     async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
         return dict.fromkeys(feed_ids)
