@@ -38,9 +38,11 @@ from aggregator.config_values import (
     Category,
     Count,
     Cron,
+    Directory,
     Duration,
     FeedId,
     HeaderValue,
+    HostName,
     Language,
     Listen,
     MailAddress,
@@ -127,6 +129,8 @@ _Aggregator = _section(
     "aggregator",
     Settings,
     only=("redis_url", "redis_url_file", "redis_url_environment", "state_dir", "key_prefix", "contact", "archive_dir"),
+    state_dir=Directory,
+    archive_dir=Directory,
     key_prefix=Prefix,
     contact=HeaderValue,
 )
@@ -138,9 +142,9 @@ _Fetch = _section(
     proxy=Url,
     parse_processes=Annotated[StrictInt, Field(ge=0, le=256)],
 )
-_Documents = _section("documents", DocumentSettings, embeds=tuple[StrictStr, ...])
+_Documents = _section("documents", DocumentSettings, embeds=tuple[HostName, ...])
 _Dedup = _section("dedup", DedupSettings, strictness=Strictness)
-_Digest = _section("digest", DigestSettings, cron=Cron, timezone=TimeZone)
+_Digest = _section("digest", DigestSettings, cron=Cron, timezone=TimeZone, dir=Directory)
 _Retention = _section(
     "retention",
     RetentionSettings,
@@ -269,7 +273,16 @@ def _tables(text: str, file: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"line (\d+)", str(error))
         line = int(where[1]) if where else None
-        raise ConfigError(Problem(f"not valid TOML: {error}", file=file, line=line)) from None
+        remedy = _toml_remedy(text, str(error))
+        raise ConfigError(Problem(f"not valid TOML: {error}{remedy}", file=file, line=line)) from None
+
+
+def _toml_remedy(text: str, error: str) -> str:
+    if text.lstrip().startswith("<"):
+        return "; `aggregator feeds import FILE` takes OPML"
+    if "Invalid value" in error:
+        return '; texts stand in straight quotes ("…"), true and false are written small'
+    return ""
 
 
 def schema_of_file() -> dict[str, Any]:

@@ -20,7 +20,7 @@ def problems(error: ValidationError, root: type[BaseModel], file: str, places: P
         path = tuple(part for part in one["loc"] if part != "[key]")
         if one["type"] == "extra_forbidden":
             *table, key = path
-            text = f"unknown key{nearest(str(key), _known_keys(root, tuple(table)))}"
+            text = f"unknown key{_meant(root, tuple(table), str(key))}"
         elif one["type"] == "missing":
             text = "this key must be given"
         elif one["type"] in _IN_WORDS:
@@ -28,6 +28,20 @@ def problems(error: ValidationError, root: type[BaseModel], file: str, places: P
         else:
             text = f"{one['msg'].removeprefix('Value error, ')}{_seen(one)}"
         yield Problem(text, _dotted(path), file, places.line(path))
+
+
+def _meant(root: type[BaseModel], table: tuple[str | int, ...], key: str) -> str:
+    """Where an unknown key belongs, or which one of its table it may have meant."""
+    known = _known_keys(root, table)
+    homes = [name for name in sorted(_known_keys(root, ())) if key in _known_keys(root, (name,))]
+    if homes and key.lower() not in known:
+        return f"; it belongs into {' or '.join(_headed(root, name) for name in homes)}"
+    return nearest(key, known)
+
+
+def _headed(root: type[BaseModel], table: str) -> str:
+    is_list = any(getattr(kind, "__origin__", None) is list for kind in _kinds(root.model_fields[table].annotation))
+    return f"[[{table}]]" if is_list else f"[{table}]"
 
 
 _IN_WORDS = {
@@ -60,7 +74,7 @@ def _seen(one: Any) -> str:
 def nearest(key: str, known: Iterable[str]) -> str:
     """The end of the sentence about an unknown name: the known one it may have meant, or all of them."""
     names = sorted(known)
-    found = process.extractOne(key, names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5)
+    found = process.extractOne(key.lower(), names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5)
     if found:
         return f'; did you mean "{found[0]}"?'
     return f"; known here: {', '.join(names)}" if names else ""
@@ -107,6 +121,7 @@ class Places:
                 table = (array[1], counts[array[1]])
                 counts[array[1]] += 1
                 self._lines[table] = number
+                self._lines.setdefault((array[1],), number)
             elif head := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
                 table = self._inside(tuple(head[1].split(".")), counts)
                 self._lines[table] = number

@@ -101,9 +101,7 @@ def http_url(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{_shown(text)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(
-            f'{_shown(text)} is not a feed address: write it whole, such as "https://example.org/feed.xml"'
-        )
+        raise ValueError(f'{_shown(text)} is not a web address: write it whole, such as "https://example.org/feed.xml"')
     if re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(f"{_shown(text)} holds white space; encode it as %20")
     if has_orders(text):
@@ -140,8 +138,16 @@ def _smtp(text: str) -> str:
 
 def _listen_address(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f'{text!r} is not an address to listen on: write "127.0.0.1:9191"')
+    is_port = port.isascii() and port.isdecimal() and int(port) <= 65535
+    if not is_port or not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", host):
+        everywhere = ', for all its addresses "0.0.0.0:9191"' if host in ("", "*") else ""
+        raise ValueError(f'{text!r} is not an address to listen on: write "127.0.0.1:9191"{everywhere}')
+    return text
+
+
+def _place(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"{text!r} is no name of a directory")
     return text
 
 
@@ -237,6 +243,11 @@ Cron = Annotated[StrictStr, AfterValidator(_cron)]
 NotifyTo = Annotated[StrictStr, AfterValidator(_notify_to)]
 Smtp = Annotated[StrictStr, AfterValidator(_smtp)]
 MailAddress = Annotated[StrictStr, pattern(_ADDRESS, "is no mail address")]
+Directory = Annotated[StrictStr, AfterValidator(_place)]
+HostName = Annotated[
+    StrictStr,
+    pattern(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", 'is no host: write its name alone, such as "www.youtube.com"'),
+]
 Listen = Annotated[StrictStr, AfterValidator(_listen_address)]
 Category = Annotated[StrictStr, Field(min_length=1, max_length=100)]
 Count = Annotated[StrictInt, Field(ge=1)]

@@ -16,6 +16,7 @@ import pytest
 
 from aggregator.engine.client import Client, connect
 from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.server_place import server_program
 from aggregator.engine.store import Store
 
 
@@ -23,6 +24,13 @@ def server_to_test() -> Path | None:
     """The program asked for; None: the one that EmbeddedServer finds by itself."""
     program = os.environ.get("AGGREGATOR_TEST_SERVER")
     return Path(program) if program else None
+
+
+def servers_to_try() -> list[str]:
+    """The programs that each shipped sample and consumer is tried on: the one asked for, or found, and those of
+    AGGREGATOR_TEST_SERVERS (`:` between), which CI installs: Redis 6.2, Redis 7, Valkey."""
+    others = os.environ.get("AGGREGATOR_TEST_SERVERS", "").split(":")
+    return [str(server_to_test() or server_program()), *filter(None, others)]
 
 
 @pytest.fixture(scope="session")

@@ -235,3 +235,32 @@ def test_days_of_the_week_are_counted_as_in_crontab(written: str, meant: str):
 def test_a_cron_expression_that_never_comes_is_refused(cron: str):
     with pytest.raises(ConfigError, match=r"digest\.cron"):
         configuration(f'[digest]\ncron = "{cron}"\n')
+
+
+MISTAKES = {
+    "a plural table": ('[[feeds]]\nurl = "https://a.example/"\n', 1, 'did you mean "feed"'),
+    "a key in capitals": ('[[feed]]\nurl = "https://a.example/"\nLANGUAGE = "en"\n', 3, 'did you mean "language"'),
+    "a key of another table": ('[[feed]]\nurl = "https://a.example/"\nredis_url = "redis://h"\n', 3, r"belongs into \[aggregator\]"),
+    "a key outside of its table": ('cron = "0 * * * *"\n', 1, r"belongs into \[digest\] or \[\[feed\]\]"),
+    "an address for a place to listen": ('[http]\nlisten = "http://127.0.0.1:9191"\n', 2, "not an address to listen on"),
+    "a star for all addresses": ('[http]\nlisten = "*:9191"\n', 2, "0.0.0.0:9191"),
+    "digits that are none": ('[http]\nlisten = "127.0.0.1:９１９１"\n', 2, "not an address to listen on"),
+    "a NUL in a directory": ('[aggregator]\nstate_dir = "a\\u0000b"\n', 2, "no name of a directory"),
+    "an address for a host": ('[documents]\nembeds = ["https://a.example/"]\n', 2, "is no host"),
+    "a proxy without a scheme": ('[fetch]\nproxy = "proxy:3128"\n', 2, "not a web address"),
+    "True": ('[[feed]]\nurl = "https://a.example/"\nenabled = True\n', 3, "true and false are written small"),
+    "curly quotes": ("[[feed]]\nurl = “https://a.example/”\n", 2, "straight quotes"),
+    "OPML": ("<opml/>", 1, "feeds import"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_with_its_line_and_what_to_write(text: str, line: int, words: str):
+    with pytest.raises(ConfigError, match=words) as caught:
+        configuration(text)
+    assert caught.value.problems[-1].line == line
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:9191", "[::1]:9191", "::1:9191", "my-host.example:1"])
+def test_what_can_be_listened_on_is_taken(listen: str):
+    assert configuration(f'[http]\nlisten = "{listen}"\n').settings.http_listen == listen

@@ -98,10 +98,11 @@ def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     settings = replace(
         read.settings, dedup=decided(read.settings.dedup), redis_url=_redis_url(read.settings, file, environment)
     )
-    state_dir = _state_dir(settings.state_dir, base, environment)
+    state_dir = _state_dir(settings.state_dir, base, environment, file)
     logs = next((Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d), state_dir)
-    digest_dir = base / settings.digest.dir if settings.digest.dir else logs / "digest"
-    archive = str(base / settings.archive_dir) if settings.archive_dir else None
+    digest_dir = _directory(base, settings.digest.dir, "digest.dir", file) if settings.digest.dir else logs / "digest"
+    archive_dir = settings.archive_dir
+    archive = str(_directory(base, archive_dir, "aggregator.archive_dir", file)) if archive_dir else None
     absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
     return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
 
@@ -181,8 +182,16 @@ def write_new(file: Path, text: str) -> None:
         raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
 
 
-def _state_dir(configured: str | None, base: Path, environment: Mapping[str, str]) -> Path:
+def _directory(base: Path, text: str, key: str, file: Path) -> Path:
+    """A directory that feeds.toml names, `~` for a home. Raises ConfigError."""
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(Problem(f"{text!r}: there is no such home directory", key=key, file=str(file))) from None
+
+
+def _state_dir(configured: str | None, base: Path, environment: Mapping[str, str], file: Path) -> Path:
     if configured:
-        return (base / Path(configured).expanduser()).resolve()
+        return _directory(base, configured, "aggregator.state_dir", file).resolve()
     given = next((d for d in environment.get("STATE_DIRECTORY", "").split(":") if d), None)
     return Path(given or platformdirs.user_state_dir(NAME)).resolve()

@@ -17,12 +17,14 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis import exceptions as failed
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff
@@ -100,6 +102,7 @@ def connect(url: str, *, key_prefix: str = "agg", client_name: str = "aggregator
 
 def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str) -> Client:
     _check_database(parts)
+    _check_place(parts)
     if parts.scheme in ("redis", "rediss", "unix"):
         return Redis.from_url(url, max_connections=MAX_CONNECTIONS, **options)
     if parts.scheme == "redis+sentinel":
@@ -123,6 +126,24 @@ def _check_database(parts: SplitResult) -> None:
             raise ValueError("a cluster has one database only: leave the path out")
     if named and not (named.isascii() and named.isdecimal()):
         raise ValueError(f"the database must be a number: redis://host:6379/0; it is {named!r}")
+
+
+_OPTIONS = frozenset(
+    name for kind in (AbstractConnection, Connection, SSLConnection) for name in signature(kind.__init__).parameters
+)
+"""What may stand in a URL's query, beside what redis-py reads of it itself."""
+
+
+def _check_place(parts: SplitResult) -> None:
+    """ValueError: what redis-py would only find when it connects, or never."""
+    if parts.scheme == "unix" and (parts.netloc.rpartition("@")[2] or parts.path in ("", "/")):
+        raise ValueError("the path of a socket stands after three slashes: unix:///run/redis/redis.sock")
+    if parts.scheme in ("redis", "rediss") and parts.port == 0:
+        raise ValueError("port 0 is no port: redis://host:6379/0")
+    if parts.scheme in ("redis", "rediss", "unix"):
+        unknown = sorted(set(parse_qs(parts.query)) - _OPTIONS - {"db", "max_connections"})
+        if unknown:
+            raise ValueError(f"there is no option named {unknown[0]!r}")
 
 
 def database_of(client: Client) -> int:

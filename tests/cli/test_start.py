@@ -11,6 +11,8 @@ import pytest
 from aggregator.cli import starter
 from aggregator.cli.remedies import Called, as_called, called
 from aggregator.config import configuration
+from aggregator.daemon import files
+from aggregator.errors import ConfigError
 from tests import forked
 from tests.cli.terminal import on_terminal
 from tests.daemon.program import ENVIRONMENT
@@ -149,3 +151,12 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, words: tuple[str,
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+def test_a_home_in_a_directory_of_feeds_toml_is_one(tmp_path: Path):
+    text = '[aggregator]\nstate_dir = "~/s"\narchive_dir = "~/a"\n[digest]\ndir = "~/d"\n'
+    read = files.begun(tmp_path / "feeds.toml", text, environment={})
+    assert (read.state_dir, read.digest_dir) == (Path.home() / "s", Path.home() / "d")
+    assert read.configuration.settings.archive_dir == str(Path.home() / "a")
+    with pytest.raises(ConfigError, match=r"aggregator\.archive_dir.*no such home"):
+        files.begun(tmp_path / "feeds.toml", text.replace("~/a", "~nobody-at-all/a"), environment={})

@@ -126,7 +126,7 @@ def test_a_changed_file_is_taken_over_and_a_broken_one_refused(program: Program,
         until(lambda: origin.seen("/new"), what="the new feed is polled")
         program.write('[[feed]]\nurl = "ftp://nonsense"\n')
         refused = until(lambda: program.logged("config_refused"), what="the refusal")
-        assert "not a feed address" in refused[0]["error"]
+        assert "not a web address" in refused[0]["error"]
         reload = program.command("reload", "--wait")
         assert reload.returncode == 2
         assert len(origin.seen("/a")) == 1, "a reload causes no request"

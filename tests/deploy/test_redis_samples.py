@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import subprocess
 import time
@@ -17,9 +16,9 @@ import pytest
 import redis
 
 from aggregator.engine.client import connect
-from aggregator.engine.server_place import server_program
 from aggregator.engine.store import Store
 from aggregator.model import Digest, Totals
+from tests.server import servers_to_try
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "redis"
 PASSWORDS = {"aggregator": "one", "consumer": "two", "operator": "three"}
@@ -35,13 +34,7 @@ class Server:
         )
 
 
-def programs() -> list[str]:
-    """The servers to test: the one that is found, and those of AGGREGATOR_TEST_SERVERS (`:` between), which CI installs:
-    Redis 6.2, Redis 7, Valkey."""
-    return [server_program(), *filter(None, os.environ.get("AGGREGATOR_TEST_SERVERS", "").split(":"))]
-
-
-@pytest.fixture(scope="module", params=programs(), ids=lambda program: Path(program).name)
+@pytest.fixture(scope="module", params=servers_to_try(), ids=lambda program: Path(program).name)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with our settings included in its configuration, and our users with passwords as README.md makes them."""
     folder = tmp_path_factory.mktemp("r")
@@ -152,6 +145,28 @@ def test_a_consumer_takes_from_a_list_queue_so_that_a_crash_loses_nothing(server
         assert consumer.lindex("agg:queue:todo:mine", -1) == "one"
         assert consumer.lrem("agg:queue:todo:mine", -1, "one") == 1
         assert consumer.exists("agg:queue:todo", "agg:queue:todo:mine") == 1
+
+
+def test_what_a_consumer_can_make_is_bounded_to_queues(server):
+    """LMOVE makes its target and XGROUP CREATE … MKSTREAM its stream; no rule of Redis tells those from what is promised."""
+    with server.user("aggregator") as daemon, server.user("consumer") as consumer:
+        consumer.xgroup_create("agg:queue:made", "mine", mkstream=True)
+        assert daemon.xlen("agg:queue:made") == 0
+        for command in (
+            "XADD agg:queue:made * a b",
+            "DEL agg:queue:made",
+            "LPUSH agg:queue:made x",
+            "RENAME agg:queue:made agg:queue:x",
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                consumer.execute_command(*command.split())
+        for command in (
+            "XGROUP CREATE agg:other mine $ MKSTREAM",
+            "XGROUP CREATE agg:entries mine $",
+            "LMOVE agg:queue:todo agg:entries LEFT LEFT",
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                consumer.execute_command(*command.split())
 
 
 def test_a_consumer_leaves_by_quit_and_destroys_its_group(server):

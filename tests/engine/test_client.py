@@ -114,3 +114,25 @@ def test_a_url_that_cannot_be_used_is_a_configuration_error(url: str) -> None:
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:
     assert without_secrets(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h/notanumber", "redis://h/-1", "redis://h/0/1", "redis://h/００", "redis://h?db=x", "redis://h:x/0", "redis://h:99999/0",
+        "redis://h:0", "redis//h", "h:6379", "localhost", "http://h", "valkey://h/0", "redis://[::1/0", "redis://h/0?foo=bar",
+        "redis://h/0?socket_timeout=abc", "unix://", "unix:///", "unix://s.sock", "unix:///s?db=x", "redis+sentinel://h",
+        "redis+sentinel://h/m/x", "redis+sentinel://h,/m", "redis+sentinel://h:x/m", "redis+cluster://h/1",
+    ],
+)  # fmt: skip
+def test_an_address_that_cannot_be_meant_is_refused_with_its_key(url: str):
+    with pytest.raises(ConfigError, match=r"aggregator\.redis_url"):
+        connect(url, key_prefix="{agg}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://", "redis:///2", "redis://h", "redis://u:p%40@h:1/3", "rediss://h/0?ssl_cert_reqs=none&max_connections=9", "unix:///s?db=2", "redis://[::1]:1/0"],
+)  # fmt: skip
+async def test_the_forms_of_redis_py_are_taken(url: str):
+    await connect(url).aclose()
