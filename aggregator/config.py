@@ -31,7 +31,6 @@ from pydantic import (
     create_model,
 )
 
-from aggregator import mentions
 from aggregator.config_problems import Places, nearest, path_of, problems
 from aggregator.config_values import (
     AnySpan,
@@ -105,7 +104,8 @@ _BY_TYPE: Mapping[Any, Any] = {
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=False, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=False, arbitrary_types_allowed=True, defer_build=True)
+    """Built with the whole file, once: not each section for itself as well."""
 
     def given(self) -> dict[str, Any]:
         """The keys the file sets, by the record's field names."""
@@ -153,6 +153,8 @@ _Retention = _section(
 
 
 def _asked(item: str) -> str:
+    from aggregator import mentions  # its tables cost 30 ms, and few files name words
+
     if mentions.is_empty(item):
         raise ValueError(f'{item!r} asks for nothing: write a word, such as "earthquake", or leave it out')
     return item

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
 
 from aggregator.errors import Problem
 
@@ -73,6 +71,9 @@ def _seen(one: Any) -> str:
 
 def nearest(key: str, known: Iterable[str]) -> str:
     """The end of the sentence about an unknown name: the known one it may have meant, or all of them."""
+    from rapidfuzz import process  # 10 ms, for a file that has a mistake
+    from rapidfuzz.distance import Levenshtein
+
     names = sorted(known)
     found = process.extractOne(key.lower(), names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5)
     if found:

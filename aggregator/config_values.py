@@ -9,7 +9,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
 
 from aggregator.visible import has_orders
@@ -158,6 +157,8 @@ _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 def _cron(text: str) -> str:
     """The expression, its days of the week by name: APScheduler counts them from Monday, crontab from Sunday."""
+    from apscheduler.triggers.cron import CronTrigger  # 20 ms, and few files name a time
+
     *fields, days = text.split() or [""]
     try:
         named = " ".join([*fields, ",".join(_named_days(part) for part in days.split(","))])

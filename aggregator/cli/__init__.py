@@ -7,7 +7,6 @@ traceback, exit 2 for a wrong configuration or command line, 1 for what failed; 
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,59 +16,40 @@ import click
 
 from aggregator import __version__
 from aggregator.cli import remedies
-from aggregator.cli.console import guard_output, use_utf8
+from aggregator.cli.lazy import LazyGroup, places
+from aggregator.cli.streams import guard_output, use_utf8
 from aggregator.errors import AggregatorError, ConfigError
 
-COMMANDS = {
-    "demo": "demo",
-    "init": "init",
-    "run": "run",
-    "check": "check",
-    "poll": "poll",
-    "tail": "tail",
-    "digest": "digest",
-    "status": "status",
-    "events": "events",
-    "search": "search",
-    "explain": "matching",
-    "backtest": "matching",
-    "feeds": "feeds",
-    "export": "export",
-    "reload": "reload",
-    "completions": "reference",
-    "manual": "reference",
-    "schema": "reference",
-}
-"""Command → its module here. A module is loaded when its command is asked for: matching loads NumPy, `check` need not
-wait for that (measured: 1.6 s of processor time for all of them, 0.3 s for `check`)."""
+PLACES = places(
+    ("demo", "demo", "See it at work: sample feeds in four languages, served, polled and matched."),
+    ("init", "init", "Write a commented feeds.toml with a starter list into DIR."),
+    ("run", "run", "Run the daemon: poll, match, publish, until SIGTERM."),
+    ("check", "check", "Validate the configuration and print what is effective."),
+    ("poll", "poll", "Poll feeds now, due or not, and print what was found and each entry's outcome."),
+    ("tail", "tail", "Print the newest messages of the events stream."),
+    ("digest", "digest", "The events of the last hours, by the number of independent sources."),
+    ("status", "status", "Feeds: health, last and next poll and why then, failures, entries."),
+    ("events", "events", "Say which reports are one event and which are not."),
+    ("search", "search", "Find events by words in their titles and leads."),
+    ("explain", "matching", "Why two reports are one event, or are not."),
+    ("backtest", "matching", "Run the event stage over a file of entries, by the daemon's own code."),
+    ("feeds", "feeds", "List, add, remove, import and export subscriptions."),
+    ("export", "export", "Write the documents of the window as files, in folders by category."),
+    ("reload", "reload", "Read feeds.toml again, in every daemon of its state directory."),
+    ("completions", "reference", "Print the completion script for a shell."),
+    ("manual", "reference", "Print the man page (roff): `aggregator manual | man -l -`."),
+    ("schema", "reference", "Print the JSON Schema of feeds.toml, for editors."),
+)
+"""Command, its module here, and how its help begins; in the order of `--help`."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Commands(click.Group):
-    """The commands, each loaded when it is needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command = getattr(importlib.import_module(f"aggregator.cli.{COMMANDS[name]}"), name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Raises NoSuchCommand, which names the nearest of the commands that are not loaded either."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as error:
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+class Commands(LazyGroup):
+    """The commands; who reads their output may go away."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Who reads its output may go away (`| head`): that is no failure."""
+        """Run the command. A reader that goes away (`| head`) is no failure."""
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()
@@ -84,7 +64,11 @@ def _write_to_nobody() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Commands,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="aggregator")
 def commands() -> None:
     """Polls RSS, Atom and JSON feeds, finds the reports that tell of the same event, and publishes to Redis.
@@ -98,30 +82,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         use_utf8()
     guard_output()
-    sys.exit(_run(arguments, remedies.called(sys.argv[0], sys.argv[1:] if arguments is None else arguments)))
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str] | None, called: remedies.Called) -> int:
+def _run(arguments: Sequence[str]) -> int:
     """The exit status of one command."""
     try:
-        status = commands.main(arguments, prog_name="aggregator", standalone_mode=False)
+        status = commands.main(list(arguments), prog_name="aggregator", standalone_mode=False)
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except ConfigError as error:
-        return _told(error, 2, called)
+        return _told(error, 2, arguments)
     except AggregatorError as error:
-        return _told(error, 1, called)
+        return _told(error, 1, arguments)
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, called)
+        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, arguments)
     return status if isinstance(status, int) else 0
 
 
-def _told(error: AggregatorError, status: int, called: remedies.Called) -> int:
+def _told(error: AggregatorError, status: int, arguments: Sequence[str]) -> int:
+    called = remedies.called(sys.argv[0], arguments)
     text = remedies.as_called(str(error), called)
     click.echo(f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}", err=True)
     return status

@@ -20,9 +20,10 @@ from pathlib import Path
 import click
 from aiohttp import web
 
-from aggregator.cli import run
+from aggregator.cli.config_file import ConfigFile
 from aggregator.cli.console import console
 from aggregator.cli.people import People
+from aggregator.cli.running import daemon
 from aggregator.cli.sample_feeds import Outlet, outlets
 from aggregator.daemon import files
 from aggregator.engine.store import Store
@@ -54,7 +55,7 @@ async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
         file = folder / "feeds.toml"
         files.write_new(file, _configuration(shown, urls))
         read = files.loaded_from(file, {})
-        source = run.ConfigFile(read)
+        source = ConfigFile(read)
         people = People(
             console(), feeds=source.feeds, file="the demo", farewell="The demo is over; nothing of it stays."
         )
@@ -68,7 +69,7 @@ async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
             if not stays:
                 stop()
 
-        await run.daemon(read, "all", source, people, beside=beside)
+        await daemon(read, "all", source, people, beside=beside)
 
 
 async def _until_told(store: Store, shown: Sequence[Outlet], deadline: float | None) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
-import structlog
 
 from aggregator.daemon.files import Loaded
-from aggregator.daemon.shutdown import Shutdown
 from aggregator.engine.client import connect, without_secrets
 from aggregator.engine.embedded import EmbeddedServer, attach
 from aggregator.engine.slips import Slips
@@ -18,7 +17,8 @@ from aggregator.engine.store import Store
 from aggregator.errors import EngineMissing
 from aggregator.model import Settings
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from aggregator.daemon.shutdown import Shutdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def owned_engine(read: Loaded, shutdown: Shutdown | None = None) -> AsyncI
         read.state_dir,
         key_prefix=settings.key_prefix,
         listen=settings.server_listen,
-        report=lambda event, facts: log.info(event, **facts),
+        report=_log,
     )
     running = await server.start()
     try:
@@ -52,6 +52,12 @@ async def owned_engine(read: Loaded, shutdown: Shutdown | None = None) -> AsyncI
             yield Engine(store, running.socket, server)
     finally:
         await server.stop(shutdown.deadline if shutdown else None)
+
+
+def _log(event: str, facts: Mapping[str, Any]) -> None:
+    import structlog  # which costs 30 ms, and commands that only read log nothing
+
+    structlog.get_logger().info(event, **facts)
 
 
 @asynccontextmanager

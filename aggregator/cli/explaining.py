@@ -8,7 +8,8 @@ from aggregator.cli.effective import written
 from aggregator.daemon.polled import Polled
 from aggregator.model import Caching, FailureKind, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
 from aggregator.schedule.request import request_for
-from aggregator.watch.logs import redacted
+from aggregator.watch.redaction import redacted
+from aggregator.watch.wording import roughly
 
 _UNSENT = (
     FailureKind.DNS,
@@ -113,12 +114,3 @@ def _next(one: Polled) -> list[str]:
     hours = ", ".join(str(hour) for hour in sorted(state.hints.skip_hours))
     skipped = [f"The document asks not to be read at these hours (GMT): {hours}."] if hours else []
     return [*skipped, f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}."]
-
-
-def roughly(span: timedelta) -> str:
-    """A duration to read, not to compute with: at least two whole units, or seconds."""
-    seconds = max(int(span.total_seconds()), 0)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -24,8 +24,8 @@ from aggregator.daemon import files
 from aggregator.dedup import backtest as core
 from aggregator.dedup import sweep as sweeping
 from aggregator.dedup.apart import apart_of
-from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.explain import Explanation, explained
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Score

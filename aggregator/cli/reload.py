@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from aggregator.cli import options
-from aggregator.cli.run import lock_of, state_of
+from aggregator.cli.config_file import lock_of, state_of
 from aggregator.daemon import files
 from aggregator.errors import AggregatorError, EngineMissing
 

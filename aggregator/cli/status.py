@@ -17,7 +17,6 @@ from rich.text import Text
 from aggregator import __version__
 from aggregator.cli import engines, options
 from aggregator.cli.console import console
-from aggregator.cli.explaining import roughly
 from aggregator.cli.waits import Waits, address_of, waits
 from aggregator.config_problems import nearest
 from aggregator.daemon import files
@@ -27,8 +26,8 @@ from aggregator.engine.holds import Holds
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed, Health, PollState
-from aggregator.watch.logs import redacted
-from aggregator.watch.wording import counted
+from aggregator.watch.redaction import redacted
+from aggregator.watch.wording import counted, roughly
 
 DAY = timedelta(hours=24)
 _COLUMNS = (

@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from aggregator.config import NO_FEEDS, Configuration, configuration
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.errors import ConfigError, Problem, install_command
 from aggregator.model import DedupSettings, Settings
 

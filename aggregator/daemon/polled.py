@@ -14,8 +14,8 @@ from aggregator.fetch.subscriber import Subscriber
 from aggregator.fetch.websub import advertised_hub
 from aggregator.model import Feed, FeedRead, Fetched, FetchFailed, FetchResult, NotModified, PollState, Unparsable
 from aggregator.pipeline.commit import Settled
-from aggregator.watch.logs import redacted
 from aggregator.watch.metrics import Metrics
+from aggregator.watch.redaction import redacted
 
 log = structlog.get_logger()
 

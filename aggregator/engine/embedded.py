@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -261,6 +260,9 @@ def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[byt
 def _dies_with(parent: int) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
+
+    import ctypes  # 20 ms, for those that start a server
+
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def ask_for_the_signal() -> None:

@@ -4,7 +4,7 @@ Rules:
 - structlog writes by itself, not through stdlib logging: a rich line costs 25 µs of CPU, 14 of them redaction; through
   `ProcessorFormatter`, which serves foreign stdlib loggers only, 43 (tests/bench/log_cost.py).
 - In the journal a line begins with its priority (`<4>`), which journald takes off and files; elsewhere it does not.
-- No secret and no URL userinfo reaches the log: `redacted` walks every value of every line, tracebacks included.
+- No secret and no URL userinfo reaches the log: `redact` walks every value of every line, tracebacks included.
 - An exception is one field (`exception`) of its line, never lines of its own.
 - Logging never raises: a terminal that was closed, a reader that went away, a full disk cost lines, not the part of the
   daemon that wanted to say something. What was lost is counted, and told when lines can be written again.
@@ -32,9 +32,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from aggregator.errors import ConfigError, Problem
 from aggregator.visible import visible
+from aggregator.watch.redaction import HIDDEN, redacted
 from aggregator.watch.terminal import unguarded
-
-HIDDEN = "***"
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -53,15 +52,6 @@ MAX_VALUE_CHARS = 16_000
 _SECRET_KEYS = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|passphrase|secret|authorization|cookie|credentials?|api_?key"
     r"|(?:access|refresh|auth|bearer)_?token)$"
-)
-_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@")
-_SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|signature)|api_?key|key|auth|sig|pwd)=)[^&;#\s\"'<>\\]+"
-)
-_AUTHORIZATION = re.compile(
-    r"((?i:\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)"
-    r"|\bB(?:earer|asic) (?=\S{16}))"
-    r"[^\s,'\"]+"
 )
 
 
@@ -102,17 +92,6 @@ def level_number(name: str) -> int:
         return known[name.strip().lower()]
     except KeyError:
         raise ConfigError(Problem(f"{name!r} is none of {', '.join(LEVELS)}", key="LOG_LEVEL")) from None
-
-
-def redacted(text: str) -> str:
-    """The text without URL userinfo, values of secret query parameters, and Authorization values."""
-    if "@" in text:
-        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    if "=" in text:
-        text = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
-    if "uthorization" in text or "Bearer " in text or "Basic " in text or "AUTHORIZATION" in text:
-        text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
-    return text
 
 
 def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:

@@ -31,6 +31,15 @@ def span(length: timedelta) -> str:
     return " ".join(shown[:2])
 
 
+def roughly(span: timedelta) -> str:
+    """A duration to read, not to compute with: at least two whole units, or seconds."""
+    seconds = max(int(span.total_seconds()), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def clock(at: datetime, zone: tzinfo) -> str:
     """The time of day, `09:05`."""
     return at.astimezone(zone).strftime("%H:%M")

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.index import Index
 from aggregator.dedup.scores import clustering
 from aggregator.model import DedupSettings

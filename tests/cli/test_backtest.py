@@ -9,7 +9,7 @@ import pytest
 
 from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
 from aggregator.daemon import files
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.model import DedupSettings
 from tests import forked
 

@@ -60,7 +60,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 RUN = """
 import json, os, sys
 from aggregator.cli import main
-from aggregator.cli.console import use_utf8
+from aggregator.cli.streams import use_utf8
 use_utf8()
 ends = []
 for number, words in enumerate(json.loads(os.environ["WORDS"])):

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from aggregator.cli import COMMANDS, commands
+from aggregator.cli import PLACES, commands
 from aggregator.cli.reference import man_page
 from aggregator.config import schema_of_file
 from tests import forked
@@ -70,7 +70,7 @@ def test_completions_are_a_script_of_that_shell_and_the_program_answers_it(shell
 
 def test_the_man_page_tells_of_every_command_and_option():
     page = "\n".join(man_page(commands)).replace("\\-", "-")
-    for name in COMMANDS:
+    for name in PLACES:
         assert f".SS aggregator {name}" in page
     for words in ("aggregator feeds add", "aggregator events list", "--min-sources", ".SH SYNOPSIS"):
         assert words in page
@@ -78,7 +78,7 @@ def test_the_man_page_tells_of_every_command_and_option():
 
 def test_every_command_of_the_table_is_there_and_every_command_in_the_table():
     table = README.partition("## The command line")[2]
-    for name in COMMANDS:
+    for name in PLACES:
         assert re.search(rf"`aggregator {name}\b|`{name}`", table), name
 
 

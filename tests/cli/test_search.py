@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from aggregator.cli.search import asked_for
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import fingerprint
 from aggregator.dedup.meaning import vectors
 from aggregator.dedup.nearness import nearest_by_meaning

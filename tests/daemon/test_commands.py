@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.cli.config_file import ConfigFile
 from aggregator.cli.reload import _running
-from aggregator.cli.run import ConfigFile
 from aggregator.cli.tail import id_at
 from aggregator.daemon import files
 from aggregator.daemon.archive import together

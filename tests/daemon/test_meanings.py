@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.daemon.assembly import Meanings
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.watch.metrics import Metrics
 from tests.daemon.program import Program, feeds_of, until

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aggregator.dedup import encoder as encoder_weights
 from aggregator.dedup import learned, meaning
 from aggregator.dedup.backtest import Row, backtest, entry_of, pair, pair_test
-from aggregator.dedup.encoder import is_installed
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import MEANT_ROW, is_readable, meanings, row_array, unpacked_rows

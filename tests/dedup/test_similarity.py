@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of, pair
-from aggregator.dedup.encoder import is_installed
 from aggregator.dedup.explain import explained
+from aggregator.dedup.extra import is_installed
 from aggregator.dedup.features import NAMES
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.similarity import compared, is_same

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from aggregator.errors import ConfigError
 from aggregator.watch import logs
 from aggregator.watch.logs import Form
+from aggregator.watch.redaction import redacted
 from tests.bench import log_cost
 
 
@@ -144,7 +145,7 @@ def test_an_exception_is_one_field_without_secrets(written):
     ],
 )
 def test_secrets_are_hidden_and_the_rest_stands(value, shown):
-    assert logs.redacted(value) == shown
+    assert redacted(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_a_fencing_token_is_no_secret():
     )
 )
 def test_no_userinfo_survives(userinfo):
-    assert logs.redacted(f"see https://{userinfo}@host.example/path") == "see https://***@host.example/path"
+    assert redacted(f"see https://{userinfo}@host.example/path") == "see https://***@host.example/path"
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.binary() | st.none() | st.lists(st.text())))

@@ -1,0 +1,127 @@
+"""The configuration file as a daemon watches it, and the daemon's word beside it for `aggregator reload`."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from aggregator.cli.surroundings import within_file_limit
+from aggregator.config import Configuration
+from aggregator.daemon import files
+from aggregator.daemon.files import Loaded
+from aggregator.errors import ConfigError, Problem
+from aggregator.model import Feed
+
+log = structlog.get_logger()
+
+
+def within_limits(configuration: Configuration) -> Configuration:
+    """The configuration with as many polls at once as this process may open files for."""
+    settings = configuration.settings
+    return replace(configuration, settings=replace(settings, fetch=within_file_limit(settings.fetch)))
+
+
+class ConfigFile:
+    """The configuration file as the daemon watches it, and its word for `aggregator reload --wait`."""
+
+    def __init__(self, read: Loaded) -> None:
+        self._file = read.file
+        self._current = read.configuration
+        self._digest = _digest(read.text)
+        self._place = read.state_dir / "daemons" / f"{os.getpid()}.json"
+        self._facts: dict[str, object] = {}
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    def feeds(self) -> tuple[Feed, ...]:
+        """Those of the configuration in force."""
+        return self._current.feeds
+
+    def feed_ids(self) -> list[str]:
+        return [feed.feed_id for feed in self._current.feeds if feed.enabled]
+
+    def changed(self) -> bool:
+        try:
+            return _digest(self._file.read_text(encoding="utf-8")) != self._digest
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def read(self) -> Configuration:
+        """Raises ConfigError; the text counts as read either way, so that a broken file is told of once."""
+        text = files.read_text(self._file)
+        self._digest = _digest(text)
+        fresh = within_limits(files.loaded_from(self._file, os.environ).configuration)
+        if self._current.feeds and not fresh.feeds and not fresh.names_feeds:
+            raise ConfigError(Problem(f"names no feed any more: {files.NO_FEEDS_REMEDY}", file=str(self._file)))
+        self._current = fresh
+        return fresh
+
+    @contextmanager
+    def announced(self, role: str) -> Iterator[None]:
+        """Say that this process is a daemon here, so that `aggregator reload` finds it."""
+        self._facts = {"pid": os.getpid(), "role": role, "config": str(self._file.resolve()), "reloads": 0}
+        with _alive(self._place):
+            self._write()
+            try:
+                yield
+            finally:
+                self._place.unlink(missing_ok=True)
+
+    def report(self, result: str, detail: str) -> None:
+        count = self._facts.get("reloads", 0)
+        self._facts |= {"reloads": (count if isinstance(count, int) else 0) + 1, "result": result, "detail": detail}
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._place.with_suffix(".new")
+            fresh.write_text(json.dumps(self._facts), encoding="utf-8")
+            fresh.replace(self._place)
+        except OSError as error:
+            log.warning("reload_word_not_left", file=str(self._place), error=str(error))
+
+
+@contextmanager
+def _alive(place: Path) -> Iterator[None]:
+    """Hold the lock that tells a living daemon from a file left behind, whose number another process may have now."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        held = lock_of(place).open("ab")
+    except OSError as error:
+        log.warning("reload_word_not_left", file=str(place), error=str(error))
+        yield
+        return
+    with held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock_of(place).unlink(missing_ok=True)
+
+
+def lock_of(place: Path) -> Path:
+    return place.with_suffix(".lock")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def state_of(path: Path) -> dict[str, object]:
+    """What a daemon says of itself in its file; {} when it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

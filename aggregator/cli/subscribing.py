@@ -1,0 +1,100 @@
+"""`aggregator feeds remove | import | export`: feeds.toml edited, its comments kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from aggregator.cli import options, starter
+from aggregator.config import configuration
+from aggregator.daemon import files
+from aggregator.opml import Subscription, opml_of, subscriptions_of_opml
+from aggregator.subscriptions import (
+    usable,
+    with_subscriptions,
+    without_feed,
+)
+from aggregator.watch.redaction import redacted
+
+
+@click.command()
+@click.argument("feed_id", metavar="ID")
+@options.config
+def remove(feed_id: str, config_file: str | None) -> None:
+    """Remove a feed, by id or URL. What it published is remembered: adding it again repeats nothing."""
+    file = files.loaded(config_file).file
+    files.write_text(file, without_feed(files.read_text(file), feed_id, file=str(file)))
+    click.echo(f"removed {feed_id} from {file}")
+
+
+@click.command("import")
+@click.argument("opml", metavar="FILE.opml", type=click.File("rb"))
+@options.config
+def import_opml(opml: BinaryIO, config_file: str | None) -> None:
+    """Add every feed of an OPML file (`-`: of stdin); folder, title and inner folder become the categories.
+
+    Each outline that is no folder is added, already there, or left out with a reason, and costs the others nothing.
+    Exit status 1: one that should have been a feed was left out, or there was none. Where there is no feeds.toml, one
+    is made here.
+    """
+    read = to_edit(config_file)
+    found = subscriptions_of_opml(opml.read())
+    new, unusable = usable(found.feeds)
+    added = add_feeds(read.file, new, ())
+    left_out = [*found.left_out, *unusable]
+    for outline in left_out:
+        click.echo(f"left out: {outline.name}: {outline.why}", err=True)
+    known_count = len(new) - len(added) + found.repeated_count
+    click.echo(f"{len(added)} added, {known_count} already there, {len(left_out)} left out", err=True)
+    if not new:
+        click.echo("aggregator: no outline of it names a feed that can be added", err=True)
+    if not new or any(outline.is_failure for outline in left_out):
+        raise SystemExit(1)
+
+
+@click.command("export")
+@options.config
+@click.option("--secrets", is_flag=True, help="With the users, passwords and tokens that stand in addresses.")
+def export_opml(config_file: str | None, secrets: bool) -> None:
+    """Print all feeds as OPML."""
+    configured = files.loaded(config_file).configuration.feeds
+    told = configured if secrets else [replace(feed, url=redacted(feed.url)) for feed in configured]
+    click.echo(opml_of(told), nl=False)
+    hidden = sum(one.url != other.url for one, other in zip(configured, told, strict=True))
+    if hidden:
+        click.echo(f"aggregator: the secrets of {hidden} addresses are left out; see --secrets", err=True)
+
+
+def to_edit(config_file: str | None) -> files.Loaded:
+    """The feeds.toml to write to; where there is none, the one that is begun when the first feed is known."""
+    found = Path(config_file) if config_file else files.found_path()
+    if found is not None and found.exists() and not _is_blank(found):
+        return files.loaded(str(found))
+    return files.begun(found or files.places()[0], starter.head())
+
+
+def _is_blank(file: Path) -> bool:
+    """Whether a feeds.toml says nothing yet."""
+    return configuration(files.read_text(file), file=str(file)).is_blank
+
+
+def add_feeds(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> list[str]:
+    """Write the new feeds into the file and tell; answers with the ids added."""
+    is_new = not file.exists()
+    held = "" if is_new else files.read_text(file)
+    before = held if held.strip() else starter.head()
+    text, added, known = with_subscriptions(before, new, file=str(file), categories=categories)
+    if added and is_new:
+        files.write_new(file, text)
+        click.echo(f"wrote {file}")
+    elif added:
+        files.write_text(file, text)
+    for feed in configuration(text, file=str(file)).feeds:
+        if feed.feed_id in added:
+            click.echo(f"added {feed.feed_id}\t{redacted(feed.url)}")
+    if known:
+        click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {redacted(known[0])}")
+    return added

@@ -1,0 +1,28 @@
+"""Secrets that stand in addresses and headers, hidden. Pure."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|signature)|api_?key|key|auth|sig|pwd)=)[^&;#\s\"'<>\\]+"
+)
+_AUTHORIZATION = re.compile(
+    r"((?i:\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)"
+    r"|\bB(?:earer|asic) (?=\S{16}))"
+    r"[^\s,'\"]+"
+)
+
+
+def redacted(text: str) -> str:
+    """The text without URL userinfo, values of secret query parameters, and Authorization values."""
+    if "@" in text:
+        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+    if "=" in text:
+        text = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
+    if "uthorization" in text or "Bearer " in text or "Basic " in text or "AUTHORIZATION" in text:
+        text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
+    return text
