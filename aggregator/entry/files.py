@@ -66,30 +66,111 @@ def export(
 
     With `names` (feed id → what people call it) each document ends with a line that leads back to its event's reports.
     """
-    kept = {one.entry_id: one for one in _read_index(previous)}
-    before = {one.entry_id: one.path for one in kept.values()}
-    taken = {one.path.casefold(): one.entry_id for one in kept.values()}
-    texts: dict[str, str] = {}
-    reports: dict[str, tuple[Source, ...]] = {}
-    for message in messages:
-        reports[message.event_id] = message.sources or reports.get(message.event_id, ())
+    catalog = Catalog(previous)
+    changes = catalog.apply(messages, all_reports=all_reports, names=names)
+    return Export({**changes.files, **catalog.index_files()}, changes.stale, catalog.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The documents that some messages brought: `files` by relative path; `stale` paths are to go."""
+
+    files: Mapping[str, str]
+    stale: tuple[str, ...] = ()
+
+
+class Catalog:
+    """What an archive holds. Taking messages in costs what they bring, however much is there; making the index costs
+    what is there."""
+
+    def __init__(self, previous: str = "") -> None:
+        """`previous`: the index (JSON text) of what is there."""
+        self._lines: dict[str, Exported] = {}
+        self._of_event: dict[str, set[str]] = {}
+        """Entry ids, so that an event which is absorbed need not be looked for."""
+        self._taken: dict[str, str] = {}
+        """Every path that was given away, its case folded → the entry that has it."""
+        for line in _read_index(previous):
+            self._keep(line)
+            self._taken[line.path.casefold()] = line.entry_id
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def apply(
+        self, messages: Iterable[Message], *, all_reports: bool = False, names: Mapping[str, str] | None = None
+    ) -> Changes:
+        """Take in messages, oldest first; see `export`."""
+        texts: dict[str, str] = {}
+        left: list[Exported] = []
+        reports: dict[str, tuple[Source, ...]] = {}
+        for message in messages:
+            reports[message.event_id] = message.sources or reports.get(message.event_id, ())
+            if message.kind is Kind.MERGED or (_is_moved(message) and not all_reports):
+                left += [] if all_reports else self._drop_told(message)
+            elif message.document and (all_reports or self._is_lead(message)):
+                left += self._drop(message.entry_id)
+                self._keep(_exported(message, self._taken))
+                texts[message.entry_id] = message.document
+        files = {}
+        for entry_id, text in texts.items():
+            line = self._lines.get(entry_id)
+            if line is not None:
+                links = "" if names is None else links_line(reports.get(line.event_id, ()), names)
+                files[line.path] = text + links
+        stale = [line.path for line in left if not self._has_place(line)]
+        return Changes(files, tuple(dict.fromkeys(stale)))
+
+    def lines(self) -> tuple[Exported, ...]:
+        return tuple(sorted(self._lines.values(), key=lambda line: (line.categories, line.published_at, line.entry_id)))
+
+    def index_files(self) -> Mapping[str, str]:
+        """The index, for programs and for people."""
+        lines = self.lines()
+        return {INDEX_JSON: index_json(lines), INDEX_MARKDOWN: index_markdown(lines)}
+
+    def _keep(self, line: Exported) -> None:
+        self._lines[line.entry_id] = line
+        self._of_event.setdefault(line.event_id, set()).add(line.entry_id)
+
+    def _drop(self, entry_id: str) -> list[Exported]:
+        line = self._lines.pop(entry_id, None)
+        if line is None:
+            return []
+        others = self._of_event[line.event_id]
+        others.discard(entry_id)
+        if not others:
+            del self._of_event[line.event_id]
+        return [line]
+
+    def _drop_told(self, message: Message) -> list[Exported]:
         if message.kind is Kind.MERGED:
-            _forget_event(message.merged_from, kept, all_reports=all_reports)
-        elif message.kind is Kind.JOINED and message.split_from and not all_reports:
-            kept.pop(message.entry_id, None)  # an operator moved it: it stands for no event any more
-        elif message.document and (all_reports or _is_lead(message, kept)):
-            line = _exported(message, taken)
-            kept[line.entry_id] = line
-            texts[line.entry_id] = message.document
-    files = {kept[entry_id].path: text for entry_id, text in texts.items() if entry_id in kept}
-    if names is not None:
-        events = {line.path: line.event_id for line in kept.values()}
-        files = {path: text + links_line(reports.get(events[path], ()), names) for path, text in files.items()}
-    index = tuple(sorted(kept.values(), key=lambda one: (one.categories, one.published_at, one.entry_id)))
-    stale = tuple(path for entry_id, path in before.items() if entry_id not in kept or kept[entry_id].path != path)
-    files[INDEX_JSON] = index_json(index)
-    files[INDEX_MARKDOWN] = index_markdown(index)
-    return Export(files, stale, index)
+            return self._drop_event(message.merged_from)
+        return self._drop(message.entry_id)  # an operator moved it: it stands for no event any more
+
+    def _drop_event(self, event_id: str) -> list[Exported]:
+        """An event that another absorbed has no document of its own any more."""
+        dropped: list[Exported] = []
+        for entry_id in sorted(self._of_event.get(event_id, ())) if event_id else ():
+            dropped += self._drop(entry_id)
+        return dropped
+
+    def _has_place(self, line: Exported) -> bool:
+        """Whether the path is the entry's still, or again."""
+        current = self._lines.get(line.entry_id)
+        return current is not None and current.path == line.path
+
+    def _is_lead(self, message: Message) -> bool:
+        """Whether the report stands for its event: it made the event, is an edit of the one that did, or became the
+        first one when an operator took that out."""
+        is_first = bool(message.sources) and message.sources[0].entry_id == message.entry_id
+        is_kept = message.entry_id in self._lines
+        return message.kind is Kind.NEW or is_kept or (message.kind is Kind.EDITED and is_first)
+
+
+def _is_moved(message: Message) -> bool:
+    """Whether an operator moved the report to another event that there was."""
+    return message.kind is Kind.JOINED and bool(message.split_from)
 
 
 def links_line(sources: Iterable[Source], names: Mapping[str, str]) -> str:
@@ -178,20 +259,6 @@ def _free_path(message: Message, taken: dict[str, str]) -> str:
         if taken.setdefault(path.casefold(), message.entry_id) == message.entry_id:
             return path
     return path
-
-
-def _is_lead(message: Message, kept: Mapping[str, Exported]) -> bool:
-    """Whether the report stands for its event: it made the event, is an edit of the one that did, or became the first
-    one when an operator took that out."""
-    is_first = bool(message.sources) and message.sources[0].entry_id == message.entry_id
-    return message.kind is Kind.NEW or message.entry_id in kept or (message.kind is Kind.EDITED and is_first)
-
-
-def _forget_event(event_id: str, kept: dict[str, Exported], *, all_reports: bool) -> None:
-    """An event that another absorbed has no document of its own any more."""
-    if not all_reports:
-        for entry_id in [one.entry_id for one in kept.values() if event_id and one.event_id == event_id]:
-            del kept[entry_id]
 
 
 def _read_index(text: str) -> list[Exported]:

@@ -182,6 +182,8 @@ def test_documents_are_archived_and_exported_as_files(tmp_path: Path, origin: Or
     )
     with program.running():
         until(lambda: len(list(tmp_path.glob("kept/News/Harbour/World/*.md"))) == 2, what="two files")
+        index = tmp_path / "kept" / "_index.json"
+        until(lambda: index.exists() and len(json.loads(index.read_text())) == 2, what="an index of both")
         done = program.command("export", str(tmp_path / "out"))
         assert done.returncode == 0, done.stderr
         names = {path.name for path in tmp_path.glob("out/News/Harbour/World/*.md")}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.entry.files import INDEX_JSON, INDEX_MARKDOWN, export, file_name, folder, safe_name
+from aggregator.entry.files import INDEX_JSON, INDEX_MARKDOWN, Catalog, export, file_name, folder, safe_name
 from aggregator.model import Kind, Message, Source
 
 AT = datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
@@ -138,3 +138,43 @@ def test_a_document_leads_back_to_its_events_reports_when_asked():
     )
     plain = export([new, joined])
     assert "---\nt\n---\n\nbody\n" in plain.files.values()
+
+
+def test_what_messages_bring_is_the_same_in_one_batch_and_in_many() -> None:
+    edits = [replace(NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}") for r in (1, 2)]
+    merged = Message(id="m9", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e1")
+    messages = [NEW, *edits, JOINED, merged, NEW]
+    whole, steps = Catalog(), Catalog()
+    one = whole.apply(messages)
+    disk: dict[str, str] = {}
+    for message in messages:
+        changes = steps.apply([message])
+        disk = {path: text for path, text in {**disk, **changes.files}.items() if path not in changes.stale}
+    assert disk == one.files == {PATH: "one"}
+    assert steps.index_files() == whole.index_files()
+
+
+def test_a_batch_after_a_crash_takes_away_the_names_that_came_and_went_before_it() -> None:
+    edits = [replace(NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}") for r in (1, 2)]
+    listed = export([NEW]).files[INDEX_JSON]
+    assert set(Catalog(listed).apply(edits).stale) == {PATH, "World/Example/Top/Title 1-a1b2c3d4.md"}
+
+
+def test_what_a_batch_costs_does_not_depend_on_how_much_there_is() -> None:
+    """No step looks at what is there: of 2,000 documents none is asked for anything."""
+
+    class Counted(str):
+        looks = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.looks += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    catalog = Catalog()
+    catalog.apply(replace(NEW, entry_id=f"{n:020x}", event_id=Counted(f"e-{n}")) for n in range(2000))
+    Counted.looks = 0
+    catalog.apply([Message(id="m3", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e-7"), JOINED])
+    assert len(catalog) == 1999
+    assert Counted.looks < 10
