@@ -212,6 +212,9 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
 LONGEST_MEANT = timedelta(seconds=8)
 """How long the child may take for `MEANT_BATCH` headlines: less than the lease of the event stage, which waits."""
 
+ENCODER_IDLE = timedelta(minutes=5)
+"""Its child holds 260 MB and takes 2 s of processor time to load: it waits longer than readers do. A guess."""
+
 
 class Meanings:
     """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
@@ -226,6 +229,7 @@ class Meanings:
             cpu=4 * LONGEST_MEANT,
             memory_bytes=2 << 30,
             preload=preload,
+            idle=ENCODER_IDLE,
         )
 
     async def __aenter__(self) -> Meanings:

@@ -25,7 +25,7 @@ MEGABYTE = 2**20
 
 
 def sandbox(
-    *, processes: int = 1, wall: float = 20.0, cpu: float = 10.0, memory: int = 512, most: int = 500
+    *, processes: int = 1, wall: float = 20.0, cpu: float = 10.0, memory: int = 512, most: int = 500, idle: float = 60.0
 ) -> Sandbox[Order, object]:
     return Sandbox(
         functions.obey,
@@ -34,6 +34,7 @@ def sandbox(
         cpu=timedelta(seconds=cpu),
         memory_bytes=memory * MEGABYTE,
         most_documents=most,
+        idle=timedelta(seconds=idle),
     )
 
 
@@ -200,6 +201,35 @@ async def test_a_pool_that_was_stopped_is_replaced(plain: Sandbox[Order, object]
     pool = await plain._pool()
     await asyncio.to_thread(lambda: (pool.stop(), pool.join()))
     assert await asyncio.wait_for(reading, 10) == "slept"
+
+
+async def test_idle_children_and_their_fork_server_end_and_come_back_with_the_next_document():
+    async with sandbox(processes=2, idle=0.2) as running:
+        for number in range(2):
+            assert await running.run(("echo", number)) == number
+            assert fork_servers()
+            async with asyncio.timeout(20):
+                while fork_servers():
+                    await asyncio.sleep(0.02)
+
+
+async def test_the_fork_server_stays_while_another_sandbox_has_children(plain: Sandbox[Order, object]):
+    await plain.run(("echo", 0))
+    server = fork_servers()[0]
+    async with sandbox(idle=0.05) as idle:
+        await idle.run(("echo", 1))
+        async with asyncio.timeout(20):
+            while len(fork_servers()) > 2:  # the server and plain's child
+                await asyncio.sleep(0.02)
+    assert server.is_running()
+    assert await plain.run(("echo", 2)) == 2
+
+
+async def test_children_that_are_busy_are_not_idle():
+    async with sandbox(processes=2, idle=0.05) as running:
+        busy = asyncio.create_task(running.run(("sleep_for", 0.6)))
+        assert await running.run(("echo", 1)) == 1
+        assert await busy == "slept"
 
 
 async def test_children_inherit_no_socket_of_the_daemon(plain: Sandbox[Order, object]):

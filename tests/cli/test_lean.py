@@ -33,7 +33,7 @@ _OURS_HEAVY = {
     "aggregator.mentions",
     "aggregator.pipeline.reading",
 }
-_READING = _HEAVY | _OURS_HEAVY | {"structlog", "aggregator.daemon"}
+_READING = _HEAVY | _OURS_HEAVY | {"structlog", "aggregator.daemon.polling"}
 
 
 def modules_of(*words: str, folder: Path) -> set[str]:
