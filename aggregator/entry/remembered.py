@@ -87,4 +87,4 @@ def _item(guid: bytes, link: bytes, title: bytes, date: bytes, text: bytes, cont
 
 def _hex(digest: bytes) -> str:
     """The digits; '' for none, which stands as zeros."""
-    return digest.hex() if any(digest) else ""
+    return digest.hex() if digest.strip(b"\0") else ""

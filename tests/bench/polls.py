@@ -189,7 +189,7 @@ def expected(feeds: int, entries: int, stage: str) -> int:
 
 async def _until_told(place: Any, program: Any, polls: int, messages: int) -> None:
     async with asyncio.timeout(1800):
-        while int(await place.store.command("XLEN", place.store.keys.reports)) < messages:
+        while int(await place.store.engine.command("XLEN", place.store.engine.keys.reports)) < messages:
             await asyncio.sleep(0.05)
         while program.log.read_text().count('"feed_polled"') < polls:
             await asyncio.sleep(0.05)
@@ -204,7 +204,7 @@ async def _used(place: Any, program: Any) -> float:
     for one in (root, *root.children(recursive=True)):
         times = one.cpu_times()
         seconds += times.user + times.system + times.children_user + times.children_system
-    info = await place.store.command("INFO", "cpu")
+    info = await place.store.engine.command("INFO", "cpu")
     rows = info if isinstance(info, Mapping) else _info(info)
     return seconds + float(rows["used_cpu_sys"]) + float(rows["used_cpu_user"])
 
