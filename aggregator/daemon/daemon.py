@@ -380,7 +380,7 @@ class Daemon:
 
     async def _watch_config(self) -> None:
         self._parts.notifier.status(self._status())
-        if self._parts.source.changed():
+        if await asyncio.to_thread(self._parts.source.changed):
             await self._reload()
 
     async def _reload(self) -> None:
@@ -397,7 +397,7 @@ class Daemon:
 
     async def _reloaded(self) -> tuple[str, str]:
         try:
-            fresh = self._parts.source.read()
+            fresh = await asyncio.to_thread(self._parts.source.read)  # 4 s for 100,000 feeds
         except ConfigError as error:
             log.error("config_refused", error=str(error), remedy="mend the file; the old configuration stays in force")
             return "refused", str(error)

@@ -109,8 +109,7 @@ class Housekeeping:
     # --- by everyone ------------------------------------------------------------------------------------------
 
     async def _show_feeds(self) -> None:
-        states = await self._store.polls.states(self._feed_ids())
-        self._metrics.show_feeds(Counter(state.health.value if state else "new" for state in states.values()))
+        self._metrics.show_feeds(await self._store.polls.healths(self._feed_ids()))
 
     async def _show_groups(self) -> None:
         lags = await self._store.retention.groups()

@@ -334,3 +334,18 @@ async def test_a_claim_that_passed_on_or_ended_cannot_be_renewed(store: Store) -
     await store.polls.commit(commit(other), now=after)
     with pytest.raises(StaleToken):
         await store.polls.renew_claim(other, LEASE, now=after)
+
+
+# --- counting ---
+
+
+async def test_the_server_counts_feeds_by_health_and_no_text_of_a_state_counts(store: Store) -> None:
+    ids = [f"f{number}" for number in range(510)]
+    await store.polls.register(dict.fromkeys(ids, NOW))
+    for feed_id, health in (("f0", Health.OK), ("f509", Health.QUARANTINED)):
+        claim = (await store.polls.claim_these({feed_id: ""}, lease=LEASE, spacing=SPACING)).claims[0]
+        lying = replace(state(feed_id, title='"health":"gone"'), health=health, failure_detail='x","health":"gone",')
+        await store.polls.commit(replace(commit(claim), state=lying))
+    await store.engine.command("SET", store.engine.keys.feed("f1"), "of another type")
+    assert await store.polls.healths(ids) == {"ok": 1, "quarantined": 1, "new": 508}
+    assert await store.polls.healths([]) == {}
