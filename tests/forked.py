@@ -18,6 +18,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import socket
@@ -113,8 +114,8 @@ def _serve(channel: socket.socket) -> None:
 def _load() -> None:
     """All that any command imports when it is asked for."""
     cli = importlib.import_module("aggregator.cli")
-    for name in set(cli.COMMANDS.values()):
-        importlib.import_module(f"aggregator.cli.{name}")
+    for module in pkgutil.iter_modules(cli.__path__, "aggregator.cli."):
+        importlib.import_module(module.name)
     gc.collect()
     gc.freeze()  # what is forked shares this memory
 
