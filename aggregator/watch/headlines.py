@@ -93,7 +93,10 @@ def _tail(sources: Sequence[str], *, room: int) -> str:
         tail = _DASH + ", ".join(names[:count]) + more
         if cell_len(tail) <= room:
             return tail
-    return _DASH + cut(names[0], room - cell_len(_DASH)) if names and room > 8 else ""
+    if not names or room <= 8:
+        return ""
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    return _DASH + cut(names[0], room - cell_len(_DASH) - len(more)) + more
 
 
 def _count_style(count: int) -> str:

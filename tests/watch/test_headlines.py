@@ -51,3 +51,12 @@ def test_wide_characters_take_two_columns():
 def test_a_feed_is_called_by_its_site_else_by_its_id():
     feeds = (Feed("a", "https://a.example/", categories=("News", "The A", "World")), Feed("b", "https://b.example/"))
     assert source_names(feeds) == {"a": "The A", "b": "b"}
+
+
+def test_a_name_that_is_cut_says_how_many_more_there_are():
+    names = ("The Northern Courier of Aldham", "Harbour Gazette")
+    line = headline_text(
+        Headline("09:41", "Corvane Motors posts third-quarter profit of $412 million", 2, names), width=80
+    )
+    assert line.plain.endswith("… +1")
+    assert line.cell_len <= 80
