@@ -93,10 +93,9 @@ def _tail(sources: Sequence[str], *, room: int) -> str:
         tail = _DASH + ", ".join(names[:count]) + more
         if cell_len(tail) <= room:
             return tail
-    if not names or room <= 8:
-        return ""
     more = f" +{len(names) - 1}" if len(names) > 1 else ""
-    return _DASH + cut(names[0], room - cell_len(_DASH) - len(more)) + more
+    left = room - cell_len(_DASH) - len(more)
+    return _DASH + cut(names[0], left) + more if names and left > 4 else ""
 
 
 def _count_style(count: int) -> str:
