@@ -21,6 +21,7 @@ from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
 
 from .sample import NOW, REPORTED, SampleDay, Telling, Told, event_of_telling, messages_of
+from .test_page import busy_day
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium import webdriver  # noqa: E402
@@ -180,6 +181,17 @@ def test_no_page_is_wider_than_the_screen(site, browser, width):
         browser.driver.get(site.base + path)
         wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert wide <= width, path
+
+
+@pytest.mark.parametrize(("width", "height", "least"), [(1400, 1000, 10), (390, 844, 4), (320, 700, 3)])
+def test_a_screen_shows_many_headlines_and_the_first_high_up(site, browser, width, height, least):
+    site.day.events_held = busy_day(60)
+    browser.media(width=width, height=height, mobile=width < 700)
+    browser.driver.get(site.base + "/")
+    script = "return [...document.querySelectorAll('#events h2')].map(one => one.getBoundingClientRect())"
+    boxes = browser.driver.execute_script(script)
+    assert boxes[0]["top"] < 250
+    assert sum(box["bottom"] <= height for box in boxes) >= least
 
 
 def test_new_events_wait_behind_a_button_and_a_report_joins_in_place(site, browser):
