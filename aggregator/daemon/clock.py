@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 
 def machine_time() -> datetime:
-    """The machine's wall clock."""
     return datetime.now(UTC)
 
 

@@ -33,8 +33,6 @@ Keep = Callable[[], Awaitable[None]]
 
 
 class Turns:
-    """Who may have a document read now."""
-
     def __init__(self, processes: int) -> None:
         self.processes = processes
         self._quick = asyncio.Semaphore(processes)

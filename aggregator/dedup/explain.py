@@ -42,6 +42,13 @@ def _yes(yes: str, no: str) -> Callable[[float], str]:
     return lambda value: yes if value > 0 else no
 
 
+_DISTANCES = ("may be one", "are two of one region", "are of two regions", "are of two countries")
+
+
+def _apart(places: str) -> Callable[[float], str]:
+    return lambda value: f"{places}: {_DISTANCES[int(value)]}"
+
+
 _WORDS: dict[str, Callable[[float], str]] = {
     "title_cosine": _share("the titles' words agree, rare words counting more (cosine)"),
     "title_jaccard": _share("words of the two titles that are in both, by weight"),
@@ -97,6 +104,16 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "slot_known_most": _amount("summed rarity of what stands there and elsewhere in the other report, on either side"),
     "slot_plain": _count("such places with common words on both sides", "no such place has common words alone"),
     "swaps": _count("words of both titles that stand in another order", "no word stands in another order"),
+    "slot_told_rarest_least": _amount(
+        "rarity of what stands there on either side and not in the other title, at least"
+    ),
+    "slot_told_weight_least": _amount("summed rarity of what stands there and not in the other title, at least"),
+    "slot_told_names_least": _amount("summed rarity of names that stand there and not in the other title, at least"),
+    "slot_told_known_most": _amount("summed rarity of what stands there and in the other body alone"),
+    "places_agree": _yes("the titles name one region or city", "the titles name no region or city alike"),
+    "places_apart": _apart("the places in the titles"),
+    "places_untold": _apart("the places in one title and all that the other report names"),
+    "slot_places_apart": _apart("the places that stand there on either side"),
     "meaning_title": _share("the titles mean the same (cosine)"),
     "meaning_lead": _share("the first sentences mean the same (cosine)"),
     "meaning_across": _share("one title means the same as the other's first sentence (cosine)"),

@@ -8,14 +8,13 @@ A feature that lacks its evidence (no body, no time, no meaning) is -1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
-from rapidfuzz.distance import Indel
 
 from aggregator.dedup import facts, lexicon
+from aggregator.dedup.differences import DIFFERENCES, Title, differences
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Counts, Frequency, rarity_of
 from aggregator.dedup.rows import LEAD, NEVER, TOKENS, Rows, has_meanings, meanings
@@ -75,6 +74,14 @@ NAMES: tuple[str, ...] = (
     "slot_known_most",
     "slot_plain",
     "swaps",
+    "slot_told_rarest_least",
+    "slot_told_weight_least",
+    "slot_told_names_least",
+    "slot_told_known_most",
+    "places_agree",
+    "places_apart",
+    "places_untold",
+    "slot_places_apart",
     "meaning_title",
     "meaning_lead",
     "meaning_across",
@@ -365,9 +372,8 @@ _SCORERS = (
 )
 
 
-DIFFERENCES = ("aligned", "slots", "slot_tokens", "slot_rarest_least", "slot_weight_least", "slot_names_least",
-    "slot_known_most", "slot_plain", "swaps")  # fmt: skip
 SLOW = tuple(INDEX[name] for name in (*(name for name, _ in _SCORERS), *DIFFERENCES))
+_DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
 
 
 def _letters(table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]) -> None:
@@ -384,85 +390,25 @@ def _letters(table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp])
 
 
 def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
-    """What stands in one title where the other has something else: the titles' tokens aligned by rapidfuzz.
+    """What stands in one title where the other has something else (see `differences`)."""
+    query = (pairs.query.rows, pairs.query.tokens, pairs.query_weights, pairs.query_hit)
+    others = (pairs.others.rows, pairs.others.tokens, pairs.weights, pairs.hit)
+    sides = [_titles(*side, chosen) for side in (query, others)]
+    for i, mine, theirs in zip(chosen.tolist(), *sides, strict=True):
+        table[i, _DIFFERENCE_COLUMNS] = np.round(differences(mine, theirs), 3)
 
-    A slot is a run of tokens of one title that stands between the same words as a run of the other. Its tokens are
-    known when the other report has them elsewhere, in title or body. `slot_…_least` is the lesser of the two sides of
-    a slot without what is known, of the slot where it is greatest; `slot_plain` counts slots of common words on both
-    sides; `slot_known_most` is the weight of what is known, as of an event that is told in passing; `swaps` counts
-    tokens that are in both titles but not in the same order.
-    """
-    rows, q_rows = pairs.others.rows, pairs.query.rows
-    counts, q_counts = rows["title_count"].tolist(), q_rows["title_count"].tolist()
-    names, q_names = rows["names"].tolist(), q_rows["names"].tolist()
+
+def _titles(
+    rows: Rows, tokens: NDArray[np.uint32], weights: Floats, hit: Bools, chosen: NDArray[np.intp]
+) -> list[Title]:
+    """The titles of the `chosen` rows."""
+    titles = []
+    counts, names = rows["title_count"].tolist(), rows["names"].tolist()
     for i in chosen.tolist():
-        n, m = q_counts[i], counts[i]
-        mine = _Side(pairs.query.tokens[i, :n].tolist(), pairs.query_weights[i, :n].tolist(),
-                     pairs.query_hit[i, :n].tolist(), q_names[i])  # fmt: skip
-        theirs = _Side(pairs.others.tokens[i, :m].tolist(), pairs.weights[i, :m].tolist(),
-                       pairs.hit[i, :m].tolist(), names[i])  # fmt: skip
-        # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
-        first, second = (mine, theirs) if mine.tokens <= theirs.tokens else (theirs, mine)
-        table[i, _DIFFERENCE_COLUMNS] = np.round(_difference(first, second), 3)
-
-
-class _Side(NamedTuple):
-    """One title of a pair: its tokens with their weights, whether the other report has each, and bits of names."""
-
-    tokens: list[int]
-    weights: list[float]
-    hit: list[bool]
-    names: int
-
-
-_DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
-_PLAIN = 5.0
-"""Rarity below which a word is common: one title in 150 (a guess)."""
-
-
-def _difference(mine: _Side, theirs: _Side) -> list[float]:
-    """The features of `DIFFERENCES`, in that order."""
-    if not mine.tokens or not theirs.tokens:
-        return [-1.0] * len(DIFFERENCES)
-    aligned = 0.0
-    slots = tokens = plain = in_order = 0
-    rarest = weight = named = known = 0.0
-    start, q_start = 0, 0
-    blocks = Indel.opcodes(mine.tokens, theirs.tokens)
-    runs = [(op.src_start, op.src_end, op.dest_start, op.dest_end) for op in blocks if op.tag == "equal"]
-    for src, src_end, dest, dest_end in [*runs, (len(mine.tokens),) * 2 + (len(theirs.tokens),) * 2]:
-        if src > q_start and dest > start:
-            slots += 1
-            a, b = _run(mine, q_start, src), _run(theirs, start, dest)
-            tokens = max(tokens, src - q_start, dest - start)
-            rarest = max(rarest, min(a[0], b[0]))
-            weight = max(weight, min(a[1], b[1]))
-            named = max(named, min(a[2], b[2]))
-            known = max(known, min(a[3], b[3]))
-            plain += max(a[4], b[4]) < _PLAIN
-        aligned += sum(mine.weights[src:src_end]) + sum(theirs.weights[dest:dest_end])
-        in_order += src_end - src
-        q_start, start = src_end, dest_end
-    total = sum(mine.weights) + sum(theirs.weights)
-    swaps = len(set(mine.tokens) & set(theirs.tokens)) - in_order
-    return [aligned / max(total, 1e-6), slots, tokens, rarest, weight, named, known, plain, swaps]
-
-
-def _run(side: _Side, start: int, end: int) -> tuple[float, float, float, float, float]:
-    """Of a run of a title's tokens: the rarest unknown one, the weight of the unknown, of the unknown names, of the
-    known, and the rarest of all."""
-    rarest = weight = named = known = most = 0.0
-    for i in range(start, end):
-        value = side.weights[i]
-        most = max(most, value)
-        if side.hit[i]:
-            known += value
-            continue
-        rarest = max(rarest, value)
-        weight += value
-        if side.names >> i & 1:
-            named += value
-    return rarest, weight, named, known, most
+        n = counts[i]
+        every = tokens[i].tolist()
+        titles.append(Title(every[:n], weights[i, :n].tolist(), hit[i, :n].tolist(), names[i], every[TITLE_TOKENS:]))
+    return titles
 
 
 def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:

@@ -81,6 +81,12 @@ def tuned_layers() -> dict[str, NDArray[np.generic]]:
     return _read("encoder.npz")
 
 
+def places() -> dict[int, int]:
+    """The place of each name of `places`, by the hash of its tokens; read anew each time, since it is kept there."""
+    archive = _read("places.npz")
+    return dict(zip(archive["keys"].tolist(), archive["places"].tolist(), strict=True))
+
+
 @cache
 def meaning_axes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean of headlines' vectors and the whitening axes: (384,) and (384, `fingerprint.MEANING_AXES`)."""

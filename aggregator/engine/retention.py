@@ -56,8 +56,6 @@ class Trimmed:
 
 @dataclass(frozen=True, slots=True)
 class TrimReport:
-    """What one round of trimming did."""
-
     trimmed: tuple[Trimmed, ...]
     notices: tuple[Notice, ...]
     """The `dropped` notices that were written."""

@@ -97,8 +97,6 @@ class KnownEntry:
 
 
 class DateSource(StrEnum):
-    """Where the published time comes from."""
-
     FEED = "feed"
     FIRST_SEEN = "first_seen"
     CLAMPED = "clamped"

@@ -1,10 +1,17 @@
-"""Learns what aggregator/dedup ships: `prior.npz` (how common words are), `meaning.npz` (the axes of meanings) and
-`weights.npz` (the forests that judge pairs).
+"""Learns what aggregator/dedup ships: `prior.npz` (how common words are) and `weights.npz` (the forests that judge
+pairs).
 
-    python -m tests.bench.train [--shared ../shared] [--folds DIR] [--leave-out] [--keep-prior]
+    python -m tests.bench.train [--shared ../shared] [--folds DIR] [--leave-out] [--keep-prior] [--meant FILE...]
 
-It reads the labelled sets `*.dev*` and, for the prior and the axes, the texts of the corpus; needs the extra `meaning`
-and scikit-learn, which the program itself does not. Only numbers are kept: token hashes with shares, axes, and trees.
+It reads the labelled sets `*.dev*` and, for the prior, the texts of the corpus; needs the extra `meaning`
+and scikit-learn, which the program itself does not. Only numbers are kept: token hashes with shares, and trees.
+The forest for meanings must not learn from what the encoder has seen. So two encoders are tuned on half of the folds each,
+the tables of each half are made by the one that has not seen it, and both are learned from; in a checkout of its own:
+
+    python -m tests.bench.tune --folds 0 1 && python -m tests.bench.train --keep-prior --tables first.npz
+    python -m tests.bench.tune --folds 2 3 && python -m tests.bench.train --keep-prior --tables second.npz
+    python -m tests.bench.tune && python -m tests.bench.train --keep-prior --meant first.npz second.npz
+
 `--folds` writes the models of a four-fold cross-validation by cluster too, `--leave-out` those that leave one set out,
 for tests/bench/quality.py.
 """
@@ -19,20 +26,21 @@ import tarfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import feedparser
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.dedup import learned
 from aggregator.dedup.assign import candidates
 from aggregator.dedup.backtest import entries, entry_of, event_id
 from aggregator.dedup.features import INDEX, MEANINGS, NAMES, SLOW, counted, features
-from aggregator.dedup.fingerprint import MEANING_AXES, Fingerprint, is_capital_inside, is_title_case
+from aggregator.dedup.fingerprint import Fingerprint, is_capital_inside, is_title_case
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index, evidence
-from aggregator.dedup.meaning import encoded, prints_of
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
 from aggregator.model import DedupSettings
@@ -72,10 +80,9 @@ FAMILY_STATES = {"alone": 0.3, "untold": 0.7, "new": 12.0, "known": 12.0}
 background. Chosen by a look at ../shared/data/families.dev.jsonl: with a third of the weight of the streams B-cubed F1 was lower by 0.01 at
 the same precision."""
 BACKGROUND_OF_A_SET = 3000
-TUNED_FOLDS = (0, 1)
-"""The folds of families and of og2021 that the encoder was tuned on (tests/bench/tune.py). The forest for meanings learns from the
-others: on what it was tuned on, the encoder is surer than it will be."""
 TUNED_SETS = ("families", "og2021")
+"""The sets that the encoder was tuned on (tests/bench/tune.py). Of these the forest for meanings learns from the folds that the
+encoder has not seen."""
 LOOKALIKES = 1.125
 """Chosen by the traps (tests/dedup/traps): with 0.9, 1.1 and 1.35 one of 116 is wrong in words, with this none. What tells of the
 quality is the cross-validation."""
@@ -86,19 +93,19 @@ WITH_MEANINGS = {"lookalikes": 2.0, "sohu_event_zh": 2.5, "tgcontest_ruen": 2.0}
 no bilingual pairs: English–Russian reports joined 11 of 12 instead of 3, B-cubed F1 0.851 instead of 0.853."""
 RISING = (
     "letters", "letters_sorted", "letters_partial", "letters_set", "title_cosine", "title_jaccard", "all_cosine",
-    "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree", "meaning", "meaning_title", "aligned",
+    "shingles_shared", "numbers_equal", "title_numbers_equal", "directions_agree", "meaning", "meaning_title", "aligned", "places_agree",
 )  # fmt: skip
 FALLING = (
     "unmatched_least", "rarest_unmatched_least", "names_unmatched_least", "numbers_conflict", "labels_conflict",
     "title_numbers_conflict", "directions_conflict", "template", "slot_rarest_least", "slot_weight_least", "slot_names_least",
+    "slot_told_rarest_least", "slot_told_weight_least", "slot_told_names_least",
+    "places_apart", "places_untold", "slot_places_apart",
 )  # fmt: skip
 """Features that may only raise, or only lower, the score: common sense where the sets are too small to show it."""
 CHINESE = {"huxiu", "ifeng", "infzm", "jiemian", "qqnews"}
 LEAN = 0.1
 """Log-odds added where meanings are known, so that `similarity.JOIN` fits both forests: 0.2, 0.1 and 0 gave mean B-cubed
 precision 0.877, 0.885 and 0.893 and F1 0.850, 0.850 and 0.849 in four folds (bench/quality.py --meaning)."""
-AXES_FROM = 8000
-"""Headlines that the axes of meanings are learned from: 20 for each of the encoder's numbers."""
 Floats = NDArray[np.float32]
 Text = tuple[str, str, str]
 
@@ -194,25 +201,6 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
         if lang != "de":  # where every noun has a capital
             out[f"{lang}_names"] = np.packbits([capitals[lang][t] >= max(3, 4 * smalls[lang][t]) for t, _ in common])
     return out
-
-
-# --- the axes of meanings -------------------------------------------------------------------------------------
-
-
-def axes(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
-    """The mean of headlines' vectors, the axes of most variance, each divided by its standard deviation, and the weight of
-    each in a comparison: the root of its standard deviation, their mean 1."""
-    headlines = sorted({title for _, title, _ in found if title})
-    raw = encoded(headlines[:: max(1, len(headlines) // AXES_FROM)])
-    mean = raw.mean(0)
-    variances, directions = np.linalg.eigh(np.cov((raw - mean).T))
-    chosen = np.argsort(-variances)[:MEANING_AXES]
-    scale = variances[chosen] ** 0.25
-    return {
-        "scale": (scale / scale.mean()).astype(np.float16),
-        "mean": mean.astype(np.float16),
-        "axes": (directions[:, chosen] / np.sqrt(variances[chosen])).astype(np.float16),
-    }
 
 
 # --- the pairs ------------------------------------------------------------------------------------------------
@@ -421,7 +409,7 @@ def model(
     half as bold, since its time is little beside the encoder's: mean F1 of four folds 0.854 against 0.850, when that was tried.
     """
     shape = {"max_leaf_nodes": 24, "max_depth": 7, "max_features": 0.4}
-    x, y, w = _gathered([untuned(table) for table in meant], without_fold)
+    x, y, w = _gathered(meant, without_fold)
     found = _forest("meant", x, y, w, max_iter=500, learning_rate=0.03, **shape)
     found["meant_bias"] = np.float32(found["meant_bias"] + LEAN)
     usual_likeness = np.median(x[~y, INDEX["meaning"]])
@@ -433,20 +421,39 @@ def model(
     return found | _forest("gate", x, y, w, max_iter=24, learning_rate=0.2, max_leaf_nodes=12, max_depth=5)
 
 
-def untuned(table: Table) -> Table:
-    """The pairs of a table that the encoder has not seen, of the table's whole weight."""
+def untuned(table: Table, folds: Sequence[int]) -> Table:
+    """The pairs of a table that an encoder tuned on these folds has not seen, of the table's whole weight."""
     if not table.name.startswith(TUNED_SETS):
         return table
-    kept = ~np.isin(table.fold_a, TUNED_FOLDS) & ~np.isin(table.fold_b, TUNED_FOLDS)
-    weights = table.weights[kept]
-    return Table(
-        table.name,
-        table.features[kept],
-        table.same[kept],
-        weights * (table.weights.sum() / weights.sum()),
-        table.fold_a[kept],
-        table.fold_b[kept],
+    unseen = ~np.isin(table.fold_a, folds) & ~np.isin(table.fold_b, folds)
+    weights = table.weights[unseen]
+    return replace(
+        table,
+        features=table.features[unseen],
+        same=table.same[unseen],
+        weights=weights * (table.weights.sum() / weights.sum()),
+        fold_a=table.fold_a[unseen],
+        fold_b=table.fold_b[unseen],
     )
+
+
+def write_tables(path: Path, tables: Sequence[Table]) -> None:
+    """Keep tables for `read_tables`."""
+    arrays = {}
+    for number, table in enumerate(tables):
+        for field in fields(table):
+            arrays[f"{number}_{field.name}"] = np.asarray(getattr(table, field.name))
+    np.savez_compressed(path, **arrays)
+
+
+def read_tables(path: Path) -> list[Table]:
+    """The tables of `write_tables`."""
+    with np.load(path, allow_pickle=False) as archive:
+        count = sum(name.endswith("_name") for name in archive.files)
+        return [
+            Table(str(archive[f"{i}_name"]), *(archive[f"{i}_{field.name}"] for field in fields(Table)[1:]))
+            for i in range(count)
+        ]
 
 
 def _gathered(tables: Sequence[Table], without_fold: int | None) -> tuple[Floats, NDArray[np.bool_], Floats]:
@@ -492,19 +499,32 @@ def _arrays(model: object) -> dict[str, NDArray[np.generic]]:
     return out | {"roots": np.array(roots, np.uint16), "depth": np.uint8(depth), "bias": bias}
 
 
+def meant_tables(shared: Path, unrelated: Sequence[Table]) -> list[Table]:
+    """What the forest for meanings learns from, as far as the encoder in the package has not seen it."""
+    seen = learned.tuned_layers()["folds"].tolist()
+    return [untuned(table, seen) for table in tables(shared, DedupSettings(meaning=True), unrelated)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--folds", type=Path, help="also write the models of a cross-validation here")
     parser.add_argument("--leave-out", action="store_true", help="with --folds: also the models that never saw one set")
     parser.add_argument("--keep-prior", action="store_true", help="learn the forests only")
+    parser.add_argument("--tables", type=Path, help="only write what the forest for meanings is to learn from here")
+    parser.add_argument("--meant", type=Path, nargs="+", help="learn the forest for meanings from these files")
     asked = parser.parse_args()
     if not asked.keep_prior:
-        read = list(texts(asked.shared))
-        np.savez_compressed(PACKAGE / "prior.npz", **prior(read))
-        np.savez_compressed(PACKAGE / "meaning.npz", **axes(read))
+        np.savez_compressed(PACKAGE / "prior.npz", **prior(texts(asked.shared)))
     unrelated = strangers(asked.shared)
-    plain, meant = (tables(asked.shared, DedupSettings(meaning=meaning), unrelated) for meaning in (False, True))
+    if asked.tables:
+        write_tables(asked.tables, meant_tables(asked.shared, unrelated))
+        return
+    plain = tables(asked.shared, DedupSettings(meaning=False), unrelated)
+    if asked.meant:
+        meant = [table for path in asked.meant for table in read_tables(path)]
+    else:
+        meant = meant_tables(asked.shared, unrelated)
     for table in (*plain, *meant):
         print(f"{table.name:18} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event", flush=True)
     np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))

@@ -116,7 +116,7 @@ def test_meanings_are_compared_as_asked_then_as_configured_then_where_it_is_soon
     assert with_meanings(DedupSettings(meaning=True), asked, count, is_told=is_told).meaning is meant
 
 
-@pytest.mark.parametrize(("told", "meant"), [("", is_installed()), ("[dedup]\nmeaning = false\n", False)])
+@pytest.mark.parametrize(("told", "meant"), [("feed = []\n", is_installed()), ("[dedup]\nmeaning = false\n", False)])
 def test_a_configuration_that_is_silent_with_meanings_where_the_encoder_is(tmp_path: Path, told: str, meant: bool):
     config = tmp_path / "feeds.toml"
     config.write_text(told, encoding="utf-8")

@@ -160,14 +160,3 @@ def test_a_home_in_a_directory_of_feeds_toml_is_one(tmp_path: Path):
     assert read.configuration.settings.archive_dir == str(Path.home() / "a")
     with pytest.raises(ConfigError, match=r"aggregator\.archive_dir.*no such home"):
         files.begun(tmp_path / "feeds.toml", text.replace("~/a", "~nobody-at-all/a"), environment={})
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_a_command_that_was_given_no_place_to_print_to_ends_well(tmp_path: Path, closed: str):
-    (tmp_path / "feeds.toml").write_text('[[feed]]\nurl = "https://a.example/f"\n')
-    line = f'"{sys.executable}" -m aggregator check {closed}'
-    done = subprocess.run(
-        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False,
-        env=ENVIRONMENT | {"PYTHONPATH": str(CHECKOUT)},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")

@@ -166,7 +166,6 @@ def test_a_feed_is_read_as_its_readers_expect(name: str) -> None:
     FEED_CHECKS[name](entries(name))
 
 
-@pytest.mark.xfail(reason="one link is no proof: issue 14", strict=False)
 @cases("a1_one_link_for_all.xml")
 async def test_one_link_for_all_entries_does_not_make_them_one_event(name: str, store: Store) -> None:
     stages = Stages(store, Feed("quay", CASES[name]["url"], backlog="all"), now=SEEN)  # type: ignore[arg-type]

@@ -1,0 +1,75 @@
+"""Which tokens name places, and how far apart two places are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.dedup.places import distance, is_exact, places_in
+from aggregator.dedup.words import cleaned, words
+
+SAME_PLACE = [
+    ("en", "Iowa", "en", "Iowa"), ("en", "Munich", "de", "München"), ("ru", "в Екатеринбурге", "en", "in Yekaterinburg"),
+    ("zh", "花莲", "zh-Hant", "花蓮"), ("en", "Porto", "pt", "Porto"), ("en", "South Carolina", "en", "South Carolina"),
+]  # fmt: skip
+WITHIN = [
+    ("en", "Paris", "en", "France"), ("de", "München", "de", "Bayern"), ("en", "Glasgow", "en", "Scotland"),
+    ("zh", "昆明", "zh", "云南"), ("en", "Des Moines", "en", "Iowa"), ("pt", "Lisboa", "pt", "Portugal"),
+]  # fmt: skip
+APART = [
+    ("pt", "Porto", "it", "Torino", 3), ("zh", "云南", "zh", "甘肃", 2), ("de", "Bayern", "de", "Hessen", 2),
+    ("en", "Iowa", "en", "Minnesota", 2), ("ru", "Самара", "ru", "Екатеринбург", 2), ("fr", "Corrèze", "fr", "Finistère", 2),
+    ("en", "Scotland", "en", "Wales", 2), ("es", "Alicante", "es", "Murcia", 2), ("de", "Koblenz", "de", "Meppen", 2),
+    ("de", "Köln", "de", "Dortmund", 1), ("zh-Hant", "屏東", "zh-Hant", "台東", 2), ("ja", "岩手", "ja", "宮城", 2),
+    ("hi", "राजस्थान", "hi", "झारखंड", 2), ("ar", "القاهرة", "ar", "دمشق", 3), ("ko", "대전", "ko", "제주", 2),
+    ("en", "North Carolina", "en", "South Carolina", 2),
+]  # fmt: skip
+NO_PLACES = [
+    "Central bank keeps rates unchanged",
+    "Two killed as light plane crashes",
+    "Präsident tritt zurück",
+    "央行维持利率不变",
+]
+
+
+def places_of(lang: str, text: str) -> list[int]:
+    tokens = [word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20)]
+    return [named.place for named in places_in(tokens)]
+
+
+def nearest(one: tuple[str, str], other: tuple[str, str]) -> int:
+    return min(distance(a, b) for a in places_of(*one) for b in places_of(*other))
+
+
+def test_names_of_one_place_in_two_languages_are_one_place() -> None:
+    for lang, one, other_lang, other in SAME_PLACE:
+        (a,), (b,) = places_of(lang, one), places_of(other_lang, other)
+        assert is_exact(a, b), (one, other)
+
+
+def test_a_place_is_not_apart_from_what_holds_it() -> None:
+    for lang, one, other_lang, other in WITHIN:
+        assert nearest((lang, one), (other_lang, other)) == 0, (one, other)
+
+
+def test_places_are_apart_by_city_region_and_country() -> None:
+    for lang, one, other_lang, other, expected in APART:
+        assert nearest((lang, one), (other_lang, other)) == expected, (one, other)
+
+
+def test_common_words_are_no_places() -> None:
+    for text in NO_PLACES:
+        assert not places_of("zh" if "央" in text else "de" if "ä" in text else "en", text), text
+
+
+PLACES = st.builds(
+    lambda country, region, city: (country << 8 | region) << 12 | (city if region else 0),
+    st.integers(1, 3), st.integers(0, 2), st.integers(0, 2),
+)  # fmt: skip
+
+
+@given(PLACES, PLACES)
+def test_distance_is_symmetric_and_zero_to_itself(one: int, other: int) -> None:
+    assert distance(one, other) == distance(other, one)
+    assert distance(one, one) == 0
+    assert 0 <= distance(one, other) <= 3
