@@ -103,6 +103,8 @@ def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     digest_dir = _directory(base, settings.digest.dir, "digest.dir", file) if settings.digest.dir else logs / "digest"
     archive_dir = settings.archive_dir
     archive = str(_directory(base, archive_dir, "aggregator.archive_dir", file)) if archive_dir else None
+    for place in (file.resolve(), state_dir, digest_dir):
+        _check_name(place)
     absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
     return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
 
@@ -180,6 +182,14 @@ def write_new(file: Path, text: str) -> None:
         raise ConfigError(Problem(what, file=str(file))) from None
     except OSError as error:
         raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+
+
+def _check_name(place: Path) -> None:
+    """Raises ConfigError for a name that is not UTF-8: no log line, answer or configuration of a server can hold it."""
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(Problem(f"the name {os.fsencode(place)!r} is not UTF-8: name it otherwise")) from None
 
 
 def _directory(base: Path, text: str, key: str, file: Path) -> Path:

@@ -160,3 +160,9 @@ def test_a_home_in_a_directory_of_feeds_toml_is_one(tmp_path: Path):
     assert read.configuration.settings.archive_dir == str(Path.home() / "a")
     with pytest.raises(ConfigError, match=r"aggregator\.archive_dir.*no such home"):
         files.begun(tmp_path / "feeds.toml", text.replace("~/a", "~nobody-at-all/a"), environment={})
+
+
+def test_a_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path):
+    file = tmp_path / "caf\udce9" / "feeds.toml"  # one byte, as a file of an ISO-8859-1 system has it
+    with pytest.raises(ConfigError, match=r"caf\\xe9.* is not UTF-8"):
+        files.begun(file, '[[feed]]\nurl = "https://a.example/f"\n', environment={})
