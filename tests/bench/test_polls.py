@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.bench.polls import STAGES, bench
@@ -9,6 +11,6 @@ from tests.bench.polls import STAGES, bench
 
 @pytest.mark.slow
 def test_the_bench_of_polls_runs_at_its_smallest(capsys: pytest.CaptureFixture[str]) -> None:
-    table = bench(feeds=2, base=1, entries=3, rounds=1, rivals=["feedparser"], python="")
+    table = bench(feeds=2, base=1, entries=3, rounds=1, rivals=["feedparser"], python=sys.executable)
     assert list(table["ours"]) == list(STAGES)
     assert "feedparser/ours" in capsys.readouterr().out
