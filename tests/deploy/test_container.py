@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import configparser
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import yaml
+
+from tests.deploy import boot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEPLOY = CHECKOUT / "deploy"
@@ -62,3 +70,70 @@ def test_the_quadlet_unit_reads_like_one_and_names_its_volume():
     assert unit["Container"]["Image"] == yaml.safe_load((DEPLOY / "compose.yaml").read_text())["x-aggregator"]["image"]
     assert unit["Service"]["RestartPreventExitStatus"] == "2"
     assert (DEPLOY / "aggregator-state.volume").exists()
+    assert "/healthz" in unit["Container"]["HealthCmd"]
+
+
+class Builder:
+    """buildah with a store of the test's own; without a runtime, in a chroot."""
+
+    def __init__(self, folder: Path) -> None:
+        self._words = ["buildah", "--root", str(folder / "store"), "--runroot", str(folder / "run")]
+
+    def __call__(self, *words: str | Path, seconds: float = 1200) -> str:
+        asked = [*self._words, *map(str, words)]
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=seconds, check=False)
+        assert found.returncode == 0, f"{' '.join(asked)}\n{found.stdout[-2000:]}{found.stderr[-4000:]}"
+        return found.stdout.strip()
+
+
+def own_base(buildah: Builder, folder: Path) -> tuple[str, ...]:
+    """The arguments of a build on a Debian of our own, with packages that the host has fetched: no registry is asked."""
+    try:
+        root = boot.make_root(folder, "bookworm")
+        wheels = boot.gather_packages(folder, root, DEPLOY / "requirements.lock")
+    except boot.Cannot as why:
+        pytest.skip(str(why))
+    build = ["--no-deps", "--require-hashes", "-r", str(DEPLOY / "build.lock"), "-d", str(wheels)]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "-q", *build], check=True, timeout=600, capture_output=True
+    )
+    (folder / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
+    container = buildah("from", "scratch")
+    buildah("add", "-q", container, folder / "bookworm.tar", "/")
+    buildah("run", "--isolation", "chroot", container, "--", "ln", "-s", "python3", "/usr/bin/python")
+    buildah("commit", "-q", container, "localhost/base")
+    mounts = ("-v", f"{wheels}:/wheels:ro", "-v", f"{folder / 'pip.conf'}:/etc/pip.conf:ro")
+    return ("--build-arg", "BASE=localhost/base", *mounts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can build an image in a chroot")
+@pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed")
+@pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="mmdebstrap is not installed")
+def test_the_image_builds_and_the_demo_runs_in_it_as_its_user(tmp_path):
+    buildah = Builder(tmp_path)
+    arguments = own_base(buildah, tmp_path)
+    buildah(
+        "build",
+        "--format",
+        "docker",
+        "--isolation",
+        "chroot",
+        *arguments,
+        "-f",
+        DEPLOY / "Containerfile",
+        "-t",
+        "aggregator",
+        CHECKOUT,
+    )
+    image = json.loads(buildah("inspect", "--type", "image", "aggregator"))["OCIv1"]["config"]
+    assert "/healthz" in buildah("inspect", "--type", "image", "aggregator"), "the health check is kept"
+    assert image["User"] == "10001:10001"
+    assert image["Entrypoint"] == ["aggregator"]
+    assert image["Cmd"] == ["run"]
+    container = buildah("from", "localhost/aggregator")
+    run = ("run", "--isolation", "chroot", "--user", "10001:10001", container, "--")
+    assert "36" in buildah(*run, "sh", "-c", "aggregator feeds list | wc -l")
+    assert "10 feeds of the demo" in buildah(*run, "aggregator", "demo")
+    assert "PermissionError" not in buildah(*run, "sh", "-c", "touch /etc/aggregator/mine 2>&1 || true")
