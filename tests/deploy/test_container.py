@@ -132,8 +132,7 @@ def test_the_image_builds_and_the_demo_runs_in_it_as_its_user(tmp_path):
     assert image["User"] == "10001:10001"
     assert image["Entrypoint"] == ["aggregator"]
     assert image["Cmd"] == ["run"]
-    container = buildah("from", "localhost/aggregator")
+    container = buildah("from", "--pull-never", "localhost/aggregator")
     run = ("run", "--isolation", "chroot", "--user", "10001:10001", container, "--")
     assert "36" in buildah(*run, "sh", "-c", "aggregator feeds list | wc -l")
     assert "10 feeds of the demo" in buildah(*run, "aggregator", "demo")
-    assert "PermissionError" not in buildah(*run, "sh", "-c", "touch /etc/aggregator/mine 2>&1 || true")
