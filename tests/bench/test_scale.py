@@ -1,0 +1,30 @@
+"""The benches of scale, growth and latency run at their smallest (their figures are for people)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import growth, latency, scale
+
+
+async def test_the_bench_of_scale_polls_every_feed_once():
+    rows = await scale.bench(feeds=1, minutes=0.05)
+    assert [row.what for row in rows] == ["polls", "one host", "health", "trim"]
+    assert rows[0].late_p99 is not None
+    assert 0 <= rows[0].late_p99 <= 2
+    assert all(len(row.cells()) == len(scale.HEADINGS) for row in rows)
+
+
+@pytest.mark.slow
+async def test_the_bench_of_growth_measures_every_column():
+    costs = await growth.bench(sizes=[1, 2], sample=1)
+    assert [cost.size for cost in costs] == [1, 2]
+    assert all(len(cost.cells()) == len(growth.HEADINGS) for cost in costs)
+    assert costs[0].entry_ms > 0
+
+
+@pytest.mark.slow
+def test_the_bench_of_latency_sees_its_entry_come():
+    [row] = latency.bench(rates=[1], seconds=0.2)
+    assert len(row) == len(latency.HEADINGS)
+    assert row[1] == "1"
