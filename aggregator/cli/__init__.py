@@ -17,7 +17,7 @@ import click
 from aggregator import __version__
 from aggregator.cli import remedies
 from aggregator.cli.lazy import LazyGroup, places
-from aggregator.cli.streams import guard_output, use_utf8
+from aggregator.cli.streams import guard_output, open_streams, use_utf8
 from aggregator.errors import AggregatorError, ConfigError
 
 PLACES = places(
@@ -79,6 +79,7 @@ def commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status."""
+    open_streams()
     if arguments is None:
         use_utf8()
     guard_output()

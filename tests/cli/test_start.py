@@ -166,3 +166,14 @@ def test_a_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path):
     file = tmp_path / "caf\udce9" / "feeds.toml"  # one byte, as a file of an ISO-8859-1 system has it
     with pytest.raises(ConfigError, match=r"caf\\xe9.* is not UTF-8"):
         files.begun(file, '[[feed]]\nurl = "https://a.example/f"\n', environment={})
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_command_that_was_given_no_place_to_print_to_ends_well(tmp_path: Path, closed: str):
+    (tmp_path / "feeds.toml").write_text('[[feed]]\nurl = "https://a.example/f"\n')
+    line = f'"{sys.executable}" -m aggregator check {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False,
+        env=ENVIRONMENT | {"PYTHONPATH": str(CHECKOUT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
