@@ -32,6 +32,7 @@ def without_orders(text: str) -> str:
 
 
 def has_orders(text: str) -> bool:
+    """Whether the text holds characters that a terminal obeys."""
     return bool(_NEVER.search(text))
 
 

@@ -111,6 +111,7 @@ def _alive(place: Path) -> Iterator[None]:
 
 
 def lock_of(place: Path) -> Path:
+    """The file whose lock a living daemon holds."""
     return place.with_suffix(".lock")
 
 

@@ -9,6 +9,7 @@ from aggregator.entry.urls import canonical_url
 
 
 def is_address(name: str) -> bool:
+    """Whether people gave an address, not an id."""
     return "://" in name
 
 

@@ -1,5 +1,5 @@
 """The commands that errors advise, as they work for whoever called us: `aggregator run` is none in an environment that
-is not on PATH, nor does it find a feeds.toml that was named by `--config`. Pure but for looking at PATH.
+is not on PATH, nor does it find a feeds.toml that was named by `--config`. It looks at PATH, and does nothing else.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ class SampleReport:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
+    """One of the made-up publishers."""
+
     feed_id: str
     name: str
     host: str

@@ -28,6 +28,7 @@ def starter(*, languages: Sequence[str] = DEFAULT_LANGUAGES, themes: Sequence[st
 
 
 def has_list(theme: str, language: str) -> bool:
+    """Whether there are feeds of this theme in this language."""
     return (files("aggregator.cli") / "starter" / f"{theme}.{language}.toml").is_file()
 
 

@@ -135,6 +135,7 @@ async def _closed_later(stack: AsyncExitStack, seconds: float) -> None:
 
 
 def fetcher_of(settings: Settings) -> Fetcher:
+    """What asks publishers, under these settings."""
     return Fetcher(settings.fetch, contact=settings.contact, version=__version__)
 
 
@@ -265,6 +266,7 @@ def poll_stage(
     clock: Clock | None = None,
     push: Subscriber | None = None,
 ) -> PollStage:
+    """The poll stage with its real parts."""
     stage = PollStage(
         store=store,
         fetch=fetching.fetch,
@@ -287,6 +289,7 @@ def event_stage(
     progress: Progress,
     clock: Clock | None = None,
 ) -> EventStage:
+    """The event stage with its real parts."""
     return EventStage(
         store=store,
         settings=read.configuration.settings,

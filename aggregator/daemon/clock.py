@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 
 def machine_time() -> datetime:
+    """The machine's wall clock."""
     return datetime.now(UTC)
 
 

@@ -33,6 +33,8 @@ Keep = Callable[[], Awaitable[None]]
 
 
 class Turns:
+    """Who may have a document read now."""
+
     def __init__(self, processes: int) -> None:
         self.processes = processes
         self._quick = asyncio.Semaphore(processes)

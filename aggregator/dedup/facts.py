@@ -18,18 +18,6 @@ from aggregator.dedup.words import UNSPACED
 PERCENT, MONEY, MAGNITUDE, SCORE, BASIS_POINTS, VERSION, PERIOD, CASUALTIES, DATE, YEAR = range(1, 11)
 LABEL = 16
 """Kinds from here on are hashes of the word a number stands with."""
-KIND_NAMES = {
-    PERCENT: "percent",
-    MONEY: "money",
-    MAGNITUDE: "magnitude",
-    SCORE: "score",
-    BASIS_POINTS: "basis points",
-    VERSION: "version",
-    PERIOD: "period",
-    CASUALTIES: "casualties",
-    DATE: "date",
-    YEAR: "year",
-}
 IN_TITLE = 0x8000
 """Set in the kind of a number that stands in the title."""
 

@@ -55,4 +55,5 @@ def message_arguments(
 
 
 def counted(values: Sequence[str]) -> list[Argument]:
+    """The values behind their number, as scripts read them."""
     return [len(values), *values]

@@ -56,6 +56,8 @@ class Trimmed:
 
 @dataclass(frozen=True, slots=True)
 class TrimReport:
+    """What one round of trimming did."""
+
     trimmed: tuple[Trimmed, ...]
     notices: tuple[Notice, ...]
     """The `dropped` notices that were written."""

@@ -39,12 +39,14 @@ LIST_CAP = 100_000
 
 @cache
 def script_text(name: str) -> str:
+    """What the server runs: the common functions, then the script."""
     folder = files("aggregator.engine") / "lua"
     return "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name))
 
 
 @cache
 def script_hash(name: str) -> str:
+    """By which the server knows a script it was sent before."""
     return sha1(script_text(name).encode(), usedforsecurity=False).hexdigest()
 
 

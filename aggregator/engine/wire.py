@@ -90,6 +90,7 @@ def milliseconds(at: datetime) -> int:
 
 
 def instant_of(us: int) -> datetime:
+    """The instant so many microseconds after 1970."""
     return EPOCH + timedelta(microseconds=us)
 
 

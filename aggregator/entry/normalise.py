@@ -71,6 +71,7 @@ class _Dates:
 
 
 def entry_facts(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> EntryFacts:
+    """What is told of an entry beside its text: identity, address, times, categories."""
     text = entry_text(parsed)
     published_at = published(parsed, feed=feed, feed_language=feed_language)
     return EntryFacts(text, published_at, _content_hash(parsed, published_at, text.matching))

@@ -39,6 +39,8 @@ _ONE_ATTRIBUTE = re.compile(rf"(?P<name>{_NAME}|=[^\t\n\f\r />=]*)(?:{_WS}*={_WS
 
 
 class Piece(Enum):
+    """What a stretch of markup is."""
+
     TEXT = "text"
     START = "start"
     END = "end"
@@ -50,6 +52,8 @@ class Piece(Enum):
 
 
 class Token(NamedTuple):
+    """A stretch of markup: what it is, and where."""
+
     piece: Piece
     start: int
     end: int

@@ -62,6 +62,7 @@ class _Latin1Transport:
 
 
 async def answer_of(response: ClientResponse, limit: int) -> Answer:
+    """The answer with its body, read within the limit."""
     headers = _headers(response)
     wanted = response.status in BODIES
     reader = BodyReader(headers.get("content-encoding", ""), limit=limit if wanted else LOOKED_AT_BYTES)

@@ -1,7 +1,7 @@
 """Why a fetch failed: from an exception or a status to the class an operator acts on, with one sentence.
 
 Rules: the sentence names the host, never the path, query, user or a header's value, any of which may hold a secret.
-`ours` is set only where the failure itself shows that our own side is at fault. Pure: nothing is caught here.
+`ours` is set only where the failure itself shows that our own side is at fault. Nothing is caught here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from aggregator.model import FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """The class of a failure, and its sentence."""
+
     kind: FailureKind
     detail: str
     ours: bool = False

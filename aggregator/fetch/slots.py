@@ -39,6 +39,8 @@ def interval_waited(interval: timedelta) -> timedelta:
 
 
 class HostSlots:
+    """The slots of all hosts that this process asks."""
+
     def __init__(self, *, interval: timedelta, longest_wait: timedelta | None = None) -> None:
         """`longest_wait`: by default LONGEST_WAIT, or the interval where that is longer (`interval_waited`)."""
         wait = longest_wait or max(LONGEST_WAIT, interval_waited(interval))

@@ -124,6 +124,7 @@ def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
 
 
 def after_delivery(lease: Lease, *, now: datetime) -> Lease:
+    """The lease after its hub delivered."""
     return replace(lease, missed_count=0, delivered_at=now)
 
 

@@ -11,6 +11,8 @@ from aggregator.model.event import Source
 
 @dataclass(frozen=True, slots=True)
 class DigestEvent:
+    """An event as a digest tells of it."""
+
     event_id: str
     title: str
     lang: str

@@ -97,6 +97,8 @@ class KnownEntry:
 
 
 class DateSource(StrEnum):
+    """Where the published time comes from."""
+
     FEED = "feed"
     FIRST_SEEN = "first_seen"
     CLAMPED = "clamped"

@@ -33,6 +33,8 @@ class Caching:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
+    """One step of a redirect: the status, and where it led."""
+
     status: int
     url: str
 
@@ -58,6 +60,8 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
+    """304: the body is the one that the validators stand for."""
+
     url: str
     validators: Validators
     caching: Caching

@@ -68,6 +68,8 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
+    """`[fetch]`."""
+
     timeout: timedelta = timedelta(seconds=30)
     max_body_bytes: int = 10 * 1024 * 1024
     max_entries: int = 2000
@@ -86,6 +88,8 @@ class FetchSettings:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSettings:
+    """`[documents]`."""
+
     max_document_bytes: int = 256 * 1024
     fallback_image: bool = False
     """Whether an entry without a picture gets one of chance: off, since a stranger's picture beside news misleads."""
@@ -110,6 +114,8 @@ class DedupSettings:
 
 @dataclass(frozen=True, slots=True)
 class DigestSettings:
+    """`[digest]`."""
+
     cron: str = "0 * * * *"
     timezone: str = "UTC"
     top: int = 20
@@ -118,6 +124,8 @@ class DigestSettings:
 
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
+    """`[retention]`."""
+
     events: timedelta = timedelta(days=30)
     reports: timedelta = timedelta(days=7)
     queues: timedelta = timedelta(days=7)

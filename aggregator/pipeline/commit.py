@@ -125,6 +125,7 @@ def withheld(read: FeedRead) -> FeedRead:
 
 
 def result_word(result: FetchResult, read: ReadResult | None) -> str:
+    """The word by which a poll's result is counted."""
     match result:
         case FetchFailed():
             return "failed"

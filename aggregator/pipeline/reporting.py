@@ -121,10 +121,12 @@ def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
 
 
 def source_of(entry: Entry) -> Source:
+    """The report as an event lists it."""
     return Source(entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at)
 
 
 def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
+    """A new event of its first report."""
     return Event(
         event_id=event_id,
         lang=entry.lang,
@@ -143,6 +145,7 @@ def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
 
 
 def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
+    """The event with one report more."""
     voter = voter_of(entry)
     # A feed may claim any host in its links: one that was counted lowers the count, a new one counts for nothing.
     independent = not assignment.is_copy and {voter, entry.site}.isdisjoint(event.independent_sites)
@@ -165,6 +168,7 @@ def voter_of(entry: Entry) -> str:
 
 
 def merged(event: Event, other: Event) -> Event:
+    """The event with all that another had."""
     sites = _union(event.independent_sites, other.independent_sites)
     return replace(
         event,
@@ -196,6 +200,7 @@ def _with_edit(event: Event, entry: Entry) -> Event:
 
 
 def kept_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """The first report and the newest ones."""
     return sources if len(sources) <= SOURCES_KEPT else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
 
 
@@ -207,6 +212,7 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def report_message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: str) -> Message:
+    """What consumers are told of a report."""
     return Message(
         id=message_id_of(kind, event.event_id, entry.entry_id, str(entry.revision)),
         kind=kind,
@@ -236,6 +242,7 @@ def report_message(kind: Kind, entry: Entry, event: Event, *, score: float, reas
 
 
 def merge_message(survivor: Event, absorbed: str) -> Message:
+    """What consumers are told of a merge."""
     first = survivor.sources[0]
     return Message(
         id=message_id_of(Kind.MERGED, survivor.event_id, absorbed),

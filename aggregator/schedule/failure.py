@@ -76,6 +76,7 @@ def _retry_words(wait: timedelta, *, is_ours: bool, is_kept: bool) -> str:
 
 
 def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+    """The decision after a failed poll; `state` has it counted already."""
     result = replace(result, detail=visible(result.detail[:MOST_DETAIL_CHARS]))
     if result.kind is FailureKind.GONE:
         return _gone(feed, state, result, now=now)

@@ -54,6 +54,7 @@ def body_hash(body: bytes) -> str:
 
 
 def count_of(read: FeedRead | None, outcome: Outcome) -> int:
+    """How many entries of a reading had this outcome."""
     return 0 if read is None else int(read.outcomes.get(outcome, 0))
 
 
@@ -223,6 +224,7 @@ def _success_notices(
 
 
 def beyond_words(count: int, limit: int) -> str:
+    """The notice about entries that are left unread."""
     return f"{count:,} entries of its document lie beyond max_entries = {limit}: the newest {limit} are read"
 
 

@@ -55,11 +55,6 @@ class Choice:
         """Where the window begins."""
         return since_at(self.since, now) if self.since else now - timedelta(hours=self.hours)
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether events are left out for another reason than their time."""
-        return bool(self.language or self.category or self.words or self.min_sources > 1)
-
 
 _PLAIN = Choice()
 

@@ -158,6 +158,7 @@ def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
 
 
 def are_known_hosts(given: Collection[str], *, listened: str, public_host: str) -> bool:
+    """Whether a request names only hosts that are ours."""
     return all(is_known_host(one, listened=listened, public_host=public_host) for one in given)
 
 

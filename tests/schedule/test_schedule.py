@@ -271,6 +271,12 @@ def test_a_lasting_permanent_redirect_is_adopted_with_a_notice(status: int):
     assert life.state.validators.url == NEW_URL
 
 
+def test_a_redirect_that_was_seen_twice_is_not_yet_adopted_however_long_ago_it_began():
+    life = Life().lived()
+    assert moving(life, 2, after=3 * DAY) == []
+    assert moving(life, 1, after=HOUR) == ["moved"]
+
+
 def test_a_redirect_seen_often_within_a_day_is_not_yet_adopted():
     life = Life().lived()
     assert moving(life, 20, after=HOUR) == []
