@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import growth, latency, scale
+from tests.bench import growth, latency, scale, soak
 
 
 async def test_the_bench_of_scale_polls_every_feed_once():
@@ -28,3 +28,10 @@ def test_the_bench_of_latency_sees_its_entry_come():
     [row] = latency.bench(rates=[1], seconds=0.2)
     assert len(row) == len(latency.HEADINGS)
     assert row[1] == "1"
+
+
+@pytest.mark.slow
+def test_the_bench_of_growing_memory_sees_daemon_and_children():
+    [row, *_] = soak.bench(minutes=0, feeds=1, every=0.1)
+    assert len(row) == len(soak.HEADINGS)
+    assert all(isinstance(value, float) and value > 1 for value in row[2:4])
