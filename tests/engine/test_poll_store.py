@@ -336,6 +336,15 @@ async def test_a_claim_that_passed_on_or_ended_cannot_be_renewed(store: Store) -
         await store.polls.renew_claim(other, LEASE, now=after)
 
 
+async def test_a_feed_behind_pages_of_a_busy_host_is_claimed_and_what_is_not_due_is_not(store: Store) -> None:
+    busy = {f"b{number:05}": "busy.example" for number in range(4_200)}
+    await store.polls.register({**dict.fromkeys(busy, NOW), "z": NOW, "later": NOW + timedelta(hours=1)})
+    hosts = {**busy, "z": "z.example", "later": "later.example"}
+    claims = await store.polls.claim(64, hosts=hosts, lease=LEASE, spacing=SPACING, now=NOW)
+    assert {claim.feed_id for claim in claims.claims} == {"b00000", "z"}
+    assert claims.skipped == ()
+
+
 # --- counting ---
 
 
