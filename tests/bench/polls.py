@@ -224,7 +224,7 @@ def rival(name: str, port: int, feeds: int, python: str) -> dict[str, Cost]:
         for stage in STAGES:
             switch(port, stage)
             words = [
-                python,
+                python or sys.executable,
                 str(Path(__file__)),
                 "--be",
                 name,
