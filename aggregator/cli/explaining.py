@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aggregator.cli.effective import written
-from aggregator.daemon.polled import Polled
-from aggregator.model import Caching, FailureKind, FeedRead, Fetched, FetchFailed, NotModified, Unparsable
+from aggregator.model import Caching, FailureKind, Feed, FeedRead, Fetched, FetchFailed, NotModified, Poll, Unparsable
 from aggregator.schedule.request import request_for
 from aggregator.watch.redaction import redacted
 from aggregator.watch.wording import roughly
@@ -21,37 +20,41 @@ _UNSENT = (
 )
 
 
-def conversation(one: Polled, *, agent: str) -> list[str]:
+def conversation(feed: Feed, poll: Poll, *, agent: str) -> list[str]:
     """One sentence a line. `agent`: the User-Agent of feeds that have none of their own."""
-    return [*_asked(one, agent), *_answered(one), *_read(one), *_next(one)]
+    return [*_asked(feed, poll, agent), *_answered(poll), *_read(poll), *_next(poll)]
 
 
-def _asked(one: Polled, agent: str) -> list[str]:
-    now = one.settled.commit.state.last_poll_at or one.before.next_poll_at
-    request = request_for(one.feed, one.before, now=now)
+def _asked(feed: Feed, poll: Poll, agent: str) -> list[str]:
+    now = poll.state.last_poll_at or poll.before.next_poll_at
+    request = request_for(feed, poll.before, now=now)
     as_whom = request.user_agent or agent
-    told = "We sent" if _was_sent(one) else "We would have sent"
+    told = "We sent" if _was_sent(poll) else "We would have sent"
     accepting = "gzip, brotli and zstd, and only-what-is-new (A-IM: feed)"
     lines = [f"{told}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."]
     sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
     sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
     if sent:
         return [*lines, f"We asked only for a change since the last answer ({'; '.join(sent)})."]
-    why = "no validators are known" if not one.before.last_success_at else "once in 24 h we ask for the whole feed"
+    why = "no validators are known" if not poll.before.last_success_at else "once in 24 h we ask for the whole feed"
     return [*lines, f"We asked for the whole feed: {why}."]
 
 
-def _was_sent(one: Polled) -> bool:
+def _was_sent(poll: Poll) -> bool:
     """Whether the request left us: it does not when its address is refused, unknown or unreachable."""
-    match one.result:
+    match poll.fetched:
         case FetchFailed(kind=kind, redirects=redirects):
             return bool(redirects) or kind not in _UNSENT
         case Fetched() | NotModified():
             return True
+        case None:
+            return False
 
 
-def _answered(one: Polled) -> list[str]:
-    result = one.result
+def _answered(poll: Poll) -> list[str]:
+    result = poll.fetched
+    if result is None:
+        return []
     lines = [f"It redirected ({hop.status}) to {redacted(hop.url)}." for hop in result.redirects]
     took = f"after {result.elapsed.total_seconds() * 1000:.0f} ms"
     match result:
@@ -84,12 +87,12 @@ def _caching(caching: Caching) -> list[str]:
     return lines
 
 
-def _read(one: Polled) -> list[str]:
-    match one.settled.read:
+def _read(poll: Poll) -> list[str]:
+    match poll.read:
         case None:
             return (
                 ["There was nothing to read."]
-                if isinstance(one.result, FetchFailed)
+                if isinstance(poll.fetched, FetchFailed)
                 else ["The body is the known one."]
             )
         case Unparsable() as unread:
@@ -106,8 +109,8 @@ def _read(one: Polled) -> list[str]:
             )
 
 
-def _next(one: Polled) -> list[str]:
-    state, due = one.settled.commit.state, one.settled.decision.due_at
+def _next(poll: Poll) -> list[str]:
+    state, due = poll.state, poll.due_at
     if due is None:
         return [f"It is not polled again by itself: {state.next_poll_reason}."]
     gap = f"; it changes every {roughly(state.change_gap)} or so" if state.change_gap else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,14 +24,14 @@ from aggregator.config_values import web_addresses
 from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
 from aggregator.daemon.files import Loaded
-from aggregator.daemon.polled import Polled, poll_facts
+from aggregator.daemon.polled import poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.fingerprint import told_by
 from aggregator.engine.poll_store import PollStore
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
-from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, PollState
+from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, Poll, PollState
 from aggregator.pipeline.matching import Matcher
 from aggregator.watch import logs
 from aggregator.watch.metrics import Metrics
@@ -58,14 +59,23 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
             click.echo(orjson.dumps(_record(one, outcomes)))
         else:
             _print(one, outcomes, agent=user_agent(read.configuration.settings.contact) if explain else None)
-    if len(found) < len(targets) or any(one.settled.result == "failed" for one, _ in found):
+    if len(found) < len(targets) or any(one.poll.result == "failed" for one, _ in found):
         raise SystemExit(1)
 
 
 Outcomes = Sequence[tuple[Entry, Assignment | None]]
 
 
-async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> list[tuple[Polled, Outcomes]]:
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A poll as it is told of; not `committed`: it left no trace."""
+
+    feed: Feed
+    poll: Poll
+    committed: bool
+
+
+async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> list[tuple[_Ended, Outcomes]]:
     feeds = [_feed(read, target) for target in targets]
     strangers = {feed.feed_id for feed in feeds} - {feed.feed_id for feed in read.configuration.feeds}
     metrics = Metrics()
@@ -81,7 +91,7 @@ async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> lis
             if isinstance(polled, str):
                 click.echo(f"aggregator: {polled}", err=True)
             else:
-                done.append((polled, await _outcomes(read, store, polled, meanings)))
+                done.append((_Ended(feed, polled, committed=not dry), await _outcomes(read, store, polled, meanings)))
         if store is not None and not dry_run:
             progress = Progress({"event": timedelta(hours=1)})
             event = assembly.event_stage(store, read, meanings, metrics=metrics, progress=progress)
@@ -132,14 +142,14 @@ def _feed(read: Loaded, target: str) -> Feed:
     return known or Feed(feed_id_for(addresses[0]), addresses[0])
 
 
-async def _look(stage: PollStage, feed: Feed) -> Polled:
+async def _look(stage: PollStage, feed: Feed) -> Poll:
     """A poll that leaves no trace: what the daemon would do with the feed's state as it stands."""
     state = await stage.state_of(feed)
     claim = Claim(feed.feed_id, 0, machine_time(), state)
     return await stage.poll(claim, feed, dry_run=True)
 
 
-async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Polled | str:
+async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Poll | str:
     """A poll under a claim, like the daemon's; why there was none, where it may not be claimed."""
     if not feed.enabled:
         return f"{feed.feed_id} is off (enabled = false); --dry-run looks at it all the same"
@@ -157,9 +167,9 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
-async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings: assembly.Meanings) -> Outcomes:
+async def _outcomes(read: Loaded, store: Store | None, polled: Poll, meanings: assembly.Meanings) -> Outcomes:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
-    found = polled.settled.read
+    found = polled.read
     if not isinstance(found, FeedRead):
         return []
     dedup = read.configuration.settings.dedup
@@ -178,11 +188,11 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Polled, meanings:
 # --- telling --------------------------------------------------------------------------------------------------
 
 
-def _record(one: Polled, outcomes: Outcomes) -> dict[str, Any]:
+def _record(one: _Ended, outcomes: Outcomes) -> dict[str, Any]:
     return {
         "feed_id": one.feed.feed_id,
         "committed": one.committed,
-        **poll_facts(one.result, one.settled),
+        **poll_facts(one.poll),
         "entries": [
             {
                 "outcome": _outcome(entry, assignment),
@@ -210,14 +220,14 @@ def user_agent(contact: str) -> str:
     return f"aggregator/{__version__}" + (f" (+{contact})" if contact else "")
 
 
-def _print(one: Polled, outcomes: Outcomes, *, agent: str | None) -> None:
+def _print(one: _Ended, outcomes: Outcomes, *, agent: str | None) -> None:
     """`agent`: what we call ourselves, to tell the conversation in words; None: only the facts."""
     out = console()
-    facts = poll_facts(one.result, one.settled)
+    facts = poll_facts(one.poll)
     mark = "[red]✗[/]" if facts["result"] == "failed" else "[green]✓[/]"
     out.print(f"{mark} [bold]{one.feed.feed_id}[/] {facts['result']}", soft_wrap=True)
     if agent:
-        for line in conversation(one, agent=agent):
+        for line in conversation(one.feed, one.poll, agent=agent):
             out.print(f"  {line}", soft_wrap=True, markup=False)
     else:
         for name, value in facts.items():

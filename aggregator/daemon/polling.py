@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.polled import HostTimes, Polled, tell_polled, tend_hub
+from aggregator.daemon.polled import HostTimes, tell_polled, tend_hub
 from aggregator.daemon.registering import registered
 from aggregator.daemon.turns import Read, Turns
 from aggregator.engine.poll_store import Claims, Skip, Skipped
@@ -37,13 +37,14 @@ from aggregator.model import (
     FetchResult,
     IdentityRule,
     Notice,
+    Poll,
     PollRequest,
     PollState,
     ReadResult,
     Settings,
     Validators,
 )
-from aggregator.pipeline.commit import Settled, settled, settled_delivery
+from aggregator.pipeline.commit import settled, settled_delivery
 from aggregator.pipeline.reading import ReadRequest
 from aggregator.schedule import restart
 from aggregator.schedule.outage import HostOutcome, answered_at, has_vote, host_outcome, is_local_outage
@@ -297,7 +298,7 @@ class PollStage:
             return
         try:
             polled = await self.poll(claim, feed)
-            await self._pace_anew(feed, polled.settled.commit.state)
+            await self._pace_anew(feed, polled.state)
             if self._push is not None:
                 await tend_hub(self._push, polled)
         except StaleToken as error:
@@ -327,7 +328,7 @@ class PollStage:
         except (EngineError, StaleToken) as lost:
             log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(lost))
 
-    async def poll(self, claim: Claim, feed: Feed, *, dry_run: bool = False) -> Polled:
+    async def poll(self, claim: Claim, feed: Feed, *, dry_run: bool = False) -> Poll:
         """One poll under a claim. Raises EngineError, StaleToken; then nothing was written."""
         state = self._state(claim, feed, self._clock.now())
         request = request_for(feed, state, now=self._clock.now())
@@ -395,12 +396,12 @@ class PollStage:
         read: ReadResult | None,
         *,
         dry_run: bool = False,
-    ) -> Polled:
+    ) -> Poll:
         """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
         offline = self._judged_outage(state, result, now)
         lease = await self._push.refresh(feed.feed_id) if self._push else None
-        done = settled(
+        poll = settled(
             feed,
             claim,
             state,
@@ -413,10 +414,10 @@ class PollStage:
             lease=lease,
         )
         if not dry_run:
-            done = self._with_outage_told(done, result, offline=offline)
-            await self._commit(done)
-            tell_polled(self._metrics, feed, result, done)
-        return Polled(feed, state, result, done, committed=not dry_run)
+            poll = self._with_outage_told(poll, result, offline=offline)
+            await self._commit(poll)
+            tell_polled(self._metrics, poll)
+        return poll
 
     def _judged_outage(self, state: PollState, result: FetchResult, now: datetime) -> bool:
         """Whether this poll failed for an outage of our own network."""
@@ -424,16 +425,15 @@ class PollStage:
         self._outcomes.append(host_outcome(result, at=now, votes=votes))
         return is_local_outage(self._outcomes, now=now)
 
-    def _with_outage_told(self, done: Settled, result: FetchResult, *, offline: bool) -> Settled:
+    def _with_outage_told(self, poll: Poll, result: FetchResult, *, offline: bool) -> Poll:
         """With a notice when an outage begins, and when an answer from outside ends it."""
         ends = self._is_offline and not self._outcomes[-1].unreached
         if offline is self._is_offline or not (offline or ends):
-            return done
+            return poll
         self._is_offline = offline
         kind, words = ("failing", OUTAGE) if offline else ("recovered", "our own network is up again")
         detail = f"{words}: {result.detail}" if isinstance(result, FetchFailed) else words
-        notices = (*done.commit.notices, Notice(kind, "", "", detail))
-        return replace(done, commit=replace(done.commit, notices=notices))
+        return replace(poll, notices=(*poll.notices, Notice(kind, "", "", detail)))
 
     def clock_moved(self) -> None:
         """What hosts answered by the clock before tells nothing now."""
@@ -485,22 +485,18 @@ class PollStage:
             await self._give_back(claim)
             return False
         lease = self._push.lease_of(feed.feed_id) if self._push else None
-        done = settled_delivery(feed, claim, state, read, host=self._host(feed), now=now, lease=lease)
-        await self._commit(done)
-        tell_polled(self._metrics, feed, body, done)
+        poll = settled_delivery(feed, claim, state, read, host=self._host(feed), now=now, lease=lease)
+        await self._commit(poll)
+        tell_polled(self._metrics, replace(poll, fetched=body))
         return True
 
-    async def _commit(self, done: Settled) -> None:
+    async def _commit(self, poll: Poll) -> None:
         started = asyncio.get_running_loop().time()
-        decision = done.decision
-        await self._store.polls.commit(done.commit, now=self._clock.for_engine())
-        state = done.commit.state
-        if state.feed_id in self.hosts:
-            self.hosts[state.feed_id] = host_of(state.url)
-        if decision.host_hold_until_at and decision.held_host not in ("", done.commit.host):
-            await self._store.polls.hold_host(
-                decision.held_host, decision.host_hold_until_at, now=self._clock.for_engine()
-            )
+        await self._store.polls.commit(poll, now=self._clock.for_engine())
+        if poll.state.feed_id in self.hosts:
+            self.hosts[poll.state.feed_id] = host_of(poll.state.url)
+        if poll.host_hold_until_at and not poll.own_hold_until_at:
+            await self._store.polls.hold_host(poll.held_host, poll.host_hold_until_at, now=self._clock.for_engine())
         self._observe("commit", started)
 
     def _observe(self, step: str, started: float) -> None:

@@ -23,7 +23,7 @@ from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import OTHER_TYPE, Argument, Engine, ms_or_now, nonce, text
 from aggregator.errors import StaleToken, UnreadableRecord
-from aggregator.model import EPOCH, Claim, Commit, KnownEntry, Notice, PollState
+from aggregator.model import EPOCH, Claim, KnownEntry, Notice, Poll, PollState
 
 NEVER = "+inf"
 """The due time of a feed that is not polled again by itself. It stays in the due set, so that it counts as known."""
@@ -333,31 +333,33 @@ class PollStore:
                 found[text(field)] = known
         return found
 
-    async def commit(self, commit: Commit, *, now: datetime | None = None) -> None:
+    async def commit(self, poll: Poll, *, now: datetime | None = None) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
-        the claim has passed to another worker, nothing was written."""
-        claim, keys = commit.claim, self._keys
+        the claim has passed to another worker, nothing was written. ValueError: it has no claim."""
+        claim, keys = poll.claim, self._keys
+        if claim is None:
+            raise ValueError(f"feed {poll.state.feed_id} was not claimed for this poll")
         answer = await self._engine.script(
             "commit",
             (
                 *(keys.due, keys.feed(claim.feed_id), keys.known(claim.feed_id)),
-                *(keys.entries, keys.trouble, keys.host(commit.host)),
+                *(keys.entries, keys.trouble, keys.host(poll.host)),
             ),
-            self._commit_arguments(commit, now, await self._server_ahead(now)),
+            self._commit_arguments(claim, poll, now, await self._server_ahead(now)),
         )
         _raise_if_stale(answer, claim)
 
-    def _commit_arguments(self, commit: Commit, now: datetime | None, ahead: timedelta) -> list[Argument]:
-        known = [part for key, value in commit.known.items() for part in (key, wire.known_bytes(value))]
-        counts = _counts(commit)
-        hold = commit.host_hold_until_at
+    def _commit_arguments(self, claim: Claim, poll: Poll, now: datetime | None, ahead: timedelta) -> list[Argument]:
+        known = [part for key, value in poll.known.items() for part in (key, wire.known_bytes(value))]
+        counts = _counts(poll)
+        hold = poll.own_hold_until_at
         return [
-            *(self._keys.prefix, commit.claim.feed_id, commit.claim.token, ms_or_now(now)),
-            *(wire.encode(commit.state), _due(commit.due_at, ahead), "" if hold is None else _due(hold, ahead)),
-            *(_ms(self._engine.retention.digest), len(commit.entries), len(known), len(commit.notices), len(counts)),
-            *(wire.encode(entry) for entry in commit.entries),
+            *(self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now)),
+            *(wire.encode(poll.state), _due(poll.due_at, ahead), "" if hold is None else _due(hold, ahead)),
+            *(_ms(self._engine.retention.digest), len(poll.entries), len(known), len(poll.notices), len(counts)),
+            *(wire.encode(entry) for entry in poll.entries),
             *known,
-            *notice_arguments(self._engine, commit.notices, commit.state.last_poll_at or EPOCH),
+            *notice_arguments(self._engine, poll.notices, poll.state.last_poll_at or EPOCH),
             *counts,
         ]
 
@@ -426,10 +428,10 @@ def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[
     return found
 
 
-def _counts(commit: Commit) -> list[Argument]:
+def _counts(poll: Poll) -> list[Argument]:
     """What this poll adds to the hourly counts: field, number, …"""
-    counts = {f"polls:{commit.result}": 1} if commit.result else {}
-    counts |= {f"entries:{outcome}": number for outcome, number in commit.outcomes.items() if number}
+    counts = {f"polls:{poll.result}": 1} if poll.result else {}
+    counts |= {f"entries:{outcome}": number for outcome, number in poll.outcomes.items() if number}
     return [part for pair in counts.items() for part in pair]
 
 

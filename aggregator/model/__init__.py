@@ -54,9 +54,9 @@ from aggregator.model.fingerprint import (
     FingerprintRecord,
 )
 from aggregator.model.poll import (
-    Commit,
     FeedRead,
     Notice,
+    Poll,
     ReadResult,
 )
 from aggregator.model.poll_state import (
@@ -100,7 +100,6 @@ __all__ = [
     "Backlog",
     "Caching",
     "Claim",
-    "Commit",
     "DateSource",
     "Decision",
     "DedupSettings",
@@ -135,6 +134,7 @@ __all__ = [
     "Outcome",
     "ParsedEntry",
     "ParsedFeed",
+    "Poll",
     "PollRequest",
     "PollState",
     "Publication",

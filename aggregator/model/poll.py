@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from aggregator.model.entry import Entry, KnownEntry, Unparsable
+from aggregator.model.fetch import FetchResult
 from aggregator.model.poll_state import Claim, FeedHints, IdentityRule, PollState
 
 
@@ -53,18 +54,38 @@ ReadResult = FeedRead | Unparsable
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """All that one poll writes, in one step, under its claim. `due_at` None: never polled again by itself."""
+class Poll:
+    """One poll, ended: what came of it, what follows, and all that is written of it, in one step, under its claim.
 
-    claim: Claim
+    `due_at` None: the feed is not asked again by itself. `host_hold_until_at` with `held_host`: nobody asks that host
+    before (the feed's own; what another host said over a redirect binds the feed alone).
+    """
+
+    before: PollState
     state: PollState
-    host: str
+    """The feed's after it."""
     due_at: datetime | None
-    entries: tuple[Entry, ...] = ()
-    known: Mapping[str, KnownEntry] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     host_hold_until_at: datetime | None = None
+    held_host: str = ""
+    withhold: bool = False
+    """New and edited entries are not published but stored as seen, with the reason `quarantined`."""
+    claim: Claim | None = None
+    """Under which it is written; None: it is not, an operator spoke."""
+    host: str = ""
+    """The host whose slot the claim holds."""
+    fetched: FetchResult | None = None
+    """None: the hub delivered, or an operator spoke; no request was made."""
+    read: ReadResult | None = None
+    """None: nothing was read."""
     result: str = ""
-    """One word for the poll's result, counted by the hour for the digest; '' is not counted."""
+    """One word, counted by the hour for the digest; '' is not counted."""
+    entries: tuple[Entry, ...] = ()
+    known: Mapping[str, KnownEntry] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """Entries by outcome, counted by the hour for the digest."""
+
+    @property
+    def own_hold_until_at(self) -> datetime | None:
+        """The hold of the host whose slot the claim holds, written in the same step."""
+        return self.host_hold_until_at if self.held_host in ("", self.host) else None

@@ -7,13 +7,12 @@ feed still has them; the body's hash is forgotten then, so that the same body is
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.entry.dates import clock_error
 from aggregator.model import (
     Claim,
-    Commit,
     Feed,
     FeedRead,
     Fetched,
@@ -22,23 +21,13 @@ from aggregator.model import (
     Lease,
     NotModified,
     Outcome,
+    Poll,
     PollState,
     ReadResult,
     Unparsable,
 )
-from aggregator.schedule.decision import Decision
 from aggregator.schedule.result import after_poll
 from aggregator.schedule.success import after_push, clock_samples
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One poll, decided: what to commit, and the word for its result (`new`, `unchanged`, `not_modified`, `failed`)."""
-
-    commit: Commit
-    decision: Decision
-    read: ReadResult | None
-    result: str
 
 
 def settled(
@@ -53,12 +42,12 @@ def settled(
     offline: bool,
     pushed: bool = False,
     lease: Lease | None = None,
-) -> Settled:
-    """The commit that ends this poll. `state` is the feed's before it, `read` None where nothing was read.
+) -> Poll:
+    """The record that ends this poll. `state` is the feed's before it, `read` None where nothing was read.
 
     `lease` is the feed's WebSub subscription as it stands, `pushed` whether its hub delivers.
     """
-    decision = after_poll(
+    poll = after_poll(
         feed,
         state,
         result,
@@ -68,15 +57,15 @@ def settled(
         offline=offline,
         pushed=pushed,
     )
-    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=result_word(result, read))
+    return _settled(claim, poll, read, host=host, lease=lease or state.lease, word=result_word(result, read))
 
 
 def settled_delivery(
     feed: Feed, claim: Claim, state: PollState, read: FeedRead, *, host: str, now: datetime, lease: Lease | None
-) -> Settled:
+) -> Poll:
     """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
-    decision = after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
-    return _settled(claim, decision, read, host=host, lease=lease or state.lease, word=_read_word(read))
+    poll = after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
+    return _settled(claim, poll, read, host=host, lease=lease or state.lease, word=_read_word(read))
 
 
 def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
@@ -86,27 +75,20 @@ def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
     return clock_error(samples, poll_gap=state.interval or None, current=state.clock_error)
 
 
-def _settled(
-    claim: Claim, decision: Decision, read: ReadResult | None, *, host: str, lease: Lease | None, word: str
-) -> Settled:
-    after = replace(decision.state, lease=lease)
-    if decision.withhold:
-        after = replace(after, body_hash="", seen_items="")
-    kept = withheld(read) if decision.withhold and isinstance(read, FeedRead) else read
-    found = kept if isinstance(kept, FeedRead) else None
-    commit = Commit(
-        claim=claim,
-        state=after,
-        host=host,
-        due_at=decision.due_at,
-        entries=found.entries if found else (),
-        known=found.known if found else {},
-        notices=(*(found.notices if found else ()), *decision.notices),
-        host_hold_until_at=decision.host_hold_until_at if decision.held_host in ("", host) else None,
-        result=word,
-        outcomes=found.outcomes if found else {},
+def _settled(claim: Claim, poll: Poll, read: ReadResult | None, *, host: str, lease: Lease | None, word: str) -> Poll:
+    state = replace(poll.state, lease=lease, body_hash="" if poll.withhold else poll.state.body_hash)
+    poll = replace(poll, claim=claim, state=state, host=host, result=word)
+    if not isinstance(read, FeedRead):
+        return replace(poll, read=read)
+    kept = withheld(read) if poll.withhold else read
+    return replace(
+        poll,
+        read=kept,
+        entries=kept.entries,
+        known=kept.known,
+        notices=(*kept.notices, *poll.notices),
+        outcomes=kept.outcomes,
     )
-    return Settled(commit, decision, kept, word)
 
 
 def withheld(read: FeedRead) -> FeedRead:

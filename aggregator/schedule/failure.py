@@ -12,9 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.hosts import host_of
-from aggregator.model import Caching, FailureKind, Feed, FetchFailed, Health, Notice, PollState
+from aggregator.model import Caching, FailureKind, Feed, FetchFailed, Health, Notice, Poll, PollState
 from aggregator.schedule.bounds import Bound, after_bound, backoff, caching_bound, cron_due_at
-from aggregator.schedule.decision import Decision
 from aggregator.visible import visible
 
 OFFLINE_RETRY = timedelta(minutes=1)
@@ -30,7 +29,7 @@ TOLD_AT_ONCE = frozenset({FailureKind.CREDENTIALS, FailureKind.BAD_URL, FailureK
 _THROTTLING = frozenset({429, 503})
 
 
-def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
     """Our network is down, or we are at fault: the reason is shown, the feed is tried again soon, nothing else moves.
 
     After a fault of ours it waits for its shortest interval, as the publisher has been asked once already.
@@ -51,7 +50,7 @@ def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: dat
         next_poll_at=at,
         next_poll_reason=_retry_words(wait, is_ours=ours, is_kept=kept),
     )
-    return Decision(after, at)
+    return Poll(state, after, at)
 
 
 def is_own_host(state: PollState, url: str) -> bool:
@@ -75,7 +74,7 @@ def _retry_words(wait: timedelta, *, is_ours: bool, is_kept: bool) -> str:
     return "our own delay: tried again in a minute" if is_kept else f"offline: tried again in {minutes}"
 
 
-def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
     """The decision after a failed poll; `state` has it counted already."""
     result = replace(result, detail=visible(result.detail[:MOST_DETAIL_CHARS]))
     if result.kind is FailureKind.GONE:
@@ -99,7 +98,7 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
     if count >= GIVE_UP_ADOPTED_AFTER and after.url != after.configured_url:
         after, notices = _back_home(feed, after, notices)
     hold = _host_hold(feed, result, bound, count, now=now) if is_own_host(state, result.url) else None
-    return Decision(after, at, notices, hold, host_of(result.url) if hold else "")
+    return Poll(state, after, at, notices, hold, host_of(result.url) if hold else "")
 
 
 def _back_off_words(count: int, bound: Bound | None) -> str:
@@ -147,7 +146,7 @@ def _host_hold(feed: Feed, result: FetchFailed, bound: Bound | None, count: int,
     return now + min(backoff(feed, count), LONGEST_UNASKED_HOLD)
 
 
-def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Decision:
+def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
     """410: the feed stops with a notice. An adopted address that is gone is given up for the configured one."""
     if state.url != state.configured_url:
         at = now + backoff(feed, state.failure_count + 1)
@@ -161,7 +160,7 @@ def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -
             next_poll_at=at,
             next_poll_reason="the adopted address is gone: the configured one is asked again",
         )
-        return Decision(back, at, notices)
+        return Poll(state, back, at, notices)
     notice = Notice("gone", feed.feed_id, host_of(state.url), f"gone for good (410): {result.detail}")
     after = replace(
         state,
@@ -172,7 +171,7 @@ def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -
         failure_status=result.status,
         next_poll_reason="gone: not asked again unless its URL changes or it is released",
     )
-    return Decision(after, None, (notice,))
+    return Poll(state, after, None, (notice,))
 
 
 def _back_home(feed: Feed, state: PollState, notices: tuple[Notice, ...]) -> tuple[PollState, tuple[Notice, ...]]:

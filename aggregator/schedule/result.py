@@ -9,7 +9,7 @@ Rules, by number of politeness.md:
 - 12: the interval follows how often the feed really changes (`schedule.rate`).
 - 15: while our own network is down, health and schedule stay; the feed is tried again soon, later each time.
 - situation 16: a feed with more than RUNAWAY_ENTRIES new entries in an hour is quarantined until an operator releases
-  it; while it is, it is asked every max_interval, and the caller withholds its entries (`Decision.withhold`).
+  it; while it is, it is asked every max_interval, and the caller withholds its entries (`Poll.withhold`).
 
 A failed poll keeps everything that is known of the feed: validators, body hash, rate, identity. The same arguments give
 the same answer: jitter derives from a hash.
@@ -31,12 +31,12 @@ from aggregator.model import (
     Notice,
     NotModified,
     Outcome,
+    Poll,
     PollState,
     ReadResult,
     Unparsable,
     Validators,
 )
-from aggregator.schedule.decision import Decision
 from aggregator.schedule.failure import failed, not_its_fault
 from aggregator.schedule.request import CROWDED_REST, KILLED_AGAIN, KILLED_REST, is_full
 from aggregator.schedule.restart import pace_of
@@ -57,15 +57,15 @@ def after_poll(
     clock_error: timedelta | None = None,
     offline: bool = False,
     pushed: bool = False,
-) -> Decision:
+) -> Poll:
     """The feed's next state and due time, the notices, and the hold of its host.
 
     `read` is None where nothing was read: not modified, the same body again, or a failed fetch. `clock_error` is what
     `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
     `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
     """
-    decision = _after_poll(feed, state, result, read, now=now, clock_error=clock_error, offline=offline, pushed=pushed)
-    return replace(decision, state=replace(decision.state, paced_by=pace_of(feed)))
+    poll = _after_poll(feed, state, result, read, now=now, clock_error=clock_error, offline=offline, pushed=pushed)
+    return replace(poll, before=state, state=replace(poll.state, paced_by=pace_of(feed)), fetched=result, read=read)
 
 
 def _after_poll(
@@ -78,7 +78,7 @@ def _after_poll(
     clock_error: timedelta | None,
     offline: bool,
     pushed: bool,
-) -> Decision:
+) -> Poll:
     was_full = is_full(state, now=now)
     if isinstance(result, FetchFailed):
         if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
@@ -122,7 +122,7 @@ def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> Pol
     )
 
 
-def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:
+def released(feed: Feed, state: PollState, *, now: datetime) -> Poll:
     """The feed after an operator's release from quarantine (or from 410): asked at once, for its whole document.
 
     Whatever the next hour brings is let through, since the operator has seen why the feed was held.
@@ -143,4 +143,4 @@ def released(feed: Feed, state: PollState, *, now: datetime) -> Decision:
         next_poll_reason="released by the operator",
         paced_by=pace_of(feed),
     )
-    return Decision(after, at, (Notice("released", feed.feed_id, host_of(state.url), "released by the operator"),))
+    return Poll(state, after, at, (Notice("released", feed.feed_id, host_of(state.url), "released by the operator"),))

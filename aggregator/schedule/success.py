@@ -20,6 +20,7 @@ from aggregator.model import (
     Notice,
     NotModified,
     Outcome,
+    Poll,
     PollState,
     ReadResult,
     Validators,
@@ -35,7 +36,6 @@ from aggregator.schedule.bounds import (
     jittered,
     outside_skipped,
 )
-from aggregator.schedule.decision import Decision
 from aggregator.schedule.failure import FAILING_AFTER, TOLD_AT_ONCE, is_own_host
 from aggregator.schedule.redirects import after_redirects
 
@@ -67,8 +67,8 @@ def succeeded(
     now: datetime,
     clock_error: timedelta | None,
     pushed: bool,
-) -> Decision:
-    """The decision after a good poll; `state` has it counted already."""
+) -> Poll:
+    """What a good poll leads to; `state` has it counted already."""
     runaway = is_runaway(state, read, now=now)
     withhold = runaway or state.health is Health.QUARANTINED
     after, moved = after_redirects(feed, state, result.redirects, read, now=now)
@@ -90,7 +90,7 @@ def succeeded(
     notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
     hold = result.caching.retry_after if is_own_host(state, result.url) else None
     until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
-    return Decision(after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
+    return Poll(state, after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
 
 
 def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
@@ -236,8 +236,8 @@ def _clock_words(error: timedelta | None) -> str:
 
 def after_push(
     feed: Feed, state: PollState, read: FeedRead, *, now: datetime, clock_error: timedelta | None = None
-) -> Decision:
-    """The decision after a hub delivered entries: they count as any others, but no request was made.
+) -> Poll:
+    """What follows when a hub delivered entries: they count as any others, but no request was made.
 
     Validators, body hash, items seen, due time and what the server asked for stay as they are.
     """
@@ -250,4 +250,4 @@ def after_push(
     )
     before = replace(state, failure_count=0)  # that the hub delivers says nothing of the publisher's server
     notices = _success_notices(feed, before, after, read, runaway=runaway)
-    return Decision(after, state.next_poll_at, notices, withhold=withhold)
+    return Poll(state, after, state.next_poll_at, notices, withhold=withhold)

@@ -28,13 +28,13 @@ from aggregator.engine.scripts import script_hash
 from aggregator.engine.store import Store
 from aggregator.model import (
     Claim,
-    Commit,
     DedupSettings,
     Entry,
     FingerprintRecord,
     Kind,
     KnownEntry,
     Message,
+    Poll,
     PollState,
 )
 from aggregator.pipeline.matching import Matcher
@@ -111,7 +111,7 @@ async def bench_feeds(store: Store, feeds: int) -> None:
         await in_parallel([store.polls.commit(full_commit(claim, place, known)) for place, claim in enumerate(claims)])
 
 
-def full_commit(claim: Claim, place: int, known: dict[str, KnownEntry]) -> Commit:
+def full_commit(claim: Claim, place: int, known: dict[str, KnownEntry]) -> Poll:
     entries = [making.entry(2 * place + part, feed_id=claim.feed_id, document=DOCUMENT) for part in range(2)]
     return replace(making.commit(claim, *entries), known=known)
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.eventing import EventStage
-from aggregator.daemon.polled import Polled
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
@@ -22,6 +21,7 @@ from aggregator.model import (
     Fetched,
     FetchResult,
     Message,
+    Poll,
     PollRequest,
     ReadResult,
     Settings,
@@ -83,7 +83,7 @@ class Stages:
         body = self.bodies[request.feed_id]
         return body if not isinstance(body, bytes) else answer(request.url, body)
 
-    async def poll(self, feed_id: str) -> Polled:
+    async def poll(self, feed_id: str) -> Poll:
         """Poll one feed now, due or not."""
         await self.poll_stage.register()
         host = self.poll_stage.hosts[feed_id]
@@ -97,7 +97,7 @@ class Stages:
         """Assign and publish all that waits."""
         await self.event_stage.drain()
 
-    async def run(self, feed_id: str, body: bytes | FetchResult) -> Polled:
+    async def run(self, feed_id: str, body: bytes | FetchResult) -> Poll:
         """One poll of this body, and both stages to the end."""
         self.bodies[feed_id] = body
         polled = await self.poll(feed_id)

@@ -32,7 +32,7 @@ async def trouble(store: Store) -> list[str]:
 async def entry_of(stages: Stages) -> Entry:
     """An entry as a poll commits it; it waits."""
     stages.bodies["a"] = rss(("1", QUAKE))
-    read = (await stages.poll("a")).settled.read
+    read = (await stages.poll("a")).read
     assert isinstance(read, FeedRead)
     return read.entries[0]
 

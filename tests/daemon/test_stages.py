@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 
 from aggregator.daemon.eventing import BATCH, MOST_MEANT
-from aggregator.daemon.polled import Polled
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
@@ -28,6 +27,7 @@ from aggregator.model import (
     FingerprintRecord,
     Health,
     Kind,
+    Poll,
     Queue,
     Settings,
 )
@@ -66,9 +66,9 @@ def rss(*items: tuple[str, str] | tuple[str, str, str], site: str = "a") -> byte
     return f"<rss version='2.0'><channel><title>{site}</title>{''.join(entries)}</channel></rss>".encode()
 
 
-def outcomes(polled: Polled) -> dict[str, int]:
-    assert isinstance(polled.settled.read, FeedRead)
-    return dict(polled.settled.read.outcomes)
+def outcomes(polled: Poll) -> dict[str, int]:
+    assert isinstance(polled.read, FeedRead)
+    return dict(polled.read.outcomes)
 
 
 async def test_reports_of_one_event_from_two_sources_become_one_event(store: Store):
@@ -99,7 +99,7 @@ async def test_a_poll_of_the_same_body_reads_nothing_and_publishes_nothing(store
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(hours=1)
     again = await stages.run("a", rss(("1", QUAKE)))
-    assert again.settled.result == "unchanged"
+    assert again.result == "unchanged"
     assert len(await stages.messages()) == 1
 
 
@@ -153,8 +153,8 @@ async def test_backlog_window_leaves_out_what_is_older_than_the_window(store: St
     stages.now += timedelta(days=3)
     first = await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
     assert outcomes(first) == {"seen": 2}
-    assert isinstance(first.settled.read, FeedRead)
-    assert first.settled.read.reasons == {"backlog": 2}
+    assert isinstance(first.read, FeedRead)
+    assert first.read.reasons == {"backlog": 2}
 
 
 async def test_old_entries_served_again_after_weeks_are_not_published_again(store: Store):
@@ -174,7 +174,7 @@ async def test_a_runaway_feed_is_held_back_and_told_once_and_goes_on_after_its_r
     stages.now += timedelta(hours=1)
     held = await stages.run("a", flood)
     assert outcomes(held) == {"seen": 1100}
-    assert held.settled.commit.state.health is Health.QUARANTINED
+    assert held.state.health is Health.QUARANTINED
     assert len(await stages.messages()) == 1
     kinds = [t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))]
     assert kinds.count("quarantined") == 1
@@ -185,8 +185,8 @@ async def test_a_page_that_is_no_feed_keeps_all_that_is_known(store: Store):
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(hours=1)
     failed = await stages.run("a", b"<!DOCTYPE html><html><head><title>Log in</title></head><body>x</body></html>")
-    assert failed.settled.result == "failed"
-    assert failed.settled.commit.state.failure_kind is FailureKind.NOT_A_FEED
+    assert failed.result == "failed"
+    assert failed.state.failure_kind is FailureKind.NOT_A_FEED
     stages.now += timedelta(hours=1)
     back = await stages.run("a", rss(("1", QUAKE)) + b" ")
     assert outcomes(back) == {"seen": 1}
@@ -217,8 +217,8 @@ async def test_a_failed_fetch_counts_and_publishes_nothing(store: Store):
     stages = Stages(store, feed("a"))
     gone = FetchFailed("https://a.example/feed", FailureKind.DNS, "no such host: a.example")
     failed = await stages.run("a", gone)
-    assert failed.settled.result == "failed"
-    assert failed.settled.commit.entries == ()
+    assert failed.result == "failed"
+    assert failed.entries == ()
 
 
 async def test_queues_receive_what_they_ask_for(store: Store):
@@ -287,7 +287,7 @@ async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: S
 async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_rest_goes_on(store: Store):
     stages = Stages(store, feed("a"))
     stages.bodies["a"] = rss(("1", QUAKE))
-    read = (await stages.poll("a")).settled.read
+    read = (await stages.poll("a")).read
     assert isinstance(read, FeedRead)
     poison = replace(read.entries[0], entry_id="longer than any entry id of ours")
     await store.engine.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))

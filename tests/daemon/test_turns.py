@@ -130,7 +130,7 @@ async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_cou
     stages.bodies["a"] = rss(("1", QUAKE))
     for count in (1, 2, 3):
         stages.now += timedelta(hours=1)
-        state = (await stages.poll("a")).settled.commit.state
+        state = (await stages.poll("a")).state
         assert (state.failure_kind, state.failure_count) == (FailureKind.PARSER_KILLED, count)
         assert state.next_poll_at - stages.now >= feed("a").min_interval * 2 ** (count - 1)
     assert len(reads) == 1

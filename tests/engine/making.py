@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from aggregator.engine.store import Store
 from aggregator.model import (
     Claim,
-    Commit,
     DateSource,
     Entry,
     Event,
     FingerprintRecord,
     Kind,
     Message,
+    Poll,
     PollState,
     Publication,
     Source,
@@ -57,8 +57,9 @@ def state(feed_id: str, *, title: str = "A feed") -> PollState:
     return PollState(feed_id=feed_id, url=url, configured_url=url, title=title, last_poll_at=NOW)
 
 
-def commit(claim: Claim, *entries: Entry, host: str = "", due_at: datetime | None = NOW) -> Commit:
-    return Commit(claim=claim, state=state(claim.feed_id), host=host, due_at=due_at, entries=entries)
+def commit(claim: Claim, *entries: Entry, host: str = "", due_at: datetime | None = NOW) -> Poll:
+    after = state(claim.feed_id)
+    return Poll(before=after, state=after, claim=claim, host=host, due_at=due_at, entries=entries)
 
 
 def message(kind: Kind, report: Entry, event_id: str) -> Message:

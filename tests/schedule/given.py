@@ -17,12 +17,12 @@ from aggregator.model import (
     FetchResult,
     IdentityRule,
     NotModified,
+    Poll,
     PollState,
     ReadResult,
     Redirect,
     Validators,
 )
-from aggregator.schedule.decision import Decision
 from aggregator.schedule.request import first_state
 from aggregator.schedule.result import after_poll
 
@@ -68,7 +68,7 @@ class Life:
     feed: Feed = FEED
     now: datetime = NOW
     state: PollState = field(default=None)  # type: ignore[assignment]
-    last: Decision | None = None
+    last: Poll | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -76,7 +76,7 @@ class Life:
 
     def poll(
         self, result: FetchResult, read: ReadResult | None = None, *, after: timedelta | None = None, **more: Any
-    ) -> Decision:
+    ) -> Poll:
         self.now = max(self.now, self.state.next_poll_at) if after is None else self.now + after
         self.last = after_poll(self.feed, self.state, result, read, now=self.now, **more)
         self.state = self.last.state

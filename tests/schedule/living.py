@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator.fetch.fetcher import Fetcher
-from aggregator.model import Feed, FeedRead, Fetched, FetchResult, PollState, ReadResult
-from aggregator.schedule.decision import Decision
+from aggregator.model import Feed, FeedRead, Fetched, FetchResult, Poll, PollState, ReadResult
 from aggregator.schedule.request import first_state, is_unchanged, request_for
 from aggregator.schedule.result import after_poll
 from tests.schedule.given import NOW, reading
@@ -19,7 +18,7 @@ class Asked:
 
     at: datetime
     result: FetchResult
-    decision: Decision
+    decision: Poll
 
 
 @dataclass
