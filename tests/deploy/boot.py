@@ -103,7 +103,7 @@ for name, line in (("broken", "raise SystemExit(3)"), ("newer", "NEWER = True"))
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(f"{folder}/{name}/" + source.rsplit("/", 1)[1], "w") as new:
         for entry in old.infolist():
             data = old.read(entry)
-            if entry.filename == "aggregator/daemon/__init__.py":
+            if entry.filename == "aggregator/daemon/daemon.py":
                 data += f"\\n{line}\\n".encode()
             new.writestr(entry, data)
 """
