@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.engine.server_place import server_program
+from tests.server import server_to_test
 from tests.test_readme_programs import README, Server
 
 CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
@@ -56,7 +58,7 @@ class Shell:
 def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
-    made = Server(folder)
+    made = Server(folder, str(server_to_test() or server_program()))
     yield made
     made.end()
 

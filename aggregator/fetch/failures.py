@@ -73,6 +73,8 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
 
 def _own_fault(error: BaseException) -> Failure | None:
     for cause in _causes(error):
+        if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):
+            return None  # its number is OpenSSL's: SSL_ERROR_SSL is 1, as EPERM is
         words = _OUR_OWN.get(cause.errno or 0) if isinstance(cause, OSError) else None
         if words is not None:
             return Failure(FailureKind.INTERNAL, words, ours=True)
