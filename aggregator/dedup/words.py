@@ -187,29 +187,59 @@ def _parts(run: str, start: int) -> list[Word]:
     return [Word(part, _spaced_token(part, False), start, False) for part in (spelled[:cut], spelled[cut:])]
 
 
+class _SpacedTokens(dict[str, int]):
+    """Words that stand for themselves, and their tokens: what a text holds most of, found by one look."""
+
+    def note(self, run: str, number: int) -> None:
+        if len(self) >= _SPACED_KEPT:
+            self.clear()
+        self[run] = number
+
+
+_SPACED_KEPT = 1 << 16
+_SPACED = {is_vietnamese: _SpacedTokens() for is_vietnamese in (False, True)}
+
+
 def words(text: str, *, lang: str, limit: int) -> list[Word]:
     """The first `limit` tokens of a cleaned text, in order."""
     vietnamese, compounding = lang[:2] == "vi", lang[:2] in _COMPOUNDING
+    known = {} if compounding else _SPACED[vietnamese]
     found: list[Word] = []
     at = 0
     for run in _RUN.findall(text):  # and where each stands: twice as fast as `finditer`
         at = text.index(run, at)
-        first = run[0]
-        if first >= "\u0e00" and _UNSPACED.match(first):
-            found.extend(_bigrams(run, at))
-        elif first.isdigit():
-            found.append(Word(run, token(run), at, False))
-        elif not run.isalpha() and _DIGIT.search(run):
-            code = run.removesuffix("s")
-            found.append(Word(code, token(code.replace("-", "").casefold()), at, False))
-        elif compounding and len(run) > 1:
-            found.extend(_parts(run, at))
-        elif len(run) > 1 or vietnamese:
-            found.append(Word(run, _spaced_token(run, vietnamese), at, False))
+        number = known.get(run)
+        if number is None:
+            found.extend(_words_of(run, at, vietnamese, compounding))
+        else:
+            found.append(_new(Word, (run, number, at, False)))
         if len(found) >= limit:
             break
         at += len(run)
     return _without_dates(found)[:limit]
+
+
+_new = tuple.__new__
+"""Makes a `Word` in half the time that its own constructor takes."""
+
+
+def _words_of(run: str, at: int, vietnamese: bool, compounding: bool) -> list[Word]:
+    """The tokens of one run, none of a single letter."""
+    first = run[0]
+    if first >= "\u0e00" and _UNSPACED.match(first):
+        return _bigrams(run, at)
+    if first.isdigit():
+        return [Word(run, token(run), at, False)]
+    if not run.isalpha() and _DIGIT.search(run):
+        code = run.removesuffix("s")
+        return [Word(code, token(code.replace("-", "").casefold()), at, False)]
+    if len(run) == 1 and not vietnamese:
+        return []
+    if compounding:
+        return _parts(run, at) if len(run) > 1 else []
+    number = _spaced_token(run, vietnamese)
+    _SPACED[vietnamese].note(run, number)
+    return [Word(run, number, at, False)]
 
 
 _BETWEEN = frozenset(("st", "nd", "rd", "th", "er", "de", "of"))
