@@ -5,7 +5,9 @@ Timings are never asserted, so hypothesis' deadline is off: the machines that ru
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is absent: the corpus of real feeds is not part of the project")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def warnings_not_logged() -> Iterator[None]:
+    """A command run in this process sends warnings to its log from then on; the next test's are pytest's again."""
+    yield
+    logging.captureWarnings(False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
