@@ -105,6 +105,30 @@ def _rarest(tokens: NDArray[np.uint32], rarity: Floats, count: int) -> tuple[NDA
     return chosen & np.uint64(0xFFFFFFFF), (chosen >> np.uint64(32)).astype(np.uint32).view(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class _InBatch:
+    """Where each key of a batch was posted before in the batch itself.
+
+    `rows` are ordered by key and then as they came; of the key in column c of report r they end before `ends[r, c]`,
+    and the last `counts[r, c]` of them are of reports before r.
+    """
+
+    rows: Slots
+    ends: Slots
+    counts: Slots
+
+    @classmethod
+    def of(cls, keys: Keys) -> _InBatch:
+        """Of (reports, columns) keys, 0 for none."""
+        reports = np.arange(len(keys), dtype=np.uint64)[:, None]
+        codes = keys.astype(np.uint64) << np.uint64(16) | reports
+        posted = np.unique(codes[:, POSTED][keys[:, POSTED] > 0])
+        ends = np.searchsorted(posted, codes)
+        starts = np.searchsorted(posted, codes >> np.uint64(16) << np.uint64(16))
+        counts = np.where(keys > 0, ends - starts, 0)
+        return cls((posted & np.uint64(0xFFFF)).astype(np.int64), ends, counts)
+
+
 def evidence(rows: Rows, frequency: Frequency) -> Evidence:
     """By what reports are found: their rarest title and body tokens, title pairs and shingles."""
     tokens = np.ascontiguousarray(rows["tokens"])
@@ -319,8 +343,9 @@ class Index:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
         it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
         """
-        query, slot, weight = self._posted(found_by)
-        query2, slot2, weight2 = self._in_batch(found_by)
+        in_batch = _InBatch.of(found_by.keys)
+        query, slot, weight = self._posted(found_by, in_batch)
+        query2, slot2, weight2 = self._in_batch(found_by, in_batch)
         return self._heaviest(
             np.concatenate([query, query2]),
             np.concatenate([slot, slot2]),
@@ -331,26 +356,29 @@ class Index:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _posted(self, found_by: Evidence) -> tuple[Slots, Slots, Floats]:
-        """(query, slot, weight) of each posting found in the window."""
+    def _posted(self, found_by: Evidence, in_batch: _InBatch) -> tuple[Slots, Slots, Floats]:
+        """(query, slot, weight) of each posting found in the window: of a key the newest `DEPTH` less those that stand
+        in the batch, as if these were posted already."""
         slots, there = self._postings.recent(found_by.keys, next_slot=self.rows.next, live=len(self))
+        room = DEPTH - np.minimum(in_batch.counts, DEPTH)
+        full = np.nonzero(there.sum(-1) > room)
+        if len(full[0]):
+            newest_first = np.argsort(np.where(there[full], -slots[full], np.iinfo(np.int64).max), axis=-1)
+            rank = np.argsort(newest_first, axis=-1)
+            there[full] &= rank < room[full][:, None]
         query, column, depth = np.nonzero(there)
         return query, slots[query, column, depth], found_by.weights[query, column]
 
-    def _in_batch(self, found_by: Evidence) -> tuple[Slots, Slots, Floats]:
+    def _in_batch(self, found_by: Evidence, in_batch: _InBatch) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of what a report shares with at most `DEPTH` others before it in the batch."""
-        row, column = np.nonzero(found_by.keys[:, POSTED])
-        keys = found_by.keys[row, POSTED[column]]
-        order = np.argsort(keys, kind="stable")
-        keys, row, weights = keys[order], row[order], found_by.weights[row, POSTED[column]][order]
-        query, other, weight = [row[:0]], [row[:0]], [weights[:0]]
+        query, other, weight = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
         for lag in range(1, min(DEPTH, len(found_by.keys)) + 1):
-            same = np.flatnonzero((keys[lag:] == keys[:-lag]) & (row[lag:] != row[:-lag]))
-            if not len(same):
+            row, column = np.nonzero(in_batch.counts >= lag)
+            if not len(row):
                 break
-            query.append(row[same + lag])
-            other.append(row[same])
-            weight.append(weights[same + lag])
+            query.append(row)
+            other.append(in_batch.rows[in_batch.ends[row, column] - lag])
+            weight.append(found_by.weights[row, column])
         return np.concatenate(query), np.concatenate(other) + self.rows.next, np.concatenate(weight)
 
     def _heaviest(self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int) -> list[list[int]]:

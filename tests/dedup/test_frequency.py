@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,18 +83,42 @@ def _evidence(index: Index, rows: object) -> object:
     return evidence(rows, index.frequency)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("seed", [9, 79, 80, 85])
+def test_more_reports_of_one_word_than_are_kept_are_the_same_in_every_batch(seed: int) -> None:
+    """Of a word the newest reports are looked at, those of the batch among them."""
+    chance = random.Random(seed)
+    words = [*PLACES, *DEEDS]
+    lengths = chance.choice([1, 2, 4, 8])
+    common = [
+        " ".join(chance.sample(words[: chance.choice([3, 6, 18])], chance.choice([2, 3]))) for _ in range(lengths)
+    ]
+    told = [
+        chance.choice(common) if chance.random() < 0.8 else " ".join(chance.sample(words, chance.randint(2, 6)))
+        for _ in range(80)
+    ]
+    stream = [
+        report(i, title, chance.choice(("a.example", "b.example", "")), chance.choice(("en", "en", "tr")))
+        for i, title in enumerate(told)
+    ]
+    assert events_of(stream, [1]) == events_of(stream, [len(stream)])
+
+
+def events_of(stream: list[Fingerprint], borders: list[int]) -> list[str | None]:
+    """The event that each report joins, in batches of these sizes in turn."""
+    index = Index(SETTINGS)
+    events: list[str | None] = []
+    rest = list(stream)
+    while rest:
+        size = borders[len(events) % len(borders)]
+        some, rest = rest[:size], rest[size:]
+        events += [answer.event_id for answer in assign_all(some, index, SETTINGS, new_event=event_id)]
+    return events
+
+
 @settings(max_examples=15, deadline=None)
 @given(streams(), st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_the_borders_of_batches_make_no_difference(stream: list[Fingerprint], sizes: list[int]) -> None:
-    def events(borders: list[int]) -> list[str | None]:
-        index, found, rest = Index(SETTINGS), [], list(stream)
-        while rest:
-            size = borders[len(found) % len(borders)]
-            some, rest = rest[:size], rest[size:]
-            found += [a.event_id for a in assign_all(some, index, SETTINGS, new_event=event_id)]
-        return found
-
-    assert events(sizes) == events([len(stream)])
+    assert events_of(stream, sizes) == events_of(stream, [len(stream)])
 
 
 @settings(max_examples=15, deadline=None)
