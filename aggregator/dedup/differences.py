@@ -158,13 +158,13 @@ def _side(title: Title, start: int, end: int, in_both: set[int]) -> _Side:
 def _placed(one: Title, other: Title, slots: Sequence[Slot]) -> list[float]:
     """Of titles that both name places: whether they name one alike, how far apart theirs are (`places.distance`), how
     far those of one title are from all that the other report names, and how far those that fill one slot; else -1."""
-    mine, theirs = places_in(one.tokens), places_in(other.tokens)
+    mine, theirs = places_in(tuple(one.tokens)), places_in(tuple(other.tokens))
     if not mine or not theirs:
         return [-1.0] * 4
     agree = any(is_exact(a.place, b.place) for a in mine for b in theirs)
     untold = max(
-        _apart(mine, [*theirs, *places_in(other.body)]),
-        _apart(theirs, [*mine, *places_in(one.body)]),
+        _apart(mine, [*theirs, *places_in(tuple(other.body))]),
+        _apart(theirs, [*mine, *places_in(tuple(one.body))]),
     )
     in_slots = [
         (

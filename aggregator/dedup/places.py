@@ -9,8 +9,7 @@ whole region).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from aggregator.dedup import learned
@@ -37,8 +36,12 @@ class Named(NamedTuple):
     place: int
 
 
-def places_in(tokens: Sequence[int]) -> list[Named]:
-    """The places that tokens name, in their order; of a name of two tokens not those of each."""
+@lru_cache(maxsize=4096)
+def places_in(tokens: tuple[int, ...]) -> list[Named]:
+    """The places that tokens name, in their order; of a name of two tokens not those of each.
+
+    Kept for some while, since a report is compared with many.
+    """
     known = _places()
     named: list[Named] = []
     at = 0

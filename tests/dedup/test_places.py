@@ -33,7 +33,7 @@ NO_PLACES = [
 
 
 def places_of(lang: str, text: str) -> list[int]:
-    tokens = [word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20)]
+    tokens = tuple(word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20))
     return [named.place for named in places_in(tokens)]
 
 
