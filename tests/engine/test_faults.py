@@ -177,10 +177,10 @@ async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_s
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
         await own_store.retention.trim()  # the notice has no room, the counts have
-    left = await length(own_store, "agg:reports")
-    assert left < 300
+    assert await length(own_store, "agg:reports") < 300
     await roomy(own_store)
-    await own_store.retention.trim()
+    await own_store.retention.trim()  # one more message may go: the server's own estimate of a message's bytes moves
+    left = await length(own_store, "agg:reports")
     details = [one.notice.detail for one in await own_store.watch.trouble(making.EPOCH)]
     assert f"agg:reports: {300 - left} messages dropped by the size limit" in details
 
