@@ -76,13 +76,14 @@ def differences(one: Title, other: Title) -> list[float]:
         return [-1.0] * len(DIFFERENCES)
     # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
     first, second = (one, other) if one.tokens <= other.tokens else (other, one)
-    equal = [op for op in Indel.opcodes(first.tokens, second.tokens) if op.tag == "equal"]
-    aligned = sum(sum(first.weights[op.src_start : op.src_end]) for op in equal)
-    aligned += sum(sum(second.weights[op.dest_start : op.dest_end]) for op in equal)
-    in_order = sum(op.src_end - op.src_start for op in equal)
-    in_both = set(first.tokens) & set(second.tokens)
-    runs = [Slot(op.src_start, op.src_end, op.dest_start, op.dest_end) for op in equal]
-    slots = slots_between(runs, len(first.tokens), len(second.tokens))
+    runs = [(run.a, run.b, run.size) for run in Indel.editops(first.tokens, second.tokens).as_matching_blocks()]
+    aligned = 0.0
+    in_order = 0
+    for start, other_start, length in runs:
+        aligned += sum(first.weights[start : start + length]) + sum(second.weights[other_start : other_start + length])
+        in_order += length
+    in_both = set(first.tokens).intersection(second.tokens)
+    slots = slots_between(runs)
     total = sum(first.weights) + sum(second.weights)
     return [
         aligned / max(total, 1e-6),
@@ -92,14 +93,18 @@ def differences(one: Title, other: Title) -> list[float]:
     ]
 
 
-def slots_between(runs: Sequence[Slot], length: int, other_length: int) -> list[Slot]:
-    """What lies between runs that are alike, where both titles have something."""
+def slots_between(runs: Sequence[tuple[int, int, int]]) -> list[Slot]:
+    """What lies between runs that are alike, where both titles have something.
+
+    A run is where it begins in the one title and in the other, and how long it is; the last one, of no length, ends
+    both titles.
+    """
     slots = []
-    start, other_start = 0, 0
-    for run in [*runs, Slot(length, length, other_length, other_length)]:
-        if run.start > start and run.other_start > other_start:
-            slots.append(Slot(start, run.start, other_start, run.other_start))
-        start, other_start = run.end, run.other_end
+    at, other_at = 0, 0
+    for start, other_start, length in runs:
+        if start > at and other_start > other_at:
+            slots.append(Slot(at, start, other_at, other_start))
+        at, other_at = start + length, other_start + length
     return slots
 
 

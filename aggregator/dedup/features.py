@@ -394,21 +394,26 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
     query = (pairs.query.rows, pairs.query.tokens, pairs.query_weights, pairs.query_hit)
     others = (pairs.others.rows, pairs.others.tokens, pairs.weights, pairs.hit)
     sides = [_titles(*side, chosen) for side in (query, others)]
-    for i, mine, theirs in zip(chosen.tolist(), *sides, strict=True):
-        table[i, _DIFFERENCE_COLUMNS] = np.round(differences(mine, theirs), 3)
+    values = [differences(mine, theirs) for mine, theirs in zip(*sides, strict=True)]
+    if values:
+        table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(values, 3)
 
 
 def _titles(
     rows: Rows, tokens: NDArray[np.uint32], weights: Floats, hit: Bools, chosen: NDArray[np.intp]
 ) -> list[Title]:
     """The titles of the `chosen` rows."""
-    titles = []
-    counts, names = rows["title_count"].tolist(), rows["names"].tolist()
-    for i in chosen.tolist():
-        n = counts[i]
-        every = tokens[i].tolist()
-        titles.append(Title(every[:n], weights[i, :n].tolist(), hit[i, :n].tolist(), names[i], every[TITLE_TOKENS:]))
-    return titles
+    columns = (
+        rows["title_count"][chosen].tolist(),
+        tokens[chosen].tolist(),
+        weights[chosen, :TITLE_TOKENS].tolist(),
+        hit[chosen, :TITLE_TOKENS].tolist(),
+        rows["names"][chosen].tolist(),
+    )
+    return [
+        Title(every[:count], weight[:count], is_hit[:count], names, every[TITLE_TOKENS:])
+        for count, every, weight, is_hit, names in zip(*columns, strict=True)
+    ]
 
 
 def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:

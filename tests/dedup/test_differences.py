@@ -20,8 +20,9 @@ def values(one: Title, other: Title) -> dict[str, float]:
 
 
 def test_a_slot_lies_between_what_is_alike() -> None:
-    assert slots_between([Slot(0, 2, 0, 2), Slot(3, 4, 4, 5)], 4, 5) == [Slot(2, 3, 2, 4)]
-    assert slots_between([Slot(0, 2, 0, 2)], 2, 4) == []  # one title goes on: nothing stands instead of it
+    assert slots_between([(0, 0, 2), (3, 4, 1), (4, 5, 0)]) == [Slot(2, 3, 2, 4)]
+    assert slots_between([(0, 0, 2), (2, 4, 0)]) == []  # one title goes on: nothing stands instead of it
+    assert slots_between([(2, 3, 0)]) == [Slot(0, 2, 0, 3)]
 
 
 def test_what_fills_a_slot_is_weighed_by_its_lesser_side() -> None:
