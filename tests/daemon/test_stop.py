@@ -61,10 +61,12 @@ def a_server(folder: Path) -> Iterator[EmbeddedServer]:
     server = EmbeddedServer(folder, program=server_to_test())
     asyncio.run(server.start())
     pid = server.running.pid
-    yield server
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).kill()
-    asyncio.run(server.stop())
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
+        asyncio.run(server.stop())
 
 
 def ready(program: Program, process: subprocess.Popen[bytes]) -> None:
