@@ -140,7 +140,17 @@ async def running_child() -> None:
 
 
 def fork_servers() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if "forkserver" in " ".join(words_of(one))]
+    """This process's fork server and its children; not those of programs that other tests have started beside."""
+    servers = of_fork_servers(psutil.Process())
+    return [*servers, *(child for server in servers for child in of_fork_servers(server))]
+
+
+def of_fork_servers(parent: psutil.Process) -> list[psutil.Process]:
+    """The children of a process that bear a fork server's command line: a fork keeps it."""
+    try:
+        return [one for one in parent.children() if "forkserver" in " ".join(words_of(one))]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def words_of(process: psutil.Process) -> list[str]:
@@ -204,7 +214,7 @@ async def test_a_pool_that_was_stopped_is_replaced(plain: Sandbox[Order, object]
 
 
 def test_idle_children_and_their_fork_server_end_and_come_back_with_the_next_document():
-    # In a process of its own: the fork server of this one may serve what another test has left running.
+    # In a process of its own: the fork server of this one may serve what another test keeps running.
     script = "import asyncio; from tests.children import test_sandbox; asyncio.run(test_sandbox.idle_twice())"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, cwd=Path(__file__).parents[2])
 
