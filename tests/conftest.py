@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.server"]
@@ -35,10 +37,21 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def warnings_not_logged() -> Iterator[None]:
-    """A command run in this process sends warnings to its log from then on; the next test's are pytest's again."""
+def unconfigured_logs() -> Iterator[None]:
+    """A command run in this process sends log lines and warnings to its own place; the next test's go where it says.
+
+    A logger of a module that has logged once keeps the configuration of then, as logs.configure asks for.
+    """
     yield
     logging.captureWarnings(False)
+    if not structlog.is_configured():
+        return
+    structlog.reset_defaults()
+    lazy = type(structlog.get_logger())
+    for module in list(sys.modules.values()):
+        logger = vars(module).get("log")
+        if isinstance(logger, lazy):
+            vars(logger).pop("bind", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
