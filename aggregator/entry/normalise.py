@@ -101,12 +101,6 @@ def entry(
     title = clean_title(parsed.title) or first_line(text.plain) or url or one_line(parsed.guid)
     dates = _dates(facts.published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
     categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
-    body = _body(text, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
-    headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
-    newline = settings.leading_newline
-    parts = FrontMatter(
-        title, categories, headimg, categories[1], date=dates.written, body=body, leading_newline=newline
-    )
     return Entry(
         entry_id=entry_id,
         feed_id=feed.feed_id,
@@ -127,10 +121,40 @@ def entry(
         first_seen_at=first_seen_at,
         content_hash=facts.content_hash,
         text=text.matching[:MAX_TEXT_CHARS],
-        document=document(parts),
+        document=_document(
+            parsed,
+            text,
+            title=title,
+            url=url,
+            date=dates.written,
+            categories=categories,
+            feed=feed,
+            entry_id=entry_id,
+            settings=settings,
+        ),
         site=site_of(url or feed.url),
         publisher=site_of((feed.aggregates and url) or feed.url),
     )
+
+
+def _document(
+    parsed: ParsedEntry,
+    text: EntryText,
+    *,
+    title: str,
+    url: str,
+    date: str,
+    categories: tuple[str, str, str],
+    feed: Feed,
+    entry_id: str,
+    settings: DocumentSettings,
+) -> str:
+    """The front matter and the body below it."""
+    body = _body(text, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
+    headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
+    newline = settings.leading_newline
+    parts = FrontMatter(title, categories, headimg, categories[1], date=date, body=body, leading_newline=newline)
+    return document(parts)
 
 
 def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
