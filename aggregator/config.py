@@ -92,7 +92,11 @@ NO_FEEDS = "feed = []"
 MOST_CONCURRENCY = 448
 """Of the 512 connections to Redis that a daemon makes at most, 64 are left for its other parts."""
 
-_ALIASES = {"max_body_bytes": "max_body", "max_document_bytes": "max_document", "parse_memory_bytes": "parse_memory"}
+_ALIASES = {
+    "max_body_bytes": "max_body",
+    "max_document_bytes": "max_document",
+    "parse_memory_bytes": "parse_memory",
+}
 
 _BY_TYPE: Mapping[Any, Any] = {
     timedelta: Span, int: Count, bool: StrictBool, bool | None: StrictBool, str: StrictStr, str | None: StrictStr,
@@ -104,7 +108,12 @@ _BY_TYPE: Mapping[Any, Any] = {
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=False, arbitrary_types_allowed=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        populate_by_name=False,
+        arbitrary_types_allowed=True,
+        defer_build=True,
+    )
     """Built with the whole file, once: not each section for itself as well."""
 
     def given(self) -> dict[str, Any]:
@@ -112,23 +121,38 @@ class _Section(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _section(name: str, record: type, *, only: Iterable[str] | None = None, **special: Any) -> type[_Section]:
+def _section(
+    name: str, record: type, *, only: Iterable[str] | None = None, **special: Any
+) -> type[_Section]:
     hints = get_type_hints(record)
     wanted = [f for f in fields(record) if only is None or f.name in only]
     columns: dict[str, Any] = {}
     for column in wanted:
         is_size = column.name.endswith("_bytes")
-        form = special.get(column.name) or (Size if is_size else _BY_TYPE.get(hints[column.name], hints[column.name]))
+        form = special.get(column.name) or (
+            Size if is_size else _BY_TYPE.get(hints[column.name], hints[column.name])
+        )
         required = column.default is MISSING and column.default_factory is MISSING
         alias = _ALIASES.get(column.name, column.name)
-        columns[column.name] = (form, Field(alias=alias) if required else Field(default=None, alias=alias))
+        columns[column.name] = (
+            form,
+            Field(alias=alias) if required else Field(default=None, alias=alias),
+        )
     return create_model(name, __base__=_Section, **columns)
 
 
 _Aggregator = _section(
     "aggregator",
     Settings,
-    only=("redis_url", "redis_url_file", "redis_url_environment", "state_dir", "key_prefix", "contact", "archive_dir"),
+    only=(
+        "redis_url",
+        "redis_url_file",
+        "redis_url_environment",
+        "state_dir",
+        "key_prefix",
+        "contact",
+        "archive_dir",
+    ),
     state_dir=Directory,
     archive_dir=Directory,
     key_prefix=Prefix,
@@ -144,11 +168,16 @@ _Fetch = _section(
 )
 _Documents = _section("documents", DocumentSettings, embeds=tuple[HostName, ...])
 _Dedup = _section("dedup", DedupSettings, strictness=Strictness)
-_Digest = _section("digest", DigestSettings, cron=Cron, timezone=TimeZone, dir=Directory)
+_Digest = _section(
+    "digest", DigestSettings, cron=Cron, timezone=TimeZone, dir=Directory
+)
 _Retention = _section(
     "retention",
     RetentionSettings,
-    on_slow_consumer=Annotated[StrictStr, pattern("drop_oldest|slow_down", 'must be "drop_oldest" or "slow_down"')],
+    on_slow_consumer=Annotated[
+        StrictStr,
+        pattern("drop_oldest|slow_down", 'must be "drop_oldest" or "slow_down"'),
+    ],
 )
 
 
@@ -156,7 +185,9 @@ def _asked(item: str) -> str:
     from aggregator import mentions  # its tables cost 30 ms, and few files name words
 
     if mentions.is_empty(item):
-        raise ValueError(f'{item!r} asks for nothing: write a word, such as "earthquake", or leave it out')
+        raise ValueError(
+            f'{item!r} asks for nothing: write a word, such as "earthquake", or leave it out'
+        )
     return item
 
 
@@ -168,7 +199,11 @@ _Match = _section(
     feeds=tuple[FeedId, ...],
     words=tuple[Annotated[StrictStr, AfterValidator(_asked)], ...],
 )
-_Auth = _section("auth", Auth, scheme=Annotated[StrictStr, pattern("basic|bearer", 'must be "basic" or "bearer"')])
+_Auth = _section(
+    "auth",
+    Auth,
+    scheme=Annotated[StrictStr, pattern("basic|bearer", 'must be "basic" or "bearer"')],
+)
 
 _DEFAULTS = ("min_interval", "max_interval", "language", "categories", "backlog")
 _FEED_FORMS: dict[str, Any] = {
@@ -179,14 +214,19 @@ _FEED_FORMS: dict[str, Any] = {
     "clock_offset": Duration,
     "url": Url,
     "headers": dict[
-        Annotated[StrictStr, pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "is no header name")],
+        Annotated[
+            StrictStr, pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "is no header name")
+        ],
         HeaderValue,
     ],
     "user_agent": HeaderValue,
 }
 _Defaults = _section("defaults", Feed, only=_DEFAULTS, **_FEED_FORMS)
 _FeedBase = _section(
-    "feed", Feed, only=[f.name for f in fields(Feed) if f.name not in ("feed_id", "auth")], **_FEED_FORMS
+    "feed",
+    Feed,
+    only=[f.name for f in fields(Feed) if f.name not in ("feed_id", "auth")],
+    **_FEED_FORMS,
 )
 
 
@@ -206,8 +246,12 @@ class _FeedTable(_FeedBase):  # type: ignore[valid-type,misc]
 
 class _QueueTable(_Section):
     name: QueueName
-    kind: Annotated[StrictStr, pattern("stream|list", 'must be "stream" or "list"')] = "stream"
-    deliver: Annotated[StrictStr, pattern("events|reports", 'must be "events" or "reports"')] = "events"
+    kind: Annotated[StrictStr, pattern("stream|list", 'must be "stream" or "list"')] = (
+        "stream"
+    )
+    deliver: Annotated[
+        StrictStr, pattern("events|reports", 'must be "events" or "reports"')
+    ] = "events"
     min_sources: Count = 1
     match: _Match | None = None  # type: ignore[valid-type]
 
@@ -220,7 +264,9 @@ class _SecretTable(_Section):
 class _NotifyTable(_Section):
     name: QueueName
     to: NotifyTo
-    deliver: Annotated[StrictStr, pattern("events|reports", 'must be "events" or "reports"')] = "events"
+    deliver: Annotated[
+        StrictStr, pattern("events|reports", 'must be "events" or "reports"')
+    ] = "events"
     min_sources: Count = 1
     match: _Match | None = None  # type: ignore[valid-type]
     secret: _SecretTable | None = None
@@ -258,15 +304,25 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
         parsed = _File.model_validate(tables)
     except ValidationError as error:
         places = Places(text)
-        raise ConfigError(*sorted(problems(error, _File, file, places), key=lambda p: p.line or 0)) from None
+        raise ConfigError(
+            *sorted(problems(error, _File, file, places), key=lambda p: p.line or 0)
+        ) from None
     settings = _settings(parsed)
     feeds = tuple(_feed(table, parsed, settings) for table in parsed.feed)
-    found = [*_feed_problems(feeds, parsed.feed), *_queue_problems(parsed, feeds), *_bound_problems(settings, feeds)]
+    found = [
+        *_feed_problems(feeds, parsed.feed),
+        *_queue_problems(parsed, feeds),
+        *_bound_problems(settings, feeds),
+    ]
     found += _notify_problems(parsed.notify, {feed.feed_id for feed in feeds})
     if found:
         places = Places(text)
-        raise ConfigError(*(replace(p, file=file, line=places.line(path_of(p.key))) for p in found))
-    return Configuration(settings, feeds, names_feeds="feed" in tables, is_blank=is_blank)
+        raise ConfigError(
+            *(replace(p, file=file, line=places.line(path_of(p.key))) for p in found)
+        )
+    return Configuration(
+        settings, feeds, names_feeds="feed" in tables, is_blank=is_blank
+    )
 
 
 def _tables(text: str, file: str) -> dict[str, Any]:
@@ -276,14 +332,18 @@ def _tables(text: str, file: str) -> dict[str, Any]:
         where = re.search(r"line (\d+)", str(error))
         line = int(where[1]) if where else None
         remedy = _toml_remedy(text, str(error))
-        raise ConfigError(Problem(f"not valid TOML: {error}{remedy}", file=file, line=line)) from None
+        raise ConfigError(
+            Problem(f"not valid TOML: {error}{remedy}", file=file, line=line)
+        ) from None
 
 
 def _toml_remedy(text: str, error: str) -> str:
     if text.lstrip().startswith("<"):
         return "; `aggregator feeds import FILE` takes OPML"
     if "Invalid value" in error:
-        return '; texts stand in straight quotes ("…"), true and false are written small'
+        return (
+            '; texts stand in straight quotes ("…"), true and false are written small'
+        )
     return ""
 
 
@@ -291,7 +351,11 @@ def schema_of_file() -> dict[str, Any]:
     """The JSON Schema of a feeds.toml, as editors check it: types, names and bounds, not what only the whole tells."""
     made = _File.model_json_schema(by_alias=True)
     without_null = _without_null(made)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **without_null, "title": "feeds.toml"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **without_null,
+        "title": "feeds.toml",
+    }
 
 
 def _without_null(node: Any) -> Any:
@@ -300,7 +364,11 @@ def _without_null(node: Any) -> Any:
         return [_without_null(inner) for inner in node]
     if not isinstance(node, dict):
         return node
-    kept = {key: _without_null(inner) for key, inner in node.items() if not (key == "default" and inner is None)}
+    kept = {
+        key: _without_null(inner)
+        for key, inner in node.items()
+        if not (key == "default" and inner is None)
+    }
     choices = kept.get("anyOf")
     if not isinstance(choices, list):
         return kept
@@ -312,7 +380,11 @@ def _without_null(node: Any) -> Any:
 def feed_id_for(url: str) -> str:
     """The id of a feed that names none: a slug of host and path, and 6 hex digits of the URL's sha256."""
     parts = urlsplit(url)
-    words = re.sub(r"[^a-z0-9]+", "-", f"{parts.hostname or ''}{parts.path}".lower().removeprefix("www."))
+    words = re.sub(
+        r"[^a-z0-9]+",
+        "-",
+        f"{parts.hostname or ''}{parts.path}".lower().removeprefix("www."),
+    )
     digest = hashlib.sha256(url.encode()).hexdigest()[:6]
     return f"{words.strip('-')[:57].rstrip('-') or 'feed'}-{digest}"
 
@@ -321,7 +393,10 @@ def _settings(parsed: _File) -> Settings:
     def record(base: Any, section: _Section | None) -> Any:
         return replace(base, **_given(section))
 
-    queues = tuple(Queue(q.name, q.kind, q.deliver, q.min_sources, record(Match(), q.match)) for q in parsed.queue)
+    queues = tuple(
+        Queue(q.name, q.kind, q.deliver, q.min_sources, record(Match(), q.match))
+        for q in parsed.queue
+    )
     notifies = tuple(_notify(table) for table in parsed.notify)
     settings: Settings = replace(
         record(Settings(), parsed.aggregator),
@@ -345,8 +420,14 @@ MAIL_EVERY = timedelta(hours=1)
 
 
 def _notify(table: _NotifyTable) -> Notify:
-    given = {name: getattr(table, name) for name in ("name", "to", "deliver", "min_sources")}
-    given |= {name: getattr(table, name) for name in ("smtp", "sender") if getattr(table, name) is not None}
+    given = {
+        name: getattr(table, name) for name in ("name", "to", "deliver", "min_sources")
+    }
+    given |= {
+        name: getattr(table, name)
+        for name in ("smtp", "sender")
+        if getattr(table, name) is not None
+    }
     is_mail = table.to.startswith("mailto:")
     return Notify(
         **given,
@@ -361,7 +442,10 @@ def _given(section: _Section | None) -> dict[str, Any]:
 
 
 def _feed(table: Any, parsed: _File, settings: Settings) -> Feed:
-    limits = {"max_body_bytes": settings.fetch.max_body_bytes, "max_entries": settings.fetch.max_entries}
+    limits = {
+        "max_body_bytes": settings.fetch.max_body_bytes,
+        "max_entries": settings.fetch.max_entries,
+    }
     defaults: dict[str, Any] = _given(parsed.defaults)
     given = table.given()
     given.pop("id", None)
@@ -375,23 +459,37 @@ def _feed(table: Any, parsed: _File, settings: Settings) -> Feed:
     )
 
 
-def _feed_problems(feeds: tuple[Feed, ...], tables: list[_FeedTable]) -> Iterator[Problem]:
+def _feed_problems(
+    feeds: tuple[Feed, ...], tables: list[_FeedTable]
+) -> Iterator[Problem]:
     ids = Counter(feed.feed_id for feed in feeds)
     for position, (feed, table) in enumerate(zip(feeds, tables, strict=True)):
         key = f"feed[{position}]"
         if ids[feed.feed_id] > 1 and table.id:
-            yield Problem(f'the id "{feed.feed_id}" is used {ids[feed.feed_id]} times; ids must differ', f"{key}.id")
+            yield Problem(
+                f'the id "{feed.feed_id}" is used {ids[feed.feed_id]} times; ids must differ',
+                f"{key}.id",
+            )
         elif ids[feed.feed_id] > 1:
-            yield Problem(f"the url {feed.url} is there twice; remove one, or give them ids", f"{key}.url")
+            yield Problem(
+                f"the url {feed.url} is there twice; remove one, or give them ids",
+                f"{key}.url",
+            )
         if feed.min_interval > feed.max_interval:
-            yield Problem("min_interval is longer than max_interval; swap or change one", f"{key}.min_interval")
+            yield Problem(
+                "min_interval is longer than max_interval; swap or change one",
+                f"{key}.min_interval",
+            )
         if feed.auth:
             yield from _auth_problems(feed.auth, f"{key}.auth")
 
 
 def _auth_problems(auth: Auth, key: str) -> Iterator[Problem]:
     if bool(auth.environment) == bool(auth.file):
-        yield Problem('say where the secret is: either environment = "VARIABLE" or file = "/path"', key)
+        yield Problem(
+            'say where the secret is: either environment = "VARIABLE" or file = "/path"',
+            key,
+        )
     if auth.scheme == "basic" and not auth.user:
         yield Problem('basic needs a user = "…"', key)
 
@@ -401,18 +499,29 @@ def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Pro
     kept, window = settings.retention, settings.dedup.window
     if kept.events < window:
         text = f"{spoken(kept.events)} is shorter than the [dedup] window of {spoken(window)}"
-        yield Problem(f"{text}: an event would lapse while reports still join it", "retention.events")
+        yield Problem(
+            f"{text}: an event would lapse while reports still join it",
+            "retention.events",
+        )
     # An entry is forgotten after its last sighting: it must be seen again before, or it is published again.
-    longest = max((feed.max_interval for feed in feeds), default=Feed("", "").max_interval)
+    longest = max(
+        (feed.max_interval for feed in feeds), default=Feed("", "").max_interval
+    )
     least = max(window, 2 * longest)
     if kept.seen < least:
         text = f"{spoken(kept.seen)} is shorter than the window, or than twice the longest max_interval"
-        yield Problem(f"{text}: entries would be published again; at least {spoken(least)}", "retention.seen")
+        yield Problem(
+            f"{text}: entries would be published again; at least {spoken(least)}",
+            "retention.seen",
+        )
     if settings.fetch.concurrency > MOST_CONCURRENCY:
         text = f"at most {MOST_CONCURRENCY}, since each poll in flight needs a connection to Redis"
         yield Problem(f"{text}; start more poll workers instead", "fetch.concurrency")
     if settings.http_listen and settings.http_listen == settings.server_listen:
-        yield Problem(f"{settings.http_listen} is [server] listen, too; choose another port", "http.listen")
+        yield Problem(
+            f"{settings.http_listen} is [server] listen, too; choose another port",
+            "http.listen",
+        )
 
 
 def _queue_problems(parsed: _File, feeds: tuple[Feed, ...]) -> Iterator[Problem]:
@@ -420,9 +529,15 @@ def _queue_problems(parsed: _File, feeds: tuple[Feed, ...]) -> Iterator[Problem]
     known = {feed.feed_id for feed in feeds}
     for position, queue in enumerate(parsed.queue):
         if names[queue.name] > 1:
-            yield Problem(f'two queues are named "{queue.name}"; rename one', f"queue[{position}].name")
+            yield Problem(
+                f'two queues are named "{queue.name}"; rename one',
+                f"queue[{position}].name",
+            )
         for unknown in sorted(set(_given(queue.match).get("feeds", ())) - known):
-            yield Problem(f'no feed has the id "{unknown}"{nearest(unknown, known)}', f"queue[{position}].match")
+            yield Problem(
+                f'no feed has the id "{unknown}"{nearest(unknown, known)}',
+                f"queue[{position}].match",
+            )
 
 
 def _notify_problems(tables: list[_NotifyTable], feeds: set[str]) -> Iterator[Problem]:
@@ -430,11 +545,21 @@ def _notify_problems(tables: list[_NotifyTable], feeds: set[str]) -> Iterator[Pr
     for position, table in enumerate(tables):
         key = f"notify[{position}]"
         if names[table.name] > 1:
-            yield Problem(f'two notifies are named "{table.name}"; rename one', f"{key}.name")
-        if table.secret is not None and bool(table.secret.environment) == bool(table.secret.file):
-            yield Problem('say where the secret is: either environment = "VARIABLE" or file = "/path"', f"{key}.secret")
+            yield Problem(
+                f'two notifies are named "{table.name}"; rename one', f"{key}.name"
+            )
+        if table.secret is not None and bool(table.secret.environment) == bool(
+            table.secret.file
+        ):
+            yield Problem(
+                'say where the secret is: either environment = "VARIABLE" or file = "/path"',
+                f"{key}.secret",
+            )
         for unknown in sorted(set(_given(table.match).get("feeds", ())) - feeds):
-            yield Problem(f'no feed has the id "{unknown}"{nearest(unknown, feeds)}', f"{key}.match")
+            yield Problem(
+                f'no feed has the id "{unknown}"{nearest(unknown, feeds)}',
+                f"{key}.match",
+            )
 
 
 def unheard(configuration: Configuration) -> Iterator[str]:
@@ -450,7 +575,11 @@ def unheard(configuration: Configuration) -> Iterator[str]:
                 yield f'queue "{queue.name}": no feed has the category "{category}"{nearest(category, categories)}'
         for language in queue.match.languages:
             if not any(_is_of(spoken, language.lower()) for spoken in languages):
-                rest = "" if is_sure else "; feeds without `language` may still be found to write it"
+                rest = (
+                    ""
+                    if is_sure
+                    else "; feeds without `language` may still be found to write it"
+                )
                 yield f'queue "{queue.name}": no feed has the language "{language}"{rest}'
 
 

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from aggregator.errors import Problem
 
 
-def problems(error: ValidationError, root: type[BaseModel], file: str, places: Places) -> Iterator[Problem]:
+def problems(
+    error: ValidationError, root: type[BaseModel], file: str, places: Places
+) -> Iterator[Problem]:
     """What pydantic found against the schema `root`, in its order."""
     for one in error.errors():
         path = tuple(part for part in one["loc"] if part != "[key]")
@@ -31,14 +33,21 @@ def problems(error: ValidationError, root: type[BaseModel], file: str, places: P
 def _meant(root: type[BaseModel], table: tuple[str | int, ...], key: str) -> str:
     """Where an unknown key belongs, or which one of its table it may have meant."""
     known = _known_keys(root, table)
-    homes = [name for name in sorted(_known_keys(root, ())) if key in _known_keys(root, (name,))]
+    homes = [
+        name
+        for name in sorted(_known_keys(root, ()))
+        if key in _known_keys(root, (name,))
+    ]
     if homes and key.lower() not in known:
         return f"; it belongs into {' or '.join(_headed(root, name) for name in homes)}"
     return nearest(key, known)
 
 
 def _headed(root: type[BaseModel], table: str) -> str:
-    is_list = any(getattr(kind, "__origin__", None) is list for kind in _kinds(root.model_fields[table].annotation))
+    is_list = any(
+        getattr(kind, "__origin__", None) is list
+        for kind in _kinds(root.model_fields[table].annotation)
+    )
     return f"[[{table}]]" if is_list else f"[{table}]"
 
 
@@ -66,7 +75,11 @@ def _limits(one: Any) -> dict[str, Any]:
 def _seen(one: Any) -> str:
     """The offending value, where pydantic's own text leaves it out."""
     value = one["input"]
-    return "" if one["type"] == "value_error" or isinstance(value, dict | list) else f" (found {value!r})"
+    return (
+        ""
+        if one["type"] == "value_error" or isinstance(value, dict | list)
+        else f" (found {value!r})"
+    )
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
@@ -75,7 +88,9 @@ def nearest(key: str, known: Iterable[str]) -> str:
     from rapidfuzz.distance import Levenshtein
 
     names = sorted(known)
-    found = process.extractOne(key.lower(), names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5)
+    found = process.extractOne(
+        key.lower(), names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5
+    )
     if found:
         return f'; did you mean "{found[0]}"?'
     return f"; known here: {', '.join(names)}" if names else ""
@@ -86,10 +101,20 @@ def _known_keys(root: type[BaseModel], table: tuple[str | int, ...]) -> set[str]
     for part in table:
         if isinstance(part, int):
             continue
-        column = next((c for name, c in model.model_fields.items() if (c.alias or name) == part), None)
+        column = next(
+            (c for name, c in model.model_fields.items() if (c.alias or name) == part),
+            None,
+        )
         if column is None:
             return set()
-        model = next((kind for kind in _kinds(column.annotation) if hasattr(kind, "model_fields")), None)
+        model = next(
+            (
+                kind
+                for kind in _kinds(column.annotation)
+                if hasattr(kind, "model_fields")
+            ),
+            None,
+        )
         if model is None:
             return set()
     return {column.alias or name for name, column in model.model_fields.items()}
@@ -102,7 +127,9 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in path
+    ).removeprefix(".")
 
 
 def path_of(dotted: str) -> tuple[str | int, ...]:
@@ -132,7 +159,9 @@ class Places:
     @staticmethod
     def _inside(names: tuple[str, ...], counts: Counter[str]) -> tuple[str | int, ...]:
         """`[feed.auth]` belongs to the newest `[[feed]]`."""
-        return (names[0], counts[names[0]] - 1, *names[1:]) if counts[names[0]] else names
+        return (
+            (names[0], counts[names[0]] - 1, *names[1:]) if counts[names[0]] else names
+        )
 
     def line(self, path: tuple[str | int, ...]) -> int | None:
         """The line of a key, or of the nearest thing around it."""

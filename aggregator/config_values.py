@@ -9,12 +9,28 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 
 from aggregator.visible import has_orders
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZES = {
+    "": 1,
+    "B": 1,
+    "kB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+}
 
 
 _ADDRESS = r"[^@\s<>(),;]+@[^@\s<>(),;]+"
@@ -24,9 +40,17 @@ def duration(text: object) -> timedelta:
     """`"90s"`, `"15m"`, `"72h"`, `"7d"`, `"2w"`, also `"1h30m"` and a leading minus. Raises ValueError."""
     if isinstance(text, timedelta):
         return text
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text) if isinstance(text, str) else []
-    if not parts or re.sub(r"^-", "", str(text)) != "".join(number + unit for number, unit in parts):
-        raise ValueError(f'write a duration with its unit, such as "90s", "15m", "72h" or "7d", not {text!r}')
+    parts = (
+        re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text)
+        if isinstance(text, str)
+        else []
+    )
+    if not parts or re.sub(r"^-", "", str(text)) != "".join(
+        number + unit for number, unit in parts
+    ):
+        raise ValueError(
+            f'write a duration with its unit, such as "90s", "15m", "72h" or "7d", not {text!r}'
+        )
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if seconds > 3650 * 86400:
         raise ValueError(f"{text!r} is longer than ten years")
@@ -46,19 +70,32 @@ def size_bytes(text: object) -> int:
     """`"256KiB"`, `"10MiB"`, `"1GiB"`, `"5MB"` or a whole number of bytes. Raises ValueError."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text) if isinstance(text, str) else None
+    found = (
+        re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
+        if isinstance(text, str)
+        else None
+    )
     if not found or found[2] not in _SIZES:
-        raise ValueError(f'write a size with its unit, such as "256KiB" or "10MiB", not {text!r}')
+        raise ValueError(
+            f'write a size with its unit, such as "256KiB" or "10MiB", not {text!r}'
+        )
     return int(float(found[1]) * _SIZES[found[2]])
 
 
 _COPIED_ROUND = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff<>\"'`“”‘’«»"
-_SUBSCRIBING = re.compile(r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)", re.IGNORECASE)
+_SUBSCRIBING = re.compile(
+    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)", re.IGNORECASE
+)
 """Schemes of "subscribe" links, before an address or in place of its scheme."""
 _WEB = re.compile(r"https?:/*", re.IGNORECASE)
-_BARE = re.compile(r"(?:localhost|\[[0-9a-f:.]+\]|[^\s/?#@:]+\.[^\s/?#@:.]+\.?)(?::\d+)?(?:[/?#].*)?", re.IGNORECASE)
+_BARE = re.compile(
+    r"(?:localhost|\[[0-9a-f:.]+\]|[^\s/?#@:]+\.[^\s/?#@:.]+\.?)(?::\d+)?(?:[/?#].*)?",
+    re.IGNORECASE,
+)
 
-_LOCAL = re.compile(r"localhost\b|\[|[\d.]+(?:[:/?#]|\Z)|[^/?#]+:\d+(?:[/?#]|\Z)", re.IGNORECASE)
+_LOCAL = re.compile(
+    r"localhost\b|\[|[\d.]+(?:[:/?#]|\Z)|[^/?#]+:\d+(?:[/?#]|\Z)", re.IGNORECASE
+)
 
 
 def web_addresses(text: str) -> tuple[str, ...]:
@@ -68,7 +105,9 @@ def web_addresses(text: str) -> tuple[str, ...]:
     have it; without any scheme it is https, and http for hosts without https. A port or a number in place of a name
     speaks for a server of one's own, and http.
     """
-    bare = re.sub(r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND))  # a long one is wrapped in mails
+    bare = re.sub(
+        r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND)
+    )  # a long one is wrapped in mails
     subscribing = _SUBSCRIBING.match(bare)
     rest = bare[subscribing.end() :] if subscribing else bare.removeprefix("//")
     web = _WEB.match(rest)
@@ -82,7 +121,9 @@ def web_addresses(text: str) -> tuple[str, ...]:
         if _LOCAL.match(rest):
             candidates.reverse()
     else:
-        raise ValueError(f"{_shown(text)} is no web address: write it whole, such as https://example.org/feed.xml")
+        raise ValueError(
+            f"{_shown(text)} is no web address: write it whole, such as https://example.org/feed.xml"
+        )
     return tuple(http_url(re.sub(r"\s+", "%20", candidate)) for candidate in candidates)
 
 
@@ -100,11 +141,15 @@ def http_url(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{_shown(text)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f'{_shown(text)} is not a web address: write it whole, such as "https://example.org/feed.xml"')
+        raise ValueError(
+            f'{_shown(text)} is not a web address: write it whole, such as "https://example.org/feed.xml"'
+        )
     if re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(f"{_shown(text)} holds white space; encode it as %20")
     if has_orders(text):
-        raise ValueError(f"{_shown(text)} holds characters that are not shown; encode them as %XX")
+        raise ValueError(
+            f"{_shown(text)} holds characters that are not shown; encode them as %XX"
+        )
     return text
 
 
@@ -116,7 +161,11 @@ def _notify_to(text: str) -> str:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
     if parts.scheme in ("http", "https") and host:
         return text
-    if parts.scheme == "ntfy" and host and re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", parts.path):
+    if (
+        parts.scheme == "ntfy"
+        and host
+        and re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", parts.path)
+    ):
         return text
     if parts.scheme == "mailto" and re.fullmatch(_ADDRESS, parts.path):
         return text
@@ -131,7 +180,9 @@ def _smtp(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
     if parts.scheme != "smtp" or not host or parts.password:
-        raise ValueError(f'{text!r} is no mail server: write "smtp://user@host:587", and the password as secret')
+        raise ValueError(
+            f'{text!r} is no mail server: write "smtp://user@host:587", and the password as secret'
+        )
     return text
 
 
@@ -139,8 +190,12 @@ def _listen_address(text: str) -> str:
     host, _, port = text.rpartition(":")
     is_port = port.isascii() and port.isdecimal() and int(port) <= 65535
     if not is_port or not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", host):
-        everywhere = ', for all its addresses "0.0.0.0:9191"' if host in ("", "*") else ""
-        raise ValueError(f'{text!r} is not an address to listen on: write "127.0.0.1:9191"{everywhere}')
+        everywhere = (
+            ', for all its addresses "0.0.0.0:9191"' if host in ("", "*") else ""
+        )
+        raise ValueError(
+            f'{text!r} is not an address to listen on: write "127.0.0.1:9191"{everywhere}'
+        )
     return text
 
 
@@ -157,14 +212,20 @@ _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 def _cron(text: str) -> str:
     """The expression, its days of the week by name: APScheduler counts them from Monday, crontab from Sunday."""
-    from apscheduler.triggers.cron import CronTrigger  # 20 ms, and few files name a time
+    from apscheduler.triggers.cron import (
+        CronTrigger,
+    )  # 20 ms, and few files name a time
 
     *fields, days = text.split() or [""]
     try:
-        named = " ".join([*fields, ",".join(_named_days(part) for part in days.split(","))])
+        named = " ".join(
+            [*fields, ",".join(_named_days(part) for part in days.split(","))]
+        )
         trigger = CronTrigger.from_crontab(named, timezone=UTC)
     except ValueError as error:
-        raise ValueError(f'{text!r} is not a cron expression such as "0 * * * *": {error}') from None
+        raise ValueError(
+            f'{text!r} is not a cron expression such as "0 * * * *": {error}'
+        ) from None
     if trigger.get_next_fire_time(None, _SOME_DAY) is None:
         raise ValueError(f"{text!r} names a day that never comes")
     return named
@@ -178,7 +239,9 @@ def _named_days(part: str) -> str:
     until = "6" if found[3] or not found[1] else found[1]
     first, last = int(found[1] or 0), int(found[2] or until)
     if not 0 <= first <= last <= 7:
-        raise ValueError(f"{part!r} is no range of days of the week: 0 and 7 are Sunday")
+        raise ValueError(
+            f"{part!r} is no range of days of the week: 0 and 7 are Sunday"
+        )
     return ",".join(dict.fromkeys(_DAYS[first : last + 1 : int(found[3] or 1)]))
 
 
@@ -186,7 +249,9 @@ def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f'{text!r} is no time zone of this machine; write a name such as "Asia/Shanghai"') from None
+        raise ValueError(
+            f'{text!r} is no time zone of this machine; write a name such as "Asia/Shanghai"'
+        ) from None
     return text
 
 
@@ -223,9 +288,19 @@ def _header_value(text: str) -> str:
     return text
 
 
-_SPAN_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "examples": ["15m"]})
+_SPAN_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": r"^-?(\d+(\.\d+)?(ms|s|m|h|d|w))+$",
+        "examples": ["15m"],
+    }
+)
 _SIZE_SCHEMA = WithJsonSchema(
-    {"type": ["string", "integer"], "pattern": r"^\d+(\.\d+)?\s*[A-Za-z]*$", "examples": ["10MiB"]}
+    {
+        "type": ["string", "integer"],
+        "pattern": r"^\d+(\.\d+)?\s*[A-Za-z]*$",
+        "examples": ["10MiB"],
+    }
 )
 """What `duration` and `size_bytes` read, for editors."""
 
@@ -235,11 +310,28 @@ AnySpan = Annotated[timedelta, BeforeValidator(duration), at_least("0s"), _SPAN_
 Size = Annotated[int, BeforeValidator(size_bytes), Field(ge=1024), _SIZE_SCHEMA]
 Url = Annotated[StrictStr, AfterValidator(http_url)]
 Language = Annotated[
-    StrictStr, pattern(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", 'is no language tag such as "zh-CN" or "en"')
+    StrictStr,
+    pattern(
+        r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*",
+        'is no language tag such as "zh-CN" or "en"',
+    ),
 ]
-FeedId = Annotated[StrictStr, pattern(r"[a-z0-9_-]{1,64}", "is no feed id: use 1 to 64 of a-z, 0-9, _ and -")]
-QueueName = Annotated[StrictStr, pattern(r"[A-Za-z0-9_-]{1,64}", "is no queue name: use 1 to 64 letters, digits, _, -")]
-Prefix = Annotated[StrictStr, pattern(r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}", 'is no prefix such as "agg"')]
+FeedId = Annotated[
+    StrictStr,
+    pattern(r"[a-z0-9_-]{1,64}", "is no feed id: use 1 to 64 of a-z, 0-9, _ and -"),
+]
+QueueName = Annotated[
+    StrictStr,
+    pattern(
+        r"[A-Za-z0-9_-]{1,64}", "is no queue name: use 1 to 64 letters, digits, _, -"
+    ),
+]
+Prefix = Annotated[
+    StrictStr,
+    pattern(
+        r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}", 'is no prefix such as "agg"'
+    ),
+]
 Cron = Annotated[StrictStr, AfterValidator(_cron)]
 NotifyTo = Annotated[StrictStr, AfterValidator(_notify_to)]
 Smtp = Annotated[StrictStr, AfterValidator(_smtp)]
@@ -247,7 +339,10 @@ MailAddress = Annotated[StrictStr, pattern(_ADDRESS, "is no mail address")]
 Directory = Annotated[StrictStr, AfterValidator(_place)]
 HostName = Annotated[
     StrictStr,
-    pattern(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", 'is no host: write its name alone, such as "www.youtube.com"'),
+    pattern(
+        r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*",
+        'is no host: write its name alone, such as "www.youtube.com"',
+    ),
 ]
 Listen = Annotated[StrictStr, AfterValidator(_listen_address)]
 Category = Annotated[StrictStr, Field(min_length=1, max_length=100)]

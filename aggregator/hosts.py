@@ -34,5 +34,7 @@ def ascii_host(name: str) -> str:
 
 def share(*parts: object) -> float:
     """A number in 0..1 that is the same for the same parts and evenly spread over different ones."""
-    digest = hashlib.blake2b("\0".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = hashlib.blake2b(
+        "\0".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8
+    ).digest()
     return int.from_bytes(digest, "big") / 2**64

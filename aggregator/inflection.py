@@ -15,7 +15,8 @@ from functools import lru_cache
 # --- scripts --------------------------------------------------------------------------------------------------
 
 _UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u3096\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007"
+    "\u3040-\u3096\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _SCRIPTS = (
     ("hangul", "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"),
@@ -185,7 +186,9 @@ def pattern_of(word: str, lang: str) -> tuple[str, str]:
 
 def _language(lang: str, script: str) -> str:
     """Whose endings count: the text's, where it is written in this script, else those of the script's commonest."""
-    is_own = _IN_SCRIPT.get(lang, "latin") == script and (lang in _ENDINGS or lang in _PAIRS)
+    is_own = _IN_SCRIPT.get(lang, "latin") == script and (
+        lang in _ENDINGS or lang in _PAIRS
+    )
     return lang if is_own else _OF_SCRIPT.get(script, "")
 
 
@@ -213,7 +216,11 @@ def _spaced(word: str, lang: str) -> tuple[str, str]:
     found = f"{re.escape(stem)}(?:{'|'.join(map(re.escape, endings))})"
     if lang in COMPOUNDING and word.isalpha() and len(word) >= _LEAST_REST:
         head = rf"(?:[^\W\d_]{{{_LEAST_REST},}})?" if word not in _NO_HEADS else ""
-        behind = rf"|{re.escape(word)}[^\W\d_]{{{_LEAST_REST},}}" if len(word) >= _LEAST_FIRST else ""
+        behind = (
+            rf"|{re.escape(word)}[^\W\d_]{{{_LEAST_REST},}}"
+            if len(word) >= _LEAST_FIRST
+            else ""
+        )
         return stem, f"(?:{head}{found}{behind})"
     return stem, found
 
@@ -243,7 +250,11 @@ def _exchanged(word: str, old: str, new: str) -> list[str]:
 def _stems(word: str, endings: list[str]) -> list[str]:
     if len(word) < 3:
         return []
-    taken = [word[: -len(e)] for e in endings if word.endswith(e) and len(word) - len(e) >= (3 if len(e) == 1 else 4)]
+    taken = [
+        word[: -len(e)]
+        for e in endings
+        if word.endswith(e) and len(word) - len(e) >= (3 if len(e) == 1 else 4)
+    ]
     return [word, *taken]
 
 

@@ -28,21 +28,46 @@ from aggregator.inflection import BREAKING, RANGES, pattern_of, script_of
 
 # --- texts ----------------------------------------------------------------------------------------------------
 
-_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"), "'")
+_APOSTROPHES = dict.fromkeys(
+    map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"), "'"
+)
 _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
-_INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+_INVISIBLE = dict.fromkeys(
+    [
+        0x00AD,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x206A),
+        0xFEFF,
+    ]
+)
 _ARABIC_LETTERS = {0x0640: None, 0x0649: "ي", 0x06CC: "ي", 0x06A9: "ك", 0x0629: "ه"}
 """Tatweel, and letters that Arabic, Persian and hurried writers exchange (ى and ی for ي, ک for ك, ة and ه)."""
-_OWN = {"\u0131": "i", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe"}
+_OWN = {
+    "\u0131": "i",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+}
 _LETTERS = str.maketrans({**_OWN, "Œ": "OE", "ß": "ss", "ẞ": "SS"})
 _MOST_CHARACTERS = 10_000
 """Of a text, how much is read: the body that travels with an entry has 8,000 at most."""
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
-_BETWEEN_HAN = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])")
+_BETWEEN_HAN = re.compile(
+    r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])"
+)
 _INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![\w]))?")
 _DOTTED = re.compile(r"\.[^\W\d_]\.")
 _BREAKING = re.compile(f"[{BREAKING}]")
-_BREAK = re.compile(f"(?<=[{BREAKING}])(?=[^\\W{BREAKING}])|(?<=[^\\W{BREAKING}])(?=[{BREAKING}])")
+_BREAK = re.compile(
+    f"(?<=[{BREAKING}])(?=[^\\W{BREAKING}])|(?<=[^\\W{BREAKING}])(?=[{BREAKING}])"
+)
 """Where two words stand side by side without a sign between them: "AI가", "AI模型"."""
 _SEPARATOR = "\n\n"
 """Between title and body; runs of white space inside them are one space, so that no phrase reaches across."""
@@ -66,8 +91,14 @@ def _cased(text: str, lang: str) -> str:
     """One spelling for what is the same word, in the letter case it has."""
     if not text.isascii():
         text = _spelled(unicodedata.normalize("NFKC", text), lang)
-    has_initials = _DOTTED.search(text) is not None  # five times as fast as looking for the whole pattern
-    return _INITIALS.sub(lambda found: found.group().replace(".", ""), text) if has_initials else text
+    has_initials = (
+        _DOTTED.search(text) is not None
+    )  # five times as fast as looking for the whole pattern
+    return (
+        _INITIALS.sub(lambda found: found.group().replace(".", ""), text)
+        if has_initials
+        else text
+    )
 
 
 def _spelled(text: str, lang: str) -> str:
@@ -91,7 +122,13 @@ class _Bare(dict[int, str | None]):
 
 
 _BARE = _Bare()
-_DROPPED_MARKS = ((0x0300, 0x036F), (0x0591, 0x05C7), (0x0610, 0x061A), (0x064B, 0x065F), (0x0670, 0x0670))
+_DROPPED_MARKS = (
+    (0x0300, 0x036F),
+    (0x0591, 0x05C7),
+    (0x0610, 0x061A),
+    (0x064B, 0x065F),
+    (0x0670, 0x0670),
+)
 """Accents, Hebrew's points, Arabic's vowels. Marks of other scripts (Devanagari, Thai …) make the letter."""
 
 
@@ -99,11 +136,19 @@ def _bare(letter: str) -> str | None:
     """A letter without accents, None for what is dropped. ё is е; й, ї and the letters of Indian scripts stay."""
     code = ord(letter)
     if unicodedata.combining(letter):
-        return None if any(first <= code <= last for first, last in _DROPPED_MARKS) else letter
+        return (
+            None
+            if any(first <= code <= last for first, last in _DROPPED_MARKS)
+            else letter
+        )
     parts = unicodedata.normalize("NFD", letter)
     if len(parts) == 1 or letter in "йЙїЇўЎ":
         return letter
-    return "".join(part for part in parts if _bare(part)) if ord(parts[1]) <= 0x06FF else letter
+    return (
+        "".join(part for part in parts if _bare(part))
+        if ord(parts[1]) <= 0x06FF
+        else letter
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +260,16 @@ _LONGEST_NAME = 4
 
 def is_name(cased: str) -> bool:
     """Whether an item is a name in capitals: two letters at least, none of them small, no word long."""
-    if sum(letter.isupper() for letter in cased) < 2 or any(letter.islower() for letter in cased):
+    if sum(letter.isupper() for letter in cased) < 2 or any(
+        letter.islower() for letter in cased
+    ):
         return False
     return max(map(len, _PIECE.findall(cased)), default=0) <= _LONGEST_NAME
 
 
-def _made(text: str, item: _Item, lang: str, of: Callable[[Text], str], *, capitals: bool) -> _Finder:
+def _made(
+    text: str, item: _Item, lang: str, of: Callable[[Text], str], *, capitals: bool
+) -> _Finder:
     pieces = _PIECE.findall(text)
     if not pieces:  # signs, emoji: as they are
         return _Finder(text, re.compile(re.escape(text)) if text else _NEVER, of)
@@ -236,7 +285,9 @@ def _made(text: str, item: _Item, lang: str, of: Callable[[Text], str], *, capit
     return _Finder(max(needles, key=len), re.compile("".join(parts)), of)
 
 
-def _forms(piece: str, item: _Item, lang: str, *, capitals: bool, is_last: bool) -> tuple[str, str]:
+def _forms(
+    piece: str, item: _Item, lang: str, *, capitals: bool, is_last: bool
+) -> tuple[str, str]:
     """(what every form has, the pattern of the forms) of one piece."""
     if item.is_exact or (is_last and item.is_prefix):
         return piece, re.escape(piece)
@@ -251,7 +302,11 @@ def _forms(piece: str, item: _Item, lang: str, *, capitals: bool, is_last: bool)
 def _gap(before: str, behind: str) -> str:
     """Between two words stands something; between scripts that break by themselves there may be nothing."""
     breaks = {"hangul", "katakana", "unspaced"}
-    return f"{_GAP}" if not breaks & {script_of(before[-1]), script_of(behind[0])} else f"(?:{_GAP})?"
+    return (
+        f"{_GAP}"
+        if not breaks & {script_of(before[-1]), script_of(behind[0])}
+        else f"(?:{_GAP})?"
+    )
 
 
 def _bounded(piece: str, pattern: str, *, is_open: bool) -> str:
@@ -259,7 +314,9 @@ def _bounded(piece: str, pattern: str, *, is_open: bool) -> str:
     match script_of(piece):
         case "unspaced":
             before, behind = "", f"(?![{_MARKS}])"
-        case "katakana":  # テスト is none of コンテスト's words, サッカー is one of サッカーチーム's
+        case (
+            "katakana"
+        ):  # テスト is none of コンテスト's words, サッカー is one of サッカーチーム's
             before, behind = f"(?<![{RANGES['katakana']}])", ""
         case _ if re.search(f"[{_INDIC}]", piece):
             before, behind = rf"(?<![\w{_INDIC}])", rf"(?![\w{_INDIC}])"
@@ -286,7 +343,11 @@ class Report:
         if not self.text:
             return title, title
         body = _text(self.text, lang)
-        joined = (title.written, body.written), (title.cased, body.cased), (title.folded, body.folded)
+        joined = (
+            (title.written, body.written),
+            (title.cased, body.cased),
+            (title.folded, body.folded),
+        )
         return title, Text(*(_SEPARATOR.join(pair) for pair in joined))
 
 
@@ -299,7 +360,9 @@ def _items(items: tuple[str, ...]) -> tuple[tuple[_Item, ...], tuple[_Item, ...]
     return tuple(wanted), tuple(unwanted)
 
 
-def _asked(items: tuple[str, ...], report: Report, enough: Callable[[Iterable[bool]], bool]) -> bool:
+def _asked(
+    items: tuple[str, ...], report: Report, enough: Callable[[Iterable[bool]], bool]
+) -> bool:
     wanted, unwanted = _items(items)
     title, whole = report.parts()
     lang = report.lang.partition("-")[0].lower()

@@ -29,7 +29,9 @@ _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ADDRESS_IN_TEXT = re.compile(r"(?<=[\s:])(?:xmlurl|feedurl|rssurl)\s*=", re.IGNORECASE)
 _END = re.compile(r"</(?:[\w.-]+:)?opml\s*>", re.IGNORECASE)
-_BARE_AMPERSAND = re.compile(r"&(?!(?:#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)", re.IGNORECASE)
+_BARE_AMPERSAND = re.compile(
+    r"&(?!(?:#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)", re.IGNORECASE
+)
 _REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
 
 
@@ -72,7 +74,9 @@ def subscriptions_of_opml(body: bytes) -> Opml:
     root = _tree(text)
     outlines = _outlines(root)
     if root is None or (not _is_named(root, "opml") and not outlines):
-        raise ConfigError(Problem("this is no OPML: its outermost element should be <opml>"))
+        raise ConfigError(
+            Problem("this is no OPML: its outermost element should be <opml>")
+        )
     feeds: dict[str, Subscription] = {}
     repeated_count = 0
     left_out: list[LeftOut] = []
@@ -100,27 +104,42 @@ def _tree(text: str) -> etree._Element | None:
     addresses; the one for HTML keeps them.
     """
     data = _BARE_AMPERSAND.sub("&amp;", text).encode("utf-8", "replace")
-    root = _parsed(data, etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False))
+    root = _parsed(
+        data,
+        etree.XMLParser(
+            recover=True, resolve_entities=False, no_network=True, load_dtd=False
+        ),
+    )
     if _address_count(root) == len(_ADDRESS_IN_TEXT.findall(text)):
         return root
-    as_html = _parsed(data, etree.HTMLParser(recover=True, no_network=True, encoding="utf-8"))
+    as_html = _parsed(
+        data, etree.HTMLParser(recover=True, no_network=True, encoding="utf-8")
+    )
     return max(root, as_html, key=_address_count)
 
 
 def _address_count(root: etree._Element | None) -> int:
-    return sum(_local(str(key)) in _ADDRESS_NAMES for outline in _outlines(root) for key in outline.attrib)
+    return sum(
+        _local(str(key)) in _ADDRESS_NAMES
+        for outline in _outlines(root)
+        for key in outline.attrib
+    )
 
 
 def _unread(text: str, root: etree._Element) -> Iterator[LeftOut]:
     """What stands in the text and in no outline of the tree."""
     unread_count = len(_ADDRESS_IN_TEXT.findall(text)) - _address_count(root)
     if unread_count > 0:
-        yield LeftOut(f"{unread_count} outlines", "they are empty, cut off, or not written as XML")
+        yield LeftOut(
+            f"{unread_count} outlines", "they are empty, cut off, or not written as XML"
+        )
     if _is_named(root, "opml") and not _END.search(text):
         yield LeftOut("the end of the file", "it is cut off: there is no </opml>")
 
 
-def _parsed(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> etree._Element | None:
+def _parsed(
+    data: bytes, parser: etree.XMLParser | etree.HTMLParser
+) -> etree._Element | None:
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError:  # nothing in it at all
@@ -128,7 +147,11 @@ def _parsed(data: bytes, parser: etree.XMLParser | etree.HTMLParser) -> etree._E
 
 
 def _outlines(root: etree._Element | None) -> list[etree._Element]:
-    return [] if root is None else [element for element in root.iter() if _is_named(element, "outline")]
+    return (
+        []
+        if root is None
+        else [element for element in root.iter() if _is_named(element, "outline")]
+    )
 
 
 def _is_named(element: etree._Element, name: str) -> bool:
@@ -148,9 +171,14 @@ def _subscription(outline: etree._Element) -> Subscription | LeftOut | None:
         return _without_address(outline, kind)
     title = _title_of(outline)
     if _is_commented_out(outline):
-        return LeftOut(title or "an outline", "it is commented out (isComment)", is_failure=False)
+        return LeftOut(
+            title or "an outline", "it is commented out (isComment)", is_failure=False
+        )
     if _RULES.search(kind):
-        return LeftOut(title or "an outline", f"it is no feed but a page to be read by rules ({kind})")
+        return LeftOut(
+            title or "an outline",
+            f"it is no feed but a page to be read by rules ({kind})",
+        )
     try:
         url = web_addresses(address.replace("&amp;", "&"))[0]
     except ValueError as error:
@@ -158,12 +186,16 @@ def _subscription(outline: etree._Element) -> Subscription | LeftOut | None:
     folders = _folders(outline)
     path = folders + [name for name in _category(outline) if name not in folders]
     section = path[-1] if len(path) > 1 else ""
-    return Subscription(url, title, path[0] if path else "", _attribute(outline, "htmlurl"), section)
+    return Subscription(
+        url, title, path[0] if path else "", _attribute(outline, "htmlurl"), section
+    )
 
 
 def _address(outline: etree._Element, kind: str) -> str:
     """`xmlUrl` in its spellings; `url`, which is a page's as well, where the outline says that it is a feed."""
-    stated = next(filter(None, (_attribute(outline, name) for name in _ADDRESS_NAMES)), "")
+    stated = next(
+        filter(None, (_attribute(outline, name) for name in _ADDRESS_NAMES)), ""
+    )
     return stated or (_attribute(outline, "url") if kind in _FEED_TYPES else "")
 
 
@@ -174,7 +206,9 @@ def _without_address(outline: etree._Element, kind: str) -> LeftOut | None:
     if kind == "include":
         return LeftOut(name, "it stands for another list: import that one by itself")
     if page and (kind or len(outline) == 0):
-        why = "it names a page, no feed: `aggregator feeds add` finds the feed of a page"
+        why = (
+            "it names a page, no feed: `aggregator feeds add` finds the feed of a page"
+        )
         return LeftOut(name, why, is_failure=kind != "link")
     if kind in _FEED_TYPES:
         return LeftOut(name, "it names no address")
@@ -191,7 +225,11 @@ def _is_commented_out(outline: etree._Element) -> bool:
 
 def _folders(outline: etree._Element) -> list[str]:
     """The named outlines around it, the outermost first."""
-    around = [_name_of(element) for element in outline.iterancestors() if _is_named(element, "outline")]
+    around = [
+        _name_of(element)
+        for element in outline.iterancestors()
+        if _is_named(element, "outline")
+    ]
     return [name for name in reversed(around) if name]
 
 
@@ -204,16 +242,24 @@ def _category(outline: etree._Element) -> list[str]:
 def _merged(first: Subscription, again: Subscription) -> Subscription:
     """One feed of two outlines: what the first leaves open the other says; a second folder is its section."""
     folder = first.folder or again.folder
-    section = first.section or next((name for name in (again.folder, again.section) if name != folder), "")
+    section = first.section or next(
+        (name for name in (again.folder, again.section) if name != folder), ""
+    )
     return replace(
-        first, title=first.title or again.title, site=first.site or again.site, folder=folder, section=section
+        first,
+        title=first.title or again.title,
+        site=first.site or again.site,
+        folder=folder,
+        section=section,
     )
 
 
 def _lost_folder(kept: Subscription, again: Subscription) -> Iterator[LeftOut]:
     if again.folder not in ("", kept.folder, kept.section):
         why = f"a feed has one folder and one section: {' / '.join(filter(None, (kept.folder, kept.section)))}"
-        yield LeftOut(f"{kept.title or 'an outline'} in {again.folder}", why, is_failure=False)
+        yield LeftOut(
+            f"{kept.title or 'an outline'} in {again.folder}", why, is_failure=False
+        )
 
 
 def _title_of(outline: etree._Element) -> str:
@@ -253,7 +299,11 @@ def opml_of(feeds: Iterable[Feed], *, title: str = "aggregator") -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">']
     lines += [f"  <head><title>{escape(title)}</title></head>", "  <body>"]
     for group, sections in folders.items():
-        inside = [line for section, members in sections.items() for line in _folder(section, map(_outline, members))]
+        inside = [
+            line
+            for section, members in sections.items()
+            for line in _folder(section, map(_outline, members))
+        ]
         lines += [f"    {line}" for line in _folder(group, inside)]
     return "\n".join([*lines, "  </body>", "</opml>", ""])
 
@@ -262,9 +312,15 @@ def _folder(name: str, lines: Iterable[str]) -> Sequence[str]:
     """Lines inside an outline of this name, or as they are for none."""
     if not name:
         return list(lines)
-    return [f"<outline text={quoteattr(name)}>", *(f"  {line}" for line in lines), "</outline>"]
+    return [
+        f"<outline text={quoteattr(name)}>",
+        *(f"  {line}" for line in lines),
+        "</outline>",
+    ]
 
 
 def _outline(feed: Feed) -> str:
     name = quoteattr(feed.categories[1] if len(feed.categories) > 1 else feed.feed_id)
-    return f'<outline type="rss" text={name} title={name} xmlUrl={quoteattr(feed.url)}/>'
+    return (
+        f'<outline type="rss" text={name} title={name} xmlUrl={quoteattr(feed.url)}/>'
+    )

@@ -20,15 +20,27 @@ from aggregator.config_values import web_addresses
 from aggregator.errors import ConfigError, Problem
 from aggregator.opml import LeftOut, Subscription, one_line
 
-_FEED_TYPE = re.compile(r"(?:application|text)/(?:[\w.-]*\+?(?:rss|atom|rdf|feed)(?:\+xml|\+json)?)")
+_FEED_TYPE = re.compile(
+    r"(?:application|text)/(?:[\w.-]*\+?(?:rss|atom|rdf|feed)(?:\+xml|\+json)?)"
+)
 _GUESSED_TYPES = ("application/json", "text/xml", "application/xml")
 _COMMENTS = re.compile(
     r"comment|kommentar|comentari|commentaire|commenti|reactie|yorum|komment|коммент|комментар|评论|評論|コメント|댓글",
     re.IGNORECASE,
 )
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
-_HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
-_SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE
+)
+_HEADER_CHARSET = re.compile(
+    r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE
+)
+_SUPERSETS = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+}
 _LONGEST_NAME = 100
 _NO_FEEDS_LINE = re.compile(r"^[ \t]*feeds?[ \t]*=[ \t]*\[\s*\][^\n]*\n?", re.MULTILINE)
 
@@ -53,19 +65,30 @@ def _web_host(url: str) -> str | None:
 # --- discovery ------------------------------------------------------------------------------------------------
 
 
-def feeds_of_page(body: bytes, *, url: str, content_type: str | None = None) -> list[Subscription]:
+def feeds_of_page(
+    body: bytes, *, url: str, content_type: str | None = None
+) -> list[Subscription]:
     """The feeds an HTML page names in `<link rel=alternate>`, in the page's order; those of comments after the others
     (some pages name them first, and nobody subscribes to a site for them), plain JSON and XML types last."""
     try:
-        page = html.fromstring(_page_text(body, content_type), parser=html.HTMLParser(recover=True, no_network=True))
+        page = html.fromstring(
+            _page_text(body, content_type),
+            parser=html.HTMLParser(recover=True, no_network=True),
+        )
     except (etree.ParserError, ValueError):
         return []
-    base = urljoin(url, next((str(found.get("href", "")) for found in page.iter("base")), ""))
+    base = urljoin(
+        url, next((str(found.get("href", "")) for found in page.iter("base")), "")
+    )
     found: list[tuple[int, Subscription]] = []
     for link in page.iter("link"):
         rank = _rank(link)
         one = _linked(link, base) if rank is not None else None
-        if rank is not None and one is not None and one.url.partition("#")[0] != url.partition("#")[0]:
+        if (
+            rank is not None
+            and one is not None
+            and one.url.partition("#")[0] != url.partition("#")[0]
+        ):
             found.append((rank, one))
     unique: dict[str, Subscription] = {}
     for _, one in sorted(found, key=lambda ranked: ranked[0]):
@@ -92,7 +115,9 @@ def _page_text(body: bytes, content_type: str | None) -> str:
     for label in (*stated, "utf-8", "cp1252"):
         try:
             name = codecs.lookup(label).name
-            return re.sub(r"^\s*<\?xml[^>]*\?>", "", body.decode(_SUPERSETS.get(name, name)))
+            return re.sub(
+                r"^\s*<\?xml[^>]*\?>", "", body.decode(_SUPERSETS.get(name, name))
+            )
         except (LookupError, UnicodeDecodeError):
             continue
     return body.decode("cp1252", "replace")
@@ -100,19 +125,27 @@ def _page_text(body: bytes, content_type: str | None) -> str:
 
 def _rank(link: etree._Element) -> int | None:
     """How likely a link is the feed that was meant, 0 first; None for what is no link to a feed."""
-    if "alternate" not in str(link.get("rel", "")).lower() or not str(link.get("href", "")).strip():
+    if (
+        "alternate" not in str(link.get("rel", "")).lower()
+        or not str(link.get("href", "")).strip()
+    ):
         return None
     kind = str(link.get("type", "")).split(";")[0].strip().lower()
     if kind in _GUESSED_TYPES:
         return 2
     if not _FEED_TYPE.fullmatch(kind):
         return None
-    return 1 if _COMMENTS.search(f"{link.get('title', '')} {link.get('href', '')}") else 0
+    return (
+        1 if _COMMENTS.search(f"{link.get('title', '')} {link.get('href', '')}") else 0
+    )
 
 
 def _linked(link: etree._Element, base: str) -> Subscription | None:
     try:
-        address = urljoin(base, re.sub(r"^feed:(?://)?(?=https?:)", "", str(link.get("href", "")).strip()))
+        address = urljoin(
+            base,
+            re.sub(r"^feed:(?://)?(?=https?:)", "", str(link.get("href", "")).strip()),
+        )
     except ValueError:
         return None
     if _web_host(address) is None:
@@ -155,7 +188,10 @@ def usable(new: Sequence[Subscription]) -> tuple[list[Subscription], list[LeftOu
             with_subscriptions("", [one], file="")
         except ConfigError as error:
             left_out.append(
-                LeftOut(one.title or without_user(one.url), "; ".join(problem.text for problem in error.problems))
+                LeftOut(
+                    one.title or without_user(one.url),
+                    "; ".join(problem.text for problem in error.problems),
+                )
             )
         else:
             kept.append(one)
@@ -179,7 +215,9 @@ def _categories(one: Subscription) -> tuple[str, ...]:
     if not one.folder:
         group = "新闻" if re.search("[\u4e00-\u9fff]", one.title) else "News"
         return (group, one.title[:_LONGEST_NAME])
-    names = (one.folder, one.title, one.section) if one.section else (one.folder, one.title)
+    names = (
+        (one.folder, one.title, one.section) if one.section else (one.folder, one.title)
+    )
     return tuple(name[:_LONGEST_NAME] for name in names)
 
 
@@ -187,17 +225,32 @@ def without_feed(text: str, feed_id: str, *, file: str) -> str:
     """feeds.toml less one feed and its own lines. Raises ConfigError when there is no such feed."""
     feeds = configuration(text, file=file).feeds
     named = {feed_id, *_addresses(feed_id)}
-    position = next((p for p, feed in enumerate(feeds) if feed.feed_id == feed_id or feed.url in named), None)
+    position = next(
+        (
+            p
+            for p, feed in enumerate(feeds)
+            if feed.feed_id == feed_id or feed.url in named
+        ),
+        None,
+    )
     if position is None:
         raise ConfigError(
-            Problem(f'no feed has the id or url "{feed_id}"; `aggregator feeds list` shows them', file=file)
+            Problem(
+                f'no feed has the id or url "{feed_id}"; `aggregator feeds list` shows them',
+                file=file,
+            )
         )
     changed = _without_table(text, position)
     rest = [feed for feed in feeds if feed is not feeds[position]]
     if not rest:  # said, since a file without feeds may as well have been cut off
         changed = f"{NO_FEEDS}\n\n{changed}"
     if list(configuration(changed, file=file).feeds) != rest:
-        raise ConfigError(Problem("its feeds are not written as [[feed]] tables; remove it by hand", file=file))
+        raise ConfigError(
+            Problem(
+                "its feeds are not written as [[feed]] tables; remove it by hand",
+                file=file,
+            )
+        )
     return changed
 
 
@@ -214,7 +267,10 @@ def _without_table(text: str, position: int) -> str:
     heads = [n for n, line in enumerate(lines) if re.match(r"\s*\[", line)]
     starts = [n for n in heads if re.match(r"\s*\[\[\s*feed\s*\]\]", lines[n])]
     start = starts[position] if position < len(starts) else len(lines)
-    end = next((n for n in heads if n > start and not re.match(r"\s*\[\s*feed\.", lines[n])), len(lines))
+    end = next(
+        (n for n in heads if n > start and not re.match(r"\s*\[\s*feed\.", lines[n])),
+        len(lines),
+    )
     while end > start and re.fullmatch(r"\s*(#.*)?\s*", lines[end - 1]):
         end -= 1
     if end < len(lines) and not lines[end].strip():

@@ -12,7 +12,9 @@ import re
 
 _ORDERS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _NEVER = re.compile(f"[{_ORDERS}]")
-_NEVER_BYTES = re.compile(rb"[\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]|[\x00-\x08\x0b-\x1f]")
+_NEVER_BYTES = re.compile(
+    rb"[\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]|[\x00-\x08\x0b-\x1f]"
+)
 """The same in UTF-8."""
 
 
@@ -23,7 +25,9 @@ def visible(text: str) -> str:
 
 def visible_json(data: bytes) -> bytes:
     """UTF-8 with JSON's own names for such characters: the same values to whoever parses it."""
-    return _NEVER_BYTES.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), data)
+    return _NEVER_BYTES.sub(
+        lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), data
+    )
 
 
 def without_orders(text: str) -> str:

@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.server"]
 
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("default")
 
 for name in ("COLUMNS", "LINES"):
@@ -32,7 +34,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The folder of real feeds and labelled sets beside the checkout; their publishers own the texts."""
     if not SHARED.is_dir():
-        pytest.skip("../shared is absent: the corpus of real feeds is not part of the project")
+        pytest.skip(
+            "../shared is absent: the corpus of real feeds is not part of the project"
+        )
     return SHARED
 
 
@@ -55,7 +59,11 @@ def unconfigured_logs() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what the code does now")
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite tests/golden from what the code does now",
+    )
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -34,7 +34,9 @@ class CorpusServer:
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers={"ETag": tag})
-        kind = "application/feed+json" if body.lstrip()[:1] == b"{" else "application/xml"
+        kind = (
+            "application/feed+json" if body.lstrip()[:1] == b"{" else "application/xml"
+        )
         return web.Response(body=body, headers={"ETag": tag, "Content-Type": kind})
 
     @asynccontextmanager
@@ -65,19 +67,26 @@ def feeds_toml(server: CorpusServer, *, state_dir: Path, extra: str = "") -> str
         f'[aggregator]\nstate_dir = "{state_dir}"\n[fetch]\nallow_private_networks = true\nper_host_interval = "0s"\n'
         f'[dedup]\nmeaning = false\n[defaults]\nbacklog = "all"\nmin_interval = "1s"\n{extra}\n'
     )
-    feeds = (f'[[feed]]\nid = "real-{n}"\nurl = "{server.url(n)}"\n' for n in range(len(server.documents)))
+    feeds = (
+        f'[[feed]]\nid = "real-{n}"\nurl = "{server.url(n)}"\n'
+        for n in range(len(server.documents))
+    )
     return head + "".join(feeds)
 
 
 def real_documents(shared: Path) -> list[Path]:
-    return sorted(path for path in (shared / "corpus" / "real").rglob("*") if path.is_file())
+    return sorted(
+        path for path in (shared / "corpus" / "real").rglob("*") if path.is_file()
+    )
 
 
 async def _serve(folder: Path, port: int, config: Path | None) -> None:
     server = CorpusServer(sorted(path for path in folder.rglob("*") if path.is_file()))
     async with server.running(port):
         if config:
-            config.write_text(feeds_toml(server, state_dir=config.parent / "state"), encoding="utf-8")
+            config.write_text(
+                feeds_toml(server, state_dir=config.parent / "state"), encoding="utf-8"
+            )
         print(f"serving {len(server.documents)} documents from {server.url(0)}")
         await asyncio.Event().wait()
 

@@ -47,7 +47,11 @@ def run(
 
     Raises TimeoutExpired, the process killed.
     """
-    request = {"words": words, "environment": dict(environment), "folder": str(folder or Path.cwd())}
+    request = {
+        "words": words,
+        "environment": dict(environment),
+        "folder": str(folder or Path.cwd()),
+    }
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(stdin.encode())
         given.seek(0)
@@ -80,8 +84,17 @@ def _channel() -> socket.socket:
     """To the process that is forked, started at the first request; it ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, "-X", "utf8", "-m", "tests.forked", str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=Path(__file__).resolve().parents[1])
+        command = [
+            sys.executable,
+            "-X",
+            "utf8",
+            "-m",
+            "tests.forked",
+            str(theirs.fileno()),
+        ]
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], cwd=Path(__file__).resolve().parents[1]
+        )
 
     def end() -> None:
         ours.close()
@@ -96,7 +109,9 @@ def _channel() -> socket.socket:
 
 def _serve(channel: socket.socket) -> None:
     _load()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the tests and their commands
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a Ctrl-C is for the tests and their commands
     signal.signal(signal.SIGCHLD, _reap)
     while True:
         request, files, _, _ = socket.recv_fds(channel, REQUEST_BYTES, STREAMS + 1)

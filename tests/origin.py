@@ -82,12 +82,19 @@ class Answer:
 
 
 def moved(url: str | bytes, status: int = 301) -> Answer:
-    return Answer(status=status, headers=(("Location", url),), content_type="text/html", body=b"moved")
+    return Answer(
+        status=status,
+        headers=(("Location", url),),
+        content_type="text/html",
+        body=b"moved",
+    )
 
 
 def throttled(retry_after: str | int | None, status: int = 429) -> Answer:
     headers = () if retry_after is None else (("Retry-After", str(retry_after)),)
-    return Answer(status=status, headers=headers, content_type="text/plain", body=b"slow down")
+    return Answer(
+        status=status, headers=headers, content_type="text/plain", body=b"slow down"
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,9 @@ class Seen:
 
     def raw(self, name: str) -> bytes | None:
         wanted = name.lower().encode()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        return next(
+            (value for key, value in self.headers if key.lower() == wanted), None
+        )
 
     def header(self, name: str) -> str | None:
         value = self.raw(name)
@@ -153,7 +162,9 @@ class Origin:
 
     def script(self, path: str, *answers: Answer, host: int | None = None) -> None:
         """From now on `path` (at one host, or at all) answers so: one after another, the last one for ever."""
-        self._scripts[None if host is None else self.address(host), path] = _Script(list(answers) or [Answer()])
+        self._scripts[None if host is None else self.address(host), path] = _Script(
+            list(answers) or [Answer()]
+        )
 
     def url(self, path: str, host: int = 1, *, name: str | None = None) -> str:
         scheme = "https" if self.tls else "http"
@@ -164,7 +175,11 @@ class Origin:
         return f"127.0.0.{host}"
 
     def seen(self, path: str, host: int | None = None) -> list[Seen]:
-        return [s for s in self.requests if s.path == path and host in (None, int(s.host.rsplit(".", 1)[1]))]
+        return [
+            s
+            for s in self.requests
+            if s.path == path and host in (None, int(s.host.rsplit(".", 1)[1]))
+        ]
 
     def peak(self, host: str) -> int:
         """The most requests that were in hand at one time at this address."""
@@ -194,7 +209,9 @@ class Origin:
 
     async def _listen(self) -> None:
         for number in range(1, self.hosts + 1):
-            server = await asyncio.start_server(self._serve, self.address(number), self.port, ssl=self.tls, limit=2**20)
+            server = await asyncio.start_server(
+                self._serve, self.address(number), self.port, ssl=self.tls, limit=2**20
+            )
             self._servers.append(server)
             self.port = server.sockets[0].getsockname()[1]
 
@@ -205,9 +222,15 @@ class Origin:
 
     @classmethod
     @contextlib.contextmanager
-    def in_thread(cls, *, hosts: int = 4, tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
+    def in_thread(
+        cls, *, hosts: int = 4, tls: ssl.SSLContext | None = None
+    ) -> Iterator[Origin]:
         """Serve from a thread of its own until the block ends."""
-        origin, ready, loop = cls(hosts=hosts, tls=tls), threading.Event(), asyncio.new_event_loop()
+        origin, ready, loop = (
+            cls(hosts=hosts, tls=tls),
+            threading.Event(),
+            asyncio.new_event_loop(),
+        )
         stop = asyncio.Event()
 
         async def serve() -> None:
@@ -215,7 +238,9 @@ class Origin:
                 ready.set()
                 await stop.wait()
 
-        thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+        thread = threading.Thread(
+            target=loop.run_until_complete, args=(serve(),), daemon=True
+        )
         thread.start()
         ready.wait(10)
         try:
@@ -225,7 +250,9 @@ class Origin:
             thread.join(10)
             loop.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
@@ -238,7 +265,12 @@ class Origin:
             number = self._connections
             while await self._exchange(reader, writer, host, number, load):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+        except (
+            ConnectionError,
+            asyncio.IncompleteReadError,
+            asyncio.CancelledError,
+            ssl.SSLError,
+        ):
             pass  # the client went away, or the test is over
         finally:
             load.open_connections -= 1
@@ -246,14 +278,25 @@ class Origin:
             writer.close()
 
     async def _exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, connection: int, load: _HostLoad
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        host: str,
+        connection: int,
+        load: _HostLoad,
     ) -> bool:
         """Serve one request; False: the connection is over."""
         head = await reader.readuntil(b"\r\n\r\n")
         load.open_requests += 1
         load.peak_requests = max(load.peak_requests, load.open_requests)
         try:
-            request = await _request(head, reader, host=host, connection=connection, open_count=load.open_requests)
+            request = await _request(
+                head,
+                reader,
+                host=host,
+                connection=connection,
+                open_count=load.open_requests,
+            )
             self.requests.append(request)
             return await _send(writer, request, self._answer(request))
         finally:
@@ -266,10 +309,20 @@ class Origin:
         return Answer(status=404, content_type="text/plain", body=b"no such page")
 
 
-async def _request(head: bytes, reader: asyncio.StreamReader, *, host: str, connection: int, open_count: int) -> Seen:
+async def _request(
+    head: bytes,
+    reader: asyncio.StreamReader,
+    *,
+    host: str,
+    connection: int,
+    open_count: int,
+) -> Seen:
     first, *lines = head[:-4].split(b"\r\n")
     method, target, _ = first.decode("latin-1").split(" ", 2)
-    headers = tuple((name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines))
+    headers = tuple(
+        (name.strip(), value.strip())
+        for name, _, value in (line.partition(b":") for line in lines)
+    )
     seen = Seen(host, method, target, headers, time.monotonic(), connection, open_count)
     length = int(seen.header("content-length") or 0)
     return replace(seen, body=await reader.readexactly(length)) if length else seen
@@ -282,7 +335,14 @@ async def _send(writer: asyncio.StreamWriter, request: Seen, answer: Answer) -> 
         _reset(writer)
         return False
     if answer.status == 200 and _is_current(request, answer):
-        answer = answer.but(status=304, body=b"", content_type=None, encoding=None, cut=None, chunked=False)
+        answer = answer.but(
+            status=304,
+            body=b"",
+            content_type=None,
+            encoding=None,
+            cut=None,
+            chunked=False,
+        )
     body = ENCODERS[answer.encoding](answer.body) if answer.encoding else answer.body
     writer.write(_head(answer, len(body)))
     sent = body if answer.cut is None else body[: answer.cut]
@@ -292,7 +352,11 @@ async def _send(writer: asyncio.StreamWriter, request: Seen, answer: Answer) -> 
         if answer.trickle:
             await asyncio.sleep(answer.trickle)
     await writer.drain()
-    return answer.cut is None and not answer.unsized and request.header("connection") != "close"
+    return (
+        answer.cut is None
+        and not answer.unsized
+        and request.header("connection") != "close"
+    )
 
 
 def _is_current(request: Seen, answer: Answer) -> bool:
@@ -307,7 +371,9 @@ def _is_current(request: Seen, answer: Answer) -> bool:
 
 
 def _head(answer: Answer, length: int) -> bytes:
-    lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Whatever')}".encode()]
+    lines = [
+        f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Whatever')}".encode()
+    ]
     headers: list[tuple[str | bytes, str | bytes]] = []
     if answer.content_type is not None:
         headers.append(("Content-Type", answer.content_type))
@@ -322,7 +388,11 @@ def _head(answer: Answer, length: int) -> bytes:
     elif not answer.unsized and answer.status != 304:
         headers.append(("Content-Length", str(length)))
     named = {_bytes(name).lower() for name, _ in answer.headers}
-    lines += [_bytes(n) + b": " + _bytes(v) for n, v in headers if _bytes(n).lower() not in named]
+    lines += [
+        _bytes(n) + b": " + _bytes(v)
+        for n, v in headers
+        if _bytes(n).lower() not in named
+    ]
     lines += [_bytes(n) + b": " + _bytes(v) for n, v in answer.headers]
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
@@ -346,7 +416,9 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8")
 
 
-def feed_document(*, title: str = "A feed", items: Iterable[tuple[str, str, str]] = ()) -> bytes:
+def feed_document(
+    *, title: str = "A feed", items: Iterable[tuple[str, str, str]] = ()
+) -> bytes:
     """A small RSS document of our own; items are (guid, title, RFC 822 date or '')."""
     parts = [
         f"<item><guid>{guid}</guid><title>{text}</title><link>https://a.example/{guid}</link>"

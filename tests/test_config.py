@@ -34,8 +34,16 @@ def test_a_feed_takes_what_it_leaves_out_from_the_defaults():
         'auth = { scheme = "basic", user = "me", environment = "SECRET" }\n'
     )
     first, second = read.feeds
-    assert (first.language, first.min_interval, first.max_body_bytes) == ("zh", timedelta(minutes=5), 1024**2)
-    assert (second.language, second.backlog, second.max_body_bytes) == ("en", Backlog.ALL, 2 * 1024**2)
+    assert (first.language, first.min_interval, first.max_body_bytes) == (
+        "zh",
+        timedelta(minutes=5),
+        1024**2,
+    )
+    assert (second.language, second.backlog, second.max_body_bytes) == (
+        "en",
+        Backlog.ALL,
+        2 * 1024**2,
+    )
     assert second.clock_offset == timedelta(hours=-8)
     assert second.headers == (("X-Key", "1"),)
     assert second.auth == Auth("basic", user="me", environment="SECRET")
@@ -44,28 +52,41 @@ def test_a_feed_takes_what_it_leaves_out_from_the_defaults():
 def test_queues_and_their_filters_are_read():
     text = '[[queue]]\nname = "w"\nkind = "list"\nmin_sources = 3\nmatch = { languages = ["zh"], words = ["quake"] }\n'
     assert configuration(text).settings.queues == (
-        Queue("w", kind="list", min_sources=3, match=Match(languages=("zh",), words=("quake",))),
+        Queue(
+            "w",
+            kind="list",
+            min_sources=3,
+            match=Match(languages=("zh",), words=("quake",)),
+        ),
     )
 
 
 def test_retention_and_sizes_are_read_under_the_names_of_the_contract():
-    read = configuration('[retention]\nmax_stream_bytes = "2GiB"\nseen = "90d"\n[documents]\nmax_document = "64KiB"\n')
+    read = configuration(
+        '[retention]\nmax_stream_bytes = "2GiB"\nseen = "90d"\n[documents]\nmax_document = "64KiB"\n'
+    )
     assert read.settings.retention.max_stream_bytes == 2 * 1024**3
     assert read.settings.retention.seen == timedelta(days=90)
     assert read.settings.documents.max_document_bytes == 65536
 
 
 def test_a_byte_order_mark_as_some_editors_write_it_is_passed_over():
-    assert configuration('\ufeff[dedup]\nwindow = "1h"\n').settings.dedup.window == timedelta(hours=1)
+    assert configuration(
+        '\ufeff[dedup]\nwindow = "1h"\n'
+    ).settings.dedup.window == timedelta(hours=1)
 
 
 def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one():
-    assert problems_of('[fetch]\n\ntimout = "30s"\n') == [(3, "fetch.timout", 'unknown key; did you mean "timeout"?')]
+    assert problems_of('[fetch]\n\ntimout = "30s"\n') == [
+        (3, "fetch.timout", 'unknown key; did you mean "timeout"?')
+    ]
 
 
 def test_an_unknown_key_of_the_second_feed_is_found_on_its_own_line():
     text = '[[feed]]\nurl = "https://a.org/"\n[[feed]]\nurl = "https://b.org/"\nmin_intervall = "5m"\n'
-    assert problems_of(text) == [(5, "feed[1].min_intervall", 'unknown key; did you mean "min_interval"?')]
+    assert problems_of(text) == [
+        (5, "feed[1].min_intervall", 'unknown key; did you mean "min_interval"?')
+    ]
 
 
 def test_every_problem_is_told_at_once_in_file_order():
@@ -101,18 +122,46 @@ def test_broken_toml_is_told_with_its_line():
             "feed[0].categories",
             "at most 3 are allowed",
         ),
-        ('[[feed]]\nurl = "https://a.org/"\nmin_interval = "2d"\n', "feed[0].min_interval", "longer than max_interval"),
-        ('[[feed]]\nurl = "https://a.org/"\nauth = { scheme = "bearer" }\n', "feed[0].auth", "where the secret is"),
-        ('[[feed]]\nurl = "https://a.org/"\nheaders = { X = "a\\nb" }\n', "feed[0].headers.X", "line breaks"),
-        ('[[feed]]\nurl = "https://a.org/"\nenabled = "yes"\n', "feed[0].enabled", "found 'yes'"),
-        ('[[queue]]\nname = "q"\nmatch = { feeds = ["nope"] }\n', "queue[0].match", 'no feed has the id "nope"'),
-        ('[dedup]\nstrictness = "fuzzy"\n', "dedup.strictness", "'strict', 'balanced' or 'loose'"),
+        (
+            '[[feed]]\nurl = "https://a.org/"\nmin_interval = "2d"\n',
+            "feed[0].min_interval",
+            "longer than max_interval",
+        ),
+        (
+            '[[feed]]\nurl = "https://a.org/"\nauth = { scheme = "bearer" }\n',
+            "feed[0].auth",
+            "where the secret is",
+        ),
+        (
+            '[[feed]]\nurl = "https://a.org/"\nheaders = { X = "a\\nb" }\n',
+            "feed[0].headers.X",
+            "line breaks",
+        ),
+        (
+            '[[feed]]\nurl = "https://a.org/"\nenabled = "yes"\n',
+            "feed[0].enabled",
+            "found 'yes'",
+        ),
+        (
+            '[[queue]]\nname = "q"\nmatch = { feeds = ["nope"] }\n',
+            "queue[0].match",
+            'no feed has the id "nope"',
+        ),
+        (
+            '[dedup]\nstrictness = "fuzzy"\n',
+            "dedup.strictness",
+            "'strict', 'balanced' or 'loose'",
+        ),
         ('[digest]\ntimezone = "Mars/Base"\n', "digest.timezone", "no time zone"),
         ('[aggregator]\nkey_prefix = "a b"\n', "aggregator.key_prefix", "no prefix"),
         ("feed = 3\n", "feed", "write it as [[feed]]"),
         ('[feed]\nurl = "https://a.org/"\n', "feed", "write it as [[feed]]"),
         ('[fetch]\ntimeout = "0s"\n', "fetch.timeout", "at least 1s"),
-        ('[fetch]\nper_host_interval = "-1s"\n', "fetch.per_host_interval", "at least 0s"),
+        (
+            '[fetch]\nper_host_interval = "-1s"\n',
+            "fetch.per_host_interval",
+            "at least 0s",
+        ),
         ('[documents]\nembeds = "x"\n', "documents.embeds", "write a list"),
     ],
 )
@@ -122,7 +171,10 @@ def test_what_is_wrong_is_named_with_its_remedy(text: str, key: str, says: str):
 
 
 def test_a_feed_id_is_derived_from_host_path_and_url_and_never_changes():
-    assert feed_id_for("https://www.example.org/news/rss.xml") == "example-org-news-rss-xml-36e089"
+    assert (
+        feed_id_for("https://www.example.org/news/rss.xml")
+        == "example-org-news-rss-xml-36e089"
+    )
     assert feed_id_for("https://新闻.example/") != feed_id_for("https://体育.example/")
 
 
@@ -161,12 +213,28 @@ def test_durations_and_sizes_without_a_unit_are_refused():
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
-        ('[retention]\nevents = "24h"\n', "retention.events", "1d is shorter than the [dedup] window of 3d"),
-        ('[dedup]\nwindow = "40d"\n', "retention.events", "30d is shorter than the [dedup] window of 40d"),
+        (
+            '[retention]\nevents = "24h"\n',
+            "retention.events",
+            "1d is shorter than the [dedup] window of 3d",
+        ),
+        (
+            '[dedup]\nwindow = "40d"\n',
+            "retention.events",
+            "30d is shorter than the [dedup] window of 40d",
+        ),
         ('[retention]\nseen = "1d"\n', "retention.seen", "at least 3d"),
-        ('[retention]\nseen = "7d"\n[defaults]\nmax_interval = "5d"\n', "retention.seen", "at least 10d"),
+        (
+            '[retention]\nseen = "7d"\n[defaults]\nmax_interval = "5d"\n',
+            "retention.seen",
+            "at least 10d",
+        ),
         ("[fetch]\nconcurrency = 449\n", "fetch.concurrency", "at most 448"),
-        ('[http]\nlisten = "127.0.0.1:9"\n[server]\nlisten = "127.0.0.1:9"\n', "http.listen", "choose another port"),
+        (
+            '[http]\nlisten = "127.0.0.1:9"\n[server]\nlisten = "127.0.0.1:9"\n',
+            "http.listen",
+            "choose another port",
+        ),
     ],
 )
 def test_bounds_that_contradict_each_other_are_refused(text: str, key: str, words: str):
@@ -210,7 +278,9 @@ categories = ["新闻", "A", "World"]
     ],
 )
 def test_what_a_queue_asks_for_and_no_feed_has_is_named(match: str, told: list[str]):
-    found = list(unheard(configuration(f'{FEEDS}[[queue]]\nname = "w"\nmatch = {{ {match} }}\n')))
+    found = list(
+        unheard(configuration(f'{FEEDS}[[queue]]\nname = "w"\nmatch = {{ {match} }}\n'))
+    )
     assert len(found) == bool(told)
     assert all(part in sentence for sentence in found for part in told)
 
@@ -231,7 +301,10 @@ def test_days_of_the_week_are_counted_as_in_crontab(written: str, meant: str):
     assert read.settings.digest.cron == f"0 8 * * {meant}"
 
 
-@pytest.mark.parametrize("cron", ["0 0 30 2 *", "0 8 * * 9", "0 8 * * 5-2", "@daily", "0 25 * * *", "0 8 * * */0"])
+@pytest.mark.parametrize(
+    "cron",
+    ["0 0 30 2 *", "0 8 * * 9", "0 8 * * 5-2", "@daily", "0 25 * * *", "0 8 * * */0"],
+)
 def test_a_cron_expression_that_never_comes_is_refused(cron: str):
     with pytest.raises(ConfigError, match=r"digest\.cron"):
         configuration(f'[digest]\ncron = "{cron}"\n')
@@ -255,12 +328,19 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "line", "words"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_named_with_its_line_and_what_to_write(text: str, line: int, words: str):
+def test_a_mistake_is_named_with_its_line_and_what_to_write(
+    text: str, line: int, words: str
+):
     with pytest.raises(ConfigError, match=words) as caught:
         configuration(text)
     assert caught.value.problems[-1].line == line
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:9191", "[::1]:9191", "::1:9191", "my-host.example:1"])
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1:0", "localhost:9191", "[::1]:9191", "::1:9191", "my-host.example:1"],
+)
 def test_what_can_be_listened_on_is_taken(listen: str):
-    assert configuration(f'[http]\nlisten = "{listen}"\n').settings.http_listen == listen
+    assert (
+        configuration(f'[http]\nlisten = "{listen}"\n').settings.http_listen == listen
+    )

@@ -31,7 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"model", "errors", "config_values", "config_problems", "mentions"},
     "opml": {"model", "errors", "config_values", "entry", "visible"},
     "subscriptions": {"errors", "config", "config_values", "opml"},
-    "pipeline": {"mentions", "model", "errors", "entry", "dedup", "schedule", "pipeline"},
+    "pipeline": {
+        "mentions",
+        "model",
+        "errors",
+        "entry",
+        "dedup",
+        "schedule",
+        "pipeline",
+    },
     "daemon": {"hosts", "model", "errors", "config", "pipeline", "daemon", *WINGS},
     "cli": {
         "model",
@@ -127,7 +135,9 @@ OWNERS: dict[str, set[str]] = {
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(ROOT.rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
         yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -141,7 +151,11 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def ours(tree: ast.Module) -> set[str]:
-    return {name.removeprefix("aggregator.") for name in imports(tree) if name.startswith("aggregator.")}
+    return {
+        name.removeprefix("aggregator.")
+        for name in imports(tree)
+        if name.startswith("aggregator.")
+    }
 
 
 ALL = list(modules())
@@ -151,24 +165,38 @@ ALL = list(modules())
 def test_a_module_imports_only_what_its_layer_may(name: str, tree: ast.Module):
     part = name.split(".")[0]
     wrong = [
-        target for target in ours(tree) if target.split(".")[0] not in MAY_IMPORT[part] and target != "__version__"
+        target
+        for target in ours(tree)
+        if target.split(".")[0] not in MAY_IMPORT[part] and target != "__version__"
     ]
     assert not wrong, f"{name} must not import {wrong}"
 
 
-CLAIMS = frozenset(name for name, tree in ALL if re.search(r"\bPure\b", ast.get_docstring(tree) or ""))
+CLAIMS = frozenset(
+    name for name, tree in ALL if re.search(r"\bPure\b", ast.get_docstring(tree) or "")
+)
 """Modules that call themselves pure: they are held to it."""
 
 
 def is_pure(name: str) -> bool:
-    return name in CLAIMS or any(name == pure or name.startswith(f"{pure}.") for pure in PURE)
+    return name in CLAIMS or any(
+        name == pure or name.startswith(f"{pure}.") for pure in PURE
+    )
 
 
-@pytest.mark.parametrize(("name", "tree"), [m for m in ALL if is_pure(m[0])], ids=[n for n, _ in ALL if is_pure(n)])
-def test_a_pure_module_has_no_clock_chance_files_or_sockets(name: str, tree: ast.Module):
+@pytest.mark.parametrize(
+    ("name", "tree"),
+    [m for m in ALL if is_pure(m[0])],
+    ids=[n for n, _ in ALL if is_pure(n)],
+)
+def test_a_pure_module_has_no_clock_chance_files_or_sockets(
+    name: str, tree: ast.Module
+):
     impure = {i.split(".")[0] for i in imports(tree)} & IMPURE_MODULES
     impure |= {call for call in called_names(tree) if call in IMPURE_CALLS}
-    impure |= {"async" for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+    impure |= {
+        "async" for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)
+    }
     assert not {what for what in impure if (name, what) not in PURE_EXCEPTIONS}
 
 
@@ -183,11 +211,21 @@ def called_names(tree: ast.Module) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", sorted(OWNERS))
 def test_a_dependency_has_its_owner(package: str):
-    users = {name for name, tree in ALL if any(i.split(".")[0] == package for i in imports(tree))}
+    users = {
+        name
+        for name, tree in ALL
+        if any(i.split(".")[0] == package for i in imports(tree))
+    }
     owners = OWNERS[package]
-    strangers = {name for name in users if name not in owners and f"{name.split('.')[0]}.*" not in owners}
+    strangers = {
+        name
+        for name in users
+        if name not in owners and f"{name.split('.')[0]}.*" not in owners
+    }
     assert not strangers, f"{package} is imported by {sorted(strangers)}"
-    assert {name.removesuffix(".*") for name in owners} <= users | {name.split(".")[0] for name in users}
+    assert {name.removesuffix(".*") for name in owners} <= users | {
+        name.split(".")[0] for name in users
+    }
 
 
 def test_every_package_has_an_owner():
@@ -198,7 +236,9 @@ def test_every_package_has_an_owner():
 def test_imports_within_a_wing_go_in_one_direction():
     graph = {name: named(tree) for name, tree in ALL}
     for start in graph:
-        assert start not in reachable(start, graph), f"{start} imports itself by way of others"
+        assert start not in reachable(start, graph), (
+            f"{start} imports itself by way of others"
+        )
 
 
 def named(tree: ast.Module) -> set[str]:
@@ -217,20 +257,34 @@ def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
     return found
 
 
-LATE_IMPORTS = {("config", "aggregator"), ("config_problems", "rapidfuzz"), ("config_values", "apscheduler")}
+LATE_IMPORTS = {
+    ("config", "aggregator"),
+    ("config_problems", "rapidfuzz"),
+    ("config_values", "apscheduler"),
+}
 """(module, package): what few files of feeds.toml need, and every command would wait for: 60 ms together."""
 
 
 def test_no_import_hides_inside_a_function_of_the_core():
     hidden = set()
     for name, tree in ALL:
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)] if is_pure(name) else []
+        functions = (
+            [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+            if is_pure(name)
+            else []
+        )
         for function in functions:
             hidden |= {(name, target.split(".")[0]) for target in imports(function)}
     assert hidden == LATE_IMPORTS
 
 
-BROAD_EXCEPTS = {"daemon.polling", "daemon.eventing", "daemon.ruling", "daemon.housekeeping", "children.sandbox"}
+BROAD_EXCEPTS = {
+    "daemon.polling",
+    "daemon.eventing",
+    "daemon.ruling",
+    "daemon.housekeeping",
+    "children.sandbox",
+}
 """The guard around one feed's poll; around one batch of the event stage, since one entry must not stop all behind it;
 around one operator's word and one step of housekeeping, likewise; and the child's boundary, where a document's failure becomes a value."""
 
@@ -241,7 +295,10 @@ def test_a_broad_except_stands_only_where_a_failure_must_end():
         for name, tree in ALL
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
+        and (
+            node.type is None
+            or getattr(node.type, "id", "") in ("Exception", "BaseException")
+        )
         and not isinstance(node.body[-1], ast.Raise)
     ]
     assert set(broad) <= BROAD_EXCEPTS
@@ -278,13 +335,26 @@ def test_private_names_of_libraries_stand_in_one_place():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     ours |= {
-        node.attr for _, tree in ALL for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_self(node)
+        node.attr
+        for _, tree in ALL
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and is_self(node)
     }
     for name, tree in ALL:
-        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not is_self(node)}
-        private = {attr for attr in used if attr.startswith("_") and not attr.startswith("__")}
-        if name != "entry.xml_feed":  # feedparser's documented way of adding elements is overriding them
-            assert private - ours - PUBLIC_DESPITE <= PRIVATE_NAMES.get(name, set()), name
+        used = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and not is_self(node)
+        }
+        private = {
+            attr for attr in used if attr.startswith("_") and not attr.startswith("__")
+        }
+        if (
+            name != "entry.xml_feed"
+        ):  # feedparser's documented way of adding elements is overriding them
+            assert private - ours - PUBLIC_DESPITE <= PRIVATE_NAMES.get(name, set()), (
+                name
+            )
 
 
 def is_self(node: ast.Attribute) -> bool:
@@ -292,10 +362,22 @@ def is_self(node: ast.Attribute) -> bool:
 
 
 def test_no_exception_of_this_table_is_stale():
-    used = {name: {i.split(".")[0] for i in imports(tree)} | set(called_names(tree)) for name, tree in ALL}
-    assert not {(name, what) for name, what in PURE_EXCEPTIONS if what not in used.get(name, set())}
-    assert not {name for names in MAY_IMPORT.values() for name in names} - {name.split(".")[0] for name in used}
+    used = {
+        name: {i.split(".")[0] for i in imports(tree)} | set(called_names(tree))
+        for name, tree in ALL
+    }
+    assert not {
+        (name, what)
+        for name, what in PURE_EXCEPTIONS
+        if what not in used.get(name, set())
+    }
+    assert not {name for names in MAY_IMPORT.values() for name in names} - {
+        name.split(".")[0] for name in used
+    }
 
 
 def test_the_standard_library_list_is_the_interpreters_own():
-    assert IMPURE_MODULES - {"aiohttp", "pebble", "redis", "requests", "structlog"} <= sys.stdlib_module_names
+    assert (
+        IMPURE_MODULES - {"aiohttp", "pebble", "redis", "requests", "structlog"}
+        <= sys.stdlib_module_names
+    )

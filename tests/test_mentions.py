@@ -195,15 +195,23 @@ und | землетрясение | Землетрясения | yes
 
 
 def case(line: str) -> tuple[str, str, str, bool]:
-    lang, item, text, found = (part.strip() for part in line.replace("\\n", "\n").split(" | "))
+    lang, item, text, found = (
+        part.strip() for part in line.replace("\\n", "\n").split(" | ")
+    )
     return lang, item, text, found == "yes"
 
 
 TABLE = [case(line) for line in CASES]
 
 
-@pytest.mark.parametrize(("lang", "item", "text", "found"), TABLE, ids=[f"{c[0]} {c[1]} in {c[2]}" for c in TABLE])
-def test_an_item_is_found_where_a_reader_expects_it(lang: str, item: str, text: str, found: bool):
+@pytest.mark.parametrize(
+    ("lang", "item", "text", "found"),
+    TABLE,
+    ids=[f"{c[0]} {c[1]} in {c[2]}" for c in TABLE],
+)
+def test_an_item_is_found_where_a_reader_expects_it(
+    lang: str, item: str, text: str, found: bool
+):
     assert mentions.any_of([item], Report(text, lang=lang)) is found
     assert mentions.all_of([item], Report("Other", text, lang)) is found
 
@@ -234,7 +242,9 @@ def test_the_table_is_as_long_and_wide_as_promised():
         (("earthquake coast",), False, False),
     ],
 )
-def test_items_are_joined_and_title_and_without_are_kept_to(items: tuple[str, ...], any_found: bool, all_found: bool):
+def test_items_are_joined_and_title_and_without_are_kept_to(
+    items: tuple[str, ...], any_found: bool, all_found: bool
+):
     report = Report("Earthquake", "It shook the coast", "en")
     assert mentions.any_of(items, report) is any_found
     assert mentions.all_of(items, report) is all_found
@@ -252,11 +262,15 @@ def test_items_are_joined_and_title_and_without_are_kept_to(items: tuple[str, ..
         ("", ()),
     ],
 )
-def test_a_search_field_is_split_at_white_space_but_not_in_quotes(query: str, items: tuple[str, ...]):
+def test_a_search_field_is_split_at_white_space_but_not_in_quotes(
+    query: str, items: tuple[str, ...]
+):
     assert mentions.split(query) == items
 
 
-@pytest.mark.parametrize("item", ["", " ", "-", "=", "*", "title:", "-title:=", '""', "-*"])
+@pytest.mark.parametrize(
+    "item", ["", " ", "-", "=", "*", "title:", "-title:=", '""', "-*"]
+)
 def test_an_item_that_asks_for_nothing_is_known(item: str):
     assert mentions.is_empty(item)
 
@@ -266,7 +280,11 @@ def test_an_item_that_asks_for_something_is_known(item: str):
     assert not mentions.is_empty(item)
 
 
-@given(st.text(max_size=30), st.text(max_size=80), st.sampled_from(["en", "de", "zh-TW", "ko", "ar", "ru", "und", ""]))
+@given(
+    st.text(max_size=30),
+    st.text(max_size=80),
+    st.sampled_from(["en", "de", "zh-TW", "ko", "ar", "ru", "und", ""]),
+)
 def test_any_item_may_be_asked_of_any_text(item: str, text: str, lang: str):
     found = mentions.any_of([item], Report("", text, lang))
     assert isinstance(found, bool)

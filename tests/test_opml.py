@@ -25,26 +25,46 @@ def read(*outlines: str, encoding: str = "utf-8", declared: str = "") -> Opml:
 
 ADDRESSES = {
     "bare &": ('xmlUrl="https://a.example/?a=1&b=2"', "https://a.example/?a=1&b=2"),
-    "bare & of an HTML name": ('xmlUrl="https://a.example/?a=1&copy=2&lt=3"', "https://a.example/?a=1&copy=2&lt=3"),
-    "& escaped twice": ('xmlUrl="https://a.example/?a=1&amp;amp;b=2"', "https://a.example/?a=1&b=2"),
+    "bare & of an HTML name": (
+        'xmlUrl="https://a.example/?a=1&copy=2&lt=3"',
+        "https://a.example/?a=1&copy=2&lt=3",
+    ),
+    "& escaped twice": (
+        'xmlUrl="https://a.example/?a=1&amp;amp;b=2"',
+        "https://a.example/?a=1&b=2",
+    ),
     "feed://": ('xmlUrl="feed://a.example/f"', "http://a.example/f"),
     "feed:https://": ('xmlUrl="feed:https://a.example/f"', "https://a.example/f"),
     "www.": ('xmlUrl="www.a.example/f"', "https://www.a.example/f"),
     "url= of a feed": ('url="https://a.example/f"', "https://a.example/f"),
     "feedUrl=": ('feedUrl="https://a.example/f"', "https://a.example/f"),
-    "a query that names one": ('xmlUrl="https://a.example/?xmlUrl=b"', "https://a.example/?xmlUrl=b"),
+    "a query that names one": (
+        'xmlUrl="https://a.example/?xmlUrl=b"',
+        "https://a.example/?xmlUrl=b",
+    ),
     "no quotes": ("xmlUrl=https://a.example/f ", "https://a.example/f"),
-    "quotes within quotes": (f'text="He said "no" again" {ADDRESS}', "https://a.example/f"),
-    "one quote": (f'text="Tom\'s" {ADDRESS.replace(chr(34), chr(39))}', "https://a.example/f"),
+    "quotes within quotes": (
+        f'text="He said "no" again" {ADDRESS}',
+        "https://a.example/f",
+    ),
+    "one quote": (
+        f'text="Tom\'s" {ADDRESS.replace(chr(34), chr(39))}',
+        "https://a.example/f",
+    ),
     "a bare <": (f'text="a < b" {ADDRESS}', "https://a.example/f"),
     "a control character": (f'text="a \x08 b" {ADDRESS}', "https://a.example/f"),
-    "a comment beside it": (f'text="a" <!-- xmlUrl="b" --> {ADDRESS}', "https://a.example/f"),
+    "a comment beside it": (
+        f'text="a" <!-- xmlUrl="b" --> {ADDRESS}',
+        "https://a.example/f",
+    ),
 }
 
 
 @pytest.mark.parametrize(("attributes", "meant"), ADDRESSES.values(), ids=ADDRESSES)
 def test_the_address_is_the_one_that_was_meant(attributes: str, meant: str):
-    opml = read(f"<outline type='rss' {attributes}/>", "<outline xmlUrl='https://z.example/'/>")
+    opml = read(
+        f"<outline type='rss' {attributes}/>", "<outline xmlUrl='https://z.example/'/>"
+    )
     assert [feed.url for feed in opml.feeds] == [meant, "https://z.example/"]
     assert opml.left_out == ()
 
@@ -65,13 +85,19 @@ TITLES = {
 
 @pytest.mark.parametrize(("written", "meant"), TITLES.items())
 def test_names_that_were_escaped_twice_are_read_once(written: str, meant: str):
-    opml = read(f'<outline text="{written}"><outline title="{written}" {ADDRESS}/></outline>')
+    opml = read(
+        f'<outline text="{written}"><outline title="{written}" {ADDRESS}/></outline>'
+    )
     assert opml.feeds == (Subscription("https://a.example/f", meant, meant),)
 
 
 @pytest.mark.parametrize("declared", ["", "gb2312", "utf-8"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"])
-def test_the_encoding_is_found_whatever_the_declaration_says(encoding: str, declared: str):
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le"]
+)
+def test_the_encoding_is_found_whatever_the_declaration_says(
+    encoding: str, declared: str
+):
     named = f'<outline text="水闸新闻和潮汐与港口 A & B" {A_FEED}/>'
     [feed] = read(named, encoding=encoding, declared=declared).feeds
     assert feed.title == "水闸新闻和潮汐与港口 A & B"
@@ -98,33 +124,61 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("outlines", "categories"), PLACES.values(), ids=PLACES)
-def test_folders_titles_and_categories_come_in_and_go_out(outlines: str, categories: tuple[str, ...]):
+def test_folders_titles_and_categories_come_in_and_go_out(
+    outlines: str, categories: tuple[str, ...]
+):
     opml = read(outlines)
     text, _, _ = with_subscriptions("", opml.feeds, file="f")
     [feed] = configuration(text).feeds
     assert feed.categories == categories
     went = opml_of([feed])
-    again, _, _ = with_subscriptions("", subscriptions_of_opml(went.encode()).feeds, file="f")
+    again, _, _ = with_subscriptions(
+        "", subscriptions_of_opml(went.encode()).feeds, file="f"
+    )
     assert configuration(again).feeds[0].categories == categories
 
 
 NO_FEEDS = {
     "commented out": (f'isComment="true" {A_FEED}', "is commented out", False),
-    "a page read by rules": (f'type="HTML+XPath" {ADDRESS}', "read by rules (html+xpath)", True),
-    "an API read by rules": (f'type="JSON+DotNotation" {ADDRESS}', "read by rules", True),
+    "a page read by rules": (
+        f'type="HTML+XPath" {ADDRESS}',
+        "read by rules (html+xpath)",
+        True,
+    ),
+    "an API read by rules": (
+        f'type="JSON+DotNotation" {ADDRESS}',
+        "read by rules",
+        True,
+    ),
     "a link": ('type="link" url="https://a.example/"', "a page, no feed", False),
     "a page without a type": ('url="https://a.example/"', "a page, no feed", True),
-    "a feed's page alone": ('type="rss" htmlUrl="https://a.example/"', "a page, no feed", True),
-    "another list": ('type="include" url="https://a.example/list.opml"', "import that one by itself", True),
+    "a feed's page alone": (
+        'type="rss" htmlUrl="https://a.example/"',
+        "a page, no feed",
+        True,
+    ),
+    "another list": (
+        'type="include" url="https://a.example/list.opml"',
+        "import that one by itself",
+        True,
+    ),
     "a feed without address": ('type="rss"', "names no address", True),
     "an empty address": ('type="rss" xmlUrl=""', "names no address", True),
     "a note": ("", "names no address", False),
-    "another scheme": ('type="rss" xmlUrl="ftp://me:secret@a.example/"', "is no web address", True),
+    "another scheme": (
+        'type="rss" xmlUrl="ftp://me:secret@a.example/"',
+        "is no web address",
+        True,
+    ),
 }
 
 
-@pytest.mark.parametrize(("attributes", "why", "is_failure"), NO_FEEDS.values(), ids=NO_FEEDS)
-def test_an_outline_that_is_no_feed_is_told_of_with_a_reason(attributes: str, why: str, is_failure: bool):
+@pytest.mark.parametrize(
+    ("attributes", "why", "is_failure"), NO_FEEDS.values(), ids=NO_FEEDS
+)
+def test_an_outline_that_is_no_feed_is_told_of_with_a_reason(
+    attributes: str, why: str, is_failure: bool
+):
     opml = read(f'<outline text="Name" {attributes}/>')
     assert opml.feeds == ()
     [left_out] = opml.left_out
@@ -134,19 +188,28 @@ def test_an_outline_that_is_no_feed_is_told_of_with_a_reason(attributes: str, wh
 
 
 def test_what_stands_under_a_commented_outline_is_commented_out():
-    opml = read(f'<outline text="Old" isComment="true"><outline text="A" {A_FEED}/></outline>')
+    opml = read(
+        f'<outline text="Old" isComment="true"><outline text="A" {A_FEED}/></outline>'
+    )
     assert (opml.feeds, [one.name for one in opml.left_out]) == ((), ["A"])
 
 
 def test_a_third_folder_is_told_of():
-    folders = [f'<outline text="{name}"><outline title="A" {A_FEED}/></outline>' for name in ("Sea", "Town", "Sky")]
+    folders = [
+        f'<outline text="{name}"><outline title="A" {A_FEED}/></outline>'
+        for name in ("Sea", "Town", "Sky")
+    ]
     opml = read(*folders)
     assert (opml.repeated_count, opml.feeds[0].section) == (2, "Town")
-    assert [(one.name, one.is_failure) for one in opml.left_out] == [("A in Sky", False)]
+    assert [(one.name, one.is_failure) for one in opml.left_out] == [
+        ("A in Sky", False)
+    ]
     assert "Sea / Town" in opml.left_out[0].why
 
 
-@pytest.mark.parametrize("end", ['<outline text="B" xmlUrl="https://b', '<outline text="B"', "</bo"])
+@pytest.mark.parametrize(
+    "end", ['<outline text="B" xmlUrl="https://b', '<outline text="B"', "</bo"]
+)
 def test_a_list_that_is_cut_off_says_so(end: str):
     opml = subscriptions_of_opml(f"<opml><body><outline {A_FEED}/>{end}".encode())
     assert [feed.url for feed in opml.feeds][:1] == ["https://a.example/f"]
@@ -168,7 +231,15 @@ outlines = st.fixed_dictionaries(
     optional={
         "text": st.sampled_from(["A", "B & C", "水"]),
         "type": st.sampled_from(["rss", "link", "include", "HTML+XPath", ""]),
-        "xmlUrl": st.sampled_from(["https://a.example/", "b.example/f", "ftp://c.example/", "", "https://d.example/x"]),
+        "xmlUrl": st.sampled_from(
+            [
+                "https://a.example/",
+                "b.example/f",
+                "ftp://c.example/",
+                "",
+                "https://d.example/x",
+            ]
+        ),
         "url": st.sampled_from(["https://a.example/", "page"]),
         "isComment": st.sampled_from(["true", "false"]),
     },
@@ -184,4 +255,6 @@ def test_every_outline_has_one_end(rows: list[tuple[str, dict[str, str]]]):
     ]
     opml = read(*written)
     without_own_end = [one for one in opml.left_out if " in " in one.name]
-    assert len(opml.feeds) + opml.repeated_count + len(opml.left_out) - len(without_own_end) == len(rows)
+    assert len(opml.feeds) + opml.repeated_count + len(opml.left_out) - len(
+        without_own_end
+    ) == len(rows)

@@ -17,9 +17,16 @@ async def test_aiohttp_repeats_requests_by_a_switch_of_its_session():
 
 
 def test_the_fork_server_is_kept_alive_by_one_descriptor():
-    assert forkserver._forkserver._forkserver_alive_fd is None or forkserver._forkserver._forkserver_alive_fd >= 0
-    assert "_forkserver_alive_fd" in inspect.getsource(forkserver.ForkServer.ensure_running)
+    assert (
+        forkserver._forkserver._forkserver_alive_fd is None
+        or forkserver._forkserver._forkserver_alive_fd >= 0
+    )
+    assert "_forkserver_alive_fd" in inspect.getsource(
+        forkserver.ForkServer.ensure_running
+    )
 
 
 def test_the_model_of_py3langid_is_a_file_of_its_package():
-    assert (Path(py3langid.langid.__file__).parent / py3langid.langid.MODEL_FILE).is_file()
+    assert (
+        Path(py3langid.langid.__file__).parent / py3langid.langid.MODEL_FILE
+    ).is_file()

@@ -43,8 +43,13 @@ def calls(text: str) -> list[str]:
     """The words after `aggregator` of each snippet that calls it."""
     found = []
     for snippet in snippets(text):
-        called = re.search(r"(?:^|[\s/(]|-m )aggregator ((?:[a-z]|--?\w).*)$", snippet.strip())
-        if called and not re.match(r"(docker|podman|systemctl|journalctl|sudo systemctl|apt)\b", snippet.strip()):
+        called = re.search(
+            r"(?:^|[\s/(]|-m )aggregator ((?:[a-z]|--?\w).*)$", snippet.strip()
+        )
+        if called and not re.match(
+            r"(docker|podman|systemctl|journalctl|sudo systemctl|apt)\b",
+            snippet.strip(),
+        ):
             found.append(called[1].partition(" | ")[0].rstrip(')"'))
     return found
 
@@ -58,13 +63,22 @@ def faults_of(call: str) -> list[str]:
         if words[0].startswith("-") or not re.fullmatch(r"[a-z|]+", words[0]):
             break
         groups = [command for command in known if isinstance(command, click.Group)]
-        below = [group.get_command(click.Context(group), name) for group in groups for name in names]
+        below = [
+            group.get_command(click.Context(group), name)
+            for group in groups
+            for name in names
+        ]
         if None in below:
             return [f"no command {words[0]}"]
         known = [command for command in below if command is not None]
         words = words[1:]
     asked = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
-    return [f"no option {option}" for option in asked for command in known if option not in options_of(command)]
+    return [
+        f"no option {option}"
+        for option in asked
+        for command in known
+        if option not in options_of(command)
+    ]
 
 
 def options_of(command: click.Command) -> set[str]:
@@ -85,7 +99,9 @@ def test_the_check_reads_what_people_read_and_finds_what_is_not_there():
     assert faults_of("frobnicate") == ["no command frobnicate"]
     assert faults_of("feeds list\\|lose") == ["no command list|lose"]
     assert faults_of("run [--once] [--twice]") == ["no option --twice"]
-    assert calls('```sh\neval "$(aggregator completions bash)"   # or zsh\n```') == ["completions bash"]
+    assert calls('```sh\neval "$(aggregator completions bash)"   # or zsh\n```') == [
+        "completions bash"
+    ]
 
 
 def test_the_units_and_the_image_call_what_exists():
@@ -101,13 +117,17 @@ def test_every_toml_of_the_readme_is_a_configuration(tmp_path: Path):
     assert len(blocks) >= 2
     for block in blocks:
         # … stands for what is the reader's own.
-        text = block.replace("redis://…", "redis://127.0.0.1:6379/0").replace('"…"', '"/var/lib/somewhere"')
+        text = block.replace("redis://…", "redis://127.0.0.1:6379/0").replace(
+            '"…"', '"/var/lib/somewhere"'
+        )
         configuration(text)
 
 
 def test_every_file_and_folder_that_is_named_exists():
     for text in (README, (CHECKOUT / "deploy/README.md").read_text(encoding="utf-8")):
-        named = re.findall(r"(?<![\w/.-])((?:tests|deploy|aggregator|\.github|\.ci)/[\w./@-]+\w)", text)
+        named = re.findall(
+            r"(?<![\w/.-])((?:tests|deploy|aggregator|\.github|\.ci)/[\w./@-]+\w)", text
+        )
         absent = [place for place in named if not (CHECKOUT / place).exists()]
         assert set(absent) <= {"deploy/feeds.toml"}  # which the reader makes
     for module in re.findall(r"python -m (tests\.[\w.]+)", README):
@@ -116,5 +136,8 @@ def test_every_file_and_folder_that_is_named_exists():
 
 def test_links_within_the_readme_lead_somewhere():
     headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    anchors = {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in headings
+    }
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors

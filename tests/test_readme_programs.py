@@ -31,7 +31,11 @@ PLACE = "/home/me/.local/state/aggregator/engine/server.sock"
 
 def program(language: str, mark: str) -> str:
     """The one program of the README in this language that has `mark` in it."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        rf"^```{language}\n(.*?)^```",
+        README.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
     [found] = [block for block in blocks if mark in block]
     assert PLACE in found
     return str(found)
@@ -47,7 +51,16 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        words = ["--port", "0", "--unixsocket", self.socket, "--dir", str(self.folder), "--appendonly", "yes"]
+        words = [
+            "--port",
+            "0",
+            "--unixsocket",
+            self.socket,
+            "--dir",
+            str(self.folder),
+            "--appendonly",
+            "yes",
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, *words, "--appendfsync", "always", "--save", ""],
@@ -80,7 +93,9 @@ class Server:
 
     def trim(self, **kept: object) -> None:
         async def trim() -> None:
-            store = Store(connect(f"unix://{self.socket}"), retention=RetentionSettings(**kept))  # type: ignore[arg-type]
+            store = Store(
+                connect(f"unix://{self.socket}"), retention=RetentionSettings(**kept)
+            )  # type: ignore[arg-type]
             await store.retention.trim()
             await store.close()
 
@@ -90,7 +105,14 @@ class Server:
 class Consumer:
     """A program of the README, started again and again; its output is kept."""
 
-    def __init__(self, file: Path, text: str, socket: str, *, command: Sequence[str] = (sys.executable,)) -> None:
+    def __init__(
+        self,
+        file: Path,
+        text: str,
+        socket: str,
+        *,
+        command: Sequence[str] = (sys.executable,),
+    ) -> None:
         self.file = file
         self.file.write_text(text.replace(PLACE, socket), encoding="utf-8")
         self.output = file.with_suffix(".txt")
@@ -98,9 +120,15 @@ class Consumer:
         self.start()
 
     def start(self) -> None:
-        with self.output.open("ab") as output, (self.file.with_suffix(".log")).open("ab") as errors:
+        with (
+            self.output.open("ab") as output,
+            (self.file.with_suffix(".log")).open("ab") as errors,
+        ):
             self.process = subprocess.Popen(
-                [*self._command, str(self.file)], cwd=self.file.parent, stdout=output, stderr=errors
+                [*self._command, str(self.file)],
+                cwd=self.file.parent,
+                stdout=output,
+                stderr=errors,
             )
 
     def kill(self) -> None:
@@ -109,11 +137,18 @@ class Consumer:
         self.process.wait(10)
 
     def told(self) -> list[str]:
-        return [line.split()[0] for line in self.output.read_text().splitlines() if line]
+        return [
+            line.split()[0] for line in self.output.read_text().splitlines() if line
+        ]
 
     def has(self, *ids: str) -> None:
         # A busy machine takes half a minute to load the program.
-        until(lambda: set(ids) <= set(self.told()), what="every event is told", seconds=100, alive=self.process)
+        until(
+            lambda: set(ids) <= set(self.told()),
+            what="every event is told",
+            seconds=100,
+            alive=self.process,
+        )
 
 
 @pytest.fixture(params=servers_to_try(), ids=lambda program: Path(program).name)
@@ -126,7 +161,9 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def consumer(server: Server, tmp_path: Path) -> Iterator[Consumer]:
-    made = Consumer(tmp_path / "consumer.py", program("python", "xreadgroup"), server.socket)
+    made = Consumer(
+        tmp_path / "consumer.py", program("python", "xreadgroup"), server.socket
+    )
     yield made
     made.process.kill()
     made.process.wait(10)
@@ -158,7 +195,9 @@ def disturb(server: Server, consumer: Consumer, what: str) -> None:
 
 
 @pytest.mark.parametrize("steps", [8, LONG])
-def test_every_event_arrives_through_restarts_trims_and_kills(server: Server, consumer: Consumer, steps: int):
+def test_every_event_arrives_through_restarts_trims_and_kills(
+    server: Server, consumer: Consumer, steps: int
+):
     chance = random.Random(17)
     published = ["first"]  # from now on there is a group, for which everything is kept
     server.publish(*published)
@@ -178,21 +217,30 @@ def test_every_event_arrives_through_restarts_trims_and_kills(server: Server, co
     assert len(told) - len(published) <= 2 * disturbances
 
 
-def test_what_a_cap_dropped_of_the_pending_does_not_stop_the_consumer(server: Server, consumer: Consumer):
+def test_what_a_cap_dropped_of_the_pending_does_not_stop_the_consumer(
+    server: Server, consumer: Consumer
+):
     server.publish("first")
     consumer.has("first")
     consumer.kill()
     server.publish(*(f"taken-{n}" for n in range(500)))
-    server.client.xreadgroup("newsroom", "desk-1", {"agg:events": ">"}, count=500)  # taken, and died before its work
+    server.client.xreadgroup(
+        "newsroom", "desk-1", {"agg:events": ">"}, count=500
+    )  # taken, and died before its work
     server.trim(max_stream_bytes=4096)
     assert server.client.xlen("agg:events") < 500
     consumer.start()
     server.publish("after")
     consumer.has("after", "taken-499")
-    until(lambda: server.client.xpending("agg:events", "newsroom")["pending"] == 0, what="nothing stays pending")
+    until(
+        lambda: server.client.xpending("agg:events", "newsroom")["pending"] == 0,
+        what="nothing stays pending",
+    )
 
 
-def test_what_another_deleted_does_not_stop_the_consumer(server: Server, consumer: Consumer):
+def test_what_another_deleted_does_not_stop_the_consumer(
+    server: Server, consumer: Consumer
+):
     server.publish("first")
     consumer.has("first")
     consumer.kill()
@@ -225,17 +273,24 @@ def taker(server: Server, tmp_path: Path) -> Iterator[Consumer]:
 
 
 @pytest.mark.parametrize("steps", [8, LONG])
-def test_a_list_queue_loses_nothing_through_restarts_and_kills(server: Server, taker: Consumer, steps: int):
+def test_a_list_queue_loses_nothing_through_restarts_and_kills(
+    server: Server, taker: Consumer, steps: int
+):
     chance, consumer = random.Random(18), taker
     pushed: list[str] = []
     for step in range(steps):
         fresh = [f"e{step}-{n}" for n in range(chance.randint(1, 30))]
         for name in fresh:
-            server.client.lpush("agg:queue:todo", f'{{"id": "{name}", "title": "Title"}}')
+            server.client.lpush(
+                "agg:queue:todo", f'{{"id": "{name}", "title": "Title"}}'
+            )
         pushed += fresh
         disturb(server, consumer, chance.choice(("restart", "crash", "kill")))
     consumer.has(*pushed)
-    until(lambda: not server.client.exists("agg:queue:todo", "agg:queue:todo:desk-1"), what="nothing stays taken")
+    until(
+        lambda: not server.client.exists("agg:queue:todo", "agg:queue:todo:desk-1"),
+        what="nothing stays taken",
+    )
     told = consumer.told()
     assert set(told) == set(pushed)
     assert len(told) - len(pushed) <= steps
@@ -246,25 +301,44 @@ def listener(server: Server, folder: Path) -> Consumer:
     folder.mkdir()
     install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "redis"]
     try:
-        subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=200)
+        subprocess.run(
+            install, cwd=folder, check=True, capture_output=True, timeout=200
+        )
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"the npm package redis cannot be installed here: {error}")
-    return Consumer(folder / "watch.mjs", program("js", "pSubscribe"), server.socket, command=("node",))
+    return Consumer(
+        folder / "watch.mjs",
+        program("js", "pSubscribe"),
+        server.socket,
+        command=("node",),
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_javascript_program_hears_every_event_once_through_restarts_and_kills(server: Server, tmp_path: Path):
+def test_the_javascript_program_hears_every_event_once_through_restarts_and_kills(
+    server: Server, tmp_path: Path
+):
     """Of a channel: whatever is said while it listens. It listens again after each restart, by itself."""
     chance = random.Random(19)
     watcher = listener(server, tmp_path / "js")
     said: list[str] = []
     for step in range(50):
         name = f"e{step}"
-        until(lambda: server.client.pubsub_numpat(), what="it listens", alive=watcher.process)
-        server.client.publish("agg:ch:event:new:en:a", f'{{"title": "{name}", "sources": []}}')
+        until(
+            lambda: server.client.pubsub_numpat(),
+            what="it listens",
+            alive=watcher.process,
+        )
+        server.client.publish(
+            "agg:ch:event:new:en:a", f'{{"title": "{name}", "sources": []}}'
+        )
         said.append(name)
-        until(lambda n=name: n in watcher.output.read_text().split(), what="it is told", alive=watcher.process)  # type: ignore[misc]
+        until(
+            lambda n=name: n in watcher.output.read_text().split(),
+            what="it is told",
+            alive=watcher.process,
+        )  # type: ignore[misc]
         disturb(server, watcher, chance.choice(("restart", "crash", "kill")))
     watcher.kill()
     heard = [line.split()[1] for line in watcher.output.read_text().splitlines()]

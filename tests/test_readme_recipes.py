@@ -19,12 +19,16 @@ CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
 PLACE = "~/.local/state/aggregator/engine/server.sock"
 ID = r"^(\d{13}-\d+)$"
 
-pytestmark = pytest.mark.skipif(CLIENT is None, reason="neither redis-cli nor valkey-cli is installed")
+pytestmark = pytest.mark.skipif(
+    CLIENT is None, reason="neither redis-cli nor valkey-cli is installed"
+)
 
 
 def recipes() -> list[str]:
     """The lines of the README's section, in order."""
-    section = README.read_text(encoding="utf-8").partition("### Recipes for `redis-cli`")[2]
+    section = README.read_text(encoding="utf-8").partition(
+        "### Recipes for `redis-cli`"
+    )[2]
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert block
     return [line for line in block[1].splitlines() if line and not line.startswith("#")]
@@ -35,7 +39,9 @@ class Shell:
 
     def __init__(self, folder: Path, socket: str) -> None:
         self.folder, self.lines = folder, recipes()
-        self.head = self.lines.pop(0).replace(PLACE, socket).replace("redis-cli", str(CLIENT))
+        self.head = (
+            self.lines.pop(0).replace(PLACE, socket).replace("redis-cli", str(CLIENT))
+        )
         self.last = ""
 
     def next(self, *starts: str) -> str:
@@ -80,7 +86,9 @@ def test_the_recipes_do_what_they_say(server: Server, tmp_path: Path):
     assert pending[-2:] == ["desk-1", "2"]
     assert "newsroom" in shell.next("rc XINFO GROUPS")
     assert shell.ids(shell.next("rc XAUTOCLAIM"))[-2:] == batch[:2]
-    assert server.client.xpending("agg:events", "newsroom")["consumers"] == [{"name": "desk-2", "pending": 2}]
+    assert server.client.xpending("agg:events", "newsroom")["consumers"] == [
+        {"name": "desk-2", "pending": 2}
+    ]
     assert shell.next("rc XGROUP SETID agg:events newsroom 0") == "OK\n"
     [(_, again)] = server.client.xreadgroup("newsroom", "desk-3", {"agg:events": ">"})
     assert [name for name, _ in again] == batch

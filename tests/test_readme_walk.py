@@ -33,7 +33,9 @@ from tests.test_readme_commands import CHECKOUT, README
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PLACE = "~/.local/state/aggregator/engine/server.sock"
-FERRY = re.compile("Ferry with 214 aboard|All 214 rescued as ferry Marlin|runs aground (?:off|near) Port Ellery")
+FERRY = re.compile(
+    "Ferry with 214 aboard|All 214 rescued as ferry Marlin|runs aground (?:off|near) Port Ellery"
+)
 """An event goes by the title of its first report, and any of them may come first."""
 FRESH = "Orchestra of Tallmere opens its hundredth season"
 
@@ -43,7 +45,9 @@ def shell_lines() -> list[str]:
     text = README.partition("### Recipes for `redis-cli`")
     text = text[0] + text[2].partition("```sh")[2].partition("```")[2]
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [re.sub(r"\s+# .*", "", line) for block in blocks for line in block.splitlines()]
+    lines = [
+        re.sub(r"\s+# .*", "", line) for block in blocks for line in block.splitlines()
+    ]
     return [line for line in lines if line]
 
 
@@ -58,22 +62,40 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name in ("LANG", "TMPDIR", "TERM")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in ("LANG", "TMPDIR", "TERM")
+        }
         path = f"{self.home}/.aggregator/bin:{os.environ['PATH']}"
-        return {**kept, "HOME": str(self.home), "PATH": path, "TZ": "UTC", "COLUMNS": "140"}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "PATH": path,
+            "TZ": "UTC",
+            "COLUMNS": "140",
+        }
 
     def sh(self, line: str, *, status: int = 0) -> str:
         found = subprocess.run(
             ["bash", "-c", line], cwd=self.home, env=self.environment, capture_output=True, text=True,
             timeout=900, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        assert found.returncode == status, f"{line}: {found.returncode}\n{found.stdout}\n{found.stderr}"
+        assert found.returncode == status, (
+            f"{line}: {found.returncode}\n{found.stdout}\n{found.stderr}"
+        )
         return found.stdout
 
     def start(self, line: str) -> subprocess.Popen[str]:
         """A command that goes on; its output is read when it is ended."""
         words = ["bash", "-c", f"exec {line}"]
-        process = subprocess.Popen(words, cwd=self.home, env=self.environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            words,
+            cwd=self.home,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.waiting[line] = process
         return process
 
@@ -91,7 +113,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    folder = Path(tempfile.mkdtemp(prefix="w", dir="/tmp"))  # the way to a unix socket has at most 100 letters
+    folder = Path(
+        tempfile.mkdtemp(prefix="w", dir="/tmp")
+    )  # the way to a unix socket has at most 100 letters
     made = Place(folder, free_port())
     yield made
     for line in list(made.waiting):
@@ -130,19 +154,37 @@ def installed(place: Place) -> None:
     """The first two lines, with a wheel of a fresh clone in the place of the package's name, and without meaning."""
     clone = place.home / "clone"
     if (CHECKOUT / ".git").exists():
-        subprocess.run(["git", "clone", "-q", str(CHECKOUT), str(clone)], check=True, timeout=100)
+        subprocess.run(
+            ["git", "clone", "-q", str(CHECKOUT), str(clone)], check=True, timeout=100
+        )
     else:
         ignored = shutil.ignore_patterns(".venv", ".*_cache", "__pycache__")
         shutil.copytree(CHECKOUT, clone, ignore=ignored)
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(place.home / "wheel"), str(clone)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "-w",
+        str(place.home / "wheel"),
+        str(clone),
+    ]
     subprocess.run(build, check=True, timeout=300, capture_output=True)
     [wheel] = (place.home / "wheel").glob("*.whl")
     install, path, *_ = shell_lines()
     assert "'feeds-to-events[embedded,meaning]'" in install
     assert path == "export PATH=~/.aggregator/bin:$PATH"
     words = install.replace("feeds-to-events[embedded,meaning]", f"{wheel}[embedded]")
-    place.sh(words.replace("python3", shlex.quote(sys.executable), 1).replace("pip install", "pip install -q"))
-    assert "/clone" not in place.sh("python -c 'import aggregator; print(aggregator.__file__)'")
+    place.sh(
+        words.replace("python3", shlex.quote(sys.executable), 1).replace(
+            "pip install", "pip install -q"
+        )
+    )
+    assert "/clone" not in place.sh(
+        "python -c 'import aggregator; print(aggregator.__file__)'"
+    )
 
 
 def configured(place: Place, publisher: CorpusServer) -> None:
@@ -153,12 +195,16 @@ def configured(place: Place, publisher: CorpusServer) -> None:
     place.sh("aggregator init --empty")
     file = place.home / "feeds.toml"
     text = file.read_text().replace("127.0.0.1:9191", f"127.0.0.1:{place.port}")
-    file.write_text(text + '\n[fetch]\nallow_private_networks = true\nper_host_interval = "0s"\n')
+    file.write_text(
+        text + '\n[fetch]\nallow_private_networks = true\nper_host_interval = "0s"\n'
+    )
     urls = [publisher.url(number) for number in range(len(publisher.documents))]
     assert "added" in place.sh(f"aggregator feeds add {urls[0]}")
     with file.open("a") as written:
         written.writelines(f'\n[[feed]]\nurl = "{url}"\n' for url in urls[1:])
-    assert len(place.sh("aggregator feeds list").splitlines()) == len(publisher.documents)
+    assert len(place.sh("aggregator feeds list").splitlines()) == len(
+        publisher.documents
+    )
 
 
 def publish_one_more(place: Place, publisher: CorpusServer) -> None:
@@ -176,7 +222,11 @@ def running(place: Place, publisher: CorpusServer) -> Place:
     configured(place, publisher)
     (place.home / "run.log").touch()
     daemon = place.start("aggregator run > run.log 2>&1")
-    until(lambda: "daemon_ready" in (place.home / "run.log").read_text(), what="it runs", alive=daemon)
+    until(
+        lambda: "daemon_ready" in (place.home / "run.log").read_text(),
+        what="it runs",
+        alive=daemon,
+    )
     total = sum(len(outlet.reports) for outlet in outlets())
 
     def all_read() -> bool:
@@ -188,7 +238,10 @@ def running(place: Place, publisher: CorpusServer) -> Place:
 
 
 def events_of(place: Place) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in place.sh("aggregator events list --json").splitlines()]
+    return [
+        json.loads(line)
+        for line in place.sh("aggregator events list --json").splitlines()
+    ]
 
 
 def test_every_line_of_the_readmes_shell_blocks_is_in_this_walk():
@@ -260,14 +313,23 @@ def the_ferry(running: Place) -> dict[str, Any]:
 
 def test_an_operators_word_is_taken_as_the_readme_writes_it(running: Place):
     ferry = the_ferry(running)
-    others = [event for event in events_of(running) if event["title"].startswith("Ferry with 96")]
+    others = [
+        event
+        for event in events_of(running)
+        if event["title"].startswith("Ferry with 96")
+    ]
     shown = running.sh(f"aggregator events show {ferry['sources'][0]['url']}")
     assert FERRY.search(shown)
     assert len(re.findall(r"\b[0-9a-f]{20}\b", shown)) >= 2
     last = ferry["sources"][-1]["entry_id"]
     running.sh(f"aggregator events split {last}")
-    running.sh(f'aggregator events join {ferry["event_id"]} {others[0]["event_id"]} --by anna --why "one wreck"')
-    until(lambda: "one wreck" in running.sh("aggregator events rulings"), what="the word is kept")
+    running.sh(
+        f'aggregator events join {ferry["event_id"]} {others[0]["event_id"]} --by anna --why "one wreck"'
+    )
+    until(
+        lambda: "one wreck" in running.sh("aggregator events rulings"),
+        what="the word is kept",
+    )
 
 
 COMMANDS_OF_THE_TABLE = (
@@ -281,11 +343,17 @@ COMMANDS_OF_THE_TABLE = (
     ("aggregator status --json", r'"feeds"'),
     ("aggregator status --failing", r""),
     ("aggregator events list --since 24h --min-sources 2 --lang en", r"2 sources"),
-    ("aggregator search ferry aground --since 72h --lang en --words-only", FERRY.pattern),
+    (
+        "aggregator search ferry aground --since 72h --lang en --words-only",
+        FERRY.pattern,
+    ),
     ("aggregator events doubtful", r""),
     ("aggregator feeds export > mine.opml && head -c 400 mine.opml", r"<opml"),
     ("aggregator feeds import mine.opml", r"10 .*already|already"),
-    ("aggregator export out --all-reports --links && find out -name '*.md' | wc -l", r"2[0-9]"),
+    (
+        "aggregator export out --all-reports --links && find out -name '*.md' | wc -l",
+        r"2[0-9]",
+    ),
     ("aggregator completions bash", r"complete"),
     ("aggregator manual", r"\.TH AGGREGATOR"),
     ("aggregator schema", r"json-schema"),
@@ -293,9 +361,13 @@ COMMANDS_OF_THE_TABLE = (
 )
 
 
-def test_every_command_of_the_table_runs_and_prints_what_it_is_for(running: Place, publisher: CorpusServer):
+def test_every_command_of_the_table_runs_and_prints_what_it_is_for(
+    running: Place, publisher: CorpusServer
+):
     for line, pattern in COMMANDS_OF_THE_TABLE:
-        said = running.sh(line.format(feed=publisher.url(0)) if "{feed}" in line else line)
+        said = running.sh(
+            line.format(feed=publisher.url(0)) if "{feed}" in line else line
+        )
         assert re.search(pattern, said), f"{line}\n{said}"
     # Whichever it is by now: another test joins and splits some.
     largest = max(events_of(running), key=lambda event: len(event["sources"]))
@@ -307,15 +379,26 @@ def test_the_demo_needs_nothing_but_the_wheel(running: Place):
     said = running.sh("aggregator demo")
     assert "10 feeds of the demo" in said
     if "Time is up" not in said:  # as on a machine that does much else
-        assert re.search(rf"^\d\d:\d\d   [23] sources  (?:{FERRY.pattern})", said, re.MULTILINE)
+        assert re.search(
+            rf"^\d\d:\d\d   [23] sources  (?:{FERRY.pattern})", said, re.MULTILINE
+        )
     assert "nothing of it stays" in said
 
 
 def test_a_fresh_clone_runs_as_the_readme_says(running: Place):
     line = next(line for line in ELSEWHERE if "'.[embedded,meaning]'" in line)
-    line = line.replace("python3", shlex.quote(sys.executable)).replace("embedded,meaning", "embedded")
+    line = line.replace("python3", shlex.quote(sys.executable)).replace(
+        "embedded,meaning", "embedded"
+    )
     # It is not run: there is no network to the 36 feeds of the checkout.
-    assert len(running.sh("cd clone && " + line.replace("aggregator run", "aggregator feeds list")).splitlines()) == 36
+    assert (
+        len(
+            running.sh(
+                "cd clone && " + line.replace("aggregator run", "aggregator feeds list")
+            ).splitlines()
+        )
+        == 36
+    )
 
 
 def test_the_readmes_test_command_is_what_ci_runs():

@@ -19,7 +19,9 @@ from aggregator.pipeline.reading import ReadRequest, read
 from tests import forked
 from tests.children import functions
 
-PRIVATE = "https://user:s3cret-pw@private.example/feeds/me.xml?token=s3cret-token#s3cret"
+PRIVATE = (
+    "https://user:s3cret-pw@private.example/feeds/me.xml?token=s3cret-token#s3cret"
+)
 ENTRIES = "<item><title>x</title><link>{link}</link><description>&lt;a href='{link}'&gt;x&lt;/a&gt;&lt;img src='{link}'&gt;</description></item>"
 RSS = "<rss version='2.0'><channel><title>t</title>{link}{item}</channel></rss>"
 ATOM = (
@@ -29,9 +31,13 @@ ATOM = (
 JSON = '{{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[{{"id":"1","url":"{link}","title":"x","image":"{link}","content_html":"<a href=\'{link}\'>x</a>"}}]}}'
 
 
-@pytest.mark.parametrize("link", ["#top", "?page=1", "", "b.html", "/b", "//private.example", ".", "?"])
+@pytest.mark.parametrize(
+    "link", ["#top", "?page=1", "", "b.html", "/b", "//private.example", ".", "?"]
+)
 @pytest.mark.parametrize("form", ["rss", "rss with a link", "atom", "json"])
-def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(form: str, link: str) -> None:
+def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(
+    form: str, link: str
+) -> None:
     item = ENTRIES.format(link=link)
     bodies = {
         "rss": RSS.format(link="", item=item),
@@ -42,7 +48,17 @@ def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(form: st
     feed, body = Feed("f", PRIVATE), bodies[form].encode()
     now = datetime(2026, 11, 22, tzinfo=UTC)
     answer = read(
-        ReadRequest(feed, PRIVATE, body, None, {}, IdentityRule(), DocumentSettings(), timedelta(days=3), now)
+        ReadRequest(
+            feed,
+            PRIVATE,
+            body,
+            None,
+            {},
+            IdentityRule(),
+            DocumentSettings(),
+            timedelta(days=3),
+            now,
+        )
     )
     assert isinstance(answer, FeedRead)
     assert len(answer.entries) == 1
@@ -52,7 +68,9 @@ def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(form: st
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "feeds.toml"
-    file.write_text(f'[aggregator]\nstate_dir = "s"\n[[feed]]\nid = "f"\nurl = "{PRIVATE}"\n')
+    file.write_text(
+        f'[aggregator]\nstate_dir = "s"\n[[feed]]\nid = "f"\nurl = "{PRIVATE}"\n'
+    )
     return file
 
 
@@ -61,11 +79,19 @@ def told(config: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-LISTINGS = [("feeds", "list"), ("feeds", "list", "--json"), ("feeds", "export"), ("check",), ("check", "--json")]
+LISTINGS = [
+    ("feeds", "list"),
+    ("feeds", "list", "--json"),
+    ("feeds", "export"),
+    ("check",),
+    ("check", "--json"),
+]
 
 
 @pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
-def test_no_listing_tells_the_secrets_of_addresses(config: Path, words: tuple[str, ...]) -> None:
+def test_no_listing_tells_the_secrets_of_addresses(
+    config: Path, words: tuple[str, ...]
+) -> None:
     answer = told(config, *words)
     assert "private.example" in answer
     assert "s3cret-pw" not in answer
@@ -76,10 +102,14 @@ def test_an_export_for_another_program_can_hold_them(config: Path) -> None:
     assert PRIVATE in told(config, "feeds", "export", "--secrets")
 
 
-async def test_children_have_no_secret_of_ours_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_children_have_no_secret_of_ours_in_their_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("EXAMPLE_PASSWORD", "s3cret")
     second = timedelta(seconds=20)
-    async with Sandbox(functions.obey, processes=1, wall=second, cpu=second, memory_bytes=1 << 29) as running:
+    async with Sandbox(
+        functions.obey, processes=1, wall=second, cpu=second, memory_bytes=1 << 29
+    ) as running:
         assert await running.run(("environment", None)) == []
     assert variable("EXAMPLE_PASSWORD") == os.environ["EXAMPLE_PASSWORD"] == "s3cret"
 
@@ -102,20 +132,34 @@ if __name__ == "__main__":
 """
 
 
-def test_no_process_that_the_daemon_starts_begins_with_its_secrets(tmp_path: Path) -> None:
+def test_no_process_that_the_daemon_starts_begins_with_its_secrets(
+    tmp_path: Path,
+) -> None:
     script = tmp_path / "children.py"
     script.write_text(CHILDREN)
     root = Path(__file__).resolve().parents[1]
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "EXAMPLE_PASSWORD": "s3cret"}
+    environment = {
+        "PYTHONPATH": str(root),
+        "PATH": "/usr/bin:/bin",
+        "EXAMPLE_PASSWORD": "s3cret",
+    }
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True, env=environment, cwd=root
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=environment,
+        cwd=root,
     )
     said, count, leaking, kept = done.stdout.split()
     assert (said, leaking, kept) == ("[]", "[]", "s3cret")
     assert int(count) >= 2
 
 
-def test_the_address_of_redis_is_read_from_a_file_a_credential_or_the_environment(tmp_path: Path) -> None:
+def test_the_address_of_redis_is_read_from_a_file_a_credential_or_the_environment(
+    tmp_path: Path,
+) -> None:
     url = "redis://user:s3cret@redis.example/0"
     file = tmp_path / "feeds.toml"
     (tmp_path / "redis.url").write_text(url + "\n")
@@ -123,13 +167,24 @@ def test_the_address_of_redis_is_read_from_a_file_a_credential_or_the_environmen
     (tmp_path / "credentials" / "redis").write_text(url)
     places: list[tuple[str, dict[str, str]]] = [
         ('redis_url_file = "redis.url"', {}),
-        (f'redis_url_file = "{tmp_path / "redis.url"}"', {"CREDENTIALS_DIRECTORY": "/nowhere"}),
-        ('redis_url_file = "redis"', {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}),
+        (
+            f'redis_url_file = "{tmp_path / "redis.url"}"',
+            {"CREDENTIALS_DIRECTORY": "/nowhere"},
+        ),
+        (
+            'redis_url_file = "redis"',
+            {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")},
+        ),
         ('redis_url_environment = "REDIS"', {"REDIS": url}),
     ]
     for line, environment in places:
         file.write_text(f"[aggregator]\n{line}\n")
-        assert files.loaded(str(file), environment=environment).configuration.settings.redis_url == url
+        assert (
+            files.loaded(
+                str(file), environment=environment
+            ).configuration.settings.redis_url
+            == url
+        )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +195,9 @@ def test_the_address_of_redis_is_read_from_a_file_a_credential_or_the_environmen
         ('redis_url = "redis://h"\nredis_url_file = "x"', "name one of"),
     ],
 )
-def test_a_place_that_holds_no_address_is_refused_in_words(tmp_path: Path, lines: str, words: str) -> None:
+def test_a_place_that_holds_no_address_is_refused_in_words(
+    tmp_path: Path, lines: str, words: str
+) -> None:
     file = tmp_path / "feeds.toml"
     file.write_text(f"[aggregator]\n{lines}\n")
     with pytest.raises(ConfigError, match=words):

@@ -44,7 +44,10 @@ name = "all"
 def test_adding_a_feed_leaves_every_line_of_the_file_as_it_is():
     text, added, known = with_subscriptions(
         FILE,
-        [Subscription("https://new.example/rss", "New", "World"), Subscription("https://near.example/feed")],
+        [
+            Subscription("https://new.example/rss", "New", "World"),
+            Subscription("https://near.example/feed"),
+        ],
         file="f",
     )
     assert text.startswith(FILE)
@@ -54,13 +57,18 @@ def test_adding_a_feed_leaves_every_line_of_the_file_as_it_is():
 
 
 def test_adding_to_an_empty_file_gives_a_valid_one():
-    text, _, _ = with_subscriptions("", [Subscription("https://new.example/rss")], file="f")
-    assert [feed.url for feed in configuration(text).feeds] == ["https://new.example/rss"]
+    text, _, _ = with_subscriptions(
+        "", [Subscription("https://new.example/rss")], file="f"
+    )
+    assert [feed.url for feed in configuration(text).feeds] == [
+        "https://new.example/rss"
+    ]
 
 
 def test_removing_a_feed_takes_its_own_lines_and_no_comment_of_its_neighbours():
     assert without_feed(FILE, "near", file="f") == FILE.replace(
-        '[[feed]]\nid = "near"\nurl = "https://near.example/feed"  # the paper next door\n\n', ""
+        '[[feed]]\nid = "near"\nurl = "https://near.example/feed"  # the paper next door\n\n',
+        "",
     )
     without_far = without_feed(FILE, "https://far.example/feed", file="f")
     assert "X-Key" not in without_far
@@ -89,7 +97,10 @@ def test_opml_is_read_through_nested_folders_and_spellings():
     )
     assert [(one.name, one.why) for one in found.left_out] == [
         ("no feed", "it names no address"),
-        ("an outline", "'javascript:alert(1)' is no web address: write it whole, such as https://example.org/feed.xml"),
+        (
+            "an outline",
+            "'javascript:alert(1)' is no web address: write it whole, such as https://example.org/feed.xml",
+        ),
     ]
     assert found.repeated_count == 1
 
@@ -107,23 +118,35 @@ def test_what_is_no_opml_is_refused(body: bytes):
         subscriptions_of_opml(body)
 
 
-names = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(str.strip).filter(bool)
+names = (
+    st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+    .map(str.strip)
+    .filter(bool)
+)
 
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(names, max_size=3), max_size=6))
 def test_opml_written_reads_back(rows: list[list[str]]):
-    feeds = [Feed(f"f{n}", f"https://x.example/{n}?a=1&b=2", tuple(row)) for n, row in enumerate(rows)]
+    feeds = [
+        Feed(f"f{n}", f"https://x.example/{n}?a=1&b=2", tuple(row))
+        for n, row in enumerate(rows)
+    ]
     written = opml_of(feeds)
     read = subscriptions_of_opml(written.encode())
     assert read.left_out == ()
     told = {one.url: (one.folder, one.section) for one in read.feeds}
     tidy = [tuple(" ".join(name.split()) for name in feed.categories) for feed in feeds]
-    assert told == {f.url: ((*row, "")[0], row[2] if len(row) > 2 else "") for f, row in zip(feeds, tidy, strict=True)}
+    assert told == {
+        f.url: ((*row, "")[0], row[2] if len(row) > 2 else "")
+        for f, row in zip(feeds, tidy, strict=True)
+    }
     text, _, _ = with_subscriptions("", read.feeds, file="f")
     again = subscriptions_of_opml(opml_of(configuration(text).feeds).encode())
     assert {one.url for one in again.feeds} == set(told)
-    assert all(one.folder == told[one.url][0] for one in again.feeds if told[one.url][0])
+    assert all(
+        one.folder == told[one.url][0] for one in again.feeds if told[one.url][0]
+    )
 
 
 def test_a_page_tells_of_its_feeds_typed_ones_first():
@@ -139,7 +162,10 @@ def test_a_page_tells_of_its_feeds_typed_ones_first():
 
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_page_give_a_list(body: bytes):
-    assert all(one.url.startswith("http") for one in feeds_of_page(body, url="https://a.example/"))
+    assert all(
+        one.url.startswith("http")
+        for one in feeds_of_page(body, url="https://a.example/")
+    )
 
 
 def test_every_opml_of_the_corpus_is_read_or_refused(shared: Path):
@@ -192,12 +218,21 @@ def test_an_address_is_read_as_people_paste_it(pasted: str, meant: str):
     assert web_addresses(pasted)[0] == meant
     body = f"<opml><body><outline text='A' type='rss' xmlUrl={quoteattr(pasted)}/></body></opml>"
     if "\n " not in pasted:  # in an attribute of XML a line end is a blank
-        assert [one.url for one in subscriptions_of_opml(body.encode()).feeds] == [meant]
+        assert [one.url for one in subscriptions_of_opml(body.encode()).feeds] == [
+            meant
+        ]
 
 
 def test_without_a_scheme_http_is_the_second_guess():
-    assert web_addresses("a.example/feed") == ("https://a.example/feed", "http://a.example/feed")
-    assert len(web_addresses("feed://a.example/feed")) == len(web_addresses("http://a.example/feed")) == 1
+    assert web_addresses("a.example/feed") == (
+        "https://a.example/feed",
+        "http://a.example/feed",
+    )
+    assert (
+        len(web_addresses("feed://a.example/feed"))
+        == len(web_addresses("http://a.example/feed"))
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,7 +258,12 @@ def test_what_is_no_address_is_refused_in_words(text: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["https://me:secret@a.example:port/feed", "ftp://me:secret@a.example/", "https://me:secret@[bad/"]
+    "text",
+    [
+        "https://me:secret@a.example:port/feed",
+        "ftp://me:secret@a.example/",
+        "https://me:secret@[bad/",
+    ],
 )
 def test_a_refusal_tells_no_password(text: str):
     with pytest.raises(ValueError, match="is no") as caught:
@@ -274,7 +314,9 @@ def test_flat_lists_of_podcast_programs_keep_their_names():
     body = """<opml version="2.0"><body><outline text="feeds"><outline type="rss" text="Lock Talk" xmlUrl="https://l.example/cast"/></outline>
         <outline type="rss" text="堰的故事" title="堰的故事" xmlUrl="itpc://y.example/cast"/><outline type="rss" text="Bell" xmlUrl="https://b.example/cast"/>
         <outline type="rss" xmlUrl="https://n.example/cast"/></body></opml>"""
-    text, _, _ = with_subscriptions("", subscriptions_of_opml(body.encode()).feeds, file="f")
+    text, _, _ = with_subscriptions(
+        "", subscriptions_of_opml(body.encode()).feeds, file="f"
+    )
     assert [feed.categories for feed in configuration(text).feeds] == [
         ("feeds", "Lock Talk"), ("新闻", "堰的故事"), ("News", "Bell"), ()
     ]  # fmt: skip
@@ -315,7 +357,18 @@ def alternate(href: str, kind: str = "application/rss+xml", title: str = "") -> 
     return f'<link rel="alternate" type="{kind}" href="{href}" title="{title}">'
 
 
-@pytest.mark.parametrize("href", ["", " ", "#", "/x", "https://a.example/x#top", "javascript:x", "mailto:a@a.example"])
+@pytest.mark.parametrize(
+    "href",
+    [
+        "",
+        " ",
+        "#",
+        "/x",
+        "https://a.example/x#top",
+        "javascript:x",
+        "mailto:a@a.example",
+    ],
+)
 def test_a_link_to_nothing_or_to_the_page_itself_is_no_feed(href: str):
     assert feeds_of_page(page(alternate(href)), url="https://a.example/x") == []
 
@@ -325,8 +378,14 @@ def test_a_link_to_nothing_or_to_the_page_itself_is_no_feed(href: str):
     [("/comments/feed/", "Comments Feed"), ("/f?kind=comments", ""), ("/k", "Kommentare zu A"), ("/c", "Commentaires"), ("/p", "评论"), ("/r", "Комментарии")],
 )  # fmt: skip
 def test_the_feed_of_comments_comes_after_the_page_s_own(first: str, title: str):
-    found = feeds_of_page(page(alternate(first, title=title), alternate("/feed")), url="https://a.example/")
-    assert [one.url for one in found] == ["https://a.example/feed", f"https://a.example{first}"]
+    found = feeds_of_page(
+        page(alternate(first, title=title), alternate("/feed")),
+        url="https://a.example/",
+    )
+    assert [one.url for one in found] == [
+        "https://a.example/feed",
+        f"https://a.example{first}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -335,12 +394,22 @@ def test_the_feed_of_comments_comes_after_the_page_s_own(first: str, title: str)
 )  # fmt: skip
 def test_the_types_under_which_pages_name_feeds(kind: str):
     assert [
-        one.url for one in feeds_of_page(page(alternate("feed:https://a.example/f", kind)), url="https://a.example/")
+        one.url
+        for one in feeds_of_page(
+            page(alternate("feed:https://a.example/f", kind)), url="https://a.example/"
+        )
     ] == ["https://a.example/f"]
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/html", "application/json+oembed", "text/xml+oembed", "application/opensearchdescription+xml", ""]
+    "kind",
+    [
+        "text/html",
+        "application/json+oembed",
+        "text/xml+oembed",
+        "application/opensearchdescription+xml",
+        "",
+    ],
 )
 def test_other_alternates_are_no_feeds(kind: str):
     assert feeds_of_page(page(alternate("/f", kind)), url="https://a.example/") == []
@@ -354,18 +423,24 @@ def test_other_alternates_are_no_feeds(kind: str):
         ("utf-16", None, ""), ("utf-8-sig", None, ""), ("utf-8", "text/html; charset=x-none", ""),
     ],
 )  # fmt: skip
-def test_titles_found_in_a_page_follow_its_charset(encoding: str, content_type: str | None, head: str):
+def test_titles_found_in_a_page_follow_its_charset(
+    encoding: str, content_type: str | None, head: str
+):
     body = page(alternate("/f", title="水閘新聞"), head=head).decode().encode(encoding)
     [one] = feeds_of_page(body, url="https://a.example/", content_type=content_type)
     assert one.title == "水閘新聞"
 
 
 def test_a_page_that_declares_its_encoding_like_xml_is_read():
-    body = b'<?xml version="1.0" encoding="utf-8"?>' + page(alternate("/f", title="Fähre"))
+    body = b'<?xml version="1.0" encoding="utf-8"?>' + page(
+        alternate("/f", title="Fähre")
+    )
     assert feeds_of_page(body, url="https://a.example/")[0].title == "Fähre"
 
 
-@pytest.mark.parametrize("name", ["feed:https://far.example/feed", " HTTPS://far.example/feed "])
+@pytest.mark.parametrize(
+    "name", ["feed:https://far.example/feed", " HTTPS://far.example/feed "]
+)
 def test_a_feed_is_removed_by_an_address_as_it_was_pasted(name: str):
     assert "far.example" not in without_feed(FILE, name, file="f")
 
@@ -373,21 +448,37 @@ def test_a_feed_is_removed_by_an_address_as_it_was_pasted(name: str):
 def test_a_file_without_its_last_feed_says_that_none_is_meant_until_one_is_added():
     alone = '# mine\n[[feed]]\nurl = "https://a.example/f"\n'
     without = without_feed(alone, "https://a.example/f", file="f")
-    assert (configuration(without).feeds, configuration(without).names_feeds) == ((), True)
-    again, added, _ = with_subscriptions(without, [Subscription("https://b.example/f")], file="f")
-    assert (len(added), [feed.url for feed in configuration(again).feeds]) == (1, ["https://b.example/f"])
+    assert (configuration(without).feeds, configuration(without).names_feeds) == (
+        (),
+        True,
+    )
+    again, added, _ = with_subscriptions(
+        without, [Subscription("https://b.example/f")], file="f"
+    )
+    assert (len(added), [feed.url for feed in configuration(again).feeds]) == (
+        1,
+        ["https://b.example/f"],
+    )
     assert "# mine" in again
 
 
-@pytest.mark.parametrize("text", ["feed = []\n", "feeds = []  # none yet\n[fetch]\n", "feed = [\n]\n"])
+@pytest.mark.parametrize(
+    "text", ["feed = []\n", "feeds = []  # none yet\n[fetch]\n", "feed = [\n]\n"]
+)
 def test_no_feeds_may_be_said_in_so_many_words(text: str):
     read = configuration(text)
     assert (read.feeds, read.names_feeds, read.is_blank) == ((), True, False)
-    added, _, _ = with_subscriptions(text, [Subscription("https://b.example/f")], file="f")
+    added, _, _ = with_subscriptions(
+        text, [Subscription("https://b.example/f")], file="f"
+    )
     assert len(configuration(added).feeds) == 1
 
 
-@pytest.mark.parametrize(("text", "is_blank"), [("", True), ("# all\n# of it\n", True), ("[fetch]\n", False)])
-def test_a_file_that_names_no_feeds_is_told_from_one_that_says_nothing(text: str, is_blank: bool):
+@pytest.mark.parametrize(
+    ("text", "is_blank"), [("", True), ("# all\n# of it\n", True), ("[fetch]\n", False)]
+)
+def test_a_file_that_names_no_feeds_is_told_from_one_that_says_nothing(
+    text: str, is_blank: bool
+):
     read = configuration(text)
     assert (read.names_feeds, read.is_blank) == (False, is_blank)

@@ -117,7 +117,10 @@ class Sandbox(Generic[A, R]):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         starting, self._starting, self._is_open = self._starting, None, False
         self._rest_never()
@@ -156,7 +159,9 @@ class Sandbox(Generic[A, R]):
         if starting is None or not starting.done() or starting.exception():
             return
         self._starting = None
-        stopping = asyncio.create_task(asyncio.to_thread(_end_idle, starting.result()), name="end idle children")
+        stopping = asyncio.create_task(
+            asyncio.to_thread(_end_idle, starting.result()), name="end idle children"
+        )
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
 
@@ -173,7 +178,9 @@ class Sandbox(Generic[A, R]):
         try:
             pool = await self._pool()
             future = pool.schedule(
-                _limited, args=(self._function, argument, self._cpu.total_seconds()), timeout=wall.total_seconds()
+                _limited,
+                args=(self._function, argument, self._cpu.total_seconds()),
+                timeout=wall.total_seconds(),
             )
             answer = await _answer_of(future, pool)
         except TimeoutError:
@@ -181,7 +188,10 @@ class Sandbox(Generic[A, R]):
         except ProcessExpired as error:
             return _expired(error, self._cpu)
         except _POOL_BREAKS as error:
-            return Killed("broken", f"its process could not be kept: {type(error).__name__}: {error}"[:500])
+            return Killed(
+                "broken",
+                f"its process could not be kept: {type(error).__name__}: {error}"[:500],
+            )
         return answer if isinstance(answer, Killed) else pickle.loads(answer)
 
     async def _pool(self) -> ProcessPool:
@@ -191,9 +201,15 @@ class Sandbox(Generic[A, R]):
         Raises OSError when no process can be started.
         """
         starting = self._starting
-        if starting is None or (starting.done() and (starting.exception() or not starting.result().active)):
-            broken = starting.result() if starting and not starting.exception() else None
-            self._starting = asyncio.create_task(asyncio.to_thread(self._started_pool, broken))
+        if starting is None or (
+            starting.done() and (starting.exception() or not starting.result().active)
+        ):
+            broken = (
+                starting.result() if starting and not starting.exception() else None
+            )
+            self._starting = asyncio.create_task(
+                asyncio.to_thread(self._started_pool, broken)
+            )
         assert self._starting is not None
         return await asyncio.shield(self._starting)
 
@@ -217,7 +233,9 @@ class Sandbox(Generic[A, R]):
         return pool
 
 
-async def _answer_of(future: ProcessFuture[bytes | Killed], pool: ProcessPool) -> bytes | Killed:
+async def _answer_of(
+    future: ProcessFuture[bytes | Killed], pool: ProcessPool
+) -> bytes | Killed:
     """What the child answers. Raises what pebble tells of its end, and OSError when the pool died without a word."""
     waiting = asyncio.wrap_future(future)
     try:
@@ -249,18 +267,24 @@ def _end_idle(pool: ProcessPool) -> None:
     _stop(pool)
     with _fork_server_use:
         if not _pools:
-            server: Any = forkserver._forkserver  # there is no public name for it in any version of Python
+            server: Any = (
+                forkserver._forkserver
+            )  # there is no public name for it in any version of Python
             server._stop()
 
 
 def _expired(error: ProcessExpired, cpu: timedelta) -> Killed:
     code = error.exitcode or 0
     if code == -signal.SIGXCPU:
-        return Killed("cpu", f"used more than {cpu.total_seconds():g} s of processor time")
+        return Killed(
+            "cpu", f"used more than {cpu.total_seconds():g} s of processor time"
+        )
     if code in (-signal.SIGKILL, _LOST):
         return Killed("broken", "its process was killed from outside (out of memory?)")
     if code < 0:
-        return Killed("crashed", f"the reading process died of {signal.Signals(-code).name}")
+        return Killed(
+            "crashed", f"the reading process died of {signal.Signals(-code).name}"
+        )
     return Killed("crashed", f"the reading process ended with status {code}")
 
 
@@ -274,7 +298,10 @@ class _Popen(popen_forkserver.Popen):
 
     def _launch(self, process_obj: Any) -> None:
         with _hiding_main, bare_environment():
-            real, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            real, sys.modules["__main__"] = (
+                sys.modules["__main__"],
+                ModuleType("__main__"),
+            )
             try:
                 super()._launch(process_obj)  # type: ignore[misc]
             finally:
@@ -320,7 +347,9 @@ def _die_with_the_daemon() -> None:
 
 def _let_go_of_the_fork_server() -> None:
     """Close the descriptor by which every child keeps the fork server alive: it has to end with the daemon alone."""
-    server: Any = forkserver._forkserver  # there is no public name for it in any version of Python
+    server: Any = (
+        forkserver._forkserver
+    )  # there is no public name for it in any version of Python
     if server._forkserver_alive_fd is not None:
         os.close(server._forkserver_alive_fd)
         server._forkserver_alive_fd = None
@@ -331,7 +360,9 @@ def _watch(sentinel: int) -> None:
     os._exit(1)
 
 
-def _limited(function: Callable[[Any], Any], argument: Any, cpu_seconds: float) -> bytes | Killed:
+def _limited(
+    function: Callable[[Any], Any], argument: Any, cpu_seconds: float
+) -> bytes | Killed:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     limit = int(usage.ru_utime + usage.ru_stime + cpu_seconds) + 1
@@ -353,7 +384,12 @@ class _Boundary:
     def __enter__(self) -> _Boundary:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: object,
+    ) -> bool:
         if error is None:
             return False
         self.killed = _killed_by(error)
@@ -366,4 +402,6 @@ def _killed_by(error: BaseException) -> Killed:
     if isinstance(error, RecursionError):
         return Killed("crashed", "nested too deeply")
     words = f"{type(error).__name__}: {error}"[:500]
-    return Killed("crashed", words.encode(errors="replace").decode())  # it may quote half a character
+    return Killed(
+        "crashed", words.encode(errors="replace").decode()
+    )  # it may quote half a character

@@ -21,23 +21,55 @@ from aggregator.cli.streams import guard_output, open_streams, use_utf8
 from aggregator.errors import AggregatorError, ConfigError
 
 PLACES = places(
-    ("demo", "demo", "See it at work: sample feeds in four languages, served, polled and matched."),
+    (
+        "demo",
+        "demo",
+        "See it at work: sample feeds in four languages, served, polled and matched.",
+    ),
     ("init", "init", "Write a commented feeds.toml with a starter list into DIR."),
     ("run", "run", "Run the daemon: poll, match, publish, until SIGTERM."),
     ("check", "check", "Validate the configuration and print what is effective."),
-    ("poll", "poll", "Poll feeds now, due or not, and print what was found and each entry's outcome."),
+    (
+        "poll",
+        "poll",
+        "Poll feeds now, due or not, and print what was found and each entry's outcome.",
+    ),
     ("tail", "tail", "Print the newest messages of the events stream."),
-    ("digest", "digest", "The events of the last hours, by the number of independent sources."),
-    ("status", "status", "Feeds: health, last and next poll and why then, failures, entries."),
+    (
+        "digest",
+        "digest",
+        "The events of the last hours, by the number of independent sources.",
+    ),
+    (
+        "status",
+        "status",
+        "Feeds: health, last and next poll and why then, failures, entries.",
+    ),
     ("events", "events", "Say which reports are one event and which are not."),
     ("search", "search", "Find events by words in their titles and leads."),
     ("explain", "matching", "Why two reports are one event, or are not."),
-    ("backtest", "matching", "Run the event stage over a file of entries, by the daemon's own code."),
+    (
+        "backtest",
+        "matching",
+        "Run the event stage over a file of entries, by the daemon's own code.",
+    ),
     ("feeds", "feeds", "List, add, remove, import and export subscriptions."),
-    ("export", "export", "Write the documents of the window as files, in folders by category."),
-    ("reload", "reload", "Read feeds.toml again, in every daemon of its state directory."),
+    (
+        "export",
+        "export",
+        "Write the documents of the window as files, in folders by category.",
+    ),
+    (
+        "reload",
+        "reload",
+        "Read feeds.toml again, in every daemon of its state directory.",
+    ),
     ("completions", "reference", "Print the completion script for a shell."),
-    ("manual", "reference", "Print the man page (roff): `aggregator manual | man -l -`."),
+    (
+        "manual",
+        "reference",
+        "Print the man page (roff): `aggregator manual | man -l -`.",
+    ),
     ("schema", "reference", "Print the JSON Schema of feeds.toml, for editors."),
 )
 """Command, its module here, and how its help begins; in the order of `--help`."""
@@ -89,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str]) -> int:
     """The exit status of one command."""
     try:
-        status = commands.main(list(arguments), prog_name="aggregator", standalone_mode=False)
+        status = commands.main(
+            list(arguments), prog_name="aggregator", standalone_mode=False
+        )
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
@@ -102,12 +136,16 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        return _told(AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, arguments)
+        return _told(
+            AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, arguments
+        )
     return status if isinstance(status, int) else 0
 
 
 def _told(error: AggregatorError, status: int, arguments: Sequence[str]) -> int:
     called = remedies.called(sys.argv[0], arguments)
     text = remedies.as_called(str(error), called)
-    click.echo(f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}", err=True)
+    click.echo(
+        f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}", err=True
+    )
     return status

@@ -37,10 +37,19 @@ from aggregator.watch.redaction import redacted
 
 @click.command()
 @click.argument("url")
-@click.option("--category", "categories", multiple=True, help="Up to three, from the outermost inwards.")
-@click.option("--force", is_flag=True, help="Add the URL as it is, without asking its server.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    help="Up to three, from the outermost inwards.",
+)
+@click.option(
+    "--force", is_flag=True, help="Add the URL as it is, without asking its server."
+)
 @options.config
-def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | None) -> None:
+def add(
+    url: str, categories: tuple[str, ...], force: bool, config_file: str | None
+) -> None:
     """Add a feed; of an HTML page, the feed it names. Where there is no feeds.toml, one is made here.
 
     The address may be as it was pasted, also `feed:…` or example.org. The daemon takes the feed up by itself. The page
@@ -48,7 +57,9 @@ def add(url: str, categories: tuple[str, ...], force: bool, config_file: str | N
     """
     logs.configure(level="error", form=logs.Form.PRETTY)
     if len(categories) > 3:
-        raise click.UsageError("a feed has at most three categories: group, site, section")
+        raise click.UsageError(
+            "a feed has at most three categories: group, site, section"
+        )
     addresses = _web_addresses(url)
     read = to_edit(config_file)
     if force:
@@ -65,7 +76,9 @@ def _web_addresses(text: str) -> tuple[str, ...]:
         raise ConfigError(Problem(str(error))) from None
 
 
-async def _add_found(read: files.Loaded, addresses: Sequence[str], categories: tuple[str, ...]) -> None:
+async def _add_found(
+    read: files.Loaded, addresses: Sequence[str], categories: tuple[str, ...]
+) -> None:
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
     added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
     async with assembly.Fetching(read.configuration.settings, Metrics()) as fetching:
@@ -80,7 +93,9 @@ async def _add_found(read: files.Loaded, addresses: Sequence[str], categories: t
             await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
 
 
-async def _hand_over(read: files.Loaded, fetching: assembly.Fetching, feed_id: str, body: Fetched) -> None:
+async def _hand_over(
+    read: files.Loaded, fetching: assembly.Fetching, feed_id: str, body: Fetched
+) -> None:
     """Commit the body as the feed's first poll, where a server runs: adding a feed costs one request, not two."""
     feed = next(feed for feed in read.configuration.feeds if feed.feed_id == feed_id)
     try:
@@ -92,7 +107,9 @@ async def _hand_over(read: files.Loaded, fetching: assembly.Fetching, feed_id: s
         click.echo(f"it is polled when a daemon runs ({error})", err=True)
 
 
-async def _found(read: files.Loaded, fetching: assembly.Fetching, url: str, body: Fetched) -> Subscription:
+async def _found(
+    read: files.Loaded, fetching: assembly.Fetching, url: str, body: Fetched
+) -> Subscription:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
     parsed = await fetching.read(
@@ -113,9 +130,15 @@ async def _found(read: files.Loaded, fetching: assembly.Fetching, url: str, body
     candidates = await _named(settings.fetch, body)
     if not candidates:
         shown = redacted(url)
-        raise ConfigError(Problem(f"{shown} is no feed and names none: {parsed.detail}. Add it anyway with --force"))
+        raise ConfigError(
+            Problem(
+                f"{shown} is no feed and names none: {parsed.detail}. Add it anyway with --force"
+            )
+        )
     for other in candidates[1:]:
-        click.echo(f"the page also names {redacted(other.url)} ({other.title})", err=True)
+        click.echo(
+            f"the page also names {redacted(other.url)} ({other.title})", err=True
+        )
     return candidates[0]
 
 
@@ -131,7 +154,11 @@ async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
     ) as sandbox:
         answer = await sandbox.run((page.body, page.url, page.content_type))
     if isinstance(answer, Killed):
-        raise ConfigError(Problem(f"the page cannot be read: {answer.detail}. Add the feed itself, or with --force"))
+        raise ConfigError(
+            Problem(
+                f"the page cannot be read: {answer.detail}. Add the feed itself, or with --force"
+            )
+        )
     return answer
 
 
@@ -140,6 +167,10 @@ def _body(result: FetchResult) -> Fetched:
         case Fetched():
             return result
         case NotModified():
-            raise ConfigError(Problem("the server answered 304 to a request without validators; add it with --force"))
+            raise ConfigError(
+                Problem(
+                    "the server answered 304 to a request without validators; add it with --force"
+                )
+            )
         case FetchFailed():
             raise ConfigError(Problem(f"{result.detail}. Add it anyway with --force"))

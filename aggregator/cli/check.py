@@ -30,7 +30,9 @@ def check(config_file: str | None, as_json: bool) -> None:
     read = files.loaded(config_file)
     settings = read.configuration.settings
     if settings.redis_url:
-        connect(settings.redis_url, key_prefix=settings.key_prefix)  # opens no connection; refuses what it cannot use
+        connect(
+            settings.redis_url, key_prefix=settings.key_prefix
+        )  # opens no connection; refuses what it cannot use
     effective = {
         "file": str(read.file.resolve()),
         "state_dir": str(read.state_dir),
@@ -46,7 +48,8 @@ def check(config_file: str | None, as_json: bool) -> None:
         click.echo(f"aggregator: {remark}", err=True)
     if settings.redis_url and settings.server_listen:
         click.echo(
-            "aggregator: [server] listen has no effect: it is for the embedded server, not redis_url's", err=True
+            "aggregator: [server] listen has no effect: it is for the embedded server, not redis_url's",
+            err=True,
         )
 
 
@@ -80,17 +83,32 @@ def _plain(value: Any) -> Any:
 def _print(read: files.Loaded) -> None:
     feeds = read.configuration.feeds
     out = console()
-    for line in toml_lines(read.configuration.settings, digest_dir=str(read.digest_dir)):
+    for line in toml_lines(
+        read.configuration.settings, digest_dir=str(read.digest_dir)
+    ):
         out.print(
-            Text(line, style="bold" if line.startswith("[") else "dim" if line.startswith("#") else ""), soft_wrap=True
+            Text(
+                line,
+                style="bold"
+                if line.startswith("[")
+                else "dim"
+                if line.startswith("#")
+                else "",
+            ),
+            soft_wrap=True,
         )
     if feeds:
         out.print(_table(feeds))
         out.print()
     count = (
-        f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}" if feeds else "no feeds yet; `aggregator feeds add URL`"
+        f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
+        if feeds
+        else "no feeds yet; `aggregator feeds add URL`"
     )
-    out.print(Text.assemble((str(read.file.resolve()), "bold"), f" is valid: {count}"), soft_wrap=True)
+    out.print(
+        Text.assemble((str(read.file.resolve()), "bold"), f" is valid: {count}"),
+        soft_wrap=True,
+    )
 
 
 def _table(feeds: tuple[Feed, ...]) -> Table:
@@ -98,8 +116,16 @@ def _table(feeds: tuple[Feed, ...]) -> Table:
     for heading in ("feed", "lang", "interval", "categories", "url"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "interval")
     for feed in feeds:
-        interval = feed.cron or f"{written(feed.min_interval)} … {written(feed.max_interval)}"
+        interval = (
+            feed.cron or f"{written(feed.min_interval)} … {written(feed.max_interval)}"
+        )
         name = feed.feed_id if feed.enabled else f"{feed.feed_id} (off)"
-        cells = (name, feed.language or "", interval, " / ".join(feed.categories), redacted(feed.url))
+        cells = (
+            name,
+            feed.language or "",
+            interval,
+            " / ".join(feed.categories),
+            redacted(feed.url),
+        )
         table.add_row(*(Text(cell) for cell in cells))
     return table

@@ -18,15 +18,31 @@ EVERYTHING = Match()
 def choosing(command: F) -> F:
     """The three options, given to the command as `langs`, `categories` and `words`."""
     for option in (
-        click.option("--words", multiple=True, help="Only with this word or phrase; may be given again (any of them)."),
-        click.option("--category", "categories", multiple=True, help="Only of this category, at any level."),
-        click.option("--lang", "langs", multiple=True, help="Only in this language, such as zh or en."),
+        click.option(
+            "--words",
+            multiple=True,
+            help="Only with this word or phrase; may be given again (any of them).",
+        ),
+        click.option(
+            "--category",
+            "categories",
+            multiple=True,
+            help="Only of this category, at any level.",
+        ),
+        click.option(
+            "--lang",
+            "langs",
+            multiple=True,
+            help="Only in this language, such as zh or en.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def match_of(langs: tuple[str, ...], categories: tuple[str, ...], words: tuple[str, ...]) -> Match:
+def match_of(
+    langs: tuple[str, ...], categories: tuple[str, ...], words: tuple[str, ...]
+) -> Match:
     """What the options let through: keys joined by AND, the values of one key by OR."""
     return Match(categories=categories, languages=langs, words=words)
 
@@ -48,7 +64,10 @@ def takes_message(match: Match, message: Message) -> bool:
     from aggregator.entry.documents import body_text
 
     text = body_text(message.document) if match.words else ""
-    return _takes(match, _Shown(message.feed_id, message.categories, message.lang, message.title, text))
+    return _takes(
+        match,
+        _Shown(message.feed_id, message.categories, message.lang, message.title, text),
+    )
 
 
 def takes_event(match: Match, event: Event) -> bool:

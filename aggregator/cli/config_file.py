@@ -26,7 +26,10 @@ log = structlog.get_logger()
 def within_limits(configuration: Configuration) -> Configuration:
     """The configuration with as many polls at once as this process may open files for."""
     settings = configuration.settings
-    return replace(configuration, settings=replace(settings, fetch=within_file_limit(settings.fetch)))
+    return replace(
+        configuration,
+        settings=replace(settings, fetch=within_file_limit(settings.fetch)),
+    )
 
 
 class ConfigFile:
@@ -62,14 +65,24 @@ class ConfigFile:
         self._digest = _digest(text)
         fresh = within_limits(files.loaded_from(self._file, os.environ).configuration)
         if self._current.feeds and not fresh.feeds and not fresh.names_feeds:
-            raise ConfigError(Problem(f"names no feed any more: {files.NO_FEEDS_REMEDY}", file=str(self._file)))
+            raise ConfigError(
+                Problem(
+                    f"names no feed any more: {files.NO_FEEDS_REMEDY}",
+                    file=str(self._file),
+                )
+            )
         self._current = fresh
         return fresh
 
     @contextmanager
     def announced(self, role: str) -> Iterator[None]:
         """Say that this process is a daemon here, so that `aggregator reload` finds it."""
-        self._facts = {"pid": os.getpid(), "role": role, "config": str(self._file.resolve()), "reloads": 0}
+        self._facts = {
+            "pid": os.getpid(),
+            "role": role,
+            "config": str(self._file.resolve()),
+            "reloads": 0,
+        }
         with _alive(self._place):
             self._write()
             try:
@@ -79,7 +92,11 @@ class ConfigFile:
 
     def report(self, result: str, detail: str) -> None:
         count = self._facts.get("reloads", 0)
-        self._facts |= {"reloads": (count if isinstance(count, int) else 0) + 1, "result": result, "detail": detail}
+        self._facts |= {
+            "reloads": (count if isinstance(count, int) else 0) + 1,
+            "result": result,
+            "detail": detail,
+        }
         self._write()
 
     def _write(self) -> None:

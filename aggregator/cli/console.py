@@ -26,9 +26,15 @@ FILE_WIDTH = 160
 class SafeConsole(Console):
     """A console whose own colours reach the terminal, and nothing that stands in what it prints."""
 
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield (
+                segment
+                if segment.control
+                else segment._replace(text=visible(segment.text))
+            )
 
     def on_broken_pipe(self) -> None:
         """A reader that goes away (`| head`) is what the command line knows: rich would end with status 1."""
@@ -39,4 +45,6 @@ def console(*, error: bool = False) -> Console:
     """The console of stdout, or of stderr."""
     stream = unguarded(sys.stderr if error else sys.stdout)
     to_people = stream.isatty() or "COLUMNS" in os.environ
-    return SafeConsole(file=stream, highlight=False, width=None if to_people else FILE_WIDTH)
+    return SafeConsole(
+        file=stream, highlight=False, width=None if to_people else FILE_WIDTH
+    )

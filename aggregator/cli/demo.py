@@ -57,14 +57,21 @@ async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
         read = files.loaded_from(file, {})
         source = ConfigFile(read)
         people = People(
-            console(), feeds=source.feeds, file="the demo", farewell="The demo is over; nothing of it stays."
+            console(),
+            feeds=source.feeds,
+            file="the demo",
+            farewell="The demo is over; nothing of it stays.",
         )
         logs.configure(tell=people.log)
 
-        async def beside(store: Store, people: People, stop: Callable[[], None]) -> None:
+        async def beside(
+            store: Store, people: People, stop: Callable[[], None]
+        ) -> None:
             if opens:
                 webbrowser.open(people.page)
-            await _until_told(store, shown, None if stays else begun + LONGEST.total_seconds())
+            await _until_told(
+                store, shown, None if stays else begun + LONGEST.total_seconds()
+            )
             await _tell_end(store, people, shown, stays=stays)
             if not stays:
                 stop()
@@ -72,7 +79,9 @@ async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
         await daemon(read, "all", source, people, beside=beside)
 
 
-async def _until_told(store: Store, shown: Sequence[Outlet], deadline: float | None) -> None:
+async def _until_told(
+    store: Store, shown: Sequence[Outlet], deadline: float | None
+) -> None:
     """Wait until every report has its event."""
     total = sum(len(outlet.reports) for outlet in shown)
     while deadline is None or time.monotonic() < deadline:
@@ -89,20 +98,28 @@ async def _report_count(store: Store) -> int:
     return sum(event.source_count for event in events)
 
 
-async def _tell_end(store: Store, people: People, shown: Sequence[Outlet], *, stays: bool) -> None:
+async def _tell_end(
+    store: Store, people: People, shown: Sequence[Outlet], *, stays: bool
+) -> None:
     events = await store.watch.events_since(datetime.now(UTC) - timedelta(hours=1))
     reports = sum(event.source_count for event in events)
     await asyncio.sleep(1)  # the last lines come before the sum
     people.say("")
     total = sum(len(outlet.reports) for outlet in shown)
     if reports < total:
-        people.say(f"Time is up: {reports} of {total} reports were read. On a terminal it takes the time it needs.")
+        people.say(
+            f"Time is up: {reports} of {total} reports were read. On a terminal it takes the time it needs."
+        )
     else:
         people.say(
             f"{counted(reports, 'report')} of {counted(len(shown), 'feed')} in four languages came to "
             f"{counted(len(events), 'event')}: look-alikes apart, retellings together where their words show it."
         )
-    people.say(f"Look at them: {people.page}  (Ctrl-C ends the demo)" if stays else f"The page was at {people.page}")
+    people.say(
+        f"Look at them: {people.page}  (Ctrl-C ends the demo)"
+        if stays
+        else f"The page was at {people.page}"
+    )
     people.say("Your own feeds: `aggregator init`, then `aggregator run`")
 
 
@@ -115,8 +132,12 @@ def _configuration(shown: Sequence[Outlet], urls: Mapping[str, str]) -> str:
         '[defaults]\nmin_interval = "1s"\nmax_interval = "1s"\nbacklog = "all"',
     ]
     for outlet in shown:
-        lines.append(f'[[feed]]\nid = "{outlet.feed_id}"\nurl = "{urls[outlet.feed_id]}"')
-        lines.append(f'language = "{outlet.language}"\ncategories = ["News", "{outlet.name}", "{outlet.category}"]')
+        lines.append(
+            f'[[feed]]\nid = "{outlet.feed_id}"\nurl = "{urls[outlet.feed_id]}"'
+        )
+        lines.append(
+            f'language = "{outlet.language}"\ncategories = ["News", "{outlet.name}", "{outlet.category}"]'
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -135,7 +156,9 @@ async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
         etag = sha256(body).hexdigest()[:16]
         if request.headers.get("If-None-Match") == f'"{etag}"':
             return web.Response(status=304)
-        response = web.Response(body=body, headers={"Content-Type": outlet.content_type})
+        response = web.Response(
+            body=body, headers={"Content-Type": outlet.content_type}
+        )
         response.etag = etag
         return response
 
@@ -145,7 +168,10 @@ async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
     await runner.setup()
     try:
         places = [await _opened(runner, number) for number in range(1, len(shown) + 1)]
-        yield {outlet.feed_id: f"http://{place}/{outlet.feed_id}" for outlet, place in zip(shown, places, strict=True)}
+        yield {
+            outlet.feed_id: f"http://{place}/{outlet.feed_id}"
+            for outlet, place in zip(shown, places, strict=True)
+        }
     finally:
         await runner.cleanup()
 
@@ -159,4 +185,6 @@ async def _opened(runner: web.AppRunner, number: int) -> str:
         except OSError:
             continue
         return f"{host}:{runner.addresses[-1][1]}"
-    raise AggregatorError("no port of 127.0.0.1 can be opened, so the sample feeds cannot be served")
+    raise AggregatorError(
+        "no port of 127.0.0.1 can be opened, so the sample feeds cannot be served"
+    )

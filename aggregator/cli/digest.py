@@ -28,14 +28,30 @@ FOLLOW_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--since", type=options.DURATION, default="24h", show_default=True, help="How far back.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "html", "json"]), default="text", show_default=True
+    "--since",
+    type=options.DURATION,
+    default="24h",
+    show_default=True,
+    help="How far back.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    default="text",
+    show_default=True,
 )
 @click.option("--lang", help="Only events of this language, such as zh or en.")
 @click.option("--category", help="Only events of this category, at any level.")
-@click.option("--top", type=click.IntRange(min=1), help="How many events to tell (default: [digest] top).")
-@click.option("--follow", "-f", is_flag=True, help="Print each digest as the daemon makes it.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    help="How many events to tell (default: [digest] top).",
+)
+@click.option(
+    "--follow", "-f", is_flag=True, help="Print each digest as the daemon makes it."
+)
 @options.config
 def digest(
     since: timedelta,
@@ -58,7 +74,9 @@ def digest(
     _print(read, asyncio.run(_digest(read, since, lang, category, top)), form)
 
 
-async def _digest(read: Loaded, since: timedelta, lang: str | None, category: str | None, top: int) -> Digest:
+async def _digest(
+    read: Loaded, since: timedelta, lang: str | None, category: str | None, top: int
+) -> Digest:
     feed_ids = [feed.feed_id for feed in read.configuration.feeds if feed.enabled]
     try:
         async with engines.attached_engine(read) as engine:
@@ -78,7 +96,13 @@ async def _digest(read: Loaded, since: timedelta, lang: str | None, category: st
 
 
 def _from_files(
-    read: Loaded, since: timedelta, top: int, error: Exception, *, lang: str | None, category: str | None
+    read: Loaded,
+    since: timedelta,
+    top: int,
+    error: Exception,
+    *,
+    lang: str | None,
+    category: str | None,
 ) -> Digest:
     """The digests kept as files, put together. Raises the error when there are none."""
     now = datetime.now(UTC)
@@ -86,7 +110,9 @@ def _from_files(
     if not found:
         raise error
     click.echo(f"aggregator: {error}; this is from {read.digest_dir}", err=True)
-    return joined_digest(found, from_at=now - since, to_at=now, top=top, language=lang, category=category)
+    return joined_digest(
+        found, from_at=now - since, to_at=now, top=top, language=lang, category=category
+    )
 
 
 async def _follow(read: Loaded, form: str) -> None:

@@ -32,11 +32,18 @@ from aggregator.pipeline.doubt import Doubt, Doubts, is_open
     help="Reports first seen since so long ago, as far as the window goes.",
 )
 @click.option(
-    "-n", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many of either kind."
+    "-n",
+    "count",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="How many of either kind.",
 )
 @options.config
 @options.as_json
-def doubtful(since: timedelta, count: int, config_file: str | None, as_json: bool) -> None:
+def doubtful(
+    since: timedelta, count: int, config_file: str | None, as_json: bool
+) -> None:
     """The reports nearest to the threshold: those that just joined an event, and those that nearly did.
 
     Each is shown with the report it was weighed against, and the command that says it was put wrong. What an operator
@@ -53,7 +60,12 @@ def doubtful(since: timedelta, count: int, config_file: str | None, as_json: boo
         return
     out = console()
     if not asked.joined and not asked.started:
-        out.print(Text("nothing to look at: no decision of this time is open to an operator's word"), soft_wrap=True)
+        out.print(
+            Text(
+                "nothing to look at: no decision of this time is open to an operator's word"
+            ),
+            soft_wrap=True,
+        )
     at = f"the threshold is {threshold:.2f}, {strictness}"
     _print(out, f"Joined an event, with little to spare ({at}):", asked.joined, suffix)
     _print(out, f"Started an event, with little missing ({at}):", asked.started, suffix)
@@ -93,7 +105,10 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
             doubts = doubts.with_records(records)
         joined = await _open(store, doubts.joined, count)
         started = await _open(store, doubts.started, count)
-        pairs = [(doubt.entry_id, doubt.decision.best_entry_id) for doubt, _ in (*joined, *started)]
+        pairs = [
+            (doubt.entry_id, doubt.decision.best_entry_id)
+            for doubt, _ in (*joined, *started)
+        ]
         # The other report came up to a window earlier.
         known_since = start - read.configuration.settings.dedup.window
         names = dict.fromkeys(name for pair in pairs for name in pair)
@@ -101,7 +116,9 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
     return Asked(_questions(joined, titles), _questions(started, titles))
 
 
-async def _open(store: Store, doubts: Sequence[Doubt], count: int) -> list[tuple[Doubt, str]]:
+async def _open(
+    store: Store, doubts: Sequence[Doubt], count: int
+) -> list[tuple[Doubt, str]]:
     """The first `count` of those on which something is left to say, each with the event of the other report."""
     rulings = await store.rulings.applied()
     apart = apart_of(rulings, await store.events.aliases())
@@ -115,7 +132,9 @@ async def _open(store: Store, doubts: Sequence[Doubt], count: int) -> list[tuple
     return found
 
 
-def _questions(doubts: Sequence[tuple[Doubt, str]], titles: Mapping[str, str]) -> list[Question]:
+def _questions(
+    doubts: Sequence[tuple[Doubt, str]], titles: Mapping[str, str]
+) -> list[Question]:
     return [
         Question(
             doubt,
@@ -136,8 +155,16 @@ def _record(question: Question, threshold: float, suffix: str) -> dict[str, Any]
         "threshold": threshold,
         "reason": doubt.decision.reason,
         "first_seen_at": doubt.first_seen_at,
-        "report": {"entry_id": doubt.entry_id, "event_id": doubt.event_id, "title": question.title},
-        "nearest": {"entry_id": best, "event_id": question.near_event_id, "title": question.near_title},
+        "report": {
+            "entry_id": doubt.entry_id,
+            "event_id": doubt.event_id,
+            "title": question.title,
+        },
+        "nearest": {
+            "entry_id": best,
+            "event_id": question.near_event_id,
+            "title": question.near_title,
+        },
         "command": f"{question.command}{suffix}",
     }
 

@@ -48,11 +48,20 @@ def toml_lines(settings: Settings, *, digest_dir: str) -> list[str]:
     for name in ("fetch", "documents", "dedup"):
         lines += _table(name, values[name])
     lines += _table("digest", values["digest"] | {"dir": digest_dir})
-    http = {"listen": settings.http_listen, "public_url": settings.http_public_url, "pictures": settings.http_pictures}
+    http = {
+        "listen": settings.http_listen,
+        "public_url": settings.http_public_url,
+        "pictures": settings.http_pictures,
+    }
     lines += _table("http", http)
     lines += _table("retention", values["retention"])
     own = {notify.queue.name for notify in settings.notifies}
-    lines += [line for queue in settings.queues if queue.name not in own for line in _queue(queue)]
+    lines += [
+        line
+        for queue in settings.queues
+        if queue.name not in own
+        for line in _queue(queue)
+    ]
     return lines + [line for notify in settings.notifies for line in _notify(notify)]
 
 
@@ -65,7 +74,12 @@ def _queue(queue: Queue) -> list[str]:
     plain = {key: value for key, value in asdict(queue).items() if key != "match"}
     inner = ", ".join(f"{key} = {_value(value)}" for key, value in match.items())
     matched = [f"match = {{ {inner} }}"] if match else ["# match: everything"]
-    return ["[[queue]]", *(_line(key, value) for key, value in plain.items()), *matched, ""]
+    return [
+        "[[queue]]",
+        *(_line(key, value) for key, value in plain.items()),
+        *matched,
+        "",
+    ]
 
 
 def _notify(notify: Notify) -> list[str]:
@@ -73,8 +87,17 @@ def _notify(notify: Notify) -> list[str]:
     match = {key: list(value) for key, value in shown.pop("match").items() if value}
     where = shown.pop("secret") or {}
     secret = {key: where[key] for key in ("environment", "file") if where.get(key)}
-    tables = [f"{name} = {{ {_inner(table)} }}" for name, table in (("match", match), ("secret", secret)) if table]
-    return ["[[notify]]", *(_line(key, value) for key, value in shown.items() if value), *tables, ""]
+    tables = [
+        f"{name} = {{ {_inner(table)} }}"
+        for name, table in (("match", match), ("secret", secret))
+        if table
+    ]
+    return [
+        "[[notify]]",
+        *(_line(key, value) for key, value in shown.items() if value),
+        *tables,
+        "",
+    ]
 
 
 def _inner(table: Mapping[str, Any]) -> str:
@@ -90,7 +113,9 @@ def _line(key: str, value: Any) -> str:
 
 
 def _size(count: int) -> str | int:
-    return next((f"{count // size}{unit}" for unit, size in _SIZES if count % size == 0), count)
+    return next(
+        (f"{count // size}{unit}" for unit, size in _SIZES if count % size == 0), count
+    )
 
 
 def _value(value: Any) -> str:

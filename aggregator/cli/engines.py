@@ -31,7 +31,9 @@ class Engine:
 
 
 @asynccontextmanager
-async def owned_engine(read: Loaded, shutdown: Shutdown | None = None) -> AsyncIterator[Engine]:
+async def owned_engine(
+    read: Loaded, shutdown: Shutdown | None = None
+) -> AsyncIterator[Engine]:
     """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing.
 
     `shutdown` says by when an embedded one is to have ended."""
@@ -78,7 +80,10 @@ def _tell_slips(slips: Slips) -> None:
     """What a reader passed over, for whoever reads its output."""
     places = slips.places()
     if places:
-        click.echo(f"aggregator: passed over what is not ours: {len(places)}, first {places[0]}", err=True)
+        click.echo(
+            f"aggregator: passed over what is not ours: {len(places)}, first {places[0]}",
+            err=True,
+        )
 
 
 @asynccontextmanager
@@ -96,7 +101,12 @@ async def working_engine(read: Loaded) -> AsyncIterator[Engine]:
 @asynccontextmanager
 async def _store(settings: Settings, url: str) -> AsyncIterator[Store]:
     client = connect(url, key_prefix=settings.key_prefix)
-    store = Store(client, prefix=settings.key_prefix, retention=settings.retention, queues=settings.queues)
+    store = Store(
+        client,
+        prefix=settings.key_prefix,
+        retention=settings.retention,
+        queues=settings.queues,
+    )
     try:
         yield store
     finally:

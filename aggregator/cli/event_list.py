@@ -15,12 +15,32 @@ from aggregator.cli.choosing import choosing, match_of, takes_event
 from aggregator.cli.console import console
 from aggregator.daemon import files
 from aggregator.model import Event, Match
-from aggregator.watch.headlines import Headline, clock, headline_text, named, source_names
+from aggregator.watch.headlines import (
+    Headline,
+    clock,
+    headline_text,
+    named,
+    source_names,
+)
 
 
 @click.command("list")
-@click.option("--since", type=options.DURATION, default="24h", show_default=True, help="How far back.")
-@click.option("--lines", "-n", "count", type=click.IntRange(min=1), default=50, show_default=True, help="How many.")
+@click.option(
+    "--since",
+    type=options.DURATION,
+    default="24h",
+    show_default=True,
+    help="How far back.",
+)
+@click.option(
+    "--lines",
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many.",
+)
 @click.option(
     "--min-sources",
     type=click.IntRange(min=1),
@@ -56,10 +76,18 @@ def list_events(
         click.echo("no such event; look further back with --since", err=True)
 
 
-async def _events(read: files.Loaded, since: timedelta, wanted: Match, min_sources: int) -> list[Event]:
+async def _events(
+    read: files.Loaded, since: timedelta, wanted: Match, min_sources: int
+) -> list[Event]:
     async with engines.attached_engine(read) as engine:
-        found = await engine.store.watch.events_since(await engine.store.server_time() - since)
-    told = [event for event in found if event.independent_count >= min_sources and takes_event(wanted, event)]
+        found = await engine.store.watch.events_since(
+            await engine.store.server_time() - since
+        )
+    told = [
+        event
+        for event in found
+        if event.independent_count >= min_sources and takes_event(wanted, event)
+    ]
     return sorted(told, key=lambda event: event.last_seen_at, reverse=True)
 
 
@@ -74,7 +102,9 @@ def _line(event: Event, names: dict[str, str], *, width: int) -> Text:
         copied_count=max(len(sources) - event.independent_count, 0),
     )
     text = Text(f"{event.event_id}  ", style="dim", end="")
-    return text.append_text(headline_text(headline, width=width - len(event.event_id) - 2))
+    return text.append_text(
+        headline_text(headline, width=width - len(event.event_id) - 2)
+    )
 
 
 def _record(event: Event) -> dict[str, Any]:
@@ -88,7 +118,12 @@ def _record(event: Event) -> dict[str, Any]:
         "independent_count": event.independent_count,
         "categories": event.categories,
         "sources": [
-            {"feed_id": source.feed_id, "entry_id": source.entry_id, "title": source.title, "url": source.url}
+            {
+                "feed_id": source.feed_id,
+                "entry_id": source.entry_id,
+                "title": source.title,
+                "url": source.url,
+            }
             for source in event.sources
         ],
     }

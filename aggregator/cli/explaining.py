@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aggregator.cli.effective import written
-from aggregator.model import Caching, FailureKind, Feed, FeedRead, Fetched, FetchFailed, NotModified, Poll, Unparsable
+from aggregator.model import (
+    Caching,
+    FailureKind,
+    Feed,
+    FeedRead,
+    Fetched,
+    FetchFailed,
+    NotModified,
+    Poll,
+    Unparsable,
+)
 from aggregator.schedule.request import request_for
 from aggregator.watch.redaction import redacted
 from aggregator.watch.wording import roughly
@@ -31,12 +41,27 @@ def _asked(feed: Feed, poll: Poll, agent: str) -> list[str]:
     as_whom = request.user_agent or agent
     told = "We sent" if _was_sent(poll) else "We would have sent"
     accepting = "gzip, brotli and zstd, and only-what-is-new (A-IM: feed)"
-    lines = [f"{told}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."]
-    sent = [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
-    sent += [f"If-Modified-Since: {request.validators.last_modified}"] if request.validators.last_modified else []
+    lines = [
+        f"{told}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."
+    ]
+    sent = (
+        [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
+    )
+    sent += (
+        [f"If-Modified-Since: {request.validators.last_modified}"]
+        if request.validators.last_modified
+        else []
+    )
     if sent:
-        return [*lines, f"We asked only for a change since the last answer ({'; '.join(sent)})."]
-    why = "no validators are known" if not poll.before.last_success_at else "once in 24 h we ask for the whole feed"
+        return [
+            *lines,
+            f"We asked only for a change since the last answer ({'; '.join(sent)}).",
+        ]
+    why = (
+        "no validators are known"
+        if not poll.before.last_success_at
+        else "once in 24 h we ask for the whole feed"
+    )
     return [*lines, f"We asked for the whole feed: {why}."]
 
 
@@ -55,23 +80,32 @@ def _answered(poll: Poll) -> list[str]:
     result = poll.fetched
     if result is None:
         return []
-    lines = [f"It redirected ({hop.status}) to {redacted(hop.url)}." for hop in result.redirects]
+    lines = [
+        f"It redirected ({hop.status}) to {redacted(hop.url)}."
+        for hop in result.redirects
+    ]
     took = f"after {result.elapsed.total_seconds() * 1000:.0f} ms"
     match result:
         case Fetched():
-            lines.append(f"It answered {result.status} {took}: {len(result.body):,} bytes of {result.content_type}.")
+            lines.append(
+                f"It answered {result.status} {took}: {len(result.body):,} bytes of {result.content_type}."
+            )
             lines += _validators(result)
         case NotModified():
             lines.append(f"It answered 304 {took}: nothing has changed.")
         case FetchFailed():
             status = f"{result.status} " if result.status else ""
-            lines.append(f"It failed {took}: {status}{result.kind.value}: {result.detail}.")
+            lines.append(
+                f"It failed {took}: {status}{result.kind.value}: {result.detail}."
+            )
     return lines + _caching(result.caching)
 
 
 def _validators(result: Fetched) -> list[str]:
     if result.validators.etag or result.validators.last_modified:
-        known = ", ".join(filter(None, (result.validators.etag, result.validators.last_modified)))
+        known = ", ".join(
+            filter(None, (result.validators.etag, result.validators.last_modified))
+        )
         return [f"It gave validators, which the next request sends back: {known}."]
     return ["It gave no validators, so the next request must fetch everything again."]
 
@@ -79,7 +113,9 @@ def _validators(result: Fetched) -> list[str]:
 def _caching(caching: Caching) -> list[str]:
     lines = []
     if caching.fresh_for and caching.fresh_for > timedelta(0):
-        lines.append(f"Its cache headers allow no request for {written(caching.fresh_for)}.")
+        lines.append(
+            f"Its cache headers allow no request for {written(caching.fresh_for)}."
+        )
     if caching.retry_after:
         lines.append(
             f"It asks to be left alone for {written(caching.retry_after)} (Retry-After); so is its whole host."
@@ -98,12 +134,20 @@ def _read(poll: Poll) -> list[str]:
         case Unparsable() as unread:
             return [f"The body is no feed: {unread.detail}."]
         case FeedRead() as read:
-            counts = ", ".join(f"{count} {outcome}" for outcome, count in read.outcomes.items())
-            reasons = ", ".join(f"{count} {reason}" for reason, count in read.reasons.items())
-            lines = [f"It is {read.version or 'a feed'} in {read.encoding}, with entries: {counts or 'none'}."]
+            counts = ", ".join(
+                f"{count} {outcome}" for outcome, count in read.outcomes.items()
+            )
+            reasons = ", ".join(
+                f"{count} {reason}" for reason, count in read.reasons.items()
+            )
+            lines = [
+                f"It is {read.version or 'a feed'} in {read.encoding}, with entries: {counts or 'none'}."
+            ]
             lines += [f"Of these: {reasons}."] if reasons else []
             return lines + (
-                [f"Entries are told apart by {read.identity.ladder}: {read.identity.reason}."]
+                [
+                    f"Entries are told apart by {read.identity.ladder}: {read.identity.reason}."
+                ]
                 if read.identity.reason
                 else []
             )
@@ -113,7 +157,18 @@ def _next(poll: Poll) -> list[str]:
     state, due = poll.state, poll.due_at
     if due is None:
         return [f"It is not polled again by itself: {state.next_poll_reason}."]
-    gap = f"; it changes every {roughly(state.change_gap)} or so" if state.change_gap else ""
+    gap = (
+        f"; it changes every {roughly(state.change_gap)} or so"
+        if state.change_gap
+        else ""
+    )
     hours = ", ".join(str(hour) for hour in sorted(state.hints.skip_hours))
-    skipped = [f"The document asks not to be read at these hours (GMT): {hours}."] if hours else []
-    return [*skipped, f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}."]
+    skipped = (
+        [f"The document asks not to be read at these hours (GMT): {hours}."]
+        if hours
+        else []
+    )
+    return [
+        *skipped,
+        f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}.",
+    ]

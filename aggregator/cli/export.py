@@ -20,24 +20,52 @@ from aggregator.watch.wording import counted
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--all-reports", is_flag=True, help="One file for each report, not only each event's first.")
-@click.option("--links", is_flag=True, help="End each document with a line that leads back to its event's reports.")
-@click.option("--since", type=options.DURATION, help="How far back (default: the matching window).")
+@click.argument(
+    "directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path)
+)
+@click.option(
+    "--all-reports",
+    is_flag=True,
+    help="One file for each report, not only each event's first.",
+)
+@click.option(
+    "--links",
+    is_flag=True,
+    help="End each document with a line that leads back to its event's reports.",
+)
+@click.option(
+    "--since",
+    type=options.DURATION,
+    help="How far back (default: the matching window).",
+)
 @options.config
-def export(directory: Path, all_reports: bool, links: bool, since: timedelta | None, config_file: str | None) -> None:
+def export(
+    directory: Path,
+    all_reports: bool,
+    links: bool,
+    since: timedelta | None,
+    config_file: str | None,
+) -> None:
     """Write the documents of the window as files, in folders by category, with an index."""
     read = files.loaded(config_file)
-    messages = asyncio.run(_messages(read, since or read.configuration.settings.dedup.window))
+    messages = asyncio.run(
+        _messages(read, since or read.configuration.settings.dedup.window)
+    )
     names = source_names(read.configuration.feeds) if links else None
-    made = exported(messages, previous=read_index(directory), all_reports=all_reports, names=names)
+    made = exported(
+        messages, previous=read_index(directory), all_reports=all_reports, names=names
+    )
     try:
         done = write(directory, made.files, stale=made.stale)
     except OSError as error:
-        raise AggregatorError(f"{directory}: cannot be written: {error.strerror}") from None
+        raise AggregatorError(
+            f"{directory}: cannot be written: {error.strerror}"
+        ) from None
     for path, reason in done.refused:
         click.echo(f"aggregator: {path}: not written: {reason}", err=True)
-    click.echo(f"{counted(len(made.index), 'document')} in {directory}: {counted(done.written_count, 'file')} written")
+    click.echo(
+        f"{counted(len(made.index), 'document')} in {directory}: {counted(done.written_count, 'file')} written"
+    )
     if done.refused:
         raise SystemExit(1)
 
@@ -45,5 +73,9 @@ def export(directory: Path, all_reports: bool, links: bool, since: timedelta | N
 async def _messages(read: files.Loaded, since: timedelta) -> list[Message]:
     async with engines.attached_engine(read) as engine:
         start = await engine.store.server_time() - since
-        rows = [row for stream in STREAMS async for row in engine.store.watch.rows(stream, start)]
+        rows = [
+            row
+            for stream in STREAMS
+            async for row in engine.store.watch.rows(stream, start)
+        ]
         return archived(rows, engine.store.watch.message_of)

@@ -11,7 +11,11 @@ from aggregator.daemon import files
 from aggregator.watch.redaction import redacted
 
 PLACES = places(
-    ("list", "feeds:list_feeds", "The feeds of feeds.toml, one a line: id, URL, categories."),
+    (
+        "list",
+        "feeds:list_feeds",
+        "The feeds of feeds.toml, one a line: id, URL, categories.",
+    ),
     ("add", "adding", "Add a feed; of an HTML page, the feed it names."),
     ("remove", "subscribing", "Remove a feed, by id or URL."),
     ("import", "subscribing:import_opml", "Add every feed of an OPML file."),
@@ -42,4 +46,6 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
             click.echo(orjson.dumps(row))
         else:
             off = "" if feed.enabled else "\t(off)"
-            click.echo(f"{feed.feed_id}\t{redacted(feed.url)}\t{' / '.join(feed.categories)}{off}")
+            click.echo(
+                f"{feed.feed_id}\t{redacted(feed.url)}\t{' / '.join(feed.categories)}{off}"
+            )

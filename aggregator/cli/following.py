@@ -17,7 +17,9 @@ ROUND_PATIENCE_SECONDS = 180.0
 """How long the first round may take before what it brought so far is told: six fetch time limits."""
 
 
-async def follow(store: Store, people: People, *, feed_ids: Callable[[], Sequence[str]]) -> None:
+async def follow(
+    store: Store, people: People, *, feed_ids: Callable[[], Sequence[str]]
+) -> None:
     """Tell of the first round, then of events and digests as they come; goes on by itself after the server was away."""
     begun_at, last = await _started(store, people, feed_ids)
     while True:
@@ -49,7 +51,10 @@ async def _started(
 async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
     """Those that are due now, or were never asked: new ones are spread over the first seconds."""
     now = await store.server_time()
-    times, states = await store.polls.due_times(list(feed_ids)), await store.polls.states(list(feed_ids))
+    times, states = (
+        await store.polls.due_times(list(feed_ids)),
+        await store.polls.states(list(feed_ids)),
+    )
     due = []
     for feed_id in feed_ids:
         due_at = times[feed_id]
@@ -60,11 +65,16 @@ async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
 
 async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
     times = await store.polls.due_times(list(feed_ids))
-    return min((due_at for due_at in times.values() if due_at is not None), default=None)
+    return min(
+        (due_at for due_at in times.values() if due_at is not None), default=None
+    )
 
 
 async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
-    if people.is_round_over(waiting_count=await store.events.waiting_count(), patience=ROUND_PATIENCE_SECONDS):
+    if people.is_round_over(
+        waiting_count=await store.events.waiting_count(),
+        patience=ROUND_PATIENCE_SECONDS,
+    ):
         people.end_round(await store.watch.events_since(begun_at))
 
 

@@ -14,7 +14,12 @@ from aggregator.watch.wording import counted
 
 
 @click.command()
-@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    default=".",
+    type=click.Path(file_okay=False, path_type=Path),
+)
 @click.option(
     "--language",
     "languages",
@@ -30,18 +35,28 @@ from aggregator.watch.wording import counted
     help="Feeds of this theme; may be given again (default: all).",
 )
 @click.option("--empty", is_flag=True, help="The settings alone, without feeds.")
-def init(directory: Path, languages: tuple[str, ...], themes: tuple[str, ...], empty: bool) -> None:
+def init(
+    directory: Path, languages: tuple[str, ...], themes: tuple[str, ...], empty: bool
+) -> None:
     """Write a commented feeds.toml with a starter list into DIR (default: here); never over one that is there.
 
     Commands find the file in the directory where they are started, in your configuration directory
     (~/.config/aggregator on Linux) and in /etc/aggregator; elsewhere by `--config F`.
     """
     languages, themes = languages or starter.DEFAULT_LANGUAGES, themes or starter.THEMES
-    text = f"{NO_FEEDS}\n\n{starter.head()}" if empty else starter.starter(languages=languages, themes=themes)
+    text = (
+        f"{NO_FEEDS}\n\n{starter.head()}"
+        if empty
+        else starter.starter(languages=languages, themes=themes)
+    )
     count = starter.feed_count(text)
     if not count and not empty:
         chosen = f"{' and '.join(themes)} in {' and '.join(languages)}"
-        raise ConfigError(Problem(f"there is no starter list of {chosen}; leave out --theme or --language"))
+        raise ConfigError(
+            Problem(
+                f"there is no starter list of {chosen}; leave out --theme or --language"
+            )
+        )
     file = directory / "feeds.toml"
     files.write_new(file, text)
     click.echo(f"wrote {file}: {counted(count, 'feed')}; edit it as you like")

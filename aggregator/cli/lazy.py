@@ -38,7 +38,9 @@ def places(*rows: tuple[str, str, str]) -> Mapping[str, Place]:
 class LazyGroup(click.Group):
     """`places` in the order in which they are listed."""
 
-    def __init__(self, *arguments: Any, places: Mapping[str, Place], **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, places: Mapping[str, Place], **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self.places = places
 
@@ -53,11 +55,17 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.summary) for name, place in self.places.items()])
+            formatter.write_dl(
+                [(name, place.summary) for name, place in self.places.items()]
+            )
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
         items = [
             CompletionItem(name, help=place.summary)
             for name, place in self.places.items()
@@ -72,4 +80,6 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=self.places, ctx=ctx) from None
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=self.places, ctx=ctx
+            ) from None

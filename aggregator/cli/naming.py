@@ -18,7 +18,9 @@ async def entries_at(store: Store, urls: Sequence[str]) -> dict[str, list[str]]:
     wanted = {canonical_url(url): url for url in urls}
     found: dict[str, dict[str, None]] = {url: {} for url in urls}
     if wanted:
-        async for message in store.watch.messages(await store.server_time() - store.engine.retention.reports):
+        async for message in store.watch.messages(
+            await store.server_time() - store.engine.retention.reports
+        ):
             url = wanted.get(canonical_url(message.url))
             if url is not None:
                 found[url][message.entry_id] = None

@@ -35,7 +35,9 @@ LIMIT = timedelta(minutes=30)
 """How long it waits for what it committed to be assigned by whoever leads. A guess."""
 
 
-async def run_once(read: Loaded, role: str, people: People | None, interrupts: list[int]) -> None:
+async def run_once(
+    read: Loaded, role: str, people: People | None, interrupts: list[int]
+) -> None:
     """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours.
 
     Raises CancelledError when a signal ends it, whose number is put into `interrupts`.
@@ -48,10 +50,14 @@ async def run_once(read: Loaded, role: str, people: People | None, interrupts: l
         skipped: tuple[Skipped, ...] = ()
         begun_at = await engine.store.server_time()
         if role != "event":
-            polled_count, skipped = await _poll(stack, engine.store, read, people, shutdown)
+            polled_count, skipped = await _poll(
+                stack, engine.store, read, people, shutdown
+            )
         await _assign(engine.store, read, role)
         seconds = round(time.monotonic() - started, 1)
-        log.info("run_once_ended", polled=polled_count, skipped=len(skipped), seconds=seconds)
+        log.info(
+            "run_once_ended", polled=polled_count, skipped=len(skipped), seconds=seconds
+        )
         for feed in skipped:
             log.info("feed_skipped", feed_id=feed.feed_id, **_why(feed))
         if people is not None:
@@ -70,7 +76,11 @@ def _interrupted_by_signals(shutdown: Shutdown, interrupts: list[int]) -> None:
 
 
 async def _poll(
-    stack: AsyncExitStack, store: Store, read: Loaded, people: People | None, shutdown: Shutdown
+    stack: AsyncExitStack,
+    store: Store,
+    read: Loaded,
+    people: People | None,
+    shutdown: Shutdown,
 ) -> tuple[int, tuple[Skipped, ...]]:
     """How many feeds were polled, and those that are due and were not. What opens here is closed by `stack`."""
     feeds = {feed.feed_id: feed for feed in read.configuration.feeds if feed.enabled}
@@ -88,7 +98,9 @@ async def _poll(
     from aggregator.watch.metrics import Metrics
 
     metrics = Metrics()
-    fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
+    fetching = await stack.enter_async_context(
+        assembly.Fetching(read.configuration.settings, metrics)
+    )
     poll = assembly.poll_stage(store, fetching, read, metrics=metrics)
     poll.hosts |= hosts  # with those of the addresses that feeds have moved to
     # What was interrupted is given back while there is what it needs.
@@ -104,7 +116,9 @@ async def _assign(store: Store, read: Loaded, role: str) -> None:
         async with asyncio.timeout(LIMIT.total_seconds()):
             await (_until_assigned(store) if role == "poll" else _drain(store, read))
     except TimeoutError:
-        raise EngineDown(f"entries still wait after {LIMIT}; is an event worker running?") from None
+        raise EngineDown(
+            f"entries still wait after {LIMIT}; is an event worker running?"
+        ) from None
 
 
 async def _until_assigned(store: Store) -> None:
@@ -120,14 +134,20 @@ async def _drain(store: Store, read: Loaded) -> None:
 
     metrics = Metrics()
     async with assembly.Meanings(metrics) as meanings:
-        stage = assembly.event_stage(store, read, meanings, metrics=metrics, progress=Progress(ALLOWANCES))
+        stage = assembly.event_stage(
+            store, read, meanings, metrics=metrics, progress=Progress(ALLOWANCES)
+        )
         try:
             await stage.drain()
         finally:
-            with contextlib.suppress(TimeoutError):  # a server that hangs: the lead lapses
+            with contextlib.suppress(
+                TimeoutError
+            ):  # a server that hangs: the lead lapses
                 await asyncio.wait_for(stage.close(), RESIGN_LIMIT.total_seconds())
 
 
 def _why(one: Skipped) -> dict[str, str]:
-    until = {"until": one.until_at.isoformat(timespec="seconds")} if one.until_at else {}
+    until = (
+        {"until": one.until_at.isoformat(timespec="seconds")} if one.until_at else {}
+    )
     return {"why": one.why.value, **until}

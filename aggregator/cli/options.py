@@ -10,9 +10,14 @@ import click
 from aggregator.config_values import duration
 
 config = click.option(
-    "--config", "config_file", metavar="F", help="The feeds.toml to use (default: ./feeds.toml, then the usual places)."
+    "--config",
+    "config_file",
+    metavar="F",
+    help="The feeds.toml to use (default: ./feeds.toml, then the usual places).",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)
 
 
 class DurationType(click.ParamType[timedelta]):
@@ -20,7 +25,9 @@ class DurationType(click.ParamType[timedelta]):
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
         try:
             return duration(value)
         except ValueError as error:

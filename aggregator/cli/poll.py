@@ -31,7 +31,16 @@ from aggregator.dedup.fingerprint import told_by
 from aggregator.engine.poll_store import PollStore
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
-from aggregator.model import Assignment, Claim, Entry, Feed, FeedRead, KnownEntry, Poll, PollState
+from aggregator.model import (
+    Assignment,
+    Claim,
+    Entry,
+    Feed,
+    FeedRead,
+    KnownEntry,
+    Poll,
+    PollState,
+)
 from aggregator.pipeline.matching import Matcher
 from aggregator.watch import logs
 from aggregator.watch.metrics import Metrics
@@ -41,10 +50,18 @@ from aggregator.watch.progress import Progress
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="FEED_OR_URL...")
 @click.option("--dry-run", is_flag=True, help="Store and publish nothing.")
-@click.option("--explain", is_flag=True, help="Tell the conversation with the server in words.")
+@click.option(
+    "--explain", is_flag=True, help="Tell the conversation with the server in words."
+)
 @options.config
 @options.as_json
-def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: str | None, as_json: bool) -> None:
+def poll(
+    targets: tuple[str, ...],
+    dry_run: bool,
+    explain: bool,
+    config_file: str | None,
+    as_json: bool,
+) -> None:
     """Poll feeds now, due or not, and print what was found and each entry's outcome.
 
     A URL that is no configured feed is only looked at, as with --dry-run. Exit status 1: one could not be
@@ -58,8 +75,16 @@ def poll(targets: tuple[str, ...], dry_run: bool, explain: bool, config_file: st
         if as_json:
             click.echo(orjson.dumps(_record(one, outcomes)))
         else:
-            _print(one, outcomes, agent=user_agent(read.configuration.settings.contact) if explain else None)
-    if len(found) < len(targets) or any(one.poll.result == "failed" for one, _ in found):
+            _print(
+                one,
+                outcomes,
+                agent=user_agent(read.configuration.settings.contact)
+                if explain
+                else None,
+            )
+    if len(found) < len(targets) or any(
+        one.poll.result == "failed" for one, _ in found
+    ):
         raise SystemExit(1)
 
 
@@ -75,26 +100,47 @@ class _Ended:
     committed: bool
 
 
-async def _polled(read: Loaded, targets: Sequence[str], *, dry_run: bool) -> list[tuple[_Ended, Outcomes]]:
+async def _polled(
+    read: Loaded, targets: Sequence[str], *, dry_run: bool
+) -> list[tuple[_Ended, Outcomes]]:
     feeds = [_feed(read, target) for target in targets]
-    strangers = {feed.feed_id for feed in feeds} - {feed.feed_id for feed in read.configuration.feeds}
+    strangers = {feed.feed_id for feed in feeds} - {
+        feed.feed_id for feed in read.configuration.feeds
+    }
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        store = await _store(stack, read, needed=not dry_run and len(strangers) < len(feeds))
-        fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
+        store = await _store(
+            stack, read, needed=not dry_run and len(strangers) < len(feeds)
+        )
+        fetching = await stack.enter_async_context(
+            assembly.Fetching(read.configuration.settings, metrics)
+        )
         meanings = await stack.enter_async_context(assembly.Meanings(metrics))
-        stage = assembly.poll_stage(store or _NoServer(), fetching, read, metrics=metrics)
+        stage = assembly.poll_stage(
+            store or _NoServer(), fetching, read, metrics=metrics
+        )
         done = []
         for feed in feeds:
             dry = dry_run or feed.feed_id in strangers
-            polled = await (_look(stage, feed) if dry or store is None else _poll(stage, store, read, feed))
+            polled = await (
+                _look(stage, feed)
+                if dry or store is None
+                else _poll(stage, store, read, feed)
+            )
             if isinstance(polled, str):
                 click.echo(f"aggregator: {polled}", err=True)
             else:
-                done.append((_Ended(feed, polled, committed=not dry), await _outcomes(read, store, polled, meanings)))
+                done.append(
+                    (
+                        _Ended(feed, polled, committed=not dry),
+                        await _outcomes(read, store, polled, meanings),
+                    )
+                )
         if store is not None and not dry_run:
             progress = Progress({"event": timedelta(hours=1)})
-            event = assembly.event_stage(store, read, meanings, metrics=metrics, progress=progress)
+            event = assembly.event_stage(
+                store, read, meanings, metrics=metrics, progress=progress
+            )
             await event.drain()
             await event.close()
         return done
@@ -137,8 +183,14 @@ def _feed(read: Loaded, target: str) -> Feed:
     try:
         addresses = web_addresses(target)
     except ValueError:
-        raise ConfigError(Problem(f'no feed has the id "{target}"; `aggregator feeds list` shows them')) from None
-    known = next((feed for feed in read.configuration.feeds if feed.url in addresses), None)
+        raise ConfigError(
+            Problem(
+                f'no feed has the id "{target}"; `aggregator feeds list` shows them'
+            )
+        ) from None
+    known = next(
+        (feed for feed in read.configuration.feeds if feed.url in addresses), None
+    )
     return known or Feed(feed_id_for(addresses[0]), addresses[0])
 
 
@@ -157,17 +209,24 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     host = stage.hosts[feed.feed_id]
     spacing = read.configuration.settings.fetch.per_host_interval
     for _ in range(int(stage.lease.total_seconds())):
-        got = await store.polls.claim_these({feed.feed_id: host}, lease=stage.lease, spacing=spacing)
+        got = await store.polls.claim_these(
+            {feed.feed_id: host}, lease=stage.lease, spacing=spacing
+        )
         if got.claims:
             return await stage.poll(got.claims[0], feed)
         if any(skipped.why.value == "held" for skipped in got.skipped):
             break
         await asyncio.sleep(1)
-    why = ", ".join(f"{s.why.value} until {s.until_at:%H:%M:%S}" if s.until_at else s.why.value for s in got.skipped)
+    why = ", ".join(
+        f"{s.why.value} until {s.until_at:%H:%M:%S}" if s.until_at else s.why.value
+        for s in got.skipped
+    )
     return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
-async def _outcomes(read: Loaded, store: Store | None, polled: Poll, meanings: assembly.Meanings) -> Outcomes:
+async def _outcomes(
+    read: Loaded, store: Store | None, polled: Poll, meanings: assembly.Meanings
+) -> Outcomes:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
     found = polled.read
     if not isinstance(found, FeedRead):
@@ -180,9 +239,15 @@ async def _outcomes(read: Loaded, store: Store | None, polled: Poll, meanings: a
         async for records in store.fingerprints.since(machine_time() - dedup.window):
             matcher.learn(records)
     new = [entry for entry in found.entries if not entry.revision]
-    meant = await meanings.of([told_by(entry) for entry in new]) if dedup.meaning and new else None
+    meant = (
+        await meanings.of([told_by(entry) for entry in new])
+        if dedup.meaning and new
+        else None
+    )
     answers = matcher.assigned(new, meant)
-    return [(entry, None if entry.revision else next(answers)[1]) for entry in found.entries]
+    return [
+        (entry, None if entry.revision else next(answers)[1]) for entry in found.entries
+    ]
 
 
 # --- telling --------------------------------------------------------------------------------------------------
@@ -244,6 +309,8 @@ def _table(outcomes: Outcomes) -> Table:
     for heading in ("outcome", "published", "lang", "title"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "title")
     for entry, assignment in outcomes:
-        at = entry.published_at.strftime("%Y-%m-%d %H:%M") if entry.published_at else "-"
+        at = (
+            entry.published_at.strftime("%Y-%m-%d %H:%M") if entry.published_at else "-"
+        )
         table.add_row(_outcome(entry, assignment), at, entry.lang, Text(entry.title))
     return table

@@ -34,7 +34,9 @@ def completions(ctx: click.Context, shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None, "the choice names what click has"
-    click.echo(made(ctx.find_root().command, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source())
+    click.echo(
+        made(ctx.find_root().command, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source()
+    )
 
 
 @click.command()
@@ -46,12 +48,29 @@ def manual(ctx: click.Context) -> None:
 
 def man_page(program: click.Command) -> list[str]:
     """The lines of aggregator(1)."""
-    lines = [f'.TH AGGREGATOR 1 "" "aggregator {__version__}"', ".SH NAME", "aggregator \\- feeds in, events out"]
-    lines += [".SH SYNOPSIS", ".B aggregator", ".I COMMAND", "[options]", ".SH DESCRIPTION", *_prose(program.help)]
+    lines = [
+        f'.TH AGGREGATOR 1 "" "aggregator {__version__}"',
+        ".SH NAME",
+        "aggregator \\- feeds in, events out",
+    ]
+    lines += [
+        ".SH SYNOPSIS",
+        ".B aggregator",
+        ".I COMMAND",
+        "[options]",
+        ".SH DESCRIPTION",
+        *_prose(program.help),
+    ]
     lines.append(".SH COMMANDS")
-    for name, command, ctx in _commands(program, click.Context(program, info_name=PROGRAM)):
+    for name, command, ctx in _commands(
+        program, click.Context(program, info_name=PROGRAM)
+    ):
         lines += _section(name, command, ctx)
-    lines += [".SH FILES", ".I feeds.toml", "(also in the configuration directory of the user and in /etc/aggregator)"]
+    lines += [
+        ".SH FILES",
+        ".I feeds.toml",
+        "(also in the configuration directory of the user and in /etc/aggregator)",
+    ]
     return lines
 
 
@@ -89,5 +108,7 @@ def _prose(text: str | None) -> list[str]:
 def _roff(text: str) -> str:
     """The text as roff shows it: its backslashes and dashes as they are, no line that begins like a request."""
     plain = text.replace("\\", "\\e").replace("-", "\\-")
-    escaped = "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in plain)
+    escaped = "".join(
+        letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in plain
+    )
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

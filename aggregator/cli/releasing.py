@@ -19,9 +19,15 @@ from aggregator.schedule.result import released as released_state
 def release(feed_id: str, config_file: str | None) -> None:
     """Let a quarantined or stopped (410) feed go on: it is polled again at once, when its host allows."""
     read = files.loaded(config_file)
-    feed = next((feed for feed in read.configuration.feeds if feed.feed_id == feed_id), None)
+    feed = next(
+        (feed for feed in read.configuration.feeds if feed.feed_id == feed_id), None
+    )
     if feed is None:
-        raise ConfigError(Problem(f'no feed has the id "{feed_id}"; `aggregator feeds list` shows them'))
+        raise ConfigError(
+            Problem(
+                f'no feed has the id "{feed_id}"; `aggregator feeds list` shows them'
+            )
+        )
     asyncio.run(_release(read, feed))
     click.echo(f"released {feed_id}: it is polled again as soon as its host allows")
 
@@ -31,7 +37,11 @@ async def _release(read: files.Loaded, feed: Feed) -> None:
         now = await engine.store.server_time()
         state = (await engine.store.polls.states([feed.feed_id])).get(feed.feed_id)
         if state is None:
-            raise ConfigError(Problem(f"{feed.feed_id} has never been polled; there is nothing to release"))
+            raise ConfigError(
+                Problem(
+                    f"{feed.feed_id} has never been polled; there is nothing to release"
+                )
+            )
         decision = released_state(feed, state, now=now)
         await engine.store.polls.operator_state(
             feed.feed_id,

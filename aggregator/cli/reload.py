@@ -20,14 +20,20 @@ LOOK_EVERY_SECONDS = 0.05
 
 
 @click.command()
-@click.option("--wait", is_flag=True, help="Return when it is done; exit 2 when the file was refused.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Return when it is done; exit 2 when the file was refused.",
+)
 @options.config
 def reload(config_file: str | None, wait: bool) -> None:
     """Read feeds.toml again, in every daemon of its state directory."""
     read = files.loaded(config_file)
     daemons = _running(read.state_dir / "daemons")
     if not daemons:
-        raise EngineMissing(f"no aggregator runs on {read.state_dir}: start one with `aggregator run`")
+        raise EngineMissing(
+            f"no aggregator runs on {read.state_dir}: start one with `aggregator run`"
+        )
     for place in daemons:
         facts = state_of(place)
         _tell_to_reload(place)
@@ -41,7 +47,9 @@ def _tell_to_reload(place: Path) -> None:
     try:
         os.kill(int(place.stem), signal.SIGHUP)
     except OSError as error:
-        raise AggregatorError(f"process {place.stem} cannot be told to reload: {error.strerror}") from None
+        raise AggregatorError(
+            f"process {place.stem} cannot be told to reload: {error.strerror}"
+        ) from None
 
 
 def _running(folder: Path) -> list[Path]:
@@ -76,7 +84,9 @@ def _wait(place: Path, before: dict[str, object]) -> None:
             _tell(now)
             return
         time.sleep(LOOK_EVERY_SECONDS)
-    raise AggregatorError(f"process {place.stem} has not reloaded within {WAIT_SECONDS:g} s; see its log")
+    raise AggregatorError(
+        f"process {place.stem} has not reloaded within {WAIT_SECONDS:g} s; see its log"
+    )
 
 
 def _tell(now: dict[str, object]) -> None:

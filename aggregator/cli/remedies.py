@@ -33,8 +33,12 @@ def as_called(text: str, how: Called) -> str:
 
     def typed(advised: re.Match[str]) -> str:
         words = (advised[1] or "").split()
-        takes_one = bool(words) and words[0] not in _WITHOUT_CONFIG and "--config" not in words
-        config = f" --config {shlex.quote(how.config)}" if how.config and takes_one else ""
+        takes_one = (
+            bool(words) and words[0] not in _WITHOUT_CONFIG and "--config" not in words
+        )
+        config = (
+            f" --config {shlex.quote(how.config)}" if how.config and takes_one else ""
+        )
         return f"`{how.program}{advised[1] or ''}{config}`"
 
     return _ADVISED.sub(typed, text)

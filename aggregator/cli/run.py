@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from aggregator.cli.people import People
 
 HINT = (
-    "in another terminal: `aggregator tail -f`, `aggregator status`, `aggregator digest`; log lines: LOG_FORMAT=pretty"
+    "in another terminal: `aggregator tail -f`, `aggregator status`, `aggregator digest`; "
+    "log lines: LOG_FORMAT=pretty"
 )
 
 
 @click.command()
 @options.config
-@click.option("--once", is_flag=True, help="Poll every feed that is due once, finish both stages, and end.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Poll every feed that is due once, finish both stages, and end.",
+)
 @click.option(
     "--role",
     type=click.Choice(["all", "poll", "event"]),
@@ -41,7 +46,9 @@ def run(config_file: str | None, once: bool, role: str) -> None:
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
-    hear_nothing_yet(signal.SIGUSR1, signal.SIGUSR2, *(() if once else (signal.SIGHUP,)))
+    hear_nothing_yet(
+        signal.SIGUSR1, signal.SIGUSR2, *(() if once else (signal.SIGHUP,))
+    )
     read = files.loaded(config_file or _offered())
     source = ConfigFile(read)
     people = configure_logs(source)
@@ -76,9 +83,12 @@ def _offered() -> str | None:
 
     text = starter.starter()
     file = files.places()[0]
-    click.echo("There is no feeds.toml yet. `aggregator demo` shows everything at work without one.")
+    click.echo(
+        "There is no feeds.toml yet. `aggregator demo` shows everything at work without one."
+    )
     wanted = click.confirm(
-        f"Write {file} here, with {starter.feed_count(text)} feeds to start with, and run?", default=True
+        f"Write {file} here, with {starter.feed_count(text)} feeds to start with, and run?",
+        default=True,
     )
     if not wanted:
         return None
@@ -99,7 +109,9 @@ def configure_logs(source: ConfigFile) -> People | None:
         logs.configure(tell=people.log)
         return people
     stdout = os.fstat(sys.stdout.fileno())
-    journal = logs.is_journal(os.environ.get("JOURNAL_STREAM"), device=stdout.st_dev, inode=stdout.st_ino)
+    journal = logs.is_journal(
+        os.environ.get("JOURNAL_STREAM"), device=stdout.st_dev, inode=stdout.st_ino
+    )
     form = logs.form_of(terminal=is_terminal, journal=journal, requested=requested)
     logs.configure(level=level or "info", form=form)
     return None

@@ -43,22 +43,35 @@ Beside = Callable[[Store, People, Callable[[], None]], Coroutine[Any, Any, None]
 
 
 async def daemon(
-    read: Loaded, role: str, source: ConfigFile, people: People | None, *, beside: Beside | None = None
+    read: Loaded,
+    role: str,
+    source: ConfigFile,
+    people: People | None,
+    *,
+    beside: Beside | None = None,
 ) -> None:
     """The daemon with all its parts, until it is told to stop. `beside` runs next to it and may end it."""
     clock, shutdown = Clock(), Shutdown()
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
         metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
-        polling = _Polling() if role == "event" else await _polling(stack, engine, read, metrics)
+        polling = (
+            _Polling()
+            if role == "event"
+            else await _polling(stack, engine, read, metrics)
+        )
         meanings = await stack.enter_async_context(assembly.Meanings(metrics))
         event = (
-            assembly.event_stage(engine.store, read, meanings, metrics=metrics, progress=progress)
+            assembly.event_stage(
+                engine.store, read, meanings, metrics=metrics, progress=progress
+            )
             if role != "poll"
             else None
         )
         digests, pictures = _digest_files(read), await _pictures(stack, read, metrics)
-        watching = _watching(engine, source, progress, clock, lambda: running.troubles())
+        watching = _watching(
+            engine, source, progress, clock, lambda: running.troubles()
+        )
         made = Parts(
             store=engine.store,
             poll=polling.stage,
@@ -67,24 +80,44 @@ async def daemon(
             progress=progress,
             notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
             source=source,
-            digests=DigestMaker(store=engine.store, files=digests, feed_ids=source.feed_ids),
+            digests=DigestMaker(
+                store=engine.store, files=digests, feed_ids=source.feed_ids
+            ),
             clock=clock,
             archive=_archive(read, engine) if event else None,
-            terminal=_terminal(engine.store, source, people, beside, lambda: running.stop()),
-            deliveries=assembly.deliveries(engine.store, read, clock, lambda: event.leads) if event else None,
+            terminal=_terminal(
+                engine.store, source, people, beside, lambda: running.stop()
+            ),
+            deliveries=assembly.deliveries(
+                engine.store, read, clock, lambda: event.leads
+            )
+            if event
+            else None,
             server=engine.server,
-            status=_status_server(read, watching, metrics, digests, polling.push, pictures),
+            status=_status_server(
+                read, watching, metrics, digests, polling.push, pictures
+            ),
             status_address=_status_address(read),
             renew_fetching=polling.renew,
         )
         running = Daemon(made, read.configuration, shutdown=shutdown)
-        log.info("daemon_starting", version=__version__, role=role, config=str(read.file), redis=engine.place)
+        log.info(
+            "daemon_starting",
+            version=__version__,
+            role=role,
+            config=str(read.file),
+            redis=engine.place,
+        )
         with source.announced(role):
             await running.run()
 
 
 def _terminal(
-    store: Store, source: ConfigFile, people: People | None, beside: Beside | None, stop: Callable[[], None]
+    store: Store,
+    source: ConfigFile,
+    people: People | None,
+    beside: Beside | None,
+    stop: Callable[[], None],
 ) -> Callable[[], Coroutine[Any, Any, None]] | None:
     if people is None:
         return None
@@ -92,7 +125,11 @@ def _terminal(
     async def told() -> None:
         following = follow(store, people, feed_ids=source.feed_ids)
         try:
-            await (following if beside is None else asyncio.gather(following, beside(store, people, stop)))
+            await (
+                following
+                if beside is None
+                else asyncio.gather(following, beside(store, people, stop))
+            )
         except OSError as error:  # the terminal was closed; the daemon goes on
             log.info("terminal_closed", error=str(error))
 
@@ -100,9 +137,19 @@ def _terminal(
 
 
 def _watching(
-    engine: engines.Engine, source: ConfigFile, progress: Progress, clock: Clock, troubles: Callable[[], list[str]]
+    engine: engines.Engine,
+    source: ConfigFile,
+    progress: Progress,
+    clock: Clock,
+    troubles: Callable[[], list[str]],
 ) -> Watching:
-    return Watching(store=engine.store, feed_ids=source.feed_ids, troubles=troubles, progress=progress, clock=clock)
+    return Watching(
+        store=engine.store,
+        feed_ids=source.feed_ids,
+        troubles=troubles,
+        progress=progress,
+        clock=clock,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +161,30 @@ class _Polling:
     renew: Callable[[Settings], Awaitable[None]] | None = None
 
 
-async def _polling(stack: AsyncExitStack, engine: engines.Engine, read: Loaded, metrics: Metrics) -> _Polling:
-    fetching = await stack.enter_async_context(assembly.Fetching(read.configuration.settings, metrics))
+async def _polling(
+    stack: AsyncExitStack, engine: engines.Engine, read: Loaded, metrics: Metrics
+) -> _Polling:
+    fetching = await stack.enter_async_context(
+        assembly.Fetching(read.configuration.settings, metrics)
+    )
 
     async def deliver(delivery: Delivery) -> None:
         await stage.deliver(delivery)
 
     push = await assembly.subscriber(engine.store, read, fetching, deliver)
-    stage = assembly.poll_stage(engine.store, fetching, read, metrics=metrics, push=push)
+    stage = assembly.poll_stage(
+        engine.store, fetching, read, metrics=metrics, push=push
+    )
     return _Polling(stage, push, fetching.renew)
 
 
 def _digest_files(read: Loaded) -> DigestFiles:
     settings = read.configuration.settings
-    return DigestFiles(read.digest_dir, zone=ZoneInfo(settings.digest.timezone), keep=settings.retention.digest)
+    return DigestFiles(
+        read.digest_dir,
+        zone=ZoneInfo(settings.digest.timezone),
+        keep=settings.retention.digest,
+    )
 
 
 def _status_address(read: Loaded) -> tuple[str, int] | None:
@@ -135,11 +192,15 @@ def _status_address(read: Loaded) -> tuple[str, int] | None:
     return address(listen) if listen else None
 
 
-def _archive(read: Loaded, engine: engines.Engine) -> Callable[[], Coroutine[Any, Any, None]] | None:
+def _archive(
+    read: Loaded, engine: engines.Engine
+) -> Callable[[], Coroutine[Any, Any, None]] | None:
     directory = read.configuration.settings.archive_dir
     if directory is None:
         return None
-    return Archive(engine.store, directory=Path(directory), place=read.state_dir / "archive.json").run
+    return Archive(
+        engine.store, directory=Path(directory), place=read.state_dir / "archive.json"
+    ).run
 
 
 def _status_server(
@@ -167,7 +228,9 @@ def _status_server(
     )
 
 
-async def _pictures(stack: AsyncExitStack, read: Loaded, metrics: Metrics) -> Pictures | None:
+async def _pictures(
+    stack: AsyncExitStack, read: Loaded, metrics: Metrics
+) -> Pictures | None:
     settings = read.configuration.settings
     if settings.http_listen is None or not settings.http_pictures:
         return None

@@ -17,7 +17,11 @@ from xml.etree import ElementTree
 import orjson
 
 ATOM = "http://www.w3.org/2005/Atom"
-CONTENT_TYPES = {"rss": "application/rss+xml", "atom": "application/atom+xml", "json": "application/feed+json"}
+CONTENT_TYPES = {
+    "rss": "application/rss+xml",
+    "atom": "application/atom+xml",
+    "json": "application/feed+json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,20 @@ class Outlet:
 
 def outlets() -> tuple[Outlet, ...]:
     """All sample feeds."""
-    text = (files("aggregator.cli") / "sample" / "reports.toml").read_text(encoding="utf-8")
+    text = (files("aggregator.cli") / "sample" / "reports.toml").read_text(
+        encoding="utf-8"
+    )
     tables = tomllib.loads(text)
     found = []
     for table in tables["outlet"]:
         mine = [row for row in tables["report"] if row["outlet"] == table["id"]]
-        reports = tuple(_report(row, table["host"], number) for number, row in enumerate(mine, 1))
-        about = {name: table[name] for name in ("name", "host", "language", "form", "category")}
+        reports = tuple(
+            _report(row, table["host"], number) for number, row in enumerate(mine, 1)
+        )
+        about = {
+            name: table[name]
+            for name in ("name", "host", "language", "form", "category")
+        }
         found.append(Outlet(feed_id=table["id"], reports=reports, **about))
     return tuple(found)
 
@@ -92,36 +103,78 @@ def _report(row: dict[str, str | int | float], host: str, number: int) -> Sample
     )
 
 
-def _rss(outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime) -> bytes:
+def _rss(
+    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+) -> bytes:
     root = ElementTree.Element("rss", version="2.0")
     channel = ElementTree.SubElement(root, "channel")
-    _texts(channel, title=outlet.name, link=f"https://{outlet.host}/", language=outlet.language)
+    _texts(
+        channel,
+        title=outlet.name,
+        link=f"https://{outlet.host}/",
+        language=outlet.language,
+    )
     for report in reports:
         item = ElementTree.SubElement(channel, "item")
         at = format_datetime(started_at - report.age)
-        _texts(item, title=report.title, link=report.link, guid=report.link, pubDate=at, description=report.text)
+        _texts(
+            item,
+            title=report.title,
+            link=report.link,
+            guid=report.link,
+            pubDate=at,
+            description=report.text,
+        )
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _atom(outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime) -> bytes:
+def _atom(
+    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+) -> bytes:
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": outlet.language})
-    _texts(root, title=outlet.name, id=f"https://{outlet.host}/", updated=started_at.isoformat())
+    _texts(
+        root,
+        title=outlet.name,
+        id=f"https://{outlet.host}/",
+        updated=started_at.isoformat(),
+    )
     for report in reports:
         entry = ElementTree.SubElement(root, "entry")
         at = (started_at - report.age).isoformat()
-        _texts(entry, title=report.title, id=report.link, updated=at, published=at, summary=report.text)
+        _texts(
+            entry,
+            title=report.title,
+            id=report.link,
+            updated=at,
+            published=at,
+            summary=report.text,
+        )
         ElementTree.SubElement(entry, "link", href=report.link)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _json(outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime) -> bytes:
+def _json(
+    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+) -> bytes:
     items = []
     for report in reports:
         at = (started_at - report.age).isoformat()
-        item = {"id": report.link, "url": report.link, "title": report.title, "content_text": report.text}
+        item = {
+            "id": report.link,
+            "url": report.link,
+            "title": report.title,
+            "content_text": report.text,
+        }
         items.append(item | {"date_published": at})
     version = "https://jsonfeed.org/version/1.1"
-    return orjson.dumps({"version": version, "title": outlet.name, "language": outlet.language, "items": items})
+    return orjson.dumps(
+        {
+            "version": version,
+            "title": outlet.name,
+            "language": outlet.language,
+            "items": items,
+        }
+    )
 
 
 def _texts(parent: ElementTree.Element, **texts: str) -> None:

@@ -38,13 +38,37 @@ class Hit:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True)
-@click.option("--since", type=options.DURATION, default="72h", show_default=True, help="How far back to look.")
+@click.option(
+    "--since",
+    type=options.DURATION,
+    default="72h",
+    show_default=True,
+    help="How far back to look.",
+)
 @click.option("--lang", default="", help="Only events of this language, such as zh.")
-@click.option("--category", default="", help="Only events of this category, at any level.")
-@click.option("--min-sources", type=click.IntRange(1, 10_000), default=1, help="Only with so many sources or more.")
-@click.option("-n", "count", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show.")
-@click.option("--order", type=click.Choice(["top", "newest"]), default="newest", show_default=True)
-@click.option("--words-only", is_flag=True, help="Not by meaning, where the encoder is installed.")
+@click.option(
+    "--category", default="", help="Only events of this category, at any level."
+)
+@click.option(
+    "--min-sources",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    help="Only with so many sources or more.",
+)
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many to show.",
+)
+@click.option(
+    "--order", type=click.Choice(["top", "newest"]), default="newest", show_default=True
+)
+@click.option(
+    "--words-only", is_flag=True, help="Not by meaning, where the encoder is installed."
+)
 @options.config
 @options.as_json
 def search(
@@ -64,8 +88,18 @@ def search(
     Where the encoder of the extra `meaning` is in use, what means the same in other words, or in another language,
     comes after them.
     """
-    choice = Choice(language=lang, category=category, min_sources=min_sources, words=asked_for(words), order=order)
-    hits, names = asyncio.run(_found(files.loaded(config_file), choice, since, count, by_meaning=not words_only))
+    choice = Choice(
+        language=lang,
+        category=category,
+        min_sources=min_sources,
+        words=asked_for(words),
+        order=order,
+    )
+    hits, names = asyncio.run(
+        _found(
+            files.loaded(config_file), choice, since, count, by_meaning=not words_only
+        )
+    )
     if as_json:
         for hit in hits:
             record = EventSummary.of(hit.event, names).model_dump(mode="json")
@@ -76,40 +110,75 @@ def search(
 
 def asked_for(words: Sequence[str]) -> str:
     """The arguments as one query: what the shell was given as one argument is a phrase."""
-    return " ".join(f'"{word}"' if " " in word.strip() and '"' not in word else word for word in words)
+    return " ".join(
+        f'"{word}"' if " " in word.strip() and '"' not in word else word
+        for word in words
+    )
 
 
 async def _found(
-    read: files.Loaded, choice: Choice, since: timedelta, count: int, *, by_meaning: bool
+    read: files.Loaded,
+    choice: Choice,
+    since: timedelta,
+    count: int,
+    *,
+    by_meaning: bool,
 ) -> tuple[list[Hit], dict[str, str]]:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         from_at = await store.server_time() - since
         events = await store.watch.events_since(from_at)
-        chosen = sorted((event for event in events if is_chosen(event, choice)), key=order_of(choice.order))
+        chosen = sorted(
+            (event for event in events if is_chosen(event, choice)),
+            key=order_of(choice.order),
+        )
         hits = [Hit(event) for event in chosen[:count]]
-        if by_meaning and read.configuration.settings.dedup.meaning and len(hits) < count:
-            hits += await _meant(store, choice, events, {hit.event.event_id for hit in hits}, from_at)
-        states = await store.polls.states([feed.feed_id for feed in read.configuration.feeds])
-    names = {feed_id: state.title for feed_id, state in states.items() if state is not None and state.title}
+        if (
+            by_meaning
+            and read.configuration.settings.dedup.meaning
+            and len(hits) < count
+        ):
+            hits += await _meant(
+                store, choice, events, {hit.event.event_id for hit in hits}, from_at
+            )
+        states = await store.polls.states(
+            [feed.feed_id for feed in read.configuration.feeds]
+        )
+    names = {
+        feed_id: state.title
+        for feed_id, state in states.items()
+        if state is not None and state.title
+    }
     return hits[:count], names
 
 
 async def _meant(
-    store: Store, choice: Choice, events: Sequence[Event], known: set[str], from_at: datetime
+    store: Store,
+    choice: Choice,
+    events: Sequence[Event],
+    known: set[str],
+    from_at: datetime,
 ) -> list[Hit]:
     """The events nearest to the query by meaning that its words did not find."""
     pairs: list[tuple[str, bytes]] = []
     async for records in store.fingerprints.since(from_at):
         pairs += [(record.event_id, record.packed) for record in records]
     likeness = nearest_by_meaning(choice.words, pairs)
-    wanted = Choice(language=choice.language, category=choice.category, min_sources=choice.min_sources)
+    wanted = Choice(
+        language=choice.language,
+        category=choice.category,
+        min_sources=choice.min_sources,
+    )
     hits = [
         Hit(event, likeness[event.event_id])
         for event in events
-        if event.event_id in likeness and event.event_id not in known and is_chosen(event, wanted)
+        if event.event_id in likeness
+        and event.event_id not in known
+        and is_chosen(event, wanted)
     ]
-    return sorted(hits, key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))[:MOST_MEANT]
+    return sorted(hits, key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))[
+        :MOST_MEANT
+    ]
 
 
 def _print(console: Console, hits: Sequence[Hit], names: dict[str, str]) -> None:
@@ -126,7 +195,9 @@ def _line(hit: Hit, names: dict[str, str], now: datetime) -> Text:
     line = Text(f"{wording.when(reported_first_at(event), now, UTC)}  ", style="dim")
     line.append(f"{wording.counted(event.independent_count, 'source')}  ", style="cyan")
     line.append(event.title or "(no title)", style="bold")
-    feeds = dict.fromkeys(names.get(source.feed_id, source.feed_id) for source in event.sources)
+    feeds = dict.fromkeys(
+        names.get(source.feed_id, source.feed_id) for source in event.sources
+    )
     line.append(f"  — {', '.join(list(feeds)[:4])}{' …' if len(feeds) > 4 else ''}")
     if hit.likeness is not None:
         line.append(f"  by meaning {hit.likeness:.2f}", style="yellow")

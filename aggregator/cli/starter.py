@@ -21,9 +21,16 @@ def head() -> str:
     return _part("head")
 
 
-def starter(*, languages: Sequence[str] = DEFAULT_LANGUAGES, themes: Sequence[str] = THEMES) -> str:
+def starter(
+    *, languages: Sequence[str] = DEFAULT_LANGUAGES, themes: Sequence[str] = THEMES
+) -> str:
     """A whole feeds.toml: the settings, then each theme in each language there is a list of."""
-    lists = [_part(f"{theme}.{language}") for theme in themes for language in languages if has_list(theme, language)]
+    lists = [
+        _part(f"{theme}.{language}")
+        for theme in themes
+        for language in languages
+        if has_list(theme, language)
+    ]
     return "\n".join([head(), *lists])
 
 
@@ -38,4 +45,6 @@ def feed_count(text: str) -> int:
 
 
 def _part(name: str) -> str:
-    return (files("aggregator.cli") / "starter" / f"{name}.toml").read_text(encoding="utf-8")
+    return (files("aggregator.cli") / "starter" / f"{name}.toml").read_text(
+        encoding="utf-8"
+    )

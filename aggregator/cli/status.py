@@ -59,10 +59,18 @@ _TROUBLE = (Health.GONE, Health.QUARANTINED, Health.FAILING, Health.OFFLINE)
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ID]...")
 @click.option("--failing", is_flag=True, help="Only feeds in trouble.")
-@click.option("--secrets", is_flag=True, help="Show the users and passwords of [server] listen.")
+@click.option(
+    "--secrets", is_flag=True, help="Show the users and passwords of [server] listen."
+)
 @options.config
 @options.as_json
-def status(names: tuple[str, ...], failing: bool, config_file: str | None, as_json: bool, secrets: bool) -> None:
+def status(
+    names: tuple[str, ...],
+    failing: bool,
+    config_file: str | None,
+    as_json: bool,
+    secrets: bool,
+) -> None:
     """Feeds: health, last and next poll and why then, failures, entries; totals of a day; lag of every consumer group.
 
     Feeds in trouble come first. With ids (or URLs): everything that is known of these feeds.
@@ -71,7 +79,9 @@ def status(names: tuple[str, ...], failing: bool, config_file: str | None, as_js
     chosen = _chosen(read.configuration.feeds, names)
     found = asyncio.run(_status(read, chosen, secrets=secrets))
     if failing:
-        found["feeds"] = [feed for feed in found["feeds"] if Health(feed["health"]) in _TROUBLE]
+        found["feeds"] = [
+            feed for feed in found["feeds"] if Health(feed["health"]) in _TROUBLE
+        ]
     if as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     elif names:
@@ -106,7 +116,9 @@ async def _status(read: Loaded, feeds: list[Feed], *, secrets: bool) -> dict[str
             "config": str(read.file.resolve()),
             "redis": engine.place,
             "now": now,
-            "feeds": _trouble_first([_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]),
+            "feeds": _trouble_first(
+                [_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]
+            ),
             "unregistered": sorted(polls.unregistered),
             **await _totals(store, now, holds),
         }
@@ -127,14 +139,29 @@ async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
     leader = await store.watch.leader()
     return {
         "risks": await store.watch.server_risks(),
-        "due": {"total": due.total_count, "due": due.due_count, "stopped": due.parked_count},
+        "due": {
+            "total": due.total_count,
+            "due": due.due_count,
+            "stopped": due.parked_count,
+        },
         "waiting_entries": holds.waiting_count,
         "waiting_words": await store.rulings.asked_count(),
         "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
-        "leader": {"worker": leader.worker, "until": leader.lapses_at} if leader else None,
-        "last_24h": {"polls": totals.polls, "entries": totals.entries, "reports": totals.reports},
+        "leader": {"worker": leader.worker, "until": leader.lapses_at}
+        if leader
+        else None,
+        "last_24h": {
+            "polls": totals.polls,
+            "entries": totals.entries,
+            "reports": totals.reports,
+        },
         "groups": [
-            {"stream": g.stream, "group": g.group, "waiting": g.waiting_count, "pending": g.pending_count}
+            {
+                "stream": g.stream,
+                "group": g.group,
+                "waiting": g.waiting_count,
+                "pending": g.pending_count,
+            }
             for g in await store.retention.groups()
         ],
     }
@@ -144,8 +171,15 @@ async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
     if read.configuration.settings.redis_url:
         return {}
     running = await attach(read.state_dir)
-    shown = {name: password for name, password in running.users.items() if name in ("consumer", "operator")}
-    return {"listen": running.listen, "users": shown if secrets else dict.fromkeys(shown, "hidden; see --secrets")}
+    shown = {
+        name: password
+        for name, password in running.users.items()
+        if name in ("consumer", "operator")
+    }
+    return {
+        "listen": running.listen,
+        "users": shown if secrets else dict.fromkeys(shown, "hidden; see --secrets"),
+    }
 
 
 def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
@@ -172,7 +206,9 @@ def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
         "title": state.title,
         "language": state.language,
         "identity": {"by": state.identity.ladder, "reason": state.identity.reason},
-        "clock_error_s": state.clock_error.total_seconds() if state.clock_error else None,
+        "clock_error_s": state.clock_error.total_seconds()
+        if state.clock_error
+        else None,
         "beyond_max_entries": state.dropped_count,
         "history": "".join(state.history),
     }
@@ -214,11 +250,17 @@ def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Tex
     yield "success", _ago(feed.get("last_success_at"), now)
     yield "change", _ago(feed.get("last_change_at"), now)
     because = _why_then(feed)
-    yield "next poll", _ahead(feed["next_poll_at"], now) + (f" ({because})" if because else "")
+    yield (
+        "next poll",
+        _ahead(feed["next_poll_at"], now) + (f" ({because})" if because else ""),
+    )
     if feed.get("interval_s"):
         yield "every", roughly(timedelta(seconds=feed["interval_s"]))
     if "polls" in feed:
-        yield "polls", f"{counted(feed['polls'], 'poll')}, {counted(feed['entries'], 'entry', 'entries')}"
+        yield (
+            "polls",
+            f"{counted(feed['polls'], 'poll')}, {counted(feed['entries'], 'entry', 'entries')}",
+        )
     if feed.get("failures"):
         yield "failures", f"{feed['failures']} in a row"
     if feed.get("identity", {}).get("by"):
@@ -234,40 +276,68 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
     yield "server", found["redis"]
     yield from _listening(found.get("server") or {})
     leader = found["leader"]
-    yield "events", f"led by {leader['worker']}" if leader else "nobody leads the event stage now"
+    yield (
+        "events",
+        f"led by {leader['worker']}" if leader else "nobody leads the event stage now",
+    )
     yield from _feeds_facts(found)
     for risk in found["risks"]:
         yield "risk", Text(risk, style="yellow")
     for name, counts in found["last_24h"].items():
-        words = ", ".join(f"{number} {word}" for word, number in sorted(counts.items())) or "none"
+        words = (
+            ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
+            or "none"
+        )
         yield name, f"{words} (24 h)"
     if found["waiting_entries"]:
-        yield "waiting", f"{counted(found['waiting_entries'], 'entry', 'entries')} for the event stage"
+        yield (
+            "waiting",
+            f"{counted(found['waiting_entries'], 'entry', 'entries')} for the event stage",
+        )
     if found["waiting_words"]:
-        yield "waiting", f"operators' words for the event stage: {found['waiting_words']}"
+        yield (
+            "waiting",
+            f"operators' words for the event stage: {found['waiting_words']}",
+        )
     for stage, why in found["holds"].items():
         if why:
             yield "held", Text.assemble((stage, "red"), f": {why}")
     for group in found["groups"]:
-        yield "group", f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending"
+        yield (
+            "group",
+            f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending",
+        )
 
 
 def _feeds_facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
     healths = Counter(feed["health"] for feed in found["feeds"])
     summary = ", ".join(f"{count} {health}" for health, count in healths.most_common())
-    yield "feeds", f"{len(found['feeds'])}: {summary}" if summary else "none yet: `aggregator feeds add URL`"
+    yield (
+        "feeds",
+        f"{len(found['feeds'])}: {summary}"
+        if summary
+        else "none yet: `aggregator feeds add URL`",
+    )
     unknown = len(found["unregistered"])
     if unknown:
         words = f"the server does not know {unknown} of them: `aggregator run` registers them"
         yield "feeds", Text(words, style="yellow")
     if healths[Health.OFFLINE.value]:
         down = Text("our own network seems to be down", style="yellow")
-        yield "network", Text.assemble(down, ": feeds are tried again, later each time, none is blamed")
+        yield (
+            "network",
+            Text.assemble(
+                down, ": feeds are tried again, later each time, none is blamed"
+            ),
+        )
 
 
 def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if server:
-        yield "listen", server["listen"] or "no TCP port is open: start the daemon again"
+        yield (
+            "listen",
+            server["listen"] or "no TCP port is open: start the daemon again",
+        )
     for user, password in server.get("users", {}).items():
         yield "user", f"{user}: {password}"
 
@@ -278,7 +348,12 @@ def _table(feeds: list[dict[str, Any]], now: datetime, *, width: int) -> Table:
     for heading in headings:
         folds = heading in ("feed", "why")
         right = heading in ("fails", "entries")
-        table.add_column(heading, overflow="fold", no_wrap=not folds, justify="right" if right else "left")
+        table.add_column(
+            heading,
+            overflow="fold",
+            no_wrap=not folds,
+            justify="right" if right else "left",
+        )
     for feed in feeds:
         cells = _cells(feed, now)
         table.add_row(*(cells[heading] for heading in headings))
@@ -306,7 +381,10 @@ def _print_reasons(feeds: list[dict[str, Any]], out: Console) -> None:
     if told:
         out.print()
     for feed, what in told:
-        out.print(Text.assemble((feed["id"], _STYLES[Health(feed["health"])]), f"  {what}"), soft_wrap=True)
+        out.print(
+            Text.assemble((feed["id"], _STYLES[Health(feed["health"])]), f"  {what}"),
+            soft_wrap=True,
+        )
 
 
 def _what(feed: dict[str, Any]) -> str:

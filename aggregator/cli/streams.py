@@ -19,7 +19,11 @@ from aggregator.watch.terminal import guarded, unguarded
 def open_streams() -> None:
     """Give a process that was started without stdin, stdout or stderr (`>&-`) the null device there: it has none to
     print to, and the next file it opens would be taken for the missing one."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
             if null != number:

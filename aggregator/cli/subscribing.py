@@ -48,24 +48,42 @@ def import_opml(opml: BinaryIO, config_file: str | None) -> None:
     for outline in left_out:
         click.echo(f"left out: {outline.name}: {outline.why}", err=True)
     known_count = len(new) - len(added) + found.repeated_count
-    click.echo(f"{len(added)} added, {known_count} already there, {len(left_out)} left out", err=True)
+    click.echo(
+        f"{len(added)} added, {known_count} already there, {len(left_out)} left out",
+        err=True,
+    )
     if not new:
-        click.echo("aggregator: no outline of it names a feed that can be added", err=True)
+        click.echo(
+            "aggregator: no outline of it names a feed that can be added", err=True
+        )
     if not new or any(outline.is_failure for outline in left_out):
         raise SystemExit(1)
 
 
 @click.command("export")
 @options.config
-@click.option("--secrets", is_flag=True, help="With the users, passwords and tokens that stand in addresses.")
+@click.option(
+    "--secrets",
+    is_flag=True,
+    help="With the users, passwords and tokens that stand in addresses.",
+)
 def export_opml(config_file: str | None, secrets: bool) -> None:
     """Print all feeds as OPML."""
     configured = files.loaded(config_file).configuration.feeds
-    told = configured if secrets else [replace(feed, url=redacted(feed.url)) for feed in configured]
+    told = (
+        configured
+        if secrets
+        else [replace(feed, url=redacted(feed.url)) for feed in configured]
+    )
     click.echo(opml_of(told), nl=False)
-    hidden = sum(one.url != other.url for one, other in zip(configured, told, strict=True))
+    hidden = sum(
+        one.url != other.url for one, other in zip(configured, told, strict=True)
+    )
     if hidden:
-        click.echo(f"aggregator: the secrets of {hidden} addresses are left out; see --secrets", err=True)
+        click.echo(
+            f"aggregator: the secrets of {hidden} addresses are left out; see --secrets",
+            err=True,
+        )
 
 
 def to_edit(config_file: str | None) -> files.Loaded:
@@ -81,12 +99,16 @@ def _is_blank(file: Path) -> bool:
     return configuration(files.read_text(file), file=str(file)).is_blank
 
 
-def add_feeds(file: Path, new: list[Subscription], categories: tuple[str, ...]) -> list[str]:
+def add_feeds(
+    file: Path, new: list[Subscription], categories: tuple[str, ...]
+) -> list[str]:
     """Write the new feeds into the file and tell; answers with the ids added."""
     is_new = not file.exists()
     held = "" if is_new else files.read_text(file)
     before = held if held.strip() else starter.head()
-    text, added, known = with_subscriptions(before, new, file=str(file), categories=categories)
+    text, added, known = with_subscriptions(
+        before, new, file=str(file), categories=categories
+    )
     if added and is_new:
         files.write_new(file, text)
         click.echo(f"wrote {file}")
@@ -96,5 +118,9 @@ def add_feeds(file: Path, new: list[Subscription], categories: tuple[str, ...]) 
         if feed.feed_id in added:
             click.echo(f"added {feed.feed_id}\t{redacted(feed.url)}")
     if known:
-        click.echo(f"{len(known)} already there" if len(known) > 1 else f"already there: {redacted(known[0])}")
+        click.echo(
+            f"{len(known)} already there"
+            if len(known) > 1
+            else f"already there: {redacted(known[0])}"
+        )
     return added

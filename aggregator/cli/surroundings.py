@@ -40,7 +40,9 @@ def look_around(state_dir: Path, fetch: FetchSettings) -> None:
     raise_file_limit(fetch)
 
 
-def use_temporary_directory(state_dir: Path, environment: Mapping[str, str] = os.environ) -> Path:
+def use_temporary_directory(
+    state_dir: Path, environment: Mapping[str, str] = os.environ
+) -> Path:
     """Where temporary files go from now on, here and in child processes: the usual place, else the state directory.
 
     Raises AggregatorError when neither takes files.
@@ -54,7 +56,11 @@ def use_temporary_directory(state_dir: Path, environment: Mapping[str, str] = os
             "(in a container `--tmpfs /tmp`, or a volume for the state directory)"
         )
     if usual is None:
-        log.info("temporary_directory", directory=str(own), reason="the usual places take no files")
+        log.info(
+            "temporary_directory",
+            directory=str(own),
+            reason="the usual places take no files",
+        )
     tempfile.tempdir = os.environ["TMPDIR"] = str(chosen)
     return chosen
 
@@ -94,7 +100,13 @@ def raise_file_limit(fetch: FetchSettings) -> None:
     if limit < needed:
         remedy = f"allow {needed} (`ulimit -n`, LimitNOFILE=, --ulimit nofile=) or lower [fetch] concurrency"
         at_once = within_file_limit(fetch).concurrency
-        log.warning("too_few_files", limit=limit, needed=needed, polls_at_once=at_once, remedy=remedy)
+        log.warning(
+            "too_few_files",
+            limit=limit,
+            needed=needed,
+            polls_at_once=at_once,
+            remedy=remedy,
+        )
 
 
 def within_file_limit(fetch: FetchSettings) -> FetchSettings:

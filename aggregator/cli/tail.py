@@ -20,21 +20,38 @@ from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json
 from aggregator.errors import EngineDown
 from aggregator.model import Feed, Kind, Match, Message
-from aggregator.watch.headlines import Headline, clock, headline_text, named, source_names
+from aggregator.watch.headlines import (
+    Headline,
+    clock,
+    headline_text,
+    named,
+    source_names,
+)
 
 LINES = 10
 BLOCK = timedelta(seconds=2)
 RETRY_SECONDS = 2.0
 WHOLE = 100_000
 """Columns of a line that is not cut: longer than any title with its sources."""
-_MARKS = {Kind.NEW: "new   ", Kind.JOINED: "joined", Kind.EDITED: "edited", Kind.MERGED: "merged"}
+_MARKS = {
+    Kind.NEW: "new   ",
+    Kind.JOINED: "joined",
+    Kind.EDITED: "edited",
+    Kind.MERGED: "merged",
+}
 
 
 @click.command()
 @click.option("--reports", is_flag=True, help="Every report, not only new events.")
-@click.option("--follow", "-f", is_flag=True, help="Go on printing what is published from now on.")
 @click.option(
-    "--lines", "-n", "count", type=click.IntRange(min=0), help="How many of the newest (default: 10, all with --since)."
+    "--follow", "-f", is_flag=True, help="Go on printing what is published from now on."
+)
+@click.option(
+    "--lines",
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    help="How many of the newest (default: 10, all with --since).",
 )
 @click.option("--since", type=options.DURATION, help="How far back at most.")
 @choosing
@@ -57,7 +74,16 @@ def tail(
     printing = Printing(read.configuration.feeds, wanted, as_json=as_json)
     if count is None and since is None:
         count = LINES
-    asyncio.run(_tail(read, "reports" if reports else "events", printing, count=count, since=since, follow=follow))
+    asyncio.run(
+        _tail(
+            read,
+            "reports" if reports else "events",
+            printing,
+            count=count,
+            since=since,
+            follow=follow,
+        )
+    )
 
 
 async def _tail(
@@ -72,14 +98,21 @@ async def _tail(
     async with engines.attached_engine(read) as engine:
         store = engine.store
         last = (await store.watch.last_ids([stream]))[stream]
-        for row, message in await _newest(store, stream, printing, count=count, since=since):
+        for row, message in await _newest(
+            store, stream, printing, count=count, since=since
+        ):
             printing.show(row, message)
         while follow:
             last = await _more(store, stream, last, printing)
 
 
 async def _newest(
-    store: Store, stream: str, printing: Printing, *, count: int | None, since: timedelta | None
+    store: Store,
+    stream: str,
+    printing: Printing,
+    *,
+    count: int | None,
+    since: timedelta | None,
 ) -> list[tuple[Row, Message]]:
     """The newest messages that are wanted, the oldest of them first."""
     start = id_at(await store.server_time() - since) if since else "0-0"
@@ -114,7 +147,9 @@ async def _more(store: Store, stream: str, last: str, printing: Printing) -> str
         await asyncio.sleep(RETRY_SECONDS)
         return last
     for row in rows:
-        message = store.watch.message_of(row)  # of what is not ours `engines` says at the end how many there were
+        message = store.watch.message_of(
+            row
+        )  # of what is not ours `engines` says at the end how many there were
         if message is not None and printing.takes(message):
             printing.show(row, message)
         last = row.stream_id
@@ -135,30 +170,48 @@ class Printing:
 
     def show(self, row: Row, message: Message) -> None:
         if self._as_json:
-            click.echo(orjson.dumps(orjson.loads(message_json(message)) | {"stream_id": row.stream_id}))
+            click.echo(
+                orjson.dumps(
+                    orjson.loads(message_json(message)) | {"stream_id": row.stream_id}
+                )
+            )
             return
-        width = self._out.width if self._out.is_terminal or "COLUMNS" in os.environ else None
+        width = (
+            self._out.width
+            if self._out.is_terminal or "COLUMNS" in os.environ
+            else None
+        )
         self._out.print(line(message, self._names, width=width), soft_wrap=True)
 
 
 def line(message: Message, names: Mapping[str, str], *, width: int | None) -> Text:
     """One message for people, at most `width` columns wide; None: as long as it is, with its address at the end."""
-    sources = named(message.sources, names) or (names.get(message.feed_id, message.feed_id),)
+    sources = named(message.sources, names) or (
+        names.get(message.feed_id, message.feed_id),
+    )
     shown = Headline(
         at=clock(message.first_seen_at, datetime.now(UTC)),
         title=_told_title(message),
         source_count=message.independent_count,
         sources=sources,
         url=message.url,
-        copied_count=max(len(sources) - message.independent_count, 0) if message.sources else 0,
+        copied_count=max(len(sources) - message.independent_count, 0)
+        if message.sources
+        else 0,
         mark=_MARKS[message.kind],
     )
     if width is not None:
         return headline_text(shown, width=width)
-    return headline_text(shown, width=WHOLE).append(f"  {message.url}" if message.url else "", style="dim")
+    return headline_text(shown, width=WHOLE).append(
+        f"  {message.url}" if message.url else "", style="dim"
+    )
 
 
 def _told_title(message: Message) -> str:
     if message.kind is Kind.MERGED:
         return f"{message.title}  ({message.merged_from} is now {message.merged_into})"
-    return f"{message.title}  (split from {message.split_from})" if message.split_from else message.title
+    return (
+        f"{message.title}  (split from {message.split_from})"
+        if message.split_from
+        else message.title
+    )

@@ -35,7 +35,10 @@ class Waits:
 
     def why(self, feed: Feed, state: PollState | None) -> str:
         """Why the feed waits though its time has come; '' where it has not."""
-        due_at, held_until = self.due.get(feed.feed_id), self.held.get(host_of(address_of(feed, state)))
+        due_at, held_until = (
+            self.due.get(feed.feed_id),
+            self.held.get(host_of(address_of(feed, state))),
+        )
         if feed.feed_id in self.unregistered:
             return "the server does not know it: `aggregator run` registers it"
         if feed.feed_id in self.claimed:
@@ -45,7 +48,9 @@ class Waits:
         if self.not_poll:
             return f"polling is held: {self.not_poll}"
         if held_until is not None:
-            return f"its host asked to be left alone until {held_until:%Y-%m-%d %H:%M} UTC"
+            return (
+                f"its host asked to be left alone until {held_until:%Y-%m-%d %H:%M} UTC"
+            )
         if self.now - due_at > PATIENCE:
             return "no poll worker has taken it: is `aggregator run` at work, and its host not busy with other feeds?"
         return "a poll worker takes it up as soon as its host is free"
@@ -56,7 +61,12 @@ def address_of(feed: Feed, state: PollState | None) -> str:
     return state.url if state is not None else feed.url
 
 
-async def waits(store: Store, feeds: Sequence[Feed], states: Mapping[str, PollState | None], holds: Holds) -> Waits:
+async def waits(
+    store: Store,
+    feeds: Sequence[Feed],
+    states: Mapping[str, PollState | None],
+    holds: Holds,
+) -> Waits:
     """Raises EngineError."""
     ids = [feed.feed_id for feed in feeds]
     hosts = [host_of(address_of(feed, states.get(feed.feed_id))) for feed in feeds]

@@ -56,7 +56,10 @@ class Archive:
         last = self._read_place()
         while True:
             try:
-                rows = together(await self._store.watch.tail(last, block=BLOCK, count=BATCH), batch=BATCH)
+                rows = together(
+                    await self._store.watch.tail(last, block=BLOCK, count=BATCH),
+                    batch=BATCH,
+                )
                 if rows:
                     await asyncio.to_thread(self._write, rows, catalog)
                     last |= {row.stream: row.stream_id for row in rows}
@@ -66,7 +69,12 @@ class Archive:
                 if rows:
                     await asyncio.sleep(SETTLE_SECONDS if len(rows) < BATCH else 0)
             except (EngineError, OSError) as error:
-                log.error("archive_waits", directory=str(self._directory), error=str(error), retry_s=RETRY_SECONDS)
+                log.error(
+                    "archive_waits",
+                    directory=str(self._directory),
+                    error=str(error),
+                    retry_s=RETRY_SECONDS,
+                )
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _write(self, rows: list[Row], catalog: Catalog) -> None:
@@ -75,7 +83,12 @@ class Archive:
         done = write(self._directory, changes.files, stale=changes.stale)
         for path, reason in done.refused:
             log.error("document_not_archived", path=path, reason=reason)
-        log.info("archived", written=done.written_count, removed=done.removed_count, documents=len(catalog))
+        log.info(
+            "archived",
+            written=done.written_count,
+            removed=done.removed_count,
+            documents=len(catalog),
+        )
 
     def _index_is_due(self) -> bool:
         return time.monotonic() >= self._index_due
@@ -107,7 +120,11 @@ def together(rows: list[Row], *, batch: int) -> list[Row]:
     A stream of which a whole batch came may hold more that is older than what others gave.
     """
     counts = Counter(row.stream for row in rows)
-    ends = [max(_time(row) for row in rows if row.stream == name) for name, count in counts.items() if count >= batch]
+    ends = [
+        max(_time(row) for row in rows if row.stream == name)
+        for name, count in counts.items()
+        if count >= batch
+    ]
     return [row for row in rows if not ends or _time(row) <= min(ends)]
 
 
@@ -115,11 +132,15 @@ def _time(row: Row) -> tuple[int, ...]:
     return tuple(int(part) for part in row.stream_id.split("-"))
 
 
-def archived(rows: list[Row], message_of: Callable[[Row], Message | None]) -> list[Message]:
+def archived(
+    rows: list[Row], message_of: Callable[[Row], Message | None]
+) -> list[Message]:
     """The messages that concern the archive, in the order of their time: every report, and merges."""
     wanted: list[Message] = []
     for row in sorted(rows, key=_time):
         message = message_of(row)
-        if message is not None and (row.stream == "reports" or message.kind is Kind.MERGED):
+        if message is not None and (
+            row.stream == "reports" or message.kind is Kind.MERGED
+        ):
             wanted.append(message)
     return wanted

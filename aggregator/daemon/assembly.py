@@ -84,7 +84,9 @@ class Fetching:
     async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
         return await self._fetcher.post(url, form)
 
-    async def read(self, request: ReadRequest, wall: timedelta | None = None) -> ReadResult:
+    async def read(
+        self, request: ReadRequest, wall: timedelta | None = None
+    ) -> ReadResult:
         """The child's answer; a child that was killed makes the body unparsable, with the reason.
 
         `wall`: less time than configured, for a first look.
@@ -95,12 +97,25 @@ class Fetching:
         if not isinstance(answer, Killed):
             return answer
         if is_first_look and answer.reason == "wall":
-            return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}")
+            return Unparsable(
+                FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}"
+            )
         self._metrics.count_killed(answer.reason)
-        log.warning("parser_killed", feed_id=request.feed.feed_id, reason=answer.reason, detail=answer.detail)
+        log.warning(
+            "parser_killed",
+            feed_id=request.feed.feed_id,
+            reason=answer.reason,
+            detail=answer.detail,
+        )
         if answer.reason == "broken":
-            return Unparsable(FailureKind.INTERNAL, f"it could not be read here: {answer.detail}")
-        return Unparsable(FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}", is_final=True)
+            return Unparsable(
+                FailureKind.INTERNAL, f"it could not be read here: {answer.detail}"
+            )
+        return Unparsable(
+            FailureKind.PARSER_KILLED,
+            f"reading it was stopped: {answer.detail}",
+            is_final=True,
+        )
 
     async def renew(self, settings: Settings) -> None:
         """Use new settings from the next poll on; the old parts are closed when their time limits have passed."""
@@ -108,9 +123,13 @@ class Fetching:
         self._fetcher, self._sandbox, self._stack = await self._opened(settings)
         self._settings = settings
         wait = before.timeout + before.parse_timeout
-        self._retired.append(asyncio.create_task(_closed_later(old, wait.total_seconds())))
+        self._retired.append(
+            asyncio.create_task(_closed_later(old, wait.total_seconds()))
+        )
 
-    async def _opened(self, settings: Settings) -> tuple[Fetcher, Sandbox[ReadRequest, ReadResult], AsyncExitStack]:
+    async def _opened(
+        self, settings: Settings
+    ) -> tuple[Fetcher, Sandbox[ReadRequest, ReadResult], AsyncExitStack]:
         limits = settings.fetch
         async with AsyncExitStack() as stack:
             fetcher = await stack.enter_async_context(fetcher_of(settings))
@@ -142,7 +161,9 @@ def fetcher_of(settings: Settings) -> Fetcher:
 # --- notifies ---------------------------------------------------------------------------------------------------
 
 
-def deliveries(store: Store, read: Loaded, clock: Clock, leads: Callable[[], bool]) -> Deliveries:
+def deliveries(
+    store: Store, read: Loaded, clock: Clock, leads: Callable[[], bool]
+) -> Deliveries:
     """What sends for `[[notify]]`; secrets that we make stand in the state directory."""
 
     def own_secret(notify: Notify) -> str | None:
@@ -151,7 +172,13 @@ def deliveries(store: Store, read: Loaded, clock: Clock, leads: Callable[[], boo
         except MissingCredentials as error:
             raise SecretMissingError(str(error)) from None
 
-    return Deliveries(store, leads=leads, clock=clock, directory=read.state_dir / "notify", read_secret=own_secret)
+    return Deliveries(
+        store,
+        leads=leads,
+        clock=clock,
+        directory=read.state_dir / "notify",
+        read_secret=own_secret,
+    )
 
 
 # --- pictures -------------------------------------------------------------------------------------------------
@@ -171,7 +198,10 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
     """The proxy for pictures, with a fetcher and a child process of its own."""
     settings = read.configuration.settings
     limits = replace(
-        settings.fetch, timeout=PICTURE_TIMEOUT, per_host_interval=PICTURE_INTERVAL, concurrency=MOST_AT_ONCE
+        settings.fetch,
+        timeout=PICTURE_TIMEOUT,
+        per_host_interval=PICTURE_INTERVAL,
+        concurrency=MOST_AT_ONCE,
     )
     children = Sandbox(
         reencoded,
@@ -184,12 +214,18 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
     async with fetcher_of(replace(settings, fetch=limits)) as fetcher, children:
 
         async def fetched(url: str) -> bytes | Missing:
-            accept = (("Accept", "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8"),)
-            request = PollRequest("", url, Validators(), headers=accept, max_body_bytes=PICTURE_BYTES)
+            accept = (
+                ("Accept", "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8"),
+            )
+            request = PollRequest(
+                "", url, Validators(), headers=accept, max_body_bytes=PICTURE_BYTES
+            )
             answer = await fetcher.fetch(request)
             if isinstance(answer, Fetched):
                 return answer.body
-            is_ours = isinstance(answer, FetchFailed) and (answer.ours or answer.kind in _OURS)
+            is_ours = isinstance(answer, FetchFailed) and (
+                answer.ours or answer.kind in _OURS
+            )
             return Missing.FOR_NOW if is_ours else Missing.FOR_LONG
 
         async def made(body: bytes) -> Mapping[str, bytes] | None:
@@ -220,7 +256,9 @@ ENCODER_IDLE = timedelta(minutes=5)
 class Meanings:
     """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
 
-    def __init__(self, metrics: Metrics, *, preload: Sequence[str] = READERS_LOAD) -> None:
+    def __init__(
+        self, metrics: Metrics, *, preload: Sequence[str] = READERS_LOAD
+    ) -> None:
         self._metrics = metrics
         # What the readers share, whichever of the two starts first; the encoder loads its own modules.
         self._sandbox = Sandbox(
@@ -248,7 +286,12 @@ class Meanings:
             if isinstance(answer, Killed):
                 missing = len(told) - start
                 self._metrics.count_killed(answer.reason)
-                log.warning("meanings_missing", entries=missing, reason=answer.reason, detail=answer.detail)
+                log.warning(
+                    "meanings_missing",
+                    entries=missing,
+                    reason=answer.reason,
+                    detail=answer.detail,
+                )
                 return found + [b""] * missing
             found += answer
         return found
@@ -301,14 +344,18 @@ def event_stage(
     )
 
 
-async def subscriber(store: Store, read: Loaded, fetching: Fetching, deliver: Deliver) -> Subscriber | None:
+async def subscriber(
+    store: Store, read: Loaded, fetching: Fetching, deliver: Deliver
+) -> Subscriber | None:
     """The WebSub subscriptions, where `[http] public_url` says how hubs reach the status port."""
     settings = read.configuration.settings
     if settings.http_listen is None or settings.http_public_url is None:
         return None
     return Subscriber(
         public_url=f"{settings.http_public_url.rstrip('/')}{WEBSUB_PATH}",
-        installation_secret=await _shared_secret(store, read.state_dir / "websub.secret"),
+        installation_secret=await _shared_secret(
+            store, read.state_dir / "websub.secret"
+        ),
         post=fetching.post,
         deliver=deliver,
         now=Clock().now,
@@ -332,7 +379,9 @@ def _installation_secret(file: Path) -> bytes:
     """The secret that callbacks and signatures derive from; made at first use, readable by us only."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(file, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as made:
+        with open(
+            file, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)
+        ) as made:
             made.write(secrets.token_bytes(32))
     except FileExistsError:
         log.debug("secret_kept", file=str(file))

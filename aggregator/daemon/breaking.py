@@ -117,9 +117,15 @@ class Breaker:
             await self._reject(token, suspect)
         self.alone, self.suspect = max(0, self.alone - 1), None
 
-    async def _goes_through_now(self, stream_id: str, entry: Entry | Unreadable, tried: Tried) -> bool:
+    async def _goes_through_now(
+        self, stream_id: str, entry: Entry | Unreadable, tried: Tried
+    ) -> bool:
         """Whether what broke was a moment of ours: the entry goes through when it is tried once more."""
-        if stream_id == self._acquitted or not isinstance(entry, Entry) or not await tried(stream_id, entry):
+        if (
+            stream_id == self._acquitted
+            or not isinstance(entry, Entry)
+            or not await tried(stream_id, entry)
+        ):
             return False
         self._acquitted = stream_id
         log.warning("entry_went_through", stream_id=stream_id, feed_id=entry.feed_id)
@@ -127,7 +133,9 @@ class Breaker:
 
     async def _hold(self, token: int, suspect: Suspect, row: int) -> None:
         self.suspect, self.alone = None, max(1, self.alone)
-        self._row = ROW if suspect.is_blameless else row  # more entries would show nothing new of a blameless one
+        self._row = (
+            ROW if suspect.is_blameless else row
+        )  # more entries would show nothing new of a blameless one
         self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._pause * 2))
         await self._tell(token, _words(suspect, row))
         raise EventsHeld(self.held_by, is_later=suspect.is_later)
@@ -138,26 +146,46 @@ class Breaker:
             token, suspect.stream_id, Notice("dropped", suspect.feed_id, "", why[:1000])
         )
         self._metrics.count_report("rejected")
-        log.error("entry_unusable", stream_id=suspect.stream_id, feed_id=suspect.feed_id, error=suspect.why)
+        log.error(
+            "entry_unusable",
+            stream_id=suspect.stream_id,
+            feed_id=suspect.feed_id,
+            error=suspect.why,
+        )
 
     async def _tell(self, token: int, why: str) -> None:
         """Note for everyone why the stage waits, or that it goes on."""
-        kind, detail = ("failing", f"the event stage waits: {why}") if why else ("recovered", "the event stage goes on")
-        told = await self._store.holds.hold_events(token, why, Notice(kind, "", "", detail), at=self._clock.now())
+        kind, detail = (
+            ("failing", f"the event stage waits: {why}")
+            if why
+            else ("recovered", "the event stage goes on")
+        )
+        told = await self._store.holds.hold_events(
+            token, why, Notice(kind, "", "", detail), at=self._clock.now()
+        )
         self.held_by = why
         if told:
             log.warning("trouble", kind=kind, detail=detail)
 
-    async def until_next_try(self, between: Callable[[timedelta], Awaitable[bool]]) -> None:
+    async def until_next_try(
+        self, between: Callable[[timedelta], Awaitable[bool]]
+    ) -> None:
         """Wait for the next try, or until more waits than the last judgement could look at.
 
         `between` waits so long in the lead, False when the stage is to stop. Raises what it raises, and EngineError.
         """
         loop = asyncio.get_running_loop()
-        log.error("event_stage_held", reason=self.held_by, retry_s=self._pause.total_seconds())
+        log.error(
+            "event_stage_held", reason=self.held_by, retry_s=self._pause.total_seconds()
+        )
         end = loop.time() + self._pause.total_seconds()
-        while (left := end - loop.time()) > 0 and await between(min(LOOK_EVERY, timedelta(seconds=left))):
-            if self._row < ROW and (await self._store.holds.standing()).waiting_count > self._row:
+        while (left := end - loop.time()) > 0 and await between(
+            min(LOOK_EVERY, timedelta(seconds=left))
+        ):
+            if (
+                self._row < ROW
+                and (await self._store.holds.standing()).waiting_count > self._row
+            ):
                 return
 
 
@@ -172,16 +200,26 @@ async def _any(rows: Sequence[tuple[str, Entry | Unreadable]], tried: Tried) -> 
 def _suspect(stream_id: str, entry: Entry, error: Exception) -> Suspect:
     name = f"{entry.entry_id} {entry.url or entry.title}:"
     if isinstance(error, UnreadableRecord):
-        return Suspect(stream_id, str(error), entry.feed_id, name, is_blameless=True, is_later=error.is_later)
+        return Suspect(
+            stream_id,
+            str(error),
+            entry.feed_id,
+            name,
+            is_blameless=True,
+            is_later=error.is_later,
+        )
     why = f"{type(error).__name__}: {error}"
-    return Suspect(stream_id, why, entry.feed_id, name, is_blameless=isinstance(error, _OURS))
+    return Suspect(
+        stream_id, why, entry.feed_id, name, is_blameless=isinstance(error, _OURS)
+    )
 
 
 def _unread(stream_id: str, row: Entry | Unreadable) -> Suspect:
     why = row.why if isinstance(row, Unreadable) else ""
     if isinstance(row, Unreadable) and row.is_later:
         why = (
-            f"entry {stream_id} cannot be read ({why}); a later version of aggregator wrote it: start that version here"
+            f"entry {stream_id} cannot be read ({why}); "
+            "a later version of aggregator wrote it: start that version here"
         )
         return Suspect(stream_id, why, is_blameless=True, is_later=True)
     return Suspect(stream_id, why)

@@ -30,7 +30,9 @@ class WallClockCron(BaseTrigger):  # type: ignore[misc]
         self._fields = CronTrigger.from_crontab(cron, timezone=UTC)
         self._is_hourly = cron.split()[1] == "*"
 
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
         """The first time after the previous one, or from `now` on; None: none ever comes."""
         if previous_fire_time is None:
             return self.following(now - _MOMENT)
@@ -54,7 +56,11 @@ class WallClockCron(BaseTrigger):  # type: ignore[misc]
     def _in_passing_time(self, at: datetime) -> datetime | None:
         """Counted by the offset from UTC that holds; where that ends before the time comes, on by the next one."""
         offset = self._offset(at + _MOMENT)
-        while (wall := next(self._walls((at.astimezone(UTC) + offset).replace(tzinfo=None)), None)) is not None:
+        while (
+            wall := next(
+                self._walls((at.astimezone(UTC) + offset).replace(tzinfo=None)), None
+            )
+        ) is not None:
             instant = wall.replace(tzinfo=timezone(offset)).astimezone(UTC)
             if self._offset(instant) == offset:
                 return instant
@@ -67,7 +73,9 @@ class WallClockCron(BaseTrigger):  # type: ignore[misc]
         offset = self._offset(low)
         while high - low > _MOMENT:
             middle = low + (high - low) / 2
-            low, high = (middle, high) if self._offset(middle) == offset else (low, middle)
+            low, high = (
+                (middle, high) if self._offset(middle) == offset else (low, middle)
+            )
         return low
 
     def _skipped_before(self, at: datetime) -> timedelta:

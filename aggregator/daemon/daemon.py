@@ -64,7 +64,11 @@ POLLS_END_BEFORE = timedelta(seconds=2)
 RESIGN_LIMIT = timedelta(seconds=1)
 CANCEL_LIMIT_S = 0.5
 """How long what was cancelled may take to end: a part that catches it is left behind."""
-ALLOWANCES = {"poll": timedelta(seconds=90), "event": timedelta(seconds=90), "loop": timedelta(seconds=30)}
+ALLOWANCES = {
+    "poll": timedelta(seconds=90),
+    "event": timedelta(seconds=90),
+    "loop": timedelta(seconds=30),
+}
 """How long a stage may go without a round before it counts as stuck: three fetch time limits."""
 
 
@@ -147,7 +151,12 @@ class Daemon:
         """What runs from start to end, by name."""
         self._reloads: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
+            job_defaults={
+                "misfire_grace_time": None,
+                "coalesce": True,
+                "max_instances": 1,
+            },
+            timezone="UTC",
         )
 
     def troubles(self) -> list[str]:
@@ -168,7 +177,11 @@ class Daemon:
         try:
             await self._start()
             self._parts.notifier.ready(self._status())
-            log.info("daemon_ready", feeds=len(self._configuration.feeds), engine=self._engine_error or "up")
+            log.info(
+                "daemon_ready",
+                feeds=len(self._configuration.feeds),
+                engine=self._engine_error or "up",
+            )
             await self._stop.wait()
         finally:
             await self._end()
@@ -188,7 +201,9 @@ class Daemon:
             parts.deliveries.use(self._configuration.settings.notifies)
             self._keep("deliveries", parts.deliveries.run)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._register_if_up(), FIRST_PATIENCE.total_seconds())
+            await asyncio.wait_for(
+                self._register_if_up(), FIRST_PATIENCE.total_seconds()
+            )
         self._scheduler.start()
         self._scheduler.modify_job("risks", next_run_time=datetime.now(UTC))
         if parts.terminal is not None:
@@ -204,7 +219,9 @@ class Daemon:
             error = None if done.cancelled() else done.exception()
             if error is not None:
                 done.get_loop().call_later(self._start_again_s, self._keep, name, work)
-                log.error("part_broke", part=name, again_s=self._start_again_s, exc_info=error)
+                log.error(
+                    "part_broke", part=name, again_s=self._start_again_s, exc_info=error
+                )
 
         task.add_done_callback(ended)
 
@@ -240,9 +257,21 @@ class Daemon:
         """All of them, anew where they are there: what APScheduler has worked out by the wall clock is forgotten."""
         add = functools.partial(self._scheduler.add_job, replace_existing=True)
         add(self._tick, IntervalTrigger(seconds=TICK.total_seconds()), id="tick")
-        add(self._housekeep, IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()), id="housekeeping")
-        add(self._watch_config, IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()), id="config")
-        add(self._house.warn_of_risks, IntervalTrigger(seconds=RISKS.total_seconds()), id="risks")
+        add(
+            self._housekeep,
+            IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()),
+            id="housekeeping",
+        )
+        add(
+            self._watch_config,
+            IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()),
+            id="config",
+        )
+        add(
+            self._house.warn_of_risks,
+            IntervalTrigger(seconds=RISKS.total_seconds()),
+            id="risks",
+        )
         add(self._pulse, IntervalTrigger(seconds=PULSE.total_seconds()), id="pulse")
         if self._parts.event is not None:
             add(self._make_digest, self._digest_trigger(), id="digest")
@@ -258,7 +287,10 @@ class Daemon:
         apart_s = time.time() - loop.time()
         while True:
             await asyncio.sleep(CLOCK_WATCH.total_seconds())
-            by_s, apart_s = time.time() - loop.time() - apart_s, time.time() - loop.time()
+            by_s, apart_s = (
+                time.time() - loop.time() - apart_s,
+                time.time() - loop.time(),
+            )
             if abs(by_s) > CLOCK_STEP.total_seconds():
                 log.warning("clock_moved", by_s=round(by_s, 1))
                 self._add_jobs()
@@ -293,7 +325,10 @@ class Daemon:
         for name, task in self._lasting.items():
             if name != EVENT_STAGE:
                 task.cancel()
-        await _all_ended({*self._lasting.values(), *self._reloads}, deadline - RESIGN_LIMIT.total_seconds())
+        await _all_ended(
+            {*self._lasting.values(), *self._reloads},
+            deadline - RESIGN_LIMIT.total_seconds(),
+        )
 
     # --- jobs -------------------------------------------------------------------------------------------------
 
@@ -352,7 +387,9 @@ class Daemon:
         elapsed = parts.poll.typical_elapsed() if parts.poll else {}
         try:
             await parts.digests.make(
-                now=parts.clock.now(), settings=self._configuration.settings.digest, elapsed=elapsed
+                now=parts.clock.now(),
+                settings=self._configuration.settings.digest,
+                elapsed=elapsed,
             )
         except EngineError as error:
             log.warning("digest_waits", error=str(error))
@@ -373,7 +410,9 @@ class Daemon:
 
     def _status(self) -> str:
         role = "polling" if self._parts.poll else "standing by"
-        leads = " and assigning" if self._parts.event and self._parts.event.leads else ""
+        leads = (
+            " and assigning" if self._parts.event and self._parts.event.leads else ""
+        )
         return f"{len(self._feed_ids())} feeds, {role}{leads}{'; ' + self._engine_error if self._engine_error else ''}"
 
     # --- reload -----------------------------------------------------------------------------------------------
@@ -386,8 +425,13 @@ class Daemon:
     async def _reload(self) -> None:
         """Take over a changed feeds.toml; a broken one is refused, and the old configuration stays."""
         async with self._reloading:
-            self._parts.notifier.reloading(monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000))
-            result, detail = "failed", "a fault of ours, please report it: the log tells more"
+            self._parts.notifier.reloading(
+                monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000)
+            )
+            result, detail = (
+                "failed",
+                "a fault of ours, please report it: the log tells more",
+            )
             try:
                 result, detail = await self._reloaded()
             finally:
@@ -397,9 +441,15 @@ class Daemon:
 
     async def _reloaded(self) -> tuple[str, str]:
         try:
-            fresh = await asyncio.to_thread(self._parts.source.read)  # 4 s for 100,000 feeds
+            fresh = await asyncio.to_thread(
+                self._parts.source.read
+            )  # 4 s for 100,000 feeds
         except ConfigError as error:
-            log.error("config_refused", error=str(error), remedy="mend the file; the old configuration stays in force")
+            log.error(
+                "config_refused",
+                error=str(error),
+                remedy="mend the file; the old configuration stays in force",
+            )
             return "refused", str(error)
         changes = config_changes(self._configuration, fresh)
         if not changes:
@@ -409,12 +459,17 @@ class Daemon:
         log.info("config_reloaded", **changes)
         if changes.get("needs_restart"):
             log.warning("config_needs_restart", keys=changes["needs_restart"])
-        return "applied", ", ".join(f"{name}: {value}" for name, value in changes.items())
+        return "applied", ", ".join(
+            f"{name}: {value}" for name, value in changes.items()
+        )
 
     async def _use(self, fresh: Configuration) -> None:
         """What can fail comes first; then everything changes at once."""
         parts, settings = self._parts, fresh.settings
-        if self._configuration.settings.fetch != settings.fetch and parts.renew_fetching is not None:
+        if (
+            self._configuration.settings.fetch != settings.fetch
+            and parts.renew_fetching is not None
+        ):
             await parts.renew_fetching(settings)
         self._configuration = fresh
         parts.store.use(retention=settings.retention, queues=settings.queues)
@@ -430,7 +485,9 @@ class Daemon:
 
 async def _all_ended(tasks: set[asyncio.Task[None]], deadline: float) -> None:
     """Wait for these until the deadline, then cancel those that go on."""
-    _, late = await asyncio.wait(tasks, timeout=left(deadline)) if tasks else (tasks, tasks)
+    _, late = (
+        await asyncio.wait(tasks, timeout=left(deadline)) if tasks else (tasks, tasks)
+    )
     for task in late:
         task.cancel()
     if late:

@@ -25,7 +25,15 @@ from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.errors import EngineError
 from aggregator.model import Notice, Notify
-from aggregator.watch.senders import Failed, Parcel, Refused, Result, Sender, Sent, sender_of
+from aggregator.watch.senders import (
+    Failed,
+    Parcel,
+    Refused,
+    Result,
+    Sender,
+    Sent,
+    sender_of,
+)
 
 log = structlog.get_logger()
 
@@ -75,17 +83,24 @@ class Deliveries:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session:
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        ) as session:
             while True:
                 self._changed.clear()
                 async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(self._send_all(one, session)) for one in self._notifies]
+                    tasks = [
+                        group.create_task(self._send_all(one, session))
+                        for one in self._notifies
+                    ]
                     await self._changed.wait()
                     for task in tasks:
                         task.cancel()
 
     async def _send_all(self, notify: Notify, session: aiohttp.ClientSession) -> None:
-        sender = sender_of(notify, secret=lambda: self.secret_of(notify), session=session)
+        sender = sender_of(
+            notify, secret=lambda: self.secret_of(notify), session=session
+        )
         queue, fresh = notify.queue.name, False
         while not _is_ending():
             if not self._leads():
@@ -93,7 +108,9 @@ class Deliveries:
                 await asyncio.sleep(LOOK.total_seconds())
                 continue
             try:
-                rows = await self._store.deliveries.undelivered(queue, count=sender.batch, fresh=fresh, block=BLOCK)
+                rows = await self._store.deliveries.undelivered(
+                    queue, count=sender.batch, fresh=fresh, block=BLOCK
+                )
                 if rows:
                     await self._deliver(notify, sender, rows)
                     if notify.every:
@@ -104,26 +121,36 @@ class Deliveries:
                 fresh = False
                 await asyncio.sleep(BLOCK.total_seconds())
 
-    async def _deliver(self, notify: Notify, sender: Sender, rows: Sequence[Row]) -> None:
+    async def _deliver(
+        self, notify: Notify, sender: Sender, rows: Sequence[Row]
+    ) -> None:
         """Until the rows have arrived, or are given up. Raises EngineError."""
         parcels = []
         for row in rows:
             message = self._store.watch.message_of(row) if row.fields else None
             if message is None:  # trimmed while it waited, or not ours, which is noted
-                await self._store.deliveries.delivered(notify.queue.name, [row.stream_id])
+                await self._store.deliveries.delivered(
+                    notify.queue.name, [row.stream_id]
+                )
             else:
-                parcels.append((row.stream_id, Parcel(message, wire.message_json(message))))
+                parcels.append(
+                    (row.stream_id, Parcel(message, wire.message_json(message)))
+                )
         if not parcels:
             return
         result = await self._tried(notify, sender, [parcel for _, parcel in parcels])
         if isinstance(result, Sent):
-            await self._store.deliveries.delivered(notify.queue.name, [stream_id for stream_id, _ in parcels])
+            await self._store.deliveries.delivered(
+                notify.queue.name, [stream_id for stream_id, _ in parcels]
+            )
             log.info("notified", name=notify.name, messages=len(parcels))
             return
         for stream_id, parcel in parcels:
             await self._give_up(notify, stream_id, parcel, result.detail)
 
-    async def _tried(self, notify: Notify, sender: Sender, parcels: Sequence[Parcel]) -> Sent | Refused:
+    async def _tried(
+        self, notify: Notify, sender: Sender, parcels: Sequence[Parcel]
+    ) -> Sent | Refused:
         """Send until it arrives, or has been refused MOST_REFUSALS times in a row."""
         pause, refusals, told = self._first_pause, 0, ""
         while True:
@@ -135,7 +162,12 @@ class Deliveries:
                 return result
             if result.detail != told:
                 told = result.detail
-                log.warning("notify_failed", name=notify.name, detail=told, again_s=pause.total_seconds())
+                log.warning(
+                    "notify_failed",
+                    name=notify.name,
+                    detail=told,
+                    again_s=pause.total_seconds(),
+                )
             await asyncio.sleep(_wait(result, pause).total_seconds())
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -145,12 +177,16 @@ class Deliveries:
         except SecretMissingError as error:
             return Failed(str(error))
 
-    async def _give_up(self, notify: Notify, stream_id: str, parcel: Parcel, detail: str) -> None:
+    async def _give_up(
+        self, notify: Notify, stream_id: str, parcel: Parcel, detail: str
+    ) -> None:
         message = parcel.message
         words = f"{notify.name}: {message.id} ({message.kind} of {message.event_id}) was refused: {detail}"
         log.error("notify_gave_up", name=notify.name, message=message.id, detail=detail)
         notice = Notice(UNDELIVERED, message.feed_id, "", words)
-        await self._store.deliveries.give_up(notify.queue.name, stream_id, notice, at=self._clock.now())
+        await self._store.deliveries.give_up(
+            notify.queue.name, stream_id, notice, at=self._clock.now()
+        )
 
     # --- secrets --------------------------------------------------------------------------------------------------
 
@@ -187,4 +223,8 @@ def _is_ending() -> bool:
 
 def _wait(result: Failed | Refused, pause: timedelta) -> timedelta:
     asked = result.after_s if isinstance(result, Failed) else None
-    return pause if asked is None else min(max(timedelta(seconds=asked), pause), LONGEST_ASKED)
+    return (
+        pause
+        if asked is None
+        else min(max(timedelta(seconds=asked), pause), LONGEST_ASKED)
+    )

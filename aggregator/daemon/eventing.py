@@ -26,7 +26,15 @@ from aggregator.daemon.ruling import follow
 from aggregator.dedup.fingerprint import Fingerprint, told_by
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, EventsHeld, StaleToken, UnreadableRecord
-from aggregator.model import Assignment, Entry, Event, Kind, Publication, Published, Settings
+from aggregator.model import (
+    Assignment,
+    Entry,
+    Event,
+    Kind,
+    Publication,
+    Published,
+    Settings,
+)
 from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.reporting import Reported, reported, revised
 from aggregator.watch.metrics import Metrics
@@ -138,7 +146,9 @@ class EventStage:
             except EngineError as error:
                 self._is_stale = True
                 pause = min(LONGEST_PAUSE, max(timedelta(seconds=0.5), pause * 2))
-                log.warning("event_stage_waits", error=str(error), retry_s=pause.total_seconds())
+                log.warning(
+                    "event_stage_waits", error=str(error), retry_s=pause.total_seconds()
+                )
             except EventsHeld as held:
                 pause = await self._sit_out(held)
             await self._wait(pause)
@@ -152,7 +162,10 @@ class EventStage:
 
         Raises EventsHeld, EngineError.
         """
-        while await self._store.events.waiting_count() or await self._store.rulings.asked_count():
+        while (
+            await self._store.events.waiting_count()
+            or await self._store.rulings.asked_count()
+        ):
             try:
                 if not await self._turn():
                     await self._wait(timedelta(seconds=0.2))
@@ -187,7 +200,9 @@ class EventStage:
     # --- the lead ---------------------------------------------------------------------------------------------
 
     async def _take_lead(self) -> bool:
-        token = await self._store.events.lead(self._worker, LEASE, now=self._clock.for_engine())
+        token = await self._store.events.lead(
+            self._worker, LEASE, now=self._clock.for_engine()
+        )
         if token is None:
             return False
         self._token = token
@@ -199,8 +214,13 @@ class EventStage:
 
     async def _keep_lead(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._token is not None and now - self._renewed > RENEW_EVERY.total_seconds():
-            await self._store.events.renew(self._token, LEASE, now=self._clock.for_engine())
+        if (
+            self._token is not None
+            and now - self._renewed > RENEW_EVERY.total_seconds()
+        ):
+            await self._store.events.renew(
+                self._token, LEASE, now=self._clock.for_engine()
+            )
             self._renewed = now
 
     async def _stay(self) -> None:
@@ -227,7 +247,9 @@ class EventStage:
     async def _load(self) -> None:
         """Build the index from the fingerprint log of the window."""
         dedup = self._settings.dedup
-        self._index = await loaded_index(self._store, dedup, now=self._clock.now(), meanwhile=self._stay)
+        self._index = await loaded_index(
+            self._store, dedup, now=self._clock.now(), meanwhile=self._stay
+        )
         self._is_fresh = True
         self._is_stale = dedup != self._settings.dedup  # reloaded while we read
 
@@ -236,10 +258,20 @@ class EventStage:
     async def _follow_operators(self) -> bool:
         """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
         has_ruled = False
-        while self._token is not None and not self._is_stale and (asked := await self._store.rulings.next_asked()):
+        while (
+            self._token is not None
+            and not self._is_stale
+            and (asked := await self._store.rulings.next_asked())
+        ):
             clock, queues = self._clock, self._settings.queues
             done = await follow(
-                asked, self._store, self._token, self._index, queues=queues, clock=clock, meanwhile=self._stay
+                asked,
+                self._store,
+                self._token,
+                self._index,
+                queues=queues,
+                clock=clock,
+                meanwhile=self._stay,
             )
             self._is_stale |= done is None
             for message in done.messages if done else ():
@@ -260,15 +292,22 @@ class EventStage:
         try:
             if self._breaker.suspect is None:
                 return await self._assign_batch(token, block)
-            await self._breaker.judge(token, self._breaker.suspect, self._would_go_through)
+            await self._breaker.judge(
+                token, self._breaker.suspect, self._would_go_through
+            )
         except _LogMovedError:
-            log.warning("index_ahead_of_server", reason="the server was restored to an earlier state; loading it again")
+            log.warning(
+                "index_ahead_of_server",
+                reason="the server was restored to an earlier state; loading it again",
+            )
             self._is_stale = True
         return 0
 
     async def _assign_batch(self, token: int, block: timedelta) -> int:
         most = MEANT_BATCH if await self._asks_meanings() else BATCH
-        waiting = await self._store.events.next_entries(1 if self._breaker.alone else most, block=block)
+        waiting = await self._store.events.next_entries(
+            1 if self._breaker.alone else most, block=block
+        )
         entries = waiting.entries
         meanings = await self._unbroken(self._meanings_of(entries))
         if isinstance(meanings, Exception):
@@ -285,7 +324,12 @@ class EventStage:
         return done
 
     def _broke(self, entries: Sequence[tuple[str, Entry]], error: Exception) -> int:
-        log.error("batch_broke", entries=len(entries), feed_id=entries[0][1].feed_id, exc_info=error)
+        log.error(
+            "batch_broke",
+            entries=len(entries),
+            feed_id=entries[0][1].feed_id,
+            exc_info=error,
+        )
         self._breaker.broke(entries, error)
         return 0
 
@@ -308,9 +352,14 @@ class EventStage:
 
         async def prepare() -> int:
             meanings = await self._meanings_of([(stream_id, entry)])
-            publications = await self._publications(list(self._assigned([(stream_id, entry)], meanings)))
+            publications = await self._publications(
+                list(self._assigned([(stream_id, entry)], meanings))
+            )
             now = self._clock.now()
-            return sum(bool(self._store.events.publication_arguments(p, pushed_at=now)) for p in publications)
+            return sum(
+                bool(self._store.events.publication_arguments(p, pushed_at=now))
+                for p in publications
+            )
 
         self._is_stale = True
         return await self._unbroken(prepare()) == 1
@@ -324,7 +373,9 @@ class EventStage:
         try:
             await self._breaker.until_next_try(self._in_the_lead)
         except (EngineError, StaleToken) as error:
-            log.info("hold_ended", error=str(error))  # the next round meets the same, and acts on it
+            log.info(
+                "hold_ended", error=str(error)
+            )  # the next round meets the same, and acts on it
         return timedelta(0)
 
     async def _in_the_lead(self, span: timedelta) -> bool:
@@ -343,10 +394,15 @@ class EventStage:
         count = await self._store.events.waiting_count()
         if (count > MOST_MEANT) is not self._is_rushed:
             self._is_rushed = count > MOST_MEANT
-            log.warning("meanings_passed_over" if self._is_rushed else "meanings_resumed", waiting=count)
+            log.warning(
+                "meanings_passed_over" if self._is_rushed else "meanings_resumed",
+                waiting=count,
+            )
         return not self._is_rushed
 
-    async def _meanings_of(self, entries: Sequence[tuple[str, Entry]]) -> Sequence[bytes] | None:
+    async def _meanings_of(
+        self, entries: Sequence[tuple[str, Entry]]
+    ) -> Sequence[bytes] | None:
         """The vectors of the new entries' titles and leads, in order; None where meanings are off, or passed over."""
         if not self._settings.dedup.meaning or self._is_rushed:
             return None
@@ -354,7 +410,10 @@ class EventStage:
         return await self._meanings(told) if told else ()
 
     async def _assign_and_publish(
-        self, token: int, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None
+        self,
+        token: int,
+        entries: Sequence[tuple[str, Entry]],
+        meanings: Sequence[bytes] | None,
     ) -> int:
         started = asyncio.get_running_loop().time()
         self._index.expire(self._clock.now())
@@ -362,17 +421,25 @@ class EventStage:
         seconds = asyncio.get_running_loop().time() - started
         publications = await self._publications(assigned)
         published = asyncio.get_running_loop().time()
-        answers = await self._store.events.publish(token, publications, now=self._clock.for_engine())
-        self._metrics.observe("publish", timedelta(seconds=asyncio.get_running_loop().time() - published))
+        answers = await self._store.events.publish(
+            token, publications, now=self._clock.for_engine()
+        )
+        self._metrics.observe(
+            "publish", timedelta(seconds=asyncio.get_running_loop().time() - published)
+        )
         if _differ(publications, answers):
             self._is_stale = True
         self._tell(publications, answers, seconds=seconds)
         return len(answers)
 
-    def _assigned(self, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None) -> Iterator[_Assigned]:
+    def _assigned(
+        self, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None
+    ) -> Iterator[_Assigned]:
         """Every entry with its event, in order: an edit goes to the event its report is in when its turn comes."""
         new = [entry for _, entry in entries if not entry.revision]
-        if not self._is_fresh and any(self._index.event_of(entry.entry_id) for entry in new):
+        if not self._is_fresh and any(
+            self._index.event_of(entry.entry_id) for entry in new
+        ):
             raise _LogMovedError
         answers = self._index.assigned(new, meanings)
         for stream_id, entry in entries:
@@ -395,10 +462,18 @@ class EventStage:
 
     async def _reported(self, one: _Assigned, events: dict[str, Event]) -> Reported:
         if one.assignment is None or one.fingerprint is None:
-            event_id = one.event_id or await self._store.events.event_of(one.entry.entry_id)
+            event_id = one.event_id or await self._store.events.event_of(
+                one.entry.entry_id
+            )
             if event_id and event_id not in events:
                 events |= await self._store.events.by_ids([event_id])
-            return revised(one.entry, event_id, stream_id=one.stream_id, events=events, queues=self._settings.queues)
+            return revised(
+                one.entry,
+                event_id,
+                stream_id=one.stream_id,
+                events=events,
+                queues=self._settings.queues,
+            )
         if one.event_id and one.event_id not in events and not self._is_fresh:
             raise _LogMovedError
         return reported(
@@ -410,7 +485,13 @@ class EventStage:
             queues=self._settings.queues,
         )
 
-    def _tell(self, publications: Sequence[Publication], answers: Sequence[Published], *, seconds: float) -> None:
+    def _tell(
+        self,
+        publications: Sequence[Publication],
+        answers: Sequence[Published],
+        *,
+        seconds: float,
+    ) -> None:
         counts: Counter[str] = Counter()
         for publication, answer in zip(publications, answers, strict=False):
             for message in publication.messages if not answer.repeated else ():
@@ -419,10 +500,18 @@ class EventStage:
             counts["repeated"] += answer.repeated
         for outcome, count in counts.items():
             self._metrics.count_report(outcome, count)
-        self._metrics.observe("assign", timedelta(seconds=seconds / max(len(publications), 1)))
+        self._metrics.observe(
+            "assign", timedelta(seconds=seconds / max(len(publications), 1))
+        )
         self._metrics.show_window(len(self._index))
         facts = {outcome: count for outcome, count in counts.items() if count}
-        log.info("entries_assigned", entries=len(answers), **facts, window=len(self._index), ms=round(seconds * 1000))
+        log.info(
+            "entries_assigned",
+            entries=len(answers),
+            **facts,
+            window=len(self._index),
+            ms=round(seconds * 1000),
+        )
 
 
 _OUTCOME_OF = {
@@ -438,11 +527,15 @@ def _event_ids(assigned: Sequence[_Assigned]) -> list[str]:
     wanted: dict[str, None] = {}
     for one in assigned:
         absorbed = one.assignment.absorbs if one.assignment else ()
-        wanted |= dict.fromkeys(event_id for event_id in (one.event_id, *absorbed) if event_id)
+        wanted |= dict.fromkeys(
+            event_id for event_id in (one.event_id, *absorbed) if event_id
+        )
     return list(wanted)
 
 
 def _differ(publications: Sequence[Publication], answers: Sequence[Published]) -> bool:
     """Whether the server holds something else than the index: the script's answer is what counts."""
-    same = all(p.event_id == a.event_id for p, a in zip(publications, answers, strict=False))
+    same = all(
+        p.event_id == a.event_id for p, a in zip(publications, answers, strict=False)
+    )
     return len(answers) < len(publications) or not same

@@ -20,7 +20,8 @@ from aggregator.model import DedupSettings, Settings
 NAME = "aggregator"
 _REDIS_KEYS = ("redis_url", "redis_url_file", "redis_url_environment")
 NO_FILE_REMEDY = (
-    "Write one with `aggregator init`, name one with --config FILE, or see it all at work first: `aggregator demo`"
+    "Write one with `aggregator init`, name one with --config FILE, "
+    "or see it all at work first: `aggregator demo`"
 )
 
 NO_FEEDS_REMEDY = f"add a feed with `aggregator feeds add URL`, or write `{NO_FEEDS}` at its top if none is meant"
@@ -54,7 +55,9 @@ def config_path(given: str | None, *, environment: Mapping[str, str]) -> Path:
     found = found_path(environment=environment)
     if found is None:
         looked = ", ".join(str(place) for place in places(environment))
-        raise ConfigError(Problem(f"no feeds.toml found; looked for {looked}. {NO_FILE_REMEDY}"))
+        raise ConfigError(
+            Problem(f"no feeds.toml found; looked for {looked}. {NO_FILE_REMEDY}")
+        )
     return found
 
 
@@ -66,12 +69,21 @@ def found_path(*, environment: Mapping[str, str] | None = None) -> Path | None:
 def places(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Where a feeds.toml is looked for, in order."""
     environment = os.environ if environment is None else environment
-    directories = [Path(), *(Path(d) for d in environment.get("CONFIGURATION_DIRECTORY", "").split(":") if d)]
+    directories = [
+        Path(),
+        *(
+            Path(d)
+            for d in environment.get("CONFIGURATION_DIRECTORY", "").split(":")
+            if d
+        ),
+    ]
     directories += [Path(platformdirs.user_config_dir(NAME)), Path("/etc") / NAME]
     return [directory / "feeds.toml" for directory in directories]
 
 
-def loaded(given: str | None, *, environment: Mapping[str, str] | None = None) -> Loaded:
+def loaded(
+    given: str | None, *, environment: Mapping[str, str] | None = None
+) -> Loaded:
     """Find and read the configuration. Raises ConfigError."""
     surroundings = os.environ if environment is None else environment
     file = config_path(given, environment=surroundings)
@@ -83,7 +95,9 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
     return _loaded(file, read_text(file), environment)
 
 
-def begun(file: Path, text: str, *, environment: Mapping[str, str] | None = None) -> Loaded:
+def begun(
+    file: Path, text: str, *, environment: Mapping[str, str] | None = None
+) -> Loaded:
     """The same of a file that is not written yet. Raises ConfigError."""
     return _loaded(file, text, os.environ if environment is None else environment)
 
@@ -91,34 +105,65 @@ def begun(file: Path, text: str, *, environment: Mapping[str, str] | None = None
 def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     read = configuration(text, file=str(file))
     if read.is_blank:  # a write that was cut off, or a file that is yet to be written: it must not remove every feed
-        raise ConfigError(Problem(f"it says nothing: {NO_FEEDS_REMEDY}", file=str(file)))
+        raise ConfigError(
+            Problem(f"it says nothing: {NO_FEEDS_REMEDY}", file=str(file))
+        )
     if read.settings.dedup.meaning and not is_installed():
-        raise ConfigError(Problem(f"{no_encoder()}, or leave this key out", key="dedup.meaning", file=str(file)))
+        raise ConfigError(
+            Problem(
+                f"{no_encoder()}, or leave this key out",
+                key="dedup.meaning",
+                file=str(file),
+            )
+        )
     base = file.resolve().parent
     settings = replace(
-        read.settings, dedup=decided(read.settings.dedup), redis_url=_redis_url(read.settings, file, environment)
+        read.settings,
+        dedup=decided(read.settings.dedup),
+        redis_url=_redis_url(read.settings, file, environment),
     )
     state_dir = _state_dir(settings.state_dir, base, environment, file)
-    logs = next((Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d), state_dir)
-    digest_dir = _directory(base, settings.digest.dir, "digest.dir", file) if settings.digest.dir else logs / "digest"
+    logs = next(
+        (Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d),
+        state_dir,
+    )
+    digest_dir = (
+        _directory(base, settings.digest.dir, "digest.dir", file)
+        if settings.digest.dir
+        else logs / "digest"
+    )
     archive_dir = settings.archive_dir
-    archive = str(_directory(base, archive_dir, "aggregator.archive_dir", file)) if archive_dir else None
+    archive = (
+        str(_directory(base, archive_dir, "aggregator.archive_dir", file))
+        if archive_dir
+        else None
+    )
     for place in (file.resolve(), state_dir, digest_dir):
         _check_name(place)
     absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
     return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
 
 
-def _redis_url(settings: Settings, file: Path, environment: Mapping[str, str]) -> str | None:
+def _redis_url(
+    settings: Settings, file: Path, environment: Mapping[str, str]
+) -> str | None:
     """The address of the server from where it is kept: it holds a password, and feeds.toml is read by many."""
     given = [key for key in _REDIS_KEYS if getattr(settings, key)]
     if len(given) > 1:
-        raise ConfigError(Problem(f"name one of {', '.join(given)}", key=f"aggregator.{given[1]}", file=str(file)))
+        raise ConfigError(
+            Problem(
+                f"name one of {', '.join(given)}",
+                key=f"aggregator.{given[1]}",
+                file=str(file),
+            )
+        )
     if settings.redis_url_environment:
         url = environment.get(settings.redis_url_environment, "").strip()
         why = f"environment variable {settings.redis_url_environment} is not set"
     elif settings.redis_url_file:
-        url, why = _secret_line(file.resolve().parent, settings.redis_url_file, environment)
+        url, why = _secret_line(
+            file.resolve().parent, settings.redis_url_file, environment
+        )
     else:
         return settings.redis_url
     if not url:
@@ -126,19 +171,26 @@ def _redis_url(settings: Settings, file: Path, environment: Mapping[str, str]) -
     return url
 
 
-def _secret_line(base: Path, name: str, environment: Mapping[str, str]) -> tuple[str, str]:
+def _secret_line(
+    base: Path, name: str, environment: Mapping[str, str]
+) -> tuple[str, str]:
     """The text of a file beside feeds.toml, or of a systemd credential (LoadCredential=), and why there is none."""
     directory = environment.get("CREDENTIALS_DIRECTORY")
     place = Path(directory) / name if directory and "/" not in name else base / name
     try:
         return place.read_text(encoding="utf-8").strip(), f"{place} is empty"
     except (OSError, UnicodeDecodeError) as error:
-        return "", f"{place} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})"
+        return (
+            "",
+            f"{place} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})",
+        )
 
 
 def decided(dedup: DedupSettings) -> DedupSettings:
     """`[dedup]` with `meaning` on where the encoder is installed, if the configuration says neither."""
-    return dedup if dedup.meaning is not None else replace(dedup, meaning=is_installed())
+    return (
+        dedup if dedup.meaning is not None else replace(dedup, meaning=is_installed())
+    )
 
 
 def read_text(file: Path) -> str:
@@ -146,11 +198,22 @@ def read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(Problem(f"not UTF-8 at byte {error.start}; save the file as UTF-8", file=str(file))) from None
+        raise ConfigError(
+            Problem(
+                f"not UTF-8 at byte {error.start}; save the file as UTF-8",
+                file=str(file),
+            )
+        ) from None
     except FileNotFoundError:
-        raise ConfigError(Problem("there is no such file; name another with --config FILE", file=str(file))) from None
+        raise ConfigError(
+            Problem(
+                "there is no such file; name another with --config FILE", file=str(file)
+            )
+        ) from None
     except OSError as error:
-        raise ConfigError(Problem(f"cannot be read: {error.strerror}", file=str(file))) from None
+        raise ConfigError(
+            Problem(f"cannot be read: {error.strerror}", file=str(file))
+        ) from None
 
 
 def write_text(file: Path, text: str) -> None:
@@ -162,12 +225,16 @@ def write_text(file: Path, text: str) -> None:
         if target.exists():
             held = target.stat()
             fresh.chmod(held.st_mode & 0o777)
-            with contextlib.suppress(PermissionError):  # only root can, and only root changes the owner by writing
+            with contextlib.suppress(
+                PermissionError
+            ):  # only root can, and only root changes the owner by writing
                 os.chown(fresh, held.st_uid, held.st_gid)
         fresh.replace(target)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+        raise ConfigError(
+            Problem(f"cannot be written: {error.strerror}", file=str(file))
+        ) from None
 
 
 def write_new(file: Path, text: str) -> None:
@@ -181,7 +248,9 @@ def write_new(file: Path, text: str) -> None:
         what = is_kept if file.is_file() else "something else of this name is there"
         raise ConfigError(Problem(what, file=str(file))) from None
     except OSError as error:
-        raise ConfigError(Problem(f"cannot be written: {error.strerror}", file=str(file))) from None
+        raise ConfigError(
+            Problem(f"cannot be written: {error.strerror}", file=str(file))
+        ) from None
 
 
 def _check_name(place: Path) -> None:
@@ -189,7 +258,9 @@ def _check_name(place: Path) -> None:
     try:
         str(place).encode()
     except UnicodeEncodeError:
-        raise ConfigError(Problem(f"the name {os.fsencode(place)!r} is not UTF-8: name it otherwise")) from None
+        raise ConfigError(
+            Problem(f"the name {os.fsencode(place)!r} is not UTF-8: name it otherwise")
+        ) from None
 
 
 def _directory(base: Path, text: str, key: str, file: Path) -> Path:
@@ -197,11 +268,19 @@ def _directory(base: Path, text: str, key: str, file: Path) -> Path:
     try:
         return base / Path(text).expanduser()
     except RuntimeError:
-        raise ConfigError(Problem(f"{text!r}: there is no such home directory", key=key, file=str(file))) from None
+        raise ConfigError(
+            Problem(
+                f"{text!r}: there is no such home directory", key=key, file=str(file)
+            )
+        ) from None
 
 
-def _state_dir(configured: str | None, base: Path, environment: Mapping[str, str], file: Path) -> Path:
+def _state_dir(
+    configured: str | None, base: Path, environment: Mapping[str, str], file: Path
+) -> Path:
     if configured:
         return _directory(base, configured, "aggregator.state_dir", file).resolve()
-    given = next((d for d in environment.get("STATE_DIRECTORY", "").split(":") if d), None)
+    given = next(
+        (d for d in environment.get("STATE_DIRECTORY", "").split(":") if d), None
+    )
     return Path(given or platformdirs.user_state_dir(NAME)).resolve()

@@ -47,9 +47,19 @@ class Housekeeping:
 
     async def round(self, *, leads: bool) -> None:
         """Every step once; `leads`: this worker drops and forgets for all."""
-        steps: tuple[Step, ...] = (self._drop, self._forget_prints, self._forget_known, self._forget_merged)
+        steps: tuple[Step, ...] = (
+            self._drop,
+            self._forget_prints,
+            self._forget_known,
+            self._forget_merged,
+        )
         steps += (self._forget_rulings, self._forget_slips, self._compact_counts)
-        shown: tuple[Step, ...] = (self._show_feeds, self._show_groups, self._show_schedule, self._show_server)
+        shown: tuple[Step, ...] = (
+            self._show_feeds,
+            self._show_groups,
+            self._show_schedule,
+            self._show_server,
+        )
         for step in (*(steps if leads else ()), *shown, self._tell_slips):
             if not await self._done(step):
                 return
@@ -81,14 +91,20 @@ class Housekeeping:
 
     async def _drop(self) -> None:
         report = await self._store.retention.trim(now=self._clock.for_engine())
-        self._metrics.count_dropped(sum(trimmed.dropped_count for trimmed in report.trimmed))
+        self._metrics.count_dropped(
+            sum(trimmed.dropped_count for trimmed in report.trimmed)
+        )
         _log(report.notices)
 
     async def _forget_prints(self) -> None:
-        await self._store.retention.trim_fingerprints(self._clock.now() - self._settings().dedup.window)
+        await self._store.retention.trim_fingerprints(
+            self._clock.now() - self._settings().dedup.window
+        )
 
     async def _forget_known(self) -> None:
-        forgotten = await self._store.retention.forget_known(now=self._clock.for_engine())
+        forgotten = await self._store.retention.forget_known(
+            now=self._clock.for_engine()
+        )
         log.debug("known_forgotten", entries=forgotten)
 
     async def _forget_merged(self) -> None:
@@ -113,17 +129,26 @@ class Housekeeping:
 
     async def _show_groups(self) -> None:
         lags = await self._store.retention.groups()
-        self._metrics.show_groups({(lag.stream, lag.group): lag.waiting_count + lag.pending_count for lag in lags})
+        self._metrics.show_groups(
+            {
+                (lag.stream, lag.group): lag.waiting_count + lag.pending_count
+                for lag in lags
+            }
+        )
 
     async def _show_schedule(self) -> None:
         due_at = await self._store.polls.next_due_at()
         overdue = self._clock.now() - due_at if due_at else timedelta(0)
-        held = await self._store.polls.held_hosts(self._hosts().values(), now=self._clock.for_engine())
+        held = await self._store.polls.held_hosts(
+            self._hosts().values(), now=self._clock.for_engine()
+        )
         self._metrics.show_schedule(hosts_held=len(held), overdue=overdue)
         self._metrics.show_waiting(await self._store.events.waiting_count())
 
     async def _show_server(self) -> None:
-        self._metrics.show_engine(up=True, memory_bytes=await self._store.watch.memory_bytes())
+        self._metrics.show_engine(
+            up=True, memory_bytes=await self._store.watch.memory_bytes()
+        )
 
     async def _tell_slips(self) -> None:
         """What was met in the rounds of all parts and is not ours."""

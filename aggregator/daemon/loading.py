@@ -17,7 +17,11 @@ log = structlog.get_logger()
 
 
 async def loaded_index(
-    store: Store, dedup: DedupSettings, *, now: datetime, meanwhile: Callable[[], Awaitable[None]]
+    store: Store,
+    dedup: DedupSettings,
+    *,
+    now: datetime,
+    meanwhile: Callable[[], Awaitable[None]],
 ) -> Matcher:
     """The index of the window. Raises EngineError; `meanwhile` is called now and then."""
     started = asyncio.get_running_loop().time()
@@ -30,7 +34,15 @@ async def loaded_index(
         await meanwhile()
     seconds = asyncio.get_running_loop().time() - started
     if unreadable:
-        log.error("fingerprints_unreadable", count=unreadable, reason="another version wrote them")
-    facts = {"rulings": len(rulings), "meaning": bool(dedup.meaning), "seconds": round(seconds, 2)}
+        log.error(
+            "fingerprints_unreadable",
+            count=unreadable,
+            reason="another version wrote them",
+        )
+    facts = {
+        "rulings": len(rulings),
+        "meaning": bool(dedup.meaning),
+        "seconds": round(seconds, 2),
+    }
     log.info("index_loaded", fingerprints=count, **facts)
     return index

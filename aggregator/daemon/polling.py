@@ -47,8 +47,21 @@ from aggregator.model import (
 from aggregator.pipeline.commit import settled, settled_delivery
 from aggregator.pipeline.reading import ReadRequest
 from aggregator.schedule import restart
-from aggregator.schedule.outage import HostOutcome, answered_at, has_vote, host_outcome, is_local_outage
-from aggregator.schedule.request import KILLED_AGAIN, first_state, is_killed_again, is_unchanged, request_for, with_feed
+from aggregator.schedule.outage import (
+    HostOutcome,
+    answered_at,
+    has_vote,
+    host_outcome,
+    is_local_outage,
+)
+from aggregator.schedule.request import (
+    KILLED_AGAIN,
+    first_state,
+    is_killed_again,
+    is_unchanged,
+    request_for,
+    with_feed,
+)
 from aggregator.watch.metrics import Metrics
 
 log = structlog.get_logger()
@@ -116,8 +129,12 @@ class PollStage:
         processes = settings.fetch.parse_processes or os.cpu_count() or 1
         if processes != self._turns.processes:
             self._turns = Turns(processes)
-        self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in feeds if feed.enabled}
-        self.hosts = {feed_id: host_of(feed.url) for feed_id, feed in self.feeds.items()}
+        self.feeds: Mapping[str, Feed] = {
+            feed.feed_id: feed for feed in feeds if feed.enabled
+        }
+        self.hosts = {
+            feed_id: host_of(feed.url) for feed_id, feed in self.feeds.items()
+        }
         """Whose slot each feed takes; `register` and a commit put in the host of an adopted address."""
 
     async def register(self, *, at_once: bool = False) -> None:
@@ -126,12 +143,16 @@ class PollStage:
         `at_once`: new ones are due now, not spread.
         """
         feeds, hosts = self.feeds, self.hosts  # a reload replaces both
-        states = await registered(self._store, feeds, hosts, clock=self._clock, at_once=at_once)
+        states = await registered(
+            self._store, feeds, hosts, clock=self._clock, at_once=at_once
+        )
         if self._push is not None:
             for feed_id, state in states.items():
                 if state.lease is not None and self._push.lease_of(feed_id) is None:
                     self._push.restore({feed_id: state.lease})
-            self._ending = asyncio.create_task(self._end_subscriptions(self._push), name="end subscriptions")
+            self._ending = asyncio.create_task(
+                self._end_subscriptions(self._push), name="end subscriptions"
+            )
 
     async def _end_subscriptions(self, push: Subscriber) -> None:
         """Of feeds that are no longer listed; hubs take their time, and nobody waits for them."""
@@ -143,7 +164,12 @@ class PollStage:
     @property
     def lease(self) -> timedelta:
         fetch = self.settings.fetch
-        return fetch.timeout + fetch.parse_timeout + interval_waited(fetch.per_host_interval) + LEASE_MARGIN
+        return (
+            fetch.timeout
+            + fetch.parse_timeout
+            + interval_waited(fetch.per_host_interval)
+            + LEASE_MARGIN
+        )
 
     # --- rounds -----------------------------------------------------------------------------------------------
 
@@ -164,13 +190,21 @@ class PollStage:
         """Poll every feed that is due now, each once; waits for spacing, not for holds or the claims of others."""
         asked: set[str] = set()
         while not self._stopping:
-            left = {feed_id: host for feed_id, host in self.hosts.items() if feed_id not in asked}
+            left = {
+                feed_id: host
+                for feed_id, host in self.hosts.items()
+                if feed_id not in asked
+            }
             claims = await self._claim(left)
             for claim in claims.claims:
                 asked.add(claim.feed_id)
                 self._begin(claim)
             if not claims.claims and not self._running:
-                soon = [s for s in claims.skipped if s.why.value in ("spaced", "open") and s.feed_id not in asked]
+                soon = [
+                    s
+                    for s in claims.skipped
+                    if s.why.value in ("spaced", "open") and s.feed_id not in asked
+                ]
                 if not soon:
                     return len(asked), await self._left_over(asked)
                 await asyncio.sleep(0.05)
@@ -182,11 +216,29 @@ class PollStage:
         ids = [feed_id for feed_id in self.feeds if feed_id not in asked]
         now, engine_now = self._clock.now(), self._clock.for_engine()
         claimed = await self._store.polls.claimed(ids, now=engine_now)
-        held = await self._store.polls.held_hosts((self.hosts[feed_id] for feed_id in ids), now=engine_now)
+        held = await self._store.polls.held_hosts(
+            (self.hosts[feed_id] for feed_id in ids), now=engine_now
+        )
         due = await self._store.polls.due_times(ids)
-        theirs = [Skipped(feed_id, Skip.CLAIMED, lapses_at) for feed_id, lapses_at in claimed.items()]
-        waiting = [i for i in ids if i not in claimed and (at := due[i]) and at <= now and self.hosts[i] in held]
-        return (*theirs, *(Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]]) for feed_id in waiting))
+        theirs = [
+            Skipped(feed_id, Skip.CLAIMED, lapses_at)
+            for feed_id, lapses_at in claimed.items()
+        ]
+        waiting = [
+            i
+            for i in ids
+            if i not in claimed
+            and (at := due[i])
+            and at <= now
+            and self.hosts[i] in held
+        ]
+        return (
+            *theirs,
+            *(
+                Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]])
+                for feed_id in waiting
+            ),
+        )
 
     async def _begin_due(self) -> tuple[Claim, ...]:
         """Claim what is due and begin to poll it; nothing once we are to stop."""
@@ -218,7 +270,9 @@ class PollStage:
         self._metrics.show_waiting(holds.waiting_count)
         reason = holds.why_not_poll
         if reason != self.paused_by:
-            log.warning("polling_paused", reason=reason) if reason else log.info("polling_resumed")
+            log.warning("polling_paused", reason=reason) if reason else log.info(
+                "polling_resumed"
+            )
             self.paused_by = reason
         return not reason
 
@@ -227,7 +281,12 @@ class PollStage:
         they can take."""
         if self._turns.is_full:
             return 0
-        return max(0, self.settings.fetch.concurrency - len(self._running) + self._turns.long_count)
+        return max(
+            0,
+            self.settings.fetch.concurrency
+            - len(self._running)
+            + self._turns.long_count,
+        )
 
     def typical_elapsed(self) -> dict[str, timedelta]:
         """The median time each host took to answer lately."""
@@ -240,7 +299,9 @@ class PollStage:
 
     async def _one_done(self) -> None:
         if self._running:
-            await asyncio.wait(self._running, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                self._running, timeout=1, return_when=asyncio.FIRST_COMPLETED
+            )
 
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._guarded(claim), name=f"poll {claim.feed_id}")
@@ -259,32 +320,48 @@ class PollStage:
         loop = asyncio.get_running_loop()
         end = loop.time() + STOP_LIMIT.total_seconds() if deadline is None else deadline
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._claiming.acquire(), CLAIM_PATIENCE.total_seconds())
+            await asyncio.wait_for(
+                self._claiming.acquire(), CLAIM_PATIENCE.total_seconds()
+            )
             self._claiming.release()
         if not self._running:
             return
-        drain_s = min(DRAIN.total_seconds(), end - GIVE_BACK_LIMIT.total_seconds() - loop.time())
+        drain_s = min(
+            DRAIN.total_seconds(), end - GIVE_BACK_LIMIT.total_seconds() - loop.time()
+        )
         _, late = await asyncio.wait(self._running, timeout=max(0.0, drain_s))
         claims = [self._running[task] for task in late if task in self._running]
         for task in late:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=max(0.0, end - loop.time()))
-        await self._give_all_back(claims, min(GIVE_BACK_LIMIT.total_seconds(), max(0.1, end - loop.time())))
+        await self._give_all_back(
+            claims, min(GIVE_BACK_LIMIT.total_seconds(), max(0.1, end - loop.time()))
+        )
 
     async def _give_all_back(self, claims: Sequence[Claim], seconds: float) -> None:
         """All at once: one after another they would wait for a server that hangs, 13 s each."""
         giving = [asyncio.create_task(self._give_back(claim)) for claim in claims]
-        _, late = await asyncio.wait(giving, timeout=seconds) if giving else ((), set[asyncio.Task[None]]())
+        _, late = (
+            await asyncio.wait(giving, timeout=seconds)
+            if giving
+            else ((), set[asyncio.Task[None]]())
+        )
         for task in late:
             task.cancel()
         if late:
-            log.info("claims_left_to_lapse", count=len(late), error="the server did not answer in time")
+            log.info(
+                "claims_left_to_lapse",
+                count=len(late),
+                error="the server did not answer in time",
+            )
             await asyncio.wait(late, timeout=0.5)
 
     async def _give_back(self, claim: Claim) -> None:
         try:
-            await self._store.polls.release(claim, due_at=self._clock.now(), now=self._clock.for_engine())
+            await self._store.polls.release(
+                claim, due_at=self._clock.now(), now=self._clock.for_engine()
+            )
         except (EngineError, StaleToken) as error:
             log.info("claim_left_to_lapse", feed_id=claim.feed_id, error=str(error))
 
@@ -315,16 +392,26 @@ class PollStage:
         current = self.feeds.get(feed.feed_id)
         if current is None or current == feed:
             return
-        due_at = restart.due_at(current, with_feed(state, current), now=self._clock.now())
+        due_at = restart.due_at(
+            current, with_feed(state, current), now=self._clock.now()
+        )
         if due_at != state.next_poll_at:
-            await self._store.polls.set_due_times({feed.feed_id: due_at}, now=self._clock.for_engine())
+            await self._store.polls.set_due_times(
+                {feed.feed_id: due_at}, now=self._clock.for_engine()
+            )
 
     async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
         state = self._state(claim, feed, self._clock.now())
         detail = f"a fault of ours, please report it: {type(error).__name__}"
         try:
-            await self.settle(claim, feed, state, FetchFailed(state.url, FailureKind.INTERNAL, detail), None)
+            await self.settle(
+                claim,
+                feed,
+                state,
+                FetchFailed(state.url, FailureKind.INTERNAL, detail),
+                None,
+            )
         except (EngineError, StaleToken) as lost:
             log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(lost))
 
@@ -346,9 +433,13 @@ class PollStage:
         return self.hosts.get(feed.feed_id) or host_of(feed.url)
 
     def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
-        return with_feed(claim.state, feed) if claim.state else first_state(feed, now=now)
+        return (
+            with_feed(claim.state, feed) if claim.state else first_state(feed, now=now)
+        )
 
-    async def read_body(self, claim: Claim, feed: Feed, state: PollState, result: FetchResult) -> ReadResult | None:
+    async def read_body(
+        self, claim: Claim, feed: Feed, state: PollState, result: FetchResult
+    ) -> ReadResult | None:
         """What a child makes of a new body; None when there is none, or it is the one last read.
 
         Raises StaleToken where the claim passed to another worker while the body waited.
@@ -360,15 +451,22 @@ class PollStage:
         started = asyncio.get_running_loop().time()
         request = await self._read_request(feed, state, result)
         read = await self._turns.read(
-            self._read, request, keep=lambda: self._keep(claim), keep_every=self.lease / KEEPS_IN_LEASE
+            self._read,
+            request,
+            keep=lambda: self._keep(claim),
+            keep_every=self.lease / KEEPS_IN_LEASE,
         )
         self._observe("parse", started)
         return read
 
     async def _keep(self, claim: Claim) -> None:
-        await self._store.polls.renew_claim(claim, self.lease, now=self._clock.for_engine())
+        await self._store.polls.renew_claim(
+            claim, self.lease, now=self._clock.for_engine()
+        )
 
-    async def _read_request(self, feed: Feed, state: PollState, result: Fetched) -> ReadRequest:
+    async def _read_request(
+        self, feed: Feed, state: PollState, result: Fetched
+    ) -> ReadRequest:
         known = await self._store.polls.known(feed.feed_id)
         return ReadRequest(
             feed=feed,
@@ -419,20 +517,30 @@ class PollStage:
             tell_polled(self._metrics, poll)
         return poll
 
-    def _judged_outage(self, state: PollState, result: FetchResult, now: datetime) -> bool:
+    def _judged_outage(
+        self, state: PollState, result: FetchResult, now: datetime
+    ) -> bool:
         """Whether this poll failed for an outage of our own network."""
         votes = has_vote(state, answered_at=answered_at(self._outcomes))
         self._outcomes.append(host_outcome(result, at=now, votes=votes))
         return is_local_outage(self._outcomes, now=now)
 
-    def _with_outage_told(self, poll: Poll, result: FetchResult, *, offline: bool) -> Poll:
+    def _with_outage_told(
+        self, poll: Poll, result: FetchResult, *, offline: bool
+    ) -> Poll:
         """With a notice when an outage begins, and when an answer from outside ends it."""
         ends = self._is_offline and not self._outcomes[-1].unreached
         if offline is self._is_offline or not (offline or ends):
             return poll
         self._is_offline = offline
-        kind, words = ("failing", OUTAGE) if offline else ("recovered", "our own network is up again")
-        detail = f"{words}: {result.detail}" if isinstance(result, FetchFailed) else words
+        kind, words = (
+            ("failing", OUTAGE)
+            if offline
+            else ("recovered", "our own network is up again")
+        )
+        detail = (
+            f"{words}: {result.detail}" if isinstance(result, FetchFailed) else words
+        )
         return replace(poll, notices=(*poll.notices, Notice(kind, "", "", detail)))
 
     def clock_moved(self) -> None:
@@ -444,14 +552,20 @@ class PollStage:
         claims = await self._claim_now(feed)
         for claim in claims:
             state = self._state(claim, feed, self._clock.now())
-            await self.settle(claim, feed, state, body, await self.read_body(claim, feed, state, body))
+            await self.settle(
+                claim, feed, state, body, await self.read_body(claim, feed, state, body)
+            )
         return bool(claims)
 
     async def _claim_now(self, feed: Feed) -> tuple[Claim, ...]:
         """The claim of a feed, due or not; nothing when another has it, or its host is not free."""
         host = {feed.feed_id: self._host(feed)}
         now = self._clock.for_engine()
-        return (await self._store.polls.claim_these(host, lease=self.lease, spacing=timedelta(0), now=now)).claims
+        return (
+            await self._store.polls.claim_these(
+                host, lease=self.lease, spacing=timedelta(0), now=now
+            )
+        ).claims
 
     # --- hubs -------------------------------------------------------------------------------------------------
 
@@ -465,7 +579,9 @@ class PollStage:
             return
         try:
             if not delivery.body or not await self._take_delivery(feed, delivery):
-                await self._store.polls.set_due(feed.feed_id, self._clock.now(), now=self._clock.for_engine())
+                await self._store.polls.set_due(
+                    feed.feed_id, self._clock.now(), now=self._clock.for_engine()
+                )
         except (EngineError, StaleToken) as error:
             log.warning("delivery_left_to_poll", feed_id=feed.feed_id, error=str(error))
 
@@ -478,14 +594,22 @@ class PollStage:
         now = self._clock.now()
         state = self._state(claim, feed, now)
         body = Fetched(
-            delivery.topic_url, 200, delivery.body, delivery.content_type, Validators(), Caching(), partial=True
+            delivery.topic_url,
+            200,
+            delivery.body,
+            delivery.content_type,
+            Validators(),
+            Caching(),
+            partial=True,
         )
         read = await self.read_body(claim, feed, state, body)
         if not isinstance(read, FeedRead):
             await self._give_back(claim)
             return False
         lease = self._push.lease_of(feed.feed_id) if self._push else None
-        poll = settled_delivery(feed, claim, state, read, host=self._host(feed), now=now, lease=lease)
+        poll = settled_delivery(
+            feed, claim, state, read, host=self._host(feed), now=now, lease=lease
+        )
         await self._commit(poll)
         tell_polled(self._metrics, replace(poll, fetched=body))
         return True
@@ -496,8 +620,12 @@ class PollStage:
         if poll.state.feed_id in self.hosts:
             self.hosts[poll.state.feed_id] = host_of(poll.state.url)
         if poll.host_hold_until_at and not poll.own_hold_until_at:
-            await self._store.polls.hold_host(poll.held_host, poll.host_hold_until_at, now=self._clock.for_engine())
+            await self._store.polls.hold_host(
+                poll.held_host, poll.host_hold_until_at, now=self._clock.for_engine()
+            )
         self._observe("commit", started)
 
     def _observe(self, step: str, started: float) -> None:
-        self._metrics.observe(step, timedelta(seconds=asyncio.get_running_loop().time() - started))
+        self._metrics.observe(
+            step, timedelta(seconds=asyncio.get_running_loop().time() - started)
+        )

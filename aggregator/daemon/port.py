@@ -19,7 +19,13 @@ log = structlog.get_logger()
 class StatusPort:
     """`server` at `place` (host, port), where one is configured; `is_shared`: others on this machine may have it."""
 
-    def __init__(self, server: StatusServer | None, place: tuple[str, int] | None, *, is_shared: bool) -> None:
+    def __init__(
+        self,
+        server: StatusServer | None,
+        place: tuple[str, int] | None,
+        *,
+        is_shared: bool,
+    ) -> None:
         self._server = server
         self._place = place
         self._is_shared = is_shared
@@ -35,8 +41,14 @@ class StatusPort:
             await self._server.start(*self._place)
         except OSError as error:
             if not self._is_shared or error.errno != errno.EADDRINUSE:
-                raise AggregatorError(f"{where} cannot be opened: {error.strerror or error}; choose another") from None
-            log.info("status_port_taken", place=where, remedy="it is opened here when it is free")
+                raise AggregatorError(
+                    f"{where} cannot be opened: {error.strerror or error}; choose another"
+                ) from None
+            log.info(
+                "status_port_taken",
+                place=where,
+                remedy="it is opened here when it is free",
+            )
         else:
             self.is_open = True
 

@@ -38,7 +38,9 @@ class RecentReports:
         """The events with a report since then, as they stand now, each once."""
         verdicts = await self.verdicts(since_at)
         found = (self._events.get(verdict.event_id) for verdict in verdicts)
-        return list({event.event_id: event for event in found if event is not None}.values())
+        return list(
+            {event.event_id: event for event in found if event is not None}.values()
+        )
 
     async def verdicts(self, since_at: datetime) -> Sequence[Verdict]:
         """The reports told since then, the oldest first."""
@@ -48,12 +50,20 @@ class RecentReports:
 
     async def _catch_up(self, since_at: datetime) -> None:
         loop_time = asyncio.get_running_loop().time()
-        if self._from_at is None or since_at < self._from_at or loop_time >= self._until:
+        if (
+            self._from_at is None
+            or since_at < self._from_at
+            or loop_time >= self._until
+        ):
             self._verdicts, self._events = [], {}
             self._from_at, self._until = since_at, loop_time + READ_ANEW.total_seconds()
-            self._last_id = f"{max(0, (since_at - EPOCH) // timedelta(milliseconds=1) - 1)}-0"
+            self._last_id = (
+                f"{max(0, (since_at - EPOCH) // timedelta(milliseconds=1) - 1)}-0"
+            )
         changed: dict[str, None] = {}
-        while rows := await self._store.watch.tail({"reports": self._last_id}, count=_PAGE):
+        while rows := await self._store.watch.tail(
+            {"reports": self._last_id}, count=_PAGE
+        ):
             self._last_id = rows[-1].stream_id
             for row in rows:
                 message = self._store.watch.message_of(row)
@@ -81,7 +91,9 @@ class RecentReports:
 
 def _verdict(message: Message, stream_id: str) -> Verdict:
     told_at = EPOCH + timedelta(milliseconds=int(stream_id.partition("-")[0]))
-    times = [at for at in (message.published_at, message.first_seen_at) if at is not None]
+    times = [
+        at for at in (message.published_at, message.first_seen_at) if at is not None
+    ]
     return Verdict(
         told_at=told_at,
         reported_at=min(times, default=told_at),

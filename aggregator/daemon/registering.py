@@ -32,21 +32,32 @@ fewer feeds takes theirs from others, which read the same file within three seco
 
 
 async def registered(
-    store: Store, feeds: Mapping[str, Feed], hosts: dict[str, str], *, clock: Clock, at_once: bool
+    store: Store,
+    feeds: Mapping[str, Feed],
+    hosts: dict[str, str],
+    *,
+    clock: Clock,
+    at_once: bool,
 ) -> Mapping[str, PollState]:
     """Make exactly these feeds known; `hosts` gets the host of each address that a feed has moved to.
 
     `at_once`: new ones are due now. Answers the states of those polled before. Raises EngineError.
     """
     now = clock.now()
-    states = {feed_id: state for feed_id, state in (await store.polls.states(list(feeds))).items() if state is not None}
+    states = {
+        feed_id: state
+        for feed_id, state in (await store.polls.states(list(feeds))).items()
+        if state is not None
+    }
     fresh = max(len(feeds) - len(states), 1)
     due: dict[str, datetime] = {}
     changed: dict[str, datetime | None] = {}
     for feed_id, feed in feeds.items():
         state = states.get(feed_id)
         if state is None:
-            due[feed_id] = now if at_once else first_due_at(feed, now=now, feed_count=fresh)
+            due[feed_id] = (
+                now if at_once else first_due_at(feed, now=now, feed_count=fresh)
+            )
             continue
         current = with_feed(state, feed)
         hosts[feed_id] = host_of(current.url)
@@ -74,14 +85,23 @@ class Registration:
         """Why the server does not know all of our feeds, for `/readyz`; empty when it does."""
 
     async def keep(
-        self, configuration: object, feeds: Mapping[str, Feed], register: Callable[[], Awaitable[None]]
+        self,
+        configuration: object,
+        feeds: Mapping[str, Feed],
+        register: Callable[[], Awaitable[None]],
     ) -> None:
         """Register the feeds of a new configuration, or again where the server has lost them. Raises EngineError."""
         async with self._lock:
             if self._registered is not configuration:
                 await register()
-                self._mark = await self._store.registration.mark_installation("", (), at=self._clock.now())
-                self._registered, self.trouble, self._short_since = configuration, "", None
+                self._mark = await self._store.registration.mark_installation(
+                    "", (), at=self._clock.now()
+                )
+                self._registered, self.trouble, self._short_since = (
+                    configuration,
+                    "",
+                    None,
+                )
                 return
             standing = await self._store.registration.standing()
             if self._has_lost(standing, len(feeds)):
@@ -101,20 +121,39 @@ class Registration:
         now = asyncio.get_running_loop().time()
         self._short_since = self._short_since or now
         self.trouble = f"the Redis server knows {standing.feed_count} of {count} feeds"
-        return standing.feed_count == 0 or now - self._short_since > PATIENCE.total_seconds()
+        return (
+            standing.feed_count == 0
+            or now - self._short_since > PATIENCE.total_seconds()
+        )
 
     async def _again(
-        self, standing: Registered, feeds: Mapping[str, Feed], register: Callable[[], Awaitable[None]]
+        self,
+        standing: Registered,
+        feeds: Mapping[str, Feed],
+        register: Callable[[], Awaitable[None]],
     ) -> None:
         missing = await self._store.registration.unregistered(list(feeds))
-        self.trouble = f"the Redis server knows {len(feeds) - len(missing)} of {len(feeds)} feeds"
-        notices = [_lost(standing, len(missing), len(feeds))] if missing or not standing.mark else []
+        self.trouble = (
+            f"the Redis server knows {len(feeds) - len(missing)} of {len(feeds)} feeds"
+        )
+        notices = (
+            [_lost(standing, len(missing), len(feeds))]
+            if missing or not standing.mark
+            else []
+        )
         await register()
         before = standing.mark if notices else ""
-        self._mark = await self._store.registration.mark_installation(before, notices, at=self._clock.now())
+        self._mark = await self._store.registration.mark_installation(
+            before, notices, at=self._clock.now()
+        )
         self.trouble, self._short_since = "", None
         for notice in notices:
-            log.error("feeds_registered_again", feeds=len(feeds), missing=len(missing), detail=notice.detail)
+            log.error(
+                "feeds_registered_again",
+                feeds=len(feeds),
+                missing=len(missing),
+                detail=notice.detail,
+            )
 
 
 def _lost(standing: Registered, missing: int, count: int) -> Notice:

@@ -45,28 +45,55 @@ async def follow(
 
     Raises EngineError, StaleToken. `meanwhile` is called now and then while messages are read.
     """
-    done = await _consequence(asked, store, index, queues=queues, now=clock.now(), meanwhile=meanwhile)
+    done = await _consequence(
+        asked, store, index, queues=queues, now=clock.now(), meanwhile=meanwhile
+    )
     if not await store.rulings.rule(token, done, now=clock.for_engine()):
         return None
     if done.ruling is not None:
         index.obey(done.ruling)
-    log.info("operator_ruled", ruling_id=done.ruling_id, state=done.answer.state.value, text=done.answer.text)
+    log.info(
+        "operator_ruled",
+        ruling_id=done.ruling_id,
+        state=done.answer.state.value,
+        text=done.answer.text,
+    )
     return done
 
 
 async def _consequence(
-    asked: Asked, store: Store, index: Matcher, *, queues: tuple[Queue, ...], now: datetime, meanwhile: Meanwhile
+    asked: Asked,
+    store: Store,
+    index: Matcher,
+    *,
+    queues: tuple[Queue, ...],
+    now: datetime,
+    meanwhile: Meanwhile,
 ) -> RulingPublication:
     """What follows from a request. Raises EngineError; a fault of ours refuses the request."""
     if asked.request is None:
-        return refused(asked.stream_id, asked.ruling_id, f"the request cannot be read: {asked.why}")
+        return refused(
+            asked.stream_id, asked.ruling_id, f"the request cannot be read: {asked.why}"
+        )
     try:
         request = asked.request
         names = (*request.names, request.into) if request.into else request.names
-        events = {name: event for name in names if (event := await store.events.named(name)) is not None}
+        events = {
+            name: event
+            for name in names
+            if (event := await store.events.named(name)) is not None
+        }
         reports = await reports_of(store, list(events.values()), meanwhile)
-        apart = tuple(dict.fromkeys(other for event in events.values() for other in index.apart_of(event.event_id)))
-        return ruled(Case(asked.stream_id, request, events, reports, apart, queues, now))
+        apart = tuple(
+            dict.fromkeys(
+                other
+                for event in events.values()
+                for other in index.apart_of(event.event_id)
+            )
+        )
+        return ruled(
+            Case(asked.stream_id, request, events, reports, apart, queues, now)
+        )
     except UnreadableRecord as error:
         return refused(asked.stream_id, asked.ruling_id, str(error))
     except (EngineError, StaleToken):
@@ -77,17 +104,28 @@ async def _consequence(
         return refused(asked.stream_id, asked.ruling_id, text)
 
 
-async def reports_of(store: Store, events: list[Event], meanwhile: Meanwhile) -> Reports:
+async def reports_of(
+    store: Store, events: list[Event], meanwhile: Meanwhile
+) -> Reports:
     """What the reports stream tells of the reports of these events."""
-    states = await store.polls.states(sorted({s.feed_id for event in events for s in event.sources}))
-    feed_urls = {feed_id: state.configured_url for feed_id, state in states.items() if state}
-    reports = Reports([event.event_id for event in events], await store.events.aliases(), feed_urls)
+    states = await store.polls.states(
+        sorted({s.feed_id for event in events for s in event.sources})
+    )
+    feed_urls = {
+        feed_id: state.configured_url for feed_id, state in states.items() if state
+    }
+    reports = Reports(
+        [event.event_id for event in events], await store.events.aliases(), feed_urls
+    )
     if not events:
         return reports
     since = min(event.first_seen_at for event in events) - BEFORE_EVENT
     count = 0
     async for row in store.watch.rows("reports", since):
-        if reports.concerns(entry_id=row.fields.get("entry_id", ""), event_id=row.fields.get("event_id", "")):
+        if reports.concerns(
+            entry_id=row.fields.get("entry_id", ""),
+            event_id=row.fields.get("event_id", ""),
+        ):
             message = store.watch.message_of(row)
             if message is not None:
                 reports.add(message)

@@ -47,7 +47,9 @@ class Shutdown:
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             loop.add_signal_handler(number, _ignored, number)
 
-    def _heard(self, number: signal.Signals, stop: Callable[[signal.Signals], None]) -> None:
+    def _heard(
+        self, number: signal.Signals, stop: Callable[[signal.Signals], None]
+    ) -> None:
         if self._deadline is not None:
             log.warning("stopped_at_once", signal=number.name)
             _end(128 + number)
@@ -79,7 +81,11 @@ def _ignored(number: signal.Signals) -> None:
 
 
 def _cut_short() -> None:
-    log.error("stop_cut_short", after_s=CUT_SHORT.total_seconds(), reason="a part did not end in time; nothing is lost")
+    log.error(
+        "stop_cut_short",
+        after_s=CUT_SHORT.total_seconds(),
+        reason="a part did not end in time; nothing is lost",
+    )
     _end(1)
 
 

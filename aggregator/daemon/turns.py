@@ -48,7 +48,9 @@ class Turns:
         """Whether more bodies wait than are read soon."""
         return self._waiting_count >= MOST_WAITING * self.processes
 
-    async def read(self, read: Read, request: ReadRequest, *, keep: Keep, keep_every: timedelta) -> ReadResult:
+    async def read(
+        self, read: Read, request: ReadRequest, *, keep: Keep, keep_every: timedelta
+    ) -> ReadResult:
         """The reading of one body, when its turn comes. Raises what `keep` raises."""
         async with _Turn(self._quick, keep, keep_every) as turn:
             self._waiting_count += 1
@@ -57,13 +59,22 @@ class Turns:
             finally:
                 self._waiting_count -= 1
             answer = await read(request, FIRST_LOOK)
-        if not isinstance(answer, Unparsable) or answer.kind is not FailureKind.PARSER_KILLED or answer.is_final:
+        if (
+            not isinstance(answer, Unparsable)
+            or answer.kind is not FailureKind.PARSER_KILLED
+            or answer.is_final
+        ):
             return answer
         if self.long_count >= LONG_WAITING * self.processes:
-            return Unparsable(FailureKind.PARSER_KILLED, f"{answer.detail}, and too many such documents wait")
+            return Unparsable(
+                FailureKind.PARSER_KILLED,
+                f"{answer.detail}, and too many such documents wait",
+            )
         return await self._long_look(read, request, keep, keep_every)
 
-    async def _long_look(self, read: Read, request: ReadRequest, keep: Keep, keep_every: timedelta) -> ReadResult:
+    async def _long_look(
+        self, read: Read, request: ReadRequest, keep: Keep, keep_every: timedelta
+    ) -> ReadResult:
         self.long_count += 1
         try:
             async with _Turn(self._long, keep, keep_every) as turn:
@@ -76,7 +87,9 @@ class Turns:
 class _Turn:
     """A place at the readers, and the claim kept until it comes."""
 
-    def __init__(self, places: asyncio.Semaphore, keep: Keep, keep_every: timedelta) -> None:
+    def __init__(
+        self, places: asyncio.Semaphore, keep: Keep, keep_every: timedelta
+    ) -> None:
         self._places = places
         self._keep = keep
         self._keep_every = keep_every

@@ -14,7 +14,17 @@ from aggregator.daemon.cron import WallClockCron
 from aggregator.daemon.recent import RecentReports
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
-from aggregator.model import Digest, DigestSettings, Event, Kind, Message, PollState, Ruling, Totals, Verdict
+from aggregator.model import (
+    Digest,
+    DigestSettings,
+    Event,
+    Kind,
+    Message,
+    PollState,
+    Ruling,
+    Totals,
+    Verdict,
+)
 from aggregator.pipeline.known import OPERATOR
 from aggregator.watch.digest import digest, log_fields, passes
 from aggregator.watch.digest_files import DigestFiles
@@ -62,7 +72,9 @@ class Watching:
         since = event.first_seen_at - timedelta(hours=1)
         found: list[Message] = []
         async for message in self._store.watch.messages(since):
-            if message.split_from == event.event_id:  # an operator took the report out of this event
+            if (
+                message.split_from == event.event_id
+            ):  # an operator took the report out of this event
                 found = [line for line in found if line.entry_id != message.entry_id]
             elif message.event_id == event.event_id and not _repeats(message):
                 found.append(message)
@@ -70,15 +82,29 @@ class Watching:
 
     async def rulings(self, event_id: str) -> Sequence[Ruling]:
         aliases = await self._store.events.aliases()
-        names = {event_id, *(absorbed for absorbed, survivor in aliases.items() if survivor == event_id)}
-        return [ruling for ruling in await self._store.rulings.applied() if {ruling.event_id, ruling.other_id} & names]
+        names = {
+            event_id,
+            *(
+                absorbed
+                for absorbed, survivor in aliases.items()
+                if survivor == event_id
+            ),
+        }
+        return [
+            ruling
+            for ruling in await self._store.rulings.applied()
+            if {ruling.event_id, ruling.other_id} & names
+        ]
 
     async def feeds(self) -> Sequence[PollState]:
         states = await self._store.polls.states(self._feed_ids())
         return [state for state in states.values() if state is not None]
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
-        return {(g.stream, g.group): g.waiting_count + g.pending_count for g in await self._store.retention.groups()}
+        return {
+            (g.stream, g.group): g.waiting_count + g.pending_count
+            for g in await self._store.retention.groups()
+        }
 
     async def live(self) -> AsyncIterator[Message]:
         """The reports published from now on; goes on by itself after the server was away."""
@@ -144,7 +170,11 @@ async def made_digest(
 
 
 async def _totals_of_messages(
-    store: Store, since: datetime, until: datetime, language: str | None, category: str | None
+    store: Store,
+    since: datetime,
+    until: datetime,
+    language: str | None,
+    category: str | None,
 ) -> Totals:
     reports: Counter[str] = Counter()
     end = int(until.timestamp() * 1000)
@@ -152,24 +182,44 @@ async def _totals_of_messages(
         if int(row.stream_id.partition("-")[0]) >= end:
             break
         message = store.watch.message_of(row)
-        if message is not None and message.reason != OPERATOR and passes(message, language, category):
+        if (
+            message is not None
+            and message.reason != OPERATOR
+            and passes(message, language, category)
+        ):
             reports[_COUNTED[message.kind]] += 1
-    entries = {"new": reports["new_event"] + reports["joined_event"], "edited": reports["edited"]}
+    entries = {
+        "new": reports["new_event"] + reports["joined_event"],
+        "edited": reports["edited"],
+    }
     return Totals(entries=entries, reports=reports)
 
 
-_COUNTED = {Kind.NEW: "new_event", Kind.JOINED: "joined_event", Kind.EDITED: "edited", Kind.MERGED: "merged"}
+_COUNTED = {
+    Kind.NEW: "new_event",
+    Kind.JOINED: "joined_event",
+    Kind.EDITED: "edited",
+    Kind.MERGED: "merged",
+}
 
 
 class DigestMaker:
     """Makes the digest of the time since the one before: to the log, the stream and channel, and the dated files."""
 
-    def __init__(self, *, store: Store, files: DigestFiles, feed_ids: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, *, store: Store, files: DigestFiles, feed_ids: Callable[[], Sequence[str]]
+    ) -> None:
         self._store = store
         self._files = files
         self._feed_ids = feed_ids
 
-    async def make(self, *, now: datetime, settings: DigestSettings, elapsed: Mapping[str, timedelta]) -> Digest | None:
+    async def make(
+        self,
+        *,
+        now: datetime,
+        settings: DigestSettings,
+        elapsed: Mapping[str, timedelta],
+    ) -> Digest | None:
         """The digest up to the full minute; None when one reaches that far already.
 
         Raises EngineError; then nothing was told, and the next digest covers this window too.
@@ -183,7 +233,12 @@ class DigestMaker:
         if since >= until:
             return None
         made = await made_digest(
-            self._store, feed_ids=self._feed_ids(), since=since, until=until, top=settings.top, elapsed=elapsed
+            self._store,
+            feed_ids=self._feed_ids(),
+            since=since,
+            until=until,
+            top=settings.top,
+            elapsed=elapsed,
         )
         if await self._store.watch.append_digest(made):
             log.info("digest", **log_fields(made))
@@ -195,7 +250,11 @@ class DigestMaker:
             path = await asyncio.to_thread(self._files.write, made)
             await asyncio.to_thread(self._files.expire, now)
         except OSError as error:
-            log.error("digest_not_written", directory=str(self._files.directory), error=str(error))
+            log.error(
+                "digest_not_written",
+                directory=str(self._files.directory),
+                error=str(error),
+            )
         else:
             log.debug("digest_written", file=str(path))
 

@@ -63,10 +63,16 @@ def apart_of(rulings: Iterable[Ruling], aliases: Mapping[str, str]) -> Apart:
     return found
 
 
-def without_forbidden(assignment: Assignment, event_id: str, apart: Apart) -> Assignment:
+def without_forbidden(
+    assignment: Assignment, event_id: str, apart: Apart
+) -> Assignment:
     """The assignment to `event_id` without the merges that an operator has ruled out; these become `related`."""
     kept = tuple(apart.may_absorb((event_id,), assignment.absorbs))
     if kept == assignment.absorbs:
         return assignment
     refused = tuple(other for other in assignment.absorbs if other not in kept)
-    return replace(assignment, absorbs=kept, related=tuple(dict.fromkeys((*refused, *assignment.related))))
+    return replace(
+        assignment,
+        absorbs=kept,
+        related=tuple(dict.fromkeys((*refused, *assignment.related))),
+    )

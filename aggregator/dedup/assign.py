@@ -105,7 +105,9 @@ def assign(
     `model` stands in for the shipped one, for cross-validation; `join_at` (log-odds) for the strictness, in a sweep.
     """
     rows = row_array([fingerprint], index.rows.kind)
-    batch = Batch(rows, evidence(rows, index.frequency), index, model or learned.model())
+    batch = Batch(
+        rows, evidence(rows, index.frequency), index, model or learned.model()
+    )
     return batch.assigned(0, JOIN[settings.strictness] if join_at is None else join_at)
 
 
@@ -135,7 +137,9 @@ def assign_all(
             answer = obey(one, batch.assigned(i, join))
             event_id = answer.event_id or new_event(answer.entry_id)
             index.settle(first + i, event_id)
-            batch.touch(event_id, *answer.absorbs)  # while the absorbed ones still have their numbers
+            batch.touch(
+                event_id, *answer.absorbs
+            )  # while the absorbed ones still have their numbers
             for absorbed in answer.absorbs:
                 index.merge(event_id, absorbed)
             yield answer
@@ -158,7 +162,9 @@ def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
 class Batch:
     """Entries against an index: compared all at once, then asked for in order."""
 
-    def __init__(self, rows: Rows, found_by: Evidence, index: Index, model: Model) -> None:
+    def __init__(
+        self, rows: Rows, found_by: Evidence, index: Index, model: Model
+    ) -> None:
         self._rows = rows
         self._index = index
         self._model = model
@@ -173,11 +179,22 @@ class Batch:
         self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
         self._refills: list[list[tuple[int, Refill]]] = [[] for _ in rows]
         self._touched: set[int] = set()
-        self._compare([(i, slot) for i, plan in enumerate(self._plans) for slots in plan.values() for slot in slots])
+        self._compare(
+            [
+                (i, slot)
+                for i, plan in enumerate(self._plans)
+                for slots in plan.values()
+                for slot in slots
+            ]
+        )
 
     def touch(self, *event_ids: str) -> None:
         """Say that the members of events are no longer what they were when the batch was compared."""
-        self._touched.update(number for name in event_ids if (number := self._index.number_of(name)) is not None)
+        self._touched.update(
+            number
+            for name in event_ids
+            if (number := self._index.number_of(name)) is not None
+        )
 
     def assigned(self, i: int, join: float) -> Assignment:
         """The event of entry `i`, as the index stands now; see the module for the rules."""
@@ -196,13 +213,21 @@ class Batch:
         if not scored or scored[0].log_odds < join:
             return _new(entry_id, index, scored)
         best, others = scored[0], scored[1:]
-        absorbed = [s for s in others if s.log_odds >= join + MERGE + CROWD * math.log2(min(s.size, best.size))]
+        absorbed = [
+            s
+            for s in others
+            if s.log_odds >= join + MERGE + CROWD * math.log2(min(s.size, best.size))
+        ]
         rest = [s for s in others if s not in absorbed]
         return Assignment(
             entry_id=entry_id,
             event_id=index.event_id(best.number),
             score=best.score,
-            reason="copy" if best.best.is_copy else "update" if best.best.is_same_site else "similar",
+            reason="copy"
+            if best.best.is_copy
+            else "update"
+            if best.best.is_same_site
+            else "similar",
             best_entry_id=_entry_id(index, best.best_slot),
             is_copy=best.best.is_copy,
             absorbs=tuple(index.event_id(s.number) for s in absorbed),
@@ -217,16 +242,29 @@ class Batch:
         The best one is always named, others from `RELATED` on.
         """
         plan, pairs = self._plans[i], self._pairs[i]
-        if not self._touched.isdisjoint(plan) or any(slot >= self._first for slot in self._candidates[i]):
+        if not self._touched.isdisjoint(plan) or any(
+            slot >= self._first for slot in self._candidates[i]
+        ):
             plan = self._members(i)
-            if missing := [(i, slot) for slots in plan.values() for slot in slots if slot not in pairs]:
+            if missing := [
+                (i, slot)
+                for slots in plan.values()
+                for slot in slots
+                if slot not in pairs
+            ]:
                 self._compare(missing)
         for slot in of_a_series(self._refills[i], self._index.event_number):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         ranked = []
         for number, members in plan.items():
             size = len(self._index.members(number))
-            ranked.append((event_log_odds([pairs[slot].log_odds for slot in members], size), number, size))
+            ranked.append(
+                (
+                    event_log_odds([pairs[slot].log_odds for slot in members], size),
+                    number,
+                    size,
+                )
+            )
         ranked.sort(key=lambda one: (-one[0], one[1]))
         found: list[Scored] = []
         for log_odds, number, size in ranked:
@@ -268,19 +306,29 @@ class Batch:
         they say (advisories that all link to "/upcoming/").
         """
         row = self._rows[i]
-        slots = [slot for slot in self._index.same_url(int(row["url"])) if self._is_recent(i, slot)]
+        slots = [
+            slot
+            for slot in self._index.same_url(int(row["url"]))
+            if self._is_recent(i, slot)
+        ]
         feeds = [int(self._index.rows.one(slot)["feed"]) for slot in slots]
         named = [feed for feed in (int(row["feed"]), *feeds) if feed]
         return slots[0] if slots and len(set(named)) == len(named) else None
 
     def _is_recent(self, i: int, slot: int) -> bool:
         """Whether a report was in the window when this one was first seen: a batch may be longer than it is recent."""
-        apart = int(self._rows[i]["first_seen"]) - int(self._index.rows.one(slot)["first_seen"])
+        apart = int(self._rows[i]["first_seen"]) - int(
+            self._index.rows.one(slot)["first_seen"]
+        )
         return apart <= self._index.window_seconds
 
     def _is_near(self, i: int, slot: int) -> bool:
         """Whether two reports are near enough in time to be of one event; without a stated time, by when first seen."""
-        at = self._at[slot - self._first] if slot >= self._first else self._index.rows.at(slot)
+        at = (
+            self._at[slot - self._first]
+            if slot >= self._first
+            else self._index.rows.at(slot)
+        )
         return abs(self._at[i] - at) <= self._index.window_seconds
 
     def _compare(self, wanted: Sequence[tuple[int, int]]) -> None:
@@ -288,13 +336,17 @@ class Batch:
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             some = wanted[start : start + PAIRS_AT_ONCE]
             which = np.array([i for i, _ in some], np.intp)
-            pairs = compared(self._queries, which, self._others([slot for _, slot in some]))
+            pairs = compared(
+                self._queries, which, self._others([slot for _, slot in some])
+            )
             mine, theirs = pairs.query.rows, pairs.others.rows
             table = quick_features(pairs)
             log_odds = self._log_odds(table, pairs).tolist()
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
-            for (i, slot), *found in zip(some, log_odds, copies, same_site, strict=True):
+            for (i, slot), *found in zip(
+                some, log_odds, copies, same_site, strict=True
+            ):
                 self._pairs[i][slot] = Pair(*found)
             for at, refill in refills(table, mine, theirs, self._index.frequency):
                 i, slot = some[at]
@@ -315,7 +367,9 @@ class Batch:
     def _log_odds(self, table: Floats, pairs: Compared) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         found = self._model.gate.log_odds(table)
-        hopeful = np.flatnonzero((found > HOPELESS) | (table[:, INDEX["meaning"]] >= NEAR))
+        hopeful = np.flatnonzero(
+            (found > HOPELESS) | (table[:, INDEX["meaning"]] >= NEAR)
+        )
         add_slow(table, pairs, hopeful)
         found[hopeful] = self._model.log_odds(table[hopeful])
         found[is_recurring(table)] = RECURRING
@@ -327,7 +381,9 @@ def _entry_id(index: Index, slot: int) -> str:
 
 
 def _related(index: Index, scored: Sequence[Scored]) -> tuple[str, ...]:
-    return tuple(index.event_id(s.number) for s in scored if s.log_odds >= RELATED)[:MAX_RELATED]
+    return tuple(index.event_id(s.number) for s in scored if s.log_odds >= RELATED)[
+        :MAX_RELATED
+    ]
 
 
 def _new(entry_id: str, index: Index, scored: Sequence[Scored]) -> Assignment:

@@ -58,10 +58,17 @@ def _instant(raw: str) -> datetime | None:
         at = datetime.fromisoformat(raw)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"`published` should be a time as ISO 8601 writes it, not {raw!r}") from None
+        raise ValueError(
+            f"`published` should be a time as ISO 8601 writes it, not {raw!r}"
+        ) from None
 
 
-def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_at: datetime | None = None) -> Entry:
+def entry_of(
+    row: Row,
+    *,
+    canonical_url: Callable[[str], str] = str,
+    first_seen_at: datetime | None = None,
+) -> Entry:
     """A row as the entry the poll stage would have made of it. Raises ValueError on a `published` that is not ISO 8601.
 
     `first_seen_at` is when the row came; left out, when it was published, or the epoch.
@@ -69,7 +76,11 @@ def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_
     published = _instant(field(row, "published"))
     url = field(row, "url")
     name = field(row, "id")
-    host = re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL) if "://" in url else ""
+    host = (
+        re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL)
+        if "://" in url
+        else ""
+    )
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
         feed_id=field(row, "source"),
@@ -95,7 +106,9 @@ def entry_of(row: Row, *, canonical_url: Callable[[str], str] = str, first_seen_
     )
 
 
-def entries(rows: Iterable[Row], *, canonical_url: Callable[[str], str] = str) -> Iterator[Entry]:
+def entries(
+    rows: Iterable[Row], *, canonical_url: Callable[[str], str] = str
+) -> Iterator[Entry]:
     """Rows as entries, each first seen when it was published, but never before the row above it."""
     now = EPOCH
     for row in rows:
@@ -140,10 +153,16 @@ def backtest(
             given.append((entry.identity_key, event))
             if on_entry:
                 on_entry()
-    labels = [(name, row.get("cluster")) for (name, _), row in zip(given, kept, strict=True)]
+    labels = [
+        (name, row.get("cluster")) for (name, _), row in zip(given, kept, strict=True)
+    ]
     truth = {name: str(cluster) for name, cluster in labels if cluster is not None}
     final = tuple((name, survivor_of(event, survivors)) for name, event in given)
-    quality = scores.clustering(truth, dict(final)) if truth and len(truth) == len(given) else None
+    quality = (
+        scores.clustering(truth, dict(final))
+        if truth and len(truth) == len(given)
+        else None
+    )
     return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)
 
 
@@ -172,7 +191,9 @@ def _sides(row: Row, canonical_url: Callable[[str], str]) -> list[Entry]:
         inner = row[side]
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
-        sides.append(entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url))
+        sides.append(
+            entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)
+        )
     return sides
 
 
@@ -184,9 +205,18 @@ def pair_test(
 ) -> PairTest:
     """Judge each pair alone."""
     kept = list(rows)
-    prints = prints_of([side for row in kept for side in _sides(row, canonical_url)], settings)
-    comparisons = [compared(one, other) for one, other in zip(prints[::2], prints[1::2], strict=True)]
+    prints = prints_of(
+        [side for row in kept for side in _sides(row, canonical_url)], settings
+    )
+    comparisons = [
+        compared(one, other)
+        for one, other in zip(prints[::2], prints[1::2], strict=True)
+    ]
     decisions = [is_same(comparison, settings) for comparison in comparisons]
     truth = [bool(int(str(row["same"]))) for row in kept if row.get("same") is not None]
-    quality = scores.pairs(truth, decisions) if truth and len(truth) == len(decisions) else None
+    quality = (
+        scores.pairs(truth, decisions)
+        if truth and len(truth) == len(decisions)
+        else None
+    )
     return PairTest(tuple(decisions), tuple(one.score for one in comparisons), quality)

@@ -31,7 +31,10 @@ class Chains:
         block, at = divmod(slot * self._width, self._span)
         found = self._blocks.get(block)
         if found is None:
-            found = np.zeros(self._span, np.uint32).data, np.zeros(self._span, np.uint32).data
+            found = (
+                np.zeros(self._span, np.uint32).data,
+                np.zeros(self._span, np.uint32).data,
+            )
             self._blocks[block] = found
         links, names = found
         heads = self._heads

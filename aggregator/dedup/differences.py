@@ -76,11 +76,16 @@ def differences(one: Title, other: Title) -> list[float]:
         return [-1.0] * len(DIFFERENCES)
     # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
     first, second = (one, other) if one.tokens <= other.tokens else (other, one)
-    runs = [(run.a, run.b, run.size) for run in Indel.editops(first.tokens, second.tokens).as_matching_blocks()]
+    runs = [
+        (run.a, run.b, run.size)
+        for run in Indel.editops(first.tokens, second.tokens).as_matching_blocks()
+    ]
     aligned = 0.0
     in_order = 0
     for start, other_start, length in runs:
-        aligned += sum(first.weights[start : start + length]) + sum(second.weights[other_start : other_start + length])
+        aligned += sum(first.weights[start : start + length]) + sum(
+            second.weights[other_start : other_start + length]
+        )
         in_order += length
     in_both = set(first.tokens).intersection(second.tokens)
     slots = slots_between(runs)
@@ -121,7 +126,9 @@ class _Side(NamedTuple):
     rarest: float
 
 
-def _weighed(one: Title, other: Title, slots: Sequence[Slot], in_both: set[int], *, swaps: int) -> list[float]:
+def _weighed(
+    one: Title, other: Title, slots: Sequence[Slot], in_both: set[int], *, swaps: int
+) -> list[float]:
     """From `slot_tokens` to `slot_told_known_most`."""
     greatest = [0.0] * 7
     tokens = plain = 0
@@ -157,7 +164,11 @@ def _side(title: Title, start: int, end: int, in_both: set[int]) -> _Side:
         untitled += value
         untitled_named += name_value
         mentioned += value if is_hit else 0.0
-    return _Side((rarest, weight, named, known, untitled_rarest, untitled, untitled_named), mentioned, of_all)
+    return _Side(
+        (rarest, weight, named, known, untitled_rarest, untitled, untitled_named),
+        mentioned,
+        of_all,
+    )
 
 
 def _placed(one: Title, other: Title, slots: Sequence[Slot]) -> list[float]:
@@ -174,12 +185,21 @@ def _placed(one: Title, other: Title, slots: Sequence[Slot]) -> list[float]:
     in_slots = [
         (
             [named for named in mine if slot.start <= named.at < slot.end],
-            [named for named in theirs if slot.other_start <= named.at < slot.other_end],
+            [
+                named
+                for named in theirs
+                if slot.other_start <= named.at < slot.other_end
+            ],
         )
         for slot in slots
     ]
     in_one_slot = max((_apart(a, b) for a, b in in_slots if a and b), default=0)
-    return [float(agree), float(_apart(mine, theirs)), float(untold), float(in_one_slot)]
+    return [
+        float(agree),
+        float(_apart(mine, theirs)),
+        float(untold),
+        float(in_one_slot),
+    ]
 
 
 def _apart(mine: Sequence[Named], theirs: Sequence[Named]) -> int:

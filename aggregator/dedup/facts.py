@@ -15,7 +15,18 @@ from zlib import crc32
 from aggregator.dedup import lexicon
 from aggregator.dedup.words import UNSPACED
 
-PERCENT, MONEY, MAGNITUDE, SCORE, BASIS_POINTS, VERSION, PERIOD, CASUALTIES, DATE, YEAR = range(1, 11)
+(
+    PERCENT,
+    MONEY,
+    MAGNITUDE,
+    SCORE,
+    BASIS_POINTS,
+    VERSION,
+    PERIOD,
+    CASUALTIES,
+    DATE,
+    YEAR,
+) = range(1, 11)
 LABEL = 16
 """Kinds from here on are hashes of the word a number stands with."""
 IN_TITLE = 0x8000
@@ -29,7 +40,9 @@ _SCALE_WORDS = {
     1e9: "b bn billion billions milliard milliards milliarden bilhoes bilhao млрд миллиард миллиардов",
     1e12: "trillion tn 万亿 兆",
 }
-_SCALE = {word: factor for factor, words in _SCALE_WORDS.items() for word in words.split()}
+_SCALE = {
+    word: factor for factor, words in _SCALE_WORDS.items() for word in words.split()
+}
 
 
 def _either(words: str) -> str:
@@ -129,11 +142,22 @@ def _date(groups: dict[str, str]) -> float:
     """Month and day as one number."""
     if "month" in groups:
         return float(groups["month"]) * 100 + float(groups["day"])
-    name, day = (groups["month2"], groups["day2"]) if "day2" in groups else (groups["month3"], groups["day3"])
+    name, day = (
+        (groups["month2"], groups["day2"])
+        if "day2" in groups
+        else (groups["month3"], groups["day3"])
+    )
     return (lexicon.MONTH_OF.get(name) or _ACCENTED[name]) * 100 + float(day)
 
 
-_PLAIN = {"bp": BASIS_POINTS, "pct": PERCENT, "pct2": PERCENT, "hurt": CASUALTIES, "hurt2": CASUALTIES, "year": YEAR}
+_PLAIN = {
+    "bp": BASIS_POINTS,
+    "pct": PERCENT,
+    "pct2": PERCENT,
+    "hurt": CASUALTIES,
+    "hurt2": CASUALTIES,
+    "year": YEAR,
+}
 _MAGNITUDES = {"mag", "mag2", "mag3"}
 _QUARTERS = {"quarter", "quarter2"}
 _CONTESTS = {"us": "them", "won": "lost"}
@@ -165,7 +189,9 @@ def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
     if key == "ordinal":
         return _label_kind("第" + groups["of"]), _ordinal(groups["ordinal"])
     if key == "label":
-        return _label_kind(groups["label"]), _value(groups["plain"], groups.get("plainscale"))
+        return _label_kind(groups["label"]), _value(
+            groups["plain"], groups.get("plainscale")
+        )
     number, unit = groups["count"], groups.get("unit", "")
     kind = VERSION if "." in number and not unit else _label_kind(unit[:6])
     return kind, _value(number, groups.get("countscale"))

@@ -94,13 +94,22 @@ class Counted:
 
     def __getitem__(self, which: slice | NDArray[np.intp]) -> Counted:
         """Some of the rows."""
-        return Counted(self.rows[which], self.tokens[which], self.counts[which], self.is_counted[which])
+        return Counted(
+            self.rows[which],
+            self.tokens[which],
+            self.counts[which],
+            self.is_counted[which],
+        )
 
 
-def counted(rows: Rows, frequency: Frequency, is_counted: Bools | None = None) -> Counted:
+def counted(
+    rows: Rows, frequency: Frequency, is_counted: Bools | None = None
+) -> Counted:
     """Rows with what the stream knows of their tokens now, each without itself; without `is_counted` none is known."""
     tokens = np.ascontiguousarray(rows["tokens"])
-    counts = frequency.counts(tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"])
+    counts = frequency.counts(
+        tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"]
+    )
     itself = np.zeros(len(rows), bool) if is_counted is None else is_counted
     one = itself.astype(np.float32)
     alone = Counts(
@@ -118,15 +127,26 @@ def _weights(one: Counted, other: Counted, hit: Bools, title_hit: Bools) -> Floa
     `hit` says which tokens stand in the other report, `title_hit` which title tokens in its title.
     """
     counts = one.counts
-    in_language = (other.is_counted & (one.rows["lang"] == other.rows["lang"])).astype(np.float32)
-    rarity = rarity_of(counts.tokens - hit * in_language[:, None], counts.documents - in_language)
+    in_language = (other.is_counted & (one.rows["lang"] == other.rows["lang"])).astype(
+        np.float32
+    )
+    rarity = rarity_of(
+        counts.tokens - hit * in_language[:, None], counts.documents - in_language
+    )
     rarity[one.tokens == 0] = 0
-    at_site = (other.is_counted & (one.rows["site"] == other.rows["site"])).astype(np.float32)
+    at_site = (other.is_counted & (one.rows["site"] == other.rows["site"])).astype(
+        np.float32
+    )
     documents = counts.site_documents - at_site
     # A word that one other title of the site has is no habit yet.
-    habit = np.maximum(counts.titles - title_hit * at_site[:, None] - 1, 0) / np.maximum(documents, 1)[:, None]
+    habit = (
+        np.maximum(counts.titles - title_hit * at_site[:, None] - 1, 0)
+        / np.maximum(documents, 1)[:, None]
+    )
     habit[documents < _KNOWN_SITE] = 0
-    rarity[:, :TITLE_TOKENS] *= 1 - np.minimum(habit / np.float32(_TEMPLATE_SHARE), 1) * np.float32(0.9)
+    rarity[:, :TITLE_TOKENS] *= 1 - np.minimum(
+        habit / np.float32(_TEMPLATE_SHARE), 1
+    ) * np.float32(0.9)
     return rarity
 
 
@@ -228,7 +248,13 @@ def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
 
 
 def _tokens(table: Floats, pairs: Compared) -> None:
-    query, others, hit, q_hit, column = pairs.query, pairs.others, pairs.hit, pairs.query_hit, pairs.column
+    query, others, hit, q_hit, column = (
+        pairs.query,
+        pairs.others,
+        pairs.hit,
+        pairs.query_hit,
+        pairs.column,
+    )
     weights, q_weights = pairs.weights, pairs.query_weights
     in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
     # The weight of a shared token is the lesser of its two: a template token is one for either source.
@@ -242,7 +268,9 @@ def _tokens(table: Floats, pairs: Compared) -> None:
     table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
         (_square(title) + _TINY) * (_square(q_title) + _TINY)
     )
-    table[:, INDEX["title_jaccard"]] = ts / np.maximum(title_sum + q_title_sum - ts, _TINY)
+    table[:, INDEX["title_jaccard"]] = ts / np.maximum(
+        title_sum + q_title_sum - ts, _TINY
+    )
     table[:, INDEX["title_contained"]] = ts / np.minimum(title_sum, q_title_sum)
     table[:, INDEX["shared_title_weight"]] = ts
 
@@ -252,11 +280,15 @@ def _tokens(table: Floats, pairs: Compared) -> None:
     table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
     table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
 
-    table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt((_square(weights) + _TINY) * (_square(q_weights) + _TINY))
+    table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt(
+        (_square(weights) + _TINY) * (_square(q_weights) + _TINY)
+    )
     table[:, INDEX["rarest_shared"]] = shared.max(1)
     shared_sum = _sum(shared)
     table[:, INDEX["shared_weight"]] = shared_sum
-    in_bodies = _sum(np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:])
+    in_bodies = _sum(
+        np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:]
+    )
     _bodies(table, pairs, shared_sum, in_bodies)
     _unmatched(table, pairs)
     _order(table, in_title, column)
@@ -283,7 +315,9 @@ def _square(weights: Floats) -> Doubles:
     return squares
 
 
-def _bodies(table: Floats, pairs: Compared, shared_sum: Doubles, in_bodies: Doubles) -> None:
+def _bodies(
+    table: Floats, pairs: Compared, shared_sum: Doubles, in_bodies: Doubles
+) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
     words, q_words = pairs.others.rows["body_words"], pairs.query.rows["body_words"]
     both = (words > 0) & (q_words > 0)
@@ -292,10 +326,18 @@ def _bodies(table: Floats, pairs: Compared, shared_sum: Doubles, in_bodies: Doub
     lighter = np.minimum(_sum(weights), _sum(q_weights) + _TINY)
     missing = (weights * ~pairs.hit)[:, TITLE_TOKENS:].max(1)
     q_missing = (q_weights * ~pairs.query_hit)[:, TITLE_TOKENS:].max(1)
-    table[:, INDEX["body_unmatched_least"]] = np.where(both, np.minimum(missing, q_missing), -1)
-    table[:, INDEX["body_contained"]] = np.where(both, shared_sum / np.maximum(lighter, _TINY), -1)
-    table[:, INDEX["body_cosine"]] = np.where(both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1)
-    table[:, INDEX["body_length_least"]] = np.log1p(np.minimum(words, q_words).astype(np.float32))
+    table[:, INDEX["body_unmatched_least"]] = np.where(
+        both, np.minimum(missing, q_missing), -1
+    )
+    table[:, INDEX["body_contained"]] = np.where(
+        both, shared_sum / np.maximum(lighter, _TINY), -1
+    )
+    table[:, INDEX["body_cosine"]] = np.where(
+        both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1
+    )
+    table[:, INDEX["body_length_least"]] = np.log1p(
+        np.minimum(words, q_words).astype(np.float32)
+    )
 
 
 _BITS = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
@@ -305,16 +347,25 @@ def _unmatched(table: Floats, pairs: Compared) -> None:
     """Weight of title words the other report does not have at all: on both sides at once it speaks of two events."""
     query, others = pairs.query, pairs.others
     hit, q_hit = pairs.hit[:, :TITLE_TOKENS], pairs.query_hit[:, :TITLE_TOKENS]
-    title, q_title = pairs.weights[:, :TITLE_TOKENS], pairs.query_weights[:, :TITLE_TOKENS]
+    title, q_title = (
+        pairs.weights[:, :TITLE_TOKENS],
+        pairs.query_weights[:, :TITLE_TOKENS],
+    )
     missing, q_missing = title * ~hit, q_title * ~q_hit
     left, q_left = _sum(missing), _sum(q_missing)
     table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
     table[:, INDEX["unmatched_most"]] = np.maximum(left, q_left)
-    table[:, INDEX["rarest_unmatched_least"]] = np.minimum(missing.max(1), q_missing.max(1))
+    table[:, INDEX["rarest_unmatched_least"]] = np.minimum(
+        missing.max(1), q_missing.max(1)
+    )
     named = (others.rows["names"][:, None] & _BITS) > 0
     q_named = (query.rows["names"][:, None] & _BITS) > 0
-    table[:, INDEX["names_shared"]] = _sum(title * (hit & named)) + _sum(q_title * (q_hit & q_named))
-    table[:, INDEX["names_unmatched_least"]] = np.minimum(_sum(missing * named), _sum(q_missing * q_named))
+    table[:, INDEX["names_shared"]] = _sum(title * (hit & named)) + _sum(
+        q_title * (q_hit & q_named)
+    )
+    table[:, INDEX["names_unmatched_least"]] = np.minimum(
+        _sum(missing * named), _sum(q_missing * q_named)
+    )
 
 
 _BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
@@ -326,7 +377,9 @@ def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
     place, there = column[some, :TITLE_TOKENS].astype(np.int8), in_title[some]
     both = there[:, :, None] & there[:, None, :] & _BEFORE
     rising = both & (place[:, None, :] > place[:, :, None])
-    table[some, INDEX["order"]] = np.count_nonzero(rising, axis=(1, 2)) / np.count_nonzero(both, axis=(1, 2))
+    table[some, INDEX["order"]] = np.count_nonzero(
+        rising, axis=(1, 2)
+    ) / np.count_nonzero(both, axis=(1, 2))
 
 
 RECURS_AFTER = 12.0
@@ -341,9 +394,15 @@ def is_recurring(table: Floats) -> Bools:
 
     Later is one source's by `RECURS_AFTER`; in conflict are dates, percents, scores and the like in both titles.
     """
-    same_shape = (table[:, INDEX["same_shape"]] == 1) & (table[:, INDEX["shingles_shared"]] < 0.5)
-    later = (table[:, INDEX["same_site"]] == 1) & (table[:, INDEX["hours_apart"]] >= RECURS_AFTER)
-    conflict = (table[:, INDEX["numbers_conflict"]] > 0) & (table[:, INDEX["title_numbers_conflict"]] > 0)
+    same_shape = (table[:, INDEX["same_shape"]] == 1) & (
+        table[:, INDEX["shingles_shared"]] < 0.5
+    )
+    later = (table[:, INDEX["same_site"]] == 1) & (
+        table[:, INDEX["hours_apart"]] >= RECURS_AFTER
+    )
+    conflict = (table[:, INDEX["numbers_conflict"]] > 0) & (
+        table[:, INDEX["title_numbers_conflict"]] > 0
+    )
     found: Bools = same_shape & (later | conflict)
     return found
 
@@ -360,13 +419,16 @@ SLOW = tuple(INDEX[name] for name in (*(name for name, _ in _SCORERS), *DIFFEREN
 _DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
 
 
-def _letters(table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]) -> None:
+def _letters(
+    table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]
+) -> None:
     """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
 
     For the `chosen` rows of the table, made of pairs of rows of `query` and `others`.
     """
     ours, theirs = (
-        [title.decode(errors="ignore") for title in rows["title"][chosen].tolist()] for rows in (query, others)
+        [title.decode(errors="ignore") for title in rows["title"][chosen].tolist()]
+        for rows in (query, others)
     )
     for name, scorer in _SCORERS:
         likeness = process.cpdist(ours, theirs, scorer=scorer, dtype=np.float32) / 100
@@ -384,7 +446,11 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
 
 
 def _titles(
-    rows: Rows, tokens: NDArray[np.uint32], weights: Floats, hit: Bools, chosen: NDArray[np.intp]
+    rows: Rows,
+    tokens: NDArray[np.uint32],
+    weights: Floats,
+    hit: Bools,
+    chosen: NDArray[np.intp],
 ) -> list[Title]:
     """The titles of the `chosen` rows."""
     columns = (
@@ -395,16 +461,22 @@ def _titles(
         rows["names"][chosen].tolist(),
     )
     return [
-        Title(every[:count], weight[:count], is_hit[:count], names, every[TITLE_TOKENS:])
+        Title(
+            every[:count], weight[:count], is_hit[:count], names, every[TITLE_TOKENS:]
+        )
         for count, every, weight, is_hit, names in zip(*columns, strict=True)
     ]
 
 
-def _shingles(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:
+def _shingles(
+    table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]
+) -> None:
     """Shared part of the body samples; -1 when either body is too short to have one."""
     had, have = (mine > 0).sum(1), (theirs > 0).sum(1)
     some = np.flatnonzero((had > 0) & (have > 0))
-    alike = (theirs[some, :, None] == mine[some, None, :]) & (theirs[some] > 0)[:, :, None]
+    alike = (theirs[some, :, None] == mine[some, None, :]) & (theirs[some] > 0)[
+        :, :, None
+    ]
     shared = alike.any(2).sum(1)
     table[some, INDEX["shingles_shared"]] = shared / np.minimum(had, have)[some]
 
@@ -418,11 +490,20 @@ def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
     if not (has_meanings(query) and has_meanings(rows)):
         return
     vectors, q_vectors = meanings(rows), meanings(query)
-    titles, leads, q_titles, q_leads = vectors[:, 0], vectors[:, 1], q_vectors[:, 0], q_vectors[:, 1]
+    titles, leads, q_titles, q_leads = (
+        vectors[:, 0],
+        vectors[:, 1],
+        q_vectors[:, 0],
+        q_vectors[:, 1],
+    )
     table[:, INDEX["meaning_title"]] = _cosine(q_titles, titles)
     table[:, INDEX["meaning_lead"]] = _cosine(q_leads, leads)
-    table[:, INDEX["meaning_across"]] = np.maximum(_cosine(q_titles, leads), _cosine(q_leads, titles))
-    table[:, INDEX["meaning"]] = _cosine(q_titles + LEAD * q_leads, titles + LEAD * leads)
+    table[:, INDEX["meaning_across"]] = np.maximum(
+        _cosine(q_titles, leads), _cosine(q_leads, titles)
+    )
+    table[:, INDEX["meaning"]] = _cosine(
+        q_titles + LEAD * q_leads, titles + LEAD * leads
+    )
 
 
 def _cosine(mine: Floats, theirs: Floats) -> Floats:
@@ -464,12 +545,18 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
     kinds, kinds2 = query["kinds"], rows["kinds"]
     bare, bare2 = kinds & 0x7FFF, kinds2 & 0x7FFF
-    alike = (bare[:, :, None] == bare2[:, None, :]) & (kinds > 0)[:, :, None] & (kinds2 > 0)[:, None, :]
+    alike = (
+        (bare[:, :, None] == bare2[:, None, :])
+        & (kinds > 0)[:, :, None]
+        & (kinds2 > 0)[:, None, :]
+    )
     one, other = np.abs(query["values"])[:, :, None], np.abs(rows["values"])[:, None, :]
     apart = np.abs(query["values"][:, :, None] - rows["values"][:, None, :])
     exact = np.isin(bare, _EXACT)[:, :, None]
     near = alike & (apart <= np.where(exact, 0, 0.02 * np.maximum(one, other)))
-    titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[:, None, :]
+    titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[
+        :, None, :
+    ]
     # A kind is judged where the query has it first: what holds for any number of a kind is gathered there.
     of_kind = (bare[:, :, None] == bare[:, None, :]) & (kinds > 0)[:, None, :]
     is_first = alike.any(2) & (of_kind.argmax(2) == np.arange(kinds.shape[1]))
@@ -492,7 +579,9 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     table[at, INDEX["title_numbers_conflict"]] = (in_titles & ~equal_titles).sum(1)
 
 
-def _directions(table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> None:
+def _directions(
+    table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]
+) -> None:
     """Opposite pairs of which each title names one side: the same (agree) or the other (conflict)."""
     table[:, INDEX["directions_agree"]] = 0
     table[:, INDEX["directions_conflict"]] = 0
@@ -510,8 +599,13 @@ _LEAST_HOURS = 1.0
 
 def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:
     known = (rows["matched"] != NEVER) & (query["matched"] != NEVER)
-    apart = np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64)) / 3600
-    table[:, INDEX["hours_apart"]] = np.where(known, np.clip(apart, _LEAST_HOURS, 1000), -1)
+    apart = (
+        np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64))
+        / 3600
+    )
+    table[:, INDEX["hours_apart"]] = np.where(
+        known, np.clip(apart, _LEAST_HOURS, 1000), -1
+    )
     sited = (rows["site"] > 0) & (query["site"] > 0)
     table[:, INDEX["same_language"]] = rows["lang"] == query["lang"]
     shape = rows["shape"] == query["shape"]

@@ -89,7 +89,12 @@ class Fingerprint:
     def pack(self) -> bytes:
         """All of it in at most about 500 bytes, little endian, version first."""
         title, lang = self.title.encode(), self.lang.encode()[:16]
-        counts = len(self.title_tokens), len(self.body_tokens), len(self.shingles), len(self.numbers)
+        counts = (
+            len(self.title_tokens),
+            len(self.body_tokens),
+            len(self.shingles),
+            len(self.numbers),
+        )
         matched = _NEVER if self.matched is None else self.matched
         header = _HEADER.pack(
             VERSION, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words,
@@ -98,7 +103,9 @@ class Fingerprint:
         kinds = [kind for kind, _ in self.numbers]
         values = [value for _, value in self.numbers]
         tokens = (*self.title_tokens, *self.body_tokens, *self.shingles)
-        tail = struct.pack(f"<{len(tokens)}I{counts[3]}H{counts[3]}f", *tokens, *kinds, *values)
+        tail = struct.pack(
+            f"<{len(tokens)}I{counts[3]}H{counts[3]}f", *tokens, *kinds, *values
+        )
         return header + lang + title + tail + self.meaning
 
     @classmethod
@@ -107,7 +114,20 @@ class Fingerprint:
         packed = upgraded(packed)
         lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(packed)
         header = _HEADER.unpack_from(packed)
-        (_, entry_id, site, url, matched, first_seen, body_words, directions, shape, *_, names, feed) = header
+        (
+            _,
+            entry_id,
+            site,
+            url,
+            matched,
+            first_seen,
+            body_words,
+            directions,
+            shape,
+            *_,
+            names,
+            feed,
+        ) = header
         return cls(
             entry_id=entry_id.rstrip(b"\0").decode(),
             lang=lang.decode(),
@@ -123,7 +143,9 @@ class Fingerprint:
             title_tokens=_unpacked("I", titles),
             body_tokens=_unpacked("I", bodies),
             shingles=_unpacked("I", shingles),
-            numbers=tuple(zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)),
+            numbers=tuple(
+                zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)
+            ),
             meaning=meaning,
             feed=feed,
         )
@@ -133,7 +155,9 @@ def _unpacked(code: str, raw: bytes) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
 
 
-def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
+def parts_of(
+    packed: bytes,
+) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
     """What stands behind the header: language, title, title tokens, body tokens, shingles, kinds and values of numbers,
     meaning.
 
@@ -141,7 +165,9 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
     """
     if len(packed) < HEADER_BYTES or packed[0] != VERSION:
         raise ValueError(f"not a fingerprint of version {VERSION}")
-    title_bytes, lang_bytes, titles, bodies, shingles, numbers, meant = packed[_LENGTHS : _LENGTHS + 7]
+    title_bytes, lang_bytes, titles, bodies, shingles, numbers, meant = packed[
+        _LENGTHS : _LENGTHS + 7
+    ]
     lang = HEADER_BYTES + lang_bytes
     title = lang + title_bytes
     title_tokens = title + 4 * titles
@@ -153,7 +179,9 @@ def parts_of(packed: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, b
     most = TITLE_TOKENS, BODY_TOKENS, SHINGLES, NUMBERS, MEANING_BYTES
     held = titles, bodies, shingles, numbers, meant
     if len(packed) != end or any(n > m for n, m in zip(held, most, strict=True)):
-        raise ValueError(f"not a fingerprint of version {VERSION}: its parts do not fill it")
+        raise ValueError(
+            f"not a fingerprint of version {VERSION}: its parts do not fill it"
+        )
     return (
         packed[HEADER_BYTES:lang],
         packed[lang:title],
@@ -187,7 +215,9 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
     lang, title, body = _texts(entry)
-    title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[:TITLE_TOKENS]
+    title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[
+        :TITLE_TOKENS
+    ]
     body_words = words(body, lang=lang, limit=BODY_WORDS)
     return Fingerprint(
         entry_id=entry.entry_id,
@@ -226,7 +256,11 @@ _LEAD_LEAST = 40
 def _lead(body: str) -> str:
     """The first sentence of a body, or its first `_LEAD_LONGEST` characters."""
     start = body[:_LEAD_LONGEST]
-    ends = (found.end() for found in _SENTENCE_END.finditer(start) if found.end() >= _LEAD_LEAST)
+    ends = (
+        found.end()
+        for found in _SENTENCE_END.finditer(start)
+        if found.end() >= _LEAD_LEAST
+    )
     return start[: next(ends, len(start))].strip()
 
 
@@ -234,10 +268,16 @@ def _texts(entry: Entry) -> tuple[str, str, str]:
     """Language, headline and body, cleaned."""
     lang = entry.lang.lower()[:16]
     body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
-    return lang, headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS], body
+    return (
+        lang,
+        headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS],
+        body,
+    )
 
 
-_SEPARATOR = re.compile(r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)")
+_SEPARATOR = re.compile(
+    r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)"
+)
 
 
 def headline(title: str) -> str:
@@ -245,7 +285,9 @@ def headline(title: str) -> str:
     parts = list(_SEPARATOR.finditer(title))
     for cut in parts:
         kept, tail = title[: cut.start()], title[cut.end() :]
-        if _is_enough(kept) and all(_is_signature(part) for part in _SEPARATOR.split(tail)):
+        if _is_enough(kept) and all(
+            _is_signature(part) for part in _SEPARATOR.split(tail)
+        ):
             return kept
     return title
 
@@ -261,7 +303,8 @@ def _is_signature(part: str) -> bool:
         0 < len(names) <= 6
         and len(part) <= 45
         and (part[0].isupper() or part[0] == part[0].swapcase() or "." in part)
-        and sum(n[0].isupper() or n[0] == n[0].swapcase() for n in names if n) >= (len(names) + 1) // 2
+        and sum(n[0].isupper() or n[0] == n[0].swapcase() for n in names if n)
+        >= (len(names) + 1) // 2
     )
 
 
@@ -301,7 +344,10 @@ def _seconds(instant: datetime) -> int:
 
 def _numbers(title: str, body: str) -> tuple[tuple[int, float], ...]:
     """Numbers of the title, marked so, then of the lead, in the precision they are kept in."""
-    in_title = [(kind | facts.IN_TITLE, value) for kind, value in facts.numbers(title, limit=NUMBERS)]
+    in_title = [
+        (kind | facts.IN_TITLE, value)
+        for kind, value in facts.numbers(title, limit=NUMBERS)
+    ]
     in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
     known = {(kind & ~facts.IN_TITLE, value) for kind, value in in_title}
     found = in_title + [number for number in in_lead if number not in known]
@@ -312,7 +358,9 @@ def _single(value: float) -> float:
     return float(struct.unpack("<f", struct.pack("<f", min(value, 3e38)))[0])
 
 
-def _name_bits(title_words: list[Word], body: str, body_words: list[Word], lang: str) -> int:
+def _name_bits(
+    title_words: list[Word], body: str, body_words: list[Word], lang: str
+) -> int:
     """Which title words look like names: capital letters where the sentence does not ask for them.
 
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
@@ -320,27 +368,44 @@ def _name_bits(title_words: list[Word], body: str, body_words: list[Word], lang:
     """
     every = is_title_case(title_words)
     lower = {w.token for w in body_words if w.surface[0].islower()}
-    upper = {w.token for w in body_words if is_capital_inside(w, body)} if every else set()
+    upper = (
+        {w.token for w in body_words if is_capital_inside(w, body)} if every else set()
+    )
     known = learned.names(lang.partition("-")[0])
     bits = 0
     for i, word in enumerate(title_words):
-        if word.is_unspaced or not word.surface[0].isupper() or folded(word.surface) in lexicon.STOP_WORDS:
+        if (
+            word.is_unspaced
+            or not word.surface[0].isupper()
+            or folded(word.surface) in lexicon.STOP_WORDS
+        ):
             continue
         named = word.token in upper if every and body_words else i > 0 and not every
-        if word.token not in lower and (named or word.surface.isupper() or word.token in known):
+        if word.token not in lower and (
+            named or word.surface.isupper() or word.token in known
+        ):
             bits |= 1 << i
     return bits
 
 
 def is_title_case(title_words: list[Word]) -> bool:
     """Whether a headline writes every word with a capital, but for stop words and short ones."""
-    spaced = [w.surface for w in title_words if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3]
-    return all(surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced)
+    spaced = [
+        w.surface
+        for w in title_words
+        if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3
+    ]
+    return all(
+        surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced
+    )
 
 
 def is_capital_inside(word: Word, body: str) -> bool:
     """Whether a body's word has a capital in the middle of a sentence."""
-    return word.surface[0].isupper() and body[max(word.start - 2, 0) : word.start].strip(" ").isalpha()
+    return (
+        word.surface[0].isupper()
+        and body[max(word.start - 2, 0) : word.start].strip(" ").isalpha()
+    )
 
 
 def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int, ...]:
@@ -366,7 +431,9 @@ def _shingles(body_words: list[Word]) -> tuple[int, ...]:
     if len(tokens) < 2 * SHINGLE_WORDS:
         return ()
     lead = _run_hashes(tokens[:LEAD_WORDS])[: SHINGLES // 2]
-    return tuple(lead + [h for h in _run_hashes(tokens) if h not in lead][: SHINGLES - len(lead)])
+    return tuple(
+        lead + [h for h in _run_hashes(tokens) if h not in lead][: SHINGLES - len(lead)]
+    )
 
 
 _SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
@@ -376,7 +443,11 @@ _SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
 def _run_hashes(tokens: list[int]) -> list[int]:
     count = len(tokens) - SHINGLE_WORDS + 1
     numbers = np.array(tokens, dtype=np.uint64)
-    mixed = sum(weight * numbers[at : at + count] for at, weight in enumerate(_SHINGLE_WEIGHTS))
-    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)  # overflow leaves the lower 32 bits right
+    mixed = sum(
+        weight * numbers[at : at + count] for at, weight in enumerate(_SHINGLE_WEIGHTS)
+    )
+    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(
+        0xFFFFFFFF
+    )  # overflow leaves the lower 32 bits right
     found: list[int] = np.unique(hashes).tolist()
     return found

@@ -77,12 +77,19 @@ class Counts:
 
     def __getitem__(self, which: slice | NDArray[np.intp]) -> Counts:
         """Those of some of the reports."""
-        return Counts(self.tokens[which], self.documents[which], self.titles[which], self.site_documents[which])
+        return Counts(
+            self.tokens[which],
+            self.documents[which],
+            self.titles[which],
+            self.site_documents[which],
+        )
 
 
 def rarity_of(counts: Floats, documents: Floats) -> Floats:
     """Rarity of tokens that stand in (reports, tokens) counts of (reports,) documents."""
-    share = (counts + np.float32(UNSEEN)) / np.maximum(documents, np.float32(1))[:, None]
+    share = (counts + np.float32(UNSEEN)) / np.maximum(documents, np.float32(1))[
+        :, None
+    ]
     rarity: Floats = -np.log(np.clip(share, np.float32(2e-5), np.float32(1.0)))
     return rarity
 
@@ -104,11 +111,15 @@ class Frequency:
         any) tokens of the titles, (documents,) sites with 0 for unknown."""
         self._change(tokens, langs, titles, sites, 1)
 
-    def discard(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> None:
+    def discard(
+        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens
+    ) -> None:
         """Take documents that were added out of the counts again."""
         self._change(tokens, langs, titles, sites, -1)
 
-    def counts(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> Counts:
+    def counts(
+        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens
+    ) -> Counts:
         """In how many documents (documents, any) tokens stand, each row in the language whose `lang_hash` is given."""
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)
@@ -126,11 +137,15 @@ class Frequency:
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)
         counts = self._prior[buckets] + self._counts[buckets].astype(np.float32)
-        rarity = rarity_of(counts, self._documents[langs % LANGUAGES].astype(np.float32))
+        rarity = rarity_of(
+            counts, self._documents[langs % LANGUAGES].astype(np.float32)
+        )
         rarity[tokens == 0] = 0
         return rarity
 
-    def _change(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens, by: int) -> None:
+    def _change(
+        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens, by: int
+    ) -> None:
         self._meet(langs)
         _count(self._counts, tokens, langs, BUCKETS, by)
         np.add.at(self._documents, langs % LANGUAGES, by)
@@ -143,13 +158,19 @@ class Frequency:
         for key in set(langs.tolist()) - self._met:
             self._met.add(key)
             tokens, shares = learned.prior(_languages_with_a_prior().get(key, ""))
-            np.add.at(self._prior, _buckets(tokens, np.uint32(key), BUCKETS), shares * np.float32(PRIOR_DOCUMENTS))
+            np.add.at(
+                self._prior,
+                _buckets(tokens, np.uint32(key), BUCKETS),
+                shares * np.float32(PRIOR_DOCUMENTS),
+            )
 
 
 def _buckets(tokens: Tokens, salt: Tokens | np.uint32, size: int) -> Tokens:
     return ((tokens ^ salt) * _MIX) >> np.uint32(32 - (size.bit_length() - 1))
 
 
-def _count(counts: NDArray[np.int32], tokens: Tokens, salts: Tokens, size: int, by: int) -> None:
+def _count(
+    counts: NDArray[np.int32], tokens: Tokens, salts: Tokens, size: int, by: int
+) -> None:
     there = tokens > 0
     np.add.at(counts, _buckets(tokens, salts[:, None], size)[there], by)

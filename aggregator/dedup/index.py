@@ -42,7 +42,11 @@ SHINGLE_KEYS = 4
 POSTED = np.r_[
     0:TITLE_KEYS,
     TITLE_KEYS + MORE_KEYS : TITLE_KEYS + MORE_KEYS + BODY_KEYS,
-    TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS : TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS + PAIR_KEYS + SHINGLE_KEYS,
+    TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS : TITLE_KEYS
+    + BODY_KEYS
+    + 2 * MORE_KEYS
+    + PAIR_KEYS
+    + SHINGLE_KEYS,
 ]
 """The columns of `Evidence` that a report is posted under."""
 LEAST_WEIGHT = 6.0
@@ -89,7 +93,9 @@ def _key(salt: int, number: int) -> int:
 
 
 def _keys(salt: int, numbers: NDArray[np.uint64]) -> Keys:
-    mixed = ((numbers ^ np.uint64(salt)) * np.uint64(_GOLDEN) >> np.uint64(32)).astype(np.uint32)
+    mixed = ((numbers ^ np.uint64(salt)) * np.uint64(_GOLDEN) >> np.uint64(32)).astype(
+        np.uint32
+    )
     return np.where(numbers > 0, np.maximum(mixed, 1), 0).astype(np.uint32)
 
 
@@ -97,12 +103,16 @@ def _text_key(salt: int, text: str) -> int:
     return _key(salt, crc32(text.encode()) << 3)
 
 
-def _rarest(tokens: NDArray[np.uint32], rarity: Floats, count: int) -> tuple[NDArray[np.uint64], Floats]:
+def _rarest(
+    tokens: NDArray[np.uint32], rarity: Floats, count: int
+) -> tuple[NDArray[np.uint64], Floats]:
     """The `count` rarest tokens of each row, rarest first, with their rarities; 0 where there are no more."""
     packed = rarity.view(np.uint32).astype(np.uint64) << np.uint64(32) | tokens
     packed.sort(axis=1)
     chosen = packed[:, : -count - 1 : -1]
-    return chosen & np.uint64(0xFFFFFFFF), (chosen >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    return chosen & np.uint64(0xFFFFFFFF), (chosen >> np.uint64(32)).astype(
+        np.uint32
+    ).view(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +142,31 @@ class _InBatch:
 def evidence(rows: Rows, frequency: Frequency) -> Evidence:
     """By what reports are found: their rarest title and body tokens, title pairs and shingles."""
     tokens = np.ascontiguousarray(rows["tokens"])
-    rarity = np.abs(frequency.rarity(tokens, rows["lang"]))  # no -0.0: its bits are not in order
-    title, title_rarity = _rarest(tokens[:, :TITLE_TOKENS], rarity[:, :TITLE_TOKENS], TITLE_KEYS + MORE_KEYS)
-    body, body_rarity = _rarest(tokens[:, TITLE_TOKENS:], rarity[:, TITLE_TOKENS:], BODY_KEYS + MORE_KEYS)
+    rarity = np.abs(
+        frequency.rarity(tokens, rows["lang"])
+    )  # no -0.0: its bits are not in order
+    title, title_rarity = _rarest(
+        tokens[:, :TITLE_TOKENS], rarity[:, :TITLE_TOKENS], TITLE_KEYS + MORE_KEYS
+    )
+    body, body_rarity = _rarest(
+        tokens[:, TITLE_TOKENS:], rarity[:, TITLE_TOKENS:], BODY_KEYS + MORE_KEYS
+    )
     left, right = title[:, [0, 0, 1]], title[:, [1, 2, 2]]
     pairs = np.where(right > 0, left * right + left + right, 0)
-    pair_rarity = (title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]) * np.float32(0.5)
+    pair_rarity = (
+        title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]
+    ) * np.float32(0.5)
     shingles = rows["shingles"]
     held = (shingles > 0).sum(1)
     columns = np.arange(SHINGLE_KEYS) + np.maximum(held - SHINGLE_KEYS, 0)[:, None]
     columns[:, : SHINGLE_KEYS // 2] = np.arange(SHINGLE_KEYS // 2)
     sampled = np.take_along_axis(shingles, columns, 1).astype(np.uint64)
-    keys = [_keys(_TOKEN, title), _keys(_TOKEN, body), _keys(_PAIR, pairs), _keys(_SHINGLE, sampled)]
+    keys = [
+        _keys(_TOKEN, title),
+        _keys(_TOKEN, body),
+        _keys(_PAIR, pairs),
+        _keys(_SHINGLE, sampled),
+    ]
     alike = np.full(sampled.shape, MAX_RARITY, np.float32)
     weights = [title_rarity, body_rarity, pair_rarity, alike]
     return Evidence(np.concatenate(keys, 1), np.concatenate(weights, 1))
@@ -181,7 +204,9 @@ class Index:
 
     def counted(self, rows: Rows, slots: Slots | None = None) -> Counted:
         """Rows, of these slots or not posted yet, with what the stream knows of their words, each without itself."""
-        return counted(rows, self.frequency, None if slots is None else slots < self._counted_end)
+        return counted(
+            rows, self.frequency, None if slots is None else slots < self._counted_end
+        )
 
     # --- changing ---------------------------------------------------------------------------------------------
 
@@ -194,7 +219,9 @@ class Index:
         for start in range(0, len(rows), LEARNED_AT_ONCE):
             some = rows[start : start + LEARNED_AT_ONCE]
             first = self.post(some, evidence(some, self.frequency))
-            for slot, event_id in enumerate(event_ids[start : start + LEARNED_AT_ONCE], first):
+            for slot, event_id in enumerate(
+                event_ids[start : start + LEARNED_AT_ONCE], first
+            ):
                 self.settle(slot, event_id)
         self._count()
 
@@ -224,7 +251,11 @@ class Index:
         number = self.number_of(event_id)
         row = self.rows.one(slot)
         entry_id, url = bytes(row["entry_id"]).decode(), int(row["url"])
-        keys = _text_key(_ENTRY, entry_id), _text_key(_EVENT, event_id), _key(_URL, url) if url else 0
+        keys = (
+            _text_key(_ENTRY, entry_id),
+            _text_key(_EVENT, event_id),
+            _key(_URL, url) if url else 0,
+        )
         self._chains.push(slot, keys)
         self.rows.set_event(slot, slot if number is None else number, event_id)
         if number is not None:
@@ -292,7 +323,9 @@ class Index:
     def slot_of(self, entry_id: str) -> int | None:
         """The slot of an entry of the window."""
         wanted = entry_id.encode()
-        for slot in self._chains.slots(_text_key(_ENTRY, entry_id), oldest=self.rows.oldest):
+        for slot in self._chains.slots(
+            _text_key(_ENTRY, entry_id), oldest=self.rows.oldest
+        ):
             if self.rows.one(slot)["entry_id"] == wanted:
                 return slot
         return None
@@ -308,7 +341,9 @@ class Index:
         if number is not None:
             return number
         wanted = event_id.encode()
-        for slot in self._chains.slots(_text_key(_EVENT, event_id), oldest=self.rows.oldest):
+        for slot in self._chains.slots(
+            _text_key(_EVENT, event_id), oldest=self.rows.oldest
+        ):
             if self.rows.raw_event_id(slot) == wanted:
                 return self.rows.event(slot)
         return None
@@ -337,7 +372,11 @@ class Index:
         if not url:
             return []
         slots = self._chains.slots(_key(_URL, url), oldest=self.rows.oldest)
-        return list(islice((slot for slot in slots if self.rows.one(slot)["url"] == url), SAME_URL))
+        return list(
+            islice(
+                (slot for slot in slots if self.rows.one(slot)["url"] == url), SAME_URL
+            )
+        )
 
     def candidates(self, found_by: Evidence, *, limit: int) -> list[list[int]]:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
@@ -356,22 +395,34 @@ class Index:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _posted(self, found_by: Evidence, in_batch: _InBatch) -> tuple[Slots, Slots, Floats]:
+    def _posted(
+        self, found_by: Evidence, in_batch: _InBatch
+    ) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of each posting found in the window: of a key the newest `DEPTH` less those that stand
         in the batch, as if these were posted already."""
-        slots, there = self._postings.recent(found_by.keys, next_slot=self.rows.next, live=len(self))
+        slots, there = self._postings.recent(
+            found_by.keys, next_slot=self.rows.next, live=len(self)
+        )
         room = DEPTH - np.minimum(in_batch.counts, DEPTH)
         full = np.nonzero(there.sum(-1) > room)
         if len(full[0]):
-            newest_first = np.argsort(np.where(there[full], -slots[full], np.iinfo(np.int64).max), axis=-1)
+            newest_first = np.argsort(
+                np.where(there[full], -slots[full], np.iinfo(np.int64).max), axis=-1
+            )
             rank = np.argsort(newest_first, axis=-1)
             there[full] &= rank < room[full][:, None]
         query, column, depth = np.nonzero(there)
         return query, slots[query, column, depth], found_by.weights[query, column]
 
-    def _in_batch(self, found_by: Evidence, in_batch: _InBatch) -> tuple[Slots, Slots, Floats]:
+    def _in_batch(
+        self, found_by: Evidence, in_batch: _InBatch
+    ) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of what a report shares with at most `DEPTH` others before it in the batch."""
-        query, other, weight = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+        query, other, weight = (
+            [np.zeros(0, np.int64)],
+            [np.zeros(0, np.int64)],
+            [np.zeros(0, np.float32)],
+        )
         for lag in range(1, min(DEPTH, len(found_by.keys)) + 1):
             row, column = np.nonzero(in_batch.counts >= lag)
             if not len(row):
@@ -379,33 +430,56 @@ class Index:
             query.append(row)
             other.append(in_batch.rows[in_batch.ends[row, column] - lag])
             weight.append(found_by.weights[row, column])
-        return np.concatenate(query), np.concatenate(other) + self.rows.next, np.concatenate(weight)
+        return (
+            np.concatenate(query),
+            np.concatenate(other) + self.rows.next,
+            np.concatenate(weight),
+        )
 
-    def _heaviest(self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int) -> list[list[int]]:
+    def _heaviest(
+        self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int
+    ) -> list[list[int]]:
         """Sums weights by (query, slot) and cuts. Sorts packed numbers: what NumPy does fastest."""
         base = self.rows.oldest
         parts = np.round(weight / _WEIGHT_STEP).astype(np.uint64)
-        packed = query.astype(np.uint64) << np.uint64(48) | (slot - base).astype(np.uint64) << np.uint64(12) | parts
+        packed = (
+            query.astype(np.uint64) << np.uint64(48)
+            | (slot - base).astype(np.uint64) << np.uint64(12)
+            | parts
+        )
         packed.sort()
         pair = packed >> np.uint64(12)
-        starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else np.zeros(0, np.int64)
+        starts = (
+            np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]])
+            if len(pair)
+            else np.zeros(0, np.int64)
+        )
         sums = np.add.reduceat(packed & np.uint64(0xFFF), starts) if len(pair) else pair
         likely = sums >= LEAST_WEIGHT / _WEIGHT_STEP
         pair, sums = pair[starts][likely], sums[likely]
         # Ordered by query, then weight, then slot, the last two falling.
         place = np.uint64((1 << 36) - 1)
-        ranks = pair >> np.uint64(36) << np.uint64(52) | (0xFFFF - sums) << np.uint64(36) | ~pair & place
+        ranks = (
+            pair >> np.uint64(36) << np.uint64(52)
+            | (0xFFFF - sums) << np.uint64(36)
+            | ~pair & place
+        )
         ranks.sort()
         queries = (ranks >> np.uint64(52)).astype(np.int64)
         slots = (~ranks & place).astype(np.int64) + base
         edges = np.searchsorted(queries, np.arange(count + 1)).tolist()
-        return [slots[start : min(end, start + limit)].tolist() for start, end in pairwise(edges)]
+        return [
+            slots[start : min(end, start + limit)].tolist()
+            for start, end in pairwise(edges)
+        ]
 
     def _event(self, number: int) -> _Event:
         """The object of an event, made when a single report becomes several."""
         event = self._events.get(number)
         if event is None:
-            event = self._events[number] = _Event([number], [self.rows.event_id(number)])
+            event = self._events[number] = _Event(
+                [number], [self.rows.event_id(number)]
+            )
             self._numbers[event.ids[0]] = number
         return event
 

@@ -44,13 +44,19 @@ def names(lang: str) -> frozenset[int]:
     if f"{lang}_names" not in archive:
         return frozenset()
     tokens, _ = prior(lang)
-    are_names = np.unpackbits(archive[f"{lang}_names"].astype(np.uint8), count=len(tokens))
+    are_names = np.unpackbits(
+        archive[f"{lang}_names"].astype(np.uint8), count=len(tokens)
+    )
     return frozenset(tokens[are_names > 0].tolist())
 
 
 def languages() -> list[str]:
     """The languages we have a prior of."""
-    return [name.removesuffix("_tokens") for name in _archive("prior.npz") if name.endswith("_tokens")]
+    return [
+        name.removesuffix("_tokens")
+        for name in _archive("prior.npz")
+        if name.endswith("_tokens")
+    ]
 
 
 @cache
@@ -61,7 +67,9 @@ def model() -> Model:
 
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
     """A model from the arrays of its forests, `<forest>_columns` and so on."""
-    return Model(_forest(archive, "gate"), _forest(archive, "pair"), _forest(archive, "meant"))
+    return Model(
+        _forest(archive, "gate"), _forest(archive, "pair"), _forest(archive, "meant")
+    )
 
 
 def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:

@@ -138,7 +138,9 @@ gender: men men's mens hombres masculino masculin messieurs manner herren муж
 def _lines(text: str) -> list[tuple[str, str]]:
     """(name, words) of each line, the indented ones joined to the line they go on."""
     joined = text.strip().replace("\n    ", " ").split("\n")
-    return [(name, words) for name, _, words in (line.partition(": ") for line in joined)]
+    return [
+        (name, words) for name, _, words in (line.partition(": ") for line in joined)
+    ]
 
 
 _MONTHS = """
@@ -207,14 +209,20 @@ COMPOUND_HEADS = frozenset(_COMPOUND_HEADS.split())
 """Concepts that German, Dutch and Scandinavian compounds end in."""
 
 
-CONCEPT_OF: dict[str, str] = {word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()}
+CONCEPT_OF: dict[str, str] = {
+    word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()
+}
 OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
     (name, frozenset(one.split()), frozenset(other.split()))
     for name, words in _lines(_OPPOSITES)
     for one, _, other in [words.partition(" | ")]
 )
 """Names of the pairs, and the words of either side."""
-MONTH_OF = {word: month for month, words in enumerate(_MONTHS.strip().split("\n"), 1) for word in words.split()}
+MONTH_OF = {
+    word: month
+    for month, words in enumerate(_MONTHS.strip().split("\n"), 1)
+    for word in words.split()
+}
 ORDINALS = tuple("|".join(line.split()) for line in _ORDINALS.strip().split("\n"))
 """A pattern for each quarter, of the words before "quarter"."""
 VARIANTS = {

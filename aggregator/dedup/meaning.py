@@ -33,14 +33,27 @@ def vectors(told: Sequence[tuple[str, str]]) -> list[bytes]:
     texts = list(dict.fromkeys(text for pair in told for text in pair if text.strip()))
     if not texts:
         return [b""] * len(told)
-    known = {text: row.tobytes() for text, row in zip(texts, whitened(encoded(texts)), strict=True)}
-    return [known[title] + known.get(lead, bytes(MEANING_AXES)) if title in known else b"" for title, lead in told]
+    known = {
+        text: row.tobytes()
+        for text, row in zip(texts, whitened(encoded(texts)), strict=True)
+    }
+    return [
+        known[title] + known.get(lead, bytes(MEANING_AXES)) if title in known else b""
+        for title, lead in told
+    ]
 
 
 def prints_of(some: Sequence[Entry], settings: DedupSettings) -> list[Fingerprint]:
     """The fingerprints of entries, with their meanings where the settings ask for them."""
-    meanings = vectors([told_by(entry) for entry in some]) if settings.meaning else [b""] * len(some)
-    return [fingerprint(entry, meaning) for entry, meaning in zip(some, meanings, strict=True)]
+    meanings = (
+        vectors([told_by(entry) for entry in some])
+        if settings.meaning
+        else [b""] * len(some)
+    )
+    return [
+        fingerprint(entry, meaning)
+        for entry, meaning in zip(some, meanings, strict=True)
+    ]
 
 
 def whitened(raw: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -48,5 +61,7 @@ def whitened(raw: NDArray[np.float32]) -> NDArray[np.int8]:
     mean, axes = learned.meaning_axes()
     turned = (raw - mean) @ axes
     most = np.abs(turned).max(1, keepdims=True)
-    found: NDArray[np.int8] = np.round(turned * (127 / np.maximum(most, 1e-9))).astype(np.int8)
+    found: NDArray[np.int8] = np.round(turned * (127 / np.maximum(most, 1e-9))).astype(
+        np.int8
+    )
     return found

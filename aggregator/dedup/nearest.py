@@ -38,9 +38,15 @@ class Nearest:
         return score_of(self.log_odds)
 
 
-def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) -> Nearest | None:
+def nearest(
+    fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]
+) -> Nearest | None:
     """The event that holds the nearest report, the first of `event_ids` among equals; None when none has any here."""
-    named = [(event_id, name) for event_id in event_ids for name in index.reports_of(event_id)[-COMPARED:]]
+    named = [
+        (event_id, name)
+        for event_id in event_ids
+        for name in index.reports_of(event_id)[-COMPARED:]
+    ]
     slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
     if not slots:
         return None
@@ -51,4 +57,9 @@ def nearest(fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]) ->
     log_odds = learned.model().log_odds(table)
     best = int(log_odds.argmax())
     event_id, entry_id = named[best]
-    return Nearest(event_id, entry_id, float(log_odds[best]), bool(table[best, INDEX["shingles_shared"]] >= COPY))
+    return Nearest(
+        event_id,
+        entry_id,
+        float(log_odds[best]),
+        bool(table[best, INDEX["shingles_shared"]] >= COPY),
+    )

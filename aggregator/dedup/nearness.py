@@ -15,7 +15,9 @@ LEAST_LIKENESS = 0.35
 """Cosine of a query and a headline that mean the same: below it most are strangers. A guess from looking at some."""
 
 
-def nearest_by_meaning(query: str, packed: Iterable[tuple[str, bytes]]) -> dict[str, float]:
+def nearest_by_meaning(
+    query: str, packed: Iterable[tuple[str, bytes]]
+) -> dict[str, float]:
     """Event id → the highest cosine of the query with one of its headlines, for those of at least LEAST_LIKENESS.
 
     `packed` are (event id, packed fingerprint); those without a meaning are passed over. Raises ImportError without the
@@ -23,7 +25,11 @@ def nearest_by_meaning(query: str, packed: Iterable[tuple[str, bytes]]) -> dict[
     """
     [asked] = vectors([(query, "")])
     told = [(event_id, _meaning(data)) for event_id, data in packed]
-    known = [(event_id, meaning) for event_id, meaning in told if len(meaning) == len(asked) > 0]
+    known = [
+        (event_id, meaning)
+        for event_id, meaning in told
+        if len(meaning) == len(asked) > 0
+    ]
     if not known:
         return {}
     cosines = _titles([meaning for _, meaning in known]) @ _titles([asked])[0]

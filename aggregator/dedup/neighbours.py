@@ -27,16 +27,29 @@ def neighbours(rows: Rows, store: RowStore) -> list[list[int]]:
     cosines, slots = _best(np.tril(queries @ queries.T, -1), store.next)
     for first, some in store.newest(AMONG):
         for start in range(0, len(some), AT_ONCE):
-            more, there = _best(queries @ _unit(some[start : start + AT_ONCE]).T, first + start)
-            cosines, slots = np.concatenate([cosines, more], 1), np.concatenate([slots, there], 1)
+            more, there = _best(
+                queries @ _unit(some[start : start + AT_ONCE]).T, first + start
+            )
+            cosines, slots = (
+                np.concatenate([cosines, more], 1),
+                np.concatenate([slots, there], 1),
+            )
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
     return [
-        [slot for slot, cosine in zip(found[columns].tolist(), row[columns].tolist(), strict=True) if cosine >= LIKE]
+        [
+            slot
+            for slot, cosine in zip(
+                found[columns].tolist(), row[columns].tolist(), strict=True
+            )
+            if cosine >= LIKE
+        ]
         for columns, found, row in zip(order, slots, cosines, strict=True)
     ]
 
 
-def _best(table: NDArray[np.float32], first: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def _best(
+    table: NDArray[np.float32], first: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The `NEIGHBOURS` greatest numbers of each row, and their columns counted from `first`."""
     if table.shape[1] > NEIGHBOURS:
         columns = np.argpartition(-table, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]

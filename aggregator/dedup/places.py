@@ -46,7 +46,11 @@ def places_in(tokens: tuple[int, ...]) -> list[Named]:
     named: list[Named] = []
     at = 0
     while at < len(tokens):
-        pair = known.get(pair_key(tokens[at], tokens[at + 1])) if at + 1 < len(tokens) else None
+        pair = (
+            known.get(pair_key(tokens[at], tokens[at + 1]))
+            if at + 1 < len(tokens)
+            else None
+        )
         place = known.get(tokens[at]) if pair is None else pair
         if place is not None:
             named.append(Named(at, place))

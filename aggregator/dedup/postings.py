@@ -41,15 +41,24 @@ class Postings:
             self._places = np.repeat(self._places, 2, axis=0)
             self._next = np.repeat(self._next, 2)
 
-    def recent(self, keys: Keys, *, next_slot: int, live: int) -> tuple[Slots, NDArray[np.bool_]]:
+    def recent(
+        self, keys: Keys, *, next_slot: int, live: int
+    ) -> tuple[Slots, NDArray[np.bool_]]:
         """(…, DEPTH) slots of the newest reports posted under each of (…) keys, and which of them are any.
 
         `next_slot` is the slot the next report will get, `live` how many before it are in the window.
         """
         found = self._places[self._buckets(keys)]
-        age = (np.uint32(next_slot & REACH) - (found >> np.uint32(8))) & np.uint32(REACH)
+        age = (np.uint32(next_slot & REACH) - (found >> np.uint32(8))) & np.uint32(
+            REACH
+        )
         is_own = (found & np.uint32(0xFF)) == (keys & np.uint32(0xFF))[..., None]
-        there = is_own & (age > 0) & (age <= np.uint32(min(live, REACH))) & (keys > 0)[..., None]
+        there = (
+            is_own
+            & (age > 0)
+            & (age <= np.uint32(min(live, REACH)))
+            & (keys > 0)[..., None]
+        )
         return next_slot - age.astype(np.int64), there
 
     def post(self, keys: Keys, *, first_slot: int) -> None:
@@ -59,7 +68,11 @@ class Postings:
         buckets = self._buckets(chosen)
         order = np.argsort(buckets, kind="stable")
         ordered = buckets[order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else order[:0]
+        starts = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+            if len(ordered)
+            else order[:0]
+        )
         lengths = np.diff(np.r_[starts, len(ordered)])
         turn = np.arange(len(ordered)) - np.repeat(starts, lengths)
         left = np.repeat(lengths, lengths) - turn

@@ -60,7 +60,11 @@ ROW = np.dtype(
     align=True,
 )
 MEANT_ROW = np.dtype(
-    [*((name, ROW[name]) for name in ROW.names or ()), ("meaning", "u1", MEANING_BYTES // 2)], align=True
+    [
+        *((name, ROW[name]) for name in ROW.names or ()),
+        ("meaning", "u1", MEANING_BYTES // 2),
+    ],
+    align=True,
 )
 """A row with the vectors of title and lead, two axes a byte (`halved_meanings`); zeros where they are not known."""
 EVENT_ID_BYTES = 24
@@ -104,7 +108,13 @@ def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Row
     read = np.frombuffer(b"".join(flat), _FLAT)
     rows = np.zeros(len(read), kind)
     for name in kind.names or ():
-        rows[name] = langs if name == "lang" else halved_meanings(read[name]) if name == "meaning" else read[name]
+        rows[name] = (
+            langs
+            if name == "lang"
+            else halved_meanings(read[name])
+            if name == "meaning"
+            else read[name]
+        )
     return rows
 
 
@@ -119,8 +129,14 @@ def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
     A hundredth of the variance is lost. Zeros stay zeros.
     """
     full = vectors.reshape(-1, MEANING_AXES).astype(np.float32)
-    spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[:, None]
-    levels = np.clip(np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))), -_HIGHEST, _HIGHEST)
+    spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[
+        :, None
+    ]
+    levels = np.clip(
+        np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))),
+        -_HIGHEST,
+        _HIGHEST,
+    )
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
     halved: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
     return halved.reshape(len(vectors), MEANING_BYTES // 2)
@@ -132,7 +148,9 @@ def meanings(rows: Rows) -> NDArray[np.float32]:
     found = np.empty((len(rows), MEANING_BYTES), np.float32)
     found[:, ::2] = (halved << np.uint8(4)).view(np.int8) >> np.int8(4)
     found[:, 1::2] = halved.view(np.int8) >> np.int8(4)
-    vectors: NDArray[np.float32] = found.reshape(-1, 2, MEANING_AXES) * learned.meaning_scale()
+    vectors: NDArray[np.float32] = (
+        found.reshape(-1, 2, MEANING_AXES) * learned.meaning_scale()
+    )
     lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
     vectors /= np.maximum(lengths, np.float32(1e-6))[:, :, None]
     return vectors
@@ -164,14 +182,18 @@ class _Block:
 
     def __init__(self, number: int, kind: np.dtype[np.void]) -> None:
         self.rows = np.zeros(BLOCK, kind)
-        self.events = np.arange(number * BLOCK, number * BLOCK + BLOCK, dtype=np.int64).data
+        self.events = np.arange(
+            number * BLOCK, number * BLOCK + BLOCK, dtype=np.int64
+        ).data
         self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")
         self.times = np.zeros(BLOCK, np.uint32).data
 
 
 def times(rows: Rows) -> NDArray[np.uint32]:
     """When each row's report was published, else when it was first seen: epoch seconds."""
-    found: NDArray[np.uint32] = np.where(rows["matched"] == NEVER, rows["first_seen"], rows["matched"])
+    found: NDArray[np.uint32] = np.where(
+        rows["matched"] == NEVER, rows["first_seen"], rows["matched"]
+    )
     return found
 
 
@@ -232,7 +254,12 @@ class RowStore:
         while end > oldest:
             number = (end - 1) // BLOCK
             start = max(number * BLOCK, oldest)
-            yield start, self._blocks[number].rows[start - number * BLOCK : end - number * BLOCK]
+            yield (
+                start,
+                self._blocks[number].rows[
+                    start - number * BLOCK : end - number * BLOCK
+                ],
+            )
             end = start
 
     def views(self, start: int, end: int) -> Iterator[Rows]:
@@ -240,13 +267,17 @@ class RowStore:
         while start < end:
             number = start // BLOCK
             stop = min(end, (number + 1) * BLOCK)
-            yield self._blocks[number].rows[start - number * BLOCK : stop - number * BLOCK]
+            yield self._blocks[number].rows[
+                start - number * BLOCK : stop - number * BLOCK
+            ]
             start = stop
 
     def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
         """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""
         at = slot % BLOCK
-        seen: NDArray[np.uint32] = self._blocks[slot // BLOCK].rows["first_seen"][at : min(at + count, BLOCK)]
+        seen: NDArray[np.uint32] = self._blocks[slot // BLOCK].rows["first_seen"][
+            at : min(at + count, BLOCK)
+        ]
         return seen
 
     def at(self, slot: int) -> int:
@@ -267,6 +298,8 @@ class RowStore:
         """Make a live slot one of an event. Raises ValueError when `event_id` is longer than `EVENT_ID_BYTES`."""
         name = event_id.encode()
         if len(name) > EVENT_ID_BYTES:
-            raise ValueError(f"event_id {event_id!r} is longer than {EVENT_ID_BYTES} bytes")
+            raise ValueError(
+                f"event_id {event_id!r} is longer than {EVENT_ID_BYTES} bytes"
+            )
         block = self._blocks[slot // BLOCK]
         block.events[slot % BLOCK], block.names[slot % BLOCK] = event, name

@@ -36,11 +36,16 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 1.0
 
 
-def clustering(truth: Mapping[str, Hashable], predicted: Mapping[str, Hashable]) -> Quality:
+def clustering(
+    truth: Mapping[str, Hashable], predicted: Mapping[str, Hashable]
+) -> Quality:
     """The quality of `predicted` events; an entry without a prediction counts as an event of its own."""
     cells: Counter[tuple[Hashable, Hashable]] = Counter()
     for entry, cluster in truth.items():
-        cells[cluster, ("event", predicted[entry]) if entry in predicted else ("alone", entry)] += 1
+        cells[
+            cluster,
+            ("event", predicted[entry]) if entry in predicted else ("alone", entry),
+        ] += 1
     true, found = Counter[Hashable](), Counter[Hashable]()
     for (cluster, event), count in cells.items():
         true[cluster] += count
@@ -48,7 +53,9 @@ def clustering(truth: Mapping[str, Hashable], predicted: Mapping[str, Hashable])
     total = len(truth)
     precision = sum(n * n / found[event] for (_, event), n in cells.items())
     recall = sum(n * n / true[cluster] for (cluster, _), n in cells.items())
-    both, said, held = (sum(n * (n - 1) // 2 for n in c.values()) for c in (cells, found, true))
+    both, said, held = (
+        sum(n * (n - 1) // 2 for n in c.values()) for c in (cells, found, true)
+    )
     return Quality(
         Score(_ratio(precision, total), _ratio(recall, total)),
         Score(_ratio(both, said), _ratio(both, held)),

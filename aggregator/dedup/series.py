@@ -27,7 +27,9 @@ MOST_KEPT = 16
 """Tokens that it has at most: two long titles with one other word are one title edited (both are guesses)."""
 UNHEARD = 9.0
 """Rarity from which on a word is unheard of, as names are: one report in 8,000 (a guess); the prior's are below 8."""
-_BY_BIGRAMS = np.array([lang_hash(lang) for lang in ("zh", "yue", "ja", "th", "lo", "km", "my")])
+_BY_BIGRAMS = np.array(
+    [lang_hash(lang) for lang in ("zh", "yue", "ja", "th", "lo", "km", "my")]
+)
 """Languages in which a filling has some unheard-of token nearly always, and a name nothing else."""
 
 
@@ -46,7 +48,9 @@ class Refill(NamedTuple):
     is_other: bool
 
 
-def refills(table: Floats, query: Rows, others: Rows, frequency: Frequency) -> list[tuple[int, Refill]]:
+def refills(
+    table: Floats, query: Rows, others: Rows, frequency: Frequency
+) -> list[tuple[int, Refill]]:
     """(row of the table, what it is) of the pairs of one source's headlines that differ in one run of tokens alone.
 
     `table` holds the features of the pairs of rows of `query` and `others`. Pairs that differ in digits alone, or have
@@ -63,24 +67,47 @@ def refills(table: Floats, query: Rows, others: Rows, frequency: Frequency) -> l
         return []
     mine, theirs = query[some], others[some]
     own, count = (side["title_count"].astype(np.intp) for side in (mine, theirs))
-    one, other = (np.ascontiguousarray(side["tokens"][:, :TITLE_TOKENS]) for side in (mine, theirs))
+    one, other = (
+        np.ascontiguousarray(side["tokens"][:, :TITLE_TOKENS])
+        for side in (mine, theirs)
+    )
     least = np.minimum(own, count)
     start = np.minimum(_alike(one, other), least)
-    end = np.minimum(_alike(_backwards(one, own), _backwards(other, count)), least - start)
+    end = np.minimum(
+        _alike(_backwards(one, own), _backwards(other, count)), least - start
+    )
     kept, longest = start + end, np.maximum(own, count) - start - end
-    is_one = (own > kept) & (count > kept) & (kept >= np.maximum(longest, LEAST_KEPT)) & (kept <= MOST_KEPT)
+    is_one = (
+        (own > kept)
+        & (count > kept)
+        & (kept >= np.maximum(longest, LEAST_KEPT))
+        & (kept <= MOST_KEPT)
+    )
     column = np.arange(TITLE_TOKENS)
-    within, within_other = ((column >= start[:, None]) & (column < (length - end)[:, None]) for length in (own, count))
+    within, within_other = (
+        (column >= start[:, None]) & (column < (length - end)[:, None])
+        for length in (own, count)
+    )
     filler = np.where(within_other, other, np.uint32(0)).sum(1, dtype=np.uint64)
     rarity = frequency.rarity(one, mine["lang"])
-    rarest, commonest = (rarity * within).max(1), np.where(within, rarity, np.inf).min(1)
-    is_unheard = np.where(np.isin(mine["lang"], _BY_BIGRAMS), commonest, rarest) >= UNHEARD
+    rarest, commonest = (
+        (rarity * within).max(1),
+        np.where(within, rarity, np.inf).min(1),
+    )
+    is_unheard = (
+        np.where(np.isin(mine["lang"], _BY_BIGRAMS), commonest, rarest) >= UNHEARD
+    )
     is_other = is_unheard | (table[some, INDEX["hours_apart"]] >= RECURS_AFTER)
-    found = (array[is_one].tolist() for array in (some, start, end, filler, longest, is_other))
+    found = (
+        array[is_one].tolist()
+        for array in (some, start, end, filler, longest, is_other)
+    )
     return [(row, Refill(*rest)) for row, *rest in zip(*found, strict=True)]
 
 
-def of_a_series(found: Sequence[tuple[int, Refill]], event: Callable[[int], int]) -> set[int]:
+def of_a_series(
+    found: Sequence[tuple[int, Refill]], event: Callable[[int], int]
+) -> set[int]:
     """The slots, of those given with their refills, whose headlines are of one template with the entry's.
 
     There are two of them, filled differently, that share enough with it in the same place; and they are of two events,
@@ -88,7 +115,9 @@ def of_a_series(found: Sequence[tuple[int, Refill]], event: Callable[[int], int]
     """
     series: set[int] = set()
     for (slot, a), (slot2, b) in combinations(found, 2):
-        is_one_template = min(a.start, b.start) + min(a.end, b.end) >= max(LEAST_KEPT, a.longest, b.longest)
+        is_one_template = min(a.start, b.start) + min(a.end, b.end) >= max(
+            LEAST_KEPT, a.longest, b.longest
+        )
         are_two = (a.is_other and b.is_other) or event(slot) != event(slot2)
         if a.filler != b.filler and is_one_template and are_two:
             series |= {slot, slot2}
@@ -102,7 +131,11 @@ def _alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.int
     return first
 
 
-def _backwards(tokens: NDArray[np.uint32], count: NDArray[np.intp]) -> NDArray[np.uint32]:
+def _backwards(
+    tokens: NDArray[np.uint32], count: NDArray[np.intp]
+) -> NDArray[np.uint32]:
     """The `count` tokens of each row, last first, then zeros."""
     column = count[:, None] - 1 - np.arange(TITLE_TOKENS)
-    return np.where(column >= 0, np.take_along_axis(tokens, np.maximum(column, 0), 1), np.uint32(0))
+    return np.where(
+        column >= 0, np.take_along_axis(tokens, np.maximum(column, 0), 1), np.uint32(0)
+    )

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.dedup import learned
-from aggregator.dedup.features import INDEX, MEANINGS, NAMES, RECURRING, counted, features, is_recurring
+from aggregator.dedup.features import (
+    INDEX,
+    MEANINGS,
+    NAMES,
+    RECURRING,
+    counted,
+    features,
+    is_recurring,
+)
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import MEANT_ROW, row_array
@@ -22,7 +30,9 @@ from aggregator.model import DedupSettings, Strictness
 
 JOIN = {Strictness.STRICT: 0.9, Strictness.BALANCED: 0.2, Strictness.LOOSE: -0.5}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
-PAIR_THRESHOLD = {strictness: score_of(log_odds) for strictness, log_odds in JOIN.items()}
+PAIR_THRESHOLD = {
+    strictness: score_of(log_odds) for strictness, log_odds in JOIN.items()
+}
 """The same as scores: 0.71, 0.55, 0.38. Two reports alone are judged as a report and an event of one."""
 
 
@@ -46,7 +56,11 @@ class Comparison:
 
 
 def compared(
-    a: Fingerprint, b: Fingerprint, frequency: Frequency | None = None, *, model: Model | None = None
+    a: Fingerprint,
+    b: Fingerprint,
+    frequency: Frequency | None = None,
+    *,
+    model: Model | None = None,
 ) -> Comparison:
     """Compare two reports, with the token rarities of a stream, or of the shipped prior alone.
 
@@ -57,7 +71,9 @@ def compared(
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     judge = model or learned.model()
     usual = learned.usual().copy()
-    if table[0, -1] < 0:  # stays unknown: another forest judges pairs whose meanings are known
+    if (
+        table[0, -1] < 0
+    ):  # stays unknown: another forest judges pairs whose meanings are known
         usual[[INDEX[name] for name in MEANINGS]] = -1
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)
@@ -65,14 +81,21 @@ def compared(
     contributions = log_odds - judge.log_odds(swapped)
     if is_recurring(table)[0]:
         log_odds = RECURRING
-    found = [Feature(name, float(table[0, i]), float(contributions[i])) for i, name in enumerate(NAMES)]
+    found = [
+        Feature(name, float(table[0, i]), float(contributions[i]))
+        for i, name in enumerate(NAMES)
+    ]
     found.sort(key=lambda feature: -abs(feature.contribution))
     score = 1.0 if _same_content(a, b) else score_of(log_odds)
-    return Comparison(score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:], known)))
+    return Comparison(
+        score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:], known))
+    )
 
 
 def _same_content(a: Fingerprint, b: Fingerprint) -> bool:
-    one, other = ((f.title_tokens, f.body_tokens, f.numbers, f.lang, f.matched) for f in (a, b))
+    one, other = (
+        (f.title_tokens, f.body_tokens, f.numbers, f.lang, f.matched) for f in (a, b)
+    )
     return one == other
 
 

@@ -42,12 +42,22 @@ def sweep(
     """
     kept = list(rows)
     truth = truth_of(kept)
-    prints = prints or prints_of(list(entries(kept, canonical_url=canonical_url)), settings)
+    prints = prints or prints_of(
+        list(entries(kept, canonical_url=canonical_url)), settings
+    )
     names = {value: strictness.value for strictness, value in JOIN.items()}
     points = []
     for step in STEPS:
-        found = backtest(kept, settings, canonical_url=canonical_url, join_at=step, prints=prints).events
-        points.append(Point(1 / (1 + math.exp(-step)), names.get(step, ""), clustering(truth, dict(found))))
+        found = backtest(
+            kept, settings, canonical_url=canonical_url, join_at=step, prints=prints
+        ).events
+        points.append(
+            Point(
+                1 / (1 + math.exp(-step)),
+                names.get(step, ""),
+                clustering(truth, dict(found)),
+            )
+        )
         if on_step:
             on_step()
     return points
@@ -59,7 +69,9 @@ def truth_of(rows: Sequence[Row]) -> dict[str, str]:
     for number, row in enumerate(rows, 1):
         name, cluster = field(row, "id"), row.get("cluster")
         if cluster is None:
-            raise ValueError(f"a sweep needs a `cluster` in every row; row {number} has none")
+            raise ValueError(
+                f"a sweep needs a `cluster` in every row; row {number} has none"
+            )
         if name in truth:
             raise ValueError(f"row {number} has an `id` that stands before: {name}")
         truth[name] = str(cluster)
@@ -85,7 +97,9 @@ def svg(points: Sequence[Point], *, title: str) -> str:
         *(_mark(point) for point in points if point.name),
     ]
     for i, (name, values) in enumerate(lines.items()):
-        parts.append(_line([(p.score, v) for p, v in zip(points, values, strict=True)], name, i))
+        parts.append(
+            _line([(p.score, v) for p, v in zip(points, values, strict=True)], name, i)
+        )
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -95,19 +109,29 @@ def _x(score: float) -> float:
 
 def _y(value: float) -> float:
     """Values from 0.5 up are shown; lower ones lie on the bottom line."""
-    return round(_HEIGHT - _MARGIN - max(value - 0.5, 0) * 2 * (_HEIGHT - 2 * _MARGIN), 1)
+    return round(
+        _HEIGHT - _MARGIN - max(value - 0.5, 0) * 2 * (_HEIGHT - 2 * _MARGIN), 1
+    )
 
 
 def _axes() -> list[str]:
     parts = []
     for tenth in range(0, 11, 2):
         x = _x(tenth / 10)
-        parts.append(f'<text x="{x}" y="{_HEIGHT - _MARGIN + 18}" text-anchor="middle">{tenth / 10:.1f}</text>')
+        parts.append(
+            f'<text x="{x}" y="{_HEIGHT - _MARGIN + 18}" text-anchor="middle">{tenth / 10:.1f}</text>'
+        )
     for tenth in range(5, 11):
         y = _y(tenth / 10)
-        parts.append(f'<line x1="{_MARGIN}" y1="{y}" x2="{_WIDTH - _MARGIN}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{_MARGIN - 8}" y="{y + 4}" text-anchor="end">{tenth / 10:.1f}</text>')
-    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 12}" text-anchor="middle">score to join at</text>')
+        parts.append(
+            f'<line x1="{_MARGIN}" y1="{y}" x2="{_WIDTH - _MARGIN}" y2="{y}" stroke="#ddd"/>'
+        )
+        parts.append(
+            f'<text x="{_MARGIN - 8}" y="{y + 4}" text-anchor="end">{tenth / 10:.1f}</text>'
+        )
+    parts.append(
+        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 12}" text-anchor="middle">score to join at</text>'
+    )
     return parts
 
 

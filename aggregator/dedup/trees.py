@@ -35,7 +35,10 @@ class Forest:
 
     def log_odds(self, table: Floats) -> Floats:
         """(rows,) log-odds of (rows, features)."""
-        parts = [self._some_log_odds(table[i : i + ROWS_AT_ONCE]) for i in range(0, len(table), ROWS_AT_ONCE)]
+        parts = [
+            self._some_log_odds(table[i : i + ROWS_AT_ONCE])
+            for i in range(0, len(table), ROWS_AT_ONCE)
+        ]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def _some_log_odds(self, table: Floats) -> Floats:
@@ -45,9 +48,13 @@ class Forest:
         children = self.children.ravel()
         node = np.broadcast_to(self.roots, (rows, len(self.roots)))
         for _ in range(self.depth):
-            right = flat.take(start + self.columns.take(node)) > self.thresholds.take(node)
+            right = flat.take(start + self.columns.take(node)) > self.thresholds.take(
+                node
+            )
             node = children.take(2 * node + right)
-        total: Floats = self.values.take(node).sum(1, dtype=np.float32) + np.float32(self.bias)
+        total: Floats = self.values.take(node).sum(1, dtype=np.float32) + np.float32(
+            self.bias
+        )
         return total
 
 

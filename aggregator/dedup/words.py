@@ -33,10 +33,14 @@ UNSPACED = (
 """Ranges of letters, for a pattern, of scripts that put no spaces between words, and of Korean, where words inflect."""
 _LETTER = rf"[^\W\d_{UNSPACED}]"
 _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
-_RUN = re.compile(rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?")
+_RUN = re.compile(
+    rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?"
+)
 _DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
+_INVISIBLE = dict.fromkeys(
+    [0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF]
+)
 _HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -52,7 +56,9 @@ class Word(NamedTuple):
 
 _VARIANT = re.compile("|".join(sorted(lexicon.VARIANTS, key=len, reverse=True)))
 _QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q|Q[1-4]FY")
-_SPOKEN = "|".join(rf"(?P<q{number}>{words})" for number, words in enumerate(lexicon.ORDINALS, 1))
+_SPOKEN = "|".join(
+    rf"(?P<q{number}>{words})" for number, words in enumerate(lexicon.ORDINALS, 1)
+)
 _QUARTER = re.compile(
     rf"(?i:(?<![\w.,])(?:{_SPOKEN})[- ](?:quarter|trimestre|quartals?|квартал[а-я]?)\b(?![- ]?(?:final|century)))"
     r"|(?<![\d十前续])第?(?P<han>[一二三四1-4])(?:季度|四半期)"
@@ -93,7 +99,11 @@ def _may_hold_quarter(text: str) -> bool:
 
 def _quarter(found: re.Match[str]) -> str:
     kind = str(found.lastgroup)
-    number = kind[1] if kind in ("q1", "q2", "q3", "q4") else lexicon.HAN_DIGITS.get(found[kind], found[kind])
+    number = (
+        kind[1]
+        if kind in ("q1", "q2", "q3", "q4")
+        else lexicon.HAN_DIGITS.get(found[kind], found[kind])
+    )
     before = found.string[max(found.start() - 1, 0) : found.start()]
     after = found.string[found.end() : found.end() + 1]
     return " " * _is_latin(before) + f"Q{number}" + " " * _is_latin(after)
@@ -114,8 +124,18 @@ def folded(word: str) -> str:
     """`word` in one case, without accents and without a possessive ending."""
     word = word.casefold()
     if not word.isascii():
-        word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
-        word = word.replace("’", "'").replace("ß", "ss").replace("ø", "o").replace("ł", "l").replace("đ", "d")
+        word = "".join(
+            c
+            for c in unicodedata.normalize("NFKD", word)
+            if not unicodedata.combining(c)
+        )
+        word = (
+            word.replace("’", "'")
+            .replace("ß", "ss")
+            .replace("ø", "o")
+            .replace("ł", "l")
+            .replace("đ", "d")
+        )
     head, apostrophe, tail = word.partition("'")
     if not apostrophe:
         return word
@@ -139,7 +159,11 @@ def _latin_stem(word: str) -> str:
     if len(word) > STEM_LENGTH:
         word = word[: STEM_LENGTH + 1]
     for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+        if (
+            word.endswith(ending)
+            and len(word) - len(ending) >= 3
+            and not word.endswith("ss")
+        ):
             word = word[: -len(ending)]
             break
     if len(word) > 3 and word[-1] in "eaoy":
@@ -174,7 +198,9 @@ _LONGEST_HEAD = max(map(len, lexicon.COMPOUND_HEADS))
 def _compound(word: str) -> int:
     """Where the head of a folded compound begins, if that is one of `lexicon.COMPOUND_HEADS`; else 0."""
     starts = range(max(_LEAST_PART, len(word) - _LONGEST_HEAD), len(word))
-    return next((start for start in starts if word[start:] in lexicon.COMPOUND_HEADS), 0)
+    return next(
+        (start for start in starts if word[start:] in lexicon.COMPOUND_HEADS), 0
+    )
 
 
 def _parts(run: str, start: int) -> list[Word]:
@@ -184,7 +210,10 @@ def _parts(run: str, start: int) -> list[Word]:
     if not cut:
         return [Word(run, _spaced_token(run, False), start, False)]
     spelled = run if len(run) == len(word) else word
-    return [Word(part, _spaced_token(part, False), start, False) for part in (spelled[:cut], spelled[cut:])]
+    return [
+        Word(part, _spaced_token(part, False), start, False)
+        for part in (spelled[:cut], spelled[cut:])
+    ]
 
 
 class _SpacedTokens(dict[str, int]):
@@ -271,4 +300,7 @@ def _is_month(word: Word) -> bool:
 def _bigrams(run: str, start: int) -> list[Word]:
     if len(run) == 1:
         return [Word(run, _bigram_token(run), start, True)]
-    return [Word(run[i : i + 2], _bigram_token(run[i : i + 2]), start + i, True) for i in range(len(run) - 1)]
+    return [
+        Word(run[i : i + 2], _bigram_token(run[i : i + 2]), start + i, True)
+        for i in range(len(run) - 1)
+    ]

@@ -43,27 +43,63 @@ MAX_CONNECTIONS = 512
 
 _NOT_NOW = (
     ("LOADING", "is loading its data; it will answer when that is done"),
-    ("READONLY", "takes no writes (a read-only replica): give redis_url the primary, or wait for the fail-over to end"),
-    ("OOM", "is out of memory: raise maxmemory, or shorten [retention] or max_stream_bytes"),
-    ("command not allowed when used memory", "is out of memory: raise maxmemory, or shorten [retention]"),
+    (
+        "READONLY",
+        "takes no writes (a read-only replica): give redis_url the primary, or wait for the fail-over to end",
+    ),
+    (
+        "OOM",
+        "is out of memory: raise maxmemory, or shorten [retention] or max_stream_bytes",
+    ),
+    (
+        "command not allowed when used memory",
+        "is out of memory: raise maxmemory, or shorten [retention]",
+    ),
     ("MISCONF", "cannot write to its disk: free space there and look into its log"),
-    ("NOREPLICAS", "has too few replicas connected to take writes (min-replicas-to-write)"),
+    (
+        "NOREPLICAS",
+        "has too few replicas connected to take writes (min-replicas-to-write)",
+    ),
     ("BUSY", "is busy with a script"),
     ("MASTERDOWN", "has lost its primary"),
     ("CLUSTERDOWN", "belongs to a cluster that is not whole: see CLUSTER INFO"),
     ("TRYAGAIN", "is moving our keys to another node"),
-    ("max number of clients reached", "takes no more connections: raise its maxclients, or its limit of open files"),
+    (
+        "max number of clients reached",
+        "takes no more connections: raise its maxclients, or its limit of open files",
+    ),
     ("UNBLOCKED", "changed its role while we waited"),
 )
 _NEVER = (
     ("WRONGPASS", "refuses the user or password: correct them in redis_url"),
-    ("NOAUTH", "asks for a password: put it into redis_url (redis://user:password@host)"),
-    ("Authentication required", "asks for a password: put it into redis_url (redis://user:password@host)"),
-    ("invalid username-password", "refuses the user or password: correct them in redis_url"),
-    ("NOPERM", "lets this user not do what we need (ACL): all commands on our keys and channels"),
-    ("no permissions", "lets this user not do what we need (ACL): all commands on our keys and channels"),
-    ("WRONGTYPE", "holds something else under one of our keys: another program uses this key_prefix"),
-    ("unknown command", "is too old or not a Redis: Redis 6.2, Valkey, or newer is needed"),
+    (
+        "NOAUTH",
+        "asks for a password: put it into redis_url (redis://user:password@host)",
+    ),
+    (
+        "Authentication required",
+        "asks for a password: put it into redis_url (redis://user:password@host)",
+    ),
+    (
+        "invalid username-password",
+        "refuses the user or password: correct them in redis_url",
+    ),
+    (
+        "NOPERM",
+        "lets this user not do what we need (ACL): all commands on our keys and channels",
+    ),
+    (
+        "no permissions",
+        "lets this user not do what we need (ACL): all commands on our keys and channels",
+    ),
+    (
+        "WRONGTYPE",
+        "holds something else under one of our keys: another program uses this key_prefix",
+    ),
+    (
+        "unknown command",
+        "is too old or not a Redis: Redis 6.2, Valkey, or newer is needed",
+    ),
     ("NOPROTO", "is too old: Redis 6.2, Valkey, or newer is needed"),
 )
 
@@ -87,20 +123,28 @@ class _Retry(Retry):
         with_failure_count: bool = False,
     ) -> T:
         def may_pass(error: Exception) -> bool:
-            return not _is_refusal(error) and (is_retryable is None or is_retryable(error))
+            return not _is_refusal(error) and (
+                is_retryable is None or is_retryable(error)
+            )
 
         return await super().call_with_retry(do, fail, may_pass, with_failure_count)
 
 
-def connect(url: str, *, key_prefix: str = "agg", client_name: str = "aggregator") -> Client:
+def connect(
+    url: str, *, key_prefix: str = "agg", client_name: str = "aggregator"
+) -> Client:
     """A client that connects at its first command; close it with `aclose()`. ConfigError: the URL cannot be used."""
     try:
         return _client(urlsplit(url), url, _options(client_name), key_prefix)
     except ValueError as error:
-        raise ConfigError(Problem(f"cannot be used: {error}", key="aggregator.redis_url")) from error
+        raise ConfigError(
+            Problem(f"cannot be used: {error}", key="aggregator.redis_url")
+        ) from error
 
 
-def _client(parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str) -> Client:
+def _client(
+    parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str
+) -> Client:
     _check_database(parts)
     _check_place(parts)
     if parts.scheme in ("redis", "rediss", "unix"):
@@ -122,33 +166,50 @@ def _check_database(parts: SplitResult) -> None:
             named = named or parts.path.strip("/")
         case "redis+sentinel":
             named = named or parts.path.strip("/").partition("/")[2]
-        case "redis+cluster" | "rediss+cluster" if parts.path.strip("/") not in ("", "0"):
+        case "redis+cluster" | "rediss+cluster" if parts.path.strip("/") not in (
+            "",
+            "0",
+        ):
             raise ValueError("a cluster has one database only: leave the path out")
     if named and not (named.isascii() and named.isdecimal()):
-        raise ValueError(f"the database must be a number: redis://host:6379/0; it is {named!r}")
+        raise ValueError(
+            f"the database must be a number: redis://host:6379/0; it is {named!r}"
+        )
 
 
 _OPTIONS = frozenset(
-    name for kind in (AbstractConnection, Connection, SSLConnection) for name in signature(kind.__init__).parameters
+    name
+    for kind in (AbstractConnection, Connection, SSLConnection)
+    for name in signature(kind.__init__).parameters
 )
 """What may stand in a URL's query, beside what redis-py reads of it itself."""
 
 
 def _check_place(parts: SplitResult) -> None:
     """ValueError: what redis-py would only find when it connects, or never."""
-    if parts.scheme == "unix" and (parts.netloc.rpartition("@")[2] or parts.path in ("", "/")):
-        raise ValueError("the path of a socket stands after three slashes: unix:///run/redis/redis.sock")
+    if parts.scheme == "unix" and (
+        parts.netloc.rpartition("@")[2] or parts.path in ("", "/")
+    ):
+        raise ValueError(
+            "the path of a socket stands after three slashes: unix:///run/redis/redis.sock"
+        )
     if parts.scheme in ("redis", "rediss") and parts.port == 0:
         raise ValueError("port 0 is no port: redis://host:6379/0")
     if parts.scheme in ("redis", "rediss", "unix"):
-        unknown = sorted(set(parse_qs(parts.query)) - _OPTIONS - {"db", "max_connections"})
+        unknown = sorted(
+            set(parse_qs(parts.query)) - _OPTIONS - {"db", "max_connections"}
+        )
         if unknown:
             raise ValueError(f"there is no option named {unknown[0]!r}")
 
 
 def database_of(client: Client) -> int:
     """The number of the database that the client speaks to; a cluster has one."""
-    return int(client.connection_pool.connection_kwargs.get("db") or 0) if isinstance(client, Redis) else 0
+    return (
+        int(client.connection_pool.connection_kwargs.get("db") or 0)
+        if isinstance(client, Redis)
+        else 0
+    )
 
 
 def without_secrets(url: str) -> str:
@@ -188,13 +249,22 @@ def _login(parts: SplitResult) -> dict[str, Any]:
 def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
-        raise ValueError("the path must name the service: redis+sentinel://host:26379/mymaster")
+        raise ValueError(
+            "the path must name the service: redis+sentinel://host:26379/mymaster"
+        )
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    tls: dict[str, Any] = {"ssl": True} if query.get("ssl", "").lower() in ("1", "true", "yes") else {}
+    tls: dict[str, Any] = (
+        {"ssl": True} if query.get("ssl", "").lower() in ("1", "true", "yes") else {}
+    )
     sentinel_login = {
-        name: query[f"sentinel_{name}"] for name in ("username", "password") if f"sentinel_{name}" in query
+        name: query[f"sentinel_{name}"]
+        for name in ("username", "password")
+        if f"sentinel_{name}" in query
     }
-    timeouts = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")}
+    timeouts = {
+        name: options[name]
+        for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")
+    }
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         _addresses(parts, 26379),
         sentinel_kwargs={**timeouts, **tls, **sentinel_login},
@@ -203,7 +273,10 @@ def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
         **tls,
     )
     client = sentinels.master_for(
-        service, redis_class=_SentinelClient, db=int(database or 0), max_connections=MAX_CONNECTIONS
+        service,
+        redis_class=_SentinelClient,
+        db=int(database or 0),
+        max_connections=MAX_CONNECTIONS,
     )
     assert isinstance(client, Redis)
     return client
@@ -220,8 +293,12 @@ class _SentinelClient(Redis):
             await sentinel.aclose()
 
 
-def _cluster(parts: SplitResult, options: dict[str, Any], key_prefix: str) -> RedisCluster:
-    if not (key_prefix.startswith("{") and key_prefix.endswith("}") and len(key_prefix) > 2):
+def _cluster(
+    parts: SplitResult, options: dict[str, Any], key_prefix: str
+) -> RedisCluster:
+    if not (
+        key_prefix.startswith("{") and key_prefix.endswith("}") and len(key_prefix) > 2
+    ):
         message = f'a cluster needs key_prefix = "{{{key_prefix}}}", in braces: all our keys must be in one slot'
         raise ConfigError(Problem(message, key="aggregator.key_prefix"))
     nodes = [ClusterNode(host, port) for host, port in _addresses(parts, 6379)]
@@ -256,13 +333,19 @@ def _translated(error: Exception) -> EngineDown | EngineRefused:
         if mark in text:
             return EngineDown(f"the Redis server {words} ({error})")
     if _is_refusal(error):
-        return EngineRefused(f"the Redis server refuses us: check user and password in redis_url ({error})")
-    if isinstance(error, failed.ResponseError) and not isinstance(error, failed.ClusterError):
+        return EngineRefused(
+            f"the Redis server refuses us: check user and password in redis_url ({error})"
+        )
+    if isinstance(error, failed.ResponseError) and not isinstance(
+        error, failed.ClusterError
+    ):
         return EngineRefused(f"the Redis server refuses a command of ours ({error})")
     if _out_of_files(error):
         limit = "this process may open no more files or connections: raise its limit (`ulimit -n`, LimitNOFILE=)"
         return EngineDown(f"the Redis server cannot be asked: {limit} ({error})")
-    return EngineDown(f"the Redis server does not answer: is it running, and is redis_url right? ({error})")
+    return EngineDown(
+        f"the Redis server does not answer: is it running, and is redis_url right? ({error})"
+    )
 
 
 def _out_of_files(error: BaseException | None) -> bool:

@@ -37,7 +37,15 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 WHY_CHARS = 500
-_FAULTS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+_FAULTS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
 """What readers raise at bytes that are not theirs. OverflowError: a number of seconds beyond the calendar."""
 
 
@@ -131,7 +139,11 @@ def _trouble(fields: Mapping[str, str]) -> Trouble:
     at = wire.instant_from_iso(fields["at"])
     if at is None:
         raise ValueError("it does not say when")
-    return Trouble(fields["id"], at, Notice(fields["kind"], fields["feed_id"], fields["host"], fields["detail"]))
+    return Trouble(
+        fields["id"],
+        at,
+        Notice(fields["kind"], fields["feed_id"], fields["host"], fields["detail"]),
+    )
 
 
 POLL_STATE = RecordKind("poll_state", _record(PollState))
@@ -140,7 +152,8 @@ INSTANT = RecordKind("instant", _milliseconds)
 ENTRY = RecordKind("entry", _field(b"e", Entry))
 EVENT = RecordKind("event", _record(Event))
 FINGERPRINT: RecordKind[FingerprintRecord] = RecordKind(
-    "fingerprint", lambda fields: wire.fingerprint_record(fields[b"f"], fields.get(b"d", b""))
+    "fingerprint",
+    lambda fields: wire.fingerprint_record(fields[b"f"], fields.get(b"d", b"")),
 )
 ALIAS = RecordKind("alias", _alias)
 STAMPED = RecordKind("stamped", _stamped)
@@ -157,7 +170,19 @@ COUNT = RecordKind("count", _count)
 LEASE = RecordKind("websub_lease", _record(Lease))
 
 KINDS = (
-    *(POLL_STATE, KNOWN_ENTRY, INSTANT, ENTRY, EVENT, FINGERPRINT, ALIAS, STAMPED, LEADER, RULING, RULING_REQUEST),
+    *(
+        POLL_STATE,
+        KNOWN_ENTRY,
+        INSTANT,
+        ENTRY,
+        EVENT,
+        FINGERPRINT,
+        ALIAS,
+        STAMPED,
+        LEADER,
+        RULING,
+        RULING_REQUEST,
+    ),
     *(RULING_ANSWER, EXAMPLE, MESSAGE, QUEUED_AT, DIGEST, TROUBLE, COUNT, LEASE),
 )
 """Every kind there is: a metric's labels, and what the tests go through."""

@@ -27,13 +27,23 @@ class DeliveryStore:
         self._engine = engine
         self._keys = engine.keys
 
-    async def undelivered(self, queue: str, *, count: int, fresh: bool, block: timedelta = timedelta(0)) -> list[Row]:
+    async def undelivered(
+        self, queue: str, *, count: int, fresh: bool, block: timedelta = timedelta(0)
+    ) -> list[Row]:
         """The oldest messages of a stream queue: those read before and not acknowledged, or with `fresh` those after
         them, waiting at most `block` (2 s at most) for one. Makes the group where there is none."""
         key = self._keys.queue(queue)
-        waiting: tuple[Argument, ...] = ("BLOCK", min(BLOCK_MS, block // timedelta(milliseconds=1)))
+        waiting: tuple[Argument, ...] = (
+            "BLOCK",
+            min(BLOCK_MS, block // timedelta(milliseconds=1)),
+        )
         words: list[Argument] = ["XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", count]
-        words += [*(waiting if fresh and block else ()), "STREAMS", key, ">" if fresh else "0"]
+        words += [
+            *(waiting if fresh and block else ()),
+            "STREAMS",
+            key,
+            ">" if fresh else "0",
+        ]
         try:
             answer = await self._engine.command(*words)
         except EngineRefused as error:
@@ -42,7 +52,10 @@ class DeliveryStore:
             await self._make_group(key)
             return []
         rows = (answer or {}).get(key.encode(), ())
-        return [row_of(f"queue:{queue}", stream_id, fields or {}) for stream_id, fields in rows]
+        return [
+            row_of(f"queue:{queue}", stream_id, fields or {})
+            for stream_id, fields in rows
+        ]
 
     async def _make_group(self, key: str) -> None:
         """From the first message on: what the queue held before its group counts, too."""
@@ -56,10 +69,14 @@ class DeliveryStore:
         """They have arrived."""
         await self._engine.command("XACK", self._keys.queue(queue), GROUP, *stream_ids)
 
-    async def give_up(self, queue: str, stream_id: str, notice: Notice, *, at: datetime) -> bool:
+    async def give_up(
+        self, queue: str, stream_id: str, notice: Notice, *, at: datetime
+    ) -> bool:
         """They never will: acknowledges the message and tells of it. False: it had been acknowledged before."""
         keys = (self._keys.queue(queue), self._keys.trouble)
         answer = await self._engine.script(
-            "give_up", keys, (GROUP, stream_id, 1, *notice_arguments(self._engine, [notice], at))
+            "give_up",
+            keys,
+            (GROUP, stream_id, 1, *notice_arguments(self._engine, [notice], at)),
         )
         return text(answer) == "done"

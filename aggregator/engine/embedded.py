@@ -24,7 +24,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aggregator.engine.server_config import ServerSettings, configuration
-from aggregator.engine.server_place import Place, Running, is_locked, program_version, server_program, write_private
+from aggregator.engine.server_place import (
+    Place,
+    Running,
+    is_locked,
+    program_version,
+    server_program,
+    write_private,
+)
 from aggregator.errors import EngineDown, EngineMissing
 
 READY_TRIES_S = 0.02
@@ -50,11 +57,17 @@ def _silent(_event: str, _facts: Mapping[str, object]) -> None:
 
 
 async def ping(
-    socket: str, *, login: tuple[str, str] | None = None, words: str = "PING", patience_s: float = 2.0
+    socket: str,
+    *,
+    login: tuple[str, str] | None = None,
+    words: str = "PING",
+    patience_s: float = 2.0,
 ) -> str:
     """The first line of the answer to one inline command, '' when nobody listens or answers in time."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(socket), patience_s)
+        reader, writer = await asyncio.wait_for(
+            asyncio.open_unix_connection(socket), patience_s
+        )
     except (OSError, TimeoutError):
         return ""
     try:
@@ -62,7 +75,11 @@ async def ping(
             writer.write(f"AUTH {login[0]} {login[1]}\r\n".encode())
             await asyncio.wait_for(reader.readline(), patience_s)
         writer.write(f"{words}\r\n".encode())
-        return (await asyncio.wait_for(reader.readline(), patience_s)).decode(errors="replace").strip()
+        return (
+            (await asyncio.wait_for(reader.readline(), patience_s))
+            .decode(errors="replace")
+            .strip()
+        )
     except (OSError, TimeoutError):
         return ""
     finally:
@@ -76,13 +93,17 @@ async def attach(state_dir: Path) -> Running:
     not answer (it may be loading)."""
     place = Place(state_dir)
     if not is_locked(place):
-        raise EngineMissing(f"no aggregator runs on {state_dir}: start one with `aggregator run`")
+        raise EngineMissing(
+            f"no aggregator runs on {state_dir}: start one with `aggregator run`"
+        )
     running = place.read_running()
     if running is None:
         raise EngineDown(f"the server on {state_dir} is starting; try again")
     answer = await ping(running.socket, login=running.login)
     if answer != "+PONG":
-        raise EngineDown(f"the server on {state_dir} does not answer yet ({answer or 'no answer'}); try again")
+        raise EngineDown(
+            f"the server on {state_dir} does not answer yet ({answer or 'no answer'}); try again"
+        )
     return running
 
 
@@ -142,10 +163,14 @@ class EmbeddedServer:
                 self._start_if_free()
             if await self._is_ready():
                 event = "server_started" if self.is_owner else "server_attached"
-                self._report(event, {"socket": self.running.socket, "pid": self.running.pid})
+                self._report(
+                    event, {"socket": self.running.socket, "pid": self.running.pid}
+                )
                 return self.running
             if asyncio.get_running_loop().time() > deadline:
-                raise EngineDown(f"the embedded server does not answer: {self._place.last_log_lines()}")
+                raise EngineDown(
+                    f"the embedded server does not answer: {self._place.last_log_lines()}"
+                )
             await asyncio.sleep(READY_TRIES_S)
 
     async def supervise(self) -> None:
@@ -155,14 +180,19 @@ class EmbeddedServer:
             await asyncio.sleep(pause)
             if self.is_owner or (self._child is None and is_locked(self._place)):
                 continue
-            self._report("server_died", {"returncode": self._child.returncode if self._child else None})
+            self._report(
+                "server_died",
+                {"returncode": self._child.returncode if self._child else None},
+            )
             self._child = None
             try:
                 await self.start()
                 pause = WATCH_S
             except (EngineMissing, EngineDown) as error:
                 pause = min(30.0, pause * 2)
-                self._report("server_start_failed", {"error": str(error), "retry_s": pause})
+                self._report(
+                    "server_start_failed", {"error": str(error), "retry_s": pause}
+                )
 
     async def stop(self, deadline: float | None = None) -> None:
         """Ends the server if it is ours, its log written out; leaves another daemon's alone.
@@ -173,10 +203,19 @@ class EmbeddedServer:
         child, self._child = self._child, None
         if child is None:
             return
-        left = STOP_TIMEOUT_S if deadline is None else deadline - asyncio.get_running_loop().time()
+        left = (
+            STOP_TIMEOUT_S
+            if deadline is None
+            else deadline - asyncio.get_running_loop().time()
+        )
         patience_s = max(LEAST_STOP_S, min(STOP_TIMEOUT_S, left)) / 4
         if child.poll() is None and self._running is not None:
-            await ping(self._running.socket, login=self._running.login, words="SHUTDOWN", patience_s=patience_s)
+            await ping(
+                self._running.socket,
+                login=self._running.login,
+                words="SHUTDOWN",
+                patience_s=patience_s,
+            )
         for step in (None, signal.SIGTERM, signal.SIGKILL):
             if step is not None and child.poll() is None:
                 child.send_signal(step)
@@ -211,19 +250,30 @@ class EmbeddedServer:
             max_memory_bytes=self._max_memory_bytes,
         )
         users = place.read_passwords() if self._listen else {}
-        text = configuration(settings, found=program_version(program), key_prefix=self._key_prefix, passwords=users)
+        text = configuration(
+            settings,
+            found=program_version(program),
+            key_prefix=self._key_prefix,
+            passwords=users,
+        )
         write_private(place.configuration, text)
         place.turn_log()
         socket.unlink(missing_ok=True)
         self._child = _child(program, place, descriptor)
         self._running = Running(str(socket), self._child.pid, self._listen, users)
         write_private(
-            place.running, json.dumps({"socket": str(socket), "pid": self._child.pid, "listen": self._listen})
+            place.running,
+            json.dumps(
+                {"socket": str(socket), "pid": self._child.pid, "listen": self._listen}
+            ),
         )
 
     async def _is_ready(self) -> bool:
         running = self._running if self.is_owner else self._place.read_running()
-        if running is None or await ping(running.socket, login=running.login) != "+PONG":
+        if (
+            running is None
+            or await ping(running.socket, login=running.login) != "+PONG"
+        ):
             return False
         self._running = running
         return True
@@ -252,7 +302,11 @@ def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[byt
             cwd=place.directory,
             pass_fds=(descriptor,),
             start_new_session=True,
-            env={name: os.environ[name] for name in _SERVER_ENVIRONMENT if name in os.environ},
+            env={
+                name: os.environ[name]
+                for name in _SERVER_ENVIRONMENT
+                if name in os.environ
+            },
             preexec_fn=_dies_with(os.getpid()),
         )
 

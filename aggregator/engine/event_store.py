@@ -36,7 +36,12 @@ BATCH = 32
 """Publications in one script: 32 of 5 KB took 4 to 7 ms, in which the server serves nobody else, on two cores with a
 load of 5 to 7 (tests/bench/engine_store.py)."""
 ALIAS_STEPS = 50
-_COUNTED = {Kind.NEW: "new_event", Kind.JOINED: "joined_event", Kind.EDITED: "edited", Kind.MERGED: "merged"}
+_COUNTED = {
+    Kind.NEW: "new_event",
+    Kind.JOINED: "joined_event",
+    Kind.EDITED: "edited",
+    Kind.MERGED: "merged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +80,44 @@ class EventStore:
 
     # --- the lead ---
 
-    async def lead(self, worker: str, lease: timedelta, *, now: datetime | None = None) -> int | None:
+    async def lead(
+        self, worker: str, lease: timedelta, *, now: datetime | None = None
+    ) -> int | None:
         """The fencing token when this worker leads from now on (or led already), None when another does."""
         return (await self.lead_or_leader(worker, lease, now=now)).token
 
-    async def lead_or_leader(self, worker: str, lease: timedelta, *, now: datetime | None = None) -> Lead:
+    async def lead_or_leader(
+        self, worker: str, lease: timedelta, *, now: datetime | None = None
+    ) -> Lead:
         """Like `lead`, and tells who leads otherwise. `worker` names one process: host, process id, start."""
         arguments = (worker, _ms(lease), ms_or_now(now))
-        answer = await self._engine.script("lead", (self._keys.leader, self._keys.token), arguments)
+        answer = await self._engine.script(
+            "lead", (self._keys.leader, self._keys.token), arguments
+        )
         token, leader, lapses = map(text, answer)
-        return Lead(int(token) if token else None, leader, wire.instant_of(int(lapses) * 1000))
+        return Lead(
+            int(token) if token else None, leader, wire.instant_of(int(lapses) * 1000)
+        )
 
-    async def renew(self, token: int, lease: timedelta, *, now: datetime | None = None) -> None:
+    async def renew(
+        self, token: int, lease: timedelta, *, now: datetime | None = None
+    ) -> None:
         """Prolongs the lead. Raises StaleToken when another worker has it, or the server has forgotten it."""
-        answer = await self._engine.script("renew", (self._keys.leader,), (token, _ms(lease), ms_or_now(now)))
+        answer = await self._engine.script(
+            "renew", (self._keys.leader,), (token, _ms(lease), ms_or_now(now))
+        )
         if text(answer) == "gone":
-            raise StaleToken("the server knows nothing of our lead: it lost its data, or is another one")
+            raise StaleToken(
+                "the server knows nothing of our lead: it lost its data, or is another one"
+            )
         if text(answer) == "stale":
             raise StaleToken(NOT_LEADING)
 
     async def resign(self, token: int, *, now: datetime | None = None) -> None:
         """Ends the lead, so that a stand-by takes over at once. Without it nothing changes."""
-        await self._engine.script("renew", (self._keys.leader,), (token, 0, ms_or_now(now)))
+        await self._engine.script(
+            "renew", (self._keys.leader,), (token, 0, ms_or_now(now))
+        )
 
     # --- the entries that wait ---
 
@@ -104,22 +125,39 @@ class EventStore:
         """Entries committed and not yet published."""
         return int(await self._engine.command("XLEN", self._keys.entries))
 
-    async def next_entries(self, count: int, *, block: timedelta = timedelta(0)) -> Waiting:
+    async def next_entries(
+        self, count: int, *, block: timedelta = timedelta(0)
+    ) -> Waiting:
         """The `count` oldest waiting entries; when there are none, waits for one, at most `block` (2 s at most).
 
         The same ones come again until they are published or rejected.
         """
         wait = min(BLOCK_MS, _ms(block))
         waiting: tuple[Argument, ...] = ("BLOCK", wait) if wait > 0 else ()
-        answer = await self._engine.command("XREAD", "COUNT", count, *waiting, "STREAMS", self._keys.entries, "0-0")
+        answer = await self._engine.command(
+            "XREAD", "COUNT", count, *waiting, "STREAMS", self._keys.entries, "0-0"
+        )
         rows = answer.get(self._keys.entries.encode(), ())
-        return Waiting(tuple((text(stream_id), decode(ENTRY, fields)) for stream_id, fields in rows))
+        return Waiting(
+            tuple(
+                (text(stream_id), decode(ENTRY, fields)) for stream_id, fields in rows
+            )
+        )
 
-    async def reject_entry(self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None) -> None:
+    async def reject_entry(
+        self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None
+    ) -> None:
         """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
-        arguments = [token, stream_id, 1, *notice_arguments(self._engine, [notice], at or _stream_time(stream_id))]
+        arguments = [
+            token,
+            stream_id,
+            1,
+            *notice_arguments(self._engine, [notice], at or _stream_time(stream_id)),
+        ]
         answer = await self._engine.script(
-            "reject", (self._keys.leader, self._keys.entries, self._keys.trouble), arguments
+            "reject",
+            (self._keys.leader, self._keys.entries, self._keys.trouble),
+            arguments,
         )
         if text(answer) == "stale":
             raise StaleToken(NOT_LEADING)
@@ -135,7 +173,9 @@ class EventStore:
         event = (await self.by_ids([event_id])).get(event_id)
         return event.event_id if event else event_id
 
-    async def by_ids(self, event_ids: Sequence[str], *, strict: bool = False) -> dict[str, Event]:
+    async def by_ids(
+        self, event_ids: Sequence[str], *, strict: bool = False
+    ) -> dict[str, Event]:
         """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing,
         and those whose record is damaged, which begin anew with their next report.
 
@@ -145,10 +185,16 @@ class EventStore:
         for _ in range(ALIAS_STEPS):
             if not asked:
                 break
-            records = await self._event_records(list(dict.fromkeys(asked.values())), strict)
+            records = await self._event_records(
+                list(dict.fromkeys(asked.values())), strict
+            )
             here = {first: records[at] for first, at in asked.items() if at in records}
             found |= here
-            asked = {first: event.merged_into for first, event in here.items() if event.merged_into}
+            asked = {
+                first: event.merged_into
+                for first, event in here.items()
+                if event.merged_into
+            }
         return found
 
     async def named(self, name: str) -> Event | None:
@@ -157,13 +203,21 @@ class EventStore:
         if found is not None:
             return found
         event_id = await self.event_of(name)
-        return (await self.by_ids([event_id], strict=True)).get(event_id) if event_id else None
+        return (
+            (await self.by_ids([event_id], strict=True)).get(event_id)
+            if event_id
+            else None
+        )
 
-    async def _event_records(self, event_ids: Sequence[str], strict: bool) -> dict[str, Event]:
+    async def _event_records(
+        self, event_ids: Sequence[str], strict: bool
+    ) -> dict[str, Event]:
         found: dict[str, Event] = {}
         for start in range(0, len(event_ids), 500):
             page = event_ids[start : start + 500]
-            answers = await self._engine.command("MGET", *(self._keys.event(event_id) for event_id in page))
+            answers = await self._engine.command(
+                "MGET", *(self._keys.event(event_id) for event_id in page)
+            )
             for event_id, value in zip(page, answers, strict=True):
                 event = self._event(event_id, value, strict) if value else None
                 if event is not None:
@@ -183,7 +237,11 @@ class EventStore:
     # --- publishing ---
 
     async def publish(
-        self, token: int, publications: Sequence[Publication], *, now: datetime | None = None
+        self,
+        token: int,
+        publications: Sequence[Publication],
+        *,
+        now: datetime | None = None,
     ) -> list[Published]:
         """Publishes in order, each entry whole; stops at the first that may not be, and answers for those before it.
 
@@ -195,7 +253,10 @@ class EventStore:
         for start in range(0, len(publications), BATCH):
             batch = publications[start : start + BATCH]
             answers, why = await self._publish(token, batch, now)
-            published += [Published(event_id=text(event_id), repeated=text(flag) == "1") for event_id, flag in answers]
+            published += [
+                Published(event_id=text(event_id), repeated=text(flag) == "1")
+                for event_id, flag in answers
+            ]
             if text(why) != "done":
                 if text(why) == "stale" or not published:
                     raise StaleToken(_REFUSED[text(why)])
@@ -206,32 +267,72 @@ class EventStore:
         self, token: int, batch: Sequence[Publication], now: datetime | None
     ) -> tuple[list[tuple[bytes, bytes]], bytes]:
         keys = self._keys
-        arguments: list[Argument] = [keys.prefix, token, ms_or_now(now), _ms(self._engine.retention.events)]
-        arguments += [_ms(self._engine.retention.digest), self._engine.list_cap, len(batch)]
+        arguments: list[Argument] = [
+            keys.prefix,
+            token,
+            ms_or_now(now),
+            _ms(self._engine.retention.events),
+        ]
+        arguments += [
+            _ms(self._engine.retention.digest),
+            self._engine.list_cap,
+            len(batch),
+        ]
         for publication in batch:
-            arguments += self.publication_arguments(publication, pushed_at=now or datetime.now(UTC))
+            arguments += self.publication_arguments(
+                publication, pushed_at=now or datetime.now(UTC)
+            )
         answers, why = await self._engine.script(
             "publish",
-            (keys.leader, keys.entries, keys.events, keys.reports, keys.fingerprints, keys.merged, keys.dropped),
+            (
+                keys.leader,
+                keys.entries,
+                keys.events,
+                keys.reports,
+                keys.fingerprints,
+                keys.merged,
+                keys.dropped,
+            ),
             arguments,
         )
         return answers, why
 
-    def publication_arguments(self, publication: Publication, *, pushed_at: datetime) -> list[Argument]:
+    def publication_arguments(
+        self, publication: Publication, *, pushed_at: datetime
+    ) -> list[Argument]:
         """What the script is told of one entry. ValueError: it holds what cannot be written."""
-        counts: Counter[str] = Counter(_COUNTED[message.kind] for message in publication.messages)
-        stats: list[Argument] = [part for name, number in counts.items() for part in (f"reports:{name}", number)]
+        counts: Counter[str] = Counter(
+            _COUNTED[message.kind] for message in publication.messages
+        )
+        stats: list[Argument] = [
+            part
+            for name, number in counts.items()
+            for part in (f"reports:{name}", number)
+        ]
         events: list[Argument] = [
-            part for e in publication.events for part in (e.event_id, wire.encode(e), e.merged_into)
+            part
+            for e in publication.events
+            for part in (e.event_id, wire.encode(e), e.merged_into)
         ]
         sent = deliveries(self._engine, publication.messages, publication.queued)
         return [
-            *(publication.stream_id, publication.entry_id, publication.revision, publication.event_id),
+            *(
+                publication.stream_id,
+                publication.entry_id,
+                publication.revision,
+                publication.event_id,
+            ),
             wire.record_bytes(publication.record) if publication.record else "",
-            wire.decision_bytes(publication.record.decision) if publication.record else "",
+            wire.decision_bytes(publication.record.decision)
+            if publication.record
+            else "",
             *(len(publication.events), len(sent), len(stats)),
             *events,
-            *(part for message, targets in sent for part in message_arguments(self._keys, message, targets, pushed_at)),
+            *(
+                part
+                for message, targets in sent
+                for part in message_arguments(self._keys, message, targets, pushed_at)
+            ),
             *stats,
         ]
 

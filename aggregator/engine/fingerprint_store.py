@@ -19,7 +19,9 @@ PAGE = 2_000
 class FingerprintStore:
     """The records of published reports, each with the event that stands today."""
 
-    def __init__(self, engine: Engine, events: EventStore, rulings: RulingStore) -> None:
+    def __init__(
+        self, engine: Engine, events: EventStore, rulings: RulingStore
+    ) -> None:
         self._engine = engine
         self._keys = engine.keys
         self._events = events
@@ -34,9 +36,17 @@ class FingerprintStore:
         """
         standing = await self._standing_events()
         start = "-"
-        while rows := await self._engine.command("XRANGE", self._keys.fingerprints, start, "+", "COUNT", PAGE):
-            records = self._engine.readable_rows(FINGERPRINT, self._keys.fingerprints, rows)
-            yield [standing.of(record) for record in records if record.first_seen_at >= since]
+        while rows := await self._engine.command(
+            "XRANGE", self._keys.fingerprints, start, "+", "COUNT", PAGE
+        ):
+            records = self._engine.readable_rows(
+                FINGERPRINT, self._keys.fingerprints, rows
+            )
+            yield [
+                standing.of(record)
+                for record in records
+                if record.first_seen_at >= since
+            ]
             start = f"({text(rows[-1][0])}"
 
     async def of(self, entry_ids: Iterable[str]) -> dict[str, FingerprintRecord]:
@@ -48,9 +58,13 @@ class FingerprintStore:
         standing = await self._standing_events()
         end = "+"
         while wanted and (
-            rows := await self._engine.command("XREVRANGE", self._keys.fingerprints, end, "-", "COUNT", PAGE)
+            rows := await self._engine.command(
+                "XREVRANGE", self._keys.fingerprints, end, "-", "COUNT", PAGE
+            )
         ):
-            for record in self._engine.readable_rows(FINGERPRINT, self._keys.fingerprints, rows):
+            for record in self._engine.readable_rows(
+                FINGERPRINT, self._keys.fingerprints, rows
+            ):
                 if record.entry_id in wanted:
                     wanted.discard(record.entry_id)
                     found[record.entry_id] = standing.of(record)
@@ -58,13 +72,18 @@ class FingerprintStore:
         return found
 
     async def _standing_events(self) -> _StandingEvents:
-        return _StandingEvents(await self._events.aliases(), _moved_by(await self._rulings.applied()))
+        return _StandingEvents(
+            await self._events.aliases(), _moved_by(await self._rulings.applied())
+        )
 
 
 def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
     """Entry id → the event that an operator moved it to last."""
     return {
-        entry_id: ruling.event_id for ruling in rulings if ruling.verb is Verb.SPLIT for entry_id in ruling.entry_ids
+        entry_id: ruling.event_id
+        for ruling in rulings
+        if ruling.verb is Verb.SPLIT
+        for entry_id in ruling.entry_ids
     }
 
 

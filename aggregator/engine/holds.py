@@ -35,7 +35,11 @@ class Holds:
     def why_not_poll(self) -> str:
         """Why nothing should be claimed now; '' when polling may go on."""
         too_many = self.waiting_count > MOST_WAITING
-        return "more entries wait for the event stage than may" if too_many else self.slow_consumer
+        return (
+            "more entries wait for the event stage than may"
+            if too_many
+            else self.slow_consumer
+        )
 
 
 class HoldStore:
@@ -48,17 +52,27 @@ class HoldStore:
     async def standing(self) -> Holds:
         """What every worker should know before it takes up more."""
         keys = self._keys
-        waiting, slow, held = await self._engine.many([("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)])
+        waiting, slow, held = await self._engine.many(
+            [("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)]
+        )
         return Holds(int(waiting or 0), text(slow or ""), text(held or ""))
 
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""
         if reason:
-            await self._engine.command("SET", self._keys.slow, reason, "PX", SLOW_LAPSES // timedelta(milliseconds=1))
+            await self._engine.command(
+                "SET",
+                self._keys.slow,
+                reason,
+                "PX",
+                SLOW_LAPSES // timedelta(milliseconds=1),
+            )
         else:
             await self._engine.command("DEL", self._keys.slow)
 
-    async def hold_events(self, token: int, reason: str, notice: Notice, *, at: datetime) -> bool:
+    async def hold_events(
+        self, token: int, reason: str, notice: Notice, *, at: datetime
+    ) -> bool:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
         answer = await self._engine.script(

@@ -25,19 +25,27 @@ class LeaseStore:
     async def of(self, feed_id: str) -> Lease | None:
         """The feed's subscription; None where there is none, or it cannot be read."""
         [value] = await self._engine.many([("HGET", self._keys.leases, feed_id)])
-        return self._engine.readable(LEASE, f"{self._keys.leases} {feed_id}", value) if value else None
+        return (
+            self._engine.readable(LEASE, f"{self._keys.leases} {feed_id}", value)
+            if value
+            else None
+        )
 
     async def all(self) -> Mapping[str, Lease]:
         """All of them by feed id."""
         [values] = await self._engine.many([("HGETALL", self._keys.leases)])
         found: dict[str, Lease] = {}
         for feed_id, value in (values or {}).items():
-            lease = self._engine.readable(LEASE, f"{self._keys.leases} {text(feed_id)}", value)
+            lease = self._engine.readable(
+                LEASE, f"{self._keys.leases} {text(feed_id)}", value
+            )
             if lease is not None:
                 found[text(feed_id)] = lease
         return found
 
-    async def swap(self, feed_id: str, before: Lease | None, after: Lease | None) -> bool:
+    async def swap(
+        self, feed_id: str, before: Lease | None, after: Lease | None
+    ) -> bool:
         """Puts `after` (None: nothing) in the place of `before`; False when something else stands there. What cannot be
         read counts as nothing."""
         stands = b"" if before is None else wire.encode(before)
@@ -45,7 +53,11 @@ class LeaseStore:
         if before is None and await self.of(feed_id) is None:
             [unread] = await self._engine.many([("HGET", self._keys.leases, feed_id)])
             stands = unread or b""
-        return bool(await self._engine.script("swap_field", (self._keys.leases,), (feed_id, stands, fresh)))
+        return bool(
+            await self._engine.script(
+                "swap_field", (self._keys.leases,), (feed_id, stands, fresh)
+            )
+        )
 
     async def websub_secret(self, proposed: bytes) -> bytes:
         """The secret of the installation: the one that stands, else the one proposed from now on."""

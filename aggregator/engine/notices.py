@@ -14,14 +14,21 @@ from aggregator.model import Notice
 from aggregator.visible import visible
 
 
-def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) -> list[Argument]:
+def notice_arguments(
+    engine: Engine, notices: Sequence[Notice], at: datetime
+) -> list[Argument]:
     """The notices as scripts take them: number of fields, fields, channel, payload."""
     arguments: list[Argument] = []
     for notice in notices:
         fields = notice_fields(notice, at)
         flat = [part for pair in fields.items() for part in pair]
         channel = f"{engine.keys.trouble_channel}{notice.feed_id}"
-        payload = orjson.dumps({**{name: value for name, value in fields.items() if name != "json"}, "v": wire.VERSION})
+        payload = orjson.dumps(
+            {
+                **{name: value for name, value in fields.items() if name != "json"},
+                "v": wire.VERSION,
+            }
+        )
         arguments += [len(flat), *flat, channel, payload]
     return arguments
 
@@ -29,7 +36,11 @@ def notice_arguments(engine: Engine, notices: Sequence[Notice], at: datetime) ->
 def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
     """A line of `agg:trouble`; its id follows from its content."""
     stamp = wire.iso(at)
-    digest = sha256("\0".join((notice.kind, notice.feed_id, notice.host, stamp, notice.detail)).encode()).hexdigest()
+    digest = sha256(
+        "\0".join(
+            (notice.kind, notice.feed_id, notice.host, stamp, notice.detail)
+        ).encode()
+    ).hexdigest()
     plain = {
         "v": str(wire.VERSION),
         "id": digest[:32],

@@ -41,9 +41,15 @@ def message_arguments(
     """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
     public = [target for target in targets if isinstance(target, str)]
     queues = [target for target in targets if isinstance(target, Queue)]
-    streams = public + [keys.queue(queue.name) for queue in queues if queue.kind == "stream"]
+    streams = public + [
+        keys.queue(queue.name) for queue in queues if queue.kind == "stream"
+    ]
     lists = [keys.queue(queue.name) for queue in queues if queue.kind == "list"]
-    flat = [part for pair in wire.message_fields(message).items() for part in pair] if streams else []
+    flat = (
+        [part for pair in wire.message_fields(message).items() for part in pair]
+        if streams
+        else []
+    )
     return [
         *counted(flat),
         *counted(streams),

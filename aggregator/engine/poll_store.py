@@ -21,7 +21,14 @@ from itertools import islice
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import OTHER_TYPE, Argument, Engine, ms_or_now, nonce, text
+from aggregator.engine.scripts import (
+    OTHER_TYPE,
+    Argument,
+    Engine,
+    ms_or_now,
+    nonce,
+    text,
+)
 from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, KnownEntry, Notice, Poll, PollState
 
@@ -76,7 +83,9 @@ class Claims:
     @property
     def left_count(self) -> int:
         """How many of the feeds asked for are no longer due: claimed now, or by another worker a moment ago."""
-        return len(self.claims) + sum(skip.why in (Skip.CLAIMED, Skip.EARLY) for skip in self.skipped)
+        return len(self.claims) + sum(
+            skip.why in (Skip.CLAIMED, Skip.EARLY) for skip in self.skipped
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +122,32 @@ class PollStore:
             await self._engine.command("ZADD", self._keys.due, "NX", *pairs)
         gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
         for start in range(0, len(gone), PAGE):
-            await self._engine.command("ZREM", self._keys.due, *gone[start : start + PAGE])
+            await self._engine.command(
+                "ZREM", self._keys.due, *gone[start : start + PAGE]
+            )
 
     async def feed_ids(self) -> list[str]:
         """Every registered feed, the one due first in front."""
-        return [text(member) for member in await self._engine.command("ZRANGE", self._keys.due, 0, -1)]
+        return [
+            text(member)
+            for member in await self._engine.command("ZRANGE", self._keys.due, 0, -1)
+        ]
 
     async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
         """The state of each feed; None for one never polled (or whose record this version cannot read)."""
         found: dict[str, PollState | None] = {}
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
-            answers = await self._engine.many([("HGET", self._keys.feed(feed_id), "state") for feed_id in page])
+            answers = await self._engine.many(
+                [("HGET", self._keys.feed(feed_id), "state") for feed_id in page]
+            )
             for feed_id, answer in zip(page, answers, strict=True):
                 place = f"{self._keys.feed(feed_id)} state"
-                found[feed_id] = None if answer is None else self._engine.readable(POLL_STATE, place, answer)
+                found[feed_id] = (
+                    None
+                    if answer is None
+                    else self._engine.readable(POLL_STATE, place, answer)
+                )
         return found
 
     async def healths(self, feed_ids: Sequence[str]) -> Counter[str]:
@@ -136,7 +156,9 @@ class PollStore:
         counts: Counter[str] = Counter()
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
-            answer = await self._engine.script("healths", (self._keys.due,), (self._keys.prefix, *page))
+            answer = await self._engine.script(
+                "healths", (self._keys.due,), (self._keys.prefix, *page)
+            )
             for health, count in zip(answer[::2], answer[1::2], strict=True):
                 counts[text(health)] += int(count)
         return counts
@@ -145,8 +167,13 @@ class PollStore:
         """When each feed is due; None: never by itself, or not registered."""
         scores: list[object] = []
         for start in range(0, len(feed_ids), PAGE):
-            scores += await self._engine.command("ZMSCORE", self._keys.due, *feed_ids[start : start + PAGE])
-        return {feed_id: _due_at(score) for feed_id, score in zip(feed_ids, scores, strict=True)}
+            scores += await self._engine.command(
+                "ZMSCORE", self._keys.due, *feed_ids[start : start + PAGE]
+            )
+        return {
+            feed_id: _due_at(score)
+            for feed_id, score in zip(feed_ids, scores, strict=True)
+        }
 
     async def due_counts(self, *, now: datetime | None = None) -> DueCounts:
         latest = wire.milliseconds(now or await self._engine.server_time())
@@ -208,20 +235,35 @@ class PollStore:
         tried: set[str] = set()
         start, size = 0, min(PAGE, max(limit, 1))
         while True:
-            now_ms, page = await self._engine.script("due", (self._keys.due,), (ms_or_now(now), start, size))
-            candidates = _one_of_each_host([text(member) for member in page], hosts, tried)
-            found = await self._claim(candidates, limit - len(claims), lease, spacing, mark, "", now)
+            now_ms, page = await self._engine.script(
+                "due", (self._keys.due,), (ms_or_now(now), start, size)
+            )
+            candidates = _one_of_each_host(
+                [text(member) for member in page], hosts, tried
+            )
+            found = await self._claim(
+                candidates, limit - len(claims), lease, spacing, mark, "", now
+            )
             claims += found.claims
             skipped += found.skipped
             if len(claims) >= limit or len(page) < size:
-                return Claims(claims=tuple(claims), skipped=tuple(skipped), now_at=_at_ms(now_ms))
+                return Claims(
+                    claims=tuple(claims), skipped=tuple(skipped), now_at=_at_ms(now_ms)
+                )
             start, size = start + size - found.left_count, DUE_PAGE
 
     async def claim_these(
-        self, feeds: Mapping[str, str], *, lease: timedelta, spacing: timedelta, now: datetime | None = None
+        self,
+        feeds: Mapping[str, str],
+        *,
+        lease: timedelta,
+        spacing: timedelta,
+        now: datetime | None = None,
     ) -> Claims:
         """Takes exactly these feeds (id → host), due or not, where nobody has them and their hosts are free."""
-        return await self._claim(list(feeds.items()), len(feeds), lease, spacing, nonce(), NEVER, now)
+        return await self._claim(
+            list(feeds.items()), len(feeds), lease, spacing, nonce(), NEVER, now
+        )
 
     async def _claim(
         self,
@@ -233,37 +275,62 @@ class PollStore:
         latest: str,
         now: datetime | None,
     ) -> Claims:
-        head: list[Argument] = [self._keys.prefix, ms_or_now(now), _ms(lease), _ms(spacing)]
+        head: list[Argument] = [
+            self._keys.prefix,
+            ms_or_now(now),
+            _ms(lease),
+            _ms(spacing),
+        ]
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         server_ms = "0"  # only without candidates
         for start in range(0, len(candidates), PAGE):
             pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
             arguments = [*head, limit - len(claims), mark, latest, *pairs]
-            server_ms, taken, left = await self._engine.script("claim", (self._keys.due, self._keys.token), arguments)
+            server_ms, taken, left = await self._engine.script(
+                "claim", (self._keys.due, self._keys.token), arguments
+            )
             read = [self._claimed(answer) for answer in taken]
             claims += [one for one in read if isinstance(one, Claim)]
-            skipped += [one for one in read if isinstance(one, Skipped)] + [self._skipped(answer) for answer in left]
+            skipped += [one for one in read if isinstance(one, Skipped)] + [
+                self._skipped(answer) for answer in left
+            ]
             if len(claims) >= limit:
                 break
         return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
 
-    async def claimed(self, feed_ids: Sequence[str], *, now: datetime | None = None) -> dict[str, datetime]:
+    async def claimed(
+        self, feed_ids: Sequence[str], *, now: datetime | None = None
+    ) -> dict[str, datetime]:
         """Those of the feeds that a worker has now (whoever it is), with the time at which the claim lapses."""
         latest = now or await self._engine.server_time()
         found: dict[str, datetime] = {}
         for start in range(0, len(feed_ids), PAGE):
             page = feed_ids[start : start + PAGE]
             leases = await self._instants(page, self._keys.feed, "lease")
-            found.update({feed_id: lapses for feed_id, lapses in leases.items() if lapses > latest})
+            found.update(
+                {
+                    feed_id: lapses
+                    for feed_id, lapses in leases.items()
+                    if lapses > latest
+                }
+            )
         return found
 
-    async def _instants(self, names: Sequence[str], key_of: Callable[[str], str], field: str) -> dict[str, datetime]:
+    async def _instants(
+        self, names: Sequence[str], key_of: Callable[[str], str], field: str
+    ) -> dict[str, datetime]:
         """The times that stand in one field of each name's hash; those without one are missing."""
-        answers = await self._engine.many([("HGET", key_of(name), field) for name in names])
+        answers = await self._engine.many(
+            [("HGET", key_of(name), field) for name in names]
+        )
         found: dict[str, datetime] = {}
         for name, answer in zip(names, answers, strict=True):
-            at = self._engine.readable(INSTANT, f"{key_of(name)} {field}", answer) if answer else None
+            at = (
+                self._engine.readable(INSTANT, f"{key_of(name)} {field}", answer)
+                if answer
+                else None
+            )
             if at is not None:
                 found[name] = at
         return found
@@ -272,29 +339,51 @@ class PollStore:
         """A claim as the script gave it. A feed whose state is damaged begins anew (its known entries stand, so nothing
         is published twice); one whose state a later version wrote is left to that."""
         feed_id, token, lapses = text(answer[0]), int(answer[1]), _at_ms(answer[2])
-        state = decode(POLL_STATE, answer[3]) if len(answer) > 3 and answer[3] is not None else None
+        state = (
+            decode(POLL_STATE, answer[3])
+            if len(answer) > 3 and answer[3] is not None
+            else None
+        )
         if not isinstance(state, Unreadable):
             return Claim(feed_id, token, lapses, state)
-        self._engine.slips.note(POLL_STATE.name, f"{self._keys.feed(feed_id)} state", state)
-        return Skipped(feed_id, Skip.UNREADABLE, lapses) if state.is_later else Claim(feed_id, token, lapses, None)
+        self._engine.slips.note(
+            POLL_STATE.name, f"{self._keys.feed(feed_id)} state", state
+        )
+        return (
+            Skipped(feed_id, Skip.UNREADABLE, lapses)
+            if state.is_later
+            else Claim(feed_id, token, lapses, None)
+        )
 
     def _skipped(self, answer: Sequence[bytes]) -> Skipped:
         feed_id, why, until = text(answer[0]), Skip(text(answer[1])), text(answer[2])
         if why is Skip.UNREADABLE:
-            self._engine.slips.note("key", until, Unreadable(OTHER_TYPE.format(key=until)))
+            self._engine.slips.note(
+                "key", until, Unreadable(OTHER_TYPE.format(key=until))
+            )
             return Skipped(feed_id, why, None)
         return Skipped(feed_id, why, _due_at(float(until)) if float(until) else None)
 
-    async def release(self, claim: Claim, *, due_at: datetime, now: datetime | None = None) -> None:
+    async def release(
+        self, claim: Claim, *, due_at: datetime, now: datetime | None = None
+    ) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
         answer = await self._engine.script(
             "release",
             (self._keys.due, self._keys.feed(claim.feed_id)),
-            (self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now), await self._due(due_at, now)),
+            (
+                self._keys.prefix,
+                claim.feed_id,
+                claim.token,
+                ms_or_now(now),
+                await self._due(due_at, now),
+            ),
         )
         _raise_if_stale(answer, claim)
 
-    async def renew_claim(self, claim: Claim, lease: timedelta, *, now: datetime | None = None) -> None:
+    async def renew_claim(
+        self, claim: Claim, lease: timedelta, *, now: datetime | None = None
+    ) -> None:
         """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
         answer = await self._engine.script(
             "renew_claim",
@@ -303,13 +392,19 @@ class PollStore:
         )
         _raise_if_stale(answer, claim)
 
-    async def hold_host(self, host: str, until_at: datetime, *, now: datetime | None = None) -> None:
+    async def hold_host(
+        self, host: str, until_at: datetime, *, now: datetime | None = None
+    ) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
         await self._engine.script(
-            "hold_host", (self._keys.host(host),), (ms_or_now(now), await self._due(until_at, now))
+            "hold_host",
+            (self._keys.host(host),),
+            (ms_or_now(now), await self._due(until_at, now)),
         )
 
-    async def held_hosts(self, hosts: Iterable[str], *, now: datetime | None = None) -> dict[str, datetime]:
+    async def held_hosts(
+        self, hosts: Iterable[str], *, now: datetime | None = None
+    ) -> dict[str, datetime]:
         """Those of `hosts` that are held now, with the end of it."""
         names = list(dict.fromkeys(hosts))
         latest = now or await self._engine.server_time()
@@ -349,17 +444,35 @@ class PollStore:
         )
         _raise_if_stale(answer, claim)
 
-    def _commit_arguments(self, claim: Claim, poll: Poll, now: datetime | None, ahead: timedelta) -> list[Argument]:
-        known = [part for key, value in poll.known.items() for part in (key, wire.known_bytes(value))]
+    def _commit_arguments(
+        self, claim: Claim, poll: Poll, now: datetime | None, ahead: timedelta
+    ) -> list[Argument]:
+        known = [
+            part
+            for key, value in poll.known.items()
+            for part in (key, wire.known_bytes(value))
+        ]
         counts = _counts(poll)
         hold = poll.own_hold_until_at
         return [
             *(self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now)),
-            *(wire.encode(poll.state), _due(poll.due_at, ahead), "" if hold is None else _due(hold, ahead)),
-            *(_ms(self._engine.retention.digest), len(poll.entries), len(known), len(poll.notices), len(counts)),
+            *(
+                wire.encode(poll.state),
+                _due(poll.due_at, ahead),
+                "" if hold is None else _due(hold, ahead),
+            ),
+            *(
+                _ms(self._engine.retention.digest),
+                len(poll.entries),
+                len(known),
+                len(poll.notices),
+                len(counts),
+            ),
             *(wire.encode(entry) for entry in poll.entries),
             *known,
-            *notice_arguments(self._engine, poll.notices, poll.state.last_poll_at or EPOCH),
+            *notice_arguments(
+                self._engine, poll.notices, poll.state.last_poll_at or EPOCH
+            ),
             *counts,
         ]
 
@@ -381,15 +494,22 @@ class PollStore:
         when its poll has ended), KeyError for a feed that was never polled, UnreadableRecord.
         """
         key = self._keys.feed(feed_id)
-        tail: list[Argument] = ["" if due_at is None else await self._due(due_at, now), len(notices)]
-        tail += notice_arguments(self._engine, notices, at or now or await self._engine.server_time())
+        tail: list[Argument] = [
+            "" if due_at is None else await self._due(due_at, now),
+            len(notices),
+        ]
+        tail += notice_arguments(
+            self._engine, notices, at or now or await self._engine.server_time()
+        )
         for _ in range(CHANGE_TRIES):
             before = await self._engine.command("HGET", key, "state")
             if before is None:
                 raise KeyError(feed_id)
             stood = decode(POLL_STATE, before)
             if isinstance(stood, Unreadable):
-                raise UnreadableRecord(f"{key} state", stood.why, is_later=stood.is_later)
+                raise UnreadableRecord(
+                    f"{key} state", stood.why, is_later=stood.is_later
+                )
             state = change(stood)
             answer = await self._engine.script(
                 "change_state",
@@ -398,25 +518,44 @@ class PollStore:
             )
             if text(answer) in ("done", "repeated"):
                 return state
-        raise StaleToken(f"feed {feed_id} is being polled now; try again when that has ended")
+        raise StaleToken(
+            f"feed {feed_id} is being polled now; try again when that has ended"
+        )
 
-    async def set_due_times(self, due: Mapping[str, datetime | None], *, now: datetime | None = None) -> None:
+    async def set_due_times(
+        self, due: Mapping[str, datetime | None], *, now: datetime | None = None
+    ) -> None:
         """The same for many feeds at once; those that are being polled now are left to their polls."""
         ids = iter(due)
         while page := list(islice(ids, PAGE)):
             arguments: list[Argument] = [ms_or_now(now), _ms(FAR_LEASE)]
             for feed_id in page:
                 arguments += [feed_id, await self._due(due[feed_id], now)]
-            await self._engine.script("set_due", (self._keys.due, *map(self._keys.feed, page)), arguments)
+            await self._engine.script(
+                "set_due", (self._keys.due, *map(self._keys.feed, page)), arguments
+            )
 
-    async def set_due(self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None) -> bool:
+    async def set_due(
+        self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None
+    ) -> bool:
         """Sets when a registered feed is polled next; None: never by itself. False: it is being polled now, and that
         poll will set it."""
-        arguments = (ms_or_now(now), _ms(FAR_LEASE), feed_id, await self._due(due_at, now))
-        return bool(await self._engine.script("set_due", (self._keys.due, self._keys.feed(feed_id)), arguments))
+        arguments = (
+            ms_or_now(now),
+            _ms(FAR_LEASE),
+            feed_id,
+            await self._due(due_at, now),
+        )
+        return bool(
+            await self._engine.script(
+                "set_due", (self._keys.due, self._keys.feed(feed_id)), arguments
+            )
+        )
 
 
-def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[str]) -> list[tuple[str, str]]:
+def _one_of_each_host(
+    page: Sequence[str], hosts: Mapping[str, str], tried: set[str]
+) -> list[tuple[str, str]]:
     """(feed id, host) of the first feed of each host not yet in `tried`, which is added to; '' is no host."""
     found = []
     for feed_id in page:
@@ -431,13 +570,19 @@ def _one_of_each_host(page: Sequence[str], hosts: Mapping[str, str], tried: set[
 def _counts(poll: Poll) -> list[Argument]:
     """What this poll adds to the hourly counts: field, number, …"""
     counts = {f"polls:{poll.result}": 1} if poll.result else {}
-    counts |= {f"entries:{outcome}": number for outcome, number in poll.outcomes.items() if number}
+    counts |= {
+        f"entries:{outcome}": number
+        for outcome, number in poll.outcomes.items()
+        if number
+    }
     return [part for pair in counts.items() for part in pair]
 
 
 def _raise_if_stale(answer: bytes, claim: Claim) -> None:
     if text(answer) == "stale":
-        raise StaleToken(f"the claim of feed {claim.feed_id} has passed to another worker")
+        raise StaleToken(
+            f"the claim of feed {claim.feed_id} has passed to another worker"
+        )
 
 
 def _due(due_at: datetime | None, ahead: timedelta) -> Argument:

@@ -36,7 +36,9 @@ class RegistrationStore:
         self._keys = engine.keys
 
     async def standing(self) -> Registered:
-        mark, count = await self._engine.many([("GET", self._keys.installation), ("ZCARD", self._keys.due)])
+        mark, count = await self._engine.many(
+            [("GET", self._keys.installation), ("ZCARD", self._keys.due)]
+        )
         return Registered(text(mark or ""), int(count or 0))
 
     async def unregistered(self, feed_ids: Sequence[str]) -> list[str]:
@@ -45,12 +47,29 @@ class RegistrationStore:
         names = iter(feed_ids)
         while page := list(islice(names, PAGE)):
             [scores] = await self._engine.many([("ZMSCORE", self._keys.due, *page)])
-            known = scores or [None] * len(page)  # another type stands there: none of them is known
-            missing += [feed_id for feed_id, score in zip(page, known, strict=True) if score is None]
+            known = scores or [None] * len(
+                page
+            )  # another type stands there: none of them is known
+            missing += [
+                feed_id
+                for feed_id, score in zip(page, known, strict=True)
+                if score is None
+            ]
         return missing
 
-    async def mark_installation(self, before: str, notices: Sequence[Notice], *, at: datetime) -> str:
+    async def mark_installation(
+        self, before: str, notices: Sequence[Notice], *, at: datetime
+    ) -> str:
         """Puts a new mark in the place of `before` ('' for none) and tells the notices; answers the mark that stands,
         another worker's where that came first (nothing is told then)."""
-        arguments = [before, nonce(), len(notices), *notice_arguments(self._engine, notices, at)]
-        return text(await self._engine.script("mark", (self._keys.installation, self._keys.trouble), arguments))
+        arguments = [
+            before,
+            nonce(),
+            len(notices),
+            *notice_arguments(self._engine, notices, at),
+        ]
+        return text(
+            await self._engine.script(
+                "mark", (self._keys.installation, self._keys.trouble), arguments
+            )
+        )

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
-from aggregator.engine.codec import COUNT, FINGERPRINT, KNOWN_ENTRY, QUEUED_AT, STAMPED, WHY_CHARS, Unreadable, decode
+from aggregator.engine.codec import (
+    COUNT,
+    FINGERPRINT,
+    KNOWN_ENTRY,
+    QUEUED_AT,
+    STAMPED,
+    WHY_CHARS,
+    Unreadable,
+    decode,
+)
 from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import Argument, Engine, ms_or_now, text
@@ -66,7 +75,9 @@ class TrimReport:
     def why_pause(self) -> str:
         """Why polling should wait: `slow_down` is set and streams over their cap wait for a consumer. '' if not."""
         held = ", ".join(one.name for one in self.trimmed if one.held_by_group)
-        return f"a consumer group is behind on {held} (on_slow_consumer)" if held else ""
+        return (
+            f"a consumer group is behind on {held} (on_slow_consumer)" if held else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,11 @@ class RetentionStore:
             for row in await self._engine.script("groups", (key,), (LAG_COUNTED,)):
                 group, consumers, pending, delivered, lag = row
                 at = wire.instant_of(int(text(delivered).partition("-")[0]) * 1000)
-                found.append(GroupLag(name, text(group), int(lag), int(pending), int(consumers), at))
+                found.append(
+                    GroupLag(
+                        name, text(group), int(lag), int(pending), int(consumers), at
+                    )
+                )
         return found
 
     # --- streams and queues ---
@@ -109,18 +124,26 @@ class RetentionStore:
         """Applies [retention] to everything public, tells what a cap dropped (list queues' too), and notes for all
         workers whether polling should wait."""
         streams = {
-            name: place for name, place in self._engine.public_streams().items() if not name.startswith("queue:")
+            name: place
+            for name, place in self._engine.public_streams().items()
+            if not name.startswith("queue:")
         }
         trimmed: list[Trimmed] = []
         for name, (key, age) in streams.items():
-            trimmed += await self._unless_refused(key, self._trim_stream(name, key, age, now))
+            trimmed += await self._unless_refused(
+                key, self._trim_stream(name, key, age, now)
+            )
         for name in await self._queue_names():
-            trimmed += await self._unless_refused(self._keys.queue(name), self._trim_queue(name, now))
+            trimmed += await self._unless_refused(
+                self._keys.queue(name), self._trim_queue(name, now)
+            )
         report = TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
         await self._holds.note_slow_consumer(report.why_pause)
         return report
 
-    async def _unless_refused(self, key: str, trimming: Awaitable[Trimmed | None]) -> list[Trimmed]:
+    async def _unless_refused(
+        self, key: str, trimming: Awaitable[Trimmed | None]
+    ) -> list[Trimmed]:
         """What was trimmed; a key that is not ours to trim costs the others nothing."""
         try:
             trimmed = await trimming
@@ -133,7 +156,10 @@ class RetentionStore:
         """Every queue that is configured, or was and may still hold messages."""
         if self._engine.queues:
             await self._engine.command("SADD", self._keys.queues, *self._engine.queues)
-        return sorted(text(name) for name in await self._engine.command("SMEMBERS", self._keys.queues))
+        return sorted(
+            text(name)
+            for name in await self._engine.command("SMEMBERS", self._keys.queues)
+        )
 
     async def _trim_queue(self, name: str, now: datetime | None) -> Trimmed | None:
         """What the queue's key holds decides, since a removed queue has no kind any more. An empty stream that nobody
@@ -144,20 +170,31 @@ class RetentionStore:
         if kind == "list":
             trimmed = await self._trim_list(name, now)
         elif kind == "stream":
-            trimmed = await self._trim_stream(f"queue:{name}", key, self._engine.retention.queues, now)
+            trimmed = await self._trim_stream(
+                f"queue:{name}", key, self._engine.retention.queues, now
+            )
         if name not in self._engine.queues:
             await self._engine.script("forget_queue", (key, self._keys.queues), (name,))
         return trimmed
 
-    async def _trim_stream(self, name: str, key: str, age: timedelta, now: datetime | None) -> Trimmed:
+    async def _trim_stream(
+        self, name: str, key: str, age: timedelta, now: datetime | None
+    ) -> Trimmed:
         kept = self._engine.retention
-        arguments: list[Argument] = [ms_or_now(now), _ms(age), kept.max_stream_bytes, _ms(kept.forget_group)]
+        arguments: list[Argument] = [
+            ms_or_now(now),
+            _ms(age),
+            kept.max_stream_bytes,
+            _ms(kept.forget_group),
+        ]
         arguments += ["1" if kept.on_slow_consumer == "slow_down" else "", CAP_STEP]
         expired = dropped = 0
         more, held = True, False
         forgotten: tuple[str, ...] = ()
         while more:
-            answer = await self._engine.script("trim_stream", (key, self._keys.groups, self._keys.dropped), arguments)
+            answer = await self._engine.script(
+                "trim_stream", (key, self._keys.groups, self._keys.dropped), arguments
+            )
             expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
             more, held = text(answer[3]) == "1", text(answer[4]) == "1"
             forgotten = tuple(map(text, answer[5]))
@@ -165,13 +202,17 @@ class RetentionStore:
 
     async def _trim_list(self, name: str, now: datetime | None) -> Trimmed:
         key = self._keys.queue(name)
-        limit = (now or await self._engine.server_time()) - self._engine.retention.queues
+        limit = (
+            now or await self._engine.server_time()
+        ) - self._engine.retention.queues
         expired = dropped = 0
         while True:
             tail = await self._engine.command("LRANGE", key, -LIST_STEP, -1)
             old = self._older(key, list(reversed(tail)), limit)
             answer = await self._engine.script(
-                "trim_list", (key, self._keys.dropped), (self._engine.retention.max_stream_bytes, *old)
+                "trim_list",
+                (key, self._keys.dropped),
+                (self._engine.retention.max_stream_bytes, *old),
             )
             expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
             if int(answer[0]) < LIST_STEP:
@@ -188,12 +229,23 @@ class RetentionStore:
         if not counts:
             return []
         at = now or await self._engine.server_time()
-        notices = [Notice("dropped", "", "", _dropped_detail(key, counts)) for key in sorted(counts) if " " not in key]
-        flat: list[Argument] = [part for field, count in counts.items() for part in (field, str(count))]
+        notices = [
+            Notice("dropped", "", "", _dropped_detail(key, counts))
+            for key in sorted(counts)
+            if " " not in key
+        ]
+        flat: list[Argument] = [
+            part for field, count in counts.items() for part in (field, str(count))
+        ]
         answer = await self._engine.script(
             "tell_dropped",
             (self._keys.dropped, self._keys.trouble),
-            [len(flat), *flat, len(notices), *notice_arguments(self._engine, notices, at)],
+            [
+                len(flat),
+                *flat,
+                len(notices),
+                *notice_arguments(self._engine, notices, at),
+            ],
         )
         return notices if text(answer) == "done" else []
 
@@ -208,7 +260,9 @@ class RetentionStore:
         for value in values:
             queued_at = decode(QUEUED_AT, value)
             if isinstance(queued_at, Unreadable):
-                self._engine.slips.note(QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at)
+                self._engine.slips.note(
+                    QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at
+                )
                 unread.append(value)
             elif queued_at >= limit:
                 break
@@ -241,15 +295,24 @@ class RetentionStore:
             return []
         at = now or await self._engine.server_time()
         notices = [Notice("dropped", "", "", _slip_detail(slip)) for slip in slips]
-        arguments: list[Argument] = [ms_or_now(now), MOST_PLACES, len(slips), *(slip.place for slip in slips)]
+        arguments: list[Argument] = [
+            ms_or_now(now),
+            MOST_PLACES,
+            len(slips),
+            *(slip.place for slip in slips),
+        ]
         arguments += notice_arguments(self._engine, notices, at)
-        told = await self._engine.script("tell_slips", (self._keys.unreadable, self._keys.trouble), arguments)
+        told = await self._engine.script(
+            "tell_slips", (self._keys.unreadable, self._keys.trouble), arguments
+        )
         self._engine.slips.told(len(slips))
         return [notices[int(place) - 1] for place in told]
 
     async def forget_slips(self, *, now: datetime | None = None) -> int:
         """Forgets what was told so long ago that its notice has gone, too."""
-        before = (now or await self._engine.server_time()) - self._engine.retention.trouble
+        before = (
+            now or await self._engine.server_time()
+        ) - self._engine.retention.trouble
         return await self._forget_stamped(self._keys.unreadable, before)
 
     # --- our own records ---
@@ -257,12 +320,25 @@ class RetentionStore:
     async def trim_fingerprints(self, before: datetime) -> int:
         """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
         dropped = 0
-        while rows := await self._engine.command("XRANGE", self._keys.fingerprints, "-", "+", "COUNT", _SCAN):
-            live = next((place for place, row in enumerate(rows) if self._first_seen_at(row) >= before), None)
+        while rows := await self._engine.command(
+            "XRANGE", self._keys.fingerprints, "-", "+", "COUNT", _SCAN
+        ):
+            live = next(
+                (
+                    place
+                    for place, row in enumerate(rows)
+                    if self._first_seen_at(row) >= before
+                ),
+                None,
+            )
             if live == 0:
                 break
             keep = _after(text(rows[-1][0])) if live is None else text(rows[live][0])
-            dropped += int(await self._engine.command("XTRIM", self._keys.fingerprints, "MINID", "=", keep))
+            dropped += int(
+                await self._engine.command(
+                    "XTRIM", self._keys.fingerprints, "MINID", "=", keep
+                )
+            )
             if live is not None:
                 break
         return dropped
@@ -282,18 +358,40 @@ class RetentionStore:
             "SSCAN", self._keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP
         )
         self._known_cursor = int(cursor)
-        return sum([await self._forget_known_of(text(feed_id), at, now) for feed_id in feed_ids])
+        return sum(
+            [
+                await self._forget_known_of(text(feed_id), at, now)
+                for feed_id in feed_ids
+            ]
+        )
 
-    async def _forget_known_of(self, feed_id: str, at: datetime, now: datetime | None) -> int:
-        keys, limit, forgotten, cursor = self._keys, at - self._engine.retention.seen, 0, -1
+    async def _forget_known_of(
+        self, feed_id: str, at: datetime, now: datetime | None
+    ) -> int:
+        keys, limit, forgotten, cursor = (
+            self._keys,
+            at - self._engine.retention.seen,
+            0,
+            -1,
+        )
         while cursor != 0:
-            cursor, fields = await self._engine.command("HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN)
+            cursor, fields = await self._engine.command(
+                "HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN
+            )
             cursor = int(cursor)
             name = keys.known(feed_id)
-            old = [(field, value) for field, value in fields.items() if self._last_seen(name, field, value) < limit]
+            old = [
+                (field, value)
+                for field, value in fields.items()
+                if self._last_seen(name, field, value) < limit
+            ]
             if old:
                 flat = [part for pair in old for part in pair]
-                forgotten += int(await self._engine.script("forget_fields", (keys.known(feed_id),), flat))
+                forgotten += int(
+                    await self._engine.script(
+                        "forget_fields", (keys.known(feed_id),), flat
+                    )
+                )
         places = (keys.due, keys.feed(feed_id), keys.known(feed_id), keys.feeds)
         await self._engine.script("forget_feed", places, (feed_id, ms_or_now(now)))
         return forgotten
@@ -309,14 +407,21 @@ class RetentionStore:
     async def forget_merged(self, *, now: datetime | None = None) -> int:
         """Forgets aliases of absorbed events whose records have expired."""
         return await self._forget_stamped(
-            self._keys.merged, (now or await self._engine.server_time()) - self._engine.retention.events
+            self._keys.merged,
+            (now or await self._engine.server_time()) - self._engine.retention.events,
         )
 
     async def forget_rulings(self, before: datetime) -> int:
         """Forgets the rulings applied before, and the reports that only these named; answers how many rulings."""
         await self._forget_stamped(self._keys.examples, before)
         return int(
-            await self._engine.command("XTRIM", self._keys.rulings, "MINID", "=", max(0, wire.milliseconds(before)))
+            await self._engine.command(
+                "XTRIM",
+                self._keys.rulings,
+                "MINID",
+                "=",
+                max(0, wire.milliseconds(before)),
+            )
         )
 
     async def _forget_stamped(self, key: str, before: datetime) -> int:
@@ -328,7 +433,11 @@ class RetentionStore:
                 old += [field, value]
         forgotten = 0
         for start in range(0, len(old), 2 * _SCAN):
-            forgotten += int(await self._engine.script("forget_fields", (key,), old[start : start + 2 * _SCAN]))
+            forgotten += int(
+                await self._engine.script(
+                    "forget_fields", (key,), old[start : start + 2 * _SCAN]
+                )
+            )
         return forgotten
 
 
@@ -343,9 +452,18 @@ def _slip_detail(slip: Slip) -> str:
 
 def _dropped_detail(key: str, counts: dict[str, int]) -> str:
     """One sentence: how many, and what each group lost of it."""
-    groups = {field.removeprefix(f"{key} "): number for field, number in counts.items() if field.startswith(f"{key} ")}
-    lost = "; ".join(f"group {group} had not acknowledged {number} of them" for group, number in sorted(groups.items()))
-    return f"{key}: {counts[key]} messages dropped by the size limit" + (f" ({lost})" if lost else "")
+    groups = {
+        field.removeprefix(f"{key} "): number
+        for field, number in counts.items()
+        if field.startswith(f"{key} ")
+    }
+    lost = "; ".join(
+        f"group {group} had not acknowledged {number} of them"
+        for group, number in sorted(groups.items())
+    )
+    return f"{key}: {counts[key]} messages dropped by the size limit" + (
+        f" ({lost})" if lost else ""
+    )
 
 
 def _ms(span: timedelta) -> int:

@@ -14,12 +14,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
-from aggregator.engine.codec import EXAMPLE, RULING, RULING_ANSWER, RULING_REQUEST, Unreadable, decode
+from aggregator.engine.codec import (
+    EXAMPLE,
+    RULING,
+    RULING_ANSWER,
+    RULING_REQUEST,
+    Unreadable,
+    decode,
+)
 from aggregator.engine.holds import NOT_LEADING
 from aggregator.engine.outgoing import deliveries, message_arguments
 from aggregator.engine.scripts import Argument, Engine, ms_or_now, text
 from aggregator.errors import StaleToken
-from aggregator.model import Example, Kind, Ruling, RulingAnswer, RulingPublication, RulingRequest, RulingState, Verb
+from aggregator.model import (
+    Example,
+    Kind,
+    Ruling,
+    RulingAnswer,
+    RulingPublication,
+    RulingRequest,
+    RulingState,
+    Verb,
+)
 
 ANSWER_KEPT = timedelta(days=7)
 """How long an answer can be asked for; a guess: whoever asks waits seconds."""
@@ -48,7 +64,12 @@ class RulingStore:
     async def ask(self, request: RulingRequest) -> bool:
         """Puts the word where the leading event worker finds it. False: it has been asked before."""
         keys = (self._keys.asked, self._keys.ruling(request.ruling_id))
-        arguments = (request.ruling_id, wire.encode(request), wire.encode(_WAITING), ANSWER_KEPT // _MS)
+        arguments = (
+            request.ruling_id,
+            wire.encode(request),
+            wire.encode(_WAITING),
+            ANSWER_KEPT // _MS,
+        )
         return text(await self._engine.script("ask", keys, arguments)) == "done"
 
     async def answer(self, ruling_id: str) -> RulingAnswer | None:
@@ -63,7 +84,9 @@ class RulingStore:
 
     async def next_asked(self) -> Asked | None:
         """The oldest request that waits; the same one comes again until `rule` has answered it."""
-        rows = await self._engine.command("XRANGE", self._keys.asked, "-", "+", "COUNT", 1)
+        rows = await self._engine.command(
+            "XRANGE", self._keys.asked, "-", "+", "COUNT", 1
+        )
         if not rows:
             return None
         [(stream_id, fields)] = rows
@@ -73,12 +96,26 @@ class RulingStore:
             return Asked(text(stream_id), ruling_id, None, request.why)
         return Asked(text(stream_id), ruling_id, request)
 
-    async def rule(self, token: int, publication: RulingPublication, *, now: datetime | None = None) -> bool:
+    async def rule(
+        self, token: int, publication: RulingPublication, *, now: datetime | None = None
+    ) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
         keys, p = self._keys, publication
-        first = (keys.leader, keys.asked, keys.rulings, keys.examples, keys.events, keys.reports)
+        first = (
+            keys.leader,
+            keys.asked,
+            keys.rulings,
+            keys.examples,
+            keys.events,
+            keys.reports,
+        )
         places = (*first, keys.merged, keys.dropped, keys.ruling(p.ruling_id))
-        head: list[Argument] = [keys.prefix, token, ms_or_now(now), self._engine.retention.events // _MS]
+        head: list[Argument] = [
+            keys.prefix,
+            token,
+            ms_or_now(now),
+            self._engine.retention.events // _MS,
+        ]
         head += [
             self._engine.retention.digest // _MS,
             self._engine.list_cap,
@@ -87,26 +124,44 @@ class RulingStore:
             ANSWER_KEPT // _MS,
         ]
         answer = await self._engine.script(
-            "rule", places, [*head, *self._ruling_arguments(p, now or datetime.now(UTC))]
+            "rule",
+            places,
+            [*head, *self._ruling_arguments(p, now or datetime.now(UTC))],
         )
         if text(answer) == "stale":
             raise StaleToken(NOT_LEADING)
         return text(answer) == "done"
 
-    def _ruling_arguments(self, p: RulingPublication, pushed_at: datetime) -> list[Argument]:
+    def _ruling_arguments(
+        self, p: RulingPublication, pushed_at: datetime
+    ) -> list[Argument]:
         ruling = p.ruling
         moved = ruling.entry_ids if ruling and ruling.verb is Verb.SPLIT else ()
         sent = deliveries(self._engine, p.messages, p.queued)
-        counts = Counter(_COUNTED[message.kind] for message in p.messages if message.kind in _COUNTED)
+        counts = Counter(
+            _COUNTED[message.kind] for message in p.messages if message.kind in _COUNTED
+        )
         return [
             wire.encode(ruling) if ruling else "",
             ruling.event_id if ruling else "",
             *(len(moved), len(p.examples), len(p.events), len(sent), 2 * len(counts)),
             *moved,
             *(part for one in p.examples for part in (one.entry_id, wire.encode(one))),
-            *(part for e in p.events for part in (e.event_id, wire.encode(e), e.merged_into)),
-            *(part for message, targets in sent for part in message_arguments(self._keys, message, targets, pushed_at)),
-            *(part for name, number in counts.items() for part in (f"reports:{name}", number)),
+            *(
+                part
+                for e in p.events
+                for part in (e.event_id, wire.encode(e), e.merged_into)
+            ),
+            *(
+                part
+                for message, targets in sent
+                for part in message_arguments(self._keys, message, targets, pushed_at)
+            ),
+            *(
+                part
+                for name, number in counts.items()
+                for part in (f"reports:{name}", number)
+            ),
         ]
 
     async def applied(self) -> list[Ruling]:
@@ -124,7 +179,13 @@ class RulingStore:
             page = entry_ids[start : start + 500]
             answers = await self._engine.command("HMGET", self._keys.examples, *page)
             for name, value in zip(page, answers, strict=True):
-                example = self._engine.readable(EXAMPLE, f"{self._keys.examples} {name}", value) if value else None
+                example = (
+                    self._engine.readable(
+                        EXAMPLE, f"{self._keys.examples} {name}", value
+                    )
+                    if value
+                    else None
+                )
                 if example is not None:
                     found[name] = example
         return found

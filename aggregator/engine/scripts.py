@@ -41,7 +41,10 @@ LIST_CAP = 100_000
 def script_text(name: str) -> str:
     """What the server runs: the common functions, then the script."""
     folder = files("aggregator.engine") / "lua"
-    return "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name))
+    return "\n".join(
+        (folder / f"{part}.lua").read_text(encoding="utf-8")
+        for part in ("common", name)
+    )
 
 
 @cache
@@ -84,13 +87,19 @@ class Engine:
         with engine_errors():
             return await self.client.execute_command(*words)
 
-    async def script(self, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+    async def script(
+        self, name: str, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> Any:
         """What the script answers. Raises EngineDown, EngineRefused; after either, all of it or nothing was done."""
         with engine_errors():
             try:
-                return await self.client.execute_command("EVALSHA", script_hash(name), len(keys), *keys, *arguments)
+                return await self.client.execute_command(
+                    "EVALSHA", script_hash(name), len(keys), *keys, *arguments
+                )
             except NoScriptError:
-                return await self.client.execute_command("EVAL", script_text(name), len(keys), *keys, *arguments)
+                return await self.client.execute_command(
+                    "EVAL", script_text(name), len(keys), *keys, *arguments
+                )
 
     async def many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """The answers to many reads of single keys, sent together; None for a key of another type, which is noted."""
@@ -101,7 +110,10 @@ class Engine:
                 for words in commands:
                     pipe.execute_command(*words)
                 answers = await pipe.execute(raise_on_error=False)
-            return [self._own(text(words[1]), answer) for words, answer in zip(commands, answers, strict=True)]
+            return [
+                self._own(text(words[1]), answer)
+                for words, answer in zip(commands, answers, strict=True)
+            ]
 
     def _own(self, key: str, answer: Any) -> Any:
         """The answer, None for one that the key's type forbids. Raises any other error of the server."""
@@ -120,14 +132,20 @@ class Engine:
             return None
         return record
 
-    def readable_rows(self, kind: RecordKind[T], key: str, rows: Iterable[tuple[Any, Any]]) -> list[T]:
+    def readable_rows(
+        self, kind: RecordKind[T], key: str, rows: Iterable[tuple[Any, Any]]
+    ) -> list[T]:
         """The records of a stream's or a hash's rows (id or field, value), without those that cannot be read."""
-        records = [self.readable(kind, f"{key} {text(row)}", value) for row, value in rows]
+        records = [
+            self.readable(kind, f"{key} {text(row)}", value) for row, value in rows
+        ]
         return [record for record in records if record is not None]
 
     async def server_time(self) -> datetime:
         """The clock that counts, since workers' clocks differ."""
-        answer = await self.command("EVAL", "return redis.call('TIME')", 1, self.keys.due)
+        answer = await self.command(
+            "EVAL", "return redis.call('TIME')", 1, self.keys.due
+        )
         seconds, micros = map(int, answer)
         return EPOCH + timedelta(seconds=seconds, microseconds=micros)
 
@@ -140,8 +158,12 @@ class Engine:
             "digest": (keys.digest, kept.digest),
             "trouble": (keys.trouble, kept.trouble),
         }
-        queues = [queue.name for queue in self.queues.values() if queue.kind == "stream"]
-        return streams | {f"queue:{name}": (keys.queue(name), kept.queues) for name in queues}
+        queues = [
+            queue.name for queue in self.queues.values() if queue.kind == "stream"
+        ]
+        return streams | {
+            f"queue:{name}": (keys.queue(name), kept.queues) for name in queues
+        }
 
     async def close(self) -> None:
         """Ends the connections."""

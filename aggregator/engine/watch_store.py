@@ -15,7 +15,15 @@ import orjson
 
 from aggregator.engine import wire
 from aggregator.engine.client import engine_errors
-from aggregator.engine.codec import COUNT, DIGEST, LEADER, MESSAGE, TROUBLE, RecordKind, Trouble
+from aggregator.engine.codec import (
+    COUNT,
+    DIGEST,
+    LEADER,
+    MESSAGE,
+    TROUBLE,
+    RecordKind,
+    Trouble,
+)
 from aggregator.engine.event_store import EventStore, Lead
 from aggregator.engine.risks import risks_of
 from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, text
@@ -62,18 +70,27 @@ class WatchStore:
         answer = await self._engine.script(
             "append_digest",
             (self._keys.digest, self._keys.gate(f"digest:{digest.id}")),
-            [keep_ms, self._keys.digest_channel, digest_notification(digest, whole), *flat],
+            [
+                keep_ms,
+                self._keys.digest_channel,
+                digest_notification(digest, whole),
+                *flat,
+            ],
         )
         return text(answer) == "done"
 
     async def digests(self, since: datetime) -> list[Digest]:
         """Those appended since, oldest first."""
-        found = [self.record_of(DIGEST, row) async for row in self.rows("digest", since)]
+        found = [
+            self.record_of(DIGEST, row) async for row in self.rows("digest", since)
+        ]
         return [digest for digest in found if digest is not None]
 
     async def newest_digest(self) -> Digest | None:
         """The digest appended last, however long ago; None when there is none."""
-        for stream_id, fields in await self._engine.command("XREVRANGE", self._keys.digest, "+", "-", "COUNT", _PAGE):
+        for stream_id, fields in await self._engine.command(
+            "XREVRANGE", self._keys.digest, "+", "-", "COUNT", _PAGE
+        ):
             digest = self.digest_of(row_of("digest", stream_id, fields))
             if digest is not None:
                 return digest
@@ -88,20 +105,31 @@ class WatchStore:
         """Counts of the minutes that begin in the window, the first one whole; of hours more than `MINUTES_KEPT` ago
         those that begin in it."""
         last = until or await self._engine.server_time() + timedelta(milliseconds=1)
-        window = range(wire.milliseconds(since) // _MINUTE_MS, -(wire.milliseconds(last) // -_MINUTE_MS))
+        window = range(
+            wire.milliseconds(since) // _MINUTE_MS,
+            -(wire.milliseconds(last) // -_MINUTE_MS),
+        )
         hours = range(window.start // 60, (window.stop - 1) // 60 + 1)
         sums: Counter[str] = Counter()
         for start in range(0, len(hours), _PAGE):
             page = hours[start : start + _PAGE]
             for hour, answer in zip(page, await self._stats(page), strict=True):
-                for field, number in self._counts(self._keys.stats(hour), answer).items():
+                for field, number in self._counts(
+                    self._keys.stats(hour), answer
+                ).items():
                     minute, name = _minute_and_name(field)
                     if 60 * hour + minute in window:
                         sums[name] += number
-        return Totals(polls=_under("polls", sums), entries=_under("entries", sums), reports=_under("reports", sums))
+        return Totals(
+            polls=_under("polls", sums),
+            entries=_under("entries", sums),
+            reports=_under("reports", sums),
+        )
 
     async def _stats(self, hours: Sequence[int]) -> list[Mapping[bytes, bytes]]:
-        answers = await self._engine.many([("HGETALL", self._keys.stats(hour)) for hour in hours])
+        answers = await self._engine.many(
+            [("HGETALL", self._keys.stats(hour)) for hour in hours]
+        )
         return [answer or {} for answer in answers]
 
     def _counts(self, key: str, answer: Mapping[bytes, bytes]) -> dict[str, int]:
@@ -114,7 +142,9 @@ class WatchStore:
 
     async def trouble(self, since: datetime) -> list[Trouble]:
         """The notices since, oldest first."""
-        found = [self.record_of(TROUBLE, row) async for row in self.rows("trouble", since)]
+        found = [
+            self.record_of(TROUBLE, row) async for row in self.rows("trouble", since)
+        ]
         return [trouble for trouble in found if trouble is not None]
 
     async def memory_bytes(self) -> int:
@@ -130,7 +160,11 @@ class WatchStore:
                 await self._engine.client.info("memory"),
                 await self._engine.client.info("persistence"),
             )
-        known = {**memory, **persistence} if isinstance(memory, Mapping) and isinstance(persistence, Mapping) else {}
+        known = (
+            {**memory, **persistence}
+            if isinstance(memory, Mapping) and isinstance(persistence, Mapping)
+            else {}
+        )
         return risks_of(known, await self._snapshots())
 
     async def _snapshots(self) -> str | None:
@@ -146,12 +180,22 @@ class WatchStore:
 
     async def leader(self) -> Lead | None:
         """Who leads the event stage now; None when nobody does."""
-        [values] = await self._engine.many([("HMGET", self._keys.leader, "worker", "token", "lapses")])
-        found = None if values is None or None in values else self._engine.readable(LEADER, self._keys.leader, values)
+        [values] = await self._engine.many(
+            [("HMGET", self._keys.leader, "worker", "token", "lapses")]
+        )
+        found = (
+            None
+            if values is None or None in values
+            else self._engine.readable(LEADER, self._keys.leader, values)
+        )
         if found is None:
             return None
         worker, token, lapses_at = found
-        return Lead(token, worker, lapses_at) if lapses_at > await self._engine.server_time() else None
+        return (
+            Lead(token, worker, lapses_at)
+            if lapses_at > await self._engine.server_time()
+            else None
+        )
 
     # --- messages ---
 
@@ -159,7 +203,9 @@ class WatchStore:
         """A public stream's lines from `since` on (by the server's clock when they were written)."""
         key = self._engine.public_streams()[stream][0]
         start = str(max(0, wire.milliseconds(since)))
-        while page := await self._engine.command("XRANGE", key, start, "+", "COUNT", _PAGE):
+        while page := await self._engine.command(
+            "XRANGE", key, start, "+", "COUNT", _PAGE
+        ):
             for row in page:
                 yield row_of(stream, *row)
             start = f"({text(page[-1][0])}"
@@ -168,12 +214,16 @@ class WatchStore:
         """A public stream's lines, the newest first."""
         key = self._engine.public_streams()[stream][0]
         end = "+"
-        while page := await self._engine.command("XREVRANGE", key, end, "-", "COUNT", _PAGE):
+        while page := await self._engine.command(
+            "XREVRANGE", key, end, "-", "COUNT", _PAGE
+        ):
             for row in page:
                 yield row_of(stream, *row)
             end = f"({text(page[-1][0])}"
 
-    async def messages(self, since: datetime, *, stream: str = "reports") -> AsyncIterator[Message]:
+    async def messages(
+        self, since: datetime, *, stream: str = "reports"
+    ) -> AsyncIterator[Message]:
         """The messages of `events`, `reports` or a stream queue, with their documents."""
         async for row in self.rows(stream, since):
             message = self.message_of(row)
@@ -207,24 +257,41 @@ class WatchStore:
             middle = len(event_ids) // 2
             if middle == 0:
                 return {}
-        return await self.readable_events(event_ids[:middle]) | await self.readable_events(event_ids[middle:])
+        return await self.readable_events(
+            event_ids[:middle]
+        ) | await self.readable_events(event_ids[middle:])
 
     async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
         """Where each stream ends now: give it to `tail` to get only what comes later."""
         public = self._engine.public_streams()
-        answers = await self._engine.many([("XREVRANGE", public[name][0], "+", "-", "COUNT", 1) for name in streams])
-        return {name: text(rows[0][0]) if rows else "0-0" for name, rows in zip(streams, answers, strict=True)}
+        answers = await self._engine.many(
+            [("XREVRANGE", public[name][0], "+", "-", "COUNT", 1) for name in streams]
+        )
+        return {
+            name: text(rows[0][0]) if rows else "0-0"
+            for name, rows in zip(streams, answers, strict=True)
+        }
 
     async def tail(
-        self, last_ids: Mapping[str, str], *, block: timedelta = timedelta(0), count: int = 100
+        self,
+        last_ids: Mapping[str, str],
+        *,
+        block: timedelta = timedelta(0),
+        count: int = 100,
     ) -> list[Row]:
         """What stands behind the given ids, oldest first in each stream; waits at most `block` (2 s at most) for it."""
         public = self._engine.public_streams()
         names = {public[stream][0]: stream for stream in last_ids}
         wait = min(BLOCK_MS, block // timedelta(milliseconds=1))
         blocking = ("BLOCK", wait) if wait > 0 else ()
-        answer = await self._engine.command("XREAD", "COUNT", count, *blocking, "STREAMS", *names, *last_ids.values())
-        return [row_of(names[text(key)], *row) for key, rows in answer.items() for row in rows]
+        answer = await self._engine.command(
+            "XREAD", "COUNT", count, *blocking, "STREAMS", *names, *last_ids.values()
+        )
+        return [
+            row_of(names[text(key)], *row)
+            for key, rows in answer.items()
+            for row in rows
+        ]
 
 
 def digest_notification(digest: Digest, whole: bytes) -> bytes:
@@ -233,22 +300,38 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
     if len(whole) < wire.NOTIFICATION_BYTES:
         return whole
     events = value["events"]
-    while len(found := orjson.dumps({**value, "events": events})) >= wire.NOTIFICATION_BYTES and events:
+    while (
+        len(found := orjson.dumps({**value, "events": events}))
+        >= wire.NOTIFICATION_BYTES
+        and events
+    ):
         events = events[: len(events) * 3 // 4]
     return found
 
 
 def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
     """A row as redis-py gives it."""
-    return Row(stream, text(stream_id), {text(name): text(value) for name, value in fields.items()})
+    return Row(
+        stream,
+        text(stream_id),
+        {text(name): text(value) for name, value in fields.items()},
+    )
 
 
 def _minute_and_name(field: str) -> tuple[int, str]:
     """The minute of its hour that a count is of, 0 for one of the whole hour, and what is counted."""
     minute, colon, name = field.partition(":")
-    return (int(minute), name) if colon and minute.isdecimal() and len(minute) == 2 else (0, field)
+    return (
+        (int(minute), name)
+        if colon and minute.isdecimal() and len(minute) == 2
+        else (0, field)
+    )
 
 
 def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:
     head = f"{group}:"
-    return {name.removeprefix(head): number for name, number in sums.items() if name.startswith(head)}
+    return {
+        name.removeprefix(head): number
+        for name, number in sums.items()
+        if name.startswith(head)
+    }

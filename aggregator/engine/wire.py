@@ -24,7 +24,15 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from aggregator.model import EPOCH, Decision, FingerprintRecord, Kind, KnownEntry, Message, Source
+from aggregator.model import (
+    EPOCH,
+    Decision,
+    FingerprintRecord,
+    Kind,
+    KnownEntry,
+    Message,
+    Source,
+)
 
 VERSION = 1
 NOTIFICATION_BYTES = 16_000
@@ -34,7 +42,12 @@ _HEAD = b'{"v":1,'
 _ANY_HEAD = re.compile(rb'\{"v":(\d{1,9}),')
 _US = timedelta(microseconds=1)
 _RECORD = struct.Struct(">BqBBBH")
-_WORDS = {Kind.NEW: "new", Kind.JOINED: "joined", Kind.EDITED: "edited", Kind.MERGED: "merged"}
+_WORDS = {
+    Kind.NEW: "new",
+    Kind.JOINED: "joined",
+    Kind.EDITED: "edited",
+    Kind.MERGED: "merged",
+}
 _LISTS = ("categories", "tags", "related")
 _CUT = ("guid", "published_raw", "author", "url", "title", "why")
 _CUT_CHARS = 500
@@ -76,7 +89,9 @@ def _check_version(what: str, version: int | str) -> None:
     if str(version) == str(VERSION):
         return
     later = str(version).isdecimal() and int(version) > VERSION
-    raise (LaterVersionError if later else ValueError)(f"a {what} of version {str(version)[:20]}")
+    raise (LaterVersionError if later else ValueError)(
+        f"a {what} of version {str(version)[:20]}"
+    )
 
 
 def microseconds(at: datetime) -> int:
@@ -96,7 +111,9 @@ def instant_of(us: int) -> datetime:
 
 def known_bytes(known: KnownEntry) -> bytes:
     """A known entry in about 110 bytes: fields joined by `|`, instants in microseconds."""
-    edits = "" if known.edits_since_at is None else str(microseconds(known.edits_since_at))
+    edits = (
+        "" if known.edits_since_at is None else str(microseconds(known.edits_since_at))
+    )
     return "|".join(
         (
             str(VERSION),
@@ -119,7 +136,19 @@ def known_entry(data: bytes) -> KnownEntry:
     fields = data.decode().split("|", 10)
     if len(fields) != 11:
         raise ValueError(f"a known entry of {len(fields)} fields")
-    version, first, last, revision, edits, edit_count, stated, link_key, title_key, guid_key, content = fields
+    (
+        version,
+        first,
+        last,
+        revision,
+        edits,
+        edit_count,
+        stated,
+        link_key,
+        title_key,
+        guid_key,
+        content,
+    ) = fields
     _check_version("known entry", version)
     return KnownEntry(
         content_hash=content,
@@ -138,8 +167,13 @@ def known_entry(data: bytes) -> KnownEntry:
 def record_bytes(record: FingerprintRecord) -> bytes:
     """A fingerprint record: a head of 14 bytes, three ids, absorbed ids, the packed fingerprint."""
     absorbs = ",".join(record.absorbs)
-    parts = [part.encode() for part in (record.entry_id, record.event_id, record.feed_id, absorbs)]
-    head = _RECORD.pack(VERSION, microseconds(record.first_seen_at), *(len(part) for part in parts))
+    parts = [
+        part.encode()
+        for part in (record.entry_id, record.event_id, record.feed_id, absorbs)
+    ]
+    head = _RECORD.pack(
+        VERSION, microseconds(record.first_seen_at), *(len(part) for part in parts)
+    )
     return b"".join((head, *parts, record.packed))
 
 
@@ -193,7 +227,11 @@ def fingerprint_record(data: bytes, decision: bytes = b"") -> FingerprintRecord:
 
 def iso(at: datetime | None) -> str:
     """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
-    return "" if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return (
+        ""
+        if at is None
+        else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    )
 
 
 def instant_from_iso(text: str) -> datetime | None:
@@ -278,14 +316,36 @@ def message_of_fields(fields: Mapping[str, str]) -> Message:
 
 
 _PLAIN = (
-    *("id", "event_id", "entry_id", "feed_id", "lang", "title", "url", "guid", "author", "published_raw"),
-    *("date_source", "reason", "document", "merged_into", "merged_from", "split_from", "operator", "why"),
+    *(
+        "id",
+        "event_id",
+        "entry_id",
+        "feed_id",
+        "lang",
+        "title",
+        "url",
+        "guid",
+        "author",
+        "published_raw",
+    ),
+    *(
+        "date_source",
+        "reason",
+        "document",
+        "merged_into",
+        "merged_from",
+        "split_from",
+        "operator",
+        "why",
+    ),
 )
 
 
 def _texts(text: str) -> tuple[str, ...]:
     values = orjson.loads(text)
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(
+        isinstance(value, str) for value in values
+    ):
         raise ValueError(f"no list of texts: {text[:40]!r}")
     return tuple(values)
 
@@ -304,7 +364,9 @@ def message_json(message: Message, *, pushed_at: datetime | None = None) -> byte
     """The whole message as one JSON object, its document included: what a list queue holds. `pushed_at`: when it comes
     into the queue, from which its age there counts."""
     pushed = {} if pushed_at is None else {"pushed_at": iso(pushed_at)}
-    return orjson.dumps({**_notification(message), "document": message.document, **pushed})
+    return orjson.dumps(
+        {**_notification(message), "document": message.document, **pushed}
+    )
 
 
 def notification_json(message: Message) -> bytes:
@@ -317,7 +379,9 @@ def notification_json(message: Message) -> bytes:
     value["sources"] = []
     if len(orjson.dumps(value)) >= NOTIFICATION_BYTES:
         value = _shortened(value)
-    value["sources"] = _fitting(sources, NOTIFICATION_BYTES - len(orjson.dumps(value)) - 1)
+    value["sources"] = _fitting(
+        sources, NOTIFICATION_BYTES - len(orjson.dumps(value)) - 1
+    )
     return orjson.dumps(value)
 
 

@@ -134,7 +134,10 @@ _TAIL = _any_of(
     end=r"\s{0,9}$",
 )
 
-_TAIL_MARK = re.compile(r"[…→»责責编編源完题者读讀看文]|\.\.\.|&hellip;|&raquo;|read|the post", re.IGNORECASE)
+_TAIL_MARK = re.compile(
+    r"[…→»责責编編源完题者读讀看文]|\.\.\.|&hellip;|&raquo;|read|the post",
+    re.IGNORECASE,
+)
 """What every tail holds one of: looked for first, in a tenth of the time."""
 
 _COUNT_FIRST = _any_of(r"""
@@ -155,7 +158,11 @@ _DIGIT = re.compile(r"\d")
 
 def matching_text(text: str) -> str:
     """The plain text (one line for each block) without what it repeats from entry to entry."""
-    lines = [line for line in map(str.strip, text.split("\n")) if line and not is_boilerplate(line)]
+    lines = [
+        line
+        for line in map(str.strip, text.split("\n"))
+        if line and not is_boilerplate(line)
+    ]
     last = len(lines) - _LAST_LINES
     for at, line in enumerate(lines):
         if at >= last or line[-1] in _TAIL_SIGNS:
@@ -176,7 +183,10 @@ def without_counters(text: str) -> str:
     """The text without the view, comment and share counts and "3 hours ago" of short lines: no edit changes them."""
     lines = text.split("\n")
     return "\n".join(
-        _counted(line) if len(line) <= MAX_COUNTED_CHARS and _DIGIT.search(line) else line for line in lines
+        _counted(line)
+        if len(line) <= MAX_COUNTED_CHARS and _DIGIT.search(line)
+        else line
+        for line in lines
     )
 
 

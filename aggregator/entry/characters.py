@@ -13,8 +13,15 @@ MAX_TITLE_CHARS = 500
 """schema.md."""
 
 _BIDI = "\u202a-\u202e\u2066-\u2069"
-_ASTRAL_ENDS = "".join(chr(plane + end) for plane in range(0x10000, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
-_NEVER = _ASTRAL_ENDS + "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_ASTRAL_ENDS = "".join(
+    chr(plane + end)
+    for plane in range(0x10000, 0x110000, 0x10000)
+    for end in (0xFFFE, 0xFFFF)
+)
+_NEVER = (
+    _ASTRAL_ENDS
+    + "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+)
 _LINE_NEVER = re.compile(f"[{_NEVER}{_BIDI}\u200b\u2060\ufeff]")
 _BODY_NEVER = re.compile(f"[{_NEVER}{_BIDI}\x0b\x0c\x85]")
 
@@ -24,7 +31,9 @@ _JOINING = (
 )
 """Arabic, Syriac, N'Ko, the scripts of India, Tibetan, Burmese, Khmer, Mongolian: joiners change what is written."""
 _PICTURE = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
-_JOINERS = re.compile(f"(?<![{_JOINING}{_PICTURE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}{_PICTURE}])")
+_JOINERS = re.compile(
+    f"(?<![{_JOINING}{_PICTURE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}{_PICTURE}])"
+)
 
 _HALVES = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile(r"[^\S \u00a0\u3000]")
@@ -48,7 +57,11 @@ def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
     if _WHITE.search(text):
         text = _RUN.sub(lambda run: " " if _WHITE.search(run[0]) else run[0], text)
     text = text.strip()
-    return text if len(text) <= limit else text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+    return (
+        text
+        if len(text) <= limit
+        else text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+    )
 
 
 def body_characters(html: str) -> str:
@@ -64,6 +77,8 @@ def body_characters(html: str) -> str:
 def _is_hidden(reference: re.Match[str]) -> bool:
     """Whether a character reference names a control, a bidi override or a surrogate (a browser would show it)."""
     code = int(reference[1], 16) if reference[1] else int(reference[2])
-    if code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F:  # white space; browsers read C1 as Windows-1252
+    if (
+        code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F
+    ):  # white space; browsers read C1 as Windows-1252
         return False
     return code > 0x10FFFF or bool(_BODY_NEVER.match(chr(code)))

@@ -56,14 +56,38 @@ _TIME = re.compile(
     r"(?:\s?(?P<half>[ap]\.?\s?m\b\.?|[ap](?=\s|$)))?|\s?(?P<only>[ap]\.?\s?m\b\.?))(?![\d])"
 )
 _FILLERS = frozenset(
-    {"uhr", "hrs", "hr", "h", "at", "um", "kl", "klo", "a", "de", "alle", "ore", "le", "del", "of", "the", "en"}
+    {
+        "uhr",
+        "hrs",
+        "hr",
+        "h",
+        "at",
+        "um",
+        "kl",
+        "klo",
+        "a",
+        "de",
+        "alle",
+        "ore",
+        "le",
+        "del",
+        "of",
+        "the",
+        "en",
+    }
 )
 
-_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)\s?[日号號일]?\.?")
+_YEAR_FIRST = re.compile(
+    r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)\s?[日号號일]?\.?"
+)
 _WEEK = re.compile(r"(?<![\d+-])(\d{4})-?w(\d{2})-?(\d)(?!\d)")
 _ORDINAL = re.compile(r"(?<![\d+-])(\d{4})-(\d{3})(?!\d)")
-_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)\.?")
-_NUMBERED_MONTH = re.compile(r"(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]")
+_YEAR_LAST = re.compile(
+    r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)\.?"
+)
+_NUMBERED_MONTH = re.compile(
+    r"(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]"
+)
 _TOKEN = re.compile(r"\d+|[^\s\d,()/+:;|\u2013-]+")
 
 _MISSPELT = {
@@ -88,7 +112,11 @@ _WEEKDAY_WORDS = (
     "sat saturday samedi sam sabado sab sabato samstag sa сб суббота zaterdag",
     "sun sunday dimanche dim domingo dom domenica sonntag so вс воскресенье zondag",
 )
-_WEEKDAYS = {word: number for number, words in enumerate(_WEEKDAY_WORDS) for word in words.split()}
+_WEEKDAYS = {
+    word: number
+    for number, words in enumerate(_WEEKDAY_WORDS)
+    for word in words.split()
+}
 
 
 class _Clock(NamedTuple):
@@ -110,7 +138,9 @@ def instant(raw: str, *, language: str | None) -> datetime | None:
     if not text or len(text) > _LONGEST:
         return None
     half = len(text) // 2
-    if len(text) > 20 and text[:half] == text[half:]:  # some programs write the same date twice
+    if (
+        len(text) > 20 and text[:half] == text[half:]
+    ):  # some programs write the same date twice
         text = text[:half]
     if tag.partition("-")[0] == "th":
         text = _BUDDHIST_YEAR.sub(lambda found: str(int(found[0]) - 543), text)
@@ -129,7 +159,9 @@ def _common_instant(common: re.Match[str]) -> datetime | None:
     number = _MONTH_NAMES.index(month) + 1
     offset = "+00:00" if zone == "GMT" else f"{zone[:3]}:{zone[3:]}"
     try:
-        return datetime.fromisoformat(f"{year}-{number:02}-{day}T{time}{offset}").astimezone(UTC)
+        return datetime.fromisoformat(
+            f"{year}-{number:02}-{day}T{time}{offset}"
+        ).astimezone(UTC)
     except ValueError:  # the 31st of June
         return None
 
@@ -143,11 +175,18 @@ def _extended(basic: re.Match[str]) -> str:
 def _plain(raw: str) -> str:
     """Lower case, ASCII digits, full width folded, white space single."""
     text = unicodedata.normalize("NFKC", raw[: 4 * _LONGEST]).lower()
-    digits = "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text)
-    return " ".join(re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff\u00ad]", "", digits).split())
+    digits = "".join(
+        str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c
+        for c in text
+    )
+    return " ".join(
+        re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff\u00ad]", "", digits).split()
+    )
 
 
-def _checked(day: date, since_midnight: timedelta, zone: timedelta | None, tag: str) -> datetime | None:
+def _checked(
+    day: date, since_midnight: timedelta, zone: timedelta | None, tag: str
+) -> datetime | None:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     found = midnight + since_midnight - (local_offset(tag) if zone is None else zone)
     if abs(found - datetime(1970, 1, 1, tzinfo=UTC)) <= _NO_DATE:
@@ -158,7 +197,9 @@ def _checked(day: date, since_midnight: timedelta, zone: timedelta | None, tag: 
 def _from_digits(text: str, tag: str) -> datetime | None:
     compact = _COMPACT.fullmatch(text)
     if compact:
-        year, month, day, hour, minute, second = (int(group or 0) for group in compact.groups())
+        year, month, day, hour, minute, second = (
+            int(group or 0) for group in compact.groups()
+        )
         found = _calendar(year, month, day)
         span = _span(hour, minute, second)
         return _checked(found, span, None, tag) if found and span is not None else None
@@ -174,15 +215,27 @@ def _from_digits(text: str, tag: str) -> datetime | None:
 def _clock(text: str, tag: str) -> _Clock | None:
     """The time of day in a text, midnight if it states none; None if what stands there is no time or no zone."""
     match = next(
-        (each for each in _TIME.finditer(text) if each["m"] or each["half"] or each["only"] or _is_hour(each)), None
+        (
+            each
+            for each in _TIME.finditer(text)
+            if each["m"] or each["half"] or each["only"] or _is_hour(each)
+        ),
+        None,
     )
     if match is None:
         return _Clock(timedelta(0), None, text)
     hour = _hour(int(match["h"]), match["half"] or match["only"] or "", text)
-    span = None if hour is None else _span(hour, int(match["m"] or 0), int(match["s"] or 0))
+    span = (
+        None
+        if hour is None
+        else _span(hour, int(match["m"] or 0), int(match["s"] or 0))
+    )
     if span is None:
         return None
-    head, tail = without_hour_words(text[: match.start()]), without_hour_words(text[match.end() :])
+    head, tail = (
+        without_hour_words(text[: match.start()]),
+        without_hour_words(text[match.end() :]),
+    )
     zone, rest = _zone(tail.lstrip(" ,.("), tag)
     if rest is None:
         return None
@@ -217,7 +270,9 @@ def _zone(tail: str, tag: str) -> tuple[timedelta | None, str | None]:
     zone, end = found
     word = tail[:end]
     if zone is None:
-        is_word = word.isalpha() and (word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS)
+        is_word = word.isalpha() and (
+            word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS
+        )
         return None, (tail if is_word else None)
     rest = re.sub(r"\([^()]*\)?|^[^\d]*\)", " ", tail[end:])
     following = zone_at_start(rest.lstrip(), tag)
@@ -228,11 +283,19 @@ def _zone(tail: str, tag: str) -> tuple[timedelta | None, str | None]:
 
 def _day(text: str, tag: str) -> date | None:
     """The one date in a text; None if there is none, more than one, or digits that belong to none."""
-    for pattern, reader in ((_YEAR_FIRST, _calendar), (_WEEK, _iso_week), (_ORDINAL, _ordinal)):
+    for pattern, reader in (
+        (_YEAR_FIRST, _calendar),
+        (_WEEK, _iso_week),
+        (_ORDINAL, _ordinal),
+    ):
         match = pattern.search(text)
         if match:
             rest = text[: match.start()] + text[match.end() :]
-            return None if _has_more(rest) else reader(*(int(group) for group in match.groups()))
+            return (
+                None
+                if _has_more(rest)
+                else reader(*(int(group) for group in match.groups()))
+            )
     match = _YEAR_LAST.search(text)
     if match:
         rest = text[: match.start()] + text[match.end() :]
@@ -241,7 +304,9 @@ def _day(text: str, tag: str) -> date | None:
 
 
 def _has_more(rest: str) -> bool:
-    return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None or rest.startswith(("-", "+"))
+    return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None or rest.startswith(
+        ("-", "+")
+    )
 
 
 def _calendar(year: int, month: int, day: int) -> date | None:
@@ -271,10 +336,17 @@ def _ordinal(year: int, day: int) -> date | None:
 def _in_order(match: re.Match[str], rest: str, tag: str) -> date | None:
     """A date of three numbers with the year last, where the order of the first two is sure."""
     first, second, year = int(match[1]), int(match[3]), _year(match[4])
-    day_first, month_first = _calendar(year, second, first), _calendar(year, first, second)
+    day_first, month_first = (
+        _calendar(year, second, first),
+        _calendar(year, first, second),
+    )
     if day_first == month_first or day_first is None or month_first is None:
         return day_first or month_first
-    stated = [_WEEKDAYS[word] for word in map(_fold, _TOKEN.findall(rest)) if word in _WEEKDAYS]
+    stated = [
+        _WEEKDAYS[word]
+        for word in map(_fold, _TOKEN.findall(rest))
+        if word in _WEEKDAYS
+    ]
     fitting = [each for each in (day_first, month_first) if each.weekday() in stated]
     if stated:
         return fitting[0] if len(fitting) == 1 else None
@@ -282,7 +354,11 @@ def _in_order(match: re.Match[str], rest: str, tag: str) -> date | None:
         return day_first
     if tag in _MONTH_FIRST:
         return month_first
-    return None if tag in _UNDECIDED or tag.partition("-")[0] in _UNDECIDED - {"en"} else day_first
+    return (
+        None
+        if tag in _UNDECIDED or tag.partition("-")[0] in _UNDECIDED - {"en"}
+        else day_first
+    )
 
 
 def _year(digits: str) -> int:
@@ -302,7 +378,9 @@ def _worded(text: str, tag: str) -> date | None:
     numbers = [position for position, token in enumerate(tokens) if token.isdigit()]
     if len(numbers) != 2:
         return None
-    month = int(numbered[1] or numbered[2]) if numbered else _month(tokens, numbers[0], tag)
+    month = (
+        int(numbered[1] or numbered[2]) if numbered else _month(tokens, numbers[0], tag)
+    )
     first, second = tokens[numbers[0]], tokens[numbers[1]]
     day, year = (second, first) if len(first) == 4 else (first, second)
     if len(day) > 2 or len(year) not in (2, 4) or month is None:
@@ -314,9 +392,13 @@ def _worded(text: str, tag: str) -> date | None:
 
 def _month(tokens: list[str], first_number: int, tag: str) -> int | None:
     """The month's number: the first name after the first number, else the last before it (`mar` is a weekday)."""
-    names = [(position, _month_number(token, tag)) for position, token in enumerate(tokens)]
+    names = [
+        (position, _month_number(token, tag)) for position, token in enumerate(tokens)
+    ]
     after = [number for position, number in names if number and position > first_number]
-    before = [number for position, number in names if number and position < first_number]
+    before = [
+        number for position, number in names if number and position < first_number
+    ]
     return after[0] if after else (before[-1] if before else None)
 
 
@@ -324,14 +406,24 @@ def _month_number(token: str, tag: str) -> int | None:
     word = _fold(token)
     if word in CROATIAN:
         primary = tag.partition("-")[0]
-        table = CROATIAN if primary in ("hr", "bs") else CZECH_OR_POLISH if primary in ("cs", "pl", "sk") else {}
+        table = (
+            CROATIAN
+            if primary in ("hr", "bs")
+            else CZECH_OR_POLISH
+            if primary in ("cs", "pl", "sk")
+            else {}
+        )
         return table.get(word)
     return MONTHS.get(word)
 
 
 def _fold(word: str) -> str:
     """As the tables have it: without dots and accents."""
-    bare = "".join(c for c in unicodedata.normalize("NFD", word.replace(".", "")) if not "\u0300" <= c <= "\u036f")
+    bare = "".join(
+        c
+        for c in unicodedata.normalize("NFD", word.replace(".", ""))
+        if not "\u0300" <= c <= "\u036f"
+    )
     return unicodedata.normalize("NFC", bare)
 
 
@@ -346,7 +438,10 @@ _OUTLIERS = 20
 
 
 def clock_error(
-    lags: Sequence[float], *, poll_gap: timedelta | None = None, current: timedelta | None = None
+    lags: Sequence[float],
+    *,
+    poll_gap: timedelta | None = None,
+    current: timedelta | None = None,
 ) -> timedelta | None:
     """The error, in whole hours, of the clock behind a feed; None where the evidence is not strong.
 
@@ -369,13 +464,19 @@ def clock_error(
     them where one poll brought all 40. Leave out the lags of a first poll: they are a backlog.
     """
     ordered = sorted(lags)
-    shown = _shown_error(ordered, is_prompt=poll_gap is not None and poll_gap <= timedelta(hours=1))
+    shown = _shown_error(
+        ordered, is_prompt=poll_gap is not None and poll_gap <= timedelta(hours=1)
+    )
     if shown is not None or current is None:
         return shown
     if current < timedelta(0):
         negative = sum(1 for lag in ordered if lag < -_TOLERANCE)
         return current if 5 * negative >= len(ordered) else None
-    return current if not ordered or ordered[0] >= current.total_seconds() - _TOLERANCE else None
+    return (
+        current
+        if not ordered or ordered[0] >= current.total_seconds() - _TOLERANCE
+        else None
+    )
 
 
 def _shown_error(ordered: Sequence[float], *, is_prompt: bool) -> timedelta | None:
@@ -385,7 +486,15 @@ def _shown_error(ordered: Sequence[float], *, is_prompt: bool) -> timedelta | No
     hours = int((ordered[len(ordered) // _OUTLIERS] + _TOLERANCE) // 3600)
     if hours == 0 or abs(hours) > _MOST_HOURS or (hours > 0 and not is_prompt):
         return None
-    shown = [lag for lag in ordered if hours * 3600 - _TOLERANCE <= lag <= hours * 3600 + _PROMPT]
+    shown = [
+        lag
+        for lag in ordered
+        if hours * 3600 - _TOLERANCE <= lag <= hours * 3600 + _PROMPT
+    ]
     share = (0.5 if hours < -1 else 0.8) if is_prompt else 0.9
     is_various = len({round(lag) for lag in shown}) >= _FEWEST_LAGS // 2
-    return timedelta(hours=hours) if is_various and len(shown) >= share * len(ordered) else None
+    return (
+        timedelta(hours=hours)
+        if is_various and len(shown) >= share * len(ordered)
+        else None
+    )

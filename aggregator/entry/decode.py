@@ -38,7 +38,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_ZERO_PATTERNS = {
+_ZERO_PATTERNS: dict[tuple[bool, ...], str] = {
     (True, False, False, False): "utf-32-le",
     (False, False, False, True): "utf-32-be",
     (True, False, True, False): "utf-16-le",
@@ -75,7 +75,17 @@ _ALIASES = {
     "none": "utf-8",
     "binary": "utf-8",
 }
-_NOT_FOR_THE_WEB = frozenset({"utf-7", "punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs"})
+_NOT_FOR_THE_WEB = frozenset(
+    {
+        "utf-7",
+        "punycode",
+        "idna",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "undefined",
+        "mbcs",
+    }
+)
 _WEB_ENCODINGS = [
     "gb18030",
     "big5hkscs",
@@ -108,7 +118,11 @@ _OF_LANGUAGE = {
 """What undeclared bytes of a language are tried as first, told apart by charset-normalizer. Without it 13 of 60 single
 Chinese titles became Korean."""
 
-_CENTRAL, _BALTIC, _WESTERN = "cp1250 iso8859_2", "cp1257 iso8859_13 iso8859_4", "cp1252 iso8859_15"
+_CENTRAL, _BALTIC, _WESTERN = (
+    "cp1250 iso8859_2",
+    "cp1257 iso8859_13 iso8859_4",
+    "cp1252 iso8859_15",
+)
 _LETTERS = {
     language: (encodings.split(), letters)
     for languages, encodings, letters in (
@@ -127,7 +141,11 @@ _LETTERS = {
         ("lt", _BALTIC, "[ąčęėįšųūžĄČĘĖĮŠŲŪŽ]"),
         ("lv", _BALTIC, "[āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ]"),
         ("et", _BALTIC, "[äõöüšžÄÕÖÜŠŽ]"),
-        ("fr de es pt it nl sv da no nb nn fi is ca gl eu", _WESTERN, "[À-ÿŒœŠšŽžŸ¿¡ºª]"),
+        (
+            "fr de es pt it nl sv da no nb nn fi is ca gl eu",
+            _WESTERN,
+            "[À-ÿŒœŠšŽžŸ¿¡ºª]",
+        ),
     )
     for language in languages.split()
 }
@@ -143,7 +161,8 @@ _MANY_LETTERS = 4
 """So many of them are evidence against a claim of Latin-1; a guess, two words of a language written beyond ASCII."""
 
 _DECLARATION = re.compile(
-    rb"\A\s{0,64}<\?xml[^>]{0,256}?\bencoding\s*=\s*[\"']\s*([A-Za-z0-9._:+-]{1,40})\s*[\"']", re.I
+    rb"\A\s{0,64}<\?xml[^>]{0,256}?\bencoding\s*=\s*[\"']\s*([A-Za-z0-9._:+-]{1,40})\s*[\"']",
+    re.I,
 )
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:+-]{1,40})", re.IGNORECASE)
 _UNUSED = b"\x81\x8d\x8f\x90\x9d"
@@ -162,7 +181,11 @@ _ACCIDENTS = 8
 """So many two-byte characters can be UTF-8 by accident in gb18030 (chance 0.13 each), when the feed says so."""
 
 
-_AS_CP1252_BYTES = {ord(bytes([byte]).decode("cp1252")): byte for byte in range(0x80, 0xA0) if byte not in _UNUSED}
+_AS_CP1252_BYTES = {
+    ord(bytes([byte]).decode("cp1252")): byte
+    for byte in range(0x80, 0xA0)
+    if byte not in _UNUSED
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +202,24 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return _once(_read(body[len(mark) :], encoding))
-    wide = _ZERO_PATTERNS.get(tuple(byte != 0 for byte in body[:4])) if len(body) >= 4 else None  # type: ignore[arg-type]
+    wide = _ZERO_PATTERNS.get(tuple(byte != 0 for byte in body[:4]))
     if wide and b"\0" in body[:4]:
         return _read(body, wide)
     claims = _claims(body, content_type)
     if body.isascii():
-        return _read(body, claims[0] if claims and claims[0].startswith(("iso2022", "hz")) else "utf-8")
+        return _read(
+            body,
+            claims[0]
+            if claims and claims[0].startswith(("iso2022", "hz"))
+            else "utf-8",
+        )
     found = _without_a_mark(body, claims)
     # windows-1258 has tone marks apart from their letters; everyone else writes Vietnamese composed.
-    return replace(found, text=normalize("NFC", found.text)) if found.encoding == "cp1258" else found
+    return (
+        replace(found, text=normalize("NFC", found.text))
+        if found.encoding == "cp1258"
+        else found
+    )
 
 
 def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
@@ -200,13 +232,19 @@ def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
     for claim in claims:
         strict = _strict(body, claim)
         if strict is not None:
-            better = own if claim == "cp1252" and own and _speaks_against(body, strict, own) else claim
+            better = (
+                own
+                if claim == "cp1252" and own and _speaks_against(body, strict, own)
+                else claim
+            )
             return _read(body, better) if better != claim else Decoded(strict, claim, 0)
     for claim in claims:
         nearly = _nearly(body, claim)
         if nearly is not None:
             return nearly
-    too_few = "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
+    too_few = (
+        "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
+    )
     detected = own or ("" if too_few else _detected(body))
     return _read(body, detected or next(iter(claims), "utf-8"))
 
@@ -224,7 +262,11 @@ def _once(found: Decoded) -> Decoded:
     except UnicodeError:
         return found
     sequences = len(text) - len(text.encode("ascii", "ignore"))
-    return Decoded(text, "utf-8 twice", found.replaced_count) if sequences >= _ACCIDENTS else found
+    return (
+        Decoded(text, "utf-8 twice", found.replaced_count)
+        if sequences >= _ACCIDENTS
+        else found
+    )
 
 
 def _claims(body: bytes, content_type: str | None) -> list[str]:
@@ -284,7 +326,9 @@ def _as_utf8(body: bytes) -> tuple[str, float]:
         return body.decode("utf-8"), 1.0
     except UnicodeDecodeError as error:
         text = body.decode("utf-8", "replace")
-        if error.reason == "unexpected end of data":  # a transfer was cut inside a character, all before it is good
+        if (
+            error.reason == "unexpected end of data"
+        ):  # a transfer was cut inside a character, all before it is good
             return text, _MOSTLY
     others = len(text) - len(text.encode("ascii", "ignore"))
     lost = text.count("\ufffd") - body.count(b"\xef\xbf\xbd")
@@ -296,12 +340,16 @@ def _is_accident(text: str, claims: list[str]) -> bool:
     if not claims or claims[0] not in ("gb18030", "big5hkscs", "cp949", "euc_jp"):
         return False
     others = [character for character in text if character > "\x7f"]
-    return len(others) < _ACCIDENTS and all(character < "\u0800" for character in others)
+    return len(others) < _ACCIDENTS and all(
+        character < "\u0800" for character in others
+    )
 
 
 def _detected(body: bytes) -> str:
     """The encoding charset-normalizer finds in the text between the tags, '' if none."""
-    sample = re.sub(rb"<[^<>]{0,2000}>|[\x00-\x1f]+", b" ", body[: 4 * _SAMPLE_BYTES])[:_SAMPLE_BYTES]
+    sample = re.sub(rb"<[^<>]{0,2000}>|[\x00-\x1f]+", b" ", body[: 4 * _SAMPLE_BYTES])[
+        :_SAMPLE_BYTES
+    ]
     if sample.isascii():
         sample = body[:_SAMPLE_BYTES]
     for encoding in ("euc_jp", "cp932"):
@@ -309,10 +357,21 @@ def _detected(body: bytes) -> str:
             return encoding
     likely = _OF_LANGUAGE.get(_language(body), [])
     for candidates in (likely, _WEB_ENCODINGS):
-        best = from_bytes(sample, cp_isolation=candidates, enable_fallback=False).best() if candidates else None
+        best = (
+            from_bytes(sample, cp_isolation=candidates, enable_fallback=False).best()
+            if candidates
+            else None
+        )
         if best:
             return best.encoding
-    return next((name for name in (*likely, "gb18030", "cp1252") if _strict(body, name) is not None), "")
+    return next(
+        (
+            name
+            for name in (*likely, "gb18030", "cp1252")
+            if _strict(body, name) is not None
+        ),
+        "",
+    )
 
 
 def _language(body: bytes) -> str:
@@ -323,7 +382,10 @@ def _language(body: bytes) -> str:
 def _own_encoding(body: bytes) -> str:
     """The encoding of the feed's language in which the letters are those of the language, '' if there is none."""
     encodings, letters = _LETTERS.get(_language(body), ([], ""))
-    shares = [(_share_of_letters(text, letters), -place) for place, text in enumerate(_texts(body, encodings))]
+    shares = [
+        (_share_of_letters(text, letters), -place)
+        for place, text in enumerate(_texts(body, encodings))
+    ]
     best, place = max(shares, default=(0.0, 0))
     return encodings[-place] if best >= _SURELY_LETTERS else ""
 
@@ -349,7 +411,9 @@ def _speaks_against(body: bytes, claimed: str, own: str) -> bool:
 def _is_japanese(sample: bytes, encoding: str) -> bool:
     """Whether a quarter of the characters are kana when read so: charset-normalizer took single titles for Thai."""
     try:
-        text = sample.decode(encoding, "strict" if len(sample) < _SAMPLE_BYTES else "ignore")
+        text = sample.decode(
+            encoding, "strict" if len(sample) < _SAMPLE_BYTES else "ignore"
+        )
     except UnicodeDecodeError:
         return False
     others = [character for character in text if character > "\x7f"]

@@ -33,7 +33,9 @@ def report_of_document(text: str, *, name: str) -> Entry:
         url="",
         canonical_url="",
         title=title,
-        lang=language_of(configured=None, feed=None, entry=None, text=f"{title}\n{body}"),
+        lang=language_of(
+            configured=None, feed=None, entry=None, text=f"{title}\n{body}"
+        ),
         author=_value(head, "author"),
         categories=tuple(re.findall(r"^ - (.*)$", head, re.MULTILINE)),
         tags=(),

@@ -48,7 +48,14 @@ LAZY = (
     "file",
 )
 """Attributes that hold an image's address until a script moves it into `src`, the commoner first."""
-_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-cfsrcset", "nitro-lazy-srcset", "srcset")
+_LAZY_SETS = (
+    "data-srcset",
+    "data-lazy-srcset",
+    "data-original-set",
+    "data-cfsrcset",
+    "nitro-lazy-srcset",
+    "srcset",
+)
 _EMPTY = (
     r"blank|spacer|placeholder|lazy(?:[_-]?load(?:ing|er)?)?|load(?:ing|er)|transparent|pixel|gr[ae]y|white|1x1|empty|"
     r"none|default(?:[_-]?(?:img|image|pic))?|grey-placeholder"
@@ -68,7 +75,9 @@ _PLACE = re.compile(r"""\b(?:id|name)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))"
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _SCHEME = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]*:")
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,]*)|(?=,|$|\s))")
-_WORTH = re.compile(r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE)
+_WORTH = re.compile(
+    r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE
+)
 _HTTPS_ONLY = frozenset({"iframe", "video", "audio", "source", "track"})
 
 Edit = tuple[int, int, str]
@@ -111,7 +120,12 @@ def shown_source(held: dict[str, Attribute]) -> str:
         return source
     for name in LAZY:
         value = held[name].value.strip() if name in held else ""
-        if value and not is_placeholder(value) and re.search(r"[/.]", value) and is_of_the_web(value):
+        if (
+            value
+            and not is_placeholder(value)
+            and re.search(r"[/.]", value)
+            and is_of_the_web(value)
+        ):
             return value
     for name in _LAZY_SETS:
         url = _first_shown(held[name].value) if name in held else ""
@@ -150,16 +164,22 @@ def is_inline(source: str) -> bool:
 
 def _first_shown(value: str) -> str:
     """The first address of a `srcset` that shows something; '' if none does."""
-    return next((url for url, _ in set_candidates(value) if not is_placeholder(url)), "")
+    return next(
+        (url for url, _ in set_candidates(value) if not is_placeholder(url)), ""
+    )
 
 
-def _addresses(token: Token, held: dict[str, Attribute], places: frozenset[str], base_url: str) -> list[Edit]:
+def _addresses(
+    token: Token, held: dict[str, Attribute], places: frozenset[str], base_url: str
+) -> list[Edit]:
     changes = []
     for one in held.values():
         if one.place is None or (token.name == "img" and one.name == "src"):
             continue
         if one.name in _RESOLVED:
-            resolved = _resolved(one.value, places, base_url, https=token.name in _HTTPS_ONLY)
+            resolved = _resolved(
+                one.value, places, base_url, https=token.name in _HTTPS_ONLY
+            )
         else:
             continue
         if resolved:
@@ -170,7 +190,11 @@ def _addresses(token: Token, held: dict[str, Attribute], places: frozenset[str],
 def _resolved(value: str, places: frozenset[str], base_url: str, *, https: bool) -> str:
     """The absolute address of a relative one; '' where nothing is to be changed."""
     text = value.strip()
-    if not text or _SCHEME.match(text) or (text.startswith("#") and (text == "#" or text[1:] in places)):
+    if (
+        not text
+        or _SCHEME.match(text)
+        or (text.startswith("#") and (text == "#" or text[1:] in places))
+    ):
         return ""
     if https and text.startswith("//"):
         return absolute_url("https://h/", text)
@@ -181,25 +205,39 @@ def _places(html: str) -> frozenset[str]:
     """Where `#name` links can lead to inside the markup; looked for once, however many links there are."""
     if "#" not in html:
         return frozenset()
-    return frozenset(next(filter(None, found.groups()), "") for found in _PLACE.finditer(html))
+    return frozenset(
+        next(filter(None, found.groups()), "") for found in _PLACE.finditer(html)
+    )
 
 
 def _resolved_set(value: str, base_url: str) -> str:
     candidates = set_candidates(value)
     if all(_SCHEME.match(url) for url, _ in candidates):
         return ""
-    written = [(url if _SCHEME.match(url) else absolute_url(base_url, url) or url, size) for url, size in candidates]
+    written = [
+        (url if _SCHEME.match(url) else absolute_url(base_url, url) or url, size)
+        for url, size in candidates
+    ]
     return ", ".join(f"{url} {size}".strip() for url, size in written)
 
 
 def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     """The `srcset`, which goes before `src` in every browser: absolute, and the lazy one in place of a placeholder."""
     written = held.get("srcset")
-    if written is not None and (_first_shown(written.value) or not set_candidates(written.value)):
+    if written is not None and (
+        _first_shown(written.value) or not set_candidates(written.value)
+    ):
         resolved = _resolved_set(written.value, base_url)
-        return [(*written.place, f'"{escape(resolved)}"')] if resolved and written.place else []
+        return (
+            [(*written.place, f'"{escape(resolved)}"')]
+            if resolved and written.place
+            else []
+        )
     sets = [held[name].value for name in _LAZY_SETS[:-1] if name in held]
-    lazy = next((value for value in sets if _first_shown(value) and _is_set_of_the_web(value)), "")
+    lazy = next(
+        (value for value in sets if _first_shown(value) and _is_set_of_the_web(value)),
+        "",
+    )
     value = _resolved_set(lazy, base_url) or lazy
     if written is not None and written.place:
         return [(*written.place, f'"{escape(value)}"')]
@@ -211,7 +249,9 @@ def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
 
 def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     """The image's source and policy; new attributes stand after the last one."""
-    end = max((one.end for one in held.values()), default=token.start + 1 + len(token.name))
+    end = max(
+        (one.end for one in held.values()), default=token.start + 1 + len(token.name)
+    )
     changes, added = [], ""
     source = shown_source(held)
     now = held["src"].value.strip() if "src" in held else ""

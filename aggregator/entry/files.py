@@ -28,7 +28,9 @@ _MAX_FOLDER_BYTES = 100
 _REPLACED = re.compile(r"[:/\\?*\"“”<>|\[\]%]")
 """schema.md's, and `"` (Windows) and `%` (Hexo 8 stops at a name that is no valid percent-encoding)."""
 _DROPPED = re.compile(r"[#.\x00-\x1f\x7f]")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
+_DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE
+)
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&])")
 
 
@@ -68,7 +70,9 @@ def export(
     """
     catalog = Catalog(previous)
     changes = catalog.apply(messages, all_reports=all_reports, names=names)
-    return Export({**changes.files, **catalog.index_files()}, changes.stale, catalog.lines())
+    return Export(
+        {**changes.files, **catalog.index_files()}, changes.stale, catalog.lines()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,20 @@ class Catalog:
         return len(self._lines)
 
     def apply(
-        self, messages: Iterable[Message], *, all_reports: bool = False, names: Mapping[str, str] | None = None
+        self,
+        messages: Iterable[Message],
+        *,
+        all_reports: bool = False,
+        names: Mapping[str, str] | None = None,
     ) -> Changes:
         """Take in messages, oldest first; see `export`."""
         texts: dict[str, str] = {}
         left: list[Exported] = []
         reports: dict[str, tuple[Source, ...]] = {}
         for message in messages:
-            reports[message.event_id] = message.sources or reports.get(message.event_id, ())
+            reports[message.event_id] = message.sources or reports.get(
+                message.event_id, ()
+            )
             if message.kind is Kind.MERGED or (_is_moved(message) and not all_reports):
                 left += [] if all_reports else self._drop_told(message)
             elif message.document and (all_reports or self._is_lead(message)):
@@ -116,13 +126,22 @@ class Catalog:
         for entry_id, text in texts.items():
             line = self._lines.get(entry_id)
             if line is not None:
-                links = "" if names is None else links_line(reports.get(line.event_id, ()), names)
+                links = (
+                    ""
+                    if names is None
+                    else links_line(reports.get(line.event_id, ()), names)
+                )
                 files[line.path] = text + links
         stale = [line.path for line in left if not self._has_place(line)]
         return Changes(files, tuple(dict.fromkeys(stale)))
 
     def lines(self) -> tuple[Exported, ...]:
-        return tuple(sorted(self._lines.values(), key=lambda line: (line.categories, line.published_at, line.entry_id)))
+        return tuple(
+            sorted(
+                self._lines.values(),
+                key=lambda line: (line.categories, line.published_at, line.entry_id),
+            )
+        )
 
     def index_files(self) -> Mapping[str, str]:
         """The index, for programs and for people."""
@@ -146,7 +165,9 @@ class Catalog:
     def _drop_told(self, message: Message) -> list[Exported]:
         if message.kind is Kind.MERGED:
             return self._drop_event(message.merged_from)
-        return self._drop(message.entry_id)  # an operator moved it: it stands for no event any more
+        return self._drop(
+            message.entry_id
+        )  # an operator moved it: it stands for no event any more
 
     def _drop_event(self, event_id: str) -> list[Exported]:
         """An event that another absorbed has no document of its own any more."""
@@ -163,9 +184,15 @@ class Catalog:
     def _is_lead(self, message: Message) -> bool:
         """Whether the report stands for its event: it made the event, is an edit of the one that did, or became the
         first one when an operator took that out."""
-        is_first = bool(message.sources) and message.sources[0].entry_id == message.entry_id
+        is_first = (
+            bool(message.sources) and message.sources[0].entry_id == message.entry_id
+        )
         is_kept = message.entry_id in self._lines
-        return message.kind is Kind.NEW or is_kept or (message.kind is Kind.EDITED and is_first)
+        return (
+            message.kind is Kind.NEW
+            or is_kept
+            or (message.kind is Kind.EDITED and is_first)
+        )
 
 
 def _is_moved(message: Message) -> bool:
@@ -179,7 +206,9 @@ def links_line(sources: Iterable[Source], names: Mapping[str, str]) -> str:
     for source in sources:
         if source.url.startswith(("http://", "https://")):
             name = html.escape(one_line(names.get(source.feed_id, source.feed_id)))
-            links.append(f'<a href="{html.escape(front_matter_url(source.url))}">{_MARKDOWN.sub(_entity, name)}</a>')
+            links.append(
+                f'<a href="{html.escape(front_matter_url(source.url))}">{_MARKDOWN.sub(_entity, name)}</a>'
+            )
     return f"\n<p>Reports: {', '.join(links)}</p>\n" if links else ""
 
 
@@ -196,13 +225,21 @@ def file_name(title: str, entry_id: str, *, digits: int = 8) -> str:
 
 def folder(categories: Iterable[str]) -> str:
     """The relative folder of a document, `/` between its parts."""
-    return "/".join(_not_a_device(safe_name(name, limit_bytes=_MAX_FOLDER_BYTES)) for name in categories)
+    return "/".join(
+        _not_a_device(safe_name(name, limit_bytes=_MAX_FOLDER_BYTES))
+        for name in categories
+    )
 
 
 def safe_name(text: str, *, limit_bytes: int) -> str:
     """The text as one part of a path: never empty, never `.` or `..`, no separator, no leading `_`."""
     name = _DROPPED.sub("", _REPLACED.sub("_", one_line(text)))
-    name = name.encode(errors="ignore")[:limit_bytes].decode(errors="ignore").strip().lstrip("_ ")
+    name = (
+        name.encode(errors="ignore")[:limit_bytes]
+        .decode(errors="ignore")
+        .strip()
+        .lstrip("_ ")
+    )
     return name.rstrip() or "untitled"
 
 
@@ -234,8 +271,15 @@ def index_markdown(index: Iterable[Exported]) -> str:
     parts = ["# Index\n"]
     for categories in sorted(groups):
         parts.append(f"\n## {_escaped(' / '.join(categories))}\n\n")
-        newest = sorted(groups[categories], key=lambda one: (one.published_at, one.entry_id), reverse=True)
-        parts += [f"- {one.published_at[:10]} [{_escaped(one.title)}](<{one.path}>)\n" for one in newest]
+        newest = sorted(
+            groups[categories],
+            key=lambda one: (one.published_at, one.entry_id),
+            reverse=True,
+        )
+        parts += [
+            f"- {one.published_at[:10]} [{_escaped(one.title)}](<{one.path}>)\n"
+            for one in newest
+        ]
     return "".join(parts)
 
 
@@ -255,7 +299,9 @@ def _exported(message: Message, taken: dict[str, str]) -> Exported:
 def _free_path(message: Message, taken: dict[str, str]) -> str:
     """The entry's path; more of its id where another entry has that path already (once in four thousand million)."""
     for digits in (8, 12, 16, len(message.entry_id)):
-        path = f"{folder(message.categories)}/{file_name(message.title, message.entry_id, digits=digits)}".lstrip("/")
+        path = f"{folder(message.categories)}/{file_name(message.title, message.entry_id, digits=digits)}".lstrip(
+            "/"
+        )
         if taken.setdefault(path.casefold(), message.entry_id) == message.entry_id:
             return path
     return path
@@ -265,7 +311,9 @@ def _read_index(text: str) -> list[Exported]:
     """The lines of an earlier index; none when there is none or it is not one of ours."""
     try:
         rows = json.loads(text) if text else []
-        return [Exported(**{**row, "categories": tuple(row["categories"])}) for row in rows]
+        return [
+            Exported(**{**row, "categories": tuple(row["categories"])}) for row in rows
+        ]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []
 

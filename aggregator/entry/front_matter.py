@@ -59,7 +59,12 @@ def document(parts: FrontMatter) -> str:
         "---",
     ]
     start = "\n" if parts.leading_newline else ""
-    return start + "\n".join(lines) + f"\n\n<div>   \n{parts.body}\n  \n</div>\n" + " " * 12
+    return (
+        start
+        + "\n".join(lines)
+        + f"\n\n<div>   \n{parts.body}\n  \n</div>\n"
+        + " " * 12
+    )
 
 
 def quoted_title(title: str) -> str:
@@ -87,4 +92,6 @@ def first_seen_date(instant: datetime) -> str:
 def _reads_as_itself(name: str) -> bool:
     if not name or _OPENS.match(name) or _BREAKS.search(name):
         return False
-    return not any(form.fullmatch(name) for form in (_NULL_OR_BOOL, _NUMBER, _TIMESTAMP))
+    return not any(
+        form.fullmatch(name) for form in (_NULL_OR_BOOL, _NUMBER, _TIMESTAMP)
+    )

@@ -47,16 +47,37 @@ EMPTY = "empty"
 REPEATED = "repeated"
 LADDERS = ("guid", "link", "content")
 
-_NO_GUID = frozenset({"", "0", "-1", "null", "none", "nil", "undefined", "n/a", "http://", "https://", "false", "true"})
+_NO_GUID = frozenset(
+    {
+        "",
+        "0",
+        "-1",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "n/a",
+        "http://",
+        "https://",
+        "false",
+        "true",
+    }
+)
 NO_HASH = "00000000"
 """In place of a title or a date that an item does not have."""
 _FRONT_PAGE = re.compile(r"https?://[^/?#]+/?")
-_HAS_TIME = re.compile(r"\d\s?[:時时点시h]\s?\d|^\s*\d{9,}|\d\s?[ap]\.?m", re.IGNORECASE)
+_HAS_TIME = re.compile(
+    r"\d\s?[:時时点시h]\s?\d|^\s*\d{9,}|\d\s?[ap]\.?m", re.IGNORECASE
+)
 _SHARED_COUNT, _SHARED_PART = 3, 0.2
 _MOST = 0.6
 _FEWEST = 2
 _FEWEST_WITH_OTHER_DATES = 5
-_FIRST_REASONS = ("entries have guids", "entries have no guids", "entries have neither guids nor links of their own")
+_FIRST_REASONS = (
+    "entries have guids",
+    "entries have no guids",
+    "entries have neither guids nor links of their own",
+)
 """Reasons that hold for one document and are judged again at the next."""
 _CHANGED_ONCE = "changed for most entries at once"
 
@@ -101,7 +122,11 @@ class Facts:
 
     @property
     def title_key(self) -> str:
-        return "" if self.title == NO_HASH and self.date == NO_HASH else self.title + self.date
+        return (
+            ""
+            if self.title == NO_HASH and self.date == NO_HASH
+            else self.title + self.date
+        )
 
 
 class _Known:
@@ -129,11 +154,18 @@ def identified(
     host: str = "",
 ) -> Identified:
     """The identity of each item of one document, given the feed's known entries by identity key."""
-    return identified_by_facts(list(map(facts_of, entries)), feed_id=feed_id, known=known, rule=rule, host=host)
+    return identified_by_facts(
+        list(map(facts_of, entries)), feed_id=feed_id, known=known, rule=rule, host=host
+    )
 
 
 def identified_by_facts(
-    facts: Sequence[Facts], *, feed_id: str, known: Mapping[str, KnownEntry], rule: IdentityRule, host: str = ""
+    facts: Sequence[Facts],
+    *,
+    feed_id: str,
+    known: Mapping[str, KnownEntry],
+    rule: IdentityRule,
+    host: str = "",
 ) -> Identified:
     """The same for items of which only the facts are at hand."""
     rejected = _rejected(facts)
@@ -152,7 +184,10 @@ def identified_by_facts(
         notices = (Notice("reidentified", feed_id, host, detail),)
     answers = _answers(items, names, found, feed_id)
     by_position = dict(zip(live, answers, strict=True))
-    identities = tuple(by_position.get(at) or Identity(rejected=rejected[at]) for at in range(len(facts)))
+    identities = tuple(
+        by_position.get(at) or Identity(rejected=rejected[at])
+        for at in range(len(facts))
+    )
     return Identified(rule, _without_collisions(identities), notices)
 
 
@@ -206,7 +241,9 @@ def _rejected(facts: Sequence[Facts]) -> list[str]:
 # --- the ladder ----------------------------------------------------------------------------------------------------
 
 
-def _rule_for(items: Sequence[Facts], known: Mapping[str, _Known], rule: IdentityRule) -> IdentityRule:
+def _rule_for(
+    items: Sequence[Facts], known: Mapping[str, _Known], rule: IdentityRule
+) -> IdentityRule:
     """The rule in force for this document: the kept one, or one further down if the document shows it is needed."""
     if not items:
         return rule
@@ -241,12 +278,16 @@ def _shared(values: Sequence[str]) -> int:
     """How many items share a value with another, if these are too many for accidents; else 0."""
     counts = Counter(value for value in values if value)
     shared = sum(count for count in counts.values() if count > 1)
-    return shared if shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values) else 0
+    return (
+        shared if shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values) else 0
+    )
 
 
 def _recycled(items: Sequence[Facts], known: Mapping[str, _Known]) -> int:
     """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
-    pairs = [(item, known[f"g{item.guid}"]) for item in items if f"g{item.guid}" in known]
+    pairs = [
+        (item, known[f"g{item.guid}"]) for item in items if f"g{item.guid}" in known
+    ]
     others = sum(1 for item, entry in pairs if not _agree(item, entry))
     return others if others >= _SHARED_COUNT and others >= _MOST * len(pairs) else 0
 
@@ -276,11 +317,20 @@ def _rungs(items: Sequence[Facts], ladder: str) -> Iterator[list[str]]:
     links = [_name("l", item.link) for item in items]
     if ladder != "content":
         yield from (guids, links) if ladder == "guid" else (links, guids)
-    base = [item.title_key if item.title != NO_HASH else item.date + item.text for item in items]
+    base = [
+        item.title_key if item.title != NO_HASH else item.date + item.text
+        for item in items
+    ]
     yield [_name("c", _hash(value, 20)) for value in base]
     pairs = zip(base, items, strict=True)
-    yield [_name("c", _hash(f"{value} {item.link} {item.guid}", 20)) for value, item in pairs]
-    yield [_name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20)) for item in items]
+    yield [
+        _name("c", _hash(f"{value} {item.link} {item.guid}", 20))
+        for value, item in pairs
+    ]
+    yield [
+        _name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20))
+        for item in items
+    ]
 
 
 def _name(letter: str, value: str) -> str:
@@ -291,7 +341,10 @@ def _name(letter: str, value: str) -> str:
 
 
 def _found_directly(
-    items: Sequence[Facts], names: Sequence[str], known: Mapping[str, _Known], ladder: str
+    items: Sequence[Facts],
+    names: Sequence[str],
+    known: Mapping[str, _Known],
+    ladder: str,
 ) -> dict[int, tuple[str, str]]:
     """Position of the item to (identity key, how), by name or by the alias of the same rung."""
     aliases = _aliases(known, ladder)
@@ -301,7 +354,13 @@ def _found_directly(
         item, letter = items[position], names[position][0]
         alias = {"g": item.guid, "l": item.link}.get(letter, item.title_key)
         keys = aliases.get(letter + alias, ()) if alias else ()
-        key = names[position] if names[position] in known else keys[0] if len(keys) == 1 else ""
+        key = (
+            names[position]
+            if names[position] in known
+            else keys[0]
+            if len(keys) == 1
+            else ""
+        )
         if key and key not in taken:
             found[position] = (key, LADDERS["glc".index(letter)])
             taken.add(key)
@@ -364,7 +423,13 @@ def _matched(
     further = dict(matched)
     _pair(items, missing, free, further, (_same_title, "title", False))
     if len(missing) >= _FEWEST_WITH_OTHER_DATES:
-        _pair(items, missing, free, further, (_same_link_and_title, "link and title", True))
+        _pair(
+            items,
+            missing,
+            free,
+            further,
+            (_same_link_and_title, "link and title", True),
+        )
     return further if len(further) >= _MOST * len(missing) else matched
 
 
@@ -383,7 +448,9 @@ def _pair(
     for position in missing:
         item = items[position]
         if position not in matched:
-            here[trait(item.link, item.title, item.date, item.has_time)].append(position)
+            here[trait(item.link, item.title, item.date, item.has_time)].append(
+                position
+            )
     for key, entry in free.items():
         if key not in taken:
             there[trait(entry.link, entry.title, entry.date, True)].append(key)
@@ -398,28 +465,40 @@ def _pair(
 # --- the answer ----------------------------------------------------------------------------------------------------
 
 
-def _after_renaming(rule: IdentityRule, count: int, total: int) -> tuple[IdentityRule, str]:
+def _after_renaming(
+    rule: IdentityRule, count: int, total: int
+) -> tuple[IdentityRule, str]:
     """The rule after most entries of a document came under other names, and the sentence for the operator."""
     subject = {"guid": "guids", "link": "links"}.get(rule.ladder, "entries")
     detail = (
-        f"{subject} of {count} of {total} entries changed at once; the entries were recognised, none is published again"
+        f"{subject} of {count} of {total} entries changed at once; "
+        "the entries were recognised, none is published again"
     )
     if rule.ladder == "content":
         return rule, detail
     if not rule.reason.endswith(_CHANGED_ONCE):
         return replace(rule, reason=f"{subject} {_CHANGED_ONCE}"), detail
     lower = LADDERS[LADDERS.index(rule.ladder) + 1]
-    return IdentityRule(lower, f"{subject} keep changing"), f"{detail}; from now on entries are known by their {lower}"
+    return IdentityRule(
+        lower, f"{subject} keep changing"
+    ), f"{detail}; from now on entries are known by their {lower}"
 
 
 def _answers(
-    items: Sequence[Facts], names: Sequence[str], found: Mapping[int, tuple[str, str]], feed_id: str
+    items: Sequence[Facts],
+    names: Sequence[str],
+    found: Mapping[int, tuple[str, str]],
+    feed_id: str,
 ) -> list[Identity]:
     answers = []
     for position, (item, name) in enumerate(zip(items, names, strict=True)):
         key, how = found.get(position, (name, ""))
         guid_key = "" if key == f"g{item.guid}" else item.guid
-        answers.append(Identity(entry_id(feed_id, key), key, guid_key, item.link, item.title_key, how))
+        answers.append(
+            Identity(
+                entry_id(feed_id, key), key, guid_key, item.link, item.title_key, how
+            )
+        )
     return answers
 
 

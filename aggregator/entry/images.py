@@ -20,7 +20,9 @@ _FALLBACK_HEAD = FALLBACK.partition("{")[0]
 _FALLBACK_COUNT = 10_001
 _HEADIMG = re.compile(r"^headimg: '([^'\n]*)'$", re.MULTILINE)
 
-_NOTHING = re.compile(r"/(?:undefined|null|none|nan|%5bobject%20object%5d)/?(?:$|[?#])", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"/(?:undefined|null|none|nan|%5bobject%20object%5d)/?(?:$|[?#])", re.IGNORECASE
+)
 _SERVICES = (
     "doubleclick.net feedsportal.com google-analytics.com googletagmanager.com googleadservices.com "
     "scorecardresearch.com statcounter.com pheedo.com chartbeat.net quantserve.com imrworldwide.com vgwort.de "
@@ -57,7 +59,9 @@ _SUSPECT = re.compile(
 )
 """May be a counter: giphy's pictures are `.gif?`, too; what asks for a size or a version is a picture."""
 _SHOWN = frozenset({"video", "audio", "iframe", "object", "embed", "svg", "math"})
-_HIDDEN = re.compile(r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)")
+_HIDDEN = re.compile(
+    r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)"
+)
 _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 
@@ -76,9 +80,13 @@ def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> s
 def shows_media(html: str) -> bool:
     """Whether markup without text shows something all the same: a picture, film, sound, frame, formula or drawing."""
     for token in start_tags(html):
-        if token.name in _SHOWN and not is_tiny({one.name: one for one in attributes(html, token)}):
+        if token.name in _SHOWN and not is_tiny(
+            {one.name: one for one in attributes(html, token)}
+        ):
             return True
-    return any(not is_counter(source) and not _is_suspect(source) for source in _sources(html))
+    return any(
+        not is_counter(source) and not _is_suspect(source) for source in _sources(html)
+    )
 
 
 def usable_image(url: str, *, base_url: str) -> str:
@@ -94,7 +102,9 @@ def is_counter(url: str) -> bool:
 
 def fallback_image(entry_id: str) -> str:
     """A picture chosen by the entry's id, so that a later poll chooses the same."""
-    return FALLBACK.format(int.from_bytes(sha256(entry_id.encode()).digest()) % _FALLBACK_COUNT)
+    return FALLBACK.format(
+        int.from_bytes(sha256(entry_id.encode()).digest()) % _FALLBACK_COUNT
+    )
 
 
 def image_of(document: str) -> str:

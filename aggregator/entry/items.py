@@ -46,7 +46,10 @@ def items_of(document: bytes) -> Items | None:
     scan = _Scan(document)
     if not scan.is_sure():
         return None
-    hashes = (blake2b(document[start:end], digest_size=_HASH_BYTES).hexdigest() for start, end in scan.spans)
+    hashes = (
+        blake2b(document[start:end], digest_size=_HASH_BYTES).hexdigest()
+        for start, end in scan.spans
+    )
     return Items(document, tuple(scan.spans), tuple(hashes), scan.around)
 
 

@@ -40,19 +40,29 @@ def is_json_feed(document: dict[str, Any]) -> bool:
     version = document.get("version")
     if isinstance(version, str) and "jsonfeed.org/version/" in version:
         return True
-    return isinstance(document.get("items"), list) and isinstance(document.get("title"), str)
+    return isinstance(document.get("items"), list) and isinstance(
+        document.get("title"), str
+    )
 
 
-def parsed_json_feed(document: dict[str, Any], *, url: str, encoding: str, max_entries: int) -> ParsedFeed:
+def parsed_json_feed(
+    document: dict[str, Any], *, url: str, encoding: str, max_entries: int
+) -> ParsedFeed:
     """The feed an object holds; `url` is where it came from."""
     listed = document.get("items")
     items = listed if isinstance(listed, list) else []
     objects = [item for item in items if isinstance(item, dict)]
     kept = _newest(objects, max_entries)
-    notes = () if len(objects) == len(items) else (f"{len(items) - len(objects)} items are no objects",)
+    notes = (
+        ()
+        if len(objects) == len(items)
+        else (f"{len(items) - len(objects)} items are no objects",)
+    )
     home = absolute_url(url, _text(document.get("home_page_url")))
     return ParsedFeed(
-        version="json11" if _text(document.get("version")).rstrip("/").endswith("1.1") else "json1",
+        version="json11"
+        if _text(document.get("version")).rstrip("/").endswith("1.1")
+        else "json1",
         title=_text(document.get("title")),
         link=home,
         language=_text(document.get("language")) or None,
@@ -67,7 +77,10 @@ def parsed_json_feed(document: dict[str, Any], *, url: str, encoding: str, max_e
 def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     if len(items) <= limit:
         return items
-    stated = [_text(item.get("date_published")) or _text(item.get("date_modified")) for item in items]
+    stated = [
+        _text(item.get("date_published")) or _text(item.get("date_modified"))
+        for item in items
+    ]
     return [items[position] for position in newest_of(stated, len(items), limit)]
 
 
@@ -79,7 +92,9 @@ def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedE
         guid=_text(item.get("id")),
         link=link,
         title=Markup(_text(item.get("title")), html=False),
-        content=Markup(markup, html=True) if markup else Markup(_text(item.get("content_text")), html=False),
+        content=Markup(markup, html=True)
+        if markup
+        else Markup(_text(item.get("content_text")), html=False),
         summary=Markup(_text(item.get("summary")), html=False),
         author=_authors(item) or _authors(document),
         tags=_tags(item.get("tags")),
@@ -115,7 +130,11 @@ def _is_image(attachment: dict[str, Any]) -> bool:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return (
+        [one for one in value if isinstance(one, dict)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 def _text(value: object) -> str:
@@ -131,7 +150,10 @@ def _text(value: object) -> str:
 def _authors(holder: dict[str, Any]) -> str:
     listed = holder.get("authors")
     people = listed if isinstance(listed, list) else [holder.get("author")]
-    names = [_text(person.get("name")) if isinstance(person, dict) else _text(person) for person in people]
+    names = [
+        _text(person.get("name")) if isinstance(person, dict) else _text(person)
+        for person in people
+    ]
     return ", ".join(dict.fromkeys(name for name in names if name))
 
 
@@ -142,7 +164,9 @@ def _tags(value: object) -> tuple[str, ...]:
 
 def _images(item: dict[str, Any]) -> tuple[str, ...]:
     attached = [
-        _text(attachment.get("url")) for attachment in _objects(item.get("attachments")) if _is_image(attachment)
+        _text(attachment.get("url"))
+        for attachment in _objects(item.get("attachments"))
+        if _is_image(attachment)
     ]
     listed = [_text(item.get("image")), _text(item.get("banner_image")), *attached]
     return tuple(dict.fromkeys(address for address in listed if address))
@@ -151,6 +175,8 @@ def _images(item: dict[str, Any]) -> tuple[str, ...]:
 def _hints(document: dict[str, Any], url: str) -> FeedHints:
     addresses = [_text(hub.get("url")) for hub in _objects(document.get("hubs"))]
     return FeedHints(
-        hub_url=next((address for address in addresses if address.startswith("http")), None),
+        hub_url=next(
+            (address for address in addresses if address.startswith("http")), None
+        ),
         self_url=absolute_url(url, _text(document.get("feed_url"))) or None,
     )

@@ -60,7 +60,26 @@ _WRITTEN_IN = {
             "bs",
             "sq",
         }
-        | {"ro", "hu", "et", "lv", "lt", "tr", "az", "vi", "id", "ms", "ca", "eu", "gl", "is", "ga", "cy", "af", "sw"}
+        | {
+            "ro",
+            "hu",
+            "et",
+            "lv",
+            "lt",
+            "tr",
+            "az",
+            "vi",
+            "id",
+            "ms",
+            "ca",
+            "eu",
+            "gl",
+            "is",
+            "ga",
+            "cy",
+            "af",
+            "sw",
+        }
         | {"tl", "eo", "la", "mt"}
     ),
     "cyrillic": frozenset({"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg"}),
@@ -68,13 +87,18 @@ _WRITTEN_IN = {
     "devanagari": frozenset({"hi", "mr", "ne"}),
 }
 _CANDIDATES = frozenset[str]().union(*_WRITTEN_IN.values())
-_IN_TWO_SCRIPTS = frozenset({"sr", "az", "uz", "kk", "mn", "tg", "ku", "bs", "ms", "pa", "sd"})
+_IN_TWO_SCRIPTS = frozenset(
+    {"sr", "az", "uz", "kk", "mn", "tg", "ku", "bs", "ms", "pa", "sd"}
+)
 
 _SCRIPTS = (
     ("kana", "\u3041-\u30ff\uff66-\uff9f"),
     ("hangul", "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"),
     ("han", "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"),
-    ("latin", "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a"),
+    (
+        "latin",
+        "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a",
+    ),
     ("cyrillic", "\u0400-\u052f"),
     ("arabic", "\u0620-\u064a\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc"),
     ("devanagari", "\u0900-\u097f"),
@@ -98,7 +122,9 @@ _SCRIPTS = (
     ("amharic", "\u1200-\u137f"),
     ("tibetan", "\u0f00-\u0fff"),
 )
-_LETTERS = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _SCRIPTS))
+_LETTERS = re.compile(
+    "|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _SCRIPTS)
+)
 _NO_LATIN_LETTERS = re.compile(r"[^A-Za-z]+")
 _ONE_LANGUAGE = {
     "kana": "ja", "hangul": "ko", "han": "zh", "greek": "el", "hebrew": "he", "thai": "th", "lao": "lo",
@@ -143,7 +169,9 @@ _SMALL_WORDS = {
     "id": "yang dan dengan untuk pada dari ini dalam tidak akan oleh juga itu",
 }
 """Words without a topic, no word in two lists; of near relatives one list for all."""
-_LANGUAGE_OF_WORD = {word: name for name, words in _SMALL_WORDS.items() for word in words.split()}
+_LANGUAGE_OF_WORD = {
+    word: name for name, words in _SMALL_WORDS.items() for word in words.split()
+}
 _WORDS_OF = {"da": "sv", "no": "sv", "nb": "sv", "nn": "sv", "ms": "id"}
 _WORD = re.compile(r"[^\W\d_]+")
 _ENOUGH_SMALL_WORDS = 5
@@ -163,14 +191,31 @@ _ALIASES = {
     "ind": "id", "ji": "yi", "hin": "hi", "tha": "th", "hun": "hu", "ron": "ro", "rum": "ro",
 }  # fmt: skip
 _LONG_CODES = frozenset(
-    {"yue", "wuu", "hak", "nan", "fil", "ckb", "gsw", "ast", "haw", "ceb", "scn", "nds", "hsb", "fur"}
+    {
+        "yue",
+        "wuu",
+        "hak",
+        "nan",
+        "fil",
+        "ckb",
+        "gsw",
+        "ast",
+        "haw",
+        "ceb",
+        "scn",
+        "nds",
+        "hsb",
+        "fur",
+    }
 )
 """Languages without a code of two letters; other words of three letters in `<language>` were no languages (`utf-8`)."""
 _NOT_A_LANGUAGE = frozenset({"und", "mul", "zxx", "mis", "x"})
 _TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?(?:-.*)?")
 
 
-def language_of(*, configured: str | None, feed: str | None, entry: str | None, text: str) -> str:
+def language_of(
+    *, configured: str | None, feed: str | None, entry: str | None, text: str
+) -> str:
     """The tag of an entry with this text (title and lead, without markup)."""
     stated = tag_of(configured)
     if stated:
@@ -185,7 +230,15 @@ def language_of(*, configured: str | None, feed: str | None, entry: str | None, 
 
 def tag_of(stated: str | None) -> str | None:
     """A stated language as a BCP 47 tag of language, script and region, each in its usual case; None if it is none."""
-    name = (stated or "").strip().lower().replace("_", "-").partition(";")[0].partition(",")[0].strip()
+    name = (
+        (stated or "")
+        .strip()
+        .lower()
+        .replace("_", "-")
+        .partition(";")[0]
+        .partition(",")[0]
+        .strip()
+    )
     name = _ALIASES.get(name, name)
     match = _TAG.fullmatch(name.lower())
     if match is None or match[1] in _NOT_A_LANGUAGE:
@@ -193,7 +246,11 @@ def tag_of(stated: str | None) -> str | None:
     primary = _ALIASES.get(match[1], match[1]) if match[2] or match[3] else match[1]
     if len(primary) == 3 and primary not in _LONG_CODES:
         return None
-    parts = [primary.partition("-")[0], (match[2] or "").title(), (match[3] or "").upper()]
+    parts = [
+        primary.partition("-")[0],
+        (match[2] or "").title(),
+        (match[3] or "").upper(),
+    ]
     return "-".join(part for part in parts if part)
 
 
@@ -210,7 +267,9 @@ def _script(text: str) -> tuple[str, int]:
     if not total:
         return "", 0
     ideographic = counts.get("han", 0) + counts.get("kana", 0) + counts.get("hangul", 0)
-    if 3 * ideographic >= total:  # one ideograph says what two or three Latin letters do
+    if (
+        3 * ideographic >= total
+    ):  # one ideograph says what two or three Latin letters do
         for name in ("kana", "hangul"):
             if 10 * counts.get(name, 0) >= ideographic:
                 return name, total
@@ -223,15 +282,26 @@ def _contradicts(claim: str, script: str, count: int, text: str) -> bool:
     primary = claim.partition("-")[0]
     alone = _ONE_LANGUAGE.get(script)
     if alone:
-        return count >= 4 and primary != alone and primary not in _ALSO_WRITTEN.get(script, ())
+        return (
+            count >= 4
+            and primary != alone
+            and primary not in _ALSO_WRITTEN.get(script, ())
+        )
     if count < _FEW_LETTERS:
         return False
-    if primary not in _WRITTEN_IN.get(script, ()) and primary in _KNOWN - _IN_TWO_SCRIPTS:
-        return script != "latin" or count >= _ENOUGH_LETTERS  # names and titles in Latin letters stand everywhere
+    if (
+        primary not in _WRITTEN_IN.get(script, ())
+        and primary in _KNOWN - _IN_TWO_SCRIPTS
+    ):
+        return (
+            script != "latin" or count >= _ENOUGH_LETTERS
+        )  # names and titles in Latin letters stand everywhere
     if _is_confirmed(primary, text):
         return False
     found, confidence = _classified(text, script)
-    if found == primary or any({found, primary} <= relatives for relatives in _RELATIVES):
+    if found == primary or any(
+        {found, primary} <= relatives for relatives in _RELATIVES
+    ):
         return False
     return count >= _ENOUGH_LETTERS and confidence >= _SURE_AGAINST_A_CLAIM
 
@@ -264,7 +334,11 @@ def _detected(script: str, count: int, text: str) -> str:
 def _classified(text: str, script: str) -> tuple[str, float]:
     """The likeliest language among those written in the script, and its share of their probability."""
     written = _WRITTEN_IN.get(script, _CANDIDATES)
-    ranked = [(name, share) for name, share in _identifier().rank(text[:_READ_CHARS]) if name in written]
+    ranked = [
+        (name, share)
+        for name, share in _identifier().rank(text[:_READ_CHARS])
+        if name in written
+    ]
     return ranked[0][0], ranked[0][1] / (sum(share for _, share in ranked) or 1.0)
 
 

@@ -29,4 +29,6 @@ def _cut(words: str) -> str:
         return head[: ends[-1]]
     whole = head[: LEAD_CHARS - 1]
     space = whole.rfind(" ")
-    return (whole[:space] if space >= _LEAST_CHARS else whole).rstrip(" ,;:，、；：") + "…"
+    return (whole[:space] if space >= _LEAST_CHARS else whole).rstrip(
+        " ,;:，、；："
+    ) + "…"

@@ -46,12 +46,16 @@ _SIMPLE = re.compile(
     r"""|<[a-zA-Z][\w:.-]*+(?:\s++[a-zA-Z_:@][\w:.@-]*+(?:\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++))?+)*+\s*+/?>)*+"""
 )
 """Markup of plain tags alone, nine of ten real bodies: read at once."""
-_REPEATED = re.compile(rf"<[^>]*?\b({'|'.join(_SAID_ONCE)})\b[^>]*?\b\1\b", re.IGNORECASE)
+_REPEATED = re.compile(
+    rf"<[^>]*?\b({'|'.join(_SAID_ONCE)})\b[^>]*?\b\1\b", re.IGNORECASE
+)
 _DIVISION = re.compile(r"<(/?)div(?=[\s/>])", re.IGNORECASE)
 
 _WORKS_IN_TEXT = re.compile(r"[\\`*_\[\]~|]")
 _WORKS_AT_LINE_START = re.compile(r"^(\s*)([#+=:-]|\d{1,9}(?=[.)]))", re.MULTILINE)
-_PRESERVES_LINES = re.compile(r"white-space(?:-collapse)?\s*:\s*(?:pre|break-spaces|preserve)", re.IGNORECASE)
+_PRESERVES_LINES = re.compile(
+    r"white-space(?:-collapse)?\s*:\s*(?:pre|break-spaces|preserve)", re.IGNORECASE
+)
 _MAY_BE_PREFORMATTED = re.compile(r"<(?:pre|listing)\b|white-space", re.IGNORECASE)
 _PREFORMATTED = frozenset({"pre", "listing"})
 
@@ -175,14 +179,20 @@ def _without_blank_lines(html: str) -> str:
     inside, depth = "", 0
     for token in tokens(html):
         written = html[token.start : token.end]
-        if token.piece is Piece.START and not depth and _is_preformatted(token, written):
+        if (
+            token.piece is Piece.START
+            and not depth
+            and _is_preformatted(token, written)
+        ):
             inside = token.name
         if token.name == inside and token.piece is Piece.START:
             depth += 1
         elif token.name == inside and token.piece is Piece.END:
             depth = max(depth - 1, 0)
         keeps_lines = depth > 0 and token.piece is Piece.TEXT
-        parts.append(_BLANK_LINES.sub(_first_newline if keeps_lines else _one_newline, written))
+        parts.append(
+            _BLANK_LINES.sub(_first_newline if keeps_lines else _one_newline, written)
+        )
     return "".join(parts)
 
 
@@ -195,7 +205,11 @@ def _one_newline(run: re.Match[str]) -> str:
     shown = run[0].strip(_BLANKS)
     if not shown:
         return "\n"
-    return "\n" + "".join(f"&#{ord(space)};" for space in shown if space not in _BLANKS) + "\n"
+    return (
+        "\n"
+        + "".join(f"&#{ord(space)};" for space in shown if space not in _BLANKS)
+        + "\n"
+    )
 
 
 def _first_newline(run: re.Match[str]) -> str:

@@ -42,7 +42,9 @@ def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
         body = _edited_body(html, base_url=base_url, settings=settings)
         if _fits(body, limit):
             return body
-    return _cut_body(html, base_url=base_url, settings=settings) or _as_text(html, limit)
+    return _cut_body(html, base_url=base_url, settings=settings) or _as_text(
+        html, limit
+    )
 
 
 def _edited_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
@@ -76,7 +78,11 @@ def _written(html: str, *, base_url: str) -> str:
 def _sanitised(html: str, *, base_url: str, settings: DocumentSettings) -> str:
     """Unsafe markup made safe and edited; its text alone should an edit have undone that."""
     body = _written(sanitised(html, embeds=settings.embeds), base_url=base_url)
-    return body if is_safe(body, embeds=settings.embeds) else _braces(escaped_markdown(plain_text(html)))
+    return (
+        body
+        if is_safe(body, embeds=settings.embeds)
+        else _braces(escaped_markdown(plain_text(html)))
+    )
 
 
 def escaped_text(text: str, *, settings: DocumentSettings) -> str:
@@ -121,7 +127,11 @@ def _with_lines(text: str) -> str:
     line end. A blank line is two breaks, since none may stand in the document."""
     marked = _BLANK_LINE.sub(f"{_PARAGRAPH}\n", text.replace(_PARAGRAPH, "").strip())
     escaped = escaped_markdown(marked)
-    return escaped.replace(f"{_PARAGRAPH}\n", "<br><br>\n").replace("\n", "<br>\n").replace("<br><br><br>", "<br><br>")
+    return (
+        escaped.replace(f"{_PARAGRAPH}\n", "<br><br>\n")
+        .replace("\n", "<br>\n")
+        .replace("<br><br><br>", "<br><br>")
+    )
 
 
 def _first_bytes(text: str, limit: int) -> str:

@@ -94,7 +94,9 @@ _NAMES = (
     ডিসে ডিসেম্বর டிச டிசம்பர் ธค ธันวาคม დეკ დეკემბერი 十二月
     """,
 )
-MONTHS = {word: number for number, words in enumerate(_NAMES, 1) for word in words.split()}
+MONTHS = {
+    word: number for number, words in enumerate(_NAMES, 1) for word in words.split()
+}
 """Word to number of the month, 1 to 12."""
 
 CROATIAN = {"listopada": 10, "listopad": 10, "lis": 10, "lip": 6, "srp": 7}

@@ -28,7 +28,9 @@ _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 def newest_entries(text: str, limit: int) -> tuple[str, int]:
     """An XML feed less what lies beyond the limit, and how many entries that are."""
-    if text.count("item") + text.count("entry") <= limit:  # as few as in nearly every feed: nothing to look for
+    if (
+        text.count("item") + text.count("entry") <= limit
+    ):  # as few as in nearly every feed: nothing to look for
         return text, 0
     starts = _starts(text)
     if len(starts) <= limit:
@@ -51,7 +53,9 @@ def newest_of(stated: Sequence[str], count: int, limit: int) -> list[int]:
     if 2 * len(known) < len(dates):
         return list(range(limit))
     half = len(dates) // 2
-    is_appended = max(filter(None, dates[half:]), default=_UNKNOWN) > max(filter(None, dates[:half]), default=_UNKNOWN)
+    is_appended = max(filter(None, dates[half:]), default=_UNKNOWN) > max(
+        filter(None, dates[:half]), default=_UNKNOWN
+    )
     if len(dates) < count:
         return list(range(count - limit, count) if is_appended else range(limit))
     filled = _filled(dates)

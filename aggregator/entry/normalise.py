@@ -15,13 +15,37 @@ from hashlib import sha256
 from aggregator.entry.boilerplate import matching_text, without_counters
 from aggregator.entry.characters import one_line
 from aggregator.entry.dates import instant
-from aggregator.entry.front_matter import FrontMatter, document, first_seen_date, stated_date
+from aggregator.entry.front_matter import (
+    FrontMatter,
+    document,
+    first_seen_date,
+    stated_date,
+)
 from aggregator.entry.images import fallback_image, lead_image, shows_media
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import escaped_text, safe_body
-from aggregator.entry.text import decoded_references, plain_text, title_text, without_cdata_marks
-from aggregator.entry.urls import absolute_url, canonical_url, host_of, public_address, site_of, without_userinfo
-from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry
+from aggregator.entry.text import (
+    decoded_references,
+    plain_text,
+    title_text,
+    without_cdata_marks,
+)
+from aggregator.entry.urls import (
+    absolute_url,
+    canonical_url,
+    host_of,
+    public_address,
+    site_of,
+    without_userinfo,
+)
+from aggregator.model import (
+    DateSource,
+    DocumentSettings,
+    Entry,
+    Feed,
+    Markup,
+    ParsedEntry,
+)
 
 HASH_RULES = "2"
 """Goes up whenever the same bytes of a feed may give another title, address, time or text than before. What is known
@@ -31,7 +55,8 @@ MAX_TEXT_CHARS = 8_000
 _MAX_READ_CHARS = 1 << 20
 """Of a body, for text and hash: four times the default `max_document`. Of 21,885 real bodies one is longer."""
 _EMPTY_VOID = re.compile(
-    r"<(area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)((?:\s[^<>]*)?)></\1>", re.IGNORECASE
+    r"<(area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)((?:\s[^<>]*)?)></\1>",
+    re.IGNORECASE,
 )
 """XHTML's `<br/>` as feedparser writes it, `<br></br>`: HTML reads two line breaks."""
 _MAX_NAME_CHARS = 200
@@ -70,11 +95,15 @@ class _Dates:
     written: str
 
 
-def entry_facts(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> EntryFacts:
+def entry_facts(
+    parsed: ParsedEntry, *, feed: Feed, feed_language: str | None
+) -> EntryFacts:
     """What is told of an entry beside its text: identity, address, times, categories."""
     text = entry_text(parsed)
     published_at = published(parsed, feed=feed, feed_language=feed_language)
-    return EntryFacts(text, published_at, _content_hash(parsed, published_at, text.matching))
+    return EntryFacts(
+        text, published_at, _content_hash(parsed, published_at, text.matching)
+    )
 
 
 def entry(
@@ -98,9 +127,21 @@ def entry(
     facts = facts or entry_facts(parsed, feed=feed, feed_language=feed_language)
     text = facts.text
     url = entry_url(parsed, feed=feed)
-    title = clean_title(parsed.title) or first_line(text.plain) or url or one_line(parsed.guid)
-    dates = _dates(facts.published_at, feed=feed, first_seen_at=first_seen_at, clock_error=clock_error)
-    categories = named_categories(feed, feed_title=feed_title, feed_language=feed_language)
+    title = (
+        clean_title(parsed.title)
+        or first_line(text.plain)
+        or url
+        or one_line(parsed.guid)
+    )
+    dates = _dates(
+        facts.published_at,
+        feed=feed,
+        first_seen_at=first_seen_at,
+        clock_error=clock_error,
+    )
+    categories = named_categories(
+        feed, feed_title=feed_title, feed_language=feed_language
+    )
     return Entry(
         entry_id=entry_id,
         feed_id=feed.feed_id,
@@ -110,13 +151,17 @@ def entry(
         url=url,
         canonical_url=canonical_url(url),
         title=title,
-        lang=_language(parsed, title, text.matching, feed=feed, feed_language=feed_language),
+        lang=_language(
+            parsed, title, text.matching, feed=feed, feed_language=feed_language
+        ),
         author=one_line(title_text(parsed.author), limit=_MAX_NAME_CHARS),
         categories=categories,
         tags=_tags(parsed.tags),
         published_at=dates.stated_at,
         matched_at=dates.matched_at,
-        published_raw=one_line(parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS),
+        published_raw=one_line(
+            parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS
+        ),
         date_source=dates.source,
         first_seen_at=first_seen_at,
         content_hash=facts.content_hash,
@@ -150,10 +195,29 @@ def _document(
     settings: DocumentSettings,
 ) -> str:
     """The front matter and the body below it."""
-    body = _body(text, title=title, base_url=parsed.base_url or url or public_address(feed.url), settings=settings)
-    headimg = _headimg(body, parsed, base_url=parsed.base_url or url, entry_id=entry_id, settings=settings)
+    body = _body(
+        text,
+        title=title,
+        base_url=parsed.base_url or url or public_address(feed.url),
+        settings=settings,
+    )
+    headimg = _headimg(
+        body,
+        parsed,
+        base_url=parsed.base_url or url,
+        entry_id=entry_id,
+        settings=settings,
+    )
     newline = settings.leading_newline
-    parts = FrontMatter(title, categories, headimg, categories[1], date=date, body=body, leading_newline=newline)
+    parts = FrontMatter(
+        title,
+        categories,
+        headimg,
+        categories[1],
+        date=date,
+        body=body,
+        leading_newline=newline,
+    )
     return document(parts)
 
 
@@ -165,7 +229,9 @@ def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
 def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
     parts = (
         " ".join(clean_title(parsed.title).split()),
-        canonical_url(parsed.link if parsed.known_link is None else parsed.known_link).partition("?")[0],
+        canonical_url(
+            parsed.link if parsed.known_link is None else parsed.known_link
+        ).partition("?")[0],
         published_at.isoformat() if published_at else "",
         " ".join(without_counters(text).split()),
     )
@@ -178,7 +244,9 @@ def is_same_content(content_hash: str, known_hash: str) -> bool:
     return content_hash == known_hash or not known_hash.startswith(f"{HASH_RULES}.")
 
 
-def published(parsed: ParsedEntry, *, feed: Feed, feed_language: str | None) -> datetime | None:
+def published(
+    parsed: ParsedEntry, *, feed: Feed, feed_language: str | None
+) -> datetime | None:
     """The publisher's time of an entry, with the operator's `clock_offset`; None when none can be read for sure."""
     language = feed.language or parsed.language or feed_language
     for raw in (parsed.published_raw, parsed.updated_raw):
@@ -192,12 +260,16 @@ def entry_url(parsed: ParsedEntry, *, feed: Feed) -> str:
     """The entry's page: absolute http(s) without userinfo, or ''."""
     if not parsed.link:
         return ""
-    return without_userinfo(absolute_url(parsed.base_url or public_address(feed.url), parsed.link))
+    return without_userinfo(
+        absolute_url(parsed.base_url or public_address(feed.url), parsed.link)
+    )
 
 
 def clean_title(title: Markup) -> str:
     """The title as one line of plain text; '' when it holds none."""
-    return one_line(title_text(title.value) if title.html else decoded_references(title.value))
+    return one_line(
+        title_text(title.value) if title.html else decoded_references(title.value)
+    )
 
 
 def first_line(text: str) -> str:
@@ -205,13 +277,22 @@ def first_line(text: str) -> str:
     return one_line(text.partition("\n")[0])
 
 
-def named_categories(feed: Feed, *, feed_title: str, feed_language: str | None) -> tuple[str, str, str]:
+def named_categories(
+    feed: Feed, *, feed_title: str, feed_language: str | None
+) -> tuple[str, str, str]:
     """Group, site and section: as configured, else by schema.md. Never from the entry's own tags."""
     chinese = (feed.language or feed_language or "").lower().partition("-")[0] == "zh"
-    site = one_line(title_text(feed_title), limit=_MAX_NAME_CHARS) or host_of(feed.url) or feed.feed_id
+    site = (
+        one_line(title_text(feed_title), limit=_MAX_NAME_CHARS)
+        or host_of(feed.url)
+        or feed.feed_id
+    )
     missing = ("新闻" if chinese else "News", site, "最新" if chinese else "latest")
     given = [one_line(name, limit=_MAX_NAME_CHARS) for name in feed.categories[:3]]
-    group, name, section = (*(one or missing[place] for place, one in enumerate(given)), *missing[len(given) :])
+    group, name, section = (
+        *(one or missing[place] for place, one in enumerate(given)),
+        *missing[len(given) :],
+    )
     return group, name, section
 
 
@@ -250,12 +331,21 @@ def _plain(markup: Markup) -> str:
     return text if text.strip(_INVISIBLE) else ""
 
 
-def _headimg(body: str, parsed: ParsedEntry, *, base_url: str, entry_id: str, settings: DocumentSettings) -> str:
+def _headimg(
+    body: str,
+    parsed: ParsedEntry,
+    *,
+    base_url: str,
+    entry_id: str,
+    settings: DocumentSettings,
+) -> str:
     image = lead_image(body, base_url=base_url, candidates=parsed.images)
     return image or (fallback_image(entry_id) if settings.fallback_image else "")
 
 
-def _body(text: EntryText, *, title: str, base_url: str, settings: DocumentSettings) -> str:
+def _body(
+    text: EntryText, *, title: str, base_url: str, settings: DocumentSettings
+) -> str:
     for markup in (text.body, text.summary):
         if markup.html:
             body = safe_body(markup.value, base_url=base_url, settings=settings)
@@ -267,21 +357,41 @@ def _body(text: EntryText, *, title: str, base_url: str, settings: DocumentSetti
 
 
 def _dates(
-    published_at: datetime | None, *, feed: Feed, first_seen_at: datetime, clock_error: timedelta | None
+    published_at: datetime | None,
+    *,
+    feed: Feed,
+    first_seen_at: datetime,
+    clock_error: timedelta | None,
 ) -> _Dates:
     """The document's date and the one matching uses. An operator's `clock_offset` takes the place of a found error."""
     if published_at is None:
         return _Dates(None, None, DateSource.FIRST_SEEN, first_seen_date(first_seen_at))
     error = clock_error if clock_error and not feed.clock_offset else timedelta(0)
     true_at = published_at + error
-    if published_at <= first_seen_at or (error and true_at <= first_seen_at + _CLOCK_SLACK):
-        return _Dates(published_at, min(true_at, first_seen_at), DateSource.FEED, stated_date(published_at))
-    return _Dates(first_seen_at, min(true_at, first_seen_at), DateSource.CLAMPED, stated_date(first_seen_at))
+    if published_at <= first_seen_at or (
+        error and true_at <= first_seen_at + _CLOCK_SLACK
+    ):
+        return _Dates(
+            published_at,
+            min(true_at, first_seen_at),
+            DateSource.FEED,
+            stated_date(published_at),
+        )
+    return _Dates(
+        first_seen_at,
+        min(true_at, first_seen_at),
+        DateSource.CLAMPED,
+        stated_date(first_seen_at),
+    )
 
 
-def _language(parsed: ParsedEntry, title: str, text: str, *, feed: Feed, feed_language: str | None) -> str:
+def _language(
+    parsed: ParsedEntry, title: str, text: str, *, feed: Feed, feed_language: str | None
+) -> str:
     sample = f"{title}\n{text[:_LANGUAGE_SAMPLE_CHARS]}"
-    return language_of(configured=feed.language, feed=feed_language, entry=parsed.language, text=sample)
+    return language_of(
+        configured=feed.language, feed=feed_language, entry=parsed.language, text=sample
+    )
 
 
 def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:

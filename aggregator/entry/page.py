@@ -8,7 +8,9 @@ from html import unescape
 _SKIPPED = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->|<!(?!DOCTYPE)[^>]*>", re.DOTALL)
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([A-Za-z_][\w.:-]*)", re.IGNORECASE)
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]*)")
-_FEED_ROOT = re.compile(r"<(?:[\w.-]+:)?(?:rss|rdf|feed|channel|entry)[\s>]", re.IGNORECASE)
+_FEED_ROOT = re.compile(
+    r"<(?:[\w.-]+:)?(?:rss|rdf|feed|channel|entry)[\s>]", re.IGNORECASE
+)
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
 _FEED_LINK = re.compile(
     r"<link\b(?=[^>]{0,1000}\btype\s*=\s*[\"']?application/(?:rss\+xml|atom\+xml|feed\+json|json)\b)[^>]{0,1000}?"
@@ -26,7 +28,22 @@ _LOGIN = re.compile(
     r"<title[^>]{0,200}>[^<]{0,200}(?:登录|登錄|ログイン|로그인|Вход)",
     re.IGNORECASE,
 )
-_HTML_NAMES = frozenset({"html", "head", "body", "div", "p", "br", "script", "meta", "title", "h1", "center", "b"})
+_HTML_NAMES = frozenset(
+    {
+        "html",
+        "head",
+        "body",
+        "div",
+        "p",
+        "br",
+        "script",
+        "meta",
+        "title",
+        "h1",
+        "center",
+        "b",
+    }
+)
 _READ_CHARS = 200_000
 
 
@@ -39,7 +56,9 @@ def root_name(text: str) -> str:
     while match := _SKIPPED.match(text, position):
         position = match.end()
     doctype = _DOCTYPE.match(text, position)
-    element = _ELEMENT.match(text, position) or (_ELEMENT.search(text, position, _READ_CHARS) if doctype else None)
+    element = _ELEMENT.match(text, position) or (
+        _ELEMENT.search(text, position, _READ_CHARS) if doctype else None
+    )
     name = (doctype or element).group(1).lower() if (doctype or element) else ""  # type: ignore[union-attr]
     name = name.rpartition(":")[2]
     if name in _HTML_NAMES or not name:
@@ -64,5 +83,9 @@ def description(text: str) -> str:
     else:
         kind = "an HTML page"
     link = _FEED_LINK.search(text)
-    hint = next((unescape(address) for address in link.groups() if address), "") if link else ""
+    hint = (
+        next((unescape(address) for address in link.groups() if address), "")
+        if link
+        else ""
+    )
     return f"{kind}{titled}" + (f"; it names a feed at {hint}" if hint else "")

@@ -37,17 +37,43 @@ from aggregator.entry.page import description, root_name
 from aggregator.entry.text import without_cdata_marks
 from aggregator.entry.urls import absolute_url
 from aggregator.entry.xml_feed import TRUNCATED, FeedDict, RawFeed, Refused, raw_feed
-from aggregator.model import FailureKind, FeedHints, Markup, ParsedEntry, ParsedFeed, Unparsable
+from aggregator.model import (
+    FailureKind,
+    FeedHints,
+    Markup,
+    ParsedEntry,
+    ParsedFeed,
+    Unparsable,
+)
 
 _MOST_TAGS = 50
 _LONGEST_TITLE = 20_000
 """Characters of a title that are kept; schema.md shows 500, the rest is room for markup. A guess."""
-_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z]{2,8});")
+_REFERENCE = re.compile(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z]{2,8});"
+)
 _ADDRESS = re.compile(r"https?://\S+|[^\s:]*/[^\s:]*", re.IGNORECASE)
 """What a guid that stands for the link looks like: an address or a path, no number, `urn:` or `tag:`."""
-_PICTURE_ELEMENTS = ("thumbnail", "thumb", "picture", "photo", "img", "imageurl", "image_url", "featured_image")
+_PICTURE_ELEMENTS = (
+    "thumbnail",
+    "thumb",
+    "picture",
+    "photo",
+    "img",
+    "imageurl",
+    "image_url",
+    "featured_image",
+)
 _PICTURE_ADDRESS = re.compile(r"(?:https?:)?//?\S+", re.IGNORECASE)
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAYS = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
 _PERIODS = {
     "hourly": timedelta(hours=1),
     "daily": timedelta(days=1),
@@ -73,7 +99,9 @@ def parsed_feed(
 
     Every text in it can be written as UTF-8, whatever the parsers gave: nothing behind this need look at that again.
     """
-    feed = _parsed(body, content_type=content_type, url=url, max_entries=max_entries, seen=seen)
+    feed = _parsed(
+        body, content_type=content_type, url=url, max_entries=max_entries, seen=seen
+    )
     clean: ParsedFeed | Unparsable = _with_whole_texts(feed)
     return clean
 
@@ -99,30 +127,53 @@ def _whole(value: Any) -> Any:
 
 
 def _parsed(
-    body: bytes, *, content_type: str | None, url: str, max_entries: int, seen: Container[str]
+    body: bytes,
+    *,
+    content_type: str | None,
+    url: str,
+    max_entries: int,
+    seen: Container[str],
 ) -> ParsedFeed | Unparsable:
     document = decoded(body, content_type)
     text = repair.without_forbidden(document.text)
     start = text.lstrip("\ufeff \t\r\n")
     if not start:
         return Unparsable(FailureKind.NOT_A_FEED, "empty body")
-    notes = (f"{document.replaced_count} damaged characters",) if document.replaced_count else ()
+    notes = (
+        (f"{document.replaced_count} damaged characters",)
+        if document.replaced_count
+        else ()
+    )
     if start[0] in "{[":
-        return _from_json(start, url=url, encoding=document.encoding, max_entries=max_entries, notes=notes)
+        return _from_json(
+            start,
+            url=url,
+            encoding=document.encoding,
+            max_entries=max_entries,
+            notes=notes,
+        )
     root = root_name(start)
     if root == "html":
         return Unparsable(FailureKind.NOT_A_FEED, description(start))
     if not root:
-        return Unparsable(FailureKind.NOT_A_FEED, f"neither XML nor JSON; it begins with {_shown(start, 40)!r}")
+        return Unparsable(
+            FailureKind.NOT_A_FEED,
+            f"neither XML nor JSON; it begins with {_shown(start, 40)!r}",
+        )
     try:
         raw = raw_feed(start, url=url, max_entries=max_entries, seen=seen)
     except Refused as refused:
         return Unparsable(FailureKind.UNPARSABLE, f"refused: {refused}")
     if TRUNCATED in raw.notes and not raw.entries:
         # Not a feed without entries: what it holds did not come, and it would pass for healthy for ever.
-        return Unparsable(FailureKind.UNPARSABLE, "cut off before its first entry was whole")
+        return Unparsable(
+            FailureKind.UNPARSABLE, "cut off before its first entry was whole"
+        )
     if not raw.version and not raw.entries:
-        return Unparsable(FailureKind.NOT_A_FEED, f"an XML document of another kind: its root is <{root}>")
+        return Unparsable(
+            FailureKind.NOT_A_FEED,
+            f"an XML document of another kind: its root is <{root}>",
+        )
     return _from_xml(raw, url=url, encoding=document.encoding, notes=notes)
 
 
@@ -131,15 +182,22 @@ def _from_json(
 ) -> ParsedFeed | Unparsable:
     found = json_object(text)
     if found is None:
-        return Unparsable(FailureKind.NOT_A_FEED, "JSON that cannot be read, or no JSON object")
+        return Unparsable(
+            FailureKind.NOT_A_FEED, "JSON that cannot be read, or no JSON object"
+        )
     if not is_json_feed(found):
         keys = _shown(", ".join(found), 60)
-        return Unparsable(FailureKind.NOT_A_FEED, f"a JSON object that is no JSON Feed: its keys are {keys}")
+        return Unparsable(
+            FailureKind.NOT_A_FEED,
+            f"a JSON object that is no JSON Feed: its keys are {keys}",
+        )
     feed = parsed_json_feed(found, url=url, encoding=encoding, max_entries=max_entries)
     return replace(feed, notes=(*notes, *feed.notes))
 
 
-def _from_xml(raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]) -> ParsedFeed:
+def _from_xml(
+    raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]
+) -> ParsedFeed:
     language = _string(raw.feed, "language") or None
     home = absolute_url(url, _string(raw.feed, "link"))
     is_rss = raw.version.startswith("rss")
@@ -151,17 +209,24 @@ def _from_xml(raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]) 
         link=home or _string(raw.feed, "link"),
         language=language,
         encoding=encoding,
-        entries=tuple(_entry(entry, atom=atom, bases=bases, language=language) for entry in raw.entries),
+        entries=tuple(
+            _entry(entry, atom=atom, bases=bases, language=language)
+            for entry in raw.entries
+        ),
         hints=_hints(raw.feed, url),
         dropped_count=raw.dropped_count,
         notes=(*notes, *raw.notes),
         items=raw.items.hashes if raw.items else (),
-        frame=_digest(raw.version, raw.items.around, home, language or "", url) if raw.items else "",
+        frame=_digest(raw.version, raw.items.around, home, language or "", url)
+        if raw.items
+        else "",
     )
 
 
 def _digest(*texts: str) -> str:
-    return blake2b("\0".join(texts).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return blake2b(
+        "\0".join(texts).encode("utf-8", "replace"), digest_size=8
+    ).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +237,9 @@ class _Bases:
     site_url: str
 
 
-def _entry(entry: FeedDict, *, atom: bool, bases: _Bases, language: str | None) -> ParsedEntry:
+def _entry(
+    entry: FeedDict, *, atom: bool, bases: _Bases, language: str | None
+) -> ParsedEntry:
     guid = _string(entry, "id")
     content = _content(entry)
     summary = _summary(entry)
@@ -183,7 +250,11 @@ def _entry(entry: FeedDict, *, atom: bool, bases: _Bases, language: str | None) 
     link = page or _enclosed(entry, own_base or bases.site_url)
     known_link = _known_link(entry, guid, own_base or bases.feed_url)
     text_base = _string(chosen, "base") or stated_base
-    stated = _string(entry, "language") or _string(chosen, "language") or _string(entry, "x_lang")
+    stated = (
+        _string(entry, "language")
+        or _string(chosen, "language")
+        or _string(entry, "x_lang")
+    )
     return ParsedEntry(
         guid=guid,
         link=link,
@@ -195,8 +266,12 @@ def _entry(entry: FeedDict, *, atom: bool, bases: _Bases, language: str | None) 
         published_raw=_string(entry, "published") or _string(entry, "created"),
         updated_raw=_string(entry, "updated"),
         language=stated if stated and stated != language else None,
-        images=tuple(_resolved(one, own_base or bases.site_url) for one in _images(entry)),
-        base_url=text_base if text_base and text_base != bases.feed_url else (page or bases.site_url),
+        images=tuple(
+            _resolved(one, own_base or bases.site_url) for one in _images(entry)
+        ),
+        base_url=text_base
+        if text_base and text_base != bases.feed_url
+        else (page or bases.site_url),
         known_link=None if known_link == link else known_link,
     )
 
@@ -214,7 +289,11 @@ def _string(holder: FeedDict, key: str) -> str:
 
 def _list(holder: FeedDict, key: str) -> Sequence[FeedDict]:
     value = dict.get(holder, key)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return (
+        [each for each in value if isinstance(each, dict)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 def _page(entry: FeedDict, guid: str) -> str:
@@ -233,21 +312,39 @@ def _page(entry: FeedDict, guid: str) -> str:
 
 
 def _alternate(entry: FeedDict) -> str:
-    alternates = [each for each in _list(entry, "links") if each.get("rel") == "alternate" and _string(each, "href")]
-    pages = [each for each in alternates if _string(each, "type") in ("text/html", "application/xhtml+xml", "")]
+    alternates = [
+        each
+        for each in _list(entry, "links")
+        if each.get("rel") == "alternate" and _string(each, "href")
+    ]
+    pages = [
+        each
+        for each in alternates
+        if _string(each, "type") in ("text/html", "application/xhtml+xml", "")
+    ]
     return next((_string(each, "href") for each in (*pages, *alternates)), "")
 
 
 def _enclosed(entry: FeedDict, base: str) -> str:
     """What an entry without a page has to open (podcast hosts publish no links): its enclosure, film or sound; a
     picture only where there is nothing else."""
-    enclosed = [each for each in _list(entry, "links") if each.get("rel") == "enclosure"]
+    enclosed = [
+        each for each in _list(entry, "links") if each.get("rel") == "enclosure"
+    ]
     enclosures = [_string(each, "href") for each in enclosed if not _is_picture(each)]
     pictures = [_string(each, "href") for each in enclosed if _is_picture(each)]
-    media = [_string(each, "url") for each in _list(entry, "media_content") if not _is_picture(each)]
+    media = [
+        _string(each, "url")
+        for each in _list(entry, "media_content")
+        if not _is_picture(each)
+    ]
     player = dict.get(entry, "media_player")
     players = [_string(player, "url")] if isinstance(player, dict) else []
-    addresses = (absolute_url(base, address) for address in (*enclosures, *media, *players, *pictures) if address)
+    addresses = (
+        absolute_url(base, address)
+        for address in (*enclosures, *media, *players, *pictures)
+        if address
+    )
     return next(filter(None, addresses), "")
 
 
@@ -262,7 +359,9 @@ def _known_link(entry: FeedDict, guid: str, base: str) -> str:
     link = _string(entry, "link")
     if link != guid:
         return _resolved(link, base)
-    return absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
+    return (
+        absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
+    )
 
 
 def _title(entry: FeedDict, *, atom: bool) -> Markup:
@@ -271,14 +370,21 @@ def _title(entry: FeedDict, *, atom: bool) -> Markup:
         return Markup(_string(entry, "itunes_title"), html=False)
     detail = dict.get(entry, "title_detail") or {}
     plain = atom and _string(detail, "type") == "text/plain"
-    return Markup(value, html=not plain or ("<" not in value and _REFERENCE.search(value) is not None))
+    return Markup(
+        value,
+        html=not plain or ("<" not in value and _REFERENCE.search(value) is not None),
+    )
 
 
 def _content(entry: FeedDict) -> tuple[Markup, FeedDict]:
     """The first content that is markup, else the first that is text; with feedparser's detail of it."""
     texts = [each for each in _list(entry, "content") if _string(each, "value")]
     marked = [each for each in texts if _is_markup(each)]
-    plain = [each for each in texts if _string(each, "type").startswith("text/") or not _string(each, "type")]
+    plain = [
+        each
+        for each in texts
+        if _string(each, "type").startswith("text/") or not _string(each, "type")
+    ]
     for each in (*marked, *plain):
         return _text_of(each, _string(each, "value")), each
     return Markup(""), {}
@@ -288,7 +394,9 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
     detail = dict.get(entry, "summary_detail") or {}
     value = _string(entry, "summary")
     if value and value != _copied(entry):
-        return replace(_text_of(detail, value), html=_string(detail, "type") != "text/plain"), detail
+        return replace(
+            _text_of(detail, value), html=_string(detail, "type") != "text/plain"
+        ), detail
     apart = _string(entry, "itunes_summary")
     if apart:
         return Markup(apart, html=True), {}
@@ -305,7 +413,9 @@ def _text_of(detail: FeedDict, value: str) -> Markup:
 
 def _unmarked(value: str) -> str:
     """A text without the CDATA mark that was escaped around it."""
-    return without_cdata_marks(value).strip() if value.startswith("<![CDATA[") else value
+    return (
+        without_cdata_marks(value).strip() if value.startswith("<![CDATA[") else value
+    )
 
 
 def _copied(entry: FeedDict) -> str:
@@ -320,28 +430,51 @@ def _is_markup(detail: FeedDict) -> bool:
 
 
 def _author(entry: FeedDict) -> str:
-    names = [_string(each, "name") or _string(each, "email") for each in _list(entry, "authors")]
+    names = [
+        _string(each, "name") or _string(each, "email")
+        for each in _list(entry, "authors")
+    ]
     joined = ", ".join(dict.fromkeys(name for name in names if name))
     return joined or _string(entry, "author")
 
 
 def _tags(entry: FeedDict) -> tuple[str, ...]:
-    tags = [_string(each, "label") or _string(each, "term") for each in _list(entry, "tags")]
+    tags = [
+        _string(each, "label") or _string(each, "term") for each in _list(entry, "tags")
+    ]
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:_MOST_TAGS]
 
 
 def _images(entry: FeedDict) -> tuple[str, ...]:
     thumbnails = [_string(each, "url") for each in _list(entry, "media_thumbnail")]
-    pictures = [_string(each, "url") for each in _list(entry, "media_content") if _is_picture(each)]
+    pictures = [
+        _string(each, "url")
+        for each in _list(entry, "media_content")
+        if _is_picture(each)
+    ]
     enclosures = [
-        _string(each, "href") for each in _list(entry, "links") if each.get("rel") == "enclosure" and _is_picture(each)
+        _string(each, "href")
+        for each in _list(entry, "links")
+        if each.get("rel") == "enclosure" and _is_picture(each)
     ]
     own = dict.get(entry, "image")
     image = _string(own, "href") if isinstance(own, dict) else ""
     apart = dict.get(entry, "googleplay_image")
     further = [_string(apart, "href")] if isinstance(apart, dict) else []
-    noted = [address for address in dict.get(entry, "x_pictures", ()) if isinstance(address, str)]
-    listed = (*thumbnails, *pictures, *enclosures, image, *further, *noted, *_pictures_by_name(entry))
+    noted = [
+        address
+        for address in dict.get(entry, "x_pictures", ())
+        if isinstance(address, str)
+    ]
+    listed = (
+        *thumbnails,
+        *pictures,
+        *enclosures,
+        image,
+        *further,
+        *noted,
+        *_pictures_by_name(entry),
+    )
     return tuple(dict.fromkeys(_unmarked(address) for address in listed if address))
 
 
@@ -350,7 +483,11 @@ def _pictures_by_name(entry: FeedDict) -> list[str]:
     found = []
     for name in _PICTURE_ELEMENTS:
         held = dict.get(entry, name)
-        address = (_string(held, "url") or _string(held, "href")) if isinstance(held, dict) else _string(entry, name)
+        address = (
+            (_string(held, "url") or _string(held, "href"))
+            if isinstance(held, dict)
+            else _string(entry, name)
+        )
         if _PICTURE_ADDRESS.fullmatch(address):
             found.append(address)
     return found
@@ -361,19 +498,37 @@ def _is_picture(each: FeedDict) -> bool:
     if kind:
         return kind.startswith("image")
     address = _string(each, "url") or _string(each, "href")
-    return re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", address, re.IGNORECASE) is not None
+    return (
+        re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", address, re.IGNORECASE)
+        is not None
+    )
 
 
 def _hints(feed: FeedDict, url: str) -> FeedHints:
     ttl = _string(feed, "ttl")
-    minutes = min(int(ttl), _LONGEST_HINT_MINUTES) if re.fullmatch(r"[0-9]{1,9}", ttl) else 0
-    links = {_string(each, "rel"): absolute_url(url, _string(each, "href")) for each in reversed(_list(feed, "links"))}
+    minutes = (
+        min(int(ttl), _LONGEST_HINT_MINUTES) if re.fullmatch(r"[0-9]{1,9}", ttl) else 0
+    )
+    links = {
+        _string(each, "rel"): absolute_url(url, _string(each, "href"))
+        for each in reversed(_list(feed, "links"))
+    }
     hub = links.get("hub", "")
     return FeedHints(
         ttl=timedelta(minutes=minutes) if minutes else None,
-        update_period=_update_period(_string(feed, "sy_updateperiod"), _string(feed, "sy_updatefrequency")),
-        skip_hours=frozenset(hour % 24 for hour in map(_number, feed.get("x_hours", ())) if 0 <= hour <= 24),
-        skip_days=frozenset(_WEEKDAYS.index(day) for day in map(_lower, feed.get("x_days", ())) if day in _WEEKDAYS),
+        update_period=_update_period(
+            _string(feed, "sy_updateperiod"), _string(feed, "sy_updatefrequency")
+        ),
+        skip_hours=frozenset(
+            hour % 24
+            for hour in map(_number, feed.get("x_hours", ()))
+            if 0 <= hour <= 24
+        ),
+        skip_days=frozenset(
+            _WEEKDAYS.index(day)
+            for day in map(_lower, feed.get("x_days", ()))
+            if day in _WEEKDAYS
+        ),
         hub_url=hub if hub.startswith(("http://", "https://")) else None,
         self_url=links.get("self") or None,
     )
@@ -390,7 +545,11 @@ def _update_period(period: str, frequency: str) -> timedelta | None:
 
 def _number(text: object) -> int:
     """A small whole number, -1 if the text is none."""
-    return int(text) if isinstance(text, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", text) else -1
+    return (
+        int(text)
+        if isinstance(text, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", text)
+        else -1
+    )
 
 
 def _lower(text: object) -> str:
@@ -399,4 +558,6 @@ def _lower(text: object) -> str:
 
 def _shown(text: str, length: int) -> str:
     """One printable line, for a message."""
-    return "".join(character if character.isprintable() else " " for character in text[:length]).strip()
+    return "".join(
+        character if character.isprintable() else " " for character in text[:length]
+    ).strip()

@@ -38,18 +38,35 @@ _LISTS = frozenset({"ul", "ol"})
 _VOID = frozenset({"br", "wbr", "hr", "img"})
 _TEXT_LEVEL_VOID = frozenset({"br", "wbr", "img"})
 _PLACES = {
-    "": _TEXT_LEVEL | _TEXT_LEVEL_VOID | _OF_TEXT | _OF_BLOCKS - {"li"} | _LISTS | {"hr"},
-    **dict.fromkeys(_OF_BLOCKS, _TEXT_LEVEL | _TEXT_LEVEL_VOID | _OF_TEXT | _OF_BLOCKS - {"li"} | _LISTS | {"hr"}),
+    "": _TEXT_LEVEL
+    | _TEXT_LEVEL_VOID
+    | _OF_TEXT
+    | _OF_BLOCKS - {"li"}
+    | _LISTS
+    | {"hr"},
+    **dict.fromkeys(
+        _OF_BLOCKS,
+        _TEXT_LEVEL
+        | _TEXT_LEVEL_VOID
+        | _OF_TEXT
+        | _OF_BLOCKS - {"li"}
+        | _LISTS
+        | {"hr"},
+    ),
     **dict.fromkeys(_OF_TEXT | _TEXT_LEVEL, _TEXT_LEVEL | _TEXT_LEVEL_VOID),
     **dict.fromkeys(_LISTS, frozenset({"li"})),
 }
 """Element, '' for the body itself → what it may hold."""
 
-_TAG = re.compile(r"(/?)([a-z][a-z0-9]*)((?: [a-z][a-z-]*=(?:\"[^\"<>\n\r]*\"|'[^'<>\n\r]*'))*) ?(/?)")
+_TAG = re.compile(
+    r"(/?)([a-z][a-z0-9]*)((?: [a-z][a-z-]*=(?:\"[^\"<>\n\r]*\"|'[^'<>\n\r]*'))*) ?(/?)"
+)
 _ATTRIBUTE = re.compile(r" ([a-z-]+)=[\"']([^\"']*)[\"']")
 _WEB = re.compile(r"https?://[^\s/?#]")
 _ADDRESSES = frozenset({"href", "src"})
-_OF_PICTURES = _names("src alt title class width height referrerpolicy decoding loading align border id")
+_OF_PICTURES = _names(
+    "src alt title class width height referrerpolicy decoding loading align border id"
+)
 _NOT_PLAIN = re.compile(r"\n\s*\n|```|~~~|\ufffc")
 """What is edited in texts (see `markdown`)."""
 _MOST_OPEN = 100
@@ -71,7 +88,11 @@ def is_plain(html: str) -> bool:
     next(pieces)
     for piece in pieces:
         written, end, _ = piece.partition(">")
-        tag = (_short_tag(written) if len(written) <= _LONGEST_KEPT else _tag(written)) if end else None
+        tag = (
+            (_short_tag(written) if len(written) <= _LONGEST_KEPT else _tag(written))
+            if end
+            else None
+        )
         if tag is None or not _fits(tag, open_elements):
             return False
     return len(open_elements) == 1
@@ -102,7 +123,11 @@ def _tag(written: str) -> _Tag | None:
         return None
     if name == "img" and 'referrerpolicy="no-referrer"' not in held:
         return None
-    return _Tag(name, False) if not held or _are_plain(name, _ATTRIBUTE.findall(held)) else None
+    return (
+        _Tag(name, False)
+        if not held or _are_plain(name, _ATTRIBUTE.findall(held))
+        else None
+    )
 
 
 _short_tag = lru_cache(maxsize=_TAGS_KEPT)(_tag)
@@ -122,7 +147,11 @@ def _is_plain_attribute(element: str, name: str, value: str) -> bool:
         return bool(_WEB.match(value)) and not value.endswith((" ", "\t"))
     if element == "a" and "=" in value:
         return False
-    return name.isalpha() and name not in _EDITED and is_safe_attribute(element, name, unescape(value))
+    return (
+        name.isalpha()
+        and name not in _EDITED
+        and is_safe_attribute(element, name, unescape(value))
+    )
 
 
 _EDITED = frozenset({"poster", "background", "cite", "longdesc", "srcset", "markdown"})

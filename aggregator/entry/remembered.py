@@ -49,7 +49,10 @@ def content_start(content_hash: str) -> str:
 
 def packed(frame: str, items: Iterable[tuple[str, SeenItem]]) -> str:
     """`frame` is a text of any length, an item comes with the hash of its bytes (16 hex digits)."""
-    rows = {digest: _ITEM.pack(bytes.fromhex(digest), *_columns(item)) for digest, item in items}
+    rows = {
+        digest: _ITEM.pack(bytes.fromhex(digest), *_columns(item))
+        for digest, item in items
+    }
     kept = list(rows.values())[:MOST_ITEMS]
     return b64encode(b"".join((bytes.fromhex(frame), *kept))).decode()
 
@@ -61,7 +64,9 @@ def unpacked(text: str) -> Remembered:
         rows = list(_ITEM.iter_unpack(data[_FRAME_BYTES:]))
     except (ValueError, struct.error):
         return Remembered()
-    return Remembered(data[:_FRAME_BYTES].hex(), {row[0].hex(): _item(*row[1:]) for row in rows})
+    return Remembered(
+        data[:_FRAME_BYTES].hex(), {row[0].hex(): _item(*row[1:]) for row in rows}
+    )
 
 
 def _columns(item: SeenItem) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, int]:
@@ -72,7 +77,15 @@ def _columns(item: SeenItem) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, 
     return guid, link, title, date, text, content, flags
 
 
-def _item(guid: bytes, link: bytes, title: bytes, date: bytes, text: bytes, content: bytes, flags: int) -> SeenItem:
+def _item(
+    guid: bytes,
+    link: bytes,
+    title: bytes,
+    date: bytes,
+    text: bytes,
+    content: bytes,
+    flags: int,
+) -> SeenItem:
     facts = Facts(
         guid=_hex(guid),
         link=_hex(link),

@@ -25,10 +25,14 @@ _SUSPECT_REFERENCE = re.compile(
     r"&#(?:0*[0-9];|0*[12][0-9];|0*3[01];|[xX]0*1?[0-9a-fA-F];|[xX][dDfF]|5[5-7]\d{3};|6553[45];|X)|&#\d{7}"
 )
 _OPAQUE = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))", re.DOTALL)
-_AMPERSAND = re.compile(r"&(?:([A-Za-z][A-Za-z0-9]{0,31});|(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};))")
+_AMPERSAND = re.compile(
+    r"&(?:([A-Za-z][A-Za-z0-9]{0,31});|(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};))"
+)
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
-_ENTITY = re.compile(r"<!ENTITY\s+(%\s+)?([\w.-]+)\s+(?:\"([^\"]*)\"|'([^']*)'|(SYSTEM|PUBLIC)\b[^>]*)\s*>")
+_ENTITY = re.compile(
+    r"<!ENTITY\s+(%\s+)?([\w.-]+)\s+(?:\"([^\"]*)\"|'([^']*)'|(SYSTEM|PUBLIC)\b[^>]*)\s*>"
+)
 _HARMLESS_CHARS = 200
 """Longest value of an entity that is expanded. A guess: the longest in the corpora has 44 characters."""
 _HARMLESS_COUNT = 1000
@@ -81,11 +85,15 @@ def mended(prepared: Prepared) -> str:
     """The text with unknown entities, bare ampersands and undeclared prefixes made right; starts at its first tag."""
     text = prepared.text[max(prepared.text.find("<"), 0) :]
     declaration = text.find("<?xml ")
-    if 0 < declaration < 4096 and not _ROOT.search(text[:declaration].replace("<br", "").replace("<b>", "")):
+    if 0 < declaration < 4096 and not _ROOT.search(
+        text[:declaration].replace("<br", "").replace("<b>", "")
+    ):
         text = text[declaration:]
     parts = _OPAQUE.split(text)
     for position in range(0, len(parts), 2):
-        parts[position] = _AMPERSAND.sub(lambda match: _ampersand(match, prepared.entities), parts[position])
+        parts[position] = _AMPERSAND.sub(
+            lambda match: _ampersand(match, prepared.entities), parts[position]
+        )
     for position in range(1, len(parts), 2):
         parts[position] = _without_comment(parts[position])
     plain = "".join(parts[::2])
@@ -120,7 +128,11 @@ def is_truncated(text: str) -> bool:
 def _reference(match: re.Match[str]) -> str:
     hexadecimal, decimal = match.groups()
     point = int(hexadecimal, 16) if hexadecimal else int(decimal)
-    forbidden = point > 0x10FFFF or 0xD800 <= point < 0xE000 or (point < 0x20 and point not in (9, 10, 13))
+    forbidden = (
+        point > 0x10FFFF
+        or 0xD800 <= point < 0xE000
+        or (point < 0x20 and point not in (9, 10, 13))
+    )
     return "" if forbidden or point in (0xFFFE, 0xFFFF) else match.group(0)
 
 
@@ -167,9 +179,14 @@ def _entities(declarations: str) -> tuple[dict[str, str], str]:
         if parameter or outside:
             continue  # never fetched, never expanded: a reference to it stays as literal text
         value = double or single
-        expanded = html.unescape(value) if re.fullmatch(r"(?:&#\w+;|[^&%])*", value) else None
+        expanded = (
+            html.unescape(value) if re.fullmatch(r"(?:&#\w+;|[^&%])*", value) else None
+        )
         if expanded is None or len(expanded) > _HARMLESS_CHARS:
-            return {}, f"its entity declarations ({name}) could expand without limit; they are forbidden"
+            return (
+                {},
+                f"its entity declarations ({name}) could expand without limit; they are forbidden",
+            )
         entities[name] = expanded
     return entities, ""
 
@@ -180,5 +197,8 @@ def _with_prefixes(text: str, plain: str) -> str:
     root = _ROOT.search(text) if missing else None
     if root is None:
         return text
-    added = "".join(f' xmlns:{name}="{_NAMESPACES.get(name, f"urn:undeclared:{name}")}"' for name in sorted(missing))
+    added = "".join(
+        f' xmlns:{name}="{_NAMESPACES.get(name, f"urn:undeclared:{name}")}"'
+        for name in sorted(missing)
+    )
     return text[: root.end()] + added + text[root.end() :]

@@ -26,18 +26,27 @@ from aggregator.entry.safety import MEDIA, is_embeddable
 from aggregator.entry.text import plain_text
 from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
 
-_WORTH = re.compile(r"<(?:iframe|video|audio|object|applet|embed|math|input|script)\b", re.IGNORECASE)
+_WORTH = re.compile(
+    r"<(?:iframe|video|audio|object|applet|embed|math|input|script)\b", re.IGNORECASE
+)
 _BUTTONS = re.compile(
     r"//(?:[\w-]+\.)*(?:facebook\.com/plugins/|platform\.twitter\.com/widgets|plusone\.google\.com|"
     r"googletagmanager\.com|googlesyndication\.com|amazon-adsystem\.com|addthis\.com|disqus\.com)",
     re.IGNORECASE,
 )
 _LINKED = re.compile(r"<a\s[^>]*\bhref\s*=", re.IGNORECASE)
-_TEX_SCRIPT = re.compile(r"math/(?:tex|latex|asciimath)\b(?P<display>[^\"']*mode\s*=\s*display)?", re.IGNORECASE)
-_TEX_ANNOTATION = re.compile(
-    r"<annotation\b[^>]*\bencoding\s*=\s*[\"']?(?:application/x-tex|latex|tex)\b[^>]*>(?P<tex>[^<]*)<", re.IGNORECASE
+_TEX_SCRIPT = re.compile(
+    r"math/(?:tex|latex|asciimath)\b(?P<display>[^\"']*mode\s*=\s*display)?",
+    re.IGNORECASE,
 )
-_ANNOTATION = re.compile(r"<annotation(?:-xml)?\b.*?(?:</annotation(?:-xml)?\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TEX_ANNOTATION = re.compile(
+    r"<annotation\b[^>]*\bencoding\s*=\s*[\"']?(?:application/x-tex|latex|tex)\b[^>]*>(?P<tex>[^<]*)<",
+    re.IGNORECASE,
+)
+_ANNOTATION = re.compile(
+    r"<annotation(?:-xml)?\b.*?(?:</annotation(?:-xml)?\s*>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _TOLD = -(10**6)
 """Depth of a fraction whose first part is told: no further end tag brings it to none."""
 _KATEX = re.compile(r"\bkatex-mathml\b[^<>]*>\s*\Z")
@@ -159,7 +168,11 @@ class _Telling:
         held = self._held(token)
         stated = held["alttext"].value if "alttext" in held else ""
         annotated = _TEX_ANNOTATION.search(inside)
-        said = stated or (unescape(annotated["tex"]) if annotated else "") or _formula_text(inside)
+        said = (
+            stated
+            or (unescape(annotated["tex"]) if annotated else "")
+            or _formula_text(inside)
+        )
         return _Step(escape(" ".join(said.split()), quote=False), end + 1)
 
     def _script(self, at: int, token: Token) -> _Step:
@@ -170,7 +183,9 @@ class _Telling:
         if kind is None or content.piece is not Piece.RAW:
             return _Step(self._text(token), at + 1)
         tex = escape(self._text(content).strip(), quote=False)
-        return _Step(f"\\[{tex}\\]" if kind["display"] else f"\\({tex}\\)", self._closing(at) + 1)
+        return _Step(
+            f"\\[{tex}\\]" if kind["display"] else f"\\({tex}\\)", self._closing(at) + 1
+        )
 
     def _check_box(self, token: Token) -> str:
         held = self._held(token)
@@ -198,8 +213,15 @@ class _Telling:
             self._objects.append(_Open("" if is_tiny(held) else _address(held, "data")))
         elif token.name == "embed":
             return self._link(token)
-        elif self._objects and _address(held, "name").lower() in ("movie", "src", "filename", "url"):
-            self._objects[-1].address = self._objects[-1].address or _address(held, "value")
+        elif self._objects and _address(held, "name").lower() in (
+            "movie",
+            "src",
+            "filename",
+            "url",
+        ):
+            self._objects[-1].address = self._objects[-1].address or _address(
+                held, "value"
+            )
         return ""
 
     def _closed_object(self) -> str:
@@ -231,7 +253,11 @@ class _Telling:
         address = shown_source(held)
         if is_tiny(held) or is_counter(address) or _BUTTONS.search(address):
             return ""
-        title = held["title"].value.strip() if "title" in held and token.name == "iframe" else ""
+        title = (
+            held["title"].value.strip()
+            if "title" in held and token.name == "iframe"
+            else ""
+        )
         return _link(address, title or address)
 
 
@@ -245,7 +271,9 @@ def _address(held: dict[str, Attribute], name: str) -> str:
 
 
 def _link(address: str, words: str) -> str:
-    if not address or address.lower().startswith(("about:", "javascript:", "data:", "#")):
+    if not address or address.lower().startswith(
+        ("about:", "javascript:", "data:", "#")
+    ):
         return ""
     return f'<a href="{escape(address)}">{escape(words)}</a> '
 
@@ -260,7 +288,9 @@ def _formula_text(inside: str) -> str:
         if token.piece is Piece.TEXT:
             shown.append("".join(unescape(text[token.start : token.end]).split()))
         elif token.name == "mfrac":
-            open_parts = [*open_parts, 0] if token.piece is Piece.START else open_parts[:-1]
+            open_parts = (
+                [*open_parts, 0] if token.piece is Piece.START else open_parts[:-1]
+            )
         elif token.piece is Piece.START and open_parts:
             open_parts[-1] += 1
         elif token.piece is Piece.END and open_parts:

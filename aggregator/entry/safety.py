@@ -26,16 +26,62 @@ from aggregator.entry.markdown import is_read_alike
 from aggregator.entry.tokens import Piece, Token, attributes, tokens
 
 FORBIDDEN = frozenset(
-    {"script", "form", "input", "button", "select", "option", "optgroup", "textarea", "fieldset", "datalist", "output"}
-    | {"keygen", "isindex", "object", "embed", "applet", "base", "meta", "link", "style", "svg"}
-    | {"math", "frameset", "frame", "template", "noscript", "plaintext", "xmp", "title", "noembed", "noframes"}
+    {
+        "script",
+        "form",
+        "input",
+        "button",
+        "select",
+        "option",
+        "optgroup",
+        "textarea",
+        "fieldset",
+        "datalist",
+        "output",
+    }
+    | {
+        "keygen",
+        "isindex",
+        "object",
+        "embed",
+        "applet",
+        "base",
+        "meta",
+        "link",
+        "style",
+        "svg",
+    }
+    | {
+        "math",
+        "frameset",
+        "frame",
+        "template",
+        "noscript",
+        "plaintext",
+        "xmp",
+        "title",
+        "noembed",
+        "noframes",
+    }
     | {"bgsound", "portal", "fencedframe", "dialog"}
 )
 MEDIA = frozenset({"iframe", "video", "audio"})
 _MEDIA_PARTS = frozenset({"source", "track"})
 
 URL_ATTRIBUTES = frozenset(
-    {"href", "src", "poster", "cite", "background", "longdesc", "usemap", "action", "formaction", "data", "codebase"}
+    {
+        "href",
+        "src",
+        "poster",
+        "cite",
+        "background",
+        "longdesc",
+        "usemap",
+        "action",
+        "formaction",
+        "data",
+        "codebase",
+    }
     | {"classid", "lowsrc", "dynsrc", "profile", "manifest", "xlink:href", "icon"}
 )
 SET_ATTRIBUTES = frozenset({"srcset", "imagesrcset", "ping", "archive"})
@@ -57,10 +103,15 @@ _SURELY_BOUNDED_CHARS = 16_384
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 _PLAIN_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
-_RASTER = re.compile(r"data:image/(?:png|gif|jpe?g|webp|bmp|avif|x-icon|vnd\.microsoft\.icon)[;,]", re.IGNORECASE)
+_RASTER = re.compile(
+    r"data:image/(?:png|gif|jpe?g|webp|bmp|avif|x-icon|vnd\.microsoft\.icon)[;,]",
+    re.IGNORECASE,
+)
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
+_CSS_ESCAPE = re.compile(
+    r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\r\f]?|(\r\n|[\n\r\f])|(.))", re.DOTALL
+)
 _CSS_UNSAFE = re.compile(
     r"url\(|src\(|image\(|image-set\(|expression|@import|-moz-binding|behaviou?r:|javascript:"
     # what takes its value from elsewhere cannot be judged here
@@ -74,13 +125,57 @@ _CSS_UNSAFE = re.compile(
 """On a style without white space, comments and escapes, lower case."""
 
 _VOID = frozenset(
-    {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+    {
+        "area",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+    }
 )
 _IMPLIED_END = frozenset(
-    {"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup", "option", "rt", "rp"}
+    {
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "option",
+        "rt",
+        "rp",
+    }
 )
 _FORMATTING = frozenset(
-    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
+    {
+        "a",
+        "b",
+        "big",
+        "code",
+        "em",
+        "font",
+        "i",
+        "nobr",
+        "s",
+        "small",
+        "strike",
+        "strong",
+        "tt",
+        "u",
+    }
 )
 _INSIDE, _AFTER = "aggregator-inside", "aggregator-after"
 
@@ -91,7 +186,9 @@ def is_safe(html: str, *, embeds: Collection[str]) -> bool:
         return True
     if not is_read_alike(html):
         return False
-    tree = LexborHTMLParser(f"<div>   \n{html}\n  \n<{_INSIDE}></{_INSIDE}></div><{_AFTER}></{_AFTER}>")
+    tree = LexborHTMLParser(
+        f"<div>   \n{html}\n  \n<{_INSIDE}></{_INSIDE}></div><{_AFTER}></{_AFTER}>"
+    )
     root = tree.root
     if root is None or not _keeps_wrapper(tree):
         return False
@@ -104,7 +201,11 @@ def is_bounded(html: str) -> bool:
         return True
     depth = formatting = copies = 0
     for token in tokens(html):
-        if token.end - token.start > _LONG_TAG_CHARS and token.piece is Piece.START and _is_crowded(html, token):
+        if (
+            token.end - token.start > _LONG_TAG_CHARS
+            and token.piece is Piece.START
+            and _is_crowded(html, token)
+        ):
             return False
         if token.piece is Piece.START and token.name not in _VOID:
             copies += 0 if token.name in _FORMATTING else formatting
@@ -147,19 +248,34 @@ def is_embeddable(url: str, embeds: Collection[str]) -> bool:
         host = split.hostname
     except ValueError:
         return False
-    return split.scheme.lower() in ("https", "") and bool(host) and (host or "").lower() in embeds
+    return (
+        split.scheme.lower() in ("https", "")
+        and bool(host)
+        and (host or "").lower() in embeds
+    )
 
 
 def _keeps_wrapper(tree: LexborHTMLParser) -> bool:
     """Whether the wrapper ends where it is closed, and nothing of the body reaches what follows it."""
     root, body, wrapper = tree.root, tree.body, tree.css_first("body > div")
     inside, after = tree.css(_INSIDE), tree.css(_AFTER)
-    if root is None or body is None or wrapper is None or len(inside) != 1 or len(after) != 1:
+    if (
+        root is None
+        or body is None
+        or wrapper is None
+        or len(inside) != 1
+        or len(after) != 1
+    ):
         return False
     if body.attributes or root.attributes:
         return False
     children = list(body.iter(include_text=True))
-    return len(children) == 2 and children[0] == wrapper and children[1] == after[0] and _is_within(inside[0], wrapper)
+    return (
+        len(children) == 2
+        and children[0] == wrapper
+        and children[1] == after[0]
+        and _is_within(inside[0], wrapper)
+    )
 
 
 def _is_within(node: LexborNode, ancestor: LexborNode) -> bool:
@@ -181,7 +297,9 @@ def _is_safe_element(node: LexborNode, embeds: Collection[str]) -> bool:
     return _are_safe_attributes(tag, held)
 
 
-def _is_safe_media(tag: str, held: dict[str, str | None], embeds: Collection[str]) -> bool:
+def _is_safe_media(
+    tag: str, held: dict[str, str | None], embeds: Collection[str]
+) -> bool:
     source = held.get("src")
     if source is None:  # its sources are elements of their own
         return tag != "iframe"
@@ -189,7 +307,9 @@ def _is_safe_media(tag: str, held: dict[str, str | None], embeds: Collection[str
 
 
 def _are_safe_attributes(tag: str, held: dict[str, str | None]) -> bool:
-    return all(is_safe_attribute(tag, name, value or "") for name, value in held.items())
+    return all(
+        is_safe_attribute(tag, name, value or "") for name, value in held.items()
+    )
 
 
 def is_safe_attribute(element: str, name: str, value: str) -> bool:
@@ -202,7 +322,11 @@ def is_safe_attribute(element: str, name: str, value: str) -> bool:
         # Hexo makes `href` of the end of a link's `data-href`
         return is_safe_url(value, element=element if name == "src" else "")
     if name in SET_ATTRIBUTES:
-        return all(is_safe_url(one, element=element) for one in re.split(r"[\s,]+", value) if one)
+        return all(
+            is_safe_url(one, element=element)
+            for one in re.split(r"[\s,]+", value)
+            if one
+        )
     return True
 
 

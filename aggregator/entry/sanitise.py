@@ -34,8 +34,40 @@ _TEXT = frozenset(
         "center",
         "cite",
     }
-    | {"code", "data", "dd", "del", "details", "dfn", "dir", "div", "dl", "dt", "em", "figcaption", "figure", "font"}
-    | {"footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "i", "ins", "kbd", "li", "main", "mark"}
+    | {
+        "code",
+        "data",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "font",
+    }
+    | {
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hgroup",
+        "hr",
+        "i",
+        "ins",
+        "kbd",
+        "li",
+        "main",
+        "mark",
+    }
     | {
         "menu",
         "nav",
@@ -55,9 +87,23 @@ _TEXT = frozenset(
         "small",
         "span",
     }
-    | {"strike", "strong", "sub", "summary", "sup", "time", "tt", "u", "ul", "var", "wbr"}
+    | {
+        "strike",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "wbr",
+    }
 )
-_TABLES = frozenset({"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"})
+_TABLES = frozenset(
+    {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+)
 _PICTURES = frozenset({"area", "img", "map", "picture"})
 _DROPPED = frozenset(
     {
@@ -79,7 +125,21 @@ _DROPPED = frozenset(
 """Elements whose content goes with them; of others that are not allowed the content stays."""
 
 _EVERYWHERE = frozenset(
-    {"align", "bgcolor", "border", "class", "color", "dir", "height", "hspace", "id", "lang", "name", "style", "title"}
+    {
+        "align",
+        "bgcolor",
+        "border",
+        "class",
+        "color",
+        "dir",
+        "height",
+        "hspace",
+        "id",
+        "lang",
+        "name",
+        "style",
+        "title",
+    }
     | {"valign", "vspace", "width"}
 )
 _OF_ELEMENT = {
@@ -94,8 +154,27 @@ _OF_ELEMENT = {
     "details": {"open"},
     "font": {"face", "size"},
     "hr": {"noshade", "size"},
-    "iframe": {"allow", "allowfullscreen", "frameborder", "loading", "referrerpolicy", "sandbox", "scrolling", "src"},
-    "img": {"alt", "crossorigin", "decoding", "loading", "referrerpolicy", "sizes", "src", "srcset", "usemap"}
+    "iframe": {
+        "allow",
+        "allowfullscreen",
+        "frameborder",
+        "loading",
+        "referrerpolicy",
+        "sandbox",
+        "scrolling",
+        "src",
+    },
+    "img": {
+        "alt",
+        "crossorigin",
+        "decoding",
+        "loading",
+        "referrerpolicy",
+        "sizes",
+        "src",
+        "srcset",
+        "usemap",
+    }
     | {name for name in LAZY if not name.startswith("data-")},
     "ins": {"cite", "datetime"},
     "li": {"type", "value"},
@@ -133,11 +212,19 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
             return value if is_embeddable(value, embeds) else None
         return value if is_safe_attribute(element, name, value) else None
 
-    tags = _TEXT | _TABLES | _PICTURES | (MEDIA | {"source", "track"} if embeds else {"source"})
+    tags = (
+        _TEXT
+        | _TABLES
+        | _PICTURES
+        | (MEDIA | {"source", "track"} if embeds else {"source"})
+    )
     return nh3.Cleaner(
         tags=set(tags),
         clean_content_tags=set(_DROPPED if embeds else _DROPPED | MEDIA),
-        attributes={"*": set(_EVERYWHERE), **{name: set(held) for name, held in _OF_ELEMENT.items() if name in tags}},
+        attributes={
+            "*": set(_EVERYWHERE),
+            **{name: set(held) for name, held in _OF_ELEMENT.items() if name in tags},
+        },
         attribute_filter=kept,
         generic_attribute_prefixes={"data-", "aria-"},
         link_rel=None,
@@ -150,11 +237,17 @@ def _noscript_opened(html: str) -> str:
     if "<noscript" not in html.lower():
         return html
     pieces = list(tokens(html))
-    shown = {_picture(html, token) for token in pieces if token.name == "img" and token.piece is Piece.START}
+    shown = {
+        _picture(html, token)
+        for token in pieces
+        if token.name == "img" and token.piece is Piece.START
+    }
     parts = []
     for token in pieces:
         text = html[token.start : token.end]
-        if token.name != "noscript" or (token.piece is Piece.RAW and not _repeats(text, shown)):
+        if token.name != "noscript" or (
+            token.piece is Piece.RAW and not _repeats(text, shown)
+        ):
             parts.append(text)
     return "".join(parts)
 
@@ -166,5 +259,9 @@ def _picture(html: str, token: Token) -> str:
 def _repeats(html: str, shown: Collection[str]) -> bool:
     """Whether some markup holds pictures, and all of them are shown elsewhere."""
     pieces = list(tokens(html))
-    pictures = [_picture(html, token) for token in pieces if token.name == "img" and token.piece is Piece.START]
+    pictures = [
+        _picture(html, token)
+        for token in pieces
+        if token.name == "img" and token.piece is Piece.START
+    ]
     return bool(pictures) and all(picture in shown for picture in pictures)

@@ -44,7 +44,9 @@ def told(document: bytes, handler: Handler) -> str:
     parser.buffer_size = _TEXT_BYTES
     parser.StartNamespaceDeclHandler = handler.startPrefixMapping
     parser.CharacterDataHandler = handler.characters
-    parser.StartElementHandler = lambda name, held: handler.startElementNS(_name(name).pair, None, _attributes(held))
+    parser.StartElementHandler = lambda name, held: handler.startElementNS(
+        _name(name).pair, None, _attributes(held)
+    )
     parser.EndElementHandler = lambda name: handler.endElementNS(_name(name).pair, None)
     try:
         parser.Parse(document, True)

@@ -27,10 +27,52 @@ _BLOCKS = frozenset(
         "dl",
         "dt",
     }
-    | {"fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li"}
-    | {"main", "menu", "nav", "ol", "option", "p", "pre", "section", "summary", "table", "td", "th", "tr", "ul"}
+    | {
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+    }
+    | {
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "option",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    }
 )
-_SILENT = frozenset({"script", "style", "textarea", "title", "iframe", "noembed", "noframes", "noscript", "template"})
+_SILENT = frozenset(
+    {
+        "script",
+        "style",
+        "textarea",
+        "title",
+        "iframe",
+        "noembed",
+        "noframes",
+        "noscript",
+        "template",
+    }
+)
 _INLINE = frozenset(
     {
         "a",
@@ -100,7 +142,18 @@ _INLINE = frozenset(
         "col",
         "colgroup",
     }
-    | {"map", "area", "marquee", "blink", "applet", "param", "xmp", "plaintext", "frame", "frameset"}
+    | {
+        "map",
+        "area",
+        "marquee",
+        "blink",
+        "applet",
+        "param",
+        "xmp",
+        "plaintext",
+        "frame",
+        "frameset",
+    }
 )
 _KNOWN = _BLOCKS | _SILENT | _INLINE
 _NEVER_CLOSED = frozenset({"br", "hr", "img", "wbr"})
@@ -108,7 +161,9 @@ _READABLE_RAW = frozenset({"title", "textarea", "noscript"})
 _MOST_SPOKEN_OF_RAW = 10
 """A title may name so many elements whose content a browser takes for no markup; a guess, each costs a round."""
 _LINE_END = "\x1e"
-_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+_REFERENCE = re.compile(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"
+)
 _SURELY_MARKUP = re.compile(
     r"</(?:b|i|em|strong|span|p|a|font|u|sup|sub|small|h\d|div|br)\s*>|<br\s*/?>|<(?:a|img|span|font)\s[^<>]*=",
     re.IGNORECASE,
@@ -127,7 +182,12 @@ def plain_text(html: str) -> str:
     """The text a reader sees, one line for each block, spaces collapsed."""
     text = html
     if "<" in html:
-        text = without_tags(html.replace(_LINE_END, ""), line_ends=_BLOCKS, silent=_SILENT, mark=_LINE_END)
+        text = without_tags(
+            html.replace(_LINE_END, ""),
+            line_ends=_BLOCKS,
+            silent=_SILENT,
+            mark=_LINE_END,
+        )
     lines = (" ".join(line.split()) for line in unescape(text).split(_LINE_END))
     return "\n".join(line for line in lines if line)
 
@@ -138,8 +198,12 @@ def title_text(title: str) -> str:
     Feeds escape titles once or twice; a second round is made only when the first left what is surely markup.
     """
     for _ in range(3):
-        text = without_cdata_marks(_references(_without_tags(without_cdata_marks(title))))
-        if text == title or not (_REFERENCE.search(text) or _SURELY_MARKUP.search(text)):
+        text = without_cdata_marks(
+            _references(_without_tags(without_cdata_marks(title)))
+        )
+        if text == title or not (
+            _REFERENCE.search(text) or _SURELY_MARKUP.search(text)
+        ):
             return text
         title = text
     return title
@@ -167,7 +231,11 @@ def _without_tags(title: str) -> str:
     for _ in range(_MOST_SPOKEN_OF_RAW):
         pieces = list(tokens(title))
         spoken_of = _spoken_of(title, pieces)
-        parts += [_shown(title, token, spoken_of) for token in pieces if token.piece is not Piece.UNCLOSED]
+        parts += [
+            _shown(title, token, spoken_of)
+            for token in pieces
+            if token.piece is not Piece.UNCLOSED
+        ]
         cut = pieces[-1]
         if cut.piece is not Piece.UNCLOSED:
             break
@@ -195,7 +263,10 @@ def _spoken_of(title: str, pieces: list[Token]) -> set[int]:
 
 
 def _is_spoken_of(title: str, token: Token) -> bool:
-    if token.name in _NEVER_CLOSED or title[token.start + 1 + len(token.name) : token.end].strip(" /") != ">":
+    if (
+        token.name in _NEVER_CLOSED
+        or title[token.start + 1 + len(token.name) : token.end].strip(" /") != ">"
+    ):
         return False
     leads_into_text = title[token.end : token.end + 1].isalnum()
     if leads_into_text and token.name in _BLOCKS:

@@ -17,7 +17,19 @@ from enum import Enum
 from html import unescape
 from typing import NamedTuple
 
-RAW_TEXT = frozenset({"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"})
+RAW_TEXT = frozenset(
+    {
+        "script",
+        "style",
+        "textarea",
+        "title",
+        "xmp",
+        "iframe",
+        "noembed",
+        "noframes",
+        "noscript",
+    }
+)
 """Elements whose content is no markup (noscript: in a browser that runs scripts)."""
 
 _WS = r"[\t\n\f\r ]"
@@ -35,7 +47,9 @@ _MARKUP = re.compile(
     r"|(?P<cut_tag></?[a-zA-Z].*\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-_ONE_ATTRIBUTE = re.compile(rf"(?P<name>{_NAME}|=[^\t\n\f\r />=]*)(?:{_WS}*={_WS}*(?P<value>{_VALUE}))?")
+_ONE_ATTRIBUTE = re.compile(
+    rf"(?P<name>{_NAME}|=[^\t\n\f\r />=]*)(?:{_WS}*={_WS}*(?P<value>{_VALUE}))?"
+)
 
 
 class Piece(Enum):
@@ -89,10 +103,14 @@ def start_tags(html: str) -> Iterator[Token]:
         if found["name"] and not found["slash"]:
             yield Token(Piece.START, found.start(), found.end(), found["name"].lower())
         elif found["raw"]:
-            yield Token(Piece.START, found.start(), found.start("content"), found["raw"].lower())
+            yield Token(
+                Piece.START, found.start(), found.start("content"), found["raw"].lower()
+            )
 
 
-def without_tags(html: str, *, line_ends: Collection[str], silent: Collection[str], mark: str) -> str:
+def without_tags(
+    html: str, *, line_ends: Collection[str], silent: Collection[str], mark: str
+) -> str:
     """The text with `mark` for each tag named in `line_ends`, without other tags, comments, and `silent` contents."""
 
     def shown(found: re.Match[str]) -> str:
@@ -114,13 +132,20 @@ def attributes(html: str, token: Token) -> list[Attribute]:
         if name not in found:
             raw = one["value"] or ""
             place = one.span("value") if one["value"] is not None else None
-            found[name] = Attribute(name, unescape(raw[1:-1] if raw[:1] in ('"', "'") else raw), place, one.end())
+            found[name] = Attribute(
+                name,
+                unescape(raw[1:-1] if raw[:1] in ('"', "'") else raw),
+                place,
+                one.end(),
+            )
     return list(found.values())
 
 
 def value_spans(html: str, token: Token) -> Iterator[tuple[str, tuple[int, int]]]:
     """Name and place (with its quotes) of every value in a start tag, those of repeated attributes too."""
-    for one in _ONE_ATTRIBUTE.finditer(html, token.start + 1 + len(token.name), token.end):
+    for one in _ONE_ATTRIBUTE.finditer(
+        html, token.start + 1 + len(token.name), token.end
+    ):
         if one["value"] is not None:
             yield one["name"].lower(), one.span("value")
 
@@ -129,7 +154,12 @@ def _pieces(found: re.Match[str]) -> Iterator[Token]:
     """The tokens of one match of `_MARKUP`: a raw-text element's start tag comes with its content."""
     start, end = found.span()
     if found["name"]:
-        yield Token(Piece.END if found["slash"] else Piece.START, start, end, found["name"].lower())
+        yield Token(
+            Piece.END if found["slash"] else Piece.START,
+            start,
+            end,
+            found["name"].lower(),
+        )
     elif found["raw"]:
         inside, name = found.start("content"), found["raw"].lower()
         yield Token(Piece.START, start, inside, name)

@@ -29,10 +29,14 @@ _SPACES = re.compile(r"\s")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST = re.compile(r"[^\s/?#@:\\<>\[\]^|%\"'`{}!$&()*+,;=]+")
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
-    chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF)
+    chr(plane + end)
+    for plane in range(0, 0x110000, 0x10000)
+    for end in (0xFFFE, 0xFFFF)
 )
 _NEVER_IN_URL = re.compile(
-    "[\\x00-\\x20\\x7f-\\xa0'{}\\\\\"<>|^`\\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff" + _NONCHARACTERS + "]"
+    "[\\x00-\\x20\\x7f-\\xa0'{}\\\\\"<>|^`\\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff"
+    + _NONCHARACTERS
+    + "]"
 )
 """Quotes and braces, which the front matter and templates read; what no URL carries; what YAML has no place for."""
 
@@ -65,7 +69,9 @@ _FAMILY = re.compile(
     re.IGNORECASE,
 )
 
-_REFERRERS = _names("from source src ref referer referrer feed campaign partner rss via origin nav mc kc fr oc")
+_REFERRERS = _names(
+    "from source src ref referer referrer feed campaign partner rss via origin nav mc kc fr oc"
+)
 """Names that carry content on some sites: dropped only with a value of `_REFERRER_VALUE`."""
 _REFERRER_VALUE = re.compile(
     r"(?:rss|atom|feed|newsfeed|feedburner|timeline|singlemessage|groupmessage|appmsg|androidqq|weibo|wechat|weixin|qzone|"
@@ -135,7 +141,9 @@ def canonical_url(url: str) -> str:
     ids, a trailing slash and the fragment (but `#!…` and `#/…`, which name pages) go; parameters are sorted.
     """
     previous, current = "", _cleaned(url).replace("&amp;", "&")
-    for _ in range(4):  # an AMP cache address holds another one; odd quoting settles at the second round
+    for _ in range(
+        4
+    ):  # an AMP cache address holds another one; odd quoting settles at the second round
         previous, current = current, _canonical_once(current)
         if current in (previous, ""):
             return current
@@ -161,7 +169,9 @@ def public_address(url: str) -> str:
 
 def front_matter_url(url: str) -> str:
     """The address with what no valid URL carries (quotes, braces, white space, controls…) percent-encoded."""
-    return _NEVER_IN_URL.sub(lambda found: quote(found[0], safe=""), _without_surrogates(url))
+    return _NEVER_IN_URL.sub(
+        lambda found: quote(found[0], safe=""), _without_surrogates(url)
+    )
 
 
 def host_of(url: str) -> str:
@@ -205,7 +215,9 @@ def _cleaned(url: str) -> str:
     if len(text) > MAX_URL_CHARS:
         return ""
     before, mark, after = _split_path(text)
-    return _SPACES.sub(lambda found: quote(found[0]), before.replace("\\", "/") + mark + after)
+    return _SPACES.sub(
+        lambda found: quote(found[0]), before.replace("\\", "/") + mark + after
+    )
 
 
 def _split_path(text: str) -> tuple[str, str, str]:
@@ -242,7 +254,12 @@ def _parts(url: str) -> _Parts | None:
 def _is_host(host: str) -> bool:
     if ":" in host:
         return _is_ip(host)
-    return len(host) <= 253 and bool(_HOST.fullmatch(host)) and ".." not in host and not host.startswith(".")
+    return (
+        len(host) <= 253
+        and bool(_HOST.fullmatch(host))
+        and ".." not in host
+        and not host.startswith(".")
+    )
 
 
 def _canonical_once(url: str) -> str:
@@ -253,7 +270,10 @@ def _canonical_once(url: str) -> str:
     if parts is None:
         return ""
     amp = _AMP_CACHE.fullmatch(parts.path)
-    if amp and (parts.host.endswith(".cdn.ampproject.org") or _MOBILE.sub("", parts.host).startswith("google.")):
+    if amp and (
+        parts.host.endswith(".cdn.ampproject.org")
+        or _MOBILE.sub("", parts.host).startswith("google.")
+    ):
         return "https://" + amp["rest"] + (f"?{parts.query}" if parts.query else "")
     parts = _same_page(parts)
     try:
@@ -267,7 +287,11 @@ def _canonical_plain(host: str, path: str, query: str) -> str:
     """What w3lib and `_same_page` make of an address without anything to quote, in a tenth of the time."""
     host = _MOBILE.sub("", host)
     page = f"https://{host}{_AMP_PATH.sub('', path).rstrip('/') or '/'}"
-    pairs = sorted(pair.partition("=") for pair in _content_query(query, host).split("&")) if query else []
+    pairs = (
+        sorted(pair.partition("=") for pair in _content_query(query, host).split("&"))
+        if query
+        else []
+    )
     kept = "&".join(map("".join, pairs))
     return f"{page}?{kept}" if kept else page
 
@@ -277,12 +301,19 @@ def _same_page(parts: _Parts) -> _Parts:
     host = _MOBILE.sub("", parts.host.rstrip("."))
     path = _SESSION_PATH.sub("", parts.path)
     path = _AMP_PATH.sub("", path)
-    path = urlsplit(_joined("https://h/", path if path.startswith("/") else "/" + path)).path.rstrip("/") or "/"
+    path = (
+        urlsplit(
+            _joined("https://h/", path if path.startswith("/") else "/" + path)
+        ).path.rstrip("/")
+        or "/"
+    )
     query = parts.query
     if host == "youtu.be" and len(path) > 1:
         host, query, path = "youtube.com", f"v={path[1:]}", "/watch"
     fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
-    return _Parts("https", host, parts.port, path, _content_query(query, host), fragment)
+    return _Parts(
+        "https", host, parts.port, path, _content_query(query, host), fragment
+    )
 
 
 def _content_query(query: str, host: str) -> str:

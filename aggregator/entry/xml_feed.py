@@ -41,7 +41,12 @@ MAX_NAMES = 1000
 
 TRUNCATED = "truncated"
 """The note of a document that ends in the middle."""
-_AT_THE_END = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
+_AT_THE_END = (
+    "no element found",
+    "unclosed token",
+    "unclosed CDATA section",
+    "partial character",
+)
 """Expat's words for a text that ends too early; all entries closed before that are whole."""
 _ENTRY_TAG = re.compile(r"<(?:[\w.-]+:)?(?:item|entry)[\s>/]")
 _ENCODING = "utf_8"
@@ -114,14 +119,23 @@ class _Extras:
         super().unknown_starttag(tag, attrs)  # type: ignore[misc]
 
     def handle_data(self, text: str, escape: int = 1) -> None:
-        if self.after_empty_link and self.elementstack and self.elementstack[-1][0] == "item" and text.strip():
+        if (
+            self.after_empty_link
+            and self.elementstack
+            and self.elementstack[-1][0] == "item"
+            and text.strip()
+        ):
             # `<link/>https://…`: HTML's void link in an XML feed (Blogsome, weneedfeed)
-            self.entries[-1]["x_link"] = dict.get(self.entries[-1], "x_link", "") + text.strip()
+            self.entries[-1]["x_link"] = (
+                dict.get(self.entries[-1], "x_link", "") + text.strip()
+            )
         super().handle_data(text, escape)  # type: ignore[misc]
 
     def _end_link(self) -> None:
         super()._end_link()  # type: ignore[misc]
-        self.after_empty_link = bool(self.inentry) and not dict.get(self.entries[-1], "link")
+        self.after_empty_link = bool(self.inentry) and not dict.get(
+            self.entries[-1], "link"
+        )
 
     def _start_guid(self, attrs: dict[str, str]) -> None:
         super()._start_guid(attrs)  # type: ignore[misc]
@@ -133,7 +147,12 @@ class _Extras:
 
     def _start_image(self, attrs: dict[str, str]) -> None:
         super()._start_image(attrs)  # type: ignore[misc]
-        self._note_picture(attrs.get("url") or attrs.get("href") or attrs.get("src") or attrs.get("rdf:resource"))
+        self._note_picture(
+            attrs.get("url")
+            or attrs.get("href")
+            or attrs.get("src")
+            or attrs.get("rdf:resource")
+        )
 
     def _end_image(self) -> None:
         self._note_picture(self.pop("image"))  # type: ignore[attr-defined]
@@ -141,7 +160,11 @@ class _Extras:
 
     def _end_url(self) -> None:
         is_of_item = self.inimage
-        written = self.elementstack[-1][2] if self.elementstack and self.elementstack[-1][0] == "href" else []
+        written = (
+            self.elementstack[-1][2]
+            if self.elementstack and self.elementstack[-1][0] == "href"
+            else []
+        )
         super()._end_url()  # type: ignore[misc]
         if is_of_item:
             self._note_picture("".join(map(str, written)))
@@ -180,7 +203,9 @@ class _Extras:
     def _start_media_description(self, attrs: dict[str, str]) -> None:
         self.push("media_description", 1)  # type: ignore[attr-defined]
         if self.inentry:
-            self.entries[-1]["x_media_html"] = attrs.get("type", "plain").strip().lower() in ("html", "text/html")
+            self.entries[-1]["x_media_html"] = attrs.get(
+                "type", "plain"
+            ).strip().lower() in ("html", "text/html")
 
     def _end_media_description(self) -> None:
         self.pop("media_description")  # type: ignore[attr-defined]
@@ -224,7 +249,9 @@ class _Run:
     stopped: bool = False
 
 
-def raw_feed(text: str, *, url: str, max_entries: int, seen: Container[str] = frozenset()) -> RawFeed:
+def raw_feed(
+    text: str, *, url: str, max_entries: int, seen: Container[str] = frozenset()
+) -> RawFeed:
     """Read the text of a feed that came from `url`. Raises Refused for a hostile document.
 
     Items whose hashes (`items`) are in `seen` are left out, where that makes no difference to the others.
@@ -238,7 +265,12 @@ def raw_feed(text: str, *, url: str, max_entries: int, seen: Container[str] = fr
     if rest is not None:
         return rest
     feed = _whole(replace(prepared, text=text), url, max_entries)
-    if items is None or feed.notes or feed.dropped_count or len(items.hashes) != len(feed.entries):
+    if (
+        items is None
+        or feed.notes
+        or feed.dropped_count
+        or len(items.hashes) != len(feed.entries)
+    ):
         return replace(feed, dropped_count=feed.dropped_count + dropped)
     return replace(feed, items=items)
 
@@ -260,12 +292,18 @@ def _whole(prepared: repair.Prepared, url: str, max_entries: int) -> RawFeed:
     entries = run.reader.entries
     if truncated and run.reader.inentry and entries:
         entries = entries[:-1]
-    if run.stopped:  # entries that only a parser sees, such as those of a comment that never ends
+    if (
+        run.stopped
+    ):  # entries that only a parser sees, such as those of a comment that never ends
         dropped = max(0, len(_ENTRY_TAG.findall(text)) - max_entries)
-    return RawFeed(run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes))
+    return RawFeed(
+        run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes)
+    )
 
 
-def _unseen(items: Items, seen: Container[str], url: str, max_entries: int) -> RawFeed | None:
+def _unseen(
+    items: Items, seen: Container[str], url: str, max_entries: int
+) -> RawFeed | None:
     """The document less the items seen; None where the rest of it is not read without a doubt."""
     count = sum(digest not in seen for digest in items.hashes)
     if count == len(items.hashes):

@@ -88,7 +88,11 @@ def named_hours(name: str, language: str) -> float | None:
 def _distance(offset: re.Match[str]) -> timedelta | None:
     if offset["digits"]:
         digits = offset["digits"]
-        hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))
+        hours, minutes = (
+            (int(digits), 0)
+            if len(digits) <= 2
+            else (int(digits[:-2]), int(digits[-2:]))
+        )
     else:
         hours, minutes = int(offset["h"]), int(offset["m"])
     if hours > 14 or minutes > 59 or (hours == 14 and minutes):

@@ -46,24 +46,38 @@ def target_of(url: str) -> Target:
         raise BadUrl(f"the address cannot be read ({error})") from None
     scheme = parts.scheme.lower()
     if scheme not in _PORTS:
-        raise BadUrl(f"only http and https are fetched, not {scheme[:20] or 'an address without a scheme'}")
+        raise BadUrl(
+            f"only http and https are fetched, not {scheme[:20] or 'an address without a scheme'}"
+        )
     host = _wire_host(name)
     number = port or _PORTS[scheme]
     place = f"[{host}]" if ":" in host else host
     if number != _PORTS[scheme]:
         place = f"{place}:{number}"
     path = quote(parts.path or "/", safe=_SENT_AS_WRITTEN)
-    query = f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}" if "?" in url.partition("#")[0] else ""
+    query = (
+        f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}"
+        if "?" in url.partition("#")[0]
+        else ""
+    )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Target(f"{scheme}://{place}{path}{query}", (scheme, host, number), user, password)
+    return Target(
+        f"{scheme}://{place}{path}{query}", (scheme, host, number), user, password
+    )
 
 
 def _wire_host(name: str) -> str:
     host = ascii_host(name)
-    address = literal_address(host)  # after IDNA, which turns ² and other digits into plain ones
+    address = literal_address(
+        host
+    )  # after IDNA, which turns ² and other digits into plain ones
     if address is not None:
         return str(address)
-    if not host or not host.isascii() or any(c <= " " or c in _NOT_IN_A_HOST for c in host):
+    if (
+        not host
+        or not host.isascii()
+        or any(c <= " " or c in _NOT_IN_A_HOST for c in host)
+    ):
         raise BadUrl("the address has no usable host name")
     return host
 
@@ -87,5 +101,9 @@ def redirected(base: Target, location: str) -> Target:
 
 def may_have_credentials(first: Target, hop: Target) -> bool:
     """Whether what is meant for the feed's own origin may go to `hop`: the same one, or its step from http to https."""
-    upgraded = first.origin[0] == "http" and first.origin[2] == 80 and hop.origin == ("https", first.host, 443)
+    upgraded = (
+        first.origin[0] == "http"
+        and first.origin[2] == 80
+        and hop.origin == ("https", first.host, 443)
+    )
     return hop.origin == first.origin or upgraded

@@ -40,7 +40,11 @@ _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
 def bot_wall(status: int, headers: Mapping[str, str], start: bytes) -> str:
     """The service whose wall this answer is, '' when it is none. `start`: the first part of the decoded body."""
     for name, holds, service in _BY_HEADER:
-        if name in headers and holds in headers[name].lower() and (status in _REFUSALS or service == "AWS WAF"):
+        if (
+            name in headers
+            and holds in headers[name].lower()
+            and (status in _REFUSALS or service == "AWS WAF")
+        ):
             return service
     page = start[:LOOKED_AT_BYTES].lower()
     if not _is_html(page):
@@ -48,11 +52,18 @@ def bot_wall(status: int, headers: Mapping[str, str], start: bytes) -> str:
     for words, service in _BY_PAGE:
         if words in page:
             return service
-    if status == 403 and headers.get("server", "").lower() == "akamaighost" and b"reference" in page:
+    if (
+        status == 403
+        and headers.get("server", "").lower() == "akamaighost"
+        and b"reference" in page
+    ):
         return "Akamai"
     return ""
 
 
 def _is_html(page: bytes) -> bool:
     head = page.lstrip(b"\xef\xbb\xbf \t\r\n")[:200]
-    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<title", b"<script")) or b"<html" in head
+    return (
+        head.startswith((b"<!doctype html", b"<html", b"<head", b"<title", b"<script"))
+        or b"<html" in head
+    )

@@ -38,8 +38,12 @@ def cache_directives(text: str) -> dict[str, str]:
     return found
 
 
-def _fresh_for(headers: Mapping[str, str], directives: Mapping[str, str], sent_at: datetime) -> timedelta | None:
-    if directives.get("no-cache") == "":  # with a value it speaks of single header fields
+def _fresh_for(
+    headers: Mapping[str, str], directives: Mapping[str, str], sent_at: datetime
+) -> timedelta | None:
+    if (
+        directives.get("no-cache") == ""
+    ):  # with a value it speaks of single header fields
         return _ZERO
     age = _seconds(headers.get("age", "")) or _ZERO
     if "max-age" in directives:
@@ -47,7 +51,11 @@ def _fresh_for(headers: Mapping[str, str], directives: Mapping[str, str], sent_a
         return None if lifetime is None else max(_ZERO, lifetime - age)
     if "expires" in headers:
         expires_at = http_date(headers["expires"])
-        return _ZERO if expires_at is None else min(max(_ZERO, expires_at - sent_at - age), timedelta(seconds=_YEAR))
+        return (
+            _ZERO
+            if expires_at is None
+            else min(max(_ZERO, expires_at - sent_at - age), timedelta(seconds=_YEAR))
+        )
     return None
 
 
@@ -57,7 +65,9 @@ def retry_after(text: str, *, sent_at: datetime) -> timedelta | None:
     if seconds is not None:
         return seconds
     at = http_date(text)
-    return None if at is None else min(max(_ZERO, at - sent_at), timedelta(seconds=_YEAR))
+    return (
+        None if at is None else min(max(_ZERO, at - sent_at), timedelta(seconds=_YEAR))
+    )
 
 
 def _seconds(text: str) -> timedelta | None:

@@ -21,7 +21,9 @@ def authorization(auth: Auth) -> str:
     """The value of the Authorization header. Raises MissingCredentials."""
     secret = secret_of(auth)
     if not secret or not secret.isprintable():
-        raise MissingCredentials(f"{_place(auth)} holds no usable secret: put one line of text there")
+        raise MissingCredentials(
+            f"{_place(auth)} holds no usable secret: put one line of text there"
+        )
     if auth.scheme == "bearer":
         return f"Bearer {secret}"
     pair = f"{auth.user}:{secret}".encode()
@@ -38,13 +40,17 @@ def secret_of(auth: Auth) -> str:
     if auth.environment:
         value = variable(auth.environment)
         if value is None:
-            raise MissingCredentials(f"environment variable {auth.environment} is not set: set it for the service")
+            raise MissingCredentials(
+                f"environment variable {auth.environment} is not set: set it for the service"
+            )
         return value.strip()
     try:
         return _credential_path(auth.file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise MissingCredentials(f"credentials file {auth.file} cannot be read ({reason})") from None
+        raise MissingCredentials(
+            f"credentials file {auth.file} cannot be read ({reason})"
+        ) from None
 
 
 def _credential_path(file: str) -> Path:
@@ -55,4 +61,8 @@ def _credential_path(file: str) -> Path:
 
 
 def _place(auth: Auth) -> str:
-    return f"environment variable {auth.environment}" if auth.environment else f"credentials file {auth.file}"
+    return (
+        f"environment variable {auth.environment}"
+        if auth.environment
+        else f"credentials file {auth.file}"
+    )

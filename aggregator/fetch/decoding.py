@@ -90,7 +90,11 @@ class _Zlib:
             limit -= len(piece)
             if limit <= 0:
                 break
-            data = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
+            data = (
+                self._inner.unused_data
+                if self._inner.eof
+                else self._inner.unconsumed_tail
+            )
         return b"".join(parts)
 
     def _piece(self, data: bytes, limit: int) -> bytes:
@@ -123,7 +127,11 @@ class _Brotli:
             return b""
         parts = [self._inner.process(data, output_buffer_limit=limit)]
         limit -= len(parts[0])
-        while limit > 0 and not self._inner.can_accept_more_data() and not self._inner.is_finished():
+        while (
+            limit > 0
+            and not self._inner.can_accept_more_data()
+            and not self._inner.is_finished()
+        ):
             parts.append(self._inner.process(b"", output_buffer_limit=limit))
             limit -= len(parts[-1])
         return b"".join(parts)
@@ -165,7 +173,9 @@ class BodyReader:
         names = _names(content_encoding)
         layers = [name for name in names if name in _COMPRESSIONS]
         if len(layers) > 1:
-            raise BadEncoding(f"{len(layers)} layers of content encoding ({content_encoding[:80]})")
+            raise BadEncoding(
+                f"{len(layers)} layers of content encoding ({content_encoding[:80]})"
+            )
         self._layer = layers[0] if layers else ""
         self._is_stated_twice = content_encoding.lower().count("gzip") > 1
         """A server and the one before it both name one layer, far oftener than there are two."""
@@ -243,13 +253,18 @@ class BodyReader:
 
     def _plain(self, start: bytes) -> _Decoder:
         if self._unknown and not _is_text(start):
-            raise BadEncoding(f"unknown content encoding {self._unknown[:40]}, and the body is no text")
+            raise BadEncoding(
+                f"unknown content encoding {self._unknown[:40]}, and the body is no text"
+            )
         return _Plain()
 
 
 def _names(content_encoding: str) -> list[str]:
     """The names of a Content-Encoding, each once, without parameters and quotes; `identity` says nothing."""
-    names = [part.partition(";")[0].strip(" \t\"'").lower() for part in content_encoding.split(",")]
+    names = [
+        part.partition(";")[0].strip(" \t\"'").lower()
+        for part in content_encoding.split(",")
+    ]
     return [name for name in dict.fromkeys(names) if name not in ("", "identity")]
 
 

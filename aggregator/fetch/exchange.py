@@ -19,7 +19,17 @@ from aggregator.fetch.decoding import BadEncoding, BodyReader, CutShort, TooLarg
 BODIES = frozenset(range(200, 300)) - {204, 205}
 """Statuses whose body may be a feed; whether it is one, the reader of it says. Some servers say 202 with it."""
 _SINGLE = frozenset(
-    {"etag", "last-modified", "expires", "date", "age", "location", "content-type", "retry-after", "content-length"}
+    {
+        "etag",
+        "last-modified",
+        "expires",
+        "date",
+        "age",
+        "location",
+        "content-type",
+        "retry-after",
+        "content-length",
+    }
 )
 
 
@@ -43,9 +53,14 @@ class ExactRequest(ClientRequest):
         if all(value.isascii() for value in self.headers.values()):
             return await super().send(conn)
         protocol = conn.protocol
-        transport, protocol.transport = protocol.transport, _Latin1Transport(protocol.transport)
+        transport, protocol.transport = (
+            protocol.transport,
+            _Latin1Transport(protocol.transport),
+        )
         try:
-            return await super().send(conn)  # without a body, the whole head is written before this returns
+            return await super().send(
+                conn
+            )  # without a body, the whole head is written before this returns
         finally:
             protocol.transport = transport
 
@@ -65,7 +80,9 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
     """The answer with its body, read within the limit."""
     headers = _headers(response)
     wanted = response.status in BODIES
-    reader = BodyReader(headers.get("content-encoding", ""), limit=limit if wanted else LOOKED_AT_BYTES)
+    reader = BodyReader(
+        headers.get("content-encoding", ""), limit=limit if wanted else LOOKED_AT_BYTES
+    )
     if response.status == 304:
         return Answer(304, headers, b"", 0)
     if wanted and int(response.content_length or 0) > limit:
@@ -86,7 +103,10 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
 def _headers(response: ClientResponse) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for raw_name, raw_value in response.raw_headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
+        name, value = (
+            raw_name.decode("latin-1").lower(),
+            raw_value.decode("latin-1").strip(),
+        )
         lines = found.setdefault(name, [])
         if not lines or name not in _SINGLE:
             lines.append(value)

@@ -50,7 +50,10 @@ _BY_ERRNO = {
     errno.EPIPE: (FailureKind.RESET, "broke the connection off"),
 }
 _BY_STATUS = {
-    401: (FailureKind.UNAUTHORIZED, "wants credentials (401): set `auth` for this feed"),
+    401: (
+        FailureKind.UNAUTHORIZED,
+        "wants credentials (401): set `auth` for this feed",
+    ),
     404: (FailureKind.NOT_FOUND, "has no such page (404)"),
     410: (FailureKind.GONE, "says that this feed is gone for good (410)"),
     429: (FailureKind.THROTTLED, "asks us to slow down (429)"),
@@ -90,15 +93,21 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _dns_failure(error: aiohttp.ClientConnectorDNSError, host: str) -> Failure:
     if error.os_error.errno in _NO_NAME_SERVER:
-        return Failure(FailureKind.DNS, f"no name server tells where {host} is", ours=True)
+        return Failure(
+            FailureKind.DNS, f"no name server tells where {host} is", ours=True
+        )
     return Failure(FailureKind.DNS, f"there is no host named {host}")
 
 
 def _os_failure(error: OSError, host: str) -> Failure:
     number = error.errno
     if number in _NO_ROUTE:
-        return Failure(FailureKind.CONNECT, f"no route to {host}: is the network up?", ours=True)
-    kind, words = _BY_ERRNO.get(number or 0, (FailureKind.CONNECT, f"cannot be reached ({_os_words(error)})"))
+        return Failure(
+            FailureKind.CONNECT, f"no route to {host}: is the network up?", ours=True
+        )
+    kind, words = _BY_ERRNO.get(
+        number or 0, (FailureKind.CONNECT, f"cannot be reached ({_os_words(error)})")
+    )
     return Failure(kind, f"{host} {words}")
 
 
@@ -112,22 +121,32 @@ def _tls_words(error: BaseException) -> str:
         inner = getattr(cause, "certificate_error", cause)
         if isinstance(inner, ssl.SSLCertVerificationError):
             return inner.verify_message
-        if isinstance(inner, ssl.SSLError) and getattr(inner, "reason", None):  # aiohttp's own kind has none
+        if isinstance(inner, ssl.SSLError) and getattr(
+            inner, "reason", None
+        ):  # aiohttp's own kind has none
             return str(inner.reason).replace("_", " ").lower()
     return "the TLS handshake failed"
 
 
 def _proxy_down(error: BaseException, host: str) -> Failure:
-    return Failure(FailureKind.CONNECT, f"the proxy cannot be reached ({_os_words(error)})", ours=True)
+    return Failure(
+        FailureKind.CONNECT,
+        f"the proxy cannot be reached ({_os_words(error)})",
+        ours=True,
+    )
 
 
 def _proxy_refusal(error: BaseException, host: str) -> Failure:
     status = getattr(error, "status", "no status")
-    return Failure(FailureKind.CONNECT, f"the proxy refused to connect to {host} ({status})")
+    return Failure(
+        FailureKind.CONNECT, f"the proxy refused to connect to {host} ({status})"
+    )
 
 
 def _tls_failure(error: BaseException, host: str) -> Failure:
-    return Failure(FailureKind.TLS, f"no safe connection to {host}: {_tls_words(error)}")
+    return Failure(
+        FailureKind.TLS, f"no safe connection to {host}: {_tls_words(error)}"
+    )
 
 
 def _bad_answer(error: BaseException, host: str) -> Failure:
@@ -138,31 +157,55 @@ def _said(kind: FailureKind, words: str) -> Callable[[BaseException, str], Failu
     return lambda error, host: Failure(kind, words.format(host=host))
 
 
-_BY_ERROR: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Callable[[Any, str], Failure]], ...] = (
+_BY_ERROR: tuple[
+    tuple[
+        type[BaseException] | tuple[type[BaseException], ...],
+        Callable[[Any, str], Failure],
+    ],
+    ...,
+] = (
     (TimeoutError, _said(FailureKind.TIMEOUT, "{host} did not answer in time")),
     (aiohttp.ClientConnectorDNSError, _dns_failure),
-    ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError), _tls_failure),
+    (
+        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError),
+        _tls_failure,
+    ),
     (aiohttp.ClientProxyConnectionError, _proxy_down),
     (aiohttp.ClientHttpProxyError, _proxy_refusal),
-    (aiohttp.ClientPayloadError, _said(FailureKind.RESET, "{host} sent less than it announced")),
-    (aiohttp.ServerDisconnectedError, _said(FailureKind.RESET, "{host} closed the connection without an answer")),
+    (
+        aiohttp.ClientPayloadError,
+        _said(FailureKind.RESET, "{host} sent less than it announced"),
+    ),
+    (
+        aiohttp.ServerDisconnectedError,
+        _said(FailureKind.RESET, "{host} closed the connection without an answer"),
+    ),
     (aiohttp.InvalidURL, _said(FailureKind.BAD_URL, "the address cannot be asked")),
     (BadAnswer, _bad_answer),
-    (aiohttp.ClientResponseError, _said(FailureKind.RESET, "{host} sent an answer that cannot be read")),
+    (
+        aiohttp.ClientResponseError,
+        _said(FailureKind.RESET, "{host} sent an answer that cannot be read"),
+    ),
     (OSError, _os_failure),
 )
 """Exception → what it means, the first that fits."""
 
 
-def failure_of_status(status: int, headers: Mapping[str, str], start: bytes, host: str) -> Failure:
+def failure_of_status(
+    status: int, headers: Mapping[str, str], start: bytes, host: str
+) -> Failure:
     """The class of an answer that is no feed by its status; `start` is the first part of its decoded body."""
     wall = bot_wall(status, headers, start)
     if wall and not (status == 429 and "retry-after" in headers):
         words = f"{host} shows programs a challenge of {wall} ({status}): ask its operator, or set `user_agent`"
         return Failure(FailureKind.BOT_WALL, words)
     if status == 503 and "retry-after" in headers:
-        return Failure(FailureKind.THROTTLED, f"{host} asks us to come back later (503)")
-    kind, words = _BY_STATUS.get(status, (FailureKind.HTTP_STATUS, f"answered with status {status}"))
+        return Failure(
+            FailureKind.THROTTLED, f"{host} asks us to come back later (503)"
+        )
+    kind, words = _BY_STATUS.get(
+        status, (FailureKind.HTTP_STATUS, f"answered with status {status}")
+    )
     return Failure(kind, f"{host} {words}")
 
 

@@ -28,14 +28,36 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aggregator.errors import ConfigError, Problem
-from aggregator.fetch.address import BadUrl, Target, may_have_credentials, redirected, target_of
+from aggregator.fetch.address import (
+    BadUrl,
+    Target,
+    may_have_credentials,
+    redirected,
+    target_of,
+)
 from aggregator.fetch.botwall import LOOKED_AT_BYTES
 from aggregator.fetch.caching import caching_of
-from aggregator.fetch.credentials import MissingCredentials, authorization, basic_authorization
+from aggregator.fetch.credentials import (
+    MissingCredentials,
+    authorization,
+    basic_authorization,
+)
 from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
 from aggregator.fetch.exchange import BODIES, Answer, ExactRequest, answer_of
-from aggregator.fetch.failures import EXPECTED_ERRORS, Failure, failure_of_error, failure_of_status
-from aggregator.fetch.guard import Guard, GuardedResolver, Lookup, PrivateAddress, literal_address, system_lookup
+from aggregator.fetch.failures import (
+    EXPECTED_ERRORS,
+    Failure,
+    failure_of_error,
+    failure_of_status,
+)
+from aggregator.fetch.guard import (
+    Guard,
+    GuardedResolver,
+    Lookup,
+    PrivateAddress,
+    literal_address,
+    system_lookup,
+)
 from aggregator.fetch.slots import HostBusy, HostSlots
 from aggregator.fetch.tolerant import MAX_HEAD_BYTES, MAX_HEADERS, TolerantConnector
 from aggregator.fetch.websub import links_of
@@ -59,7 +81,16 @@ ACCEPT = (
 )
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_CONFIGURABLE = frozenset(
-    {"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "accept-encoding", "referer"}
+    {
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "accept-encoding",
+        "referer",
+    }
 )
 
 
@@ -69,7 +100,13 @@ Exchange = Callable[[], Awaitable[Answer]]
 class _Failed(Exception):
     """Carries a failure out of the hops; never leaves this module."""
 
-    def __init__(self, failure: Failure, *, status: int | None = None, caching: Caching | None = None) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        status: int | None = None,
+        caching: Caching | None = None,
+    ) -> None:
         super().__init__(failure.detail)
         self.failure = failure
         self.status = status
@@ -82,11 +119,23 @@ class Fetcher:
     `lookup` resolves names (the system's own by default).
     """
 
-    def __init__(self, settings: FetchSettings, *, contact: str, version: str, lookup: Lookup = system_lookup) -> None:
+    def __init__(
+        self,
+        settings: FetchSettings,
+        *,
+        contact: str,
+        version: str,
+        lookup: Lookup = system_lookup,
+    ) -> None:
         self._settings = settings
-        self._user_agent = f"aggregator/{version}" + (f" (+{contact})" if contact else "")
+        self._user_agent = f"aggregator/{version}" + (
+            f" (+{contact})" if contact else ""
+        )
         # A proxy is the operator's own choice, and it alone is connected to; it does the resolving.
-        self._guard = Guard(allow_private=settings.allow_private_networks, allowed=settings.allowed_networks)
+        self._guard = Guard(
+            allow_private=settings.allow_private_networks,
+            allowed=settings.allowed_networks,
+        )
         connecting = Guard(allow_private=True) if settings.proxy else self._guard
         self._connecting = connecting
         self._lookup = lookup
@@ -96,7 +145,9 @@ class Fetcher:
 
     async def __aenter__(self) -> Fetcher:
         settings = self._settings
-        self._resolver = GuardedResolver(self._connecting, threads=settings.concurrency, lookup=self._lookup)
+        self._resolver = GuardedResolver(
+            self._connecting, threads=settings.concurrency, lookup=self._lookup
+        )
         connector = TolerantConnector(
             resolver=self._resolver,
             socket_factory=self._connecting.socket,
@@ -114,11 +165,16 @@ class Fetcher:
             max_field_size=MAX_HEAD_BYTES,
             max_headers=MAX_HEADERS,
         )
-        self._session._retry_connection = False  # there is no public switch; see the rules above
+        self._session._retry_connection = (
+            False  # there is no public switch; see the rules above
+        )
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._session is not None:
             await self._session.close()
@@ -136,20 +192,32 @@ class Fetcher:
         """
         return await _Fetch(self, PollRequest("", url, Validators())).posted(form)
 
-    async def _post(self, target: Target, headers: CIMultiDict[str], form: Mapping[str, str]) -> Answer:
+    async def _post(
+        self, target: Target, headers: CIMultiDict[str], form: Mapping[str, str]
+    ) -> Answer:
         assert self._session is not None, "use `async with Fetcher(...)`"
         url = URL(target.url, encoded=True)
         async with self._session.post(
-            url, data=dict(form), headers=headers, allow_redirects=False, proxy=self._settings.proxy
+            url,
+            data=dict(form),
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._settings.proxy,
         ) as response:
             return await answer_of(response, LOOKED_AT_BYTES)
 
-    async def _get(self, target: Target, headers: CIMultiDict[str], limit: int) -> Answer:
+    async def _get(
+        self, target: Target, headers: CIMultiDict[str], limit: int
+    ) -> Answer:
         """One hop, inside its host's slot."""
         assert self._session is not None, "use `async with Fetcher(...)`"
         url = URL(target.url, encoded=True)
         async with self._session.get(
-            url, headers=headers, allow_redirects=False, proxy=self._settings.proxy, skip_auto_headers=("User-Agent",)
+            url,
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._settings.proxy,
+            skip_auto_headers=("User-Agent",),
         ) as response:
             return await answer_of(response, limit)
 
@@ -162,7 +230,9 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
             context.load_verify_locations(ca_file)
         except OSError as error:  # ssl.SSLError is one
             reason = error.strerror or "it holds no certificate"
-            raise ConfigError(Problem(f"{ca_file} cannot be used ({reason})", key="fetch.ca_file")) from error
+            raise ConfigError(
+                Problem(f"{ca_file} cannot be used ({reason})", key="fetch.ca_file")
+            ) from error
     return context
 
 
@@ -187,45 +257,67 @@ class _Fetch:
         except MissingCredentials as error:
             return self._failed(Failure(FailureKind.CREDENTIALS, str(error)))
         except _Failed as error:
-            return self._failed(error.failure, status=error.status, caching=error.caching)
+            return self._failed(
+                error.failure, status=error.status, caching=error.caching
+            )
 
     async def posted(self, form: Mapping[str, str]) -> int | FetchFailed:
         try:
             target = target_of(self._request.url)
             self._at = target.url
             headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
-            answer = await self._slotted(target, lambda: self._fetcher._post(target, headers, form))
+            answer = await self._slotted(
+                target, lambda: self._fetcher._post(target, headers, form)
+            )
         except BadUrl as error:
             return self._failed(Failure(FailureKind.BAD_URL, str(error)))
         except _Failed as error:
-            return self._failed(error.failure, status=error.status, caching=error.caching)
+            return self._failed(
+                error.failure, status=error.status, caching=error.caching
+            )
         return answer.status
 
     def _authorization(self, first: Target) -> str:
         if self._request.auth is not None:
             return authorization(self._request.auth)
-        return basic_authorization(first.user, first.password) if first.user or first.password else ""
+        return (
+            basic_authorization(first.user, first.password)
+            if first.user or first.password
+            else ""
+        )
 
     async def _followed(self, first: Target, authorization: str) -> FetchResult:
         target, seen = first, {first.url}
         while True:
             validators = self._validators_for(target, first)
-            answer = await self._hop(target, self._headers_for(target, first, authorization, validators))
+            answer = await self._hop(
+                target, self._headers_for(target, first, authorization, validators)
+            )
             if answer.status not in _REDIRECTS:
-                return self._answered(target, answer, conditional=validators != Validators())
+                return self._answered(
+                    target, answer, conditional=validators != Validators()
+                )
             target = self._next(target, answer, seen)
 
     def _next(self, target: Target, answer: Answer, seen: set[str]) -> Target:
         if "location" not in answer.headers:
-            raise self._refusal(target, answer, f"{target.host} redirects ({answer.status}) without saying where")
+            raise self._refusal(
+                target,
+                answer,
+                f"{target.host} redirects ({answer.status}) without saying where",
+            )
         following = redirected(target, answer.headers["location"])
         self._redirects.append(Redirect(answer.status, following.url))
         if following.url in seen:
             words = f"{target.host} redirects in a circle"
-            raise _Failed(Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status)
+            raise _Failed(
+                Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status
+            )
         if len(self._redirects) > MOST_HOPS:
             words = f"more than {MOST_HOPS} redirects, the last at {target.host}"
-            raise _Failed(Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status)
+            raise _Failed(
+                Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status
+            )
         seen.add(following.url)
         self._at = following.url
         return following
@@ -240,14 +332,18 @@ class _Fetch:
             return Validators()
         if owner != target.url:
             return Validators()
-        return Validators(_sendable(validators.etag), _sendable(validators.last_modified))
+        return Validators(
+            _sendable(validators.etag), _sendable(validators.last_modified)
+        )
 
     def _headers_for(
         self, target: Target, first: Target, authorization: str, validators: Validators
     ) -> CIMultiDict[str]:
         headers = CIMultiDict(
             {
-                "User-Agent": _as_bytes(self._request.user_agent or self._fetcher._user_agent),
+                "User-Agent": _as_bytes(
+                    self._request.user_agent or self._fetcher._user_agent
+                ),
                 "Accept": ACCEPT,
                 "Accept-Encoding": "gzip, br, zstd",
                 "A-IM": "feed",
@@ -269,7 +365,9 @@ class _Fetch:
 
     async def _hop(self, target: Target, headers: CIMultiDict[str]) -> Answer:
         limit = self._request.max_body_bytes
-        return await self._slotted(target, lambda: self._fetcher._get(target, headers, limit))
+        return await self._slotted(
+            target, lambda: self._fetcher._get(target, headers, limit)
+        )
 
     async def _slotted(self, target: Target, exchange: Exchange) -> Answer:
         """The exchange, when its host's slot is free."""
@@ -296,7 +394,11 @@ class _Fetch:
                 return await exchange()
         except TooLarge:
             limit = self._request.max_body_bytes
-            raise _Failed(Failure(FailureKind.TOO_LARGE, f"the body is larger than {limit:,} bytes")) from None
+            raise _Failed(
+                Failure(
+                    FailureKind.TOO_LARGE, f"the body is larger than {limit:,} bytes"
+                )
+            ) from None
         except BadEncoding as error:
             raise _Failed(Failure(FailureKind.BAD_ENCODING, str(error))) from None
         except CutShort:
@@ -307,7 +409,9 @@ class _Fetch:
             if failure is None:
                 raise
             raise _Failed(failure) from error
-        except ValueError:  # aiohttp's refusal to write a header with a control character
+        except (
+            ValueError
+        ):  # aiohttp's refusal to write a header with a control character
             words = "a header of this feed holds characters that HTTP does not allow"
             raise _Failed(Failure(FailureKind.BAD_URL, words)) from None
         finally:
@@ -317,12 +421,18 @@ class _Fetch:
 
     # --- what comes back ---
 
-    def _answered(self, target: Target, answer: Answer, *, conditional: bool) -> FetchResult:
+    def _answered(
+        self, target: Target, answer: Answer, *, conditional: bool
+    ) -> FetchResult:
         caching = caching_of(answer.headers, now=datetime.now(UTC))
         elapsed = timedelta(seconds=self._used)
-        validators = Validators(answer.headers.get("etag"), answer.headers.get("last-modified"), target.url)
+        validators = Validators(
+            answer.headers.get("etag"), answer.headers.get("last-modified"), target.url
+        )
         if answer.status == 304 and conditional:
-            return NotModified(target.url, validators, caching, tuple(self._redirects), elapsed)
+            return NotModified(
+                target.url, validators, caching, tuple(self._redirects), elapsed
+            )
         if answer.status not in BODIES:
             raise self._refusal(target, answer)
         start = answer.body[:LOOKED_AT_BYTES]
@@ -330,11 +440,23 @@ class _Fetch:
         if wall.kind is FailureKind.BOT_WALL:
             raise _Failed(wall, status=answer.status, caching=caching)
         if answer.status == 226 and not _is_feed_delta(answer):
-            raise self._refusal(target, answer, f"{target.host} sent a difference that we did not ask for (226)")
+            raise self._refusal(
+                target,
+                answer,
+                f"{target.host} sent a difference that we did not ask for (226)",
+            )
         if answer.status == 206 and not _is_whole(answer):
-            raise self._refusal(target, answer, f"{target.host} sent a part of the feed that we did not ask for (206)")
+            raise self._refusal(
+                target,
+                answer,
+                f"{target.host} sent a part of the feed that we did not ask for (206)",
+            )
         if answer.status != 200 and not answer.body:
-            raise self._refusal(target, answer, f"{target.host} sent no feed with its answer ({answer.status})")
+            raise self._refusal(
+                target,
+                answer,
+                f"{target.host} sent no feed with its answer ({answer.status})",
+            )
         return Fetched(
             url=target.url,
             status=answer.status,
@@ -350,12 +472,24 @@ class _Fetch:
         )
 
     def _refusal(self, target: Target, answer: Answer, words: str = "") -> _Failed:
-        failure = failure_of_status(answer.status, answer.headers, answer.body, target.host)
+        failure = failure_of_status(
+            answer.status, answer.headers, answer.body, target.host
+        )
         if words:
             failure = Failure(FailureKind.HTTP_STATUS, words)
-        return _Failed(failure, status=answer.status, caching=caching_of(answer.headers, now=datetime.now(UTC)))
+        return _Failed(
+            failure,
+            status=answer.status,
+            caching=caching_of(answer.headers, now=datetime.now(UTC)),
+        )
 
-    def _failed(self, failure: Failure, *, status: int | None = None, caching: Caching | None = None) -> FetchFailed:
+    def _failed(
+        self,
+        failure: Failure,
+        *,
+        status: int | None = None,
+        caching: Caching | None = None,
+    ) -> FetchFailed:
         return FetchFailed(
             url=self._at,
             kind=failure.kind,
@@ -369,7 +503,9 @@ class _Fetch:
 
 
 def _is_feed_delta(answer: Answer) -> bool:
-    methods = {name.strip().lower() for name in answer.headers.get("im", "feed").split(",")}
+    methods = {
+        name.strip().lower() for name in answer.headers.get("im", "feed").split(",")
+    }
     return "feed" in methods and not methods - {"feed", "gzip", "identity"}
 
 
@@ -390,6 +526,8 @@ def _as_bytes(text: str) -> str:
 
 def _sendable(value: str | None) -> str | None:
     """A stored validator, unless it cannot go into a header; then the request is made without it."""
-    if value is None or any((ord(c) < 32 and c != "\t") or ord(c) == 127 or ord(c) > 255 for c in value):
+    if value is None or any(
+        (ord(c) < 32 and c != "\t") or ord(c) == 127 or ord(c) > 255 for c in value
+    ):
         return None
     return value

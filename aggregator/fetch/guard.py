@@ -13,7 +13,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -24,7 +31,11 @@ Network = IPv4Network | IPv6Network
 _NAT64 = IPv6Network("64:ff9b::/96")
 """The well-known prefix. The local-use one (64:ff9b:1::/48) may hide an address in other bits and counts as private."""
 _COMPATIBLE = IPv6Network("::/96")
-_SHARED = (IPv4Network("100.64.0.0/10"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
+_SHARED = (
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+)
 _SITE_LOCAL = IPv6Network("fec0::/10")
 _NOT_PUBLIC = (
     IPv4Network("168.63.129.16/32"),  # Azure's own services answer their guests there
@@ -49,13 +60,18 @@ class Guard:
 
     def __init__(self, *, allow_private: bool, allowed: Sequence[str] = ()) -> None:
         self._allow_private = allow_private
-        self._allowed: tuple[Network, ...] = tuple(ip_network(text, strict=False) for text in allowed)
+        self._allowed: tuple[Network, ...] = tuple(
+            ip_network(text, strict=False) for text in allowed
+        )
 
     def allows(self, address: Address) -> bool:
         if self._allow_private:
             return True
         meant = [address, *_inner(address)]
-        return all(_is_public(one) or any(one in network for network in self._allowed) for one in meant)
+        return all(
+            _is_public(one) or any(one in network for network in self._allowed)
+            for one in meant
+        )
 
     def check(self, address: Address) -> None:
         """Raise PrivateAddress unless the address may be connected to."""
@@ -70,7 +86,12 @@ class Guard:
 
 
 def _is_public(address: Address) -> bool:
-    if address.is_multicast or address.is_reserved or address.is_unspecified or not address.is_global:
+    if (
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or not address.is_global
+    ):
         return _is_carrier(address)
     if any(address in network for network in _NOT_PUBLIC):
         return False
@@ -90,7 +111,9 @@ def _inner(address: Address) -> list[Address]:
     """The IPv4 addresses inside an IPv6 address."""
     if isinstance(address, IPv4Address):
         return []
-    found: list[Address] = [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
+    found: list[Address] = [
+        a for a in (address.ipv4_mapped, address.sixtofour) if a is not None
+    ]
     if address.teredo is not None:
         found.extend(address.teredo)
     if address in _NAT64 or address in _COMPATIBLE:
@@ -107,7 +130,9 @@ def literal_address(host: str) -> Address | None:
         return ip_address(bare)
     except ValueError:
         pass
-    if not bare or not (bare[-1].isdigit() or bare.rpartition(".")[2].lower().startswith("0x")):
+    if not bare or not (
+        bare[-1].isdigit() or bare.rpartition(".")[2].lower().startswith("0x")
+    ):
         return None
     try:
         return IPv4Address(socket.inet_aton(bare))
@@ -129,7 +154,9 @@ class GuardedResolver(AbstractResolver):
     A name with no allowed address raises PrivateAddress.
     """
 
-    def __init__(self, guard: Guard, *, threads: int, lookup: Lookup = system_lookup) -> None:
+    def __init__(
+        self, guard: Guard, *, threads: int, lookup: Lookup = system_lookup
+    ) -> None:
         self._guard = guard
         self._lookup = lookup
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
@@ -138,7 +165,9 @@ class GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         loop = asyncio.get_running_loop()
-        infos = await loop.run_in_executor(self._executor, self._lookup, host, port, int(family))
+        infos = await loop.run_in_executor(
+            self._executor, self._lookup, host, port, int(family)
+        )
         results = [self._result(host, info) for info in infos]
         allowed = [r for r in results if self._guard.allows(ip_address(r["host"]))]
         if results and not allowed:

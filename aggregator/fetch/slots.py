@@ -41,7 +41,9 @@ def interval_waited(interval: timedelta) -> timedelta:
 class HostSlots:
     """The slots of all hosts that this process asks."""
 
-    def __init__(self, *, interval: timedelta, longest_wait: timedelta | None = None) -> None:
+    def __init__(
+        self, *, interval: timedelta, longest_wait: timedelta | None = None
+    ) -> None:
         """`longest_wait`: by default LONGEST_WAIT, or the interval where that is longer (`interval_waited`)."""
         wait = longest_wait or max(LONGEST_WAIT, interval_waited(interval))
         self._longest_wait = wait.total_seconds()
@@ -55,7 +57,9 @@ class HostSlots:
         slot.user_count += 1
         try:
             async with self._locked(slot) as give_up_at:
-                if slot.free_at > give_up_at:  # an interval longer than anyone may wait is kept all the same
+                if (
+                    slot.free_at > give_up_at
+                ):  # an interval longer than anyone may wait is kept all the same
                     raise HostBusy
                 await asyncio.sleep(max(0.0, slot.free_at - _now()))
                 try:
@@ -83,7 +87,9 @@ class HostSlots:
         if len(self._slots) <= _PURGE_ABOVE:
             return
         now = _now()
-        for host in [h for h, s in self._slots.items() if not s.user_count and s.free_at <= now]:
+        for host in [
+            h for h, s in self._slots.items() if not s.user_count and s.free_at <= now
+        ]:
             del self._slots[host]
 
 

@@ -78,7 +78,9 @@ class SharedLeases(Protocol):
 
     async def all(self) -> Mapping[str, Lease]: ...
 
-    async def swap(self, feed_id: str, before: Lease | None, after: Lease | None) -> bool:
+    async def swap(
+        self, feed_id: str, before: Lease | None, after: Lease | None
+    ) -> bool:
         """Put `after` (None: nothing) in the place of `before`; False when something else stands there."""
         ...
 
@@ -135,7 +137,11 @@ class Subscriber:
             return self._leases.get(feed_id)
         lease = await self._shared.of(feed_id)
         own = self._leases.get(feed_id)
-        if lease is None and own is not None and await self._shared.swap(feed_id, None, own):
+        if (
+            lease is None
+            and own is not None
+            and await self._shared.swap(feed_id, None, own)
+        ):
             return own
         return self._kept(feed_id, lease)
 
@@ -146,12 +152,18 @@ class Subscriber:
             self._leases[feed_id] = lease
         return lease
 
-    async def _change(self, feed_id: str, change: Callable[[Lease | None], Lease | None]) -> Lease | None:
+    async def _change(
+        self, feed_id: str, change: Callable[[Lease | None], Lease | None]
+    ) -> Lease | None:
         """Replace the lease by what follows from it, whoever else changes it meanwhile."""
         for _ in range(CHANGE_TRIES):
             before = await self.refresh(feed_id)
             after = change(before)
-            if self._shared is None or after == before or await self._shared.swap(feed_id, before, after):
+            if (
+                self._shared is None
+                or after == before
+                or await self._shared.swap(feed_id, before, after)
+            ):
                 return self._kept(feed_id, after)
         log.warning("lease_contended", feed_id=feed_id)
         return await self.refresh(feed_id)
@@ -168,7 +180,10 @@ class Subscriber:
         missed = self._unshared.pop(feed_id, 0)
         if missed and self._shared is not None:
             await self._change(
-                feed_id, lambda lease: lease and replace(lease, missed_count=lease.missed_count + missed)
+                feed_id,
+                lambda lease: (
+                    lease and replace(lease, missed_count=lease.missed_count + missed)
+                ),
             )
         lease = await self.refresh(feed_id)
         if hub is None or next_step(lease, hub, now=self._now()) is Step.WAIT:
@@ -180,13 +195,17 @@ class Subscriber:
 
     async def end(self, feed_id: str) -> None:
         """Unsubscribe a feed that was removed."""
-        lease = await self._change(feed_id, lambda lease: lease and replace(lease, is_ending=True))
+        lease = await self._change(
+            feed_id, lambda lease: lease and replace(lease, is_ending=True)
+        )
         if lease is not None and lease.until_at is not None:
             await self._ask("unsubscribe", feed_id, Hub(lease.hub_url, lease.topic_url))
 
     async def end_others(self, feed_ids: Collection[str]) -> None:
         """End the subscriptions of all feeds but these; one that was to end and has run out is forgotten."""
-        leases = dict(self._leases) if self._shared is None else await self._shared.all()
+        leases = (
+            dict(self._leases) if self._shared is None else await self._shared.all()
+        )
         for feed_id, lease in leases.items():
             if feed_id in feed_ids:
                 continue
@@ -197,11 +216,20 @@ class Subscriber:
 
     async def _ask(self, mode: str, feed_id: str, hub: Hub) -> None:
         secret = secret_of(self._installation_secret, feed_id, hub)
-        form = request_form(mode, hub, callback_url=self.callback_url(feed_id), secret=secret)
+        form = request_form(
+            mode, hub, callback_url=self.callback_url(feed_id), secret=secret
+        )
         answer = await self._post(hub.hub_url, form)
         accepted = isinstance(answer, int) and 200 <= answer < 300
         detail = answer.detail if isinstance(answer, FetchFailed) else str(answer)
-        log.info("hub_asked", feed_id=feed_id, hub=host_of(hub.hub_url), mode=mode, accepted=accepted, detail=detail)
+        log.info(
+            "hub_asked",
+            feed_id=feed_id,
+            hub=host_of(hub.hub_url),
+            mode=mode,
+            accepted=accepted,
+            detail=detail,
+        )
 
     def callback_url(self, feed_id: str) -> str:
         return f"{self._public_url}/{feed_id}/{callback_token(self._installation_secret, feed_id)}"
@@ -229,8 +257,14 @@ class Subscriber:
         answer = answer_to_hub(request.query, wanted, ending=ending, now=self._now())
         if isinstance(answer, Confirmed):
             await self._change(feed_id, lambda _lease: answer.lease)
-            log.info("hub_confirmed", feed_id=feed_id, until_at=answer.lease and answer.lease.until_at)
-            return web.Response(text=answer.challenge[:MOST_HEADER_CHARS], content_type="text/plain")
+            log.info(
+                "hub_confirmed",
+                feed_id=feed_id,
+                until_at=answer.lease and answer.lease.until_at,
+            )
+            return web.Response(
+                text=answer.challenge[:MOST_HEADER_CHARS], content_type="text/plain"
+            )
         if answer.lease != wanted:
             await self._change(feed_id, lambda _lease: answer.lease)
         log.warning("hub_refused", feed_id=feed_id, detail=answer.words)
@@ -246,12 +280,23 @@ class Subscriber:
         async with self._reading:
             delivered = await self._delivered(request, feed_id, lease)
         if delivered is not None:
-            await self._deliver(Delivery(feed_id, lease.topic_url, delivered, request.headers.get("Content-Type")))
+            await self._deliver(
+                Delivery(
+                    feed_id,
+                    lease.topic_url,
+                    delivered,
+                    request.headers.get("Content-Type"),
+                )
+            )
         return web.Response(status=202)
 
-    async def _delivered(self, request: web.Request, feed_id: str, lease: Lease) -> bytes | None:
+    async def _delivered(
+        self, request: web.Request, feed_id: str, lease: Lease
+    ) -> bytes | None:
         """The body that a hub proved to be its own, empty for a ping; None: nothing to be believed."""
-        secret = secret_of(self._installation_secret, feed_id, Hub(lease.hub_url, lease.topic_url))
+        secret = secret_of(
+            self._installation_secret, feed_id, Hub(lease.hub_url, lease.topic_url)
+        )
         if not secret:
             return b"" if self._may_ping(feed_id) else None
         signature = request.headers.get("X-Hub-Signature", "")
@@ -262,10 +307,16 @@ class Subscriber:
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
         if not check.holds:
-            log.warning("delivery_unsigned", feed_id=feed_id, method=signature.partition("=")[0][:20])
+            log.warning(
+                "delivery_unsigned",
+                feed_id=feed_id,
+                method=signature.partition("=")[0][:20],
+            )
             return None
         now = self._now()
-        await self._change(feed_id, lambda lease: lease and after_delivery(lease, now=now))
+        await self._change(
+            feed_id, lambda lease: lease and after_delivery(lease, now=now)
+        )
         return body
 
     def _may_ping(self, feed_id: str) -> bool:

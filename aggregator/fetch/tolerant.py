@@ -46,7 +46,16 @@ _STATUS_LINE = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECA
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{0,15})[ \t]*(?:[;\r]|\Z)")
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"trailer", b"upgrade"})
+_FRAMING = frozenset(
+    {
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"keep-alive",
+        b"trailer",
+        b"upgrade",
+    }
+)
 """Fields about the connection: read here, and written anew."""
 _WITHOUT_BODY = frozenset({204, 205, 304})
 
@@ -137,13 +146,19 @@ class AnswerReader:
             self._count_interim(len(head))
             return b""
         headers = _headers(head.partition(b"\n")[2])
-        return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (status, _written(headers), self._framed(status, headers))
+        return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (
+            status,
+            _written(headers),
+            self._framed(status, headers),
+        )
 
     def _count_interim(self, size: int) -> None:
         self._interim_count += 1
         self._head_bytes += size
         if self._interim_count > MOST_INTERIM or self._head_bytes > MAX_HEAD_BYTES:
-            raise BadAnswer(f"sends {self._interim_count} answers before the one that counts, and no end of them")
+            raise BadAnswer(
+                f"sends {self._interim_count} answers before the one that counts, and no end of them"
+            )
 
     def _wait_for_head(self) -> None:
         if len(self._data) - self._at + self._head_bytes > MAX_HEAD_BYTES:
@@ -177,15 +192,21 @@ class AnswerReader:
 
     def _chunk_size(self) -> bytes | None:
         end = self._data.find(b"\n", self._at, self._at + _MAX_CHUNK_LINE_BYTES)
-        line = self._data[self._at : end if end >= 0 else self._at + _MAX_CHUNK_LINE_BYTES]
+        line = self._data[
+            self._at : end if end >= 0 else self._at + _MAX_CHUNK_LINE_BYTES
+        ]
         size = _CHUNK_SIZE.match(line)
         if size is None or len(line) == _MAX_CHUNK_LINE_BYTES:
-            raise BadAnswer(f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs")
+            raise BadAnswer(
+                f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs"
+            )
         if end < 0:
             return None
         self._framing_bytes += end + 1 - self._at + len(b"\r\n")
         if self._framing_bytes > MAX_FRAMING_BYTES + self._body_bytes:
-            raise BadAnswer("sends its body in crumbs: more lines between chunks than body")
+            raise BadAnswer(
+                "sends its body in crumbs: more lines between chunks than body"
+            )
         self._at = end + 1
         self._left = int(size[1] or b"0", 16)
         if self._left:
@@ -211,7 +232,9 @@ class AnswerReader:
         rest = self._data[self._at : self._at + _SHOWN_BYTES]
         if rest in (b"", b"\r"):
             return None
-        raise BadAnswer(f"says that its body comes in chunks, but sends {_shown(rest)} where one ends")
+        raise BadAnswer(
+            f"says that its body comes in chunks, but sends {_shown(rest)} where one ends"
+        )
 
 
 def _status(head: bytes) -> int:
@@ -233,7 +256,11 @@ def _headers(text: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _written(headers: list[tuple[bytes, bytes]]) -> bytes:
-    lines = [b"%s: %s\r\n" % header for header in headers if header[0].lower() not in _FRAMING]
+    lines = [
+        b"%s: %s\r\n" % header
+        for header in headers
+        if header[0].lower() not in _FRAMING
+    ]
     return b"".join(lines)
 
 
@@ -245,9 +272,15 @@ def _listed(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 
 def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     """The length stated, once or several times the same; None where none is stated that can be read."""
-    stated = {int(value) for value in _listed(headers, b"content-length") if re.fullmatch(rb"\d{1,18}", value)}
+    stated = {
+        int(value)
+        for value in _listed(headers, b"content-length")
+        if re.fullmatch(rb"\d{1,18}", value)
+    }
     if len(stated) > 1:
-        raise BadAnswer(f"states different lengths of one body ({', '.join(map(str, sorted(stated)))})")
+        raise BadAnswer(
+            f"states different lengths of one body ({', '.join(map(str, sorted(stated)))})"
+        )
     return stated.pop() if stated else None
 
 
@@ -272,7 +305,9 @@ class TolerantProtocol(ResponseHandler):
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_asked or not data:  # kept by aiohttp and given again; a resumed parser
+        if (
+            not self._is_asked or not data
+        ):  # kept by aiohttp and given again; a resumed parser
             super().data_received(data)
             return
         try:

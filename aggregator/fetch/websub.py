@@ -39,7 +39,12 @@ LEASE_UNSAID = timedelta(days=1)
 RENEWED_AFTER = 0.75
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(days=1)
-_HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+_HASHES = {
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,9 @@ class Refused:
     lease: Lease | None
 
 
-def advertised_hub(links: tuple[tuple[str, str], ...], hints: FeedHints, *, feed_url: str) -> Hub | None:
+def advertised_hub(
+    links: tuple[tuple[str, str], ...], hints: FeedHints, *, feed_url: str
+) -> Hub | None:
     """The hub that Link headers, else the document, name; the topic falls back to the feed's own address."""
     by_rel = dict(reversed(links))
     hub_url = by_rel.get("hub") or hints.hub_url or ""
@@ -86,7 +93,11 @@ def next_step(lease: Lease | None, hub: Hub | None, *, now: datetime) -> Step:
     """What to do about a feed's subscription now; `hub` None: the feed names none any more, and its lease runs out."""
     if hub is None:
         return Step.WAIT
-    if lease is None or lease.is_ending or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+    if (
+        lease is None
+        or lease.is_ending
+        or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url)
+    ):
         return Step.SUBSCRIBE
     return Step.SUBSCRIBE if now >= asked_again_at(lease) else Step.WAIT
 
@@ -97,13 +108,19 @@ def asked_again_at(lease: Lease) -> datetime:
     retry_at = lease.asked_at + min(FIRST_RETRY * (1 << max(tries - 1, 0)), LAST_RETRY)
     if lease.verified_at is None or lease.until_at is None:
         return retry_at
-    renewal_at = lease.verified_at + RENEWED_AFTER * (lease.until_at - lease.verified_at)
+    renewal_at = lease.verified_at + RENEWED_AFTER * (
+        lease.until_at - lease.verified_at
+    )
     return max(renewal_at, retry_at) if tries else renewal_at
 
 
 def asked(lease: Lease | None, hub: Hub, *, now: datetime) -> Lease:
     """The lease when the hub is being asked; a renewal that leads to nothing leaves the time already granted."""
-    if lease is None or lease.is_ending or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url):
+    if (
+        lease is None
+        or lease.is_ending
+        or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url)
+    ):
         return Lease(hub.hub_url, hub.topic_url, now, failure_count=1)
     return replace(lease, asked_at=now, failure_count=lease.failure_count + 1)
 
@@ -120,7 +137,11 @@ def delivers(lease: Lease | None, *, now: datetime) -> bool:
 
 def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
     """The lease after a poll: new entries in it are ones that the hub had not announced."""
-    return replace(lease, missed_count=lease.missed_count + 1) if lease is not None and new_count else lease
+    return (
+        replace(lease, missed_count=lease.missed_count + 1)
+        if lease is not None and new_count
+        else lease
+    )
 
 
 def after_delivery(lease: Lease, *, now: datetime) -> Lease:
@@ -135,14 +156,20 @@ def secret_of(installation_secret: bytes, feed_id: str, hub: Hub) -> str:
     """The feed's secret, 64 hex digits; another hub or topic has another one. '' for a hub that everyone listens to."""
     if not _keeps_secrets(hub.hub_url):
         return ""
-    return _derived(installation_secret, f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}")
+    return _derived(
+        installation_secret, f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}"
+    )
 
 
 def _keeps_secrets(hub_url: str) -> bool:
     """Whether what is said to the hub stays between us: by https, or on this machine."""
     parts = urlsplit(hub_url)
     host = parts.hostname or ""
-    return parts.scheme == "https" or host in ("localhost", "::1") or host.startswith("127.")
+    return (
+        parts.scheme == "https"
+        or host in ("localhost", "::1")
+        or host.startswith("127.")
+    )
 
 
 def is_running(lease: Lease, *, now: datetime) -> bool:
@@ -156,10 +183,14 @@ def callback_token(installation_secret: bytes, feed_id: str) -> str:
 
 
 def _derived(installation_secret: bytes, purpose: str) -> str:
-    return hmac.new(installation_secret, purpose.encode("utf-8"), hashlib.sha256).hexdigest()
+    return hmac.new(
+        installation_secret, purpose.encode("utf-8"), hashlib.sha256
+    ).hexdigest()
 
 
-def request_form(mode: str, hub: Hub, *, callback_url: str, secret: str) -> dict[str, str]:
+def request_form(
+    mode: str, hub: Hub, *, callback_url: str, secret: str
+) -> dict[str, str]:
     """The form of a subscription (`mode` subscribe) or its end (unsubscribe)."""
     form = {"hub.mode": mode, "hub.topic": hub.topic_url, "hub.callback": callback_url}
     if mode == "subscribe" and secret:
@@ -169,15 +200,22 @@ def request_form(mode: str, hub: Hub, *, callback_url: str, secret: str) -> dict
     return form
 
 
-def answer_to_hub(query: Mapping[str, str], lease: Lease | None, *, ending: str, now: datetime) -> Confirmed | Refused:
+def answer_to_hub(
+    query: Mapping[str, str], lease: Lease | None, *, ending: str, now: datetime
+) -> Confirmed | Refused:
     """The answer to a hub's verification request.
 
     `lease` is what we asked for, `ending` the topic that we asked to end ('' none). A denial ends the waiting.
     """
-    mode, topic, challenge = (query.get(f"hub.{name}", "") for name in ("mode", "topic", "challenge"))
+    mode, topic, challenge = (
+        query.get(f"hub.{name}", "") for name in ("mode", "topic", "challenge")
+    )
     if mode == "denied" and lease is not None and topic == lease.topic_url:
         denied = replace(lease, verified_at=None, until_at=None)
-        return Refused(f"the hub denied the subscription: {query.get('hub.reason', 'no reason given')[:200]}", denied)
+        return Refused(
+            f"the hub denied the subscription: {query.get('hub.reason', 'no reason given')[:200]}",
+            denied,
+        )
     if not challenge:
         return Refused("no challenge", lease)
     if mode == "unsubscribe" and ending and topic == ending:
@@ -185,11 +223,18 @@ def answer_to_hub(query: Mapping[str, str], lease: Lease | None, *, ending: str,
     if mode != "subscribe" or lease is None or topic != lease.topic_url:
         return Refused("we did not ask for this", lease)
     until_at = now + _granted(query.get("hub.lease_seconds", ""))
-    return Confirmed(challenge, replace(lease, verified_at=now, until_at=until_at, failure_count=0, missed_count=0))
+    return Confirmed(
+        challenge,
+        replace(
+            lease, verified_at=now, until_at=until_at, failure_count=0, missed_count=0
+        ),
+    )
 
 
 def _granted(lease_seconds: str) -> timedelta:
-    if not (lease_seconds.isascii() and lease_seconds.isdigit()) or not int(lease_seconds[:12]):
+    if not (lease_seconds.isascii() and lease_seconds.isdigit()) or not int(
+        lease_seconds[:12]
+    ):
         return LEASE_UNSAID
     return min(timedelta(seconds=int(lease_seconds[:12])), LEASE_MOST)
 
@@ -203,7 +248,11 @@ class SignatureCheck:
         algorithm = _HASHES.get(method.lower())
         self._given = given.lower()
         is_usable = algorithm is not None and given.isascii() and secret
-        self._hmac = hmac.new(secret.encode("ascii"), digestmod=algorithm) if is_usable and algorithm else None
+        self._hmac = (
+            hmac.new(secret.encode("ascii"), digestmod=algorithm)
+            if is_usable and algorithm
+            else None
+        )
 
     def update(self, piece: bytes) -> None:
         if self._hmac is not None:
@@ -211,7 +260,9 @@ class SignatureCheck:
 
     @property
     def holds(self) -> bool:
-        return self._hmac is not None and hmac.compare_digest(self._hmac.hexdigest(), self._given)
+        return self._hmac is not None and hmac.compare_digest(
+            self._hmac.hexdigest(), self._given
+        )
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
@@ -223,7 +274,9 @@ def is_signed(body: bytes, signature: str, secret: str) -> bool:
 
 # --- Link headers (RFC 8288) --------------------------------------------------------------------------------
 
-_LINK = re.compile(r"<([^<>]{0,2000})>((?:\s*;\s*[^\s=;,]{1,60}\s*(?:=\s*(?:\"[^\"]{0,500}\"|[^\s;,\"]{0,500}))?)*)")
+_LINK = re.compile(
+    r"<([^<>]{0,2000})>((?:\s*;\s*[^\s=;,]{1,60}\s*(?:=\s*(?:\"[^\"]{0,500}\"|[^\s;,\"]{0,500}))?)*)"
+)
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]*))", re.IGNORECASE)
 _MOST = 20
 _MOST_LINKS = 200

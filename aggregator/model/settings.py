@@ -59,7 +59,9 @@ class Notify:
     @property
     def queue(self) -> Queue:
         """The queue that holds what waits; no `[[queue]]` can have its name."""
-        return Queue(f"notify.{self.name}", "stream", self.deliver, self.min_sources, self.match)
+        return Queue(
+            f"notify.{self.name}", "stream", self.deliver, self.min_sources, self.match
+        )
 
     @property
     def is_signed(self) -> bool:

@@ -57,26 +57,54 @@ def settled(
         offline=offline,
         pushed=pushed,
     )
-    return _settled(claim, poll, read, host=host, lease=lease or state.lease, word=result_word(result, read))
+    return _settled(
+        claim,
+        poll,
+        read,
+        host=host,
+        lease=lease or state.lease,
+        word=result_word(result, read),
+    )
 
 
 def settled_delivery(
-    feed: Feed, claim: Claim, state: PollState, read: FeedRead, *, host: str, now: datetime, lease: Lease | None
+    feed: Feed,
+    claim: Claim,
+    state: PollState,
+    read: FeedRead,
+    *,
+    host: str,
+    now: datetime,
+    lease: Lease | None,
 ) -> Poll:
     """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
     poll = after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
-    return _settled(claim, poll, read, host=host, lease=lease or state.lease, word=_read_word(read))
+    return _settled(
+        claim, poll, read, host=host, lease=lease or state.lease, word=_read_word(read)
+    )
 
 
 def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
     if not isinstance(read, FeedRead):
         return state.clock_error
     samples = clock_samples(state, read)
-    return clock_error(samples, poll_gap=state.interval or None, current=state.clock_error)
+    return clock_error(
+        samples, poll_gap=state.interval or None, current=state.clock_error
+    )
 
 
-def _settled(claim: Claim, poll: Poll, read: ReadResult | None, *, host: str, lease: Lease | None, word: str) -> Poll:
-    state = replace(poll.state, lease=lease, body_hash="" if poll.withhold else poll.state.body_hash)
+def _settled(
+    claim: Claim,
+    poll: Poll,
+    read: ReadResult | None,
+    *,
+    host: str,
+    lease: Lease | None,
+    word: str,
+) -> Poll:
+    state = replace(
+        poll.state, lease=lease, body_hash="" if poll.withhold else poll.state.body_hash
+    )
     poll = replace(poll, claim=claim, state=state, host=host, result=word)
     if not isinstance(read, FeedRead):
         return replace(poll, read=read)
@@ -124,4 +152,9 @@ def _read_word(read: ReadResult | None) -> str:
         case Unparsable():
             return "failed"
         case FeedRead():
-            return "new" if read.outcomes.get(Outcome.NEW, 0) + read.outcomes.get(Outcome.EDITED, 0) else "unchanged"
+            return (
+                "new"
+                if read.outcomes.get(Outcome.NEW, 0)
+                + read.outcomes.get(Outcome.EDITED, 0)
+                else "unchanged"
+            )

@@ -68,7 +68,9 @@ def _doubt_of(record: FingerprintRecord) -> Doubt | None:
     return Doubt(record.entry_id, record.event_id, record.first_seen_at, decision)
 
 
-def is_open(doubt: Doubt, near_event_id: str, rulings: Sequence[Ruling], apart: Apart) -> bool:
+def is_open(
+    doubt: Doubt, near_event_id: str, rulings: Sequence[Ruling], apart: Apart
+) -> bool:
     """Whether an operator's word would still decide something. `near_event_id` is the other report's event today;
     `rulings` are oldest first."""
     if doubt.is_new == (doubt.event_id == near_event_id):

@@ -38,7 +38,12 @@ class Reports:
     the sources that count.
     """
 
-    def __init__(self, event_ids: Iterable[str], aliases: Mapping[str, str], feed_urls: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        event_ids: Iterable[str],
+        aliases: Mapping[str, str],
+        feed_urls: Mapping[str, str],
+    ) -> None:
         self._wanted = frozenset(event_ids)
         self._aliases = aliases
         self._feed_urls = feed_urls
@@ -46,7 +51,10 @@ class Reports:
 
     def concerns(self, *, entry_id: str, event_id: str) -> bool:
         """Whether a message tells of one of these events, or of a report that has been in one."""
-        return entry_id in self._known or self._aliases.get(event_id, event_id) in self._wanted
+        return (
+            entry_id in self._known
+            or self._aliases.get(event_id, event_id) in self._wanted
+        )
 
     def add(self, message: Message) -> None:
         before = self._known.get(message.entry_id)
@@ -60,12 +68,22 @@ class Reports:
 
     def of(self, event: Event) -> list[Known]:
         """What is known of the event's reports, in the order they came; of some only what the event itself lists."""
-        told = {name: known for name, known in self._known.items() if known.event_id == event.event_id}
+        told = {
+            name: known
+            for name, known in self._known.items()
+            if known.event_id == event.event_id
+        }
         listed = {s.entry_id: self._listed(s, event) for s in event.sources}
-        return sorted((listed | told).values(), key=lambda known: known.message.first_seen_at or EPOCH)
+        return sorted(
+            (listed | told).values(),
+            key=lambda known: known.message.first_seen_at or EPOCH,
+        )
 
     def _listed(self, source: Source, event: Event) -> Known:
-        site, publisher = self._site(source.url, source.feed_id), self._site("", source.feed_id)
+        site, publisher = (
+            self._site(source.url, source.feed_id),
+            self._site("", source.feed_id),
+        )
         return Known(_listed(source, event), event.event_id, False, site, publisher)
 
     def _site(self, url: str, feed_id: str) -> str:

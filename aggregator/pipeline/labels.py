@@ -34,7 +34,9 @@ def labels(rulings: Iterable[Ruling]) -> list[Label]:
     """The pairs that rulings (oldest first) speak of, each once, as the last word has it."""
     found: dict[frozenset[str], Label] = {}
     for ruling in rulings:
-        for label in _labels_of(ruling, ruling.entry_ids[:EXAMPLES], ruling.other_entry_ids[:EXAMPLES]):
+        for label in _labels_of(
+            ruling, ruling.entry_ids[:EXAMPLES], ruling.other_entry_ids[:EXAMPLES]
+        ):
             found.pop(frozenset((label.a, label.b)), None)
             found[frozenset((label.a, label.b))] = label
     return list(found.values())
@@ -45,12 +47,17 @@ def last_word(rulings: Iterable[Ruling], a: str, b: str) -> Label | None:
     found = None
     for ruling in rulings:
         if {a, b} <= {*ruling.entry_ids, *ruling.other_entry_ids}:
-            asked = [[name for name in side if name in (a, b)] for side in (ruling.entry_ids, ruling.other_entry_ids)]
+            asked = [
+                [name for name in side if name in (a, b)]
+                for side in (ruling.entry_ids, ruling.other_entry_ids)
+            ]
             found = next(_labels_of(ruling, *asked), found)
     return found
 
 
-def _labels_of(ruling: Ruling, ones: Iterable[str], others: Iterable[str]) -> Iterator[Label]:
+def _labels_of(
+    ruling: Ruling, ones: Iterable[str], others: Iterable[str]
+) -> Iterator[Label]:
     ones = list(ones)
     joined = ruling.verb is Verb.JOIN
     yield from (Label(a, b, joined, ruling) for a, b in product(ones, others))
@@ -61,7 +68,9 @@ def _labels_of(ruling: Ruling, ones: Iterable[str], others: Iterable[str]) -> It
 def example_of(known: Known) -> Example:
     """A report as it is kept to learn from."""
     m = known.message
-    return Example(m.entry_id, m.lang, m.title, text_of(m), known.site, m.url, m.published_at)
+    return Example(
+        m.entry_id, m.lang, m.title, text_of(m), known.site, m.url, m.published_at
+    )
 
 
 def row_of(label: Label, examples: Mapping[str, Example]) -> dict[str, object] | None:
@@ -73,7 +82,12 @@ def row_of(label: Label, examples: Mapping[str, Example]) -> dict[str, object] |
     if not all(side["title"] or side["text"] for side in sides.values()):
         return None
     ruling = label.ruling
-    said = {"ruling": ruling.ruling_id, "ruled_at": ruling.ruled_at, "operator": ruling.operator, "why": ruling.why}
+    said = {
+        "ruling": ruling.ruling_id,
+        "ruled_at": ruling.ruled_at,
+        "operator": ruling.operator,
+        "why": ruling.why,
+    }
     return {"lang": a.lang, **sides, "same": int(label.same), **said}
 
 

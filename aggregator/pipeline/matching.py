@@ -17,7 +17,14 @@ from aggregator.dedup.index import Index
 from aggregator.dedup.nearest import nearest
 from aggregator.dedup.rows import is_readable, unpacked_rows
 from aggregator.dedup.similarity import JOIN
-from aggregator.model import Assignment, DedupSettings, Entry, FingerprintRecord, Ruling, Verb
+from aggregator.model import (
+    Assignment,
+    DedupSettings,
+    Entry,
+    FingerprintRecord,
+    Ruling,
+    Verb,
+)
 from aggregator.pipeline.reporting import event_id_of
 
 
@@ -37,7 +44,9 @@ class Matcher:
         """Take in published reports from the log; returns how many cannot be read, since another version wrote them:
         they cost the matches with them, not the index."""
         readable = [record for record in records if is_readable(record.packed)]
-        rows = unpacked_rows((record.packed for record in readable), self._index.rows.kind)
+        rows = unpacked_rows(
+            (record.packed for record in readable), self._index.rows.kind
+        )
         self._index.learn(rows, [record.event_id for record in readable])
         for record in readable:
             for absorbed in record.absorbs:
@@ -53,8 +62,17 @@ class Matcher:
         `meanings` are the vectors of the entries' titles and leads, where `[dedup] meaning` asks for them.
         """
         vectors = [b""] * len(entries) if meanings is None else meanings
-        prints = [fingerprint(entry, vector) for entry, vector in zip(entries, vectors, strict=True)]
-        answers = assign_all(prints, self._index, self._settings, new_event=event_id_of, obey=self._obedient)
+        prints = [
+            fingerprint(entry, vector)
+            for entry, vector in zip(entries, vectors, strict=True)
+        ]
+        answers = assign_all(
+            prints,
+            self._index,
+            self._settings,
+            new_event=event_id_of,
+            obey=self._obedient,
+        )
         for made, answer in zip(prints, answers, strict=True):
             for absorbed in answer.absorbs:
                 self._apart.merge(answer.event_id or "", absorbed)
@@ -94,7 +112,11 @@ class Matcher:
             return assignment
         twins = self._apart.of(event_id) if assignment.reason != "same_url" else ()
         found = nearest(made, self._index, (event_id, *twins)) if twins else None
-        if found is None or found.event_id == event_id or found.log_odds < JOIN[self._settings.strictness]:
+        if (
+            found is None
+            or found.event_id == event_id
+            or found.log_odds < JOIN[self._settings.strictness]
+        ):
             return without_forbidden(assignment, event_id, self._apart)
         return replace(
             assignment,
@@ -104,5 +126,7 @@ class Matcher:
             best_entry_id=found.entry_id,
             is_copy=found.is_copy,
             absorbs=(),
-            related=tuple(other for other in assignment.related if other != found.event_id),
+            related=tuple(
+                other for other in assignment.related if other != found.event_id
+            ),
         )

@@ -15,12 +15,24 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from aggregator.entry import normalise
-from aggregator.entry.identity import REPEATED, Facts, Identity, facts_of, identified_by_facts
+from aggregator.entry.identity import (
+    REPEATED,
+    Facts,
+    Identity,
+    facts_of,
+    identified_by_facts,
+)
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import CUT_MARK
 from aggregator.entry.normalise import EntryFacts
 from aggregator.entry.parse import parsed_feed
-from aggregator.entry.remembered import Remembered, SeenItem, content_start, packed, unpacked
+from aggregator.entry.remembered import (
+    Remembered,
+    SeenItem,
+    content_start,
+    packed,
+    unpacked,
+)
 from aggregator.entry.urls import host_of, public_address
 from aggregator.model import (
     UNDETERMINED,
@@ -123,7 +135,11 @@ def read(request: ReadRequest) -> ReadResult:
         case Unparsable():
             return parsed
         case ParsedFeed():
-            return _read_feed(request, parsed, [_Item(facts_of(entry), entry) for entry in parsed.entries])
+            return _read_feed(
+                request,
+                parsed,
+                [_Item(facts_of(entry), entry) for entry in parsed.entries],
+            )
 
 
 def _parsed(request: ReadRequest, seen: Container[str]) -> ParsedFeed | Unparsable:
@@ -136,7 +152,9 @@ def _parsed(request: ReadRequest, seen: Container[str]) -> ParsedFeed | Unparsab
     )
 
 
-def _read_rest(request: ReadRequest, parsed: ParsedFeed, remembered: Remembered) -> FeedRead | None:
+def _read_rest(
+    request: ReadRequest, parsed: ParsedFeed, remembered: Remembered
+) -> FeedRead | None:
     """The reading of a document of which the items seen were left out; None where it has to be read whole."""
     if _frame(request, parsed) != remembered.frame:
         return None
@@ -159,11 +177,20 @@ def _frame(request: ReadRequest, parsed: ParsedFeed) -> str:
     """A hash of all that an entry's facts and content hash depend on beside its own bytes."""
     language = request.language or _language(request.feed, parsed)
     feed = request.feed
-    inherited = (parsed.frame, normalise.HASH_RULES, feed.url, feed.language, language, feed.clock_offset)
+    inherited = (
+        parsed.frame,
+        normalise.HASH_RULES,
+        feed.url,
+        feed.language,
+        language,
+        feed.clock_offset,
+    )
     return blake2b(repr(inherited).encode(), digest_size=8).hexdigest()
 
 
-def _read_feed(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item]) -> FeedRead:
+def _read_feed(
+    request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item]
+) -> FeedRead:
     identified = identified_by_facts(
         [item.facts for item in items],
         feed_id=request.feed.feed_id,
@@ -171,8 +198,15 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item])
         rule=request.identity,
         host=host_of(request.feed.url),
     )
-    context = _Context(request, request.title or parsed.title, request.language or _language(request.feed, parsed))
-    decided = [_decided(context, item, found) for item, found in zip(items, identified.entries, strict=True)]
+    context = _Context(
+        request,
+        request.title or parsed.title,
+        request.language or _language(request.feed, parsed),
+    )
+    decided = [
+        _decided(context, item, found)
+        for item, found in zip(items, identified.entries, strict=True)
+    ]
     return FeedRead(
         title=context.title,
         language=context.language,
@@ -184,7 +218,9 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item])
         known={one.key: one.known for one in decided if one.known},
         outcomes=Counter(one.outcome.value for one in decided),
         reasons=Counter(one.reason for one in decided if one.reason),
-        lags=() if request.first_poll else tuple(one.lag_s for one in decided if one.lag_s is not None),
+        lags=()
+        if request.first_poll
+        else tuple(one.lag_s for one in decided if one.lag_s is not None),
         notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
         notes=(*parsed.notes, *_cut_notes(decided)),
         dropped_count=parsed.dropped_count,
@@ -192,13 +228,22 @@ def _read_feed(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item])
     )
 
 
-def _remembered(request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item], decided: Sequence[_Decided]) -> str:
+def _remembered(
+    request: ReadRequest,
+    parsed: ParsedFeed,
+    items: Sequence[_Item],
+    decided: Sequence[_Decided],
+) -> str:
     """What the next reading has to know of the items; '' of a document that is to be read whole."""
     if not parsed.items:
         return ""
     rows = []
     for digest, item, one in zip(parsed.items, items, decided, strict=True):
-        if one.content_hash or one.outcome is Outcome.REJECTED or one.reason == REPEATED:
+        if (
+            one.content_hash
+            or one.outcome is Outcome.REJECTED
+            or one.reason == REPEATED
+        ):
             rows.append((digest, SeenItem(item.facts, content_start(one.content_hash))))
     return packed(_frame(request, parsed), rows)
 
@@ -207,20 +252,30 @@ def _cut_notes(decided: Sequence[_Decided]) -> tuple[str, ...]:
     """What an operator can do something about, by `max_document`."""
     documents = (one.entry.document for one in decided if one.entry)
     count = sum(document.rstrip().endswith(CUT_MARK.strip()) for document in documents)
-    return (f"{count} documents were longer than max_document and are cut",) if count else ()
+    return (
+        (f"{count} documents were longer than max_document and are cut",)
+        if count
+        else ()
+    )
 
 
 def _language(feed: Feed, parsed: ParsedFeed) -> str | None:
     """The feed's language as its text shows it: a Chinese feed that claims `en-us` has Chinese dates all the same."""
-    sample = "\n".join(normalise.clean_title(entry.title) for entry in parsed.entries[:LANGUAGE_SAMPLE])
-    found = language_of(configured=feed.language, feed=parsed.language, entry=None, text=sample)
+    sample = "\n".join(
+        normalise.clean_title(entry.title) for entry in parsed.entries[:LANGUAGE_SAMPLE]
+    )
+    found = language_of(
+        configured=feed.language, feed=parsed.language, entry=None, text=sample
+    )
     return None if found == UNDETERMINED else found
 
 
 def _oldest_first(decided: list[_Decided]) -> tuple[Entry, ...]:
     """The entries to publish, by the time matching uses; undated ones as feeds list them, the last being the oldest."""
     entries = [one.entry for one in reversed(decided) if one.entry]
-    return tuple(sorted(entries, key=lambda entry: entry.matched_at or entry.first_seen_at))
+    return tuple(
+        sorted(entries, key=lambda entry: entry.matched_at or entry.first_seen_at)
+    )
 
 
 def _decided(context: _Context, item: _Item, found: Identity) -> _Decided:
@@ -231,15 +286,23 @@ def _decided(context: _Context, item: _Item, found: Identity) -> _Decided:
     known, parsed = context.request.known.get(found.identity_key), item.parsed
     if parsed is None:
         return _left_out(context, item, found, known)
-    return _first_sighting(context, parsed, found) if known is None else _again(context, parsed, found, known)
+    return (
+        _first_sighting(context, parsed, found)
+        if known is None
+        else _again(context, parsed, found, known)
+    )
 
 
 # --- entries seen for the first time --------------------------------------------------------------------------
 
 
-def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> _Decided:
+def _first_sighting(
+    context: _Context, parsed: ParsedEntry, found: Identity
+) -> _Decided:
     request = context.request
-    facts = normalise.entry_facts(parsed, feed=request.feed, feed_language=context.language)
+    facts = normalise.entry_facts(
+        parsed, feed=request.feed, feed_language=context.language
+    )
     stated_at = facts.published_at
     known = KnownEntry(
         content_hash=facts.content_hash,
@@ -251,7 +314,13 @@ def _first_sighting(context: _Context, parsed: ParsedEntry, found: Identity) -> 
         date_stated=stated_at is not None,
     )
     if _is_suppressed(request, stated_at):
-        return _Decided(Outcome.SEEN, "backlog", key=found.identity_key, known=known, content_hash=known.content_hash)
+        return _Decided(
+            Outcome.SEEN,
+            "backlog",
+            key=found.identity_key,
+            known=known,
+            content_hash=known.content_hash,
+        )
     entry = _entry(context, parsed, facts, found, known)
     lag_s = (request.now - stated_at).total_seconds() if stated_at else None
     return _Decided(
@@ -277,7 +346,13 @@ def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
             return stated_at is not None and request.now - stated_at > request.window
 
 
-def _entry(context: _Context, parsed: ParsedEntry, facts: EntryFacts, found: Identity, known: KnownEntry) -> Entry:
+def _entry(
+    context: _Context,
+    parsed: ParsedEntry,
+    facts: EntryFacts,
+    found: Identity,
+    known: KnownEntry,
+) -> Entry:
     request = context.request
     return normalise.entry(
         parsed,
@@ -297,9 +372,13 @@ def _entry(context: _Context, parsed: ParsedEntry, facts: EntryFacts, found: Ide
 # --- entries seen before --------------------------------------------------------------------------------------
 
 
-def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: KnownEntry) -> _Decided:
+def _again(
+    context: _Context, parsed: ParsedEntry, found: Identity, known: KnownEntry
+) -> _Decided:
     request = context.request
-    facts = normalise.entry_facts(parsed, feed=request.feed, feed_language=context.language)
+    facts = normalise.entry_facts(
+        parsed, feed=request.feed, feed_language=context.language
+    )
     content_hash = facts.content_hash
     if normalise.is_same_content(content_hash, known.content_hash):
         return _seen(context, found, known, content_hash)
@@ -310,17 +389,31 @@ def _again(context: _Context, parsed: ParsedEntry, found: Identity, known: Known
         return _muted(context, parsed, found, counted)
     edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
     entry = _entry(context, parsed, facts, found, edited)
-    return _Decided(Outcome.EDITED, entry=entry, key=found.identity_key, known=edited, content_hash=content_hash)
+    return _Decided(
+        Outcome.EDITED,
+        entry=entry,
+        key=found.identity_key,
+        known=edited,
+        content_hash=content_hash,
+    )
 
 
-def _left_out(context: _Context, item: _Item, found: Identity, known: KnownEntry | None) -> _Decided:
+def _left_out(
+    context: _Context, item: _Item, found: Identity, known: KnownEntry | None
+) -> _Decided:
     """An entry whose bytes are as they were: seen, if what is known of it is what they say."""
-    if known is None or not item.content or content_start(known.content_hash) != item.content:
+    if (
+        known is None
+        or not item.content
+        or content_start(known.content_hash) != item.content
+    ):
         raise _NeedsReadingError
     return _seen(context, found, known, known.content_hash)
 
 
-def _seen(context: _Context, found: Identity, known: KnownEntry, content_hash: str) -> _Decided:
+def _seen(
+    context: _Context, found: Identity, known: KnownEntry, content_hash: str
+) -> _Decided:
     """An entry that is as it was; its record is written where it would say something else, or grew old."""
     now, key = context.request.now, found.identity_key
     named = replace(_with_aliases(known, found), content_hash=content_hash)
@@ -334,7 +427,12 @@ def _with_aliases(known: KnownEntry, found: Identity) -> KnownEntry:
     aliases = (found.guid_key, found.link_key, found.title_key)
     if aliases == (known.guid_key, known.link_key, known.title_key):
         return known
-    return replace(known, guid_key=found.guid_key, link_key=found.link_key, title_key=found.title_key)
+    return replace(
+        known,
+        guid_key=found.guid_key,
+        link_key=found.link_key,
+        title_key=found.title_key,
+    )
 
 
 def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:
@@ -344,11 +442,15 @@ def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:
     return replace(known, edit_count=known.edit_count + 1)
 
 
-def _muted(context: _Context, parsed: ParsedEntry, found: Identity, counted: KnownEntry) -> _Decided:
+def _muted(
+    context: _Context, parsed: ParsedEntry, found: Identity, counted: KnownEntry
+) -> _Decided:
     """The old hash is kept, so that the content which stands when the span is over is published as one edit."""
     if counted.edit_count > EDITS_TOLD + 1:
         return _Decided(Outcome.SEEN, "muted", key=found.identity_key, known=counted)
     title = normalise.clean_title(parsed.title) or parsed.link
     detail = f"edited more than {EDITS_TOLD} times in 24 h; further edits wait until then: {title[:200]}"
     notice = Notice("muted", context.request.feed.feed_id, "", detail)
-    return _Decided(Outcome.SEEN, "muted", key=found.identity_key, known=counted, notice=notice)
+    return _Decided(
+        Outcome.SEEN, "muted", key=found.identity_key, known=counted, notice=notice
+    )

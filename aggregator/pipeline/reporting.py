@@ -70,12 +70,22 @@ def reported(
     asked = assignment.event_id or event_id_of(entry.entry_id)
     before = _standing(events, asked)
     event_id = before.event_id if before else asked
-    event = grown(before, entry, assignment) if before else begun(event_id, entry, assignment)
+    event = (
+        grown(before, entry, assignment)
+        if before
+        else begun(event_id, entry, assignment)
+    )
     kind = Kind.JOINED if assignment.event_id else Kind.NEW
-    absorbed = tuple(events[a] for a in assignment.absorbs if a in events and events[a].event_id == a != event_id)
+    absorbed = tuple(
+        events[a]
+        for a in assignment.absorbs
+        if a in events and events[a].event_id == a != event_id
+    )
     for other in absorbed:
         event = merged(event, other)
-    report = report_message(kind, entry, event, score=assignment.score, reason=assignment.reason)
+    report = report_message(
+        kind, entry, event, score=assignment.score, reason=assignment.reason
+    )
     merges = tuple(merge_message(event, other.event_id) for other in absorbed)
     event, queued = queued_reports(event, entry, report, merges, queues)
     record = FingerprintRecord(
@@ -85,17 +95,31 @@ def reported(
         entry.first_seen_at,
         packed,
         absorbs=tuple(other.event_id for other in absorbed),
-        decision=Decision(assignment.score, assignment.reason, assignment.best_entry_id),
+        decision=Decision(
+            assignment.score, assignment.reason, assignment.best_entry_id
+        ),
     )
     gone = tuple(replace(other, merged_into=event_id) for other in absorbed)
     publication = Publication(
-        stream_id, entry.entry_id, entry.revision, event_id, (report, *merges), queued, (event, *gone), record
+        stream_id,
+        entry.entry_id,
+        entry.revision,
+        event_id,
+        (report, *merges),
+        queued,
+        (event, *gone),
+        record,
     )
     return Reported(publication, event, gone)
 
 
 def revised(
-    entry: Entry, event_id: str | None, *, stream_id: str, events: Mapping[str, Event], queues: Iterable[Queue]
+    entry: Entry,
+    event_id: str | None,
+    *,
+    stream_id: str,
+    events: Mapping[str, Event],
+    queues: Iterable[Queue],
 ) -> Reported:
     """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
     own = event_id or event_id_of(entry.entry_id)
@@ -104,10 +128,21 @@ def revised(
     event = _with_edit(before, entry)
     own = event.event_id
     message = report_message(Kind.EDITED, entry, event, score=1.0, reason="edited")
-    if standing is None:  # which queues had the event is no longer known: none is to have it twice
+    if (
+        standing is None
+    ):  # which queues had the event is no longer known: none is to have it twice
         queues = [queue for queue in queues if queue.deliver == "reports"]
     event, queued = queued_reports(event, entry, message, (), queues)
-    publication = Publication(stream_id, entry.entry_id, entry.revision, own, (message,), queued, (event,), None)
+    publication = Publication(
+        stream_id,
+        entry.entry_id,
+        entry.revision,
+        own,
+        (message,),
+        queued,
+        (event,),
+        None,
+    )
     return Reported(publication, event)
 
 
@@ -122,7 +157,9 @@ def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
 
 def source_of(entry: Entry) -> Source:
     """The report as an event lists it."""
-    return Source(entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at)
+    return Source(
+        entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at
+    )
 
 
 def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
@@ -148,13 +185,17 @@ def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
     """The event with one report more."""
     voter = voter_of(entry)
     # A feed may claim any host in its links: one that was counted lowers the count, a new one counts for nothing.
-    independent = not assignment.is_copy and {voter, entry.site}.isdisjoint(event.independent_sites)
+    independent = not assignment.is_copy and {voter, entry.site}.isdisjoint(
+        event.independent_sites
+    )
     return replace(
         event,
         last_seen_at=max(event.last_seen_at, entry.first_seen_at),
         sources=kept_sources((*event.sources, source_of(entry))),
         source_count=event.source_count + 1,
-        independent_sites=(*event.independent_sites, voter)[:SITES_KEPT] if independent else event.independent_sites,
+        independent_sites=(*event.independent_sites, voter)[:SITES_KEPT]
+        if independent
+        else event.independent_sites,
         independent_count=event.independent_count + independent,
         related=_union(event.related, assignment.related)[:RELATED_KEPT],
         lead=event.lead or lead_of(entry.title, entry.text),
@@ -187,7 +228,9 @@ def merged(event: Event, other: Event) -> Event:
 
 
 def _with_edit(event: Event, entry: Entry) -> Event:
-    sources = tuple(source_of(entry) if s.entry_id == entry.entry_id else s for s in event.sources)
+    sources = tuple(
+        source_of(entry) if s.entry_id == entry.entry_id else s for s in event.sources
+    )
     if not sources or sources[0].entry_id != entry.entry_id:
         return replace(event, sources=sources)
     return replace(
@@ -201,7 +244,11 @@ def _with_edit(event: Event, entry: Entry) -> Event:
 
 def kept_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """The first report and the newest ones."""
-    return sources if len(sources) <= SOURCES_KEPT else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
+    return (
+        sources
+        if len(sources) <= SOURCES_KEPT
+        else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
+    )
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,7 +258,9 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 # --- messages -------------------------------------------------------------------------------------------------
 
 
-def report_message(kind: Kind, entry: Entry, event: Event, *, score: float, reason: str) -> Message:
+def report_message(
+    kind: Kind, entry: Entry, event: Event, *, score: float, reason: str
+) -> Message:
     """What consumers are told of a report."""
     return Message(
         id=message_id_of(kind, event.event_id, entry.entry_id, str(entry.revision)),
@@ -269,7 +318,11 @@ def merge_message(survivor: Event, absorbed: str) -> Message:
 
 
 def queued_reports(
-    event: Event, entry: Entry, report: Message, merges: tuple[Message, ...], queues: Iterable[Queue]
+    event: Event,
+    entry: Entry,
+    report: Message,
+    merges: tuple[Message, ...],
+    queues: Iterable[Queue],
 ) -> tuple[Event, tuple[tuple[str, Message], ...]]:
     """What each queue is told. An event queue is served once: when the event has had a report that matches *and* has
     enough sources, whichever comes last. So three outlets may say quake, tremor and 地震."""
@@ -287,7 +340,9 @@ def queued_reports(
                 told.append((queue.name, report))
             (served if is_enough else matched).append(queue.name)
     waiting = tuple(name for name in dict.fromkeys(matched) if name not in served)
-    return replace(event, queues_served=tuple(served), queues_matched=waiting), tuple(told)
+    return replace(event, queues_served=tuple(served), queues_matched=waiting), tuple(
+        told
+    )
 
 
 class Matchable(Protocol):
@@ -310,8 +365,14 @@ def matches(match: Match, entry: Matchable) -> bool:
     return (
         (not match.categories or not set(match.categories).isdisjoint(entry.categories))
         and (not match.feeds or entry.feed_id in match.feeds)
-        and (not match.languages or any(_speaks(entry.lang, wanted) for wanted in match.languages))
-        and (not match.words or mentions.any_of(match.words, Report(entry.title, entry.text, entry.lang)))
+        and (
+            not match.languages
+            or any(_speaks(entry.lang, wanted) for wanted in match.languages)
+        )
+        and (
+            not match.words
+            or mentions.any_of(match.words, Report(entry.title, entry.text, entry.lang))
+        )
     )
 
 

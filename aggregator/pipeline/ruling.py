@@ -63,7 +63,11 @@ def ruled(case: Case) -> RulingPublication:
     asked = (*request.names, request.into) if request.into else request.names
     unknown = [name for name in asked if name not in case.events]
     if unknown:
-        return _answered(case, RulingState.REFUSED, f"no report or event is kept as {', '.join(unknown)}")
+        return _answered(
+            case,
+            RulingState.REFUSED,
+            f"no report or event is kept as {', '.join(unknown)}",
+        )
     if request.verb is Verb.JOIN and len(request.names) != 2:
         return _answered(case, RulingState.REFUSED, "join takes two events")
     match request.verb:
@@ -75,11 +79,17 @@ def ruled(case: Case) -> RulingPublication:
 
 def refused(stream_id: str, ruling_id: str, text: str) -> RulingPublication:
     """The answer to a request that cannot be followed."""
-    return RulingPublication(stream_id, ruling_id, RulingAnswer(RulingState.REFUSED, text))
+    return RulingPublication(
+        stream_id, ruling_id, RulingAnswer(RulingState.REFUSED, text)
+    )
 
 
-def _answered(case: Case, state: RulingState, text: str, event_id: str = "") -> RulingPublication:
-    return RulingPublication(case.stream_id, case.request.ruling_id, RulingAnswer(state, text, event_id))
+def _answered(
+    case: Case, state: RulingState, text: str, event_id: str = ""
+) -> RulingPublication:
+    return RulingPublication(
+        case.stream_id, case.request.ruling_id, RulingAnswer(state, text, event_id)
+    )
 
 
 # --- join -----------------------------------------------------------------------------------------------------
@@ -88,7 +98,11 @@ def _answered(case: Case, state: RulingState, text: str, event_id: str = "") -> 
 def _joined(case: Case) -> RulingPublication:
     events = [case.events[name] for name in case.request.names]
     if len({event.event_id for event in events}) == 1:
-        return _answered(case, RulingState.UNCHANGED, f"they are one event already: {events[0].event_id}")
+        return _answered(
+            case,
+            RulingState.UNCHANGED,
+            f"they are one event already: {events[0].event_id}",
+        )
     survivor, absorbed = sorted(events, key=lambda event: event.first_seen_at)
     known = [case.reports.of(event) for event in (survivor, absorbed)]
     after = reporting.merged(survivor, absorbed)
@@ -130,9 +144,19 @@ def _queued_join(
         if queue.name in after.queues_served:
             told.append((queue.name, merge))
             continue
-        for entry in sorted(map(entry_of, known), key=lambda entry: not reporting.matches(queue.match, entry)):
-            message = _said(reporting.report_message(Kind.JOINED, entry, after, score=1.0, reason=OPERATOR), case)
-            served, found = reporting.queued_reports(after, entry, message, (), (queue,))
+        for entry in sorted(
+            map(entry_of, known),
+            key=lambda entry: not reporting.matches(queue.match, entry),
+        ):
+            message = _said(
+                reporting.report_message(
+                    Kind.JOINED, entry, after, score=1.0, reason=OPERATOR
+                ),
+                case,
+            )
+            served, found = reporting.queued_reports(
+                after, entry, message, (), (queue,)
+            )
             after = served
             if found:
                 told += found
@@ -148,17 +172,29 @@ def _split(case: Case) -> RulingPublication:
     into = case.events[request.into] if request.into else None
     left = {case.events[name].event_id: case.events[name] for name in request.names}
     if into is not None and set(left) == {into.event_id}:
-        return _answered(case, RulingState.UNCHANGED, f"already in {into.event_id}", into.event_id)
+        return _answered(
+            case, RulingState.UNCHANGED, f"already in {into.event_id}", into.event_id
+        )
     if len(left) > 1:
-        return _answered(case, RulingState.REFUSED, f"the reports are of several events: {', '.join(sorted(left))}")
+        return _answered(
+            case,
+            RulingState.REFUSED,
+            f"the reports are of several events: {', '.join(sorted(left))}",
+        )
     if len(request.names) > MOST_MOVED:
-        return _answered(case, RulingState.REFUSED, f"one word can move {MOST_MOVED} reports at most")
+        return _answered(
+            case, RulingState.REFUSED, f"one word can move {MOST_MOVED} reports at most"
+        )
     [event] = left.values()
     known = case.reports.of(event)
     moved = [one for one in known if one.message.entry_id in request.names]
     gone = set(request.names) - {one.message.entry_id for one in moved}
     if gone:
-        return _answered(case, RulingState.REFUSED, f"too old to be split off: {', '.join(sorted(gone))}")
+        return _answered(
+            case,
+            RulingState.REFUSED,
+            f"too old to be split off: {', '.join(sorted(gone))}",
+        )
     if event.source_count <= len(moved):
         return _all_of_it(case, event, into)
     return _parted(case, event, into, moved, [one for one in known if one not in moved])
@@ -173,7 +209,11 @@ def _all_of_it(case: Case, event: Event, into: Event | None) -> RulingPublicatio
 
 
 def _parted(
-    case: Case, event: Event, into: Event | None, moved: Sequence[Known], stayed: Sequence[Known]
+    case: Case,
+    event: Event,
+    into: Event | None,
+    moved: Sequence[Known],
+    stayed: Sequence[Known],
 ) -> RulingPublication:
     request = case.request
     target, messages = into, list[Message]()
@@ -185,9 +225,15 @@ def _parted(
         queued += told
     assert target is not None
     rest = _rematched(_without(event, moved, stayed), stayed, case.queues)
-    first = next(one for one in stayed if one.message.entry_id == rest.sources[0].entry_id)
+    first = next(
+        one for one in stayed if one.message.entry_id == rest.sources[0].entry_id
+    )
     edit = _told(case, Kind.EDITED, entry_of(first), rest)
-    queued += [(q.name, edit) for q in case.queues if q.deliver == "reports" and _passes(q, rest, entry_of(first))]
+    queued += [
+        (q.name, edit)
+        for q in case.queues
+        if q.deliver == "reports" and _passes(q, rest, entry_of(first))
+    ]
     ruling = Ruling(
         ruling_id=request.ruling_id,
         verb=Verb.SPLIT,
@@ -196,7 +242,11 @@ def _parted(
         entry_ids=tuple(one.message.entry_id for one in moved),
         other_entry_ids=_examples(stayed, ()),
         ruled_at=case.now,
-        apart=tuple(dict.fromkeys(e for e in (event.event_id, *case.apart) if e != target.event_id)),
+        apart=tuple(
+            dict.fromkeys(
+                e for e in (event.event_id, *case.apart) if e != target.event_id
+            )
+        ),
         operator=request.operator,
         why=request.why,
     )
@@ -204,7 +254,14 @@ def _parted(
     answer = RulingAnswer(RulingState.APPLIED, text, target.event_id)
     examples = _kept_examples(ruling, [*moved, *stayed])
     return RulingPublication(
-        case.stream_id, request.ruling_id, answer, ruling, (*messages, edit), tuple(queued), (target, rest), examples
+        case.stream_id,
+        request.ruling_id,
+        answer,
+        ruling,
+        (*messages, edit),
+        tuple(queued),
+        (target, rest),
+        examples,
     )
 
 
@@ -219,9 +276,15 @@ def _moved(
 ) -> tuple[Event, Message, tuple[tuple[str, Message], ...]]:
     """One report's move: its new event after it, and what is told."""
     entry = entry_of(one)
-    assignment = Assignment(entry.entry_id, event_id, 1.0, OPERATOR, is_copy=one.is_copy)
+    assignment = Assignment(
+        entry.entry_id, event_id, 1.0, OPERATOR, is_copy=one.is_copy
+    )
     kind = Kind.JOINED if target else Kind.NEW
-    after = reporting.grown(target, entry, assignment) if target else reporting.begun(event_id, entry, assignment)
+    after = (
+        reporting.grown(target, entry, assignment)
+        if target
+        else reporting.begun(event_id, entry, assignment)
+    )
     message = replace(_told(case, kind, entry, after), split_from=left.event_id)
     after, queued = reporting.queued_reports(after, entry, message, (), case.queues)
     return after, message, queued
@@ -233,13 +296,19 @@ def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> E
     count = event.source_count - len(moved)
     sources = tuple(source for source in event.sources if source.entry_id not in names)
     if len(sources) < min(len(stayed), reporting.SOURCES_KEPT):
-        sources = reporting.kept_sources(tuple(reporting.source_of(entry_of(one)) for one in stayed))
+        sources = reporting.kept_sources(
+            tuple(reporting.source_of(entry_of(one)) for one in stayed)
+        )
     first = next(one for one in stayed if one.message.entry_id == sources[0].entry_id)
     gone = {one.publisher for one in moved if not one.is_copy}
     gone -= {one.publisher for one in stayed if not one.is_copy}
     stay = [site for site in event.independent_sites if site not in gone]
     sites = tuple(dict.fromkeys((*stay, first.publisher)))
-    seen = [at for one in stayed if (at := one.message.first_seen_at)] if len(stayed) == count else []
+    seen = (
+        [at for one in stayed if (at := one.message.first_seen_at)]
+        if len(stayed) == count
+        else []
+    )
     return replace(
         event,
         lang=first.message.lang,
@@ -250,7 +319,9 @@ def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> E
         sources=sources,
         source_count=count,
         independent_sites=sites,
-        independent_count=event.independent_count - len(event.independent_sites) + len(sites),
+        independent_count=event.independent_count
+        - len(event.independent_sites)
+        + len(sites),
     )
 
 
@@ -260,8 +331,15 @@ def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) ->
     if len(stayed) < rest.source_count:
         return rest
     entries = [entry_of(one) for one in stayed]
-    matching = {queue.name for queue in queues if any(reporting.matches(queue.match, entry) for entry in entries)}
-    return replace(rest, queues_matched=tuple(name for name in rest.queues_matched if name in matching))
+    matching = {
+        queue.name
+        for queue in queues
+        if any(reporting.matches(queue.match, entry) for entry in entries)
+    }
+    return replace(
+        rest,
+        queues_matched=tuple(name for name in rest.queues_matched if name in matching),
+    )
 
 
 # --- messages -------------------------------------------------------------------------------------------------
@@ -269,18 +347,30 @@ def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) ->
 
 def _said(message: Message, case: Case) -> Message:
     """The message, marked as an operator's word."""
-    return replace(message, reason=OPERATOR, operator=case.request.operator, why=case.request.why)
+    return replace(
+        message, reason=OPERATOR, operator=case.request.operator, why=case.request.why
+    )
 
 
 def _told(case: Case, kind: Kind, entry: Entry, event: Event) -> Message:
     """A report's message once more. Its id holds the ruling's, since the report may have been in this event before."""
-    told = _said(reporting.report_message(kind, entry, event, score=1.0, reason=OPERATOR), case)
-    name = reporting.message_id_of(kind, event.event_id, entry.entry_id, str(entry.revision), case.request.ruling_id)
+    told = _said(
+        reporting.report_message(kind, entry, event, score=1.0, reason=OPERATOR), case
+    )
+    name = reporting.message_id_of(
+        kind,
+        event.event_id,
+        entry.entry_id,
+        str(entry.revision),
+        case.request.ruling_id,
+    )
     return replace(told, id=name)
 
 
 def _passes(queue: Queue, event: Event, entry: Entry) -> bool:
-    return event.independent_count >= queue.min_sources and reporting.matches(queue.match, entry)
+    return event.independent_count >= queue.min_sources and reporting.matches(
+        queue.match, entry
+    )
 
 
 def _examples(known: Iterable[Known], named: Sequence[str]) -> tuple[str, ...]:
@@ -292,12 +382,18 @@ def _examples(known: Iterable[Known], named: Sequence[str]) -> tuple[str, ...]:
 def _kept_examples(ruling: Ruling, known: Iterable[Known]) -> tuple[Example, ...]:
     """The reports of a ruling's labelled pairs, of which messages are kept, to be kept beyond these."""
     names = {name for label in labels([ruling]) for name in (label.a, label.b)}
-    return tuple(example_of(one) for one in known if one.message.id and one.message.entry_id in names)
+    return tuple(
+        example_of(one)
+        for one in known
+        if one.message.id and one.message.entry_id in names
+    )
 
 
 def _counted(event: Event) -> str:
     reports = "1 report" if event.source_count == 1 else f"{event.source_count} reports"
     sources = (
-        "1 independent source" if event.independent_count == 1 else f"{event.independent_count} independent sources"
+        "1 independent source"
+        if event.independent_count == 1
+        else f"{event.independent_count} independent sources"
     )
     return f"{reports} of {sources}"

@@ -48,18 +48,27 @@ def caching_bound(caching: Caching, *, now: datetime) -> Bound | None:
     retry = min(caching.retry_after or _ZERO, LONGEST_RETRY_AFTER)
     if max(fresh, retry) <= _ZERO:
         return None
-    return Bound(now + max(fresh, retry), "Retry-After" if retry > fresh else "cache headers")
+    return Bound(
+        now + max(fresh, retry), "Retry-After" if retry > fresh else "cache headers"
+    )
 
 
 def hint_bound(hints: FeedHints, *, now: datetime) -> Bound | None:
     """The bound that the document's own ttl or sy:updatePeriod sets."""
-    ttl, period = (min(value or _ZERO, LONGEST_WISH) for value in (hints.ttl, hints.update_period))
+    ttl, period = (
+        min(value or _ZERO, LONGEST_WISH) for value in (hints.ttl, hints.update_period)
+    )
     if max(ttl, period) <= _ZERO:
         return None
-    return Bound(now + max(ttl, period), "ttl of the document" if ttl >= period else "sy:updatePeriod of the document")
+    return Bound(
+        now + max(ttl, period),
+        "ttl of the document" if ttl >= period else "sy:updatePeriod of the document",
+    )
 
 
-def after_bound(bound: Bound, *, interval: timedelta, seed: tuple[object, ...]) -> datetime:
+def after_bound(
+    bound: Bound, *, interval: timedelta, seed: tuple[object, ...]
+) -> datetime:
     """A due time at or shortly after the bound."""
     return bound.at + min(BOUND_JITTER, interval * JITTER) * share("bound", *seed)
 
@@ -72,7 +81,9 @@ def jittered(interval: timedelta, feed: Feed, *, seed: tuple[object, ...]) -> ti
     return min(base * (1 + JITTER * part), high - min(high * JITTER, high - low) * part)
 
 
-def outside_skipped(due_at: datetime, hints: FeedHints, *, now: datetime, feed_id: str) -> datetime:
+def outside_skipped(
+    due_at: datetime, hints: FeedHints, *, now: datetime, feed_id: str
+) -> datetime:
     """The due time moved out of skipHours (GMT) and skipDays, by at most 24 h after `now` or its own time."""
     latest = max(due_at, now + LONGEST_WISH)
     at = due_at.astimezone(UTC)
@@ -93,9 +104,13 @@ def _is_skipped(at: datetime, hints: FeedHints) -> bool:
 def cron_due_at(feed: Feed, cron: str, *, after: datetime) -> datetime:
     """The first time after `after` that the feed's cron expression (UTC) names, spread inside the minute."""
     spread = CRON_SPREAD * share("cron", feed.feed_id)
-    found = CronTrigger.from_crontab(cron, timezone=UTC).get_next_fire_time(None, after - spread + _SECOND)
+    found = CronTrigger.from_crontab(cron, timezone=UTC).get_next_fire_time(
+        None, after - spread + _SECOND
+    )
     # An expression like "0 0 30 2 *" never fires: then our own longest interval holds.
-    return after + feed.max_interval if found is None else found.astimezone(UTC) + spread
+    return (
+        after + feed.max_interval if found is None else found.astimezone(UTC) + spread
+    )
 
 
 def backoff(feed: Feed, failure_count: int) -> timedelta:

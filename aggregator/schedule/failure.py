@@ -12,8 +12,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.hosts import host_of
-from aggregator.model import Caching, FailureKind, Feed, FetchFailed, Health, Notice, Poll, PollState
-from aggregator.schedule.bounds import Bound, after_bound, backoff, caching_bound, cron_due_at
+from aggregator.model import (
+    Caching,
+    FailureKind,
+    Feed,
+    FetchFailed,
+    Health,
+    Notice,
+    Poll,
+    PollState,
+)
+from aggregator.schedule.bounds import (
+    Bound,
+    after_bound,
+    backoff,
+    caching_bound,
+    cron_due_at,
+)
 from aggregator.visible import visible
 
 OFFLINE_RETRY = timedelta(minutes=1)
@@ -25,17 +40,25 @@ FAILING_AFTER = 3
 GIVE_UP_ADOPTED_AFTER = 5
 LONGEST_UNASKED_HOLD = timedelta(hours=1)
 """Longest hold of a host that throttles without saying for how long: one broken page must not silence the others."""
-TOLD_AT_ONCE = frozenset({FailureKind.CREDENTIALS, FailureKind.BAD_URL, FailureKind.PRIVATE_ADDRESS})
+TOLD_AT_ONCE = frozenset(
+    {FailureKind.CREDENTIALS, FailureKind.BAD_URL, FailureKind.PRIVATE_ADDRESS}
+)
 _THROTTLING = frozenset({429, 503})
 
 
-def not_its_fault(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
+def not_its_fault(
+    feed: Feed, state: PollState, result: FetchFailed, *, now: datetime
+) -> Poll:
     """Our network is down, or we are at fault: the reason is shown, the feed is tried again soon, nothing else moves.
 
     After a fault of ours it waits for its shortest interval, as the publisher has been asked once already.
     """
     ours = result.kind is FailureKind.INTERNAL
-    kept = ours or state.health in (Health.GONE, Health.QUARANTINED) or result.kind is FailureKind.BUSY
+    kept = (
+        ours
+        or state.health in (Health.GONE, Health.QUARANTINED)
+        or result.kind is FailureKind.BUSY
+    )
     wait = max(OFFLINE_RETRY, feed.min_interval) if ours else OFFLINE_RETRY
     if not kept:
         wait = _offline_retry(state)
@@ -71,7 +94,11 @@ def _retry_words(wait: timedelta, *, is_ours: bool, is_kept: bool) -> str:
     if is_ours:
         return "a fault of ours: tried again after min_interval"
     minutes = f"{wait.total_seconds() / 60:.0f} min"
-    return "our own delay: tried again in a minute" if is_kept else f"offline: tried again in {minutes}"
+    return (
+        "our own delay: tried again in a minute"
+        if is_kept
+        else f"offline: tried again in {minutes}"
+    )
 
 
 def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
@@ -85,7 +112,9 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
     at = _failure_due_at(feed, bound, count, now=now)
     after = replace(
         state,
-        health=Health.QUARANTINED if state.health is Health.QUARANTINED else Health.FAILING,
+        health=Health.QUARANTINED
+        if state.health is Health.QUARANTINED
+        else Health.FAILING,
         failure_count=count,
         failure_kind=result.kind,
         failure_detail=result.detail,
@@ -97,7 +126,11 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
     notices = _failure_notices(feed, after)
     if count >= GIVE_UP_ADOPTED_AFTER and after.url != after.configured_url:
         after, notices = _back_home(feed, after, notices)
-    hold = _host_hold(feed, result, bound, count, now=now) if is_own_host(state, result.url) else None
+    hold = (
+        _host_hold(feed, result, bound, count, now=now)
+        if is_own_host(state, result.url)
+        else None
+    )
     return Poll(state, after, at, notices, hold, host_of(result.url) if hold else "")
 
 
@@ -108,8 +141,16 @@ def _back_off_words(count: int, bound: Bound | None) -> str:
 
 def _as_throttling(state: PollState, result: FetchFailed) -> FetchFailed:
     """A second 403 in a row is throttling, unless it is already known for a bot wall."""
-    if result.status == 403 and state.failure_status == 403 and result.kind is FailureKind.HTTP_STATUS:
-        return replace(result, kind=FailureKind.THROTTLED, detail=f"{result.detail} Again: taken for throttling.")
+    if (
+        result.status == 403
+        and state.failure_status == 403
+        and result.kind is FailureKind.HTTP_STATUS
+    ):
+        return replace(
+            result,
+            kind=FailureKind.THROTTLED,
+            detail=f"{result.detail} Again: taken for throttling.",
+        )
     return result
 
 
@@ -120,10 +161,15 @@ def _retry_only(result: FetchFailed) -> Caching:
     return Caching(retry_after=result.caching.retry_after)
 
 
-def _failure_due_at(feed: Feed, bound: Bound | None, count: int, *, now: datetime) -> datetime:
+def _failure_due_at(
+    feed: Feed, bound: Bound | None, count: int, *, now: datetime
+) -> datetime:
     at = now + backoff(feed, count)
     if bound is not None:
-        at = max(at, after_bound(bound, interval=feed.max_interval, seed=(feed.feed_id, count)))
+        at = max(
+            at,
+            after_bound(bound, interval=feed.max_interval, seed=(feed.feed_id, count)),
+        )
     return at if feed.cron is None else cron_due_at(feed, feed.cron, after=at)
 
 
@@ -135,7 +181,9 @@ def _failure_notices(feed: Feed, state: PollState) -> tuple[Notice, ...]:
     return (Notice("failing", feed.feed_id, host_of(state.url), detail),)
 
 
-def _host_hold(feed: Feed, result: FetchFailed, bound: Bound | None, count: int, *, now: datetime) -> datetime | None:
+def _host_hold(
+    feed: Feed, result: FetchFailed, bound: Bound | None, count: int, *, now: datetime
+) -> datetime | None:
     """Until when the whole host is left alone (politeness.md 5)."""
     throttles = result.status in _THROTTLING or result.kind is FailureKind.THROTTLED
     repeated_wall = result.kind is FailureKind.BOT_WALL and count > 1
@@ -161,7 +209,12 @@ def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -
             next_poll_reason="the adopted address is gone: the configured one is asked again",
         )
         return Poll(state, back, at, notices)
-    notice = Notice("gone", feed.feed_id, host_of(state.url), f"gone for good (410): {result.detail}")
+    notice = Notice(
+        "gone",
+        feed.feed_id,
+        host_of(state.url),
+        f"gone for good (410): {result.detail}",
+    )
     after = replace(
         state,
         health=Health.GONE,
@@ -174,7 +227,9 @@ def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -
     return Poll(state, after, None, (notice,))
 
 
-def _back_home(feed: Feed, state: PollState, notices: tuple[Notice, ...]) -> tuple[PollState, tuple[Notice, ...]]:
+def _back_home(
+    feed: Feed, state: PollState, notices: tuple[Notice, ...]
+) -> tuple[PollState, tuple[Notice, ...]]:
     words = "the address it had moved to fails: the configured one is asked again"
     notice = Notice("moved", feed.feed_id, host_of(state.configured_url), words)
     return replace(state, url=state.configured_url), (*notices, notice)

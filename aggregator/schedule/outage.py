@@ -29,7 +29,15 @@ FEWEST_HOSTS = 3
 NEWLY_FAILING = 8
 MOMENT = timedelta(minutes=1)
 GRACE = timedelta(minutes=2)
-_UNREACHED = frozenset({FailureKind.DNS, FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.TLS, FailureKind.RESET})
+_UNREACHED = frozenset(
+    {
+        FailureKind.DNS,
+        FailureKind.CONNECT,
+        FailureKind.TIMEOUT,
+        FailureKind.TLS,
+        FailureKind.RESET,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +54,18 @@ class HostOutcome:
     elapsed: timedelta = timedelta(0)
 
 
-def host_outcome(result: FetchResult, *, at: datetime, votes: bool = True) -> HostOutcome:
+def host_outcome(
+    result: FetchResult, *, at: datetime, votes: bool = True
+) -> HostOutcome:
     """What one fetch tells of its host."""
     host = host_of(result.url)
     if not isinstance(result, FetchFailed):
         return HostOutcome(host, at, unreached=False)
     unreached = result.status is None and result.kind in _UNREACHED
     nameless = result.kind is FailureKind.DNS
-    return HostOutcome(host, at, unreached, result.ours, nameless, votes, result.elapsed)
+    return HostOutcome(
+        host, at, unreached, result.ours, nameless, votes, result.elapsed
+    )
 
 
 def has_vote(state: PollState, *, answered_at: datetime | None) -> bool:
@@ -61,17 +73,25 @@ def has_vote(state: PollState, *, answered_at: datetime | None) -> bool:
     if state.failure_count:
         return False
     was_excused = state.health is Health.OFFLINE and state.last_poll_at is not None
-    return not (was_excused and answered_at is not None and answered_at > (state.last_poll_at or answered_at))
+    return not (
+        was_excused
+        and answered_at is not None
+        and answered_at > (state.last_poll_at or answered_at)
+    )
 
 
 def answered_at(outcomes: Iterable[HostOutcome]) -> datetime | None:
     """When something outside answered last."""
-    return max((outcome.at for outcome in outcomes if not outcome.unreached), default=None)
+    return max(
+        (outcome.at for outcome in outcomes if not outcome.unreached), default=None
+    )
 
 
 def is_local_outage(outcomes: Iterable[HostOutcome], *, now: datetime) -> bool:
     """Whether the newest outcomes, the last of them in question, show that our own network is down."""
-    ordered = sorted((o for o in outcomes if now - o.at <= WINDOW), key=lambda outcome: outcome.at)
+    ordered = sorted(
+        (o for o in outcomes if now - o.at <= WINDOW), key=lambda outcome: outcome.at
+    )
     if not ordered or not ordered[-1].unreached:
         return False
     last_answer = answered_at(ordered)

@@ -50,7 +50,12 @@ SIZE = HOURS + 3
 
 
 def observed(
-    activity: Sequence[float], *, lags: Sequence[float], undated_count: int, gap: timedelta | None, now: datetime
+    activity: Sequence[float],
+    *,
+    lags: Sequence[float],
+    undated_count: int,
+    gap: timedelta | None,
+    now: datetime,
 ) -> tuple[float, ...]:
     """The evidence after one more successful poll.
 
@@ -68,7 +73,12 @@ def observed(
         counts[_hour(now - timedelta(seconds=age))] += _weight(age)
     days = before[_DAYS] * fading + _faded_days(span)
     newest = at - min(ages) if ages else before[_NEWEST]
-    return (*(round(count, 4) for count in counts), round(days, 5), round(at, 1), round(newest, 1))
+    return (
+        *(round(count, 4) for count in counts),
+        round(days, 5),
+        round(at, 1),
+        round(newest, 1),
+    )
 
 
 def _backlog_ages(lags: Sequence[float]) -> list[float]:
@@ -78,7 +88,9 @@ def _backlog_ages(lags: Sequence[float]) -> list[float]:
 
 def _ages(lags: Sequence[float], undated_count: int, gap: timedelta) -> list[float]:
     most = max(1.0, gap.total_seconds())
-    return [lag if 0 <= lag <= most else most / 2 for lag in lags] + [most / 2] * undated_count
+    return [lag if 0 <= lag <= most else most / 2 for lag in lags] + [
+        most / 2
+    ] * undated_count
 
 
 def _weight(age_seconds: float) -> float:
@@ -100,8 +112,14 @@ def hourly_rates(activity: Sequence[float], *, now: datetime) -> tuple[float, ..
         return (PRIOR_ENTRIES / PRIOR_DAYS / HOURS,) * HOURS
     counts, days = activity[:HOURS], activity[_DAYS]
     average = (sum(counts) + PRIOR_ENTRIES) / (days + PRIOR_DAYS) / HOURS
-    smooth = [(counts[h - 1] + 2 * counts[h] + counts[(h + 1) % HOURS]) / 4 for h in range(HOURS)]
-    rates = [(count + HOUR_PRIOR_DAYS * average) / (days + HOUR_PRIOR_DAYS) for count in smooth]
+    smooth = [
+        (counts[h - 1] + 2 * counts[h] + counts[(h + 1) % HOURS]) / 4
+        for h in range(HOURS)
+    ]
+    rates = [
+        (count + HOUR_PRIOR_DAYS * average) / (days + HOUR_PRIOR_DAYS)
+        for count in smooth
+    ]
     silence_days = max(1e-6, (now.timestamp() - activity[_NEWEST]) / _DAY)
     quieter = min(1.0, SILENCE_ENTRIES / silence_days / max(1e-9, sum(rates)))
     return tuple(rate * quieter for rate in rates)

@@ -32,7 +32,12 @@ def permanent_target(redirects: tuple[Redirect, ...]) -> str:
 
 
 def after_redirects(
-    feed: Feed, state: PollState, redirects: tuple[Redirect, ...], read: FeedRead | None, *, now: datetime
+    feed: Feed,
+    state: PollState,
+    redirects: tuple[Redirect, ...],
+    read: FeedRead | None,
+    *,
+    now: datetime,
 ) -> tuple[PollState, tuple[Notice, ...]]:
     """The state after a successful poll that took these redirects; `read` None: the content is what it was."""
     target = permanent_target(redirects)
@@ -41,14 +46,23 @@ def after_redirects(
     if target != state.redirect_url:
         # Judged at first sight only: from the next poll on, a stranger's entries are known entries too.
         if not _is_same_feed(state, read):
-            return replace(state, redirect_url=target, redirect_count=0, redirect_first_at=None), ()
-        return replace(state, redirect_url=target, redirect_count=1, redirect_first_at=now), ()
+            return replace(
+                state, redirect_url=target, redirect_count=0, redirect_first_at=None
+            ), ()
+        return replace(
+            state, redirect_url=target, redirect_count=1, redirect_first_at=now
+        ), ()
     if state.redirect_first_at is None:
         return state, ()
     count = state.redirect_count + 1
     if count < SEEN_TIMES or now - state.redirect_first_at < SEEN_FOR:
         return replace(state, redirect_count=count), ()
-    notice = Notice("moved", feed.feed_id, host_of(target), f"moved for good: now asked at {_shown(target)}")
+    notice = Notice(
+        "moved",
+        feed.feed_id,
+        host_of(target),
+        f"moved for good: now asked at {_shown(target)}",
+    )
     return replace(_without_redirect(state), url=target), (notice,)
 
 

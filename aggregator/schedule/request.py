@@ -27,13 +27,18 @@ KILLED_REST = timedelta(hours=24)
 """How long a document whose reading was stopped is not read again: a later version of ours may fare better."""
 CROWDED_REST = timedelta(hours=1)
 """The same where it got less than its whole time, because too many such documents waited."""
-KILLED_AGAIN = Unparsable(FailureKind.PARSER_KILLED, "the same document again, whose reading was stopped before")
+KILLED_AGAIN = Unparsable(
+    FailureKind.PARSER_KILLED,
+    "the same document again, whose reading was stopped before",
+)
 
 
 def first_state(feed: Feed, *, now: datetime, feed_count: int = 1) -> PollState:
     """The state of a feed never asked; `feed_count` feeds are added with it, over which first polls are spread."""
     at = first_due_at(feed, now=now, feed_count=feed_count)
-    return PollState(feed.feed_id, feed.url, feed.url, next_poll_at=at, next_poll_reason="first poll")
+    return PollState(
+        feed.feed_id, feed.url, feed.url, next_poll_at=at, next_poll_reason="first poll"
+    )
 
 
 def with_feed(state: PollState, feed: Feed) -> PollState:
@@ -82,7 +87,11 @@ def request_for(feed: Feed, state: PollState, *, now: datetime) -> PollRequest:
 
 def is_unchanged(state: PollState, result: Fetched) -> bool:
     """Whether the body is the one last read; a partial answer (226) never is."""
-    return not result.partial and bool(state.body_hash) and body_hash(result.body) == state.body_hash
+    return (
+        not result.partial
+        and bool(state.body_hash)
+        and body_hash(result.body) == state.body_hash
+    )
 
 
 def is_killed_again(state: PollState, result: Fetched, *, now: datetime) -> bool:

@@ -64,8 +64,23 @@ def after_poll(
     `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
     `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
     """
-    poll = _after_poll(feed, state, result, read, now=now, clock_error=clock_error, offline=offline, pushed=pushed)
-    return replace(poll, before=state, state=replace(poll.state, paced_by=pace_of(feed)), fetched=result, read=read)
+    poll = _after_poll(
+        feed,
+        state,
+        result,
+        read,
+        now=now,
+        clock_error=clock_error,
+        offline=offline,
+        pushed=pushed,
+    )
+    return replace(
+        poll,
+        before=state,
+        state=replace(poll.state, paced_by=pace_of(feed)),
+        fetched=result,
+        read=read,
+    )
 
 
 def _after_poll(
@@ -83,17 +98,33 @@ def _after_poll(
     if isinstance(result, FetchFailed):
         if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
             return not_its_fault(feed, state, result, now=now)
-        return failed(feed, _counted(state, "f", now=now, full=was_full), result, now=now)
+        return failed(
+            feed, _counted(state, "f", now=now, full=was_full), result, now=now
+        )
     if isinstance(read, Unparsable):
         unread = FetchFailed(
-            result.url, read.kind, read.detail, _status(result), result.caching, result.redirects, result.elapsed
+            result.url,
+            read.kind,
+            read.detail,
+            _status(result),
+            result.caching,
+            result.redirects,
+            result.elapsed,
         )
         if read.kind is FailureKind.INTERNAL:
             return not_its_fault(feed, state, unread, now=now)
-        if read.kind is FailureKind.PARSER_KILLED and isinstance(result, Fetched) and read is not KILLED_AGAIN:
+        if (
+            read.kind is FailureKind.PARSER_KILLED
+            and isinstance(result, Fetched)
+            and read is not KILLED_AGAIN
+        ):
             rest = KILLED_REST if read.is_final else CROWDED_REST
-            state = replace(state, killed_hash=body_hash(result.body), killed_until_at=now + rest)
-        return failed(feed, _counted(state, "f", now=now, full=was_full), unread, now=now)
+            state = replace(
+                state, killed_hash=body_hash(result.body), killed_until_at=now + rest
+            )
+        return failed(
+            feed, _counted(state, "f", now=now, full=was_full), unread, now=now
+        )
     new_count = count_of(read, Outcome.NEW)
     letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"
     return succeeded(
@@ -143,4 +174,13 @@ def released(feed: Feed, state: PollState, *, now: datetime) -> Poll:
         next_poll_reason="released by the operator",
         paced_by=pace_of(feed),
     )
-    return Poll(state, after, at, (Notice("released", feed.feed_id, host_of(state.url), "released by the operator"),))
+    return Poll(
+        state,
+        after,
+        at,
+        (
+            Notice(
+                "released", feed.feed_id, host_of(state.url), "released by the operator"
+            ),
+        ),
+    )

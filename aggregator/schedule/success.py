@@ -86,11 +86,21 @@ def succeeded(
         failure_status=None,
         last_success_at=now,
     )
-    after = with_due(feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed)
+    after = with_due(
+        feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed
+    )
     notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
     hold = result.caching.retry_after if is_own_host(state, result.url) else None
     until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
-    return Poll(state, after, after.next_poll_at, notices, until, host_of(result.url) if until else "", withhold)
+    return Poll(
+        state,
+        after,
+        after.next_poll_at,
+        notices,
+        until,
+        host_of(result.url) if until else "",
+        withhold,
+    )
 
 
 def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
@@ -98,7 +108,11 @@ def _with_validators(state: PollState, result: Fetched | NotModified) -> PollSta
     got = replace(result.validators, url=result.validators.url or result.url)
     if isinstance(result, NotModified):
         old = state.validators
-        fresh = replace(old, etag=got.etag or old.etag, last_modified=got.last_modified or old.last_modified)
+        fresh = replace(
+            old,
+            etag=got.etag or old.etag,
+            last_modified=got.last_modified or old.last_modified,
+        )
         return state if fresh == old else replace(state, validators=fresh)
     if got.etag is None and got.last_modified is None:
         got = Validators()
@@ -108,13 +122,25 @@ def _with_validators(state: PollState, result: Fetched | NotModified) -> PollSta
 
 
 def _with_read(
-    state: PollState, read: FeedRead | None, *, withhold: bool, now: datetime, clock_error: timedelta | None
+    state: PollState,
+    read: FeedRead | None,
+    *,
+    withhold: bool,
+    now: datetime,
+    clock_error: timedelta | None,
 ) -> PollState:
     if read is None:
         return state
-    new_count, edited_count = count_of(read, Outcome.NEW), count_of(read, Outcome.EDITED)
+    new_count, edited_count = (
+        count_of(read, Outcome.NEW),
+        count_of(read, Outcome.EDITED),
+    )
     is_backlog = state.last_success_at is None
-    recent = state.recent_new if is_backlog or not new_count else (*state.recent_new, (now.timestamp(), new_count))
+    recent = (
+        state.recent_new
+        if is_backlog or not new_count
+        else (*state.recent_new, (now.timestamp(), new_count))
+    )
     return replace(
         state,
         title=read.title or state.title,
@@ -135,20 +161,38 @@ def clock_samples(state: PollState, read: ReadResult | None) -> tuple[float, ...
     """The evidence of a wrong clock after this poll: of a backlog only times in the future tell anything."""
     if not isinstance(read, FeedRead):
         return state.clock_samples
-    usable = read.lags if state.last_success_at is not None else tuple(lag for lag in read.lags if lag < 0)
+    usable = (
+        read.lags
+        if state.last_success_at is not None
+        else tuple(lag for lag in read.lags if lag < 0)
+    )
     return (*state.clock_samples, *usable)[-CLOCK_SAMPLES:]
 
 
 def is_runaway(state: PollState, read: ReadResult | None, *, now: datetime) -> bool:
     """Whether this poll brings the feed over RUNAWAY_ENTRIES new entries in an hour; a first poll never does."""
-    if not isinstance(read, FeedRead) or state.last_success_at is None or state.health is Health.QUARANTINED:
+    if (
+        not isinstance(read, FeedRead)
+        or state.last_success_at is None
+        or state.health is Health.QUARANTINED
+    ):
         return False
     since = (now - RUNAWAY_SPAN).timestamp()
     recent = sum(count for at, count in state.recent_new if at >= since)
-    return count_of(read, Outcome.NEW) > 0 and recent + count_of(read, Outcome.NEW) > RUNAWAY_ENTRIES
+    return (
+        count_of(read, Outcome.NEW) > 0
+        and recent + count_of(read, Outcome.NEW) > RUNAWAY_ENTRIES
+    )
 
 
-def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead | None, *, now: datetime) -> PollState:
+def _with_rate(
+    feed: Feed,
+    before: PollState,
+    state: PollState,
+    read: FeedRead | None,
+    *,
+    now: datetime,
+) -> PollState:
     new_count = count_of(read, Outcome.NEW)
     lags = tuple(lag for lag in read.lags[:RUNAWAY_ENTRIES]) if read else ()
     last = before.last_success_at
@@ -161,32 +205,54 @@ def _with_rate(feed: Feed, before: PollState, state: PollState, read: FeedRead |
     )
     rates = rate.hourly_rates(activity, now=now)
     interval = own_interval(feed, activity, now=now)
-    return replace(state, activity=activity, change_gap=rate.change_gap(rates), interval=interval)
+    return replace(
+        state, activity=activity, change_gap=rate.change_gap(rates), interval=interval
+    )
 
 
-def own_interval(feed: Feed, activity: tuple[float, ...], *, now: datetime) -> timedelta:
+def own_interval(
+    feed: Feed, activity: tuple[float, ...], *, now: datetime
+) -> timedelta:
     """How long to wait by the feed's own habit, inside its bounds."""
-    waiting = rate.wait(rate.hourly_rates(activity, now=now), now=now, longest=feed.max_interval)
-    return min(max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval))
+    waiting = rate.wait(
+        rate.hourly_rates(activity, now=now), now=now, longest=feed.max_interval
+    )
+    return min(
+        max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval)
+    )
 
 
-def with_due(feed: Feed, state: PollState, server: Bound | None, *, now: datetime, pushed: bool) -> PollState:
+def with_due(
+    feed: Feed, state: PollState, server: Bound | None, *, now: datetime, pushed: bool
+) -> PollState:
     """The next due time: our interval, then what server and document ask for, then the hours they skip."""
     interval, reason = _chosen_interval(feed, state, pushed=pushed)
     at = now + jittered(interval, feed, seed=(state.poll_count,))
     for bound in (server, hint_bound(state.hints, now=now)):
         if bound is not None and bound.at > at:
-            at = after_bound(bound, interval=interval, seed=(feed.feed_id, state.poll_count))
+            at = after_bound(
+                bound, interval=interval, seed=(feed.feed_id, state.poll_count)
+            )
             reason = bound.words
     if feed.cron is not None:
-        at, reason = cron_due_at(feed, feed.cron, after=_latest_bound(state, server, now=now)), "cron"
+        at, reason = (
+            cron_due_at(feed, feed.cron, after=_latest_bound(state, server, now=now)),
+            "cron",
+        )
     moved_at = outside_skipped(at, state.hints, now=now, feed_id=feed.feed_id)
     if moved_at != at:
         at, reason = moved_at, f"{reason}, then skipHours or skipDays"
-    return replace(state, next_poll_at=at, next_poll_reason=reason, not_before_at=None if server is None else server.at)
+    return replace(
+        state,
+        next_poll_at=at,
+        next_poll_reason=reason,
+        not_before_at=None if server is None else server.at,
+    )
 
 
-def _chosen_interval(feed: Feed, state: PollState, *, pushed: bool) -> tuple[timedelta, str]:
+def _chosen_interval(
+    feed: Feed, state: PollState, *, pushed: bool
+) -> tuple[timedelta, str]:
     if state.health is Health.QUARANTINED:
         return feed.max_interval, "quarantined: asked as seldom as allowed"
     if pushed:
@@ -208,18 +274,41 @@ def _minutes(span: timedelta) -> str:
 
 
 def _success_notices(
-    feed: Feed, before: PollState, after: PollState, read: FeedRead | None, *, runaway: bool
+    feed: Feed,
+    before: PollState,
+    after: PollState,
+    read: FeedRead | None,
+    *,
+    runaway: bool,
 ) -> tuple[Notice, ...]:
     host, notices = host_of(after.url), []
-    if before.failure_count >= (1 if before.failure_kind in TOLD_AT_ONCE else FAILING_AFTER):
-        notices.append(Notice("recovered", feed.feed_id, host, f"answers again after {before.failure_count} failures"))
+    if before.failure_count >= (
+        1 if before.failure_kind in TOLD_AT_ONCE else FAILING_AFTER
+    ):
+        notices.append(
+            Notice(
+                "recovered",
+                feed.feed_id,
+                host,
+                f"answers again after {before.failure_count} failures",
+            )
+        )
     if runaway:
         words = f"more than {RUNAWAY_ENTRIES} new entries within an hour: nothing of it is published until released"
         notices.append(Notice("quarantined", feed.feed_id, host, words))
     if after.dropped_count and not before.dropped_count:
-        notices.append(Notice("dropped", feed.feed_id, host, beyond_words(after.dropped_count, feed.max_entries)))
+        notices.append(
+            Notice(
+                "dropped",
+                feed.feed_id,
+                host,
+                beyond_words(after.dropped_count, feed.max_entries),
+            )
+        )
     if read is not None and after.clock_error != before.clock_error:
-        notices.append(Notice("clock", feed.feed_id, host, _clock_words(after.clock_error)))
+        notices.append(
+            Notice("clock", feed.feed_id, host, _clock_words(after.clock_error))
+        )
     return tuple(notices)
 
 
@@ -235,7 +324,12 @@ def _clock_words(error: timedelta | None) -> str:
 
 
 def after_push(
-    feed: Feed, state: PollState, read: FeedRead, *, now: datetime, clock_error: timedelta | None = None
+    feed: Feed,
+    state: PollState,
+    read: FeedRead,
+    *,
+    now: datetime,
+    clock_error: timedelta | None = None,
 ) -> Poll:
     """What follows when a hub delivered entries: they count as any others, but no request was made.
 
@@ -246,8 +340,13 @@ def after_push(
     after = _with_read(state, read, withhold=withhold, now=now, clock_error=clock_error)
     after = _with_rate(feed, state, after, read, now=now)
     after = replace(
-        after, hints=state.hints, seen_items=state.seen_items, health=Health.QUARANTINED if withhold else state.health
+        after,
+        hints=state.hints,
+        seen_items=state.seen_items,
+        health=Health.QUARANTINED if withhold else state.health,
     )
-    before = replace(state, failure_count=0)  # that the hub delivers says nothing of the publisher's server
+    before = replace(
+        state, failure_count=0
+    )  # that the hub delivers says nothing of the publisher's server
     notices = _success_notices(feed, before, after, read, runaway=runaway)
     return Poll(state, after, state.next_poll_at, notices, withhold=withhold)

@@ -44,17 +44,29 @@ def json(value: Mapping[str, Any], *, status: int = 200) -> web.Response:
 
 
 def validated(
-    request: web.Request, body: bytes, content_type: str, *, modified_at: datetime | None = None
+    request: web.Request,
+    body: bytes,
+    content_type: str,
+    *,
+    modified_at: datetime | None = None,
 ) -> web.Response:
     """The body with its validators, or 304 where the asker has it (RFC 9110, 13.2.2: ETag before the date)."""
     tag = sha256(body).hexdigest()[:24]
     # Weak: the same tag stands for the body as it is and for its compressed form.
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    headers = {
+        "ETag": f'W/"{tag}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding",
+    }
     if modified_at is not None:
-        headers["Last-Modified"] = format_datetime(modified_at.astimezone(UTC).replace(microsecond=0), usegmt=True)
+        headers["Last-Modified"] = format_datetime(
+            modified_at.astimezone(UTC).replace(microsecond=0), usegmt=True
+        )
     if _has_it(request, tag, modified_at):
         return web.Response(status=304, headers=headers)
-    response = web.Response(body=body, headers={**headers, "Content-Type": content_type})
+    response = web.Response(
+        body=body, headers={**headers, "Content-Type": content_type}
+    )
     response.enable_compression()
     return response
 
@@ -70,4 +82,6 @@ def _has_it(request: web.Request, tag: str, modified_at: datetime | None) -> boo
         since_at = parsedate_to_datetime(since)
     except ValueError:
         return False
-    return modified_at.replace(microsecond=0) <= since_at.replace(tzinfo=since_at.tzinfo or UTC)
+    return modified_at.replace(microsecond=0) <= since_at.replace(
+        tzinfo=since_at.tzinfo or UTC
+    )

@@ -16,7 +16,13 @@ from pydantic.json_schema import models_json_schema
 
 from aggregator.model import Event, Message, PollState, Source
 from aggregator.watch.choice import MOST_PAGES, MOST_SOURCES, Choice, since_at
-from aggregator.watch.clock import message_at, newest_at, ordered_sources, reported_at, reported_first_at
+from aggregator.watch.clock import (
+    message_at,
+    newest_at,
+    ordered_sources,
+    reported_at,
+    reported_first_at,
+)
 from aggregator.watch.links import safe_link, shown_address
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -39,16 +45,37 @@ class FilterQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    lang: Annotated[str, Field(max_length=35, description="BCP 47; `zh` takes every kind of Chinese")] = ""
-    category: Annotated[str, Field(max_length=200, description="one level of an event's categories")] = ""
+    lang: Annotated[
+        str,
+        Field(max_length=35, description="BCP 47; `zh` takes every kind of Chinese"),
+    ] = ""
+    category: Annotated[
+        str, Field(max_length=200, description="one level of an event's categories")
+    ] = ""
     min_sources: Annotated[
-        int, Field(ge=1, le=MOST_SOURCES, description="independent sources, as `min_sources` of a queue counts them")
+        int,
+        Field(
+            ge=1,
+            le=MOST_SOURCES,
+            description="independent sources, as `min_sources` of a queue counts them",
+        ),
     ] = 1
-    words: Annotated[str, Field(max_length=200, description="all of them in titles or lead; README, Words")] = ""
+    words: Annotated[
+        str,
+        Field(
+            max_length=200, description="all of them in titles or lead; README, Words"
+        ),
+    ] = ""
     since: Annotated[
-        str, Field(max_length=40, description="a report seen since: `24h`, `7d`, `2026-11-22` or ISO 8601")
+        str,
+        Field(
+            max_length=40,
+            description="a report seen since: `24h`, `7d`, `2026-11-22` or ISO 8601",
+        ),
     ] = PLAIN_SINCE
-    limit: Annotated[int, Field(ge=1, le=MOST_LIMIT, description="events in one answer")] = PLAIN_LIMIT
+    limit: Annotated[
+        int, Field(ge=1, le=MOST_LIMIT, description="events in one answer")
+    ] = PLAIN_LIMIT
 
     @field_validator("since")
     @classmethod
@@ -73,9 +100,10 @@ class EventsQuery(FilterQuery):
 
     model_config = ConfigDict(extra="forbid")
 
-    order: Annotated[Literal["seen", "newest", "top"], Field(description="by what came last, by date, by sources")] = (
-        "seen"
-    )
+    order: Annotated[
+        Literal["seen", "newest", "top"],
+        Field(description="by what came last, by date, by sources"),
+    ] = "seen"
     page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = 1
 
 
@@ -97,8 +125,12 @@ def _validated(model: type[Query], query: Mapping[str, str]) -> Query:
         name = ".".join(str(part) for part in first["loc"])
         known = ", ".join(model.model_fields)
         if first["type"] == "extra_forbidden":
-            raise QueryError(f"there is no parameter {name!r}; there are {known}") from None
-        raise QueryError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise QueryError(
+                f"there is no parameter {name!r}; there are {known}"
+            ) from None
+        raise QueryError(
+            f"{name}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 # --- what is answered -----------------------------------------------------------------------------------------
@@ -138,7 +170,9 @@ class EventSummary(_Answer):
     lang: Annotated[str, Field(description="BCP 47, `und` where unknown")]
     categories: list[str]
     lead: str
-    image: Annotated[str, Field(description="the publisher's address of the picture, or empty")]
+    image: Annotated[
+        str, Field(description="the publisher's address of the picture, or empty")
+    ]
     first_reported_at: datetime
     last_reported_at: datetime
     first_seen_at: datetime
@@ -166,14 +200,18 @@ def _summary(event: Event, names: Mapping[str, str]) -> dict[str, Any]:
         "last_seen_at": event.last_seen_at,
         "source_count": event.source_count,
         "independent_count": event.independent_count,
-        "reports": [Report.of(event, source, names) for source in ordered_sources(event)],
+        "reports": [
+            Report.of(event, source, names) for source in ordered_sources(event)
+        ],
     }
 
 
 class Telling(_Answer):
     """One message of an event that is still kept: how a report came to it, or what became of it."""
 
-    kind: Annotated[str, Field(description="event.new, event.joined, entry.edited or event.merged")]
+    kind: Annotated[
+        str, Field(description="event.new, event.joined, entry.edited or event.merged")
+    ]
     entry_id: str
     feed_id: str
     revision: int
@@ -201,13 +239,21 @@ class Telling(_Answer):
 class EventDetail(EventSummary):
     """An event with how each report came to it."""
 
-    related: Annotated[list[str], Field(description="earlier events that it follows up")]
-    history: Annotated[list[Telling], Field(description="in the order told, as far as it is kept")]
+    related: Annotated[
+        list[str], Field(description="earlier events that it follows up")
+    ]
+    history: Annotated[
+        list[Telling], Field(description="in the order told, as far as it is kept")
+    ]
 
     @classmethod
-    def of_event(cls, event: Event, messages: Sequence[Message], names: Mapping[str, str]) -> Self:
+    def of_event(
+        cls, event: Event, messages: Sequence[Message], names: Mapping[str, str]
+    ) -> Self:
         history = [Telling.of(message) for message in messages]
-        return cls(**_summary(event, names), related=list(event.related), history=history)
+        return cls(
+            **_summary(event, names), related=list(event.related), history=history
+        )
 
 
 class EventPage(_Answer):
@@ -238,7 +284,12 @@ class FeedSummary(_Answer):
     last_change_at: datetime | None
     next_poll_at: datetime | None
     next_poll_reason: str
-    history: Annotated[str, Field(description="the newest polls, a letter each: n new, u unchanged, f failed")]
+    history: Annotated[
+        str,
+        Field(
+            description="the newest polls, a letter each: n new, u unchanged, f failed"
+        ),
+    ]
 
     @classmethod
     def of(cls, state: PollState) -> Self:
@@ -283,9 +334,18 @@ _ANSWERS = (EventPage, EventDetail, FeedList, Problem)
 
 def openapi(version: str) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the port's interfaces for programs."""
-    _, schemas = models_json_schema([(model, "serialization") for model in _ANSWERS], ref_template=_REF)
-    events = _operation("Events that pass a filter", EventPage, parameters=_parameters(EventsQuery), refusals=("400",))
-    one = _operation("One event", EventDetail, parameters=[_EVENT_ID], refusals=("404",))
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in _ANSWERS], ref_template=_REF
+    )
+    events = _operation(
+        "Events that pass a filter",
+        EventPage,
+        parameters=_parameters(EventsQuery),
+        refusals=("400",),
+    )
+    one = _operation(
+        "One event", EventDetail, parameters=[_EVENT_ID], refusals=("404",)
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -297,9 +357,24 @@ def openapi(version: str) -> dict[str, Any]:
         "paths": {
             "/api/events": {"get": {"operationId": "listEvents", **events}},
             "/api/events/{event_id}": {"get": {"operationId": "getEvent", **one}},
-            "/api/feeds": {"get": {"operationId": "listFeeds", **_operation("Every feed", FeedList)}},
-            "/events.atom": {"get": {"operationId": "atomFeed", **_feed("Atom", "application/atom+xml")}},
-            "/events.json": {"get": {"operationId": "jsonFeed", **_feed("JSON Feed 1.1", "application/feed+json")}},
+            "/api/feeds": {
+                "get": {
+                    "operationId": "listFeeds",
+                    **_operation("Every feed", FeedList),
+                }
+            },
+            "/events.atom": {
+                "get": {
+                    "operationId": "atomFeed",
+                    **_feed("Atom", "application/atom+xml"),
+                }
+            },
+            "/events.json": {
+                "get": {
+                    "operationId": "jsonFeed",
+                    **_feed("JSON Feed 1.1", "application/feed+json"),
+                }
+            },
         },
         "components": {"schemas": schemas["$defs"]},
     }
@@ -322,8 +397,19 @@ _EVENT_ID = {
 def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
     found = []
     for name, schema in model.model_json_schema()["properties"].items():
-        plain = {key: value for key, value in schema.items() if key not in ("title", "description")}
-        found.append({"name": name, "in": "query", "description": schema.get("description", name), "schema": plain})
+        plain = {
+            key: value
+            for key, value in schema.items()
+            if key not in ("title", "description")
+        }
+        found.append(
+            {
+                "name": name,
+                "in": "query",
+                "description": schema.get("description", name),
+                "schema": plain,
+            }
+        )
     return found
 
 
@@ -334,8 +420,13 @@ def _operation(
     parameters: Sequence[Mapping[str, Any]] = (),
     refusals: Sequence[str] = (),
 ) -> dict[str, Any]:
-    responses: dict[str, Any] = {"200": _answer(summary, model), "304": {"description": "Nothing changed"}}
-    responses |= {status: _answer(_REFUSALS[status], Problem) for status in (*refusals, "503")}
+    responses: dict[str, Any] = {
+        "200": _answer(summary, model),
+        "304": {"description": "Nothing changed"},
+    }
+    responses |= {
+        status: _answer(_REFUSALS[status], Problem) for status in (*refusals, "503")
+    }
     return {"summary": summary, "parameters": list(parameters), "responses": responses}
 
 
@@ -348,7 +439,10 @@ _REFUSALS = {
 
 def _answer(description: str, model: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _feed(name: str, media_type: str) -> dict[str, Any]:
@@ -356,7 +450,10 @@ def _feed(name: str, media_type: str) -> dict[str, Any]:
         "summary": f"Events as {name}",
         "parameters": _parameters(FilterQuery),
         "responses": {
-            "200": {"description": "The feed", "content": {media_type: {"schema": {"type": "string"}}}},
+            "200": {
+                "description": "The feed",
+                "content": {media_type: {"schema": {"type": "string"}}},
+            },
             "304": {"description": "Nothing changed"},
             "400": _answer(_REFUSALS["400"], Problem),
             "503": _answer(_REFUSALS["503"], Problem),

@@ -21,7 +21,16 @@ from pathlib import Path
 
 INDEX = "_index.json"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_REFUSED = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTEMPTY})
+_REFUSED = frozenset(
+    {
+        errno.ELOOP,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+        errno.ENOTEMPTY,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,9 @@ class Written:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def write(directory: Path, files: Mapping[str, str], *, stale: Iterable[str] = ()) -> Written:
+def write(
+    directory: Path, files: Mapping[str, str], *, stale: Iterable[str] = ()
+) -> Written:
     """Put each text at its relative path under `directory` (made if missing), and take the stale paths away.
 
     Raises OSError when the directory itself cannot be used, or the disk is full.
@@ -125,7 +136,11 @@ def _opened(root: int, parts: list[str], *, make: bool) -> int:
 def _held(folder: int, name: str) -> bytes | None:
     """What the file holds now; None when there is none, or a link or a folder in its place."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        descriptor = os.open(
+            name,
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+            dir_fd=folder,
+        )
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ELOOP):
             return None
@@ -139,7 +154,10 @@ def _replace(folder: int, name: str, data: bytes) -> None:
     with suppress(FileNotFoundError):
         os.unlink(beside, dir_fd=folder)
     descriptor = os.open(
-        beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
+        beside,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o644,
+        dir_fd=folder,
     )
     try:
         with os.fdopen(descriptor, "wb") as file:

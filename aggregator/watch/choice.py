@@ -53,7 +53,11 @@ class Choice:
 
     def from_at(self, now: datetime) -> datetime:
         """Where the window begins."""
-        return since_at(self.since, now) if self.since else now - timedelta(hours=self.hours)
+        return (
+            since_at(self.since, now)
+            if self.since
+            else now - timedelta(hours=self.hours)
+        )
 
 
 _PLAIN = Choice()
@@ -72,7 +76,9 @@ def _parameters(choice: Choice) -> dict[str, str | int]:
     }
 
 
-def choice_of(query: Mapping[str, str], *, now: datetime, hours: int = PLAIN_HOURS) -> Choice:
+def choice_of(
+    query: Mapping[str, str], *, now: datetime, hours: int = PLAIN_HOURS
+) -> Choice:
     """The choice in GET parameters of a page; what is not understood counts as not asked."""
     order = query.get("order", "")
     return Choice(
@@ -81,7 +87,10 @@ def choice_of(query: Mapping[str, str], *, now: datetime, hours: int = PLAIN_HOU
         words=(query.get("words") or query.get("q", "")).strip()[:200],
         hours=number_of(query.get("hours", ""), allowed=WINDOWS) or hours,
         order=order if order in ORDERS else "top",
-        min_sources=number_of(query.get("min_sources", ""), allowed=range(1, MOST_SOURCES)) or 1,
+        min_sources=number_of(
+            query.get("min_sources", ""), allowed=range(1, MOST_SOURCES)
+        )
+        or 1,
         since=_since_of(query.get("since", ""), now),
         page=number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1,
     )
@@ -111,13 +120,17 @@ def since_at(text: str, now: datetime) -> datetime:
     """
     span = re.fullmatch(r"(\d{1,9})([smhdw])", text, re.ASCII)
     if span:
-        return now - min(timedelta(seconds=int(span[1]) * _UNITS[span[2]]), _LONGEST_SPAN)
+        return now - min(
+            timedelta(seconds=int(span[1]) * _UNITS[span[2]]), _LONGEST_SPAN
+        )
     try:
         # In a query string `+01:00` arrives as ` 01:00`.
         at = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise ValueError('write since as "24h", "7d", "2026-11-22" or "2026-11-22T09:00:00Z"') from None
+        raise ValueError(
+            'write since as "24h", "7d", "2026-11-22" or "2026-11-22T09:00:00Z"'
+        ) from None
 
 
 def is_chosen(event: Event, choice: Choice) -> bool:
@@ -134,7 +147,9 @@ def mentions_all(event: Event, words: str) -> bool:
     """Whether all the words are in the titles and the lead of the event, by the rules of `mentions`."""
     # A phrase does not reach from one title to the next.
     told = " | ".join((event.lead, *(source.title for source in event.sources)))
-    return mentions.all_of(mentions.split(words), mentions.Report(event.title, told, event.lang))
+    return mentions.all_of(
+        mentions.split(words), mentions.Report(event.title, told, event.lang)
+    )
 
 
 def speaks(lang: str, wanted: str) -> bool:
@@ -157,7 +172,11 @@ def order_of(name: str) -> Callable[[Event], tuple[float | str, ...]]:
     if name == "seen":
         return lambda event: (-event.last_seen_at.timestamp(), event.event_id)
     if name == "newest":
-        return lambda event: (-newest_at(event).timestamp(), -event.independent_count, event.event_id)
+        return lambda event: (
+            -newest_at(event).timestamp(),
+            -event.independent_count,
+            event.event_id,
+        )
     return lambda event: (
         -event.independent_count,
         -event.source_count,

@@ -21,17 +21,28 @@ def reported_at(event: Event, source: Source) -> datetime:
 
 def ordered_sources(event: Event) -> tuple[Source, ...]:
     """The reports that are kept, the earliest first."""
-    return tuple(sorted(event.sources, key=lambda source: (reported_at(event, source), source.entry_id)))
+    return tuple(
+        sorted(
+            event.sources,
+            key=lambda source: (reported_at(event, source), source.entry_id),
+        )
+    )
 
 
 def reported_first_at(event: Event) -> datetime:
     """When the earliest report was published."""
-    return min((reported_at(event, source) for source in event.sources), default=event.first_seen_at)
+    return min(
+        (reported_at(event, source) for source in event.sources),
+        default=event.first_seen_at,
+    )
 
 
 def newest_at(event: Event) -> datetime:
     """When the newest report was published."""
-    return max((reported_at(event, source) for source in event.sources), default=event.last_seen_at)
+    return max(
+        (reported_at(event, source) for source in event.sources),
+        default=event.last_seen_at,
+    )
 
 
 def spread_of(event: Event) -> timedelta:
@@ -41,5 +52,7 @@ def spread_of(event: Event) -> timedelta:
 
 def message_at(message: Message) -> datetime | None:
     """When the report of a message was published; None where nothing is known of its time."""
-    times = [at for at in (message.published_at, message.first_seen_at) if at is not None]
+    times = [
+        at for at in (message.published_at, message.first_seen_at) if at is not None
+    ]
     return min(times, default=None)

@@ -15,7 +15,17 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from aggregator.model import Digest, DigestEvent, DigestFeed, Event, Health, Message, PollState, Source, Totals
+from aggregator.model import (
+    Digest,
+    DigestEvent,
+    DigestFeed,
+    Event,
+    Health,
+    Message,
+    PollState,
+    Source,
+    Totals,
+)
 
 MAX_SOURCES = 12
 """Sources listed for one event: the first report and the newest. A guess at what a reader looks through."""
@@ -27,7 +37,12 @@ MAX_LOGGED_TITLE = 200
 
 JOINED = "joined_event"
 
-_SEVERITY = {Health.GONE: 0, Health.QUARANTINED: 1, Health.FAILING: 2, Health.OFFLINE: 3}
+_SEVERITY = {
+    Health.GONE: 0,
+    Health.QUARANTINED: 1,
+    Health.FAILING: 2,
+    Health.OFFLINE: 3,
+}
 """The healths that mean trouble, in the order an operator should see them."""
 
 
@@ -49,9 +64,16 @@ def digest(
     out are passed over. `elapsed` is the typical time a host takes to answer. `top` events are told in full.
     """
     told = sorted(
-        (event for event in events if is_told(event, window_from_at, window_to_at, language, category)), key=_rank
+        (
+            event
+            for event in events
+            if is_told(event, window_from_at, window_to_at, language, category)
+        ),
+        key=_rank,
     )
-    trouble = sorted((state for state in feeds if state.health in _SEVERITY), key=_trouble_rank)
+    trouble = sorted(
+        (state for state in feeds if state.health in _SEVERITY), key=_trouble_rank
+    )
     return Digest(
         id=digest_id(window_from_at, window_to_at, language or "", category or ""),
         window_from_at=window_from_at,
@@ -68,17 +90,33 @@ def digest(
     )
 
 
-def digest_id(window_from_at: datetime, window_to_at: datetime, language: str, category: str) -> str:
+def digest_id(
+    window_from_at: datetime, window_to_at: datetime, language: str, category: str
+) -> str:
     """`d` and 20 hex digits that name the window and the filter."""
-    parts = ("digest", window_from_at.isoformat(), window_to_at.isoformat(), language, category)
+    parts = (
+        "digest",
+        window_from_at.isoformat(),
+        window_to_at.isoformat(),
+        language,
+        category,
+    )
     return "d" + sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:20]
 
 
 def is_told(
-    event: Event, from_at: datetime, to_at: datetime, language: str | None = None, category: str | None = None
+    event: Event,
+    from_at: datetime,
+    to_at: datetime,
+    language: str | None = None,
+    category: str | None = None,
 ) -> bool:
     """Whether the event has reports in [from_at, to_at), is nobody's alias, and passes the filter."""
-    if event.merged_into or event.first_seen_at >= to_at or event.last_seen_at < from_at:
+    if (
+        event.merged_into
+        or event.first_seen_at >= to_at
+        or event.last_seen_at < from_at
+    ):
         return False
     return passes(event, language, category)
 
@@ -116,7 +154,12 @@ def host_of(url: str) -> str:
 
 
 def _rank(event: Event) -> tuple[int, int, float, str]:
-    return (-event.independent_count, -event.source_count, -event.last_seen_at.timestamp(), event.event_id)
+    return (
+        -event.independent_count,
+        -event.source_count,
+        -event.last_seen_at.timestamp(),
+        event.event_id,
+    )
 
 
 def _trouble_rank(state: PollState) -> tuple[int, int, str]:
@@ -139,7 +182,11 @@ def _digest_event(event: Event) -> DigestEvent:
 
 def _listed(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """The first report and the newest others, in their order."""
-    return sources if len(sources) <= MAX_SOURCES else (sources[0], *sources[1 - MAX_SOURCES :])
+    return (
+        sources
+        if len(sources) <= MAX_SOURCES
+        else (sources[0], *sources[1 - MAX_SOURCES :])
+    )
 
 
 def _digest_feed(state: PollState) -> DigestFeed:
@@ -156,7 +203,10 @@ def _digest_feed(state: PollState) -> DigestFeed:
 
 def _slowest(elapsed: Mapping[str, timedelta]) -> tuple[DigestFeed, ...]:
     slowest = sorted(elapsed.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_SLOW]
-    return tuple(DigestFeed(feed_id="", host=host, health="", detail="", elapsed=span) for host, span in slowest)
+    return tuple(
+        DigestFeed(feed_id="", host=host, health="", detail="", elapsed=span)
+        for host, span in slowest
+    )
 
 
 def _saved(told: list[Event], totals: Totals, *, filtered: bool) -> int:

@@ -32,7 +32,13 @@ _NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})\.(?:md|jsonl)$")
 class DigestFiles:
     """The dated files in one directory, which one process writes at a time."""
 
-    def __init__(self, directory: Path, *, zone: tzinfo = UTC, keep: timedelta = timedelta(days=90)) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        zone: tzinfo = UTC,
+        keep: timedelta = timedelta(days=90),
+    ) -> None:
         """`keep`: how long a day's files stay after that day ended."""
         self.directory = directory
         self._zone = zone
@@ -48,18 +54,30 @@ class DigestFiles:
             _append(lines, digest_json(record) + b"\n")
             _append(text, ("" if held else _title(day)).encode() + self._block(record))
         else:
-            self._rewrite(day, [*(old for old in _records(held, lines) if old.id != record.id), record])
+            self._rewrite(
+                day,
+                [
+                    *(old for old in _records(held, lines) if old.id != record.id),
+                    record,
+                ],
+            )
         return text
 
     def read(self, day: date) -> list[Digest]:
         """The digests of one day, oldest window first; [] for a day without any."""
         path = self._path(day, "jsonl")
-        return sorted(_records(path.read_bytes(), path), key=_by_window) if path.exists() else []
+        return (
+            sorted(_records(path.read_bytes(), path), key=_by_window)
+            if path.exists()
+            else []
+        )
 
     def since(self, from_at: datetime) -> list[Digest]:
         """Every digest whose window ends after `from_at`, oldest first."""
         first = from_at.astimezone(self._zone).date() - timedelta(days=1)
-        found = (record for day in self.days() if day >= first for record in self.read(day))
+        found = (
+            record for day in self.days() if day >= first for record in self.read(day)
+        )
         return [record for record in found if record.window_to_at > from_at]
 
     def days(self) -> list[date]:
@@ -76,11 +94,19 @@ class DigestFiles:
 
     def _rewrite(self, day: date, records: list[Digest]) -> None:
         ordered = sorted(records, key=_by_window)
-        _replace(self._path(day, "jsonl"), b"".join(digest_json(record) + b"\n" for record in ordered))
-        _replace(self._path(day, "md"), _title(day).encode() + b"".join(self._block(record) for record in ordered))
+        _replace(
+            self._path(day, "jsonl"),
+            b"".join(digest_json(record) + b"\n" for record in ordered),
+        )
+        _replace(
+            self._path(day, "md"),
+            _title(day).encode() + b"".join(self._block(record) for record in ordered),
+        )
 
     def _block(self, record: Digest) -> bytes:
-        return b"\n" + digest_markdown(record, zone=self._zone).encode("utf-8", "replace")
+        return b"\n" + digest_markdown(record, zone=self._zone).encode(
+            "utf-8", "replace"
+        )
 
     def _path(self, day: date, extension: str) -> Path:
         return self.directory / f"{day.isoformat()}.{extension}"
@@ -105,7 +131,9 @@ def _by_window(record: Digest) -> tuple[datetime, datetime, str]:
 
 def _needs_rewrite(held: bytes, digest_id: str) -> bool:
     """Whether the id is there already, or the last line was cut off."""
-    return f'"id":"{digest_id}"'.encode() in held or (bool(held) and not held.endswith(b"\n"))
+    return f'"id":"{digest_id}"'.encode() in held or (
+        bool(held) and not held.endswith(b"\n")
+    )
 
 
 def _records(held: bytes, path: Path) -> Iterator[Digest]:
@@ -117,7 +145,9 @@ def _records(held: bytes, path: Path) -> Iterator[Digest]:
 
 
 def _append(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+    )
     try:
         _write_whole(descriptor, data)
         os.fsync(descriptor)
@@ -128,7 +158,9 @@ def _append(path: Path, data: bytes) -> None:
 def _replace(path: Path, data: bytes) -> None:
     """The file holds either the old or the new content, whenever the machine stops."""
     draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(
+        draft, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, 0o644
+    )
     try:
         _write_whole(descriptor, data)
         os.fsync(descriptor)

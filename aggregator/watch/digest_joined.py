@@ -25,7 +25,13 @@ def joined_digest(
     """
     newest = {event.event_id: event for record in records for event in record.events}
     shown = [event for event in newest.values() if _passes(event, language, category)]
-    shown.sort(key=lambda event: (-event.independent_count, -event.source_count, event.event_id))
+    shown.sort(
+        key=lambda event: (
+            -event.independent_count,
+            -event.source_count,
+            event.event_id,
+        )
+    )
     last = records[-1]
     return Digest(
         id=digest_id(from_at, to_at, language or "", category or ""),
@@ -55,7 +61,9 @@ def _saved(records: Sequence[Digest], filtered: Sequence[DigestEvent] | None) ->
 
 
 def _passes(event: DigestEvent, language: str | None, category: str | None) -> bool:
-    speaks = not language or event.lang == language or event.lang.startswith(f"{language}-")
+    speaks = (
+        not language or event.lang == language or event.lang.startswith(f"{language}-")
+    )
     return speaks and (not category or category in event.categories)
 
 

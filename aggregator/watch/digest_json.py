@@ -16,7 +16,9 @@ _DIGEST = TypeAdapter(Digest)
 
 def digest_json(record: Digest) -> bytes:
     """One line of UTF-8 JSON without a final newline; the same record always gives the same bytes."""
-    return orjson.dumps(_DIGEST.dump_python(record, mode="json"), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        _DIGEST.dump_python(record, mode="json"), option=orjson.OPT_SORT_KEYS
+    )
 
 
 def digest_from_json(line: bytes | str) -> Digest:

@@ -15,7 +15,16 @@ from aggregator.watch import wording
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$^=])")
 _LINE_START = re.compile(r"^(\d+)([.)])|^([-+:])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_URL_ESCAPES = {" ": "%20", "<": "%3C", ">": "%3E", "(": "%28", ")": "%29", "\\": "%5C", '"': "%22", "`": "%60"}
+_URL_ESCAPES = {
+    " ": "%20",
+    "<": "%3C",
+    ">": "%3E",
+    "(": "%28",
+    ")": "%29",
+    "\\": "%5C",
+    '"': "%22",
+    "`": "%60",
+}
 
 
 def digest_markdown(record: Digest, *, zone: tzinfo = UTC) -> str:
@@ -23,7 +32,9 @@ def digest_markdown(record: Digest, *, zone: tzinfo = UTC) -> str:
     blocks = [_heading(record, zone), _summary(record)]
     blocks += [_event(rank, event, zone) for rank, event in enumerate(record.events, 1)]
     if record.event_count > len(record.events):
-        blocks.append(f"*and {wording.counted(record.event_count - len(record.events), 'more event')}*")
+        blocks.append(
+            f"*and {wording.counted(record.event_count - len(record.events), 'more event')}*"
+        )
     if record.trouble:
         blocks.append(_trouble(record))
     if record.slow:
@@ -35,7 +46,9 @@ def escaped(text: str) -> str:
     """The text as CommonMark that shows exactly it, on one line."""
     line = _CONTROLS.sub(" ", text).strip()
     line = _MARKUP.sub(r"\\\1", line)
-    return _LINE_START.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", line)
+    return _LINE_START.sub(
+        lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", line
+    )
 
 
 def linked(text: str, url: str) -> str:
@@ -48,21 +61,37 @@ def linked(text: str, url: str) -> str:
 
 
 def _heading(record: Digest, zone: tzinfo) -> str:
-    chosen = ", ".join(escaped(part) for part in (record.language, record.category) if part)
+    chosen = ", ".join(
+        escaped(part) for part in (record.language, record.category) if part
+    )
     return f"## {wording.window(record, zone)}" + (f" ({chosen})" if chosen else "")
 
 
 def _summary(record: Digest) -> str:
-    counts = ", ".join(f"{number:,} {name}" for name, number in wording.outcomes(record.totals))
+    counts = ", ".join(
+        f"{number:,} {name}" for name, number in wording.outcomes(record.totals)
+    )
     saved = wording.counted(record.saved_count, "duplicate report")
-    return f"**{wording.counted(record.event_count, 'event')}** ({counts}); {saved} saved."
+    return (
+        f"**{wording.counted(record.event_count, 'event')}** ({counts}); {saved} saved."
+    )
 
 
 def _event(rank: int, event: DigestEvent, zone: tzinfo) -> str:
     first = event.sources[0] if event.sources else None
     title = linked(event.title, first.url if first else "")
-    facts = [wording.sources(event), f"first {wording.day_and_clock(event.first_seen_at, zone)}"]
-    facts += [part for part in (wording.spread(event), " / ".join(escaped(name) for name in event.categories)) if part]
+    facts = [
+        wording.sources(event),
+        f"first {wording.day_and_clock(event.first_seen_at, zone)}",
+    ]
+    facts += [
+        part
+        for part in (
+            wording.spread(event),
+            " / ".join(escaped(name) for name in event.categories),
+        )
+        if part
+    ]
     lines = [f"{rank}. {title}  ", f"   {' · '.join(facts)}"]
     lines += [f"   - {_source(source)}" for source in event.sources[1:]]
     return "\n".join(lines)
@@ -79,7 +108,11 @@ def _trouble(record: Digest) -> str:
 
 
 def _troubled(feed: DigestFeed) -> str:
-    times = f" ({wording.counted(feed.failure_count, 'failure')} in a row)" if feed.failure_count else ""
+    times = (
+        f" ({wording.counted(feed.failure_count, 'failure')} in a row)"
+        if feed.failure_count
+        else ""
+    )
     detail = f": {escaped(feed.detail)}" if feed.detail else ""
     return f"- **{escaped(feed.feed_id)}** {feed.health}{times}{detail}"
 
@@ -87,6 +120,8 @@ def _troubled(feed: DigestFeed) -> str:
 def _slow(record: Digest) -> str:
     lines = ["### Slowest hosts", ""]
     lines += [
-        f"- {escaped(feed.host)}: {wording.span(feed.elapsed)}" for feed in record.slow if feed.elapsed is not None
+        f"- {escaped(feed.host)}: {wording.span(feed.elapsed)}"
+        for feed in record.slow
+        if feed.elapsed is not None
     ]
     return "\n".join(lines)

@@ -27,13 +27,22 @@ MAX_SOURCES = 6
 
 def digest_renderable(record: Digest, *, zone: tzinfo = UTC) -> RenderableType:
     """What `console.print` shows of the digest, in that console's width and colours."""
-    parts: list[RenderableType] = [Rule(Text(_head(record, zone), style="bold")), _summary(record)]
+    parts: list[RenderableType] = [
+        Rule(Text(_head(record, zone), style="bold")),
+        _summary(record),
+    ]
     parts += [_event(rank, event, zone) for rank, event in enumerate(record.events, 1)]
     hidden = record.event_count - len(record.events)
     if hidden > 0:
         parts.append(Text(f"and {wording.counted(hidden, 'more event')}", style="dim"))
     if record.trouble:
-        parts += [Rule(f"{wording.counted(record.trouble_count, 'feed')} in trouble", style="red"), _trouble(record)]
+        parts += [
+            Rule(
+                f"{wording.counted(record.trouble_count, 'feed')} in trouble",
+                style="red",
+            ),
+            _trouble(record),
+        ]
     if record.slow:
         parts += [Rule("slowest hosts", style="dim"), _slow(record)]
     return Group(*parts)
@@ -41,7 +50,13 @@ def digest_renderable(record: Digest, *, zone: tzinfo = UTC) -> RenderableType:
 
 def digest_text(record: Digest, *, width: int, zone: tzinfo = UTC) -> str:
     """The same as plain text without colours, no line wider than `width` columns."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        color_system=None,
+        force_terminal=False,
+        legacy_windows=False,
+    )
     with console.capture() as captured:
         console.print(digest_renderable(record, zone=zone))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
@@ -53,14 +68,20 @@ def plain(text: str) -> str:
 
 
 def _head(record: Digest, zone: tzinfo) -> str:
-    return " · ".join(plain(part) for part in (wording.window(record, zone), record.language, record.category) if part)
+    return " · ".join(
+        plain(part)
+        for part in (wording.window(record, zone), record.language, record.category)
+        if part
+    )
 
 
 def _summary(record: Digest) -> Text:
     text = Text.assemble((wording.counted(record.event_count, "event"), "bold"), "  ")
     for name, number in wording.outcomes(record.totals):
         text.append(f"{number:,} {name}  ", style="cyan" if number else "dim")
-    return text.append(f"{wording.counted(record.saved_count, 'duplicate')} saved", style="green")
+    return text.append(
+        f"{wording.counted(record.saved_count, 'duplicate')} saved", style="green"
+    )
 
 
 def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
@@ -68,19 +89,34 @@ def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
     grid.add_column(justify="right", width=3, style="dim")
     grid.add_column(justify="right", width=3, style="bold green")
     grid.add_column(ratio=1, overflow="fold")
-    grid.add_row(f"{rank}.", f"{event.independent_count}x", Text(plain(event.title) or "(no title)", style="bold"))
+    grid.add_row(
+        f"{rank}.",
+        f"{event.independent_count}x",
+        Text(plain(event.title) or "(no title)", style="bold"),
+    )
     grid.add_row("", "", Text(_facts(event, zone), style="dim"))
     for source in event.sources[:MAX_SOURCES]:
-        link = Text(source.url, style=f"blue link {source.url}" if source.url.startswith("http") else "blue")
+        link = Text(
+            source.url,
+            style=f"blue link {source.url}"
+            if source.url.startswith("http")
+            else "blue",
+        )
         grid.add_row("", "", Text.assemble((plain(source.feed_id), "cyan"), "  ", link))
     others = event.source_count - min(len(event.sources), MAX_SOURCES)
     if others > 0:
-        grid.add_row("", "", Text(f"and {wording.counted(others, 'more report')}", style="dim"))
+        grid.add_row(
+            "", "", Text(f"and {wording.counted(others, 'more report')}", style="dim")
+        )
     return Padding(grid, (1, 0, 0, 0))
 
 
 def _facts(event: DigestEvent, zone: tzinfo) -> str:
-    facts = [wording.sources(event), f"first {wording.day_and_clock(event.first_seen_at, zone)}", wording.spread(event)]
+    facts = [
+        wording.sources(event),
+        f"first {wording.day_and_clock(event.first_seen_at, zone)}",
+        wording.spread(event),
+    ]
     facts.append(" / ".join(plain(name) for name in event.categories))
     return " · ".join(part for part in facts if part)
 
@@ -92,7 +128,9 @@ def _trouble(record: Digest) -> Table:
     table.add_column(justify="right")
     table.add_column(ratio=1, overflow="fold")
     for feed in record.trouble:
-        table.add_row(plain(feed.feed_id), feed.health, _times(feed), Text(plain(feed.detail)))
+        table.add_row(
+            plain(feed.feed_id), feed.health, _times(feed), Text(plain(feed.detail))
+        )
     return table
 
 

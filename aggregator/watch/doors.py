@@ -31,13 +31,23 @@ _TAIL_BYTES = 3
 def most_connections() -> int:
     """What this process can spare."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_CONNECTIONS if soft < 0 else max(8, min(MOST_CONNECTIONS, soft // SHARE_OF_FILES))
+    return (
+        MOST_CONNECTIONS
+        if soft < 0
+        else max(8, min(MOST_CONNECTIONS, soft // SHARE_OF_FILES))
+    )
 
 
 class Doors:
     """Counts the connections of one port; `inner` makes the protocol that answers."""
 
-    def __init__(self, inner: Callable[[], asyncio.Protocol], *, most: int, head_s: float = HEAD_SECONDS) -> None:
+    def __init__(
+        self,
+        inner: Callable[[], asyncio.Protocol],
+        *,
+        most: int,
+        head_s: float = HEAD_SECONDS,
+    ) -> None:
         self._inner = inner
         self._most = most
         self.head_s = head_s
@@ -84,7 +94,9 @@ class _Door(asyncio.Protocol):
             self._transport.abort()
             return
         self._is_in = True
-        self._timer = asyncio.get_running_loop().call_later(self._doors.head_s, self.shut)
+        self._timer = asyncio.get_running_loop().call_later(
+            self._doors.head_s, self.shut
+        )
         self._inner.connection_made(transport)
 
     def shut(self) -> None:
@@ -125,7 +137,9 @@ class _Door(asyncio.Protocol):
 class DoorSite(web.BaseSite):
     """Listens on host and port, behind doors."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, *, most: int) -> None:
+    def __init__(
+        self, runner: web.AppRunner, host: str, port: int, *, most: int
+    ) -> None:
         super().__init__(runner)
         self._host = host
         self._port = port
@@ -141,13 +155,17 @@ class DoorSite(web.BaseSite):
         assert server is not None
         doors = Doors(cast(Callable[[], asyncio.Protocol], server), most=self._most)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(doors, self._host, self._port, backlog=self._backlog)
+        self._server = await loop.create_server(
+            doors, self._host, self._port, backlog=self._backlog
+        )
 
 
 def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
     """Whether a request's `Host` names us. `listened`: the address of `[http] listen`."""
     name = _name(given)
-    if name in ("localhost", listened.lower(), public_host.lower()) or name.endswith(".localhost"):
+    if name in ("localhost", listened.lower(), public_host.lower()) or name.endswith(
+        ".localhost"
+    ):
         return True
     address = _address(name)
     if address is None:
@@ -159,7 +177,9 @@ def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
 
 def are_known_hosts(given: Collection[str], *, listened: str, public_host: str) -> bool:
     """Whether a request names only hosts that are ours."""
-    return all(is_known_host(one, listened=listened, public_host=public_host) for one in given)
+    return all(
+        is_known_host(one, listened=listened, public_host=public_host) for one in given
+    )
 
 
 def _name(host: str) -> str:

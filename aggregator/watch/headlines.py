@@ -51,7 +51,9 @@ def source_names(feeds: Iterable[Feed]) -> dict[str, str]:
 
 def named(sources: Sequence[Source], names: Mapping[str, str]) -> tuple[str, ...]:
     """The sources' names, each once."""
-    return tuple(dict.fromkeys(names.get(source.feed_id, source.feed_id) for source in sources))
+    return tuple(
+        dict.fromkeys(names.get(source.feed_id, source.feed_id) for source in sources)
+    )
 
 
 def clock(at: datetime | None, now: datetime) -> str:
@@ -64,7 +66,11 @@ def clock(at: datetime | None, now: datetime) -> str:
 
 def headline_text(line: Headline, *, width: int) -> Text:
     """The line, at most `width` columns wide."""
-    count = f"{line.source_count}x" if width < NARROW else counted(line.source_count, "source")
+    count = (
+        f"{line.source_count}x"
+        if width < NARROW
+        else counted(line.source_count, "source")
+    )
     room_for_count = 3 if width < NARROW else 10
     text = Text(f"{line.at}  ", style="dim", no_wrap=True, end="")
     text.append(f"{count:>{room_for_count}}  ", style=_count_style(line.source_count))
@@ -72,7 +78,10 @@ def headline_text(line: Headline, *, width: int) -> Text:
     room = max(width - text.cell_len, 10)
     title = plain(line.title) or "(no title)"
     copied = f" ({line.copied_count} copied)" if line.copied_count else ""
-    tail = _tail(line.sources, room=max(room - cell_len(title), room // 3) - len(copied)) + copied
+    tail = (
+        _tail(line.sources, room=max(room - cell_len(title), room // 3) - len(copied))
+        + copied
+    )
     shown = cut(title, room - cell_len(tail))
     text.append(shown, style=_title_style(line))
     return text.append(tail, style="dim")

@@ -26,7 +26,15 @@ from aggregator.errors import AggregatorError
 from aggregator.model import Event, Kind, Message
 from aggregator.watch import answers
 from aggregator.watch.answers import SECURITY_HEADERS
-from aggregator.watch.choice import MOST_PAGES, PLAIN_HOURS, WINDOWS, Choice, choice_of, is_chosen, number_of
+from aggregator.watch.choice import (
+    MOST_PAGES,
+    PLAIN_HOURS,
+    WINDOWS,
+    Choice,
+    choice_of,
+    is_chosen,
+    number_of,
+)
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.doors import DoorSite, are_known_hosts, most_connections
 from aggregator.watch.live import Broadcast
@@ -47,7 +55,11 @@ MAX_LIVE = 200
 BEAT_SECONDS = 15.0
 """A comment this often keeps proxies from closing a silent live stream (nginx: 60 s)."""
 
-ASSETS = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ASSETS = {
+    "style.css": "text/css",
+    "live.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 
 
 class StatusServer:
@@ -78,17 +90,25 @@ class StatusServer:
         self._zone = zone
         self._pictures = pictures
         is_pictured = pictures.is_shown if pictures else lambda _url: False
-        self._pages = Pages(version=version, has_digests=digests is not None, is_pictured=is_pictured)
+        self._pages = Pages(
+            version=version, has_digests=digests is not None, is_pictured=is_pictured
+        )
         self._broadcast = Broadcast(watched.live)
         self._kept = Kept(watched)
-        self._outlets = Outlets(watched, self._kept, now=now, version=version, public_url=public_url)
+        self._outlets = Outlets(
+            watched, self._kept, now=now, version=version, public_url=public_url
+        )
         self._streams: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; answers with the address bound (port 0 lets the system choose). Raises OSError when it is taken."""
         runner = web.AppRunner(
-            self._application(), access_log=None, handle_signals=False, keepalive_timeout=30.0, shutdown_timeout=1.0
+            self._application(),
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=30.0,
+            shutdown_timeout=1.0,
         )
         self._listened = host
         await runner.setup()
@@ -122,20 +142,27 @@ class StatusServer:
         application.router.add_get(r"/feeds/{feed_id:[a-z0-9_-]{1,64}}", self._feed)
         application.router.add_get("/statistics", self._statistics)
         if self._pictures is not None:
-            application.router.add_get(r"/pictures/{event_id:e[0-9a-f]{20}}/{form:card|page}.webp", self._picture)
+            application.router.add_get(
+                r"/pictures/{event_id:e[0-9a-f]{20}}/{form:card|page}.webp",
+                self._picture,
+            )
         application.router.add_get("/docs", self._docs)
         application.router.add_get("/live", self._live, allow_head=False)
         application.router.add_get("/static/{name}", self._asset)
         if self._digests is not None:
             application.router.add_get("/digest", self._digest_days)
-            application.router.add_get(r"/digest/{day:\d{4}-\d{2}-\d{2}}", self._digest_day)
+            application.router.add_get(
+                r"/digest/{day:\d{4}-\d{2}-\d{2}}", self._digest_day
+            )
         self._outlets.add_to(application.router)
         for path, other in self._below.items():
             application.add_subapp(path, other)
         return application
 
     @web.middleware
-    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _guarded(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
         """Errors become pages, and every answer carries the security headers."""
         try:
             self._check_host(request)
@@ -144,10 +171,16 @@ class StatusServer:
             if refusal.status < 400:
                 raise
             response = self._error(request, refusal.status, refusal.reason)
-            response.headers.update({key: value for key, value in refusal.headers.items() if key == "Allow"})
+            response.headers.update(
+                {key: value for key, value in refusal.headers.items() if key == "Allow"}
+            )
         except AggregatorError as error:
             log.warning("page_unavailable", path=request.path, error=str(error))
-            response = self._error(request, 503, "The Redis server does not answer. The page is back as soon as it is.")
+            response = self._error(
+                request,
+                503,
+                "The Redis server does not answer. The page is back as soon as it is.",
+            )
         if not response.prepared:
             response.headers.update(SECURITY_HEADERS)
             response.force_close()
@@ -155,7 +188,9 @@ class StatusServer:
 
     def _check_host(self, request: web.Request) -> None:
         named = request.headers.getall("Host", [])
-        if not are_known_hosts(named, listened=self._listened, public_host=self._public_host):
+        if not are_known_hosts(
+            named, listened=self._listened, public_host=self._public_host
+        ):
             raise web.HTTPMisdirectedRequest(
                 reason="This name is not ours: ask by the address of [http] listen, or set [http] public_url."
             )
@@ -164,11 +199,15 @@ class StatusServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         stuck = self._watched.stuck()
-        return answers.json({"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200)
+        return answers.json(
+            {"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200
+        )
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready, reasons = self._watched.ready()
-        return answers.json({"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503)
+        return answers.json(
+            {"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503
+        )
 
     async def _metrics_text(self, _request: web.Request) -> web.Response:
         try:
@@ -176,13 +215,17 @@ class StatusServer:
         except AggregatorError as error:
             # Metrics are wanted most when the Redis server is away: the old lags stand.
             log.warning("lags_unknown", error=str(error))
-        return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(
+            body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE}
+        )
 
     # --- for people
 
     async def _look(self, request: web.Request) -> Look:
         """How this reader sees pages. Raises EngineError."""
-        return Look(self._zone_of(request), _tongue_of(request), await self._kept.names())
+        return Look(
+            self._zone_of(request), _tongue_of(request), await self._kept.names()
+        )
 
     def _zone_of(self, request: web.Request) -> tzinfo:
         """The reader's time zone, which our script leaves in a cookie."""
@@ -213,7 +256,10 @@ class StatusServer:
         survivor = event.merged_into or event.event_id
         if survivor != asked:
             raise web.HTTPFound(f"/events/{survivor}")
-        earlier = [await self._watched.event(event_id) for event_id in event.related[:MAX_RELATED]]
+        earlier = [
+            await self._watched.event(event_id)
+            for event_id in event.related[:MAX_RELATED]
+        ]
         return answers.html(
             self._pages.event(
                 await self._look(request),
@@ -226,13 +272,17 @@ class StatusServer:
         )
 
     async def _feeds(self, request: web.Request) -> web.Response:
-        page = number_of(request.query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
+        page = (
+            number_of(request.query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
+        )
         return answers.html(
             self._pages.feeds(
                 await self._look(request),
                 await self._kept.feeds(),
                 health=request.query.get("health", "")[:20],
-                words=(request.query.get("words") or request.query.get("q", "")).strip()[:200],
+                words=(
+                    request.query.get("words") or request.query.get("q", "")
+                ).strip()[:200],
                 page=page,
                 now=self._now(),
             )
@@ -240,15 +290,22 @@ class StatusServer:
 
     async def _feed(self, request: web.Request) -> web.Response:
         feed_id, now = request.match_info["feed_id"], self._now()
-        state = next((state for state in await self._kept.feeds() if state.feed_id == feed_id), None)
+        state = next(
+            (state for state in await self._kept.feeds() if state.feed_id == feed_id),
+            None,
+        )
         if state is None:
             raise web.HTTPNotFound(reason="No feed of this id is configured.")
         events = await self._kept.events(now - FEED_PAGE_REACH, now)
-        return answers.html(self._pages.feed(await self._look(request), state, events=events, now=now))
+        return answers.html(
+            self._pages.feed(await self._look(request), state, events=events, now=now)
+        )
 
     async def _statistics(self, request: web.Request) -> web.Response:
         now = self._now()
-        hours = number_of(request.query.get("hours", ""), allowed=WINDOWS) or PLAIN_HOURS
+        hours = (
+            number_of(request.query.get("hours", ""), allowed=WINDOWS) or PLAIN_HOURS
+        )
         from_at = now - timedelta(hours=hours)
         return answers.html(
             self._pages.statistics(
@@ -263,7 +320,11 @@ class StatusServer:
     async def _picture(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])
         url = event.image if event is not None else ""
-        found = await self._pictures.get(url, request.match_info["form"]) if url and self._pictures else None
+        found = (
+            await self._pictures.get(url, request.match_info["form"])
+            if url and self._pictures
+            else None
+        )
         if found is None:
             raise web.HTTPNotFound(reason="There is no picture.")
         headers = {
@@ -282,13 +343,19 @@ class StatusServer:
             day = date.fromisoformat(request.match_info["day"])
         except ValueError:
             raise web.HTTPNotFound(reason="There is no such day.") from None
-        records = await asyncio.to_thread(self._digests.read, day) if self._digests else []
+        records = (
+            await asyncio.to_thread(self._digests.read, day) if self._digests else []
+        )
         if not records:
             raise web.HTTPNotFound(reason="No digest of this day is kept.")
-        return answers.html(self._pages.digest_day(await self._look(request), day, records))
+        return answers.html(
+            self._pages.digest_day(await self._look(request), day, records)
+        )
 
     async def _docs(self, request: web.Request) -> web.Response:
-        return answers.html(self._pages.docs(await self._look(request), self._outlets.base_of(request)))
+        return answers.html(
+            self._pages.docs(await self._look(request), self._outlets.base_of(request))
+        )
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -307,10 +374,16 @@ class StatusServer:
         if self._broadcast.listener_count >= MAX_LIVE:
             raise web.HTTPServiceUnavailable(reason="Too many pages are open.")
         choice = choice_of(request.query, now=self._now())
-        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers = {
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+        }
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
         await response.prepare(request)
-        stream = asyncio.create_task(self._tell(response, choice, await self._look(request)), name="live-page")
+        stream = asyncio.create_task(
+            self._tell(response, choice, await self._look(request)), name="live-page"
+        )
         self._streams.add(stream)
         try:
             await asyncio.wait({stream})
@@ -318,11 +391,15 @@ class StatusServer:
             self._streams.discard(stream)
             stream.cancel()
         error = None if stream.cancelled() else stream.exception()
-        if error is not None and not isinstance(error, ConnectionResetError):  # that is a reader who left
+        if error is not None and not isinstance(
+            error, ConnectionResetError
+        ):  # that is a reader who left
             raise error
         return response
 
-    async def _tell(self, response: web.StreamResponse, choice: Choice, look: Look) -> None:
+    async def _tell(
+        self, response: web.StreamResponse, choice: Choice, look: Look
+    ) -> None:
         async with self._broadcast.listening() as queue:
             await response.write(b"retry: 3000\n: open\n\n")
             while True:
@@ -345,7 +422,9 @@ class StatusServer:
         except AggregatorError as error:
             log.debug("live_event_unread", event_id=message.event_id, error=str(error))
             event = None
-        return event if event is not None and not event.merged_into else event_of(message)
+        return (
+            event if event is not None and not event.merged_into else event_of(message)
+        )
 
     def _error(self, request: web.Request, status: int, text: str) -> web.Response:
         look = Look(self._zone_of(request), _tongue_of(request))
@@ -367,5 +446,7 @@ def _tongue_of(request: web.Request) -> str:
 
 
 def _sse(message: Message, card: str) -> bytes:
-    payload = orjson.dumps({"kind": message.kind, "event_id": message.event_id, "card": card})
+    payload = orjson.dumps(
+        {"kind": message.kind, "event_id": message.event_id, "card": card}
+    )
     return b"id: %s\nevent: report\ndata: %s\n\n" % (message.id.encode(), payload)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-_SECRET = re.compile(r"(?i)((?:^|[&;])[^=&;]*(?:auth|key|token|secret|pass|pwd|sig|session|user|login)[^=&;]*=)[^&;]+")
+_SECRET = re.compile(
+    r"(?i)((?:^|[&;])[^=&;]*(?:auth|key|token|secret|pass|pwd|sig|session|user|login)[^=&;]*=)[^&;]+"
+)
 HIDDEN = "…"
 
 
@@ -26,7 +28,15 @@ def shown_address(url: str) -> str:
     except ValueError:
         return ""
     place = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, place, parts.path, _SECRET.sub(rf"\g<1>{HIDDEN}", parts.query), ""))
+    return urlunsplit(
+        (
+            parts.scheme,
+            place,
+            parts.path,
+            _SECRET.sub(rf"\g<1>{HIDDEN}", parts.query),
+            "",
+        )
+    )
 
 
 def has_secrets(url: str) -> bool:

@@ -43,7 +43,13 @@ LEVELS = {
     "critical": logging.CRITICAL,
 }
 
-PRIORITIES = {"debug": b"<7>", "info": b"<6>", "warning": b"<4>", "error": b"<3>", "critical": b"<2>"}
+PRIORITIES = {
+    "debug": b"<7>",
+    "info": b"<6>",
+    "warning": b"<4>",
+    "error": b"<3>",
+    "critical": b"<2>",
+}
 """syslog(3) priorities as journald reads them at the start of a line (sd-daemon(3))."""
 
 MAX_VALUE_CHARS = 16_000
@@ -91,7 +97,9 @@ def level_number(name: str) -> int:
     try:
         return known[name.strip().lower()]
     except KeyError:
-        raise ConfigError(Problem(f"{name!r} is none of {', '.join(LEVELS)}", key="LOG_LEVEL")) from None
+        raise ConfigError(
+            Problem(f"{name!r} is none of {', '.join(LEVELS)}", key="LOG_LEVEL")
+        ) from None
 
 
 def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -125,7 +133,9 @@ def configure(
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    _configure_foreign(number, _Telling(tell) if tell else _writing(writer, before, render))
+    _configure_foreign(
+        number, _Telling(tell) if tell else _writing(writer, before, render)
+    )
 
 
 class LineWriter:
@@ -152,7 +162,9 @@ class LineWriter:
             except (OSError, ValueError):  # ValueError: the stream was closed
                 self.lost_count += 1
 
-    debug = info = warning = error = critical = exception = log = fatal = err = warn = msg
+    debug = info = warning = error = critical = exception = log = fatal = err = warn = (
+        msg
+    )
 
     def _write(self, data: bytes) -> None:
         number = _descriptor(self._stream)
@@ -202,14 +214,20 @@ def _common_processors(constants: Mapping[str, str]) -> list[Processor]:
 
 
 def _adding(constants: dict[str, str]) -> Processor:
-    def add_constants(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    def add_constants(
+        _logger: WrappedLogger, _method: str, line: EventDict
+    ) -> EventDict:
         return {**constants, **line}
 
     return add_constants
 
 
 def _renderer(form: Form, target: TextIO) -> Processor:
-    return _pretty(target) if form is Form.PRETTY else _json_lines(with_priority=form is Form.JOURNAL)
+    return (
+        _pretty(target)
+        if form is Form.PRETTY
+        else _json_lines(with_priority=form is Form.JOURNAL)
+    )
 
 
 def _configure_foreign(level: int, handler: logging.Handler) -> None:
@@ -220,11 +238,21 @@ def _configure_foreign(level: int, handler: logging.Handler) -> None:
     logging.captureWarnings(True)
 
 
-def _writing(writer: LineWriter, before: list[Processor], render: Processor) -> logging.Handler:
+def _writing(
+    writer: LineWriter, before: list[Processor], render: Processor
+) -> logging.Handler:
     handler = _ForeignHandler(writer)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, _as_text(render)],
+        foreign_pre_chain=[
+            *before,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            redact,
+            _as_text(render),
+        ],
     )
     handler.setFormatter(formatter)
     return handler
@@ -232,7 +260,9 @@ def _writing(writer: LineWriter, before: list[Processor], render: Processor) -> 
 
 def _telling(tell: Callable[[EventDict], None]) -> Processor:
     def told_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: nobody is there to be told
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the terminal was closed: nobody is there to be told
             tell(line)
         raise structlog.DropEvent
 
@@ -248,7 +278,11 @@ class _Telling(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = {"event": redacted(record.getMessage()), "level": record.levelname.lower(), "logger": record.name}
+        line = {
+            "event": redacted(record.getMessage()),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
         with contextlib.suppress(OSError, ValueError):
             self._tell(line)
 
@@ -256,7 +290,11 @@ class _Telling(logging.Handler):
 def _as_text(render: Processor) -> Processor:
     def rendered_text(logger: WrappedLogger, method: str, line: EventDict) -> str:
         rendered = render(logger, method, line)
-        return rendered.decode() if isinstance(rendered, bytes) else str(rendered).rstrip("\n")
+        return (
+            rendered.decode()
+            if isinstance(rendered, bytes)
+            else str(rendered).rstrip("\n")
+        )
 
     return rendered_text
 
@@ -270,7 +308,11 @@ def _json_lines(*, with_priority: bool) -> Processor:
             **line,
         }
         body = _json(ordered)
-        return PRIORITIES.get(str(ordered["level"]), b"<6>") + body if with_priority else body
+        return (
+            PRIORITIES.get(str(ordered["level"]), b"<6>") + body
+            if with_priority
+            else body
+        )
 
     return json_line
 
@@ -285,7 +327,10 @@ def _json(line: dict[str, Any]) -> bytes:
 
 def _pretty(stream: TextIO) -> Processor:
     console = structlog.dev.ConsoleRenderer(
-        colors=stream.isatty(), pad_event_to=24, timestamp_key="at", exception_formatter=structlog.dev.plain_traceback
+        colors=stream.isatty(),
+        pad_event_to=24,
+        timestamp_key="at",
+        exception_formatter=structlog.dev.plain_traceback,
     )
 
     def pretty_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
@@ -298,7 +343,9 @@ def _pretty(stream: TextIO) -> Processor:
 
 def _shown(value: Any) -> Any:
     """A value on a line for people: of records within records only their number."""
-    if isinstance(value, list | tuple) and any(isinstance(held, Mapping) for held in value):
+    if isinstance(value, list | tuple) and any(
+        isinstance(held, Mapping) for held in value
+    ):
         return len(value)
     return visible(value) if isinstance(value, str) else value
 
@@ -307,7 +354,9 @@ def _clean(key: object, value: Any) -> Any:
     if isinstance(value, str):
         if _SECRET_KEYS.search(str(key)):
             return HIDDEN
-        return redacted(value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…")
+        return redacted(
+            value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…"
+        )
     if isinstance(value, Mapping):
         return {inner: _clean(inner, held) for inner, held in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -34,18 +34,60 @@ OTHER = "other"
 POLLS = ("new", "unchanged", "not_modified", "failed")
 """What a poll gave: new entries, a body with nothing new, a 304, or nothing."""
 STEPS = ("claim", "fetch", "parse", "commit", "assign", "publish")
-REPORTS = ("new_event", "joined_event", "edited", "merged_event", "repeated", "rejected")
+REPORTS = (
+    "new_event",
+    "joined_event",
+    "edited",
+    "merged_event",
+    "repeated",
+    "rejected",
+)
 KILLS = ("wall", "cpu", "memory", "crashed", "broken")
 RELOADS = ("applied", "unchanged", "refused", "failed")
 UNREADABLE = (
-    *("poll_state", "known_entry", "instant", "entry", "event", "fingerprint", "alias", "stamped", "leader"),
-    *("ruling", "ruling_request", "ruling_answer", "example", "message", "queued_message", "digest", "trouble"),
+    *(
+        "poll_state",
+        "known_entry",
+        "instant",
+        "entry",
+        "event",
+        "fingerprint",
+        "alias",
+        "stamped",
+        "leader",
+    ),
+    *(
+        "ruling",
+        "ruling_request",
+        "ruling_answer",
+        "example",
+        "message",
+        "queued_message",
+        "digest",
+        "trouble",
+    ),
     *("count", "websub_lease", "key"),
 )
 """The kinds of `engine.codec`, and a whole key that holds another type."""
 MAX_GROUPS = 50
 
-_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_BUCKETS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+)
 """From an entry's matching (0.3 ms) to the fetch's default time limit (30 s)."""
 
 
@@ -60,7 +102,9 @@ class Metrics:
         self._make_event_metrics()
         self._make_state_metrics()
         if version:
-            self._gauge("build_info", "Version that runs.", "version").labels(version).set(1)
+            self._gauge("build_info", "Version that runs.", "version").labels(
+                version
+            ).set(1)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"aggregator_{name}", text, labels, registry=self.registry)
@@ -70,14 +114,26 @@ class Metrics:
 
     def _make_poll_metrics(self) -> None:
         self._polls = self._counter("polls", "Polls by outcome.", "outcome")
-        self._failures = self._counter("poll_failures", "Failed polls by kind of failure.", "kind")
-        self._entries = self._counter("entries", "Entries parsed, by outcome at the poll.", "outcome")
-        self._killed = self._counter(
-            "children_killed", "Parsers, and encoders of meanings, that went over a limit or died.", "reason"
+        self._failures = self._counter(
+            "poll_failures", "Failed polls by kind of failure.", "kind"
         )
-        self._bytes = self._counter("fetched_bytes", "Bytes of bodies received, decoded.")
+        self._entries = self._counter(
+            "entries", "Entries parsed, by outcome at the poll.", "outcome"
+        )
+        self._killed = self._counter(
+            "children_killed",
+            "Parsers, and encoders of meanings, that went over a limit or died.",
+            "reason",
+        )
+        self._bytes = self._counter(
+            "fetched_bytes", "Bytes of bodies received, decoded."
+        )
         self._steps = Histogram(
-            "aggregator_step_seconds", "Time a step took.", ["step"], registry=self.registry, buckets=_BUCKETS
+            "aggregator_step_seconds",
+            "Time a step took.",
+            ["step"],
+            registry=self.registry,
+            buckets=_BUCKETS,
         )
         _prepare(self._polls, POLLS)
         _prepare(self._failures, tuple(FailureKind))
@@ -87,35 +143,68 @@ class Metrics:
             self._steps.labels(step)
 
     def _make_event_metrics(self) -> None:
-        self._reports = self._counter("reports", "Entries by outcome at the event stage.", "outcome")
-        self._messages = self._counter("messages", "Messages published, by kind.", "kind")
-        self._dropped = self._counter("dropped", "Messages lost to a cap before a consumer had read them.")
-        self._window = self._gauge("window_entries", "Fingerprints in the matching window.")
-        self._waiting = self._gauge("waiting_entries", "Entries committed and not yet assigned.")
-        self._leader = self._gauge("leader", "1 while this worker leads the event stage.")
-        self._lag = self._gauge("group_lag", "Messages a consumer group has not acknowledged.", "stream", "group")
+        self._reports = self._counter(
+            "reports", "Entries by outcome at the event stage.", "outcome"
+        )
+        self._messages = self._counter(
+            "messages", "Messages published, by kind.", "kind"
+        )
+        self._dropped = self._counter(
+            "dropped", "Messages lost to a cap before a consumer had read them."
+        )
+        self._window = self._gauge(
+            "window_entries", "Fingerprints in the matching window."
+        )
+        self._waiting = self._gauge(
+            "waiting_entries", "Entries committed and not yet assigned."
+        )
+        self._leader = self._gauge(
+            "leader", "1 while this worker leads the event stage."
+        )
+        self._lag = self._gauge(
+            "group_lag",
+            "Messages a consumer group has not acknowledged.",
+            "stream",
+            "group",
+        )
         _prepare(self._reports, REPORTS)
         _prepare(self._messages, tuple(Kind))
 
     def _make_state_metrics(self) -> None:
         self._feeds = self._gauge("feeds", "Feeds by health.", "health")
-        self._held = self._gauge("hosts_held", "Hosts left alone until a time they asked for.")
-        self._overdue = self._gauge("overdue_seconds", "How late the most overdue feed is.")
+        self._held = self._gauge(
+            "hosts_held", "Hosts left alone until a time they asked for."
+        )
+        self._overdue = self._gauge(
+            "overdue_seconds", "How late the most overdue feed is."
+        )
         self._up = self._gauge("engine_up", "1 while the Redis server answers.")
-        self._engine_memory = self._gauge("engine_memory_bytes", "Memory the Redis server uses.")
+        self._engine_memory = self._gauge(
+            "engine_memory_bytes", "Memory the Redis server uses."
+        )
         self._unreadable = self._counter(
-            "unreadable", "Values in Redis that were passed over: not ours, damaged, or of a later version.", "kind"
+            "unreadable",
+            "Values in Redis that were passed over: not ours, damaged, or of a later version.",
+            "kind",
         )
         _prepare(self._unreadable, UNREADABLE)
-        self._active = self._gauge("last_active_timestamp_seconds", "When the stage last finished a round.", "stage")
-        self._reloads = self._counter("reloads", "Configuration reloads by result.", "result")
+        self._active = self._gauge(
+            "last_active_timestamp_seconds",
+            "When the stage last finished a round.",
+            "stage",
+        )
+        self._reloads = self._counter(
+            "reloads", "Configuration reloads by result.", "result"
+        )
         _prepare(self._reloads, RELOADS)
         for health in Health:
             self._feeds.labels(health)
 
     # --- the poll stage
 
-    def count_poll(self, outcome: str, *, failure: FailureKind | None = None, body_bytes: int = 0) -> None:
+    def count_poll(
+        self, outcome: str, *, failure: FailureKind | None = None, body_bytes: int = 0
+    ) -> None:
         """One poll ended: `outcome` is one of POLLS."""
         self._polls.labels(_bounded(outcome, POLLS)).inc()
         self._bytes.inc(body_bytes)
@@ -189,7 +278,9 @@ class Metrics:
 
     def show_active(self, stage: str, at: datetime) -> None:
         """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""
-        self._active.labels(_bounded(stage, ("poll", "event", "housekeeping"))).set(at.timestamp())
+        self._active.labels(_bounded(stage, ("poll", "event", "housekeeping"))).set(
+            at.timestamp()
+        )
 
     def count_reload(self, result: str) -> None:
         """The configuration was read again: `result` is one of RELOADS."""
@@ -211,7 +302,11 @@ class _Process(Collector):
             ("process_resident_memory_bytes", "Resident memory.", found.resident_bytes),
             ("process_virtual_memory_bytes", "Virtual memory.", found.virtual_bytes),
             ("process_open_fds", "Open file descriptors.", found.open_files),
-            ("process_start_time_seconds", "When the process started, since the epoch.", _epoch(found.started_seconds)),
+            (
+                "process_start_time_seconds",
+                "When the process started, since the epoch.",
+                _epoch(found.started_seconds),
+            ),
             (
                 "aggregator_children_memory_bytes",
                 "Resident memory of our children: parsers, and the embedded server.",
@@ -220,7 +315,9 @@ class _Process(Collector):
         )
         for name, text, value in gauges:
             yield GaugeMetricFamily(name, text, value=value)
-        yield CounterMetricFamily("process_cpu_seconds", "User and system CPU time.", value=found.cpu_seconds)
+        yield CounterMetricFamily(
+            "process_cpu_seconds", "User and system CPU time.", value=found.cpu_seconds
+        )
 
 
 def _epoch(boot_seconds: float) -> float:

@@ -30,13 +30,19 @@ class Notifier:
         """How long systemd waits for a sign of life before it restarts us; None: no watchdog asked for."""
 
     @classmethod
-    def from_environment(cls, environment: MutableMapping[str, str], *, pid: int) -> Notifier:
+    def from_environment(
+        cls, environment: MutableMapping[str, str], *, pid: int
+    ) -> Notifier:
         """The notifier the environment asks for; takes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID out of it."""
         address = environment.pop("NOTIFY_SOCKET", "")
         usec = environment.pop("WATCHDOG_USEC", "")
         owner = environment.pop("WATCHDOG_PID", "")
         ours = not owner or owner == str(pid)
-        watchdog = timedelta(microseconds=int(usec)) if usec.isdigit() and int(usec) > 0 and ours else None
+        watchdog = (
+            timedelta(microseconds=int(usec))
+            if usec.isdigit() and int(usec) > 0 and ours
+            else None
+        )
         return cls(address if address.startswith(("/", "@")) else "", watchdog=watchdog)
 
     @property
@@ -76,7 +82,9 @@ class Notifier:
         if not self._address or not lines:
             return False
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            with socket.socket(
+                socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+            ) as sender:
                 sender.settimeout(SEND_TIMEOUT_SECONDS)
                 sender.connect(self._address)
                 sender.sendall("\n".join(lines).encode())

@@ -47,7 +47,13 @@ class Outlets:
     """The routes for programs. `public_url` is how others reach the port; left out: as the request says."""
 
     def __init__(
-        self, watched: Watched, kept: Kept, *, now: Callable[[], datetime], version: str, public_url: str | None
+        self,
+        watched: Watched,
+        kept: Kept,
+        *,
+        now: Callable[[], datetime],
+        version: str,
+        public_url: str | None,
     ) -> None:
         self._watched = watched
         self._kept = kept
@@ -60,7 +66,9 @@ class Outlets:
         router.add_get("/events.atom", for_programs(self._atom))
         router.add_get("/events.json", for_programs(self._json_feed))
         router.add_get("/api/events", for_programs(self._events))
-        router.add_get(r"/api/events/{event_id:e[0-9a-f]{20}}", for_programs(self._event))
+        router.add_get(
+            r"/api/events/{event_id:e[0-9a-f]{20}}", for_programs(self._event)
+        )
         router.add_get("/api/feeds", for_programs(self._feeds))
         router.add_get("/api/openapi.json", for_programs(self._description))
         router.add_get("/api/{rest:.*}", for_programs(self._nothing))
@@ -86,13 +94,18 @@ class Outlets:
         choice = asked.choice()
         events = await self._chosen(choice)
         query = f"?{request.query_string}" if request.query_string else ""
-        outlet = Outlet(self.base_of(request), query, await self._kept.names(), title=_title(choice))
+        outlet = Outlet(
+            self.base_of(request), query, await self._kept.names(), title=_title(choice)
+        )
         return events[: asked.limit], outlet
 
     async def _chosen(self, choice: Choice) -> list[Event]:
         now = self._now()
         told = await self._kept.events(choice.from_at(now), now)
-        return sorted((event for event in told if is_chosen(event, choice)), key=order_of(choice.order))
+        return sorted(
+            (event for event in told if is_chosen(event, choice)),
+            key=order_of(choice.order),
+        )
 
     # --- the API --------------------------------------------------------------------------------------------------
 
@@ -104,7 +117,10 @@ class Outlets:
         return _answered(
             request,
             api.EventPage(
-                events=[api.EventSummary.of(event, names) for event in events[start : start + asked.limit]],
+                events=[
+                    api.EventSummary.of(event, names)
+                    for event in events[start : start + asked.limit]
+                ],
                 total=len(events),
                 page=asked.page,
                 pages=max(-(-len(events) // asked.limit), 1),
@@ -119,20 +135,28 @@ class Outlets:
         if survivor != request.match_info["event_id"]:
             raise web.HTTPFound(f"/api/events/{survivor}")
         messages = await self._watched.reports(event.event_id)
-        return _answered(request, api.EventDetail.of_event(event, messages, await self._kept.names()))
+        return _answered(
+            request, api.EventDetail.of_event(event, messages, await self._kept.names())
+        )
 
     async def _feeds(self, request: web.Request) -> web.Response:
         states = sorted(await self._kept.feeds(), key=lambda state: state.feed_id)
-        return _answered(request, api.FeedList(feeds=[api.FeedSummary.of(state) for state in states]))
+        return _answered(
+            request, api.FeedList(feeds=[api.FeedSummary.of(state) for state in states])
+        )
 
     async def _description(self, request: web.Request) -> web.Response:
         return answers.validated(request, self._openapi, JSON_TYPE)
 
     async def _nothing(self, _request: web.Request) -> web.Response:
-        raise web.HTTPNotFound(reason="there is no such address; /api/openapi.json lists them all")
+        raise web.HTTPNotFound(
+            reason="there is no such address; /api/openapi.json lists them all"
+        )
 
 
-def _feed(request: web.Request, body: bytes, content_type: str, events: Sequence[Event]) -> web.Response:
+def _feed(
+    request: web.Request, body: bytes, content_type: str, events: Sequence[Event]
+) -> web.Response:
     # An empty feed has no date of its own, only its tag.
     modified_at = syndication.updated_at(events) if events else None
     return answers.validated(request, body, content_type, modified_at=modified_at)
@@ -145,6 +169,11 @@ def _answered(request: web.Request, answer: BaseModel) -> web.Response:
 def _title(choice: Choice) -> str:
     """`Events: zh · 新闻 · "earthquake" · 3 sources or more`."""
     sources = f"{choice.min_sources} sources or more" if choice.min_sources > 1 else ""
-    parts = (choice.language, choice.category, choice.words and f'"{choice.words}"', sources)
+    parts = (
+        choice.language,
+        choice.category,
+        choice.words and f'"{choice.words}"',
+        sources,
+    )
     named = " · ".join(part for part in parts if part)
     return f"Events: {named}" if named else "Events"

@@ -23,11 +23,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from aggregator.model import UNDETERMINED, Digest, Event, Health, Message, PollState, Ruling, Source, Verdict
+from aggregator.model import (
+    UNDETERMINED,
+    Digest,
+    Event,
+    Health,
+    Message,
+    PollState,
+    Ruling,
+    Source,
+    Verdict,
+)
 from aggregator.watch import timeline, translation, wording
 from aggregator.watch.api import filter_parameters
 from aggregator.watch.choice import WINDOWS, Choice, first_of, is_chosen
-from aggregator.watch.clock import newest_at, ordered_sources, reported_at, reported_first_at
+from aggregator.watch.clock import (
+    newest_at,
+    ordered_sources,
+    reported_at,
+    reported_first_at,
+)
 from aggregator.watch.digest import host_of, is_told
 from aggregator.watch.links import has_secrets, safe_link, shown_address
 from aggregator.watch.pictures import key_of
@@ -79,7 +94,13 @@ def primary_language(tag: str) -> str:
 def event_of(message: Message) -> Event | None:
     """What a message tells of its event, as far as a card on the front page needs it; None if it has no time."""
     seen_at = message.first_seen_at or message.published_at
-    first_at = next((source.published_at for source in message.sources if source.published_at), None) or seen_at
+    first_at = (
+        next(
+            (source.published_at for source in message.sources if source.published_at),
+            None,
+        )
+        or seen_at
+    )
     if seen_at is None or first_at is None:
         return None
     return Event(
@@ -100,12 +121,19 @@ class Pages:
     """The templates, loaded once. `is_pictured` says whether the picture at an address is to be shown."""
 
     def __init__(
-        self, *, version: str, has_digests: bool, is_pictured: Callable[[str], bool] = lambda _url: False
+        self,
+        *,
+        version: str,
+        has_digests: bool,
+        is_pictured: Callable[[str], bool] = lambda _url: False,
     ) -> None:
         self._is_pictured = is_pictured
         self._environment = _environment()
         self._environment.globals.update(
-            version=version, has_digests=has_digests, asset=_asset_versions(), picture=self._picture
+            version=version,
+            has_digests=has_digests,
+            asset=_asset_versions(),
+            picture=self._picture,
         )
 
     def front(
@@ -120,7 +148,11 @@ class Pages:
     ) -> str:
         """The events of the chosen window. `reasons` says why the daemon is not ready, when it is not."""
         from_at = choice.from_at(now)
-        told = [event for event in events if is_told(event, from_at, now + timedelta(seconds=1))]
+        told = [
+            event
+            for event in events
+            if is_told(event, from_at, now + timedelta(seconds=1))
+        ]
         chosen = [event for event in told if is_chosen(event, choice)]
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
         page = min(choice.page, pages)
@@ -134,7 +166,9 @@ class Pages:
             page=page,
             pages=pages,
             languages=_tally(primary_language(event.lang) for event in told),
-            categories=_tally(name for event in told for name in dict.fromkeys(event.categories))[:MAX_CATEGORIES],
+            categories=_tally(
+                name for event in told for name in dict.fromkeys(event.categories)
+            )[:MAX_CATEGORIES],
             windows=WINDOWS,
             least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),
@@ -146,7 +180,9 @@ class Pages:
 
     def card(self, look: Look, event: Event, *, choice: Choice, now: datetime) -> str:
         """One event as it stands in the list of the front page, for live updates."""
-        return self._render("card.html", look, event=event, from_at=choice.from_at(now), now=now)
+        return self._render(
+            "card.html", look, event=event, from_at=choice.from_at(now), now=now
+        )
 
     def event(
         self,
@@ -178,10 +214,20 @@ class Pages:
         )
 
     def feeds(
-        self, look: Look, feeds: Sequence[PollState], *, health: str, words: str, page: int, now: datetime
+        self,
+        look: Look,
+        feeds: Sequence[PollState],
+        *,
+        health: str,
+        words: str,
+        page: int,
+        now: datetime,
     ) -> str:
         """The health of every feed, those in trouble first."""
-        found = sorted((state for state in feeds if _is_found(state, health, words)), key=_feed_order)
+        found = sorted(
+            (state for state in feeds if _is_found(state, health, words)),
+            key=_feed_order,
+        )
         start = (page - 1) * FEEDS_ON_A_PAGE
         counts = Counter(state.health for state in feeds)
         return self._render(
@@ -197,7 +243,9 @@ class Pages:
             now=now,
         )
 
-    def feed(self, look: Look, state: PollState, *, events: Iterable[Event], now: datetime) -> str:
+    def feed(
+        self, look: Look, state: PollState, *, events: Iterable[Event], now: datetime
+    ) -> str:
         """One feed: its address, history and newest entries, when it is asked next and why, what to do about it."""
         entries = [
             (reported_at(event, source), source, event)
@@ -216,7 +264,13 @@ class Pages:
         )
 
     def statistics(
-        self, look: Look, *, verdicts: Iterable[Verdict], events: Sequence[Event], hours: int, now: datetime
+        self,
+        look: Look,
+        *,
+        verdicts: Iterable[Verdict],
+        events: Sequence[Event],
+        hours: int,
+        now: datetime,
     ) -> str:
         """Sources by time, who is first, who copies whom, languages."""
         from_at = now - timedelta(hours=hours)
@@ -235,7 +289,9 @@ class Pages:
 
     def digest_day(self, look: Look, day: date, digests: Sequence[Digest]) -> str:
         """The digests of one day, newest first."""
-        return self._render("digest.html", look, day=day, digests=list(reversed(digests)))
+        return self._render(
+            "digest.html", look, day=day, digests=list(reversed(digests))
+        )
 
     def digest_file(self, look: Look, record: Digest) -> str:
         """One digest as a file that needs nothing beside it."""
@@ -258,7 +314,9 @@ class Pages:
 
     def _render(self, name: str, look: Look, **values: Any) -> str:
         zone_name = getattr(look.zone, "key", None) or str(look.zone)
-        return self._environment.get_template(name).render(look=look, zone_name=zone_name, **values)
+        return self._environment.get_template(name).render(
+            look=look, zone_name=zone_name, **values
+        )
 
 
 # --- what templates can say -----------------------------------------------------------------------------------
@@ -373,9 +431,13 @@ def _name(context: Context, feed_id: str) -> str:
 
 
 @pass_context
-def _dots(context: Context, event: Event, from_at: datetime, to_at: datetime) -> tuple[timeline.Dot, ...]:
+def _dots(
+    context: Context, event: Event, from_at: datetime, to_at: datetime
+) -> tuple[timeline.Dot, ...]:
     look = _look(context)
-    return timeline.dots(event, from_at=from_at, to_at=to_at, zone=look.zone, names=look.names)
+    return timeline.dots(
+        event, from_at=from_at, to_at=to_at, zone=look.zone, names=look.names
+    )
 
 
 @pass_context
@@ -385,7 +447,11 @@ def _reason(context: Context, word: str) -> str:
 
 def _listed(event: Event) -> tuple[Source, ...]:
     sources = ordered_sources(event)
-    return sources if len(sources) <= MAX_SOURCES else (sources[0], *sources[1 - MAX_SOURCES :])
+    return (
+        sources
+        if len(sources) <= MAX_SOURCES
+        else (sources[0], *sources[1 - MAX_SOURCES :])
+    )
 
 
 def _asset_versions() -> Callable[[str], str]:
@@ -405,7 +471,9 @@ def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
     return sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _stats(events: Sequence[Event], feeds: Sequence[PollState]) -> list[tuple[str, str]]:
+def _stats(
+    events: Sequence[Event], feeds: Sequence[PollState]
+) -> list[tuple[str, str]]:
     reports = sum(event.source_count for event in events)
     bad = sum(state.health in _BAD_HEALTH for state in feeds)
     return [
@@ -419,7 +487,9 @@ def _stats(events: Sequence[Event], feeds: Sequence[PollState]) -> list[tuple[st
 
 def _is_found(state: PollState, health: str, words: str) -> bool:
     text = f"{state.feed_id} {state.title} {host_of(state.url)}".casefold()
-    return (not health or state.health == health) and all(word in text for word in words.casefold().split())
+    return (not health or state.health == health) and all(
+        word in text for word in words.casefold().split()
+    )
 
 
 def _feed_order(state: PollState) -> tuple[int, int, str]:

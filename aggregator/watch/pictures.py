@@ -105,7 +105,9 @@ class Pictures:
         """Wait until the picture is there or has failed; many who want it wait for the same fetch."""
         task = self._filling.get(key)
         if task is None:
-            task = self._filling[key] = asyncio.create_task(self._fill(key, url), name="picture")
+            task = self._filling[key] = asyncio.create_task(
+                self._fill(key, url), name="picture"
+            )
             task.add_done_callback(lambda _: self._filling.pop(key, None))
         await asyncio.shield(task)
 
@@ -123,7 +125,9 @@ class Pictures:
         try:
             await asyncio.to_thread(self._write, key, forms)
         except OSError as error:
-            log.warning("picture_not_kept", directory=str(self._directory), error=str(error))
+            log.warning(
+                "picture_not_kept", directory=str(self._directory), error=str(error)
+            )
             return False
         return True
 

@@ -60,7 +60,11 @@ def _children(pid: int) -> list[int]:
     """Each thread has its own list; a process that ends meanwhile has none."""
     try:
         threads = list((PROC / str(pid) / "task").iterdir())
-        return [int(word) for thread in threads for word in (thread / "children").read_text().split()]
+        return [
+            int(word)
+            for thread in threads
+            for word in (thread / "children").read_text().split()
+        ]
     except OSError:
         return []
 

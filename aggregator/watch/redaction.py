@@ -23,6 +23,11 @@ def redacted(text: str) -> str:
         text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     if "=" in text:
         text = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
-    if "uthorization" in text or "Bearer " in text or "Basic " in text or "AUTHORIZATION" in text:
+    if (
+        "uthorization" in text
+        or "Bearer " in text
+        or "Basic " in text
+        or "AUTHORIZATION" in text
+    ):
         text = _AUTHORIZATION.sub(rf"\1{HIDDEN}", text)
     return text

@@ -23,7 +23,13 @@ QUALITY = 74
 WIDTHS = {"card": 320, "page": 1080}
 """Largest side of the two forms: twice the size they are shown at, for screens of two pixels a point."""
 
-_BROKEN = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_BROKEN = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+)
 """What Pillow raises at damaged files (it says SyntaxError of a broken PNG chunk)."""
 
 

@@ -76,7 +76,9 @@ class Sender(Protocol):
     async def send(self, parcels: Sequence[Parcel]) -> Result: ...
 
 
-def sender_of(notify: Notify, *, secret: Secret, session: aiohttp.ClientSession) -> Sender:
+def sender_of(
+    notify: Notify, *, secret: Secret, session: aiohttp.ClientSession
+) -> Sender:
     """The sender for an address of `[[notify]]`; the configuration has checked its scheme."""
     scheme = urlsplit(notify.to).scheme
     if scheme == "mailto":
@@ -96,7 +98,9 @@ class Webhook:
 
     batch = 1
 
-    def __init__(self, url: str, *, secret: Secret, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, url: str, *, secret: Secret, session: aiohttp.ClientSession
+    ) -> None:
         self._url = url
         self._secret = secret
         self._session = session
@@ -117,7 +121,9 @@ class Ntfy:
 
     batch = 1
 
-    def __init__(self, address: str, *, secret: Secret, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, address: str, *, secret: Secret, session: aiohttp.ClientSession
+    ) -> None:
         parts = urlsplit(address)
         scheme = "http" if parse_qs(parts.query).get("secure") == ["false"] else "https"
         self._url = f"{scheme}://{parts.netloc.rpartition('@')[2]}/"
@@ -131,7 +137,9 @@ class Ntfy:
         token = self._secret()
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return await _posted(self._session, self._url, orjson.dumps(self._note(parcel.message)), headers)
+        return await _posted(
+            self._session, self._url, orjson.dumps(self._note(parcel.message)), headers
+        )
 
     def _note(self, message: Message) -> Mapping[str, Any]:
         others = [f"{source.feed_id}: {source.title}" for source in message.sources]
@@ -144,10 +152,14 @@ class Ntfy:
         return {name: value for name, value in note.items() if value}
 
 
-async def _posted(session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
+async def _posted(
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]
+) -> Result:
     limit = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
-        async with session.post(url, data=body, headers=headers, allow_redirects=False, timeout=limit) as response:
+        async with session.post(
+            url, data=body, headers=headers, allow_redirects=False, timeout=limit
+        ) as response:
             return await _result_of(response)
     except TimeoutError:
         return Failed(f"no answer within {TIMEOUT_SECONDS:.0f} s")
@@ -162,7 +174,12 @@ async def _result_of(response: aiohttp.ClientResponse) -> Result:
     detail = f"{response.status} {response.reason or ''} {start.decode('utf-8', 'replace')}".strip()
     if response.status >= 500 or response.status in _AGAIN:
         after = response.headers.get("Retry-After", "")
-        return Failed(detail, float(after) if after.isascii() and after.isdecimal() and len(after) < 7 else None)
+        return Failed(
+            detail,
+            float(after)
+            if after.isascii() and after.isdecimal() and len(after) < 7
+            else None,
+        )
     return Refused(detail)
 
 
@@ -185,7 +202,9 @@ class Mail:
             await asyncio.to_thread(self._hand_over, mail)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
-            return _mail_failure(max(codes, default=550), f"the server refuses {self._to}")
+            return _mail_failure(
+                max(codes, default=550), f"the server refuses {self._to}"
+            )
         except smtplib.SMTPResponseException as error:
             return _mail_failure(error.smtp_code, str(error))
         except (smtplib.SMTPException, OSError) as error:
@@ -194,7 +213,9 @@ class Mail:
 
     def mail_of(self, messages: Sequence[Message]) -> EmailMessage:
         """The mail that tells of these messages."""
-        digest = hashlib.sha256("\0".join(message.id for message in messages).encode()).hexdigest()[:32]
+        digest = hashlib.sha256(
+            "\0".join(message.id for message in messages).encode()
+        ).hexdigest()[:32]
         mail = EmailMessage()
         first = " ".join(messages[0].title.split())[:120] or "(no title)"
         more = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
@@ -225,5 +246,7 @@ def _mailed(message: Message) -> str:
     """One message as lines of a mail."""
     lines = [message.title or "(no title)", safe_link(message.url)]
     for source in message.sources[1:6]:
-        lines.append(f"  - {source.feed_id}: {source.title} {safe_link(source.url)}".rstrip())
+        lines.append(
+            f"  - {source.feed_id}: {source.title} {safe_link(source.url)}".rstrip()
+        )
     return "\n".join(line for line in lines if line) + "\n"

@@ -74,31 +74,50 @@ class Statistics:
 
 
 def statistics(
-    verdicts: Iterable[Verdict], events: Sequence[Event], *, from_at: datetime, to_at: datetime
+    verdicts: Iterable[Verdict],
+    events: Sequence[Event],
+    *,
+    from_at: datetime,
+    to_at: datetime,
 ) -> Statistics:
     """The statistics of the reports in [from_at, to_at]; `events` are those they were given to."""
-    reports = [verdict for verdict in verdicts if verdict.kind in (Kind.NEW, Kind.JOINED)]
+    reports = [
+        verdict for verdict in verdicts if verdict.kind in (Kind.NEW, Kind.JOINED)
+    ]
     return Statistics(
         report_count=len(reports),
         event_count=min(len(events), len(reports)),
         feeds=_feed_hours(reports, from_at, to_at),
         leaders=_leaders(events),
         pairs=_pairs(reports, {event.event_id: event for event in events}),
-        languages=tuple(Counter(verdict.lang.partition("-")[0] for verdict in reports).most_common()),
+        languages=tuple(
+            Counter(verdict.lang.partition("-")[0] for verdict in reports).most_common()
+        ),
     )
 
 
-def _feed_hours(reports: Iterable[Verdict], from_at: datetime, to_at: datetime) -> tuple[FeedHours, ...]:
+def _feed_hours(
+    reports: Iterable[Verdict], from_at: datetime, to_at: datetime
+) -> tuple[FeedHours, ...]:
     length = (to_at - from_at) or timedelta(seconds=1)
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * COLUMNS)
     for verdict in reports:
-        if verdict.reported_at >= from_at:  # an older one came late, by a feed that was just added
+        if (
+            verdict.reported_at >= from_at
+        ):  # an older one came late, by a feed that was just added
             place = int((verdict.reported_at - from_at) / length * COLUMNS)
             counts[verdict.feed_id][min(place, COLUMNS - 1)] += 1
-    busiest = sorted(counts.items(), key=lambda pair: (-sum(pair[1]), pair[0]))[:MOST_FEEDS]
+    busiest = sorted(counts.items(), key=lambda pair: (-sum(pair[1]), pair[0]))[
+        :MOST_FEEDS
+    ]
     highest = max((max(row) for _, row in busiest), default=1)
     return tuple(
-        FeedHours(feed_id, tuple(row), tuple(_share(count, highest) for count in row), sum(row))
+        FeedHours(
+            feed_id,
+            tuple(row),
+            tuple(_share(count, highest) for count in row),
+            sum(row),
+        )
         for feed_id, row in busiest
     )
 
@@ -116,11 +135,22 @@ def _leaders(events: Iterable[Event]) -> tuple[Leader, ...]:
             continue
         part.update({source.feed_id for source in event.sources})
         first, *others = ordered_sources(event)
-        later = [reported_at(event, source) for source in others if source.feed_id != first.feed_id]
+        later = [
+            reported_at(event, source)
+            for source in others
+            if source.feed_id != first.feed_id
+        ]
         if later:
             ahead[first.feed_id].append(min(later) - reported_at(event, first))
-    found = [Leader(feed_id, len(spans), part[feed_id], _median(spans)) for feed_id, spans in ahead.items()]
-    return tuple(sorted(found, key=lambda leader: (-leader.first_count, leader.feed_id))[:MOST_PAIRS])
+    found = [
+        Leader(feed_id, len(spans), part[feed_id], _median(spans))
+        for feed_id, spans in ahead.items()
+    ]
+    return tuple(
+        sorted(found, key=lambda leader: (-leader.first_count, leader.feed_id))[
+            :MOST_PAIRS
+        ]
+    )
 
 
 def _median(spans: Iterable[timedelta]) -> timedelta:
@@ -136,4 +166,7 @@ def _pairs(reports: Iterable[Verdict], events: Mapping[str, Event]) -> tuple[Pai
         origin = ordered_sources(event)[0].feed_id
         if origin != verdict.feed_id:
             counts[verdict.feed_id, origin] += 1
-    return tuple(Pair(copier, origin, count) for (copier, origin), count in counts.most_common(MOST_PAIRS))
+    return tuple(
+        Pair(copier, origin, count)
+        for (copier, origin), count in counts.most_common(MOST_PAIRS)
+    )

@@ -58,7 +58,12 @@ def atom(events: Sequence[Event], outlet: Outlet) -> bytes:
     _text(feed, "id", f"{outlet.base}/events.atom{outlet.query}")
     _text(feed, "title", outlet.title)
     _text(feed, "updated", _stamp(updated_at(events)))
-    _link(feed, rel="self", href=f"{outlet.base}/events.atom{outlet.query}", type="application/atom+xml")
+    _link(
+        feed,
+        rel="self",
+        href=f"{outlet.base}/events.atom{outlet.query}",
+        type="application/atom+xml",
+    )
     _link(feed, rel="alternate", href=f"{outlet.base}/{outlet.query}", type="text/html")
     author = ElementTree.SubElement(feed, _tag("author"))
     _text(author, "name", "aggregator")
@@ -77,11 +82,22 @@ def _add_entry(feed: ElementTree.Element, event: Event, outlet: Outlet) -> None:
     _text(entry, "title", event.title or "(no title)")
     _text(entry, "published", _stamp(reported_first_at(event)))
     _text(entry, "updated", _stamp(event.last_seen_at))
-    _link(entry, rel="alternate", href=_iri(destination(event, outlet.base)), type="text/html")
+    _link(
+        entry,
+        rel="alternate",
+        href=_iri(destination(event, outlet.base)),
+        type="text/html",
+    )
     for source in ordered_sources(event):
         if safe_link(source.url):
             title = f"{outlet.name(source.feed_id)}: {source.title}"
-            _link(entry, rel="related", href=_iri(source.url), title=title, type="text/html")
+            _link(
+                entry,
+                rel="related",
+                href=_iri(source.url),
+                title=title,
+                type="text/html",
+            )
     for feed_id in dict.fromkeys(source.feed_id for source in ordered_sources(event)):
         author = ElementTree.SubElement(entry, _tag("author"))
         _text(author, "name", outlet.name(feed_id))
@@ -115,7 +131,9 @@ def _clean(text: str) -> str:
 
 def _iri(url: str) -> str:
     """The address with the characters that no IRI may hold written as %XX."""
-    return _NOT_IRI.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url)
+    return _NOT_IRI.sub(
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url
+    )
 
 
 def _stamp(at: datetime) -> str:
@@ -149,7 +167,10 @@ def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
         "image": safe_link(event.image),
         "date_published": _stamp(reported_first_at(event)),
         "date_modified": _stamp(event.last_seen_at),
-        "authors": [{"name": name} for name in dict.fromkeys(outlet.name(source.feed_id) for source in sources)],
+        "authors": [
+            {"name": name}
+            for name in dict.fromkeys(outlet.name(source.feed_id) for source in sources)
+        ],
         "tags": list(dict.fromkeys(event.categories)),
         "language": "" if event.lang == UNDETERMINED else event.lang,
         "_aggregator": {
@@ -178,7 +199,11 @@ def _report(event: Event, source: Source, outlet: Outlet) -> dict[str, str]:
 
 def destination(event: Event, base: str) -> str:
     """Where the title leads: a single report's own page, else the event's page here."""
-    url = safe_link(event.sources[0].url) if len(event.sources) == 1 and event.source_count == 1 else ""
+    url = (
+        safe_link(event.sources[0].url)
+        if len(event.sources) == 1 and event.source_count == 1
+        else ""
+    )
     return url or event_page(event.event_id, base)
 
 
@@ -193,7 +218,10 @@ def content_of(event: Event, outlet: Outlet) -> str:
 
 
 def _report_line(source: Source, outlet: Outlet) -> str:
-    name, title = escape(outlet.name(source.feed_id)), escape(source.title or source.url)
+    name, title = (
+        escape(outlet.name(source.feed_id)),
+        escape(source.title or source.url),
+    )
     url = safe_link(source.url)
     shown = f'<a href="{escape(url)}">{title}</a>' if url else title
     return f"<li>{name}: {shown}</li>"

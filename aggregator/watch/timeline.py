@@ -59,16 +59,22 @@ class Spark:
     kind: str
 
 
-def bars(events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: tzinfo) -> tuple[Bar, ...]:
+def bars(
+    events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: tzinfo
+) -> tuple[Bar, ...]:
     """How many events began, and how many further reports came, in each slice of the window."""
     new, joined = [0] * BARS, [0] * BARS
     slices_a_second = BARS / max((to_at - from_at).total_seconds(), 1.0)
     for event in events:
-        times = [reported_at(event, source) for source in event.sources] or [event.first_seen_at]
+        times = [reported_at(event, source) for source in event.sources] or [
+            event.first_seen_at
+        ]
         counts = new
         for at in sorted(times) if len(times) > 1 else times:
             if from_at <= at <= to_at:
-                counts[min(int((at - from_at).total_seconds() * slices_a_second), BARS - 1)] += 1
+                counts[
+                    min(int((at - from_at).total_seconds() * slices_a_second), BARS - 1)
+                ] += 1
             counts = joined  # all but the first
     highest = max((a + b for a, b in zip(new, joined, strict=True)), default=0) or 1
     step = (to_at - from_at) / BARS
@@ -86,10 +92,14 @@ def bars(events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: t
     )
 
 
-def marks(*, from_at: datetime, to_at: datetime, zone: tzinfo, most: int = 6) -> tuple[Mark, ...]:
+def marks(
+    *, from_at: datetime, to_at: datetime, zone: tzinfo, most: int = 6
+) -> tuple[Mark, ...]:
     """Round hours (or days) of the zone inside the window, at most `most` of them."""
     hours = (to_at - from_at) / timedelta(hours=1)
-    step = next((size for size in (1, 2, 3, 4, 6, 12, 24, 48, 96) if hours / size <= most), 168)
+    step = next(
+        (size for size in (1, 2, 3, 4, 6, 12, 24, 48, 96) if hours / size <= most), 168
+    )
     local = from_at.astimezone(zone)
     start = local.replace(hour=0, minute=0, second=0, microsecond=0)
     found = []
@@ -102,7 +112,12 @@ def marks(*, from_at: datetime, to_at: datetime, zone: tzinfo, most: int = 6) ->
 
 
 def dots(
-    event: Event, *, from_at: datetime, to_at: datetime, zone: tzinfo, names: Mapping[str, str] = _NAMELESS
+    event: Event,
+    *,
+    from_at: datetime,
+    to_at: datetime,
+    zone: tzinfo,
+    names: Mapping[str, str] = _NAMELESS,
 ) -> tuple[Dot, ...]:
     """The reports of an event along the window, the first one last so that it is drawn on top."""
     found = []
@@ -120,7 +135,11 @@ def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
     width = WIDTH / slots
     offset = slots - len(newest)
     return tuple(
-        Spark(x=round((offset + index) * width, 2), width=round(width * 0.7, 2), kind=kinds[letter])
+        Spark(
+            x=round((offset + index) * width, 2),
+            width=round(width * 0.7, 2),
+            kind=kinds[letter],
+        )
         for index, letter in enumerate(newest)
         if letter in kinds
     )

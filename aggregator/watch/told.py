@@ -41,7 +41,9 @@ class Parts:
 def reports_of(event: Event, messages: Iterable[Message]) -> list[Report]:
     """The reports in the order they were published; from the event alone where no message of it is kept."""
     lines = _lines(messages)
-    lines = lines or [_of_source(event, source, index) for index, source in enumerate(event.sources)]
+    lines = lines or [
+        _of_source(event, source, index) for index, source in enumerate(event.sources)
+    ]
     return sorted(lines, key=lambda line: (line.at, line.role != "first"))
 
 
@@ -68,9 +70,13 @@ def parts_of(reports: Sequence[Report]) -> Parts:
 def _lines(messages: Iterable[Message]) -> list[Report]:
     lines: list[Report] = []
     publishers: set[str] = set()
-    for message in sorted((line for line in messages if line.kind is not Kind.MERGED), key=_came_at):
+    for message in sorted(
+        (line for line in messages if line.kind is not Kind.MERGED), key=_came_at
+    ):
         named = {message.feed_id, host_of(message.url).removeprefix("www.")} - {""}
-        role = _role(message, is_first=not publishers, is_again=not named.isdisjoint(publishers))
+        role = _role(
+            message, is_first=not publishers, is_again=not named.isdisjoint(publishers)
+        )
         lines.append(
             Report(
                 at=_came_at(message),
@@ -79,7 +85,9 @@ def _lines(messages: Iterable[Message]) -> list[Report]:
                 url=message.url,
                 lang=message.lang,
                 role=role,
-                score=message.score if message.kind is Kind.JOINED and role != "first" else None,
+                score=message.score
+                if message.kind is Kind.JOINED and role != "first"
+                else None,
                 reason=message.reason,
                 entry_id=message.entry_id,
                 operator=message.operator,

@@ -255,7 +255,11 @@ def sentence(text: str, tongue: str) -> str:
 
 def failure(kind: FailureKind | str, tongue: str) -> str:
     """The class of a failure in words."""
-    return sentences.FAILURES[FailureKind(kind)] if tongue == "zh" else str(kind).replace("_", " ")
+    return (
+        sentences.FAILURES[FailureKind(kind)]
+        if tongue == "zh"
+        else str(kind).replace("_", " ")
+    )
 
 
 def window(record: Digest, zone: tzinfo, tongue: str) -> str:
@@ -266,13 +270,19 @@ def window(record: Digest, zone: tzinfo, tongue: str) -> str:
 
 def outcomes(totals: Totals, tongue: str) -> list[tuple[str, int]]:
     """The four numbers of a window, named."""
-    return [(translated(name, tongue), number) for name, number in wording.outcomes(totals)]
+    return [
+        (translated(name, tongue), number) for name, number in wording.outcomes(totals)
+    ]
 
 
 def seen_spread(event: DigestEvent, tongue: str) -> str:
     """How long a digest's event was reported."""
     text = wording.spread(event)
-    return f"历时 {span(event.last_seen_at - event.first_seen_at, tongue)}" if text and tongue == "zh" else text
+    return (
+        f"历时 {span(event.last_seen_at - event.first_seen_at, tongue)}"
+        if text and tongue == "zh"
+        else text
+    )
 
 
 def spread(event: Event, tongue: str) -> str:
@@ -280,7 +290,11 @@ def spread(event: Event, tongue: str) -> str:
     length = spread_of(event)
     if event.source_count < 2 or length < wording.MINUTE:
         return ""
-    return f"历时 {span(length, tongue)}" if tongue == "zh" else f"over {span(length, tongue)}"
+    return (
+        f"历时 {span(length, tongue)}"
+        if tongue == "zh"
+        else f"over {span(length, tongue)}"
+    )
 
 
 def sources(event: DigestEvent | Event, tongue: str) -> str:

@@ -83,7 +83,9 @@ class Kept:
         hours = _reach(now - from_at)
 
         async def read() -> Sequence[Event]:
-            return await self._watched.events(since_at=now - timedelta(hours=hours), limit=MAX_EVENTS_READ)
+            return await self._watched.events(
+                since_at=now - timedelta(hours=hours), limit=MAX_EVENTS_READ
+            )
 
         events = await self._fresh(f"events {hours}", read)
         return [event for event in events if is_told(event, from_at, now + _SOON)]
@@ -112,7 +114,9 @@ class Kept:
 
     async def names(self) -> Mapping[str, str]:
         """Titles of feeds by their ids; a feed without one is missing. Raises EngineError."""
-        return {state.feed_id: state.title for state in await self.feeds() if state.title}
+        return {
+            state.feed_id: state.title for state in await self.feeds() if state.title
+        }
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
         """Raises EngineError."""
@@ -135,9 +139,13 @@ class Fresh:
         self._most = most
         self._kept: dict[str, tuple[float, asyncio.Future[Any]]] = {}
 
-    async def __call__(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def __call__(
+        self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]
+    ) -> Answer:
         stale_at, answer = self._kept.get(key, (0.0, None))
-        if answer is None or (answer.done() and (time.monotonic() >= stale_at or _failed(answer))):
+        if answer is None or (
+            answer.done() and (time.monotonic() >= stale_at or _failed(answer))
+        ):
             answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
             self._kept[key] = (0.0, answer)
             if self._most is not None and len(self._kept) > self._most:
@@ -146,13 +154,18 @@ class Fresh:
         kept: Answer = await asyncio.shield(answer)
         return kept
 
-    async def _timed(self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def _timed(
+        self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]
+    ) -> Answer:
         start = time.monotonic()
         answer = await ask()
         end = time.monotonic()
         kept = self._kept.get(key)
         if kept is not None:
-            self._kept[key] = (end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)), kept[1])
+            self._kept[key] = (
+                end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)),
+                kept[1],
+            )
         return answer
 
 

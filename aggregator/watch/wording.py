@@ -53,12 +53,17 @@ def day_and_clock(at: datetime, zone: tzinfo) -> str:
 def when(at: datetime, now: datetime, zone: tzinfo) -> str:
     """The time of day, and before today also the day: `09:05` or `11-21 09:05`."""
     local = at.astimezone(zone)
-    return local.strftime("%H:%M" if local.date() == now.astimezone(zone).date() else "%m-%d %H:%M")
+    return local.strftime(
+        "%H:%M" if local.date() == now.astimezone(zone).date() else "%m-%d %H:%M"
+    )
 
 
 def window(record: Digest, zone: tzinfo) -> str:
     """The window in words: `2026-11-22 08:00 to 09:00 UTC`."""
-    start, end = record.window_from_at.astimezone(zone), record.window_to_at.astimezone(zone)
+    start, end = (
+        record.window_from_at.astimezone(zone),
+        record.window_to_at.astimezone(zone),
+    )
     name = end.tzname() or ""
     if start.date() == end.date():
         return f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} {name}".rstrip()

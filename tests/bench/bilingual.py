@@ -79,7 +79,10 @@ SLOTS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "number": tuple((n,) * 4 for n in ("2", "3", "5", "8", "12", "20", "30")),
     "magnitude": tuple((n,) * 4 for n in ("5.4", "5.9", "6.3", "6.7", "7.1")),
     "points": tuple((n,) * 4 for n in ("25", "50", "75")),
-    "score": tuple((f"{a}-{b}", f"{a}比{b}", f"{a}:{b}", f"{a}-{b}") for a, b in ((1, 0), (2, 1), (3, 0), (3, 2))),
+    "score": tuple(
+        (f"{a}-{b}", f"{a}比{b}", f"{a}:{b}", f"{a}-{b}")
+        for a, b in ((1, 0), (2, 1), (3, 0), (3, 2))
+    ),
 }
 
 WAYS: tuple[tuple[str, str, str, str], ...] = (
@@ -120,11 +123,17 @@ def pairs(*, seed: int, rounds: int) -> list[tuple[Told, Told, bool]]:
             changed[slot] = _another(slot, filled, chance)
             found.append((_told(way, filled, one), _told(way, filled, other), True))
             found.append((_told(way, filled, one), _told(way, changed, other), False))
-            kin = [w for w in WAYS if w is not way and set(_filled(w, chance)) & set(filled)]
+            kin = [
+                w
+                for w in WAYS
+                if w is not way and set(_filled(w, chance)) & set(filled)
+            ]
             if kin:
                 elsewhere = chance.choice(kin)
                 filling = _filled(elsewhere, chance) | filled
-                found.append((_told(way, filled, one), _told(elsewhere, filling, other), False))
+                found.append(
+                    (_told(way, filled, one), _told(elsewhere, filling, other), False)
+                )
     return found
 
 

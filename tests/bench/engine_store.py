@@ -42,7 +42,10 @@ from tests.bench.index_speed import stream
 from tests.engine import making
 from tests.engine.making import LEASE, NOW, SPACING
 
-DOCUMENT = "".join(f"<p>Paragraph {number} of a document of five kilobytes.</p>\n" for number in range(90))
+DOCUMENT = "".join(
+    f"<p>Paragraph {number} of a document of five kilobytes.</p>\n"
+    for number in range(90)
+)
 DISTINCT = 20_000
 """Fingerprints made for the rebuild; records beyond repeat them under other ids."""
 CLAIM = 100
@@ -77,7 +80,10 @@ async def on_a_server(run: Callable[[Store], Awaitable[None]]) -> None:
 
 async def print_script_costs(store: Store) -> None:
     """How long single scripts held the server, of those that took more than 0.2 ms."""
-    hashes = {script_hash(name).encode(): name for name in ("due", "claim", "commit", "publish", "trim_stream")}
+    hashes = {
+        script_hash(name).encode(): name
+        for name in ("due", "claim", "commit", "publish", "trim_stream")
+    }
     taken: dict[str, list[float]] = {}
     for line in await store.engine.client.slowlog_get(10_000):
         words = line["command"].split(b" ", 2)
@@ -86,7 +92,8 @@ async def print_script_costs(store: Store) -> None:
     for name, times in sorted(taken.items()):
         middle = statistics.median(times)
         print(
-            f"script {name}: {len(times)} over 0.2 ms, median {middle:.1f} ms, longest {max(times):.1f} ms", flush=True
+            f"script {name}: {len(times)} over 0.2 ms, median {middle:.1f} ms, longest {max(times):.1f} ms",
+            flush=True,
         )
 
 
@@ -97,22 +104,45 @@ async def bench_feeds(store: Store, feeds: int) -> None:
         await store.polls.register(dict.fromkeys(hosts, NOW))
     claims: list[Claim] = []
     with measured("claim", feeds):
-        while found := (await store.polls.claim(CLAIM, hosts=hosts, lease=LEASE, spacing=SPACING)).claims:
+        while found := (
+            await store.polls.claim(CLAIM, hosts=hosts, lease=LEASE, spacing=SPACING)
+        ).claims:
             claims += found
     with measured("commit, unchanged", feeds):
-        await in_parallel([store.polls.commit(making.commit(claim, host=hosts[claim.feed_id])) for claim in claims])
+        await in_parallel(
+            [
+                store.polls.commit(making.commit(claim, host=hosts[claim.feed_id]))
+                for claim in claims
+            ]
+        )
     claims = list(
         (
-            await store.polls.claim_these(hosts, lease=LEASE, spacing=SPACING, now=await store.server_time() + LEASE)
+            await store.polls.claim_these(
+                hosts,
+                lease=LEASE,
+                spacing=SPACING,
+                now=await store.server_time() + LEASE,
+            )
         ).claims
     )
-    known = {f"{number:020x}": KnownEntry("0" * 32, NOW, last_seen_at=NOW) for number in range(30)}
+    known = {
+        f"{number:020x}": KnownEntry("0" * 32, NOW, last_seen_at=NOW)
+        for number in range(30)
+    }
     with measured("commit, 30 known and 2 new entries", len(claims)):
-        await in_parallel([store.polls.commit(full_commit(claim, place, known)) for place, claim in enumerate(claims)])
+        await in_parallel(
+            [
+                store.polls.commit(full_commit(claim, place, known))
+                for place, claim in enumerate(claims)
+            ]
+        )
 
 
 def full_commit(claim: Claim, place: int, known: dict[str, KnownEntry]) -> Poll:
-    entries = [making.entry(2 * place + part, feed_id=claim.feed_id, document=DOCUMENT) for part in range(2)]
+    entries = [
+        making.entry(2 * place + part, feed_id=claim.feed_id, document=DOCUMENT)
+        for part in range(2)
+    ]
     return replace(making.commit(claim, *entries), known=known)
 
 
@@ -133,23 +163,42 @@ async def bench_publish(store: Store, entries: int) -> None:
         count = min(500, entries - start)
         claim = await making.claimed(store)
         await store.polls.commit(
-            making.commit(claim, *(making.entry(start + number, document=DOCUMENT) for number in range(count)))
+            making.commit(
+                claim,
+                *(
+                    making.entry(start + number, document=DOCUMENT)
+                    for number in range(count)
+                ),
+            )
         )
     token = await making.leading(store)
     with measured("read and publish", entries):
         while waits := (await store.events.next_entries(100)).entries:
-            await store.events.publish(token, [making.publication(*one) for one in waits])
-    store.use(retention=replace(store.engine.retention, max_stream_bytes=1024 * 1024), queues=())
+            await store.events.publish(
+                token, [making.publication(*one) for one in waits]
+            )
+    store.use(
+        retention=replace(store.engine.retention, max_stream_bytes=1024 * 1024),
+        queues=(),
+    )
     with measured("trim to 1 MiB, two streams", 2 * entries):
         await store.retention.trim()
 
 
 async def bench_rebuild(store: Store, records: int) -> None:
     """The fingerprint log is filled in batches, and read into an index as the event stage does at its start."""
-    packed = [fingerprint(entry).pack() for entry in islice(stream(1), min(records, DISTINCT))]
+    packed = [
+        fingerprint(entry).pack() for entry in islice(stream(1), min(records, DISTINCT))
+    ]
     for start in range(0, records, 1000):
         rows = [
-            ("XADD", store.engine.keys.fingerprints, "*", "f", wire.record_bytes(record(n, packed[n % len(packed)])))
+            (
+                "XADD",
+                store.engine.keys.fingerprints,
+                "*",
+                "f",
+                wire.record_bytes(record(n, packed[n % len(packed)])),
+            )
             for n in range(start, start + 1000)
         ]
         await store.engine.many(rows)
@@ -164,7 +213,9 @@ def record(number: int, packed: bytes) -> FingerprintRecord:
     """One of many records: a fingerprint under an entry id of its own."""
     entry_id = f"{number:020x}"
     own = packed[:1] + entry_id.encode() + packed[1 + len(entry_id) :]
-    return FingerprintRecord(entry_id, f"e{entry_id}", f"feed-{number % 1000}", NOW, own)
+    return FingerprintRecord(
+        entry_id, f"e{entry_id}", f"feed-{number % 1000}", NOW, own
+    )
 
 
 def bench_wire(rounds: int) -> None:
@@ -176,7 +227,9 @@ def bench_wire(rounds: int) -> None:
         "entry": wire.encode(entry),
         "state": wire.encode(state),
         "known": wire.known_bytes(known),
-        "fingerprint": wire.record_bytes(record(1, next(map(fingerprint, stream(1))).pack())),
+        "fingerprint": wire.record_bytes(
+            record(1, next(map(fingerprint, stream(1))).pack())
+        ),
     }
     work: dict[str, Callable[[], object]] = {
         "entry, write": lambda: wire.encode(entry),
@@ -185,11 +238,15 @@ def bench_wire(rounds: int) -> None:
         "state, read": lambda: wire.decode(PollState, written["state"]),
         "known entry, write": lambda: wire.known_bytes(known),
         "known entry, read": lambda: wire.known_entry(written["known"]),
-        "fingerprint record, read": lambda: wire.fingerprint_record(written["fingerprint"]),
+        "fingerprint record, read": lambda: wire.fingerprint_record(
+            written["fingerprint"]
+        ),
         "message fields": lambda: wire.message_fields(message),
         "notification": lambda: wire.notification_json(message),
     }
-    print("bytes: " + ", ".join(f"{name} {len(data)}" for name, data in written.items()))
+    print(
+        "bytes: " + ", ".join(f"{name} {len(data)}" for name, data in written.items())
+    )
     for name, do in work.items():
         with measured(name, rounds):
             for _ in range(rounds):
@@ -197,7 +254,9 @@ def bench_wire(rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--feeds", type=int, default=20_000)
     parser.add_argument("--entries", type=int, default=5_000)
     parser.add_argument("--records", type=int, default=1_000_000)

@@ -41,7 +41,13 @@ class Costs:
     document_ms: float
 
     def cells(self) -> list[object]:
-        return [f"{self.size:,}", self.poll_ms, self.server_ms, self.entry_ms, self.document_ms]
+        return [
+            f"{self.size:,}",
+            self.poll_ms,
+            self.server_ms,
+            self.entry_ms,
+            self.document_ms,
+        ]
 
 
 async def bench(*, sizes: Sequence[int], sample: int) -> list[Costs]:
@@ -49,7 +55,15 @@ async def bench(*, sizes: Sequence[int], sample: int) -> list[Costs]:
     for size in sizes:
         async with store_on_a_server() as store:
             poll_ms, server_ms = await _poll_ms(store, size, min(sample, size))
-        costs.append(Costs(size, poll_ms, server_ms, _entry_ms(size, sample), _document_ms(size, sample)))
+        costs.append(
+            Costs(
+                size,
+                poll_ms,
+                server_ms,
+                _entry_ms(size, sample),
+                _document_ms(size, sample),
+            )
+        )
     return costs
 
 
@@ -66,9 +80,17 @@ async def _poll_ms(store: Store, size: int, sample: int) -> tuple[float, float]:
     ours, server = process_time(), await server_seconds(store)
     while polled_count < sample:
         limit = min(CLAIM, sample - polled_count)
-        claims = (await store.polls.claim(limit, hosts=hosts, lease=LEASE, spacing=making.SPACING)).claims
+        claims = (
+            await store.polls.claim(
+                limit, hosts=hosts, lease=LEASE, spacing=making.SPACING
+            )
+        ).claims
         for claim in claims:
-            await store.polls.commit(making.commit(claim, host=hosts[claim.feed_id], due_at=NOW.replace(year=2099)))
+            await store.polls.commit(
+                making.commit(
+                    claim, host=hosts[claim.feed_id], due_at=NOW.replace(year=2099)
+                )
+            )
         polled_count += len(claims)
     ours, server = process_time() - ours, await server_seconds(store) - server
     return 1000 * ours / sample, 1000 * server / sample
@@ -94,21 +116,31 @@ def _message(number: int) -> Message:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000]
+    )
     parser.add_argument("--sample", type=int, default=300)
     given = parser.parse_args()
     costs = asyncio.run(bench(sizes=given.sizes, sample=given.sample))
     rows = [cost.cells() for cost in costs]
     rows.append(["largest / smallest", *growth(costs[0], costs[-1])])
     sizes = " ".join(map(str, given.sizes))
-    print_table(HEADINGS, rows, command=f"python -m tests.bench.growth --sizes {sizes} --sample {given.sample}")
+    print_table(
+        HEADINGS,
+        rows,
+        command=f"python -m tests.bench.growth --sizes {sizes} --sample {given.sample}",
+    )
 
 
 def growth(smallest: Costs, largest: Costs) -> list[float]:
     """How many times the cost of each column grew."""
     names = ("poll_ms", "server_ms", "entry_ms", "document_ms")
-    return [getattr(largest, name) / max(getattr(smallest, name), 1e-6) for name in names]
+    return [
+        getattr(largest, name) / max(getattr(smallest, name), 1e-6) for name in names
+    ]
 
 
 if __name__ == "__main__":

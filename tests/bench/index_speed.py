@@ -51,7 +51,10 @@ def stream(seed: int) -> Iterator[Entry]:
     number = 0
     while True:
         drawn = np.searchsorted(shares, chance.random(80)).tolist()
-        title, lead = drawn[: chance.integers(6, 15)], drawn[20 : 20 + chance.integers(30, 61)]
+        title, lead = (
+            drawn[: chance.integers(6, 15)],
+            drawn[20 : 20 + chance.integers(30, 61)],
+        )
         if recent and chance.random() < 0.3:
             told, more = recent[chance.integers(len(recent))]
             title = [w for w in told if chance.random() < 0.7] + title[:3]
@@ -60,7 +63,9 @@ def stream(seed: int) -> Iterator[Entry]:
             recent.append((title, lead))
             del recent[:-2000]
         yield _entry(
-            number, [words[min(w, VOCABULARY - 1)] for w in title], [words[min(w, VOCABULARY - 1)] for w in lead]
+            number,
+            [words[min(w, VOCABULARY - 1)] for w in title],
+            [words[min(w, VOCABULARY - 1)] for w in lead],
         )
         number += 1
 
@@ -81,18 +86,27 @@ def vectors(some: Sequence[Entry], index: Index) -> list[bytes]:
     if index.rows.kind != MEANT_ROW:
         return [b""] * len(some)
     chance = np.random.default_rng(int(some[0].entry_id, 16))
-    return [row.astype(np.int8).tobytes() for row in chance.normal(0, 30, (len(some), MEANING_BYTES))]
+    return [
+        row.astype(np.int8).tobytes()
+        for row in chance.normal(0, 30, (len(some), MEANING_BYTES))
+    ]
 
 
 def filled(entries: Iterator[Entry], index: Index, size: int) -> None:
     """Put entries into the index until it holds `size`, each as an event of its own."""
     while len(index) < size:
         some = list(islice(entries, min(1024, size - len(index))))
-        prints = [fingerprint(*one) for one in zip(some, vectors(some, index), strict=True)]
-        index.learn(row_array(prints, index.rows.kind), [event_id(one.entry_id) for one in some])
+        prints = [
+            fingerprint(*one) for one in zip(some, vectors(some, index), strict=True)
+        ]
+        index.learn(
+            row_array(prints, index.rows.kind), [event_id(one.entry_id) for one in some]
+        )
 
 
-def measured(entries: Iterator[Entry], index: Index, settings: DedupSettings, sample: int) -> tuple[float, float]:
+def measured(
+    entries: Iterator[Entry], index: Index, settings: DedupSettings, sample: int
+) -> tuple[float, float]:
     """Seconds of processor time for an entry to fingerprint, and to assign and add; over `sample` entries."""
     chosen = list(islice(entries, sample))
     told = list(zip(chosen, vectors(chosen, index), strict=True))
@@ -106,22 +120,33 @@ def measured(entries: Iterator[Entry], index: Index, settings: DedupSettings, sa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000]
+    )
     parser.add_argument("--sample", type=int, default=2000)
-    parser.add_argument("--meaning", action="store_true", help="with a vector for each entry")
+    parser.add_argument(
+        "--meaning", action="store_true", help="with a vector for each entry"
+    )
     asked = parser.parse_args()
     settings = DedupSettings(window=timedelta(days=365), meaning=asked.meaning)
     entries = stream(1)
     next(entries)  # so that its words are not counted as memory of the index
     before = psutil.Process().memory_info().rss
     index = Index(settings)
-    print(f"{'window':>9} {'fingerprint':>12} {'assign, add':>12} {'entries/s':>10}  bytes/entry")
+    print(
+        f"{'window':>9} {'fingerprint':>12} {'assign, add':>12} {'entries/s':>10}  bytes/entry"
+    )
     for size in asked.sizes:
         filled(entries, index, size - asked.sample)
         a, b = measured(entries, index, settings, asked.sample)
         held = (psutil.Process().memory_info().rss - before) / size
-        print(f"{size:9} {a * 1e6:9.0f} µs {b * 1e6:9.0f} µs {1 / b:10.0f} {held:12.0f}", flush=True)
+        print(
+            f"{size:9} {a * 1e6:9.0f} µs {b * 1e6:9.0f} µs {1 / b:10.0f} {held:12.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

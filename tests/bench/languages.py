@@ -78,16 +78,33 @@ def different(settings: DedupSettings) -> Iterator[Judged]:
     yield from _judged(crossed, settings)
 
 
-def _judged(pairs: Sequence[tuple[str, str, str]], settings: DedupSettings) -> Iterator[Judged]:
-    english = prints_of([entry_of({"id": "a", "lang": "en", "title": title}) for _, title, _ in pairs], settings)
-    others = prints_of([entry_of({"id": "b", "lang": lang, "title": title}) for lang, _, title in pairs], settings)
+def _judged(
+    pairs: Sequence[tuple[str, str, str]], settings: DedupSettings
+) -> Iterator[Judged]:
+    english = prints_of(
+        [entry_of({"id": "a", "lang": "en", "title": title}) for _, title, _ in pairs],
+        settings,
+    )
+    others = prints_of(
+        [
+            entry_of({"id": "b", "lang": lang, "title": title})
+            for lang, _, title in pairs
+        ],
+        settings,
+    )
     for told, one, other in zip(pairs, english, others, strict=True):
         yield *told, is_same(compared(one, other), settings)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--meaning",
+        action="store_true",
+        help="with `[dedup] meaning` on; needs the extra",
+    )
     settings = DedupSettings(meaning=parser.parse_args().meaning)
     one, two = list(same(settings)), list(different(settings))
     for name, judged in (("one event", one), ("two events", two)):

@@ -24,7 +24,14 @@ from tests.bench.measuring import percentile, print_table
 from tests.daemon.program import Program, feeds_of, until
 from tests.origin import Answer, Origin, feed_document
 
-HEADINGS = ("polls a second", "entries", "served p50 ms", "served p99 ms", "changed p50 ms", "changed p99 ms")
+HEADINGS = (
+    "polls a second",
+    "entries",
+    "served p50 ms",
+    "served p99 ms",
+    "changed p50 ms",
+    "changed p99 ms",
+)
 CHANGE_EVERY = 0.2
 PATIENCE_S = 30.0
 HOSTS = 8
@@ -41,9 +48,16 @@ class Spans:
 def bench(*, rates: Sequence[int], seconds: float) -> list[list[object]]:
     rows: list[list[object]] = []
     for rate in rates:
-        with tempfile.TemporaryDirectory() as folder, Origin.in_thread(hosts=HOSTS) as origin:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Origin.in_thread(hosts=HOSTS) as origin,
+        ):
             spans = measured(Path(folder), origin, rate, seconds)
-        figures = [1000 * percentile(one, share) for one in (spans.served, spans.changed) for share in (0.5, 0.99)]
+        figures = [
+            1000 * percentile(one, share)
+            for one in (spans.served, spans.changed)
+            for share in (0.5, 0.99)
+        ]
         rows.append([f"{rate:,}", str(len(spans.served)), *figures])
     return rows
 
@@ -56,7 +70,11 @@ def measured(folder: Path, origin: Origin, rate: int, seconds: float) -> Spans:
     program = Program(folder, feeds_of(*urls, max_interval='"1s"'))
     with program.running():
         client = program.client()
-        until(lambda: client.xlen("agg:reports") >= rate, seconds=60 + rate / 5, what="the first entry of each feed")
+        until(
+            lambda: client.xlen("agg:reports") >= rate,
+            seconds=60 + rate / 5,
+            what="the first entry of each feed",
+        )
         return _spans(client, origin, paths, seconds)
 
 
@@ -66,7 +84,9 @@ def _answer(path: str, number: int) -> Answer:
     return Answer(body=feed_document(title=path[1:], items=[entry]), etag=f'"{number}"')
 
 
-def _spans(client: redis.Redis, origin: Origin, paths: Sequence[str], seconds: float) -> Spans:
+def _spans(
+    client: redis.Redis, origin: Origin, paths: Sequence[str], seconds: float
+) -> Spans:
     """Change one feed after the other, and read what comes of it."""
     changed_at: dict[str, float] = {}
     read_at: dict[str, float] = {}
@@ -83,7 +103,9 @@ def _spans(client: redis.Redis, origin: Origin, paths: Sequence[str], seconds: f
     return _from_served(changed_at, read_at, origin)
 
 
-def _read(client: redis.Redis, last: str, read_at: dict[str, float], *, until_at: float) -> str:
+def _read(
+    client: redis.Redis, last: str, read_at: dict[str, float], *, until_at: float
+) -> str:
     """Note when each message came, by its guid; answers with the last id."""
     while (left := until_at - time.monotonic()) > 0:
         answer = client.xread({"agg:reports": last}, block=max(round(1000 * left), 1))
@@ -95,7 +117,9 @@ def _read(client: redis.Redis, last: str, read_at: dict[str, float], *, until_at
     return last
 
 
-def _from_served(changed_at: dict[str, float], read_at: dict[str, float], origin: Origin) -> Spans:
+def _from_served(
+    changed_at: dict[str, float], read_at: dict[str, float], origin: Origin
+) -> Spans:
     """A feed that changed twice before it was asked has one answer: its earlier entry never came, and is left out."""
     requests: dict[str, list[float]] = {}
     for request in origin.requests:
@@ -112,13 +136,19 @@ def _from_served(changed_at: dict[str, float], read_at: dict[str, float], origin
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rates", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--seconds", type=float, default=20)
     given = parser.parse_args()
     rows = bench(rates=given.rates, seconds=given.seconds)
     rates = " ".join(map(str, given.rates))
-    print_table(HEADINGS, rows, command=f"python -m tests.bench.latency --rates {rates} --seconds {given.seconds:g}")
+    print_table(
+        HEADINGS,
+        rows,
+        command=f"python -m tests.bench.latency --rates {rates} --seconds {given.seconds:g}",
+    )
 
 
 if __name__ == "__main__":

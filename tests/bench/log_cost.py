@@ -56,15 +56,23 @@ def measured(lines: int) -> dict[str, float]:
         for form in (logs.Form.JSON, logs.Form.JOURNAL):
             logs.configure(form=form, stream=nowhere)
             log = structlog.get_logger()
-            found[f"structlog native, {form}"] = microseconds(lambda log=log: log.info("feed_polled", **LINE), lines)
+            found[f"structlog native, {form}"] = microseconds(
+                lambda log=log: log.info("feed_polled", **LINE), lines
+            )
         logs.configure(level="debug", form=logs.Form.JSON, stream=nowhere)
         foreign = logging.getLogger("foreign")
-        found["stdlib logger, json"] = microseconds(lambda: foreign.info("feed_polled", extra=LINE), lines)
+        found["stdlib logger, json"] = microseconds(
+            lambda: foreign.info("feed_polled", extra=LINE), lines
+        )
         line = {"event": "feed_polled", **LINE}
-        found["of it, redaction"] = microseconds(lambda: logs.redact(None, "info", line), lines)
+        found["of it, redaction"] = microseconds(
+            lambda: logs.redact(None, "info", line), lines
+        )
         below = structlog.get_logger()
         logs.configure(level="info", form=logs.Form.JSON, stream=nowhere)
-        found["below the level"] = microseconds(lambda: below.debug("feed_polled", **LINE), lines)
+        found["below the level"] = microseconds(
+            lambda: below.debug("feed_polled", **LINE), lines
+        )
     structlog.reset_defaults()
     logging.getLogger().handlers.clear()
     logging.captureWarnings(False)
@@ -72,7 +80,9 @@ def measured(lines: int) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lines", type=int, default=20_000)
     for name, cost in measured(parser.parse_args().lines).items():
         print(f"{cost:8.1f} µs  {name}")

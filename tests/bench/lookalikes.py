@@ -37,7 +37,20 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "Ghana",
         "Nepal",
     ),
-    "city": ("Lyon", "Osaka", "Denver", "Porto", "Quito", "Leeds", "Perth", "Busan", "Lagos", "Turin", "Izmir", "Cork"),
+    "city": (
+        "Lyon",
+        "Osaka",
+        "Denver",
+        "Porto",
+        "Quito",
+        "Leeds",
+        "Perth",
+        "Busan",
+        "Lagos",
+        "Turin",
+        "Izmir",
+        "Cork",
+    ),
     "team": (
         "Sevilla",
         "Lazio",
@@ -73,20 +86,85 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "compass": ("northern", "southern", "eastern", "western"),
     "version": ("2.1", "3.4", "4.0", "5.2", "6.3", "8.0"),
     "number": ("5", "6", "8", "11", "12", "14"),
-    "product": ("Orion phone", "Vega laptop", "Atlas tablet", "Nova browser", "Helix database"),
-    "gadget": ("Orion S20", "Orion Watch 4", "Orion Buds 2", "Vega Book 7", "Vega Fold 3", "Atlas Pad 9", "Nova Glass"),
-    "firm": ("Redwood Systems", "Blue Harbor Bank", "Quantix", "Northwind Games", "Lumen Biotech", "Kestrel Energy"),
+    "product": (
+        "Orion phone",
+        "Vega laptop",
+        "Atlas tablet",
+        "Nova browser",
+        "Helix database",
+    ),
+    "gadget": (
+        "Orion S20",
+        "Orion Watch 4",
+        "Orion Buds 2",
+        "Vega Book 7",
+        "Vega Fold 3",
+        "Atlas Pad 9",
+        "Nova Glass",
+    ),
+    "firm": (
+        "Redwood Systems",
+        "Blue Harbor Bank",
+        "Quantix",
+        "Northwind Games",
+        "Lumen Biotech",
+        "Kestrel Energy",
+    ),
     "sum": ("2.4", "7.5", "12", "19.8", "33", "46"),
-    "公司": ("美的", "格力", "京东", "网易", "中兴", "比亚迪", "宁德时代", "招商银行", "海尔", "联想", "顺丰", "万科"),
-    "省": ("云南", "甘肃", "湖北", "安徽", "江西", "贵州", "广西", "山东", "吉林", "陕西"),
-    "队": ("广东队", "辽宁队", "上海队", "山西队", "新疆队", "深圳队", "日本队", "韩国队", "泰国队", "美国队"),
+    "公司": (
+        "美的",
+        "格力",
+        "京东",
+        "网易",
+        "中兴",
+        "比亚迪",
+        "宁德时代",
+        "招商银行",
+        "海尔",
+        "联想",
+        "顺丰",
+        "万科",
+    ),
+    "省": (
+        "云南",
+        "甘肃",
+        "湖北",
+        "安徽",
+        "江西",
+        "贵州",
+        "广西",
+        "山东",
+        "吉林",
+        "陕西",
+    ),
+    "队": (
+        "广东队",
+        "辽宁队",
+        "上海队",
+        "山西队",
+        "新疆队",
+        "深圳队",
+        "日本队",
+        "韩国队",
+        "泰国队",
+        "美国队",
+    ),
     "季": ("第一季度", "第二季度", "第三季度", "第四季度"),
     "数": ("3", "5", "8", "12", "16", "21", "35", "47"),
     "人数": ("3", "4", "5", "8", "12", "14", "16", "21"),
     "级": ("4.3", "5.1", "5.8", "6.2", "6.6", "7.3"),
     "人": ("陈伟", "林静", "周涛", "赵敏", "黄磊", "吴倩", "徐亮", "何洁"),
     "国": ("智利", "波兰", "秘鲁", "加纳", "韩国", "芬兰", "肯尼亚", "阿根廷"),
-    "外": ("桑切斯", "科瓦奇", "奥马尔", "林德曼", "费尔南多", "伊万诺夫", "哈桑", "穆勒"),
+    "外": (
+        "桑切斯",
+        "科瓦奇",
+        "奥马尔",
+        "林德曼",
+        "费尔南多",
+        "伊万诺夫",
+        "哈桑",
+        "穆勒",
+    ),
     "项": ("男单", "女单", "男双", "女双"),
     "机": ("星河5", "星河6 Pro", "蓝鲸3", "蓝鲸4 Max", "云雀2", "云雀9"),
     "基点": ("25", "50", "75"),
@@ -158,7 +236,9 @@ def pairs(*, seed: int, rounds: int) -> list[tuple[str, str, str, bool]]:
             one, other = chance.choice(ways), chance.choice(ways)
             first = _filled(one, chance)
             if one != other:
-                found.append((lang, _told(one, first), _told(other, _later(first, chance)), True))
+                found.append(
+                    (lang, _told(one, first), _told(other, _later(first, chance)), True)
+                )
             changed = _later(first, chance)
             slot = chance.choice(sorted(set(first) - TOLLS))
             changed[slot] = _another(slot, first, chance)
@@ -184,11 +264,20 @@ def _filled(way: str, chance: random.Random) -> dict[str, str]:
 
 def _later(filled: dict[str, str], chance: random.Random) -> dict[str, str]:
     """A filling told again, when a toll may have changed."""
-    return {slot: _another(slot, {}, chance) if slot in TOLLS else value for slot, value in filled.items()}
+    return {
+        slot: _another(slot, {}, chance) if slot in TOLLS else value
+        for slot, value in filled.items()
+    }
 
 
 def _another(slot: str, taken: dict[str, str], chance: random.Random) -> str:
-    return chance.choice([value for value in SLOTS[slot.partition("#")[0]] if value not in taken.values()])
+    return chance.choice(
+        [
+            value
+            for value in SLOTS[slot.partition("#")[0]]
+            if value not in taken.values()
+        ]
+    )
 
 
 def _told(way: str, filled: dict[str, str]) -> str:

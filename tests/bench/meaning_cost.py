@@ -30,16 +30,26 @@ async def encoding(headlines: list[str], batch: int) -> tuple[float, float, int]
         await meanings.of([("A ship runs aground", "")])
         started, before = time.perf_counter(), _used()
         for i in range(0, len(headlines), batch):
-            await meanings.of([(title, f"{title}: {LEAD}"[:120]) for title in headlines[i : i + batch]])
+            await meanings.of(
+                [
+                    (title, f"{title}: {LEAD}"[:120])
+                    for title in headlines[i : i + batch]
+                ]
+            )
         seconds = time.perf_counter() - started
-        used = {child: spent - before.get(child, 0.0) for child, spent in _used().items()}
+        used = {
+            child: spent - before.get(child, 0.0) for child, spent in _used().items()
+        }
         busiest = max(used, key=lambda child: used[child])
         return seconds, used[busiest], busiest.memory_full_info().uss
 
 
 def _used() -> dict[psutil.Process, float]:
     """Processor seconds that each child of this process has used; there may be others than the encoder's."""
-    return {child: sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True)}
+    return {
+        child: sum(child.cpu_times()[:2])
+        for child in psutil.Process().children(recursive=True)
+    }
 
 
 def searching(batch: int) -> float:
@@ -55,16 +65,24 @@ def searching(batch: int) -> float:
 
 def _random_rows(count: int, seed: int) -> Rows:
     rows = np.zeros(count, MEANT_ROW)
-    rows["meaning"] = np.random.default_rng(seed).integers(0, 256, rows["meaning"].shape)
+    rows["meaning"] = np.random.default_rng(seed).integers(
+        0, 256, rows["meaning"].shape
+    )
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--headlines", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=50)
     asked = parser.parse_args()
-    told = list(dict.fromkeys(text for _, a, b, _ in pairs(seed=1, rounds=60) for text in (a, b)))[: asked.headlines]
+    told = list(
+        dict.fromkeys(
+            text for _, a, b, _ in pairs(seed=1, rounds=60) for text in (a, b)
+        )
+    )[: asked.headlines]
     seconds, cpu, held = asyncio.run(encoding(told, asked.batch))
     each = 1000 / len(told)
     print(

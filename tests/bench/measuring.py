@@ -36,7 +36,9 @@ async def store_on_a_server() -> AsyncIterator[Store]:
 async def longest_script(store: Store) -> tuple[str, float]:
     """(name, milliseconds) of the script that held the server longest since the last call; ('', 0.0): none over 0.2."""
     texts = (files("aggregator.engine") / "lua").iterdir()
-    names = [text.name.removesuffix(".lua") for text in texts if text.name.endswith(".lua")]
+    names = [
+        text.name.removesuffix(".lua") for text in texts if text.name.endswith(".lua")
+    ]
     known = {script_hash(name).encode(): name for name in names if name != "common"}
     longest = ("", 0.0)
     for line in await store.engine.client.slowlog_get(100_000):
@@ -64,7 +66,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[ceil(share * len(values)) - 1]
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, command: str) -> None:
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, command: str
+) -> None:
     """A table in Markdown, and the command that made it."""
     print(f"\n{command}\n\n| {' | '.join(headings)} |")
     print("|---|" + "--:|" * (len(headings) - 1))

@@ -24,7 +24,18 @@ from aggregator.dedup.backtest import Row, backtest
 from aggregator.model import DedupSettings
 from tests.bench import SHARED
 
-OUTLETS = ("bbc", "cnn", "dailymail", "fox", "latimes", "nytimes", "nzherald", "philstar", "rnz", "smh")
+OUTLETS = (
+    "bbc",
+    "cnn",
+    "dailymail",
+    "fox",
+    "latimes",
+    "nytimes",
+    "nzherald",
+    "philstar",
+    "rnz",
+    "smh",
+)
 
 
 def rows_of(shared: Path, outlet: str, day: str | None) -> Iterator[Row]:
@@ -49,36 +60,62 @@ def rows_of(shared: Path, outlet: str, day: str | None) -> Iterator[Row]:
 
 def common_day(shared: Path) -> str:
     """The day on which the outlet with the fewest entries has most."""
-    counts = {outlet: Counter(str(r["published"])[:10] for r in rows_of(shared, outlet, None)) for outlet in OUTLETS}
+    counts = {
+        outlet: Counter(str(r["published"])[:10] for r in rows_of(shared, outlet, None))
+        for outlet in OUTLETS
+    }
     days = set.union(*(set(c) for c in counts.values()))
-    return max(sorted(days), key=lambda d: (min(c[d] for c in counts.values()), sum(c[d] for c in counts.values())))
+    return max(
+        sorted(days),
+        key=lambda d: (
+            min(c[d] for c in counts.values()),
+            sum(c[d] for c in counts.values()),
+        ),
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--day")
     parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
-    parser.add_argument("--titles", action="store_true", help="by the titles alone, as of feeds without texts")
+    parser.add_argument(
+        "--meaning",
+        action="store_true",
+        help="with `[dedup] meaning` on; needs the extra",
+    )
+    parser.add_argument(
+        "--titles",
+        action="store_true",
+        help="by the titles alone, as of feeds without texts",
+    )
     asked = parser.parse_args()
     settings = DedupSettings(meaning=asked.meaning)
     day = asked.day or common_day(asked.shared)
-    rows = sorted((r for o in OUTLETS for r in rows_of(asked.shared, o, day)), key=lambda r: str(r["published"]))
+    rows = sorted(
+        (r for o in OUTLETS for r in rows_of(asked.shared, o, day)),
+        key=lambda r: str(r["published"]),
+    )
     if asked.titles:
         rows = [{**row, "text": ""} for row in rows]
     events: defaultdict[str, list[Row]] = defaultdict(list)
     for row, (_, event) in zip(rows, backtest(rows, settings).events, strict=True):
         events[event].append(row)
     shown = [e for e in events.values() if len({r["source"] for r in e}) > 1]
-    print(f"{day}: {len(rows)} entries, {len(events)} events, {len(shown)} of two outlets or more\n")
+    print(
+        f"{day}: {len(rows)} entries, {len(events)} events, {len(shown)} of two outlets or more\n"
+    )
     number = 0
     for event in shown:
         for row in event[1:]:
             other = next((r for r in event if r["source"] != row["source"]), None)
             if other and number < asked.pairs:
                 number += 1
-                print(f"{number:3} {other['source']}: {other['title']}\n    {row['source']}: {row['title']}")
+                print(
+                    f"{number:3} {other['source']}: {other['title']}\n    {row['source']}: {row['title']}"
+                )
 
 
 if __name__ == "__main__":

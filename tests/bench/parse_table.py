@@ -80,15 +80,26 @@ def ours(body: bytes) -> list[Found]:
     for entry in feed.entries:
         language = entry.language or feed.language
         date = instant(entry.published_raw or entry.updated_raw, language=language)
-        found.append(Found(date is not None, bool(entry.guid), bool(entry.title.value), bool(entry.link)))
+        found.append(
+            Found(
+                date is not None,
+                bool(entry.guid),
+                bool(entry.title.value),
+                bool(entry.link),
+            )
+        )
     return found
 
 
 def with_feedparser(body: bytes) -> list[Found]:
-    entries = feedparser.parse(io.BytesIO(body), response_headers={"content-location": ADDRESS}).entries
+    entries = feedparser.parse(
+        io.BytesIO(body), response_headers={"content-location": ADDRESS}
+    ).entries
     return [
         Found(
-            bool(dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")),
+            bool(
+                dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")
+            ),
             bool(dict.get(entry, "id")),
             bool(dict.get(entry, "title")),
             bool(dict.get(entry, "link")),
@@ -101,7 +112,10 @@ def with_fastfeedparser(body: bytes) -> list[Found]:
     entries = importlib.import_module("fastfeedparser").parse(body).entries
     keys = ("id", "title", "link")
     return [
-        Found(bool(entry.get("published") or entry.get("updated")), *(bool(entry.get(key)) for key in keys))
+        Found(
+            bool(entry.get("published") or entry.get("updated")),
+            *(bool(entry.get(key)) for key in keys),
+        )
         for entry in entries
     ]
 
@@ -110,11 +124,21 @@ def with_atoma(body: bytes) -> list[Found]:
     atoma = importlib.import_module("atoma")
     try:
         items = atoma.parse_rss_bytes(body).items
-        return [Found(bool(each.pub_date), bool(each.guid), bool(each.title), bool(each.link)) for each in items]
+        return [
+            Found(
+                bool(each.pub_date), bool(each.guid), bool(each.title), bool(each.link)
+            )
+            for each in items
+        ]
     except atoma.FeedXMLError:
         entries = atoma.parse_atom_bytes(body).entries
         return [
-            Found(bool(e.published or e.updated), bool(e.id_), bool(e.title and e.title.value), bool(e.links))
+            Found(
+                bool(e.published or e.updated),
+                bool(e.id_),
+                bool(e.title and e.title.value),
+                bool(e.links),
+            )
             for e in entries
         ]
 
@@ -140,12 +164,20 @@ def in_time(reader: Reader, body: bytes) -> list[Found] | None:
 
 def documents(classes: list[str], limit: int) -> list[Path]:
     lines = (CORPUS / "manifest.jsonl").read_text().strip().split("\n")
-    paths = [CORPUS / line["path"] for line in map(json.loads, lines) if line["class"] in classes]
+    paths = [
+        CORPUS / line["path"]
+        for line in map(json.loads, lines)
+        if line["class"] in classes
+    ]
     return paths[: limit or None]
 
 
 def available() -> dict[str, Reader]:
-    return {name: reader for name, reader in READERS.items() if name == "aggregator" or importlib.util.find_spec(name)}
+    return {
+        name: reader
+        for name, reader in READERS.items()
+        if name == "aggregator" or importlib.util.find_spec(name)
+    }
 
 
 def table(classes: list[str], limit: int) -> dict[str, Counter[str]]:
@@ -161,8 +193,12 @@ def table(classes: list[str], limit: int) -> dict[str, Counter[str]]:
             counts[name]["ms"] += round(1000 * (time.process_time() - start))
             sizes[name] = len(found or [])
             add(counts[name], found)
-        counts["aggregator"]["lost"] += max(0, sizes["feedparser"] - sizes["aggregator"])
-        counts["feedparser"]["lost"] += max(0, sizes["aggregator"] - sizes["feedparser"])
+        counts["aggregator"]["lost"] += max(
+            0, sizes["feedparser"] - sizes["aggregator"]
+        )
+        counts["feedparser"]["lost"] += max(
+            0, sizes["aggregator"] - sizes["feedparser"]
+        )
     return counts
 
 
@@ -176,7 +212,17 @@ def add(counts: Counter[str], found: list[Found] | None) -> None:
 
 
 def print_table(counts: dict[str, Counter[str]]) -> None:
-    columns = ["files", "raised", "entries", "no date", "no guid", "no title", "no link", "lost", "ms"]
+    columns = [
+        "files",
+        "raised",
+        "entries",
+        "no date",
+        "no guid",
+        "no title",
+        "no link",
+        "lost",
+        "ms",
+    ]
     print(f"{'':16}" + "".join(f"{column:>10}" for column in columns))
     for name, count in counts.items():
         print(f"{name:16}" + "".join(f"{count[column]:>10}" for column in columns))
@@ -186,7 +232,9 @@ def print_table(counts: dict[str, Counter[str]]) -> None:
 
 
 def date_readers() -> dict[str, Callable[[str], datetime | None]]:
-    readers: dict[str, Callable[[str], datetime | None]] = {"feedparser": feedparser_date}
+    readers: dict[str, Callable[[str], datetime | None]] = {
+        "feedparser": feedparser_date
+    }
     if importlib.util.find_spec("dateutil"):
         parse = importlib.import_module("dateutil.parser").parse
         readers["dateutil"] = lambda raw: as_utc(parse(raw))
@@ -216,7 +264,11 @@ def raw_dates(classes: list[str], limit: int) -> list[tuple[str, str | None]]:
         for entry in feed.entries if isinstance(feed, ParsedFeed) else ():
             for raw in (entry.published_raw, entry.updated_raw):
                 if raw:
-                    found[raw, entry.language or (feed.language if isinstance(feed, ParsedFeed) else None)] = None
+                    found[
+                        raw,
+                        entry.language
+                        or (feed.language if isinstance(feed, ParsedFeed) else None),
+                    ] = None
     return list(found)[: limit or None]
 
 
@@ -230,7 +282,10 @@ def safely(reader: Callable[[str], datetime | None], raw: str) -> datetime | Non
 
 def print_dates(classes: list[str], limit: int) -> None:
     dates = raw_dates(classes, limit)
-    right = [safely(lambda raw, tag=language: instant(raw, language=tag), raw) for raw, language in dates]  # type: ignore[misc]
+    right = [
+        safely(lambda raw, tag=language: instant(raw, language=tag), raw)
+        for raw, language in dates
+    ]  # type: ignore[misc]
     print(f"\n{len(dates)} dates; ours refuses {right.count(None)}")
     for name, reader in date_readers().items():
         start = time.process_time()
@@ -239,18 +294,39 @@ def print_dates(classes: list[str], limit: int) -> None:
         judged: Counter[str] = Counter()
         for our, their in zip(right, theirs, strict=True):
             judged[
-                "refused" if their is None else "only theirs" if our is None else "same" if our == their else "other"
+                "refused"
+                if their is None
+                else "only theirs"
+                if our is None
+                else "same"
+                if our == their
+                else "other"
             ] += 1
-        wrong = [raw for raw, expected in FORMS.items() if not is_right(safely(reader, raw), expected)]
-        print(f"{name:12} {dict(judged)} {spent:.0f} us a date; wrong of the {len(FORMS)} forms: {wrong}")
-    mine = [raw for raw, expected in FORMS.items() if not is_right(instant(raw, language="zh-cn"), expected)]
+        wrong = [
+            raw
+            for raw, expected in FORMS.items()
+            if not is_right(safely(reader, raw), expected)
+        ]
+        print(
+            f"{name:12} {dict(judged)} {spent:.0f} us a date; wrong of the {len(FORMS)} forms: {wrong}"
+        )
+    mine = [
+        raw
+        for raw, expected in FORMS.items()
+        if not is_right(instant(raw, language="zh-cn"), expected)
+    ]
     print(f"{'aggregator':12} wrong of the {len(FORMS)} forms: {mine}")
 
 
 def is_right(found: datetime | None, expected: tuple[int | None, int | None]) -> bool:
     if found is None:
         return expected == (None, None)
-    return (found.year, found.month, found.day, found.hour, found.minute) == (2022, 2, 13, *expected)
+    return (found.year, found.month, found.day, found.hour, found.minute) == (
+        2022,
+        2,
+        13,
+        *expected,
+    )
 
 
 # --- clocks --------------------------------------------------------------------------------------------------------
@@ -264,7 +340,9 @@ def poll_lags(archive: Path) -> list[float]:
         feed = parsed_feed(body, content_type=None, url=ADDRESS)
         is_first = not seen
         for entry in feed.entries if isinstance(feed, ParsedFeed) else ():
-            date = instant(entry.published_raw or entry.updated_raw, language=entry.language)
+            date = instant(
+                entry.published_raw or entry.updated_raw, language=entry.language
+            )
             if (entry.guid or entry.link) not in seen and date and not is_first:
                 lags.append((at - date).total_seconds())
             seen.add(entry.guid or entry.link)
@@ -276,7 +354,12 @@ def polls(archive: Path) -> Iterator[tuple[datetime, bytes]]:
         for member in tar:
             stream = tar.extractfile(member) if member.isfile() else None
             if stream is not None:
-                yield datetime.fromtimestamp(int(Path(member.name).name.split("_")[1]), UTC), stream.read()
+                yield (
+                    datetime.fromtimestamp(
+                        int(Path(member.name).name.split("_")[1]), UTC
+                    ),
+                    stream.read(),
+                )
 
 
 def print_clocks() -> None:
@@ -285,9 +368,13 @@ def print_clocks() -> None:
         lags, judged = poll_lags(archive), Counter[str]()
         for end in range(8, len(lags) + 1):
             for hours in (-8, -4, -1, 0, 1, 5):
-                told = clock_error([lag + 3600 * hours for lag in lags[max(0, end - 40) : end]])
+                told = clock_error(
+                    [lag + 3600 * hours for lag in lags[max(0, end - 40) : end]]
+                )
                 right = told == timedelta(hours=hours)
-                judged["not told" if told is None else "right" if right else "wrong"] += 1
+                judged[
+                    "not told" if told is None else "right" if right else "wrong"
+                ] += 1
         total.update(judged)
         print(f"{archive.name:20} {dict(judged)}")
     print(dict(total))
@@ -298,11 +385,23 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--classes", nargs="+", default=["real", "testcase"])
     parser.add_argument("--limit", type=int, default=0, help="only so many files")
-    parser.add_argument("--dates", type=int, default=0, metavar="N", help="compare readers of dates, too")
-    parser.add_argument("--clocks", action="store_true", help="measure the detection of wrong clocks, too")
+    parser.add_argument(
+        "--dates",
+        type=int,
+        default=0,
+        metavar="N",
+        help="compare readers of dates, too",
+    )
+    parser.add_argument(
+        "--clocks",
+        action="store_true",
+        help="measure the detection of wrong clocks, too",
+    )
     arguments = parser.parse_args()
     signal.signal(signal.SIGALRM, _too_slow)
     warnings.simplefilter("ignore")

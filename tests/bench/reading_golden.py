@@ -25,7 +25,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from aggregator.model import EPOCH, Backlog, DocumentSettings, Feed, FeedRead, IdentityRule, ReadResult
+from aggregator.model import (
+    EPOCH,
+    Backlog,
+    DocumentSettings,
+    Feed,
+    FeedRead,
+    IdentityRule,
+    ReadResult,
+)
 from aggregator.pipeline.reading import ReadRequest, read
 
 CORPUS = Path(__file__).resolve().parents[2] / ".." / "shared" / "corpus"
@@ -50,7 +58,9 @@ def request(body: bytes, *, now: datetime, feed_id: str = "golden") -> ReadReque
     )
 
 
-def after(before: ReadRequest, found: FeedRead, body: bytes, *, now: datetime) -> ReadRequest:
+def after(
+    before: ReadRequest, found: FeedRead, body: bytes, *, now: datetime
+) -> ReadRequest:
     """The request of the next poll, with what the last one left behind."""
     return replace(
         before,
@@ -76,8 +86,14 @@ def series() -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
     """The polls of each feed in time: Unix time and body."""
     for path in sorted((CORPUS / "polls").glob("*.tar.xz")):
         with tarfile.open(path) as archive:
-            members = sorted((one for one in archive if one.isfile()), key=lambda one: Path(one.name).name)
-            bodies = [(int(Path(one.name).name.split("_")[1]), _content(archive, one)) for one in members]
+            members = sorted(
+                (one for one in archive if one.isfile()),
+                key=lambda one: Path(one.name).name,
+            )
+            bodies = [
+                (int(Path(one.name).name.split("_")[1]), _content(archive, one))
+                for one in members
+            ]
         yield path.name.partition(".")[0], bodies
 
 
@@ -87,7 +103,9 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return handle.read()
 
 
-def readings(only: str, limit: int, *, whole: bool = False) -> Iterator[tuple[str, ReadResult]]:
+def readings(
+    only: str, limit: int, *, whole: bool = False
+) -> Iterator[tuple[str, ReadResult]]:
     """Name of each body, and what reading made of it."""
     now = datetime(2026, 11, 29, tzinfo=UTC)
     if only != "polls":
@@ -100,15 +118,23 @@ def readings(only: str, limit: int, *, whole: bool = False) -> Iterator[tuple[st
             yield from _polled(name, bodies, whole=whole)
 
 
-def _polled(name: str, bodies: list[tuple[int, bytes]], *, whole: bool) -> Iterator[tuple[str, ReadResult]]:
+def _polled(
+    name: str, bodies: list[tuple[int, bytes]], *, whole: bool
+) -> Iterator[tuple[str, ReadResult]]:
     asked: ReadRequest | None = None
     for seconds, body in bodies:
         now = EPOCH + timedelta(seconds=seconds)
-        asked = replace(asked, body=body, now=now) if asked else request(body, now=now, feed_id=name)
+        asked = (
+            replace(asked, body=body, now=now)
+            if asked
+            else request(body, now=now, feed_id=name)
+        )
         found = read(asked)
         yield f"polls/{name}/{seconds}", found
         if isinstance(found, FeedRead):
-            asked = after(asked, replace(found, seen_items="") if whole else found, body, now=now)
+            asked = after(
+                asked, replace(found, seen_items="") if whole else found, body, now=now
+            )
 
 
 def dump(out: Path, only: str, limit: int, *, whole: bool) -> None:
@@ -116,7 +142,11 @@ def dump(out: Path, only: str, limit: int, *, whole: bool) -> None:
     records: TypeAdapter[ReadResult] = TypeAdapter(ReadResult)
     with gzip.open(out, "wt", compresslevel=1) as lines:
         for name, found in readings(only, limit, whole=whole):
-            row = {"name": name, "kind": type(found).__name__, **records.dump_python(found)}
+            row = {
+                "name": name,
+                "kind": type(found).__name__,
+                **records.dump_python(found),
+            }
             lines.write(json.dumps(row, default=_plain, sort_keys=True) + "\n")
             count += 1
     print(f"{count} bodies written to {out}")
@@ -132,7 +162,9 @@ def compare(before: Path, then: Path) -> int:
     fields: Counter[str] = Counter()
     with gzip.open(before, "rt") as old, gzip.open(then, "rt") as new:
         for one, other in zip(old, new, strict=True):
-            found = [] if one == other else list(_differences("", _told(one), _told(other)))
+            found = (
+                [] if one == other else list(_differences("", _told(one), _told(other)))
+            )
             if not found:
                 continue
             differing += 1
@@ -167,13 +199,19 @@ def _short(value: object) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     dumping = commands.add_parser("dump")
     dumping.add_argument("out", type=Path)
     dumping.add_argument("--only", choices=("real", "polls"), default="")
     dumping.add_argument("--limit", type=int, default=0)
-    dumping.add_argument("--whole", action="store_true", help="read every body whole, also what stood in the last one")
+    dumping.add_argument(
+        "--whole",
+        action="store_true",
+        help="read every body whole, also what stood in the last one",
+    )
     comparing = commands.add_parser("compare")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)

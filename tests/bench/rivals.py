@@ -40,7 +40,9 @@ def _trigrams(row: Row) -> Bag:
     found: dict[str, float] = {}
     for word in re.findall(r"\w+", _title(row)):
         padded = f"  {word} "
-        found.update(dict.fromkeys((padded[i : i + 3] for i in range(len(padded) - 2)), 1.0))
+        found.update(
+            dict.fromkeys((padded[i : i + 3] for i in range(len(padded) - 2)), 1.0)
+        )
     return found
 
 
@@ -61,7 +63,9 @@ def _terms(row: Row) -> Bag:
     counts: Counter[str] = Counter()
     for run in re.findall(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]+", text):
         chinese = "\u4e00" <= run[0] <= "\u9fff"
-        counts.update([run[i : i + 2] for i in range(len(run) - 1)] if chinese else [run])
+        counts.update(
+            [run[i : i + 2] for i in range(len(run) - 1)] if chinese else [run]
+        )
     return {term: 1 + math.log(n) for term, n in counts.items()}
 
 
@@ -91,7 +95,10 @@ class _Weights:
 
     def of(self, bag: Bag) -> Bag:
         """A bag of length 1."""
-        weighed = {t: w * math.log(1 + (self._documents + 1) / (self._counts[t] + 0.5)) for t, w in bag.items()}
+        weighed = {
+            t: w * math.log(1 + (self._documents + 1) / (self._counts[t] + 0.5))
+            for t, w in bag.items()
+        }
         length = math.sqrt(sum(w * w for w in weighed.values())) or 1.0
         return {t: w / length for t, w in weighed.items()}
 
@@ -123,7 +130,9 @@ def clusters(rows: Iterable[Row], rival: Rival) -> dict[str, str]:
 
 def _candidates(bag: Bag, postings: Mapping[str, Sequence[int]]) -> list[int]:
     """The 60 earlier rows that share most of the 24 rarest terms."""
-    rarest = sorted((t for t in bag if t in postings), key=lambda t: len(postings[t]))[:24]
+    rarest = sorted((t for t in bag if t in postings), key=lambda t: len(postings[t]))[
+        :24
+    ]
     counts: Counter[int] = Counter()
     for term in rarest:
         counts.update(postings[term][-2000:])

@@ -20,7 +20,9 @@ import redis  # noqa: F401
 from aggregator.children.sandbox import Sandbox
 from tests.bench.sandbox_function import entry_count
 
-DOCUMENT = b"<rss><channel>" + b"<item><title>one</title></item>" * 30 + b"</channel></rss>"
+DOCUMENT = (
+    b"<rss><channel>" + b"<item><title>one</title></item>" * 30 + b"</channel></rss>"
+)
 
 
 async def measure(document_count: int) -> None:

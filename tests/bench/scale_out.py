@@ -48,7 +48,9 @@ def document(number: int, entries: int, now: datetime) -> bytes:
     dice = random.Random(number)
     items = []
     for entry in range(entries):
-        at = (now - timedelta(minutes=1 + dice.randrange(600))).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        at = (now - timedelta(minutes=1 + dice.randrange(600))).strftime(
+            "%a, %d %b %Y %H:%M:%S GMT"
+        )
         items.append(
             f"<item><guid>{number}-{entry}</guid><link>https://s{number}.example/{entry}</link><title>{words(dice, 10)}"
             f"</title><pubDate>{at}</pubDate><description>{words(dice, 80)}</description></item>"
@@ -63,7 +65,10 @@ def words(dice: random.Random, count: int) -> str:
 
 def _word(number: int) -> str:
     dice = random.Random(f"word {number}")
-    return "".join(dice.choice("bcdfghklmnprstvz") + dice.choice("aeiou") for _ in range(dice.randint(1, 4)))
+    return "".join(
+        dice.choice("bcdfghklmnprstvz") + dice.choice("aeiou")
+        for _ in range(dice.randint(1, 4))
+    )
 
 
 _WORDS = [_word(number) for number in range(VOCABULARY)]
@@ -72,11 +77,15 @@ _WORDS = [_word(number) for number in range(VOCABULARY)]
 async def serve(feeds: int, entries: int) -> None:
     """Prints its port, then serves until it is ended."""
     now = datetime.now(UTC)
-    bodies = {address(number): document(number, entries, now) for number in range(feeds)}
+    bodies = {
+        address(number): document(number, entries, now) for number in range(feeds)
+    }
 
     async def answer(request: web.Request) -> web.Response:
         headers = {"ETag": '"1"', "Content-Type": "application/xml"}
-        return web.Response(body=bodies[request.host.partition(":")[0]], headers=headers)
+        return web.Response(
+            body=bodies[request.host.partition(":")[0]], headers=headers
+        )
 
     application = web.Application()
     application.router.add_get("/feed", answer)
@@ -93,7 +102,16 @@ async def serve(feeds: int, entries: int) -> None:
 
 @contextlib.contextmanager
 def publisher(feeds: int, entries: int) -> Iterator[int]:
-    words = [sys.executable, "-m", "tests.bench.scale_out", "--serve", "--feeds", str(feeds), "--entries", str(entries)]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.bench.scale_out",
+        "--serve",
+        "--feeds",
+        str(feeds),
+        "--entries",
+        str(entries),
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -121,13 +139,23 @@ class Installation:
         folder.mkdir()
         config = folder / "feeds.toml"
         tables = "".join(
-            f'[[feed]]\nid = "f{n}"\nurl = "http://{address(n)}:{self.port}/feed"\n' for n in range(self.feeds)
+            f'[[feed]]\nid = "f{n}"\nurl = "http://{address(n)}:{self.port}/feed"\n'
+            for n in range(self.feeds)
         )
         config.write_text(
             f'[aggregator]\nredis_url = "{self.url}"\nstate_dir = "{folder}"\n[fetch]\nallow_private_networks = true\n'
             f'per_host_interval = "0s"\n[dedup]\nmeaning = false\n[defaults]\nbacklog = "all"\n{tables}'
         )
-        words = [sys.executable, "-m", "aggregator", "run", "--role", role, "--config", str(config)]
+        words = [
+            sys.executable,
+            "-m",
+            "aggregator",
+            "run",
+            "--role",
+            role,
+            "--config",
+            str(config),
+        ]
         environment = {**os.environ, "LOG_LEVEL": "info", "LOG_FORMAT": "json"}
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
@@ -138,8 +166,14 @@ class Installation:
     async def all_due(self) -> None:
         now = int(datetime.now(UTC).timestamp() * 1000)
         for start in range(0, self.feeds, 500):
-            pairs = [part for n in range(start, min(start + 500, self.feeds)) for part in (now, f"f{n}")]
-            await self.store.engine.command("ZADD", self.store.engine.keys.due, "XX", *pairs)
+            pairs = [
+                part
+                for n in range(start, min(start + 500, self.feeds))
+                for part in (now, f"f{n}")
+            ]
+            await self.store.engine.command(
+                "ZADD", self.store.engine.keys.due, "XX", *pairs
+            )
 
 
 @dataclass
@@ -201,16 +235,23 @@ class Figures:
         )
 
 
-async def whole_way(roles: Sequence[str], port: int, feeds: int, entries: int, *, cores: int = 0) -> Figures:
+async def whole_way(
+    roles: Sequence[str], port: int, feeds: int, entries: int, *, cores: int = 0
+) -> Figures:
     """All roles at once, from due to published; dealt out over so many cores, 0: free."""
-    layout = " + ".join(roles) + (f", held to {cores} core{'s' * (cores > 1)}" if cores else "")
+    layout = " + ".join(roles) + (
+        f", held to {cores} core{'s' * (cores > 1)}" if cores else ""
+    )
     async with installation(port, feeds) as place:
         programs = [
-            place.start(role, f"{role}{number}", number % cores if cores else None) for number, role in enumerate(roles)
+            place.start(role, f"{role}{number}", number % cores if cores else None)
+            for number, role in enumerate(roles)
         ]
         for program in programs:
             await until(program.is_ready)
-        figures = await measured(layout, place, programs, place.store.engine.keys.reports, feeds * entries)
+        figures = await measured(
+            layout, place, programs, place.store.engine.keys.reports, feeds * entries
+        )
         for program in programs:
             program.end()
         return figures
@@ -223,7 +264,11 @@ async def apart(workers: int, port: int, feeds: int, entries: int) -> list[Figur
         for program in polling:
             await until(program.is_ready)
         polled = await measured(
-            f"{workers} poll workers alone", place, polling, place.store.engine.keys.entries, feeds * entries
+            f"{workers} poll workers alone",
+            place,
+            polling,
+            place.store.engine.keys.entries,
+            feeds * entries,
         )
         for program in polling:
             program.end()
@@ -231,14 +276,20 @@ async def apart(workers: int, port: int, feeds: int, entries: int) -> list[Figur
         await until(event.is_ready)
         loaded = time.perf_counter() - started
         drained = await measured(
-            "1 event worker alone, draining", place, [event], place.store.engine.keys.reports, feeds * entries
+            "1 event worker alone, draining",
+            place,
+            [event],
+            place.store.engine.keys.reports,
+            feeds * entries,
         )
         event.end()
         print(f"   (the event worker was ready after {loaded:.1f} s)")
         return [polled, drained]
 
 
-async def measured(layout: str, place: Installation, programs: Sequence[Program], key: str, count: int) -> Figures:
+async def measured(
+    layout: str, place: Installation, programs: Sequence[Program], key: str, count: int
+) -> Figures:
     """From all feeds falling due (which concerns nobody who only drains) until `key` holds `count` messages."""
     before = sum(program.cpu() for program in programs)
     first = int(await place.store.engine.command("XLEN", key))
@@ -250,12 +301,22 @@ async def measured(layout: str, place: Installation, programs: Sequence[Program]
 
     await until(is_done)
     seconds = time.perf_counter() - started
-    return Figures(layout, count - first, seconds, sum(program.cpu() for program in programs) - before)
+    return Figures(
+        layout,
+        count - first,
+        seconds,
+        sum(program.cpu() for program in programs) - before,
+    )
 
 
-async def bench(feeds: int, entries: int, workers: int, rounds: int) -> dict[str, float]:
+async def bench(
+    feeds: int, entries: int, workers: int, rounds: int
+) -> dict[str, float]:
     """Prints the figures; answers the best entries/s of each layout."""
-    print(f"{feeds} feeds of {entries} entries, {os.cpu_count()} cores for programs, publisher and server", flush=True)
+    print(
+        f"{feeds} feeds of {entries} entries, {os.cpu_count()} cores for programs, publisher and server",
+        flush=True,
+    )
     best: dict[str, float] = {}
     with publisher(feeds, entries) as port:
         for _ in range(rounds):
@@ -264,7 +325,9 @@ async def bench(feeds: int, entries: int, workers: int, rounds: int) -> dict[str
                 best[figures.layout] = max(best.get(figures.layout, 0.0), figures.speed)
     free, free_many, held, held_many, *_ = best.values()
     against = f"{workers} poll workers and an event worker against one program"
-    print(f"{against}: {free_many / free:.2f} times the entries/s; each held to a core: {held_many / held:.2f} times")
+    print(
+        f"{against}: {free_many / free:.2f} times the entries/s; each held to a core: {held_many / held:.2f} times"
+    )
     return best
 
 
@@ -280,7 +343,9 @@ async def one_round(port: int, feeds: int, entries: int, workers: int) -> list[F
 
 
 def main() -> None:
-    reading = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reading = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     reading.add_argument("--feeds", type=int, default=1500)
     reading.add_argument("--entries", type=int, default=6)
     reading.add_argument("--workers", type=int, default=2)
@@ -290,7 +355,9 @@ def main() -> None:
     if chosen.serve:
         asyncio.run(serve(chosen.feeds, chosen.entries))
     else:
-        best = asyncio.run(bench(chosen.feeds, chosen.entries, chosen.workers, chosen.rounds))
+        best = asyncio.run(
+            bench(chosen.feeds, chosen.entries, chosen.workers, chosen.rounds)
+        )
         print(json.dumps(best))
 
 

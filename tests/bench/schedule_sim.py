@@ -31,7 +31,16 @@ from pathlib import Path
 
 import feedparser
 
-from aggregator.model import Caching, Feed, FeedHints, FeedRead, Fetched, IdentityRule, PollState, Validators
+from aggregator.model import (
+    Caching,
+    Feed,
+    FeedHints,
+    FeedRead,
+    Fetched,
+    IdentityRule,
+    PollState,
+    Validators,
+)
 from aggregator.schedule.request import first_state
 from aggregator.schedule.result import after_poll
 
@@ -50,15 +59,24 @@ class Tally:
 
     def delay(self, share: float) -> float:
         """The delay in minutes that this share of the entries does not exceed."""
-        return sorted(self.delays)[int(share * (len(self.delays) - 1))] / 60 if self.delays else 0.0
+        return (
+            sorted(self.delays)[int(share * (len(self.delays) - 1))] / 60
+            if self.delays
+            else 0.0
+        )
 
 
 def published_times(body: bytes) -> dict[str, float]:
     """Each entry's stated time (epoch seconds), by guid or link."""
-    parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    parsed = feedparser.parse(
+        io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False
+    )
     found: dict[str, float] = {}
     for entry in parsed.entries:
-        stated, key = entry.get("published_parsed") or entry.get("updated_parsed"), entry.get("id") or entry.get("link")
+        stated, key = (
+            entry.get("published_parsed") or entry.get("updated_parsed"),
+            entry.get("id") or entry.get("link"),
+        )
         if stated and key and stated.tm_year > 1990:
             found[str(key)] = float(calendar.timegm(stated))
     return found
@@ -74,7 +92,10 @@ def outlets() -> Iterator[tuple[str, list[float]]]:
                 if content is not None:
                     times = published_times(content.read()) | times
                     taken.append(float(member.name.rpartition("/")[2].split("_")[1]))
-        yield path.name, sorted(t for t in times.values() if min(taken) - MARGIN <= t <= max(taken))
+        yield (
+            path.name,
+            sorted(t for t in times.values() if min(taken) - MARGIN <= t <= max(taken)),
+        )
 
 
 def real_feeds() -> Iterator[tuple[str, list[float]]]:
@@ -83,19 +104,37 @@ def real_feeds() -> Iterator[tuple[str, list[float]]]:
             yield path.name, sorted(published_times(path.read_bytes()).values())
 
 
-def newest(feeds: Iterable[tuple[str, list[float]]], window: timedelta) -> Iterator[tuple[str, list[float]]]:
+def newest(
+    feeds: Iterable[tuple[str, list[float]]], window: timedelta
+) -> Iterator[tuple[str, list[float]]]:
     for name, times in feeds:
         yield name, [t for t in times if t >= times[-1] - window.total_seconds()]
 
 
 def read(lags: list[float]) -> FeedRead:
     outcomes = {"new": len(lags), "edited": 0, "seen": 0, "rejected": 0}
-    return FeedRead("", None, "utf-8", "rss20", FeedHints(), IdentityRule(), (), {}, outcomes, {}, tuple(lags))
+    return FeedRead(
+        "",
+        None,
+        "utf-8",
+        "rss20",
+        FeedHints(),
+        IdentityRule(),
+        (),
+        {},
+        outcomes,
+        {},
+        tuple(lags),
+    )
 
 
 def adaptive(name: str, times: list[float], start: float) -> Tally:
     """Poll by the schedule from `start` until the last entry is seen."""
-    feed, tally, seen_count = Feed(name, f"https://{name}/feed"), Tally(), bisect.bisect_right(times, start)
+    feed, tally, seen_count = (
+        Feed(name, f"https://{name}/feed"),
+        Tally(),
+        bisect.bisect_right(times, start),
+    )
     state, now = first_state(feed, now=at(start)), start
     lags = [now - t for t in times[:seen_count]]
     while True:
@@ -119,7 +158,10 @@ def polled(feed: Feed, state: PollState, lags: list[float], now: float) -> PollS
 def fixed(times: list[float], start: float, *, step: timedelta, phase: float) -> Tally:
     seconds = step.total_seconds()
     new = times[bisect.bisect_right(times, start) :]
-    waits = [start + (math.ceil((t - start) / seconds - phase) + phase) * seconds - t for t in new]
+    waits = [
+        start + (math.ceil((t - start) / seconds - phase) + phase) * seconds - t
+        for t in new
+    ]
     return Tally((times[-1] - start) / seconds + 1, waits)
 
 
@@ -127,7 +169,9 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def simulated(feeds: Iterable[tuple[str, list[float]]], seed: int) -> tuple[Tally, Tally, Tally]:
+def simulated(
+    feeds: Iterable[tuple[str, list[float]]], seed: int
+) -> tuple[Tally, Tally, Tally]:
     """All feeds together: adaptive, fixed 15 min, fixed 60 min."""
     chance, totals = random.Random(seed), (Tally(), Tally(), Tally())
     for name, times in feeds:
@@ -148,7 +192,9 @@ def simulated(feeds: Iterable[tuple[str, list[float]]], seed: int) -> tuple[Tall
 
 def told(title: str, totals: tuple[Tally, Tally, Tally]) -> None:
     print(f"{title}: {len(totals[0].delays):,} entries")
-    for name, tally in zip(("adaptive", "every 15 min", "every 60 min"), totals, strict=True):
+    for name, tally in zip(
+        ("adaptive", "every 15 min", "every 60 min"), totals, strict=True
+    ):
         print(
             f"  {name:13} {tally.poll_count:10,.0f} polls ({tally.poll_count / totals[1].poll_count:6.1%})"
             f"   median delay {tally.delay(0.5):6.1f} min ({tally.delay(0.5) / totals[1].delay(0.5):4.2f} x)"
@@ -158,12 +204,17 @@ def told(title: str, totals: tuple[Tally, Tally, Tally]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--feeds", type=int, default=10_000, help="at most so many feeds of each kind")
+    parser.add_argument(
+        "--feeds", type=int, default=10_000, help="at most so many feeds of each kind"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     known = list(islice(outlets(), options.feeds))
     told("outlets of corpus/polls", simulated(known, options.seed))
-    told("feeds of corpus/real", simulated(newest(islice(real_feeds(), options.feeds), WINDOW), options.seed))
+    told(
+        "feeds of corpus/real",
+        simulated(newest(islice(real_feeds(), options.feeds), WINDOW), options.seed),
+    )
     told("outlets, their last days", simulated(newest(known, LAST_DAYS), options.seed))
 
 

@@ -46,20 +46,41 @@ def bench(*, minutes: float, feeds: int, every: float) -> list[list[object]]:
         for number in range(feeds):
             _change(origin, number, 0)
         urls = [origin.url(f"/f{number}") for number in range(feeds)]
-        program = Program(Path(folder), f'[http]\nlisten = "127.0.0.1:{port}"\n' + feeds_of(*urls))
+        program = Program(
+            Path(folder), f'[http]\nlisten = "127.0.0.1:{port}"\n' + feeds_of(*urls)
+        )
         with program.running() as process:
             client = program.client()
-            until(lambda: client.xlen("agg:reports") >= feeds, what="the first entry of each feed")
-            return _watched(program, process.pid, origin, f"http://127.0.0.1:{port}", minutes, feeds, every)
+            until(
+                lambda: client.xlen("agg:reports") >= feeds,
+                what="the first entry of each feed",
+            )
+            return _watched(
+                program,
+                process.pid,
+                origin,
+                f"http://127.0.0.1:{port}",
+                minutes,
+                feeds,
+                every,
+            )
 
 
 def _change(origin: Origin, feed: int, version: int) -> None:
     entry = (f"f{feed}-{version}", f"Report {version} of publisher {feed}", "")
-    origin.script(f"/f{feed}", Answer(body=feed_document(items=[entry]), etag=f'"{version}"'))
+    origin.script(
+        f"/f{feed}", Answer(body=feed_document(items=[entry]), etag=f'"{version}"')
+    )
 
 
 def _watched(
-    program: Program, pid: int, origin: Origin, site: str, minutes: float, feeds: int, every: float
+    program: Program,
+    pid: int,
+    origin: Origin,
+    site: str,
+    minutes: float,
+    feeds: int,
+    every: float,
 ) -> list[list[object]]:
     rows: list[list[object]] = []
     client = program.client()
@@ -77,13 +98,22 @@ def _watched(
                 told_at = now
                 daemon, children = _memory_mb(pid)
                 rows.append(
-                    [f"{(now - begun) / 60:.1f}", str(count), daemon, children, str(client.xlen("agg:reports"))]
+                    [
+                        f"{(now - begun) / 60:.1f}",
+                        str(count),
+                        daemon,
+                        children,
+                        str(client.xlen("agg:reports")),
+                    ]
                 )
     return rows
 
 
 def _get(url: str) -> None:
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=60) as answer:
+    with (
+        contextlib.suppress(urllib.error.HTTPError),
+        urllib.request.urlopen(url, timeout=60) as answer,
+    ):
         answer.read()
 
 
@@ -94,7 +124,10 @@ def _live_stream(url: str) -> Iterator[None]:
 
     def read() -> None:
         while not ended.is_set():
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(url, timeout=2) as answer,
+            ):
                 while not ended.is_set() and answer.readline():
                     pass
             ended.wait(0.5)
@@ -125,10 +158,14 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--feeds", type=int, default=40)
-    parser.add_argument("--every", type=float, default=60, help="seconds between two lines")
+    parser.add_argument(
+        "--every", type=float, default=60, help="seconds between two lines"
+    )
     given = parser.parse_args()
     rows = bench(minutes=given.minutes, feeds=given.feeds, every=given.every)
     command = f"python -m tests.bench.soak --minutes {given.minutes:g} --feeds {given.feeds} --every {given.every:g}"

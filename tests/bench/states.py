@@ -32,7 +32,9 @@ def families(directory: Path = FAMILIES) -> list[Row]:
     """The reports of all families."""
     rows: list[Row] = []
     for path in sorted(directory.glob("*.jsonl")):
-        rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows += [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+        ]
     return rows
 
 
@@ -52,7 +54,12 @@ def pairs_of(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     return found
 
 
-def strewn(rows: Sequence[Row], *, seed: str, publishers: Mapping[str, Sequence[str]] | None = None) -> list[Row]:
+def strewn(
+    rows: Sequence[Row],
+    *,
+    seed: str,
+    publishers: Mapping[str, Sequence[str]] | None = None,
+) -> list[Row]:
     """The families moved to random days of one span, in the order of a stream.
 
     `publishers` are those of the background by language: with them, each publisher of a family is one of these.
@@ -67,7 +74,13 @@ def strewn(rows: Sequence[Row], *, seed: str, publishers: Mapping[str, Sequence[
         renamed = _renamed(members, publishers, chance) if publishers else {}
         for row in members:
             source = renamed.get(str(row["source"]), row["source"])
-            moved.append({**row, "published": (_at(row) - first + begin).isoformat(), "source": source})
+            moved.append(
+                {
+                    **row,
+                    "published": (_at(row) - first + begin).isoformat(),
+                    "source": source,
+                }
+            )
     return sorted(moved, key=lambda row: str(row["published"]))
 
 
@@ -75,7 +88,11 @@ def _at(row: Row) -> datetime:
     return datetime.fromisoformat(str(row["published"]))
 
 
-def _renamed(members: Sequence[Row], publishers: Mapping[str, Sequence[str]], chance: random.Random) -> dict[str, str]:
+def _renamed(
+    members: Sequence[Row],
+    publishers: Mapping[str, Sequence[str]],
+    chance: random.Random,
+) -> dict[str, str]:
     """For each publisher of a family one of the background's, each of them once as far as they go."""
     found: dict[str, str] = {}
     for row in members:
@@ -100,7 +117,15 @@ def background(rows: Sequence[Row], *, seed: str) -> list[Row]:
     for number, row in enumerate(rows):
         source = f"{primary(row)} daily {chance.randrange(PUBLISHERS)}"
         url = f"https://background.example/{number}"
-        found.append({**row, "id": f"background {number}", "source": source, "url": url, "published": BEFORE})
+        found.append(
+            {
+                **row,
+                "id": f"background {number}",
+                "source": source,
+                "url": url,
+                "published": BEFORE,
+            }
+        )
     chance.shuffle(found)
     return found
 

@@ -23,9 +23,24 @@ from tests.bench.train import pair_folds, prior
 from tests.dedup.traps.pairs import DIFFERENT, SAME
 
 ROWS: list[dict[str, object]] = [
-    {"id": "1", "lang": "en", "title": "Volcano erupts near Quito, thousands flee", "cluster": "v"},
-    {"id": "2", "lang": "en", "title": "Norway lifts interest rates again", "cluster": "n"},
-    {"id": "3", "lang": "en", "title": "Volcano erupts near Quito and thousands flee", "cluster": "v"},
+    {
+        "id": "1",
+        "lang": "en",
+        "title": "Volcano erupts near Quito, thousands flee",
+        "cluster": "v",
+    },
+    {
+        "id": "2",
+        "lang": "en",
+        "title": "Norway lifts interest rates again",
+        "cluster": "n",
+    },
+    {
+        "id": "3",
+        "lang": "en",
+        "title": "Volcano erupts near Quito and thousands flee",
+        "cluster": "v",
+    },
 ]
 
 
@@ -39,7 +54,9 @@ def test_speed_is_measured(meaning: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+@pytest.mark.skipif(
+    not is_installed(), reason="needs the extra `meaning`; .ci/run installs it"
+)
 async def test_the_cost_of_meanings_is_measured() -> None:
     seconds, cpu, held = await encoding(["Volcano erupts near Quito"] * 20, 1)
     assert seconds > 0
@@ -57,7 +74,9 @@ def test_rivals_find_the_near_copy_and_keep_the_rest_apart() -> None:
         found = clusters(ROWS, rival)
         assert found["1"] == found["3"] != found["2"]
         assert clustering(parts(ROWS, "made_up")["made_up"], found).b_cubed.f1 == 1
-        assert decisions([{"a": ROWS[0], "b": ROWS[2]}, {"a": ROWS[0], "b": ROWS[1]}], rival) == [True, False]
+        assert decisions(
+            [{"a": ROWS[0], "b": ROWS[2]}, {"a": ROWS[0], "b": ROWS[1]}], rival
+        ) == [True, False]
 
 
 PAIRED = {f"{i}": f"c{i // 2}" for i in range(400)}
@@ -72,7 +91,9 @@ def test_a_standard_error_is_that_of_theory() -> None:
     (merged,) = b_cubed_draws([HALF_SPLIT], PAIRED)
     assert merged.std() == pytest.approx(split.std(), rel=0.2)
     assert b_cubed_draws([PAIRED], PAIRED).std() == 0
-    assert error_of_mean([split[None], merged[None]]) == pytest.approx((split.var() + merged.var()) ** 0.5 / 2)
+    assert error_of_mean([split[None], merged[None]]) == pytest.approx(
+        (split.var() + merged.var()) ** 0.5 / 2
+    )
 
 
 def test_parts_that_share_clusters_are_drawn_together() -> None:
@@ -84,14 +105,21 @@ def test_pairs_that_share_reports_are_drawn_together() -> None:
     same, said = [True, False] * 200, [True, True, False, False] * 100
     alone = pair_draws(same, said, [f"{i}" for i in range(400)]).std()
     assert alone == pytest.approx(0.031, rel=0.15)
-    assert pair_draws(same, said, [f"{i // 4}" for i in range(400)]).std() == pytest.approx(0)
+    assert pair_draws(
+        same, said, [f"{i // 4}" for i in range(400)]
+    ).std() == pytest.approx(0)
     assert pair_draws([False], [False], ["a"]).std() == 0
     group = groups([("a", "b"), ("c", "d"), ("b", "c"), ("x", "y")])
-    assert group["a"] == group["b"] == group["c"] == group["d"] != group["x"] == group["y"]
+    assert (
+        group["a"] == group["b"] == group["c"] == group["d"] != group["x"] == group["y"]
+    )
 
 
 def test_rivals_fall_for_traps_that_ours_must_not() -> None:
-    quake = [{"a": {"id": "1", "title": a}, "b": {"id": "2", "title": b}} for _, a, b in DIFFERENT[:1]]
+    quake = [
+        {"a": {"id": "1", "title": a}, "b": {"id": "2", "title": b}}
+        for _, a, b in DIFFERENT[:1]
+    ]
     assert decisions(quake, RIVALS[0]) == [True]
 
 
@@ -103,12 +131,18 @@ def test_look_alikes_are_of_both_kinds_and_none_is_a_trap() -> None:
     assert not traps & {text for _, a, b, _ in made for text in (a, b)}
 
 
-def test_bilingual_pairs_are_of_both_kinds_in_two_languages_and_none_is_of_the_bench() -> None:
+def test_bilingual_pairs_are_of_both_kinds_in_two_languages_and_none_is_of_the_bench() -> (
+    None
+):
     made = bilingual(seed=1, rounds=3)
     assert {same for *_, same in made} == {True, False}
-    assert all(one[0] != other[0] and "{" not in one[1] + other[1] for one, other, _ in made)
+    assert all(
+        one[0] != other[0] and "{" not in one[1] + other[1] for one, other, _ in made
+    )
     assert len(made) >= 2 * len(WAYS)
-    assert not {text for one, other, _ in made for _, text in (one, other)} & {text for p in PAIRS for text in p[1:]}
+    assert not {text for one, other, _ in made for _, text in (one, other)} & {
+        text for p in PAIRS for text in p[1:]
+    }
 
 
 def test_a_prior_holds_the_commonest_tokens() -> None:
@@ -124,11 +158,15 @@ def test_pairs_that_share_a_report_are_in_one_fold() -> None:
 
 
 def test_by_words_alone_nothing_joins_across_languages() -> None:
-    assert not [pair for pair in islice(different(DedupSettings()), 0, None, 7) if pair[3]]
+    assert not [
+        pair for pair in islice(different(DedupSettings()), 0, None, 7) if pair[3]
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+@pytest.mark.skipif(
+    not is_installed(), reason="needs the extra `meaning`; .ci/run installs it"
+)
 def test_most_of_one_event_joins_across_languages_by_what_it_means() -> None:
     joined = [pair[3] for pair in same(DedupSettings(meaning=True))]
     assert sum(joined) >= 0.6 * len(joined)

@@ -17,7 +17,9 @@ def test_readers_tell_what_an_entry_lacks() -> None:
     assert len(with_feedparser(RSS)) == 1
 
 
-def test_the_table_of_one_file_has_a_line_for_each_reader(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_one_file_has_a_line_for_each_reader(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     counts = table(["testcase"], 1)
     print_table(counts)
     assert counts["aggregator"]["files"] == 1

@@ -10,7 +10,16 @@ from tests.bench.polls import STAGES, bench
 
 
 @pytest.mark.slow
-def test_the_bench_of_polls_runs_at_its_smallest(capsys: pytest.CaptureFixture[str]) -> None:
-    table = bench(feeds=2, base=1, entries=3, rounds=1, rivals=["feedparser"], python=sys.executable)
+def test_the_bench_of_polls_runs_at_its_smallest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = bench(
+        feeds=2,
+        base=1,
+        entries=3,
+        rounds=1,
+        rivals=["feedparser"],
+        python=sys.executable,
+    )
     assert list(table["ours"]) == list(STAGES)
     assert "feedparser/ours" in capsys.readouterr().out

@@ -150,7 +150,10 @@ def texts(shared: Path) -> Iterator[Text]:
             for member in members[:: max(1, len(members) // 25)]:
                 opened = archive.extractfile(member)
                 if opened:
-                    yield from _feed(opened.read(), "zh" if path.name.partition(".")[0] in CHINESE else "en")
+                    yield from _feed(
+                        opened.read(),
+                        "zh" if path.name.partition(".")[0] in CHINESE else "en",
+                    )
     for path in sorted(shared.glob("corpus/real/**/*")):
         if path.is_file() and path.stat().st_size < 400_000:
             yield from _feed(path.read_bytes(), None)
@@ -161,15 +164,29 @@ def _sides(found: dict[str, object]) -> Iterator[Text]:
     for side in (found["a"], found["b"]) if "a" in found else (found,):
         title, text = str(side.get("title") or ""), str(side.get("text") or "")  # type: ignore[attr-defined]
         lang = str(found["lang"])
-        yield ("ru" if re.search("[а-я]", title + text) else lang if lang != "ru" else "en"), title, text
+        yield (
+            (
+                "ru"
+                if re.search("[а-я]", title + text)
+                else lang
+                if lang != "ru"
+                else "en"
+            ),
+            title,
+            text,
+        )
 
 
 def _feed(body: bytes, lang: str | None) -> Iterator[Text]:
     parsed = feedparser.parse(io.BytesIO(body))
     stated = lang or str(parsed.feed.get("language") or "")[:2].lower()
     for item in parsed.entries:
-        title, text = (re.sub(r"<[^>]*>", " ", item.get(key) or "") for key in ("title", "summary"))
-        chinese = re.search("[\u4e00-\u9fff]", title) and not re.search("[\u3040-\u30ff]", title)
+        title, text = (
+            re.sub(r"<[^>]*>", " ", item.get(key) or "") for key in ("title", "summary")
+        )
+        chinese = re.search("[\u4e00-\u9fff]", title) and not re.search(
+            "[\u3040-\u30ff]", title
+        )
         if stated or chinese:
             yield "zh" if chinese else stated, title, text
 
@@ -188,22 +205,39 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
         seen.add((title, text[:50]))
         totals[lang] += 1
         title, text = cleaned(title, lang=lang), cleaned(text[:1000], lang=lang)
-        head, body = words(title, lang=lang, limit=28), words(text, lang=lang, limit=120)
+        head, body = (
+            words(title, lang=lang, limit=28),
+            words(text, lang=lang, limit=120),
+        )
         counts[lang].update({word.token for word in (*head, *body)})
-        smalls[lang].update(word.token for word in (*head, *body) if word.surface[0].islower())
-        capitals[lang].update(word.token for word in body if is_capital_inside(word, text))
+        smalls[lang].update(
+            word.token for word in (*head, *body) if word.surface[0].islower()
+        )
+        capitals[lang].update(
+            word.token for word in body if is_capital_inside(word, text)
+        )
         if not is_title_case(head):
-            capitals[lang].update(word.token for word in head[1:] if word.surface[0].isupper())
+            capitals[lang].update(
+                word.token for word in head[1:] if word.surface[0].isupper()
+            )
     out: dict[str, NDArray[np.generic]] = {}
     for lang, total in sorted(totals.items()):
         if total < 90:
             continue
-        common = [(t, n) for t, n in counts[lang].most_common(5000) if n >= max(5, total * 0.0004)]
+        common = [
+            (t, n)
+            for t, n in counts[lang].most_common(5000)
+            if n >= max(5, total * 0.0004)
+        ]
         shares = np.array([n for _, n in common]) / total
         out[f"{lang}_tokens"] = np.array([t for t, _ in common], np.uint32)
-        out[f"{lang}_shares"] = np.clip(np.round(-16 * np.log2(shares)), 0, 255).astype(np.uint8)
+        out[f"{lang}_shares"] = np.clip(np.round(-16 * np.log2(shares)), 0, 255).astype(
+            np.uint8
+        )
         if lang != "de":  # where every noun has a capital
-            out[f"{lang}_names"] = np.packbits([capitals[lang][t] >= max(3, 4 * smalls[lang][t]) for t, _ in common])
+            out[f"{lang}_names"] = np.packbits(
+                [capitals[lang][t] >= max(3, 4 * smalls[lang][t]) for t, _ in common]
+            )
     return out
 
 
@@ -223,7 +257,9 @@ def candidate_table(
     What came `before` is known of the stream, and is no candidate.
     """
     index, known = Index(settings), prints_of(list(entries(before)), settings)
-    index.learn(row_array(known, index.rows.kind), [event_id(one.entry_id) for one in known])
+    index.learn(
+        row_array(known, index.rows.kind), [event_id(one.entry_id) for one in known]
+    )
     prints = prints_of(list(entries(rows)), settings)
     first = index.rows.next
     found: list[Floats] = []
@@ -234,22 +270,40 @@ def candidate_table(
         mine = row_array([one], index.rows.kind)
         found_by = evidence(mine, index.frequency)
         (near,) = candidates(mine, found_by, index)
-        slots = [slot for slot in near if slot >= first and _is_near(one, prints[slot - first], index)]
+        slots = [
+            slot
+            for slot in near
+            if slot >= first and _is_near(one, prints[slot - first], index)
+        ]
         if slots:
             numbers = np.array(slots)
             others = index.counted(index.rows.many(numbers), numbers)
-            found.append(features(index.counted(mine), np.zeros(len(slots), np.intp), others))
+            found.append(
+                features(index.counted(mine), np.zeros(len(slots), np.intp), others)
+            )
             a += [i] * len(slots)
             b += [slot - first for slot in slots]
             weights += [len(slots) ** -0.5] * len(slots)
         index.settle(index.post(mine, found_by), event_id(one.entry_id))
     clusters = [r.get("cluster") for r in rows]
     folds = np.array(
-        [-1 if cluster is None else fold_of(unit_of(row)) for row, cluster in zip(rows, clusters, strict=True)]
+        [
+            -1 if cluster is None else fold_of(unit_of(row))
+            for row, cluster in zip(rows, clusters, strict=True)
+        ]
     )
-    same = np.array([clusters[i] == clusters[j] is not None for i, j in zip(a, b, strict=True)])
+    same = np.array(
+        [clusters[i] == clusters[j] is not None for i, j in zip(a, b, strict=True)]
+    )
     shares = np.array(weights, np.float32)
-    return Table(name, np.concatenate(found), same, shares / shares.sum() * weight, folds[a], folds[b])
+    return Table(
+        name,
+        np.concatenate(found),
+        same,
+        shares / shares.sum() * weight,
+        folds[a],
+        folds[b],
+    )
 
 
 def _is_near(one: Fingerprint, other: Fingerprint, index: Index) -> bool:
@@ -267,12 +321,23 @@ def cluster_table(shared: Path, name: str, settings: DedupSettings) -> Table:
 
 
 def pair_table(
-    name: str, weight: float, sides: Sequence[Sequence[Fingerprint]], same: NDArray[np.bool_], folds: NDArray[np.intp]
+    name: str,
+    weight: float,
+    sides: Sequence[Sequence[Fingerprint]],
+    same: NDArray[np.bool_],
+    folds: NDArray[np.intp],
 ) -> Table:
     """Pairs judged alone, with the prior's rarities."""
     one, other = (counted(row_array(side, MEANT_ROW), Frequency()) for side in sides)
     table = features(one, np.arange(len(same)), other)
-    return Table(name, table, same, np.full(len(same), weight / len(same), np.float32), folds, folds)
+    return Table(
+        name,
+        table,
+        same,
+        np.full(len(same), weight / len(same), np.float32),
+        folds,
+        folds,
+    )
 
 
 def pair_folds(rows: Sequence[dict[str, object]]) -> list[int]:
@@ -290,19 +355,36 @@ def pair_units(rows: Sequence[dict[str, object]]) -> list[str]:
 def labelled_pairs(shared: Path, name: str, settings: DedupSettings) -> Table:
     """A set of labelled pairs."""
     rows = rows_of(shared, name)
-    sides = [prints_of([entry_of({"lang": r["lang"], **r[k]}) for r in rows], settings) for k in "ab"]  # type: ignore[dict-item]
+    sides = [
+        prints_of([entry_of({"lang": r["lang"], **r[k]}) for r in rows], settings)
+        for k in "ab"
+    ]  # type: ignore[dict-item]
     same = np.array([bool(r["same"]) for r in rows])
     return pair_table(name, PAIRS[name], sides, same, np.array(pair_folds(rows)))
 
 
-def made_up_table(name: str, weight: float, made: Sequence[tuple[Told, Told, bool]], settings: DedupSettings) -> Table:
+def made_up_table(
+    name: str,
+    weight: float,
+    made: Sequence[tuple[Told, Told, bool]],
+    settings: DedupSettings,
+) -> Table:
     """Made-up pairs, in no time and without bodies."""
     told = [
-        [entry_of({"id": f"{i}", "lang": pair[k][0], "title": pair[k][1]}) for i, pair in enumerate(made)]
+        [
+            entry_of({"id": f"{i}", "lang": pair[k][0], "title": pair[k][1]})
+            for i, pair in enumerate(made)
+        ]
         for k in (0, 1)
     ]
     same = np.array([is_same for *_, is_same in made])
-    return pair_table(name, weight, [prints_of(side, settings) for side in told], same, np.full(len(made), -1))
+    return pair_table(
+        name,
+        weight,
+        [prints_of(side, settings) for side in told],
+        same,
+        np.full(len(made), -1),
+    )
 
 
 def family_tables(shared: Path, settings: DedupSettings) -> list[Table]:
@@ -320,7 +402,15 @@ def family_tables(shared: Path, settings: DedupSettings) -> list[Table]:
         family_pairs("families untold", untold, FAMILY_STATES["untold"], settings),
     ]
     for state, stream in streams.items():
-        found.append(candidate_table(f"families {state}", stream, FAMILY_STATES[state], settings, before=before))
+        found.append(
+            candidate_table(
+                f"families {state}",
+                stream,
+                FAMILY_STATES[state],
+                settings,
+                before=before,
+            )
+        )
     return found
 
 
@@ -334,12 +424,22 @@ def _background(shared: Path) -> Iterator[states.Row]:
             yield {"cluster": None, **dict(row["a"]), "lang": row["lang"]}  # type: ignore[call-overload]
 
 
-def family_pairs(name: str, rows: Sequence[states.Row], weight: float, settings: DedupSettings) -> Table:
+def family_pairs(
+    name: str, rows: Sequence[states.Row], weight: float, settings: DedupSettings
+) -> Table:
     """Each two reports of a family, judged alone."""
     pairs = states.pairs_of(rows)
-    sides = [prints_of([entry_of(pair[side]) for pair in pairs], settings) for side in (0, 1)]
+    sides = [
+        prints_of([entry_of(pair[side]) for pair in pairs], settings) for side in (0, 1)
+    ]
     same = np.array([one["cluster"] == other["cluster"] for one, other in pairs])
-    return pair_table(name, weight, sides, same, np.array([fold_of(one["family"]) for one, _ in pairs]))
+    return pair_table(
+        name,
+        weight,
+        sides,
+        same,
+        np.array([fold_of(one["family"]) for one, _ in pairs]),
+    )
 
 
 def strangers(shared: Path) -> list[Table]:
@@ -348,9 +448,17 @@ def strangers(shared: Path) -> list[Table]:
     shown = common_day(shared)
     rows = [row for outlet in OUTLETS for row in rows_of_outlet(shared, outlet, None)]
     counts = Counter(_day(row) for row in rows)
-    days = sorted(day for day, count in counts.items() if count > MANY and day != shown)[::EVERY]
-    some = sorted((row for row in rows if _day(row) in days), key=lambda row: str(row["published"]))
-    return [_unlike("strangers", some), _unlike("strangers' titles", [{**row, "text": ""} for row in some])]
+    days = sorted(
+        day for day, count in counts.items() if count > MANY and day != shown
+    )[::EVERY]
+    some = sorted(
+        (row for row in rows if _day(row) in days),
+        key=lambda row: str(row["published"]),
+    )
+    return [
+        _unlike("strangers", some),
+        _unlike("strangers' titles", [{**row, "text": ""} for row in some]),
+    ]
 
 
 def _day(row: Mapping[str, object]) -> str:
@@ -367,7 +475,9 @@ def _unlike(name: str, rows: Sequence[Mapping[str, object]]) -> Table:
     )
     weights = np.full(int(chosen.sum()), STRANGERS / chosen.sum(), np.float32)
     nowhere = np.full(len(weights), -1)
-    return Table(name, x[chosen], np.zeros(len(weights), bool), weights, nowhere, nowhere)
+    return Table(
+        name, x[chosen], np.zeros(len(weights), bool), weights, nowhere, nowhere
+    )
 
 
 def without_meanings(table: Table) -> Table:
@@ -386,18 +496,29 @@ def without_meanings(table: Table) -> Table:
     return replace(table, features=unknown)
 
 
-def tables(shared: Path, settings: DedupSettings, unrelated: Sequence[Table]) -> list[Table]:
+def tables(
+    shared: Path, settings: DedupSettings, unrelated: Sequence[Table]
+) -> list[Table]:
     """All that is learned from, with meanings or without."""
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
     found += [*unrelated, *family_tables(shared, settings)]
-    alike = [((lang, one), (lang, other), same) for lang, one, other, same in lookalikes(seed=7, rounds=120)]
+    alike = [
+        ((lang, one), (lang, other), same)
+        for lang, one, other, same in lookalikes(seed=7, rounds=120)
+    ]
     found.append(made_up_table("lookalikes", LOOKALIKES, alike, settings))
     if not settings.meaning:
         return [without_meanings(table) for table in found]
-    more = [replace(table, weights=table.weights * WITH_MEANINGS.get(table.name, 1.0)) for table in found]
+    more = [
+        replace(table, weights=table.weights * WITH_MEANINGS.get(table.name, 1.0))
+        for table in found
+    ]
     # Of two languages' pairs words tell too little to learn from without meanings.
-    return [*more, made_up_table("bilingual", BILINGUAL, bilingual(seed=7, rounds=60), settings)]
+    return [
+        *more,
+        made_up_table("bilingual", BILINGUAL, bilingual(seed=7, rounds=60), settings),
+    ]
 
 
 # --- the forest -----------------------------------------------------------------------------------------------
@@ -422,7 +543,9 @@ def model(
     found["usual"] = np.median(x[~y], 0)
     found["usual"][INDEX["meaning"]] = usual_likeness
     x[:, SLOW] = -1
-    return found | _forest("gate", x, y, w, max_iter=24, learning_rate=0.2, max_leaf_nodes=12, max_depth=5)
+    return found | _forest(
+        "gate", x, y, w, max_iter=24, learning_rate=0.2, max_leaf_nodes=12, max_depth=5
+    )
 
 
 def untuned(table: Table, folds: Sequence[int]) -> Table:
@@ -455,16 +578,23 @@ def read_tables(path: Path) -> list[Table]:
     with np.load(path, allow_pickle=False) as archive:
         count = sum(name.endswith("_name") for name in archive.files)
         return [
-            Table(str(archive[f"{i}_name"]), *(archive[f"{i}_{field.name}"] for field in fields(Table)[1:]))
+            Table(
+                str(archive[f"{i}_name"]),
+                *(archive[f"{i}_{field.name}"] for field in fields(Table)[1:]),
+            )
             for i in range(count)
         ]
 
 
-def _gathered(tables: Sequence[Table], without_fold: int | None) -> tuple[Floats, NDArray[np.bool_], Floats]:
+def _gathered(
+    tables: Sequence[Table], without_fold: int | None
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
     """Features, labels and weights of the pairs that may be learned from."""
     kept = [(t.fold_a != without_fold) & (t.fold_b != without_fold) for t in tables]
     x, y, w = (
-        np.concatenate([getattr(t, column)[k] for t, k in zip(tables, kept, strict=True)])
+        np.concatenate(
+            [getattr(t, column)[k] for t, k in zip(tables, kept, strict=True)]
+        )
         for column in ("features", "same", "weights")
     )
     return x, y, w
@@ -490,33 +620,65 @@ def _arrays(model: object) -> dict[str, NDArray[np.generic]]:
     for (predictor,) in model._predictors:  # type: ignore[attr-defined]
         nodes = predictor.nodes
         leaf, itself = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
-        parts["columns"].append(np.where(leaf, 0, nodes["feature_idx"]).astype(np.uint8))
-        parts["thresholds"].append(np.where(leaf, np.inf, nodes["num_threshold"]).astype(np.float32))
+        parts["columns"].append(
+            np.where(leaf, 0, nodes["feature_idx"]).astype(np.uint8)
+        )
+        parts["thresholds"].append(
+            np.where(leaf, np.inf, nodes["num_threshold"]).astype(np.float32)
+        )
         parts["values"].append(np.where(leaf, nodes["value"], 0).astype(np.float32))
-        children = [np.where(leaf, itself, nodes[side]) + start for side in ("left", "right")]
+        children = [
+            np.where(leaf, itself, nodes[side]) + start for side in ("left", "right")
+        ]
         parts["children"].append(np.stack(children, 1).astype(np.uint16))
         roots.append(start)
         start += len(nodes)
         depth = max(depth, int(nodes["depth"].max()))
     out = {key: np.concatenate(value) for key, value in parts.items()}
     bias = np.float32(model._baseline_prediction.ravel()[0])  # type: ignore[attr-defined]
-    return out | {"roots": np.array(roots, np.uint16), "depth": np.uint8(depth), "bias": bias}
+    return out | {
+        "roots": np.array(roots, np.uint16),
+        "depth": np.uint8(depth),
+        "bias": bias,
+    }
 
 
 def meant_tables(shared: Path, unrelated: Sequence[Table]) -> list[Table]:
     """What the forest for meanings learns from, as far as the encoder in the package has not seen it."""
     seen = learned.tuned_layers()["folds"].tolist()
-    return [untuned(table, seen) for table in tables(shared, DedupSettings(meaning=True), unrelated)]
+    return [
+        untuned(table, seen)
+        for table in tables(shared, DedupSettings(meaning=True), unrelated)
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shared", type=Path, default=SHARED)
-    parser.add_argument("--folds", type=Path, help="also write the models of a cross-validation here")
-    parser.add_argument("--leave-out", action="store_true", help="with --folds: also the models that never saw one set")
-    parser.add_argument("--keep-prior", action="store_true", help="learn the forests only")
-    parser.add_argument("--tables", type=Path, help="only write what the forest for meanings is to learn from here")
-    parser.add_argument("--meant", type=Path, nargs="+", help="learn the forest for meanings from these files")
+    parser.add_argument(
+        "--folds", type=Path, help="also write the models of a cross-validation here"
+    )
+    parser.add_argument(
+        "--leave-out",
+        action="store_true",
+        help="with --folds: also the models that never saw one set",
+    )
+    parser.add_argument(
+        "--keep-prior", action="store_true", help="learn the forests only"
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        help="only write what the forest for meanings is to learn from here",
+    )
+    parser.add_argument(
+        "--meant",
+        type=Path,
+        nargs="+",
+        help="learn the forest for meanings from these files",
+    )
     asked = parser.parse_args()
     if not asked.keep_prior:
         np.savez_compressed(PACKAGE / "prior.npz", **prior(texts(asked.shared)))
@@ -530,13 +692,19 @@ def main() -> None:
     else:
         meant = meant_tables(asked.shared, unrelated)
     for table in (*plain, *meant):
-        print(f"{table.name:18} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event", flush=True)
+        print(
+            f"{table.name:18} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event",
+            flush=True,
+        )
     np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))
     print("weights written", flush=True)
     if asked.folds:
         asked.folds.mkdir(parents=True, exist_ok=True)
         for fold in range(FOLDS):
-            np.savez_compressed(asked.folds / f"fold{fold}.npz", **model(plain, meant, without_fold=fold))
+            np.savez_compressed(
+                asked.folds / f"fold{fold}.npz",
+                **model(plain, meant, without_fold=fold),
+            )
             print(f"fold {fold} written", flush=True)
         for name in CLUSTERS if asked.leave_out else ():
             rest = [[t for t in some if t.name != name] for some in (plain, meant)]

@@ -78,14 +78,21 @@ class Frozen:
         weights.layers = self.layers
         with tempfile.TemporaryDirectory() as directory:
             encoder.specification(weights).save(directory)
-            engine = ctranslate2.Encoder(directory, compute_type="int8", intra_threads=2)
+            engine = ctranslate2.Encoder(
+                directory, compute_type="int8", intra_threads=2
+            )
         tokenizer = encoder.Tokenizer(weights)
         self._states: dict[str, NDArray[np.float16]] = {}
-        tokens = {text: tokenizer.tokens(encoder.PREFIX + text)[:MOST_TOKENS] for text in texts}
+        tokens = {
+            text: tokenizer.tokens(encoder.PREFIX + text)[:MOST_TOKENS]
+            for text in texts
+        }
         order = sorted(tokens, key=lambda text: len(tokens[text]))
         for start in range(0, len(order), 32):
             some = order[start : start + 32]
-            states = np.array(engine.forward_batch([tokens[text] for text in some]).last_hidden_state)
+            states = np.array(
+                engine.forward_batch([tokens[text] for text in some]).last_hidden_state
+            )
             for text, state in zip(some, states, strict=True):
                 self._states[text] = state[: len(tokens[text])].astype(np.float16)
 
@@ -95,7 +102,9 @@ class Frozen:
         states = np.zeros((len(texts), max(lengths), 384), np.float32)
         for row, text in enumerate(texts):
             states[row, : lengths[row]] = self._states[text]
-        return torch.tensor(states), torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+        return torch.tensor(states), torch.arange(max(lengths))[None] < torch.tensor(
+            lengths
+        )[:, None]
 
     def length(self, text: str) -> int:
         return len(self._states[text])
@@ -115,15 +124,21 @@ class Layer(nn.Module):
         self.heads = weights.heads
         width, inner = weights.width, weights.inner
         for part in self.LINEAR:
-            rows, columns = {"fi": (inner, width), "fo": (width, inner)}.get(part, (width, width))
+            rows, columns = {"fi": (inner, width), "fo": (width, inner)}.get(
+                part, (width, width)
+            )
             matrix, scale = weights.bytes_of(f"l{number}.{part}.w", rows, columns)
             linear = nn.Linear(columns, rows)
-            linear.weight.data = torch.tensor(matrix.astype(np.float32) / scale[:, None])
+            linear.weight.data = torch.tensor(
+                matrix.astype(np.float32) / scale[:, None]
+            )
             linear.bias.data = torch.tensor(weights.floats(f"l{number}.{part}.b", rows))
             self.add_module(part, linear)
         for part in self.NORMS:
             norm = nn.LayerNorm(width, eps=weights.epsilon)
-            norm.weight.data = torch.tensor(weights.floats(f"l{number}.{part}.w", width))
+            norm.weight.data = torch.tensor(
+                weights.floats(f"l{number}.{part}.w", width)
+            )
             norm.bias.data = torch.tensor(weights.floats(f"l{number}.{part}.b", width))
             self.add_module(part, norm)
 
@@ -132,12 +147,21 @@ class Layer(nn.Module):
         module = self.get_submodule
 
         def split(given: Tensor) -> Tensor:
-            return given.view(texts, tokens, self.heads, width // self.heads).transpose(1, 2)
+            return given.view(texts, tokens, self.heads, width // self.heads).transpose(
+                1, 2
+            )
 
         query, key, value = (split(module(part)(states)) for part in "qkv")
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        states = module("aln")(states + module("ao")(attended.transpose(1, 2).reshape(texts, tokens, width)))
-        out: Tensor = module("oln")(states + module("fo")(functional.gelu(module("fi")(states))))
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask[:, None, None, :]
+        )
+        states = module("aln")(
+            states
+            + module("ao")(attended.transpose(1, 2).reshape(texts, tokens, width))
+        )
+        out: Tensor = module("oln")(
+            states + module("fo")(functional.gelu(module("fi")(states)))
+        )
         return out
 
 
@@ -173,7 +197,13 @@ def loss_of(vectors: Tensor, events: Tensor) -> Tensor:
     return -mean.mean()
 
 
-def tune(model: Tuned, frozen: Frozen, families: Sequence[Report], natural: Sequence[Report], epochs: int) -> None:
+def tune(
+    model: Tuned,
+    frozen: Frozen,
+    families: Sequence[Report],
+    natural: Sequence[Report],
+    epochs: int,
+) -> None:
     """Tune the model in place, printing the loss of every tenth step."""
     chance = random.Random(1)
     by_family, by_event = grouped(families, "family"), grouped(natural, "event")
@@ -184,15 +214,25 @@ def tune(model: Tuned, frozen: Frozen, families: Sequence[Report], natural: Sequ
     ]
     optimiser = torch.optim.AdamW(parts, weight_decay=0.01)
     steps = epochs * (len(by_family) // FAMILIES_OF_A_STEP)
-    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda n: min(1, (n + 1) / 20) * max(0.05, 1 - n / steps))
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda n: min(1, (n + 1) / 20) * max(0.05, 1 - n / steps)
+    )
     step = 0
     for _ in range(epochs):
         names = sorted(by_family)
         chance.shuffle(names)
         for start in range(0, len(names) - FAMILIES_OF_A_STEP + 1, FAMILIES_OF_A_STEP):
-            told = [report for name in names[start : start + FAMILIES_OF_A_STEP] for report in by_family[name]]
-            for event in chance.sample(sorted(by_event), min(CLUSTERS_OF_A_STEP, len(by_event))):
-                told += chance.sample(by_event[event], min(OF_A_CLUSTER, len(by_event[event])))
+            told = [
+                report
+                for name in names[start : start + FAMILIES_OF_A_STEP]
+                for report in by_family[name]
+            ]
+            for event in chance.sample(
+                sorted(by_event), min(CLUSTERS_OF_A_STEP, len(by_event))
+            ):
+                told += chance.sample(
+                    by_event[event], min(OF_A_CLUSTER, len(by_event[event]))
+                )
             with torch.autocast("cpu", torch.bfloat16):
                 vectors, events = encoded(model, frozen, told)
             loss = loss_of(vectors.float(), events)
@@ -213,13 +253,19 @@ def grouped(reports: Sequence[Report], by: str) -> dict[str, list[Report]]:
     return found
 
 
-def encoded(model: Tuned, frozen: Frozen, told: Sequence[Report]) -> tuple[Tensor, Tensor]:
+def encoded(
+    model: Tuned, frozen: Frozen, told: Sequence[Report]
+) -> tuple[Tensor, Tensor]:
     """The vectors of all texts of some reports, and numbers of their events."""
-    numbers = {event: number for number, event in enumerate(dict.fromkeys(report.event for report in told))}
+    numbers = {
+        event: number
+        for number, event in enumerate(dict.fromkeys(report.event for report in told))
+    }
     texts = [(text, numbers[report.event]) for report in told for text in report.texts]
     texts.sort(key=lambda pair: frozen.length(pair[0]))
     vectors = [
-        model(*frozen.batch([text for text, _ in texts[start : start + 96]])) for start in range(0, len(texts), 96)
+        model(*frozen.batch([text for text, _ in texts[start : start + 96]]))
+        for start in range(0, len(texts), 96)
     ]
     return torch.cat(vectors), torch.tensor([event for _, event in texts])
 
@@ -265,33 +311,58 @@ def whitening(vectors: Floats) -> tuple[Floats, Floats]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--folds", type=int, nargs="+", default=range(FOLDS), help="of families and clusters")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        nargs="+",
+        default=range(FOLDS),
+        help="of families and clusters",
+    )
     parser.add_argument("--into", type=Path, default=PACKAGE)
     asked = parser.parse_args()
     torch.manual_seed(1)
     chosen = set(asked.folds)
-    families = reports_of([row for row in states.families() if fold_of(row["family"]) in chosen])
-    natural = reports_of([row for row in rows_of(asked.shared, "og2021_multi") if fold_of(row["cluster"]) in chosen])
-    texts = list(dict.fromkeys(text for report in (*families, *natural) for text in report.texts))
+    families = reports_of(
+        [row for row in states.families() if fold_of(row["family"]) in chosen]
+    )
+    natural = reports_of(
+        [
+            row
+            for row in rows_of(asked.shared, "og2021_multi")
+            if fold_of(row["cluster"]) in chosen
+        ]
+    )
+    texts = list(
+        dict.fromkeys(text for report in (*families, *natural) for text in report.texts)
+    )
     frozen = Frozen(texts)
     weights = encoder.Weights(encoder.weights_file())
     layers = [Layer(weights, number) for number in range(frozen.layers, weights.layers)]
-    untuned = Tuned(layers, np.zeros(384, np.float32), np.zeros((384, MEANING_AXES), np.float32))
+    untuned = Tuned(
+        layers, np.zeros(384, np.float32), np.zeros((384, MEANING_AXES), np.float32)
+    )
     model = Tuned(layers, *whitening(pooled(untuned, frozen, texts)))
     tune(model, frozen, families, natural, asked.epochs)
-    tuned = layers_of(model, frozen.layers) | {"folds": np.array(sorted(chosen), np.uint8)}
+    tuned = layers_of(model, frozen.layers) | {
+        "folds": np.array(sorted(chosen), np.uint8)
+    }
     np.savez_compressed(asked.into / "encoder.npz", **tuned)
-    np.savez_compressed(asked.into / "meaning.npz", **axes_of(model, pooled(model, frozen, texts)))
+    np.savez_compressed(
+        asked.into / "meaning.npz", **axes_of(model, pooled(model, frozen, texts))
+    )
 
 
 def pooled(model: Tuned, frozen: Frozen, texts: Sequence[str]) -> Floats:
     """(texts, 384) vectors of the encoder."""
     with torch.no_grad():
         parts: list[Any] = [
-            model.pooled(*frozen.batch(texts[start : start + 64])).numpy() for start in range(0, len(texts), 64)
+            model.pooled(*frozen.batch(texts[start : start + 64])).numpy()
+            for start in range(0, len(texts), 64)
         ]
     return np.concatenate(parts)
 

@@ -111,7 +111,10 @@ def open_sockets(_: object) -> list[str]:
 
 def environment(_: object) -> list[str]:
     """Names of secrets in this process's environment, as it began and as it is."""
-    began = [pair.partition("=")[0] for pair in Path("/proc/self/environ").read_text().split("\0")]
+    began = [
+        pair.partition("=")[0]
+        for pair in Path("/proc/self/environ").read_text().split("\0")
+    ]
     return [name for name in {*began, *os.environ} if "PASSWORD" in name]
 
 

@@ -25,7 +25,13 @@ MEGABYTE = 2**20
 
 
 def sandbox(
-    *, processes: int = 1, wall: float = 20.0, cpu: float = 10.0, memory: int = 512, most: int = 500, idle: float = 60.0
+    *,
+    processes: int = 1,
+    wall: float = 20.0,
+    cpu: float = 10.0,
+    memory: int = 512,
+    most: int = 500,
+    idle: float = 60.0,
 ) -> Sandbox[Order, object]:
     return Sandbox(
         functions.obey,
@@ -48,7 +54,9 @@ async def test_an_answer_comes_back(plain: Sandbox[Order, object]):
     assert await plain.run(("echo", {"a": (1, 2)})) == {"a": (1, 2)}
 
 
-async def test_a_body_of_ten_megabytes_goes_there_and_back(plain: Sandbox[Order, object]):
+async def test_a_body_of_ten_megabytes_goes_there_and_back(
+    plain: Sandbox[Order, object],
+):
     body = bytes(range(256)) * 40_000
     assert await plain.run(("length", body)) == len(body)
     assert await plain.run(("echo", body)) == body
@@ -103,11 +111,18 @@ async def test_a_parser_that_eats_memory_is_stopped_at_its_limit():
         (("stop", None), "SystemExit"),
     ],
 )
-async def test_a_crash_is_an_answer_and_harms_no_other_document(order: Order, words: str):
+async def test_a_crash_is_an_answer_and_harms_no_other_document(
+    order: Order, words: str
+):
     async with sandbox(wall=5.0) as running:
-        killed, *others = await asyncio.gather(running.run(order), *(running.run(("echo", n)) for n in range(5)))
+        killed, *others = await asyncio.gather(
+            running.run(order), *(running.run(("echo", n)) for n in range(5))
+        )
         assert isinstance(killed, Killed)
-        assert killed.reason in ("crashed", "wall" if order == ("end", 0) else "crashed")
+        assert killed.reason in (
+            "crashed",
+            "wall" if order == ("end", 0) else "crashed",
+        )
         assert others == [0, 1, 2, 3, 4]
         if order != ("end", 0):
             assert words in killed.detail
@@ -121,7 +136,9 @@ async def test_what_a_parser_leaks_is_given_back_when_its_child_is_replaced():
 
 async def test_many_documents_at_once_share_the_children():
     async with sandbox(processes=2) as running:
-        assert await asyncio.gather(*(running.run(("echo", n)) for n in range(100))) == list(range(100))
+        assert await asyncio.gather(
+            *(running.run(("echo", n)) for n in range(100))
+        ) == list(range(100))
 
 
 async def test_a_cancelled_reading_frees_its_child():
@@ -142,13 +159,18 @@ async def running_child() -> None:
 def fork_servers() -> list[psutil.Process]:
     """This process's fork server and its children; not those of programs that other tests have started beside."""
     servers = of_fork_servers(psutil.Process())
-    return [*servers, *(child for server in servers for child in of_fork_servers(server))]
+    return [
+        *servers,
+        *(child for server in servers for child in of_fork_servers(server)),
+    ]
 
 
 def of_fork_servers(parent: psutil.Process) -> list[psutil.Process]:
     """The children of a process that bear a fork server's command line: a fork keeps it."""
     try:
-        return [one for one in parent.children() if "forkserver" in " ".join(words_of(one))]
+        return [
+            one for one in parent.children() if "forkserver" in " ".join(words_of(one))
+        ]
     except psutil.NoSuchProcess:
         return []
 
@@ -165,14 +187,18 @@ def workers() -> list[psutil.Process]:
     return [one for server in fork_servers() for one in server.children()]
 
 
-async def test_an_idle_child_that_is_killed_costs_no_document(plain: Sandbox[Order, object]):
+async def test_an_idle_child_that_is_killed_costs_no_document(
+    plain: Sandbox[Order, object],
+):
     for number in range(3):
         assert await plain.run(("echo", number)) == number
         for worker in workers():
             worker.kill()
 
 
-async def test_a_document_whose_child_is_killed_from_outside_is_tried_once_more(plain: Sandbox[Order, object]):
+async def test_a_document_whose_child_is_killed_from_outside_is_tried_once_more(
+    plain: Sandbox[Order, object],
+):
     await plain.run(("echo", 0))
     reading = asyncio.create_task(plain.run(("sleep_for", 1.0)))
     await asyncio.sleep(0.3)
@@ -181,7 +207,9 @@ async def test_a_document_whose_child_is_killed_from_outside_is_tried_once_more(
     assert await asyncio.wait_for(reading, 10) == "slept"
 
 
-async def test_documents_outlive_the_fork_server_and_all_children(plain: Sandbox[Order, object]):
+async def test_documents_outlive_the_fork_server_and_all_children(
+    plain: Sandbox[Order, object],
+):
     await plain.run(("echo", 0))
     reading = [asyncio.create_task(plain.run(("sleep_for", 0.2))) for _ in range(4)]
     await asyncio.sleep(0.1)
@@ -191,7 +219,9 @@ async def test_documents_outlive_the_fork_server_and_all_children(plain: Sandbox
     assert await asyncio.wait_for(asyncio.gather(*reading), 20) == ["slept"] * 4
 
 
-async def test_a_document_whose_child_is_killed_again_is_no_fault_of_the_document(plain: Sandbox[Order, object]):
+async def test_a_document_whose_child_is_killed_again_is_no_fault_of_the_document(
+    plain: Sandbox[Order, object],
+):
     await plain.run(("echo", 0))
     reading = asyncio.create_task(plain.run(("sleep_for", 30.0)))
     while not reading.done():
@@ -216,7 +246,12 @@ async def test_a_pool_that_was_stopped_is_replaced(plain: Sandbox[Order, object]
 def test_idle_children_and_their_fork_server_end_and_come_back_with_the_next_document():
     # In a process of its own: the fork server of this one may serve what another test keeps running.
     script = "import asyncio; from tests.children import test_sandbox; asyncio.run(test_sandbox.idle_twice())"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, cwd=Path(__file__).parents[2])
+    subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
 
 
 async def idle_twice() -> None:
@@ -229,7 +264,9 @@ async def idle_twice() -> None:
                     await asyncio.sleep(0.02)
 
 
-async def test_the_fork_server_stays_while_another_sandbox_has_children(plain: Sandbox[Order, object]):
+async def test_the_fork_server_stays_while_another_sandbox_has_children(
+    plain: Sandbox[Order, object],
+):
     await plain.run(("echo", 0))
     server = fork_servers()[0]
     async with sandbox(idle=0.05) as idle:
@@ -254,7 +291,9 @@ async def test_children_inherit_no_socket_of_the_daemon(plain: Sandbox[Order, ob
     assert inherited == []
 
 
-async def test_children_do_not_load_what_the_daemon_has_loaded(plain: Sandbox[Order, object]):
+async def test_children_do_not_load_what_the_daemon_has_loaded(
+    plain: Sandbox[Order, object],
+):
     import numpy  # noqa: F401
 
     assert await plain.run(("loaded", ("numpy", "aiohttp", "pytest"))) == []
@@ -265,7 +304,9 @@ async def test_nothing_is_left_when_the_sandbox_is_closed():
     async with sandbox(processes=2) as running:
         await running.run(("echo", 1))
     left = [
-        c for c in psutil.Process().children(recursive=True) if c not in before and "pebble" in " ".join(words_of(c))
+        c
+        for c in psutil.Process().children(recursive=True)
+        if c not in before and "pebble" in " ".join(words_of(c))
     ]
     assert left == []
 
@@ -277,7 +318,9 @@ async def test_closing_ends_children_that_are_busy_in_c_at_once():
         busy = [asyncio.create_task(running.run(("spin_deaf", None))) for _ in range(4)]
         assert await asyncio.to_thread(wait_until_busy, family)
         started = time.monotonic()
-    assert time.monotonic() - started < 6, "pebble gives each child 3 s to hear a polite word"
+    assert time.monotonic() - started < 6, (
+        "pebble gives each child 3 s to hear a polite word"
+    )
     for task in busy:
         task.cancel()
     await asyncio.gather(*busy, return_exceptions=True)
@@ -321,7 +364,9 @@ if __name__ == "__main__":
 """
 
 
-def test_what_children_share_is_loaded_before_them_and_the_daemon_does_not_wait_for_it(tmp_path: Path):
+def test_what_children_share_is_loaded_before_them_and_the_daemon_does_not_wait_for_it(
+    tmp_path: Path,
+):
     script = tmp_path / "daemon.py"
     script.write_text(PRELOADING)
     root = Path(__file__).resolve().parents[2]
@@ -331,10 +376,14 @@ def test_what_children_share_is_loaded_before_them_and_the_daemon_does_not_wait_
     )  # fmt: skip
     longest, preloaded, redis_too = done.stdout.split()
     assert (preloaded, redis_too) == ("True", "False")
-    assert float(longest) < 2, "loading takes 3 s, and the event loop stood still for so long"
+    assert float(longest) < 2, (
+        "loading takes 3 s, and the event loop stood still for so long"
+    )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the parent-death signal is Linux's"
+)
 @pytest.mark.parametrize("work", ["spin", "spin_in_c"])
 def test_a_killed_daemon_leaves_no_child_behind_however_busy(work: str, tmp_path: Path):
     script = tmp_path / "daemon.py"

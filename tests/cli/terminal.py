@@ -37,9 +37,13 @@ class Terminal:
         """Read until the words are on the screen; answers with all that was."""
         deadline = time.monotonic() + seconds
         while words not in self.text:
-            assert time.monotonic() < deadline, f"not within {seconds} s: {words!r} in {self.text}"
+            assert time.monotonic() < deadline, (
+                f"not within {seconds} s: {words!r} in {self.text}"
+            )
             if not self._read(0.2) and self.process.poll() is not None:
-                assert words in self.text, f"it ended ({self.process.returncode}) before {words!r}: {self.text}"
+                assert words in self.text, (
+                    f"it ended ({self.process.returncode}) before {words!r}: {self.text}"
+                )
         return self.text
 
     def end(self) -> int:
@@ -73,12 +77,20 @@ class Terminal:
 
 @contextmanager
 def on_terminal(
-    *words: str, folder: Path, columns: int = 100, environment: Mapping[str, str] | None = None
+    *words: str,
+    folder: Path,
+    columns: int = 100,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Terminal]:
     """`aggregator …` on a terminal so wide, started in `folder`; interrupted at the end if it still runs."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    own = {**ENVIRONMENT, "TERM": "xterm-256color", "HOME": str(folder), **(environment or {})}
+    own = {
+        **ENVIRONMENT,
+        "TERM": "xterm-256color",
+        "HOME": str(folder),
+        **(environment or {}),
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "aggregator", *words],
         stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=own, start_new_session=True,

@@ -36,16 +36,26 @@ def rows(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_the_settings_are_those_of_the_configuration_when_one_is_named(rows: str, tmp_path: Path):
+def test_the_settings_are_those_of_the_configuration_when_one_is_named(
+    rows: str, tmp_path: Path
+):
     config = tmp_path / "feeds.toml"
     config.write_text('[dedup]\nwindow = "10d"\n', encoding="utf-8")
-    alone, told = backtest(rows, "--json"), backtest(rows, "--json", "--config", str(config))
+    alone, told = (
+        backtest(rows, "--json"),
+        backtest(rows, "--json", "--config", str(config)),
+    )
     assert (alone.returncode, told.returncode) == (0, 0), told.stderr
-    assert (json.loads(alone.stdout)["events"], json.loads(told.stdout)["events"]) == (2, 1)
+    assert (json.loads(alone.stdout)["events"], json.loads(told.stdout)["events"]) == (
+        2,
+        1,
+    )
 
 
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
-def test_meanings_without_the_extra_are_refused_with_what_to_install(rows: str, tmp_path: Path):
+def test_meanings_without_the_extra_are_refused_with_what_to_install(
+    rows: str, tmp_path: Path
+):
     config = tmp_path / "feeds.toml"
     config.write_text("[dedup]\nmeaning = true\n", encoding="utf-8")
     done = backtest(rows, "--config", str(config))
@@ -64,15 +74,25 @@ LABELLED = {"id": "1", "title": "a", "cluster": "c"}
         ([], ("--sweep",), "needs rows"),
         ([LABELLED, {"id": "2", "title": "b"}], ("--plot", "p.svg"), "row 2 has none"),
         ([LABELLED, LABELLED], ("--sweep",), "row 2 has an `id` that stands before: 1"),
-        ([{**LABELLED, "published": "yesterday"}], ("--sweep",), "`published` should be"),
-        ([{**LABELLED, "published": "0001-01-01T00:00:00+05:00"}], (), "`published` should be"),
+        (
+            [{**LABELLED, "published": "yesterday"}],
+            ("--sweep",),
+            "`published` should be",
+        ),
+        (
+            [{**LABELLED, "published": "0001-01-01T00:00:00+05:00"}],
+            (),
+            "`published` should be",
+        ),
     ],
 )
 def test_rows_that_cannot_be_scored_are_refused_before_any_work(
     tmp_path: Path, written: list[dict[str, str]], asked: tuple[str, ...], said: str
 ):
     file = tmp_path / "rows.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps(row) + "\n" for row in written), encoding="utf-8"
+    )
     done = backtest(str(file), "--predictions", str(tmp_path / "p.tsv"), *asked)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -81,10 +101,17 @@ def test_rows_that_cannot_be_scored_are_refused_before_any_work(
 
 def test_a_sweep_is_printed_and_drawn(tmp_path: Path):
     file, plot = tmp_path / "rows.jsonl", tmp_path / "p.svg"
-    file.write_text("".join(json.dumps({**row, "cluster": "one"}) + "\n" for row in ROWS), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps({**row, "cluster": "one"}) + "\n" for row in ROWS),
+        encoding="utf-8",
+    )
     done = backtest(str(file), "--sweep", "--plot", str(plot), "--no-meaning", "--json")
     steps = json.loads(done.stdout)["sweep"]
-    assert [step["strictness"] for step in steps if step["strictness"]] == ["loose", "balanced", "strict"]
+    assert [step["strictness"] for step in steps if step["strictness"]] == [
+        "loose",
+        "balanced",
+        "strict",
+    ]
     assert "<svg" in plot.read_text(encoding="utf-8")
 
 
@@ -113,11 +140,21 @@ def test_asking_for_meanings_without_the_extra_says_what_to_install(rows: str):
 def test_meanings_are_compared_as_asked_then_as_configured_then_where_it_is_soon_done(
     asked: bool | None, count: int, is_told: bool, meant: bool
 ):
-    assert with_meanings(DedupSettings(meaning=True), asked, count, is_told=is_told).meaning is meant
+    assert (
+        with_meanings(
+            DedupSettings(meaning=True), asked, count, is_told=is_told
+        ).meaning
+        is meant
+    )
 
 
-@pytest.mark.parametrize(("told", "meant"), [("feed = []\n", is_installed()), ("[dedup]\nmeaning = false\n", False)])
-def test_a_configuration_that_is_silent_with_meanings_where_the_encoder_is(tmp_path: Path, told: str, meant: bool):
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [("feed = []\n", is_installed()), ("[dedup]\nmeaning = false\n", False)],
+)
+def test_a_configuration_that_is_silent_with_meanings_where_the_encoder_is(
+    tmp_path: Path, told: str, meant: bool
+):
     config = tmp_path / "feeds.toml"
     config.write_text(told, encoding="utf-8")
     assert files.loaded(str(config)).configuration.settings.dedup.meaning is meant

@@ -24,7 +24,12 @@ ALL = outlets()
 
 
 def test_the_sample_has_four_languages_three_formats_retellings_and_look_alikes():
-    assert {outlet.language.partition("-")[0] for outlet in ALL} == {"en", "zh", "es", "de"}
+    assert {outlet.language.partition("-")[0] for outlet in ALL} == {
+        "en",
+        "zh",
+        "es",
+        "de",
+    }
     assert {outlet.form for outlet in ALL} == {"rss", "atom", "json"}
     tellings = defaultdict(set)
     for outlet in ALL:
@@ -49,24 +54,44 @@ def test_a_feed_grows_newest_first_and_is_read_by_others(outlet: Outlet):
     assert read.entries[0].published_parsed[:3] == (2026, 11, 29)
 
 
-def test_look_alikes_of_the_sample_stay_apart_and_most_retellings_come_together(tmp_path: Path):
+def test_look_alikes_of_the_sample_stay_apart_and_most_retellings_come_together(
+    tmp_path: Path,
+):
     rows, meant = [], {}
     for outlet in ALL:
         for report in outlet.reports:
             published = (STARTED_AT - report.age).isoformat()
-            row = {"id": report.link, "lang": outlet.language, "title": report.title, "text": report.text}
+            row = {
+                "id": report.link,
+                "lang": outlet.language,
+                "title": report.title,
+                "text": report.text,
+            }
             row |= {"source": outlet.host, "url": report.link, "published": published}
             rows.append((report.after, row))
             meant[report.link] = report.event
     file, out = tmp_path / "rows.jsonl", tmp_path / "out.tsv"
-    file.write_bytes(b"\n".join(orjson.dumps(row) for _, row in sorted(rows, key=lambda pair: pair[0])))
-    done = forked.run("backtest", str(file), "--no-meaning", "--predictions", str(out), environment=ENVIRONMENT)
+    file.write_bytes(
+        b"\n".join(
+            orjson.dumps(row) for _, row in sorted(rows, key=lambda pair: pair[0])
+        )
+    )
+    done = forked.run(
+        "backtest",
+        str(file),
+        "--no-meaning",
+        "--predictions",
+        str(out),
+        environment=ENVIRONMENT,
+    )
     assert done.returncode == 0, done.stderr
     together = defaultdict(set)
     for line in out.read_text().splitlines():
         link, event_id = line.split("\t")
         together[event_id].add(meant[link])
-    assert all(len(events) == 1 for events in together.values()), "look-alikes came together"
+    assert all(len(events) == 1 for events in together.values()), (
+        "look-alikes came together"
+    )
     # By words alone a far retelling may stay apart: that repeats news, where the other error hides it.
     assert len(together) <= len(set(meant.values())) + 3, "retellings stayed apart"
 
@@ -79,7 +104,9 @@ def short() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_needs_nothing_ends_by_itself_and_leaves_nothing(tmp_path: Path, short: Path):
+def test_the_demo_needs_nothing_ends_by_itself_and_leaves_nothing(
+    tmp_path: Path, short: Path
+):
     own = {**ENVIRONMENT, "HOME": str(tmp_path), "TMPDIR": str(short)}
     done = subprocess.run(
         [sys.executable, "-m", "aggregator", "demo"], cwd=tmp_path, env=own,

@@ -34,14 +34,18 @@ name = "all"
 
 
 def printed(text: str) -> str:
-    return "\n".join(toml_lines(configuration(text).settings, digest_dir="/var/log/digest"))
+    return "\n".join(
+        toml_lines(configuration(text).settings, digest_dir="/var/log/digest")
+    )
 
 
 def test_what_is_printed_is_a_feeds_toml_with_the_same_settings():
     for text in ("", FULL):
         settings = configuration(text).settings
         again = configuration(printed(text)).settings
-        assert again == replace(settings, digest=replace(settings.digest, dir="/var/log/digest"))
+        assert again == replace(
+            settings, digest=replace(settings.digest, dir="/var/log/digest")
+        )
 
 
 def test_keys_without_a_value_are_comments():

@@ -34,14 +34,20 @@ class Told:
 class Desk:
     """An operator beside both stages; `say` runs a command of the program in this process."""
 
-    def __init__(self, stages: Stages, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, stages: Stages, config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         self.stages = stages
         self._config = config
         self._capsys = capsys
 
     async def say(self, *words: str) -> Told:
         """What the command prints, and its exit status; the event worker works meanwhile."""
-        command = asyncio.create_task(asyncio.to_thread(self._run, ["events", *words, "--config", str(self._config)]))
+        command = asyncio.create_task(
+            asyncio.to_thread(
+                self._run, ["events", *words, "--config", str(self._config)]
+            )
+        )
         while not command.done():
             await self.stages.assign()
             await asyncio.sleep(0.02)
@@ -58,7 +64,9 @@ class Desk:
         try:
             main(words)
         except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+            status = (
+                ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+            )
         found = self._capsys.readouterr()
         return Told(status, re.sub(_LOGGED, "", found.out), found.err)
 
@@ -68,16 +76,29 @@ class Desk:
 
 def today(body: bytes) -> bytes:
     """The feed with what it holds published five minutes ago."""
-    at = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    return re.sub(rb"<pubDate>[^<]*</pubDate>", f"<pubDate>{at}</pubDate>".encode(), body)
+    at = (datetime.now(UTC) - timedelta(minutes=5)).strftime(
+        "%a, %d %b %Y %H:%M:%S GMT"
+    )
+    return re.sub(
+        rb"<pubDate>[^<]*</pubDate>", f"<pubDate>{at}</pubDate>".encode(), body
+    )
 
 
 @pytest.fixture
-async def desk(store: Store, engine_server: EmbeddedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+async def desk(
+    store: Store,
+    engine_server: EmbeddedServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> Desk:
     """Two reports of one event (feeds a and b), and one of another (feed c)."""
     config = tmp_path / "feeds.toml"
-    config.write_text(f'[aggregator]\nredis_url = "{engine_server.url}"\n', encoding="utf-8")
-    stages = Stages(store, feed("a"), feed("b"), feed("c"), now=datetime.now(UTC))  # the server's time says who leads
+    config.write_text(
+        f'[aggregator]\nredis_url = "{engine_server.url}"\n', encoding="utf-8"
+    )
+    stages = Stages(
+        store, feed("a"), feed("b"), feed("c"), now=datetime.now(UTC)
+    )  # the server's time says who leads
     await stages.run("a", today(rss(("1", QUAKE))))
     await stages.run("b", today(rss(("9", QUAKE_TOO, RESCUE), site="b")))
     await stages.run("c", today(rss(("2", BUDGET), site="c")))
@@ -86,10 +107,21 @@ async def desk(store: Store, engine_server: EmbeddedServer, tmp_path: Path, caps
 
 async def test_reports_and_events_can_be_named_by_address_or_id(desk: Desk):
     reports = await desk.by_feed()
-    done = await desk.say("join", "https://a.example/1?utm_source=rss", reports["c"].event_id, "--by", "anna")
+    done = await desk.say(
+        "join",
+        "https://a.example/1?utm_source=rss",
+        reports["c"].event_id,
+        "--by",
+        "anna",
+    )
     assert (done.status, done.err) == (0, "")
-    assert f"{reports['c'].event_id} is now one with {reports['a'].event_id}, which has 3 reports" in done.out
-    done = await desk.say("split", "https://c.example/2", "--why", "no relation", "--json")
+    assert (
+        f"{reports['c'].event_id} is now one with {reports['a'].event_id}, which has 3 reports"
+        in done.out
+    )
+    done = await desk.say(
+        "split", "https://c.example/2", "--why", "no relation", "--json"
+    )
     told = json.loads(done.out)
     assert (told["state"], told["event_id"]) == (
         "applied",
@@ -98,13 +130,21 @@ async def test_reports_and_events_can_be_named_by_address_or_id(desk: Desk):
     lines = (await desk.say("rulings")).out.splitlines()
     assert [line.split()[2] for line in lines] == ["join", "split"]
     assert ("(anna)" in lines[0], "(no relation)" in lines[1]) == (True, True)
-    assert json.loads((await desk.say("rulings", "--json")).out.splitlines()[0])["operator"] == "anna"
+    assert (
+        json.loads((await desk.say("rulings", "--json")).out.splitlines()[0])[
+            "operator"
+        ]
+        == "anna"
+    )
 
 
 async def test_what_already_is_so_is_no_error(desk: Desk):
     reports = await desk.by_feed()
     done = await desk.say("join", reports["a"].entry_id, reports["b"].entry_id)
-    assert (done.status, done.out) == (0, f"nothing to do: they are one event already: {reports['a'].event_id}\n")
+    assert (done.status, done.out) == (
+        0,
+        f"nothing to do: they are one event already: {reports['a'].event_id}\n",
+    )
     done = await desk.say("split", reports["c"].entry_id)
     assert (done.status, "nothing else in" in done.out) == (0, True)
     assert await desk.stages.store.rulings.applied() == []
@@ -115,17 +155,29 @@ async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: D
     a, c = reports["a"], reports["c"]
     cases: list[tuple[tuple[str, ...], int, str]] = [
         (("join", a.event_id, "e" + "0" * 20), 2, "no report or event is kept as"),
-        (("join", a.event_id, "https://a.example/unknown"), 2, "no report or event is kept as"),
+        (
+            ("join", a.event_id, "https://a.example/unknown"),
+            2,
+            "no report or event is kept as",
+        ),
         (("join", a.event_id, a.event_id), 2, "join takes two events"),
         (("join", a.event_id), 2, "Missing argument 'B'"),
         (("split",), 2, "Missing argument 'REPORT"),
         (("split", "0" * 20), 2, "no report or event is kept as"),
         (("split", "https://a.example/unknown"), 2, "no report or event is kept as"),
         (("split", a.event_id), 2, "is an event: split takes its reports"),
-        (("split", a.entry_id, "--into", "elsewhere"), 2, "no report or event is kept as"),
+        (
+            ("split", a.entry_id, "--into", "elsewhere"),
+            2,
+            "no report or event is kept as",
+        ),
         (("split", a.entry_id, "--wait", "soon"), 2, "unit"),
         (("split", a.entry_id, c.entry_id), 1, "of several events"),
-        (("split", c.entry_id, "--into", a.event_id), 1, f"join it with {a.event_id} instead"),
+        (
+            ("split", c.entry_id, "--into", a.event_id),
+            1,
+            f"join it with {a.event_id} instead",
+        ),
         (("split", a.entry_id, "--why", "w" * 3000), 2, "at most 2000 characters"),
         (("split", a.entry_id, "--by", "\udcff"), 2, "not in UTF-8"),
         (("join", a.entry_id, "\udcff"), 2, "not in UTF-8"),
@@ -134,7 +186,10 @@ async def test_names_that_mean_nothing_are_told_before_anything_is_asked(desk: D
     ]
     for words, status, says in cases:
         done = await desk.say(*words)
-        assert (done.status, says in done.err, done.out) == (status, True, ""), (words, done)
+        assert (done.status, says in done.err, done.out) == (status, True, ""), (
+            words,
+            done,
+        )
     assert await desk.stages.store.rulings.asked_count() == 0
     assert await desk.stages.store.rulings.applied() == []
 
@@ -143,11 +198,16 @@ async def test_a_word_said_while_nobody_leads_is_kept_and_followed_later(desk: D
     reports = await desk.by_feed()
     await desk.stages.event_stage.close()
     await desk.stages.store.engine.client.execute_command("DEL", "agg:leader")
-    done = await desk.say_alone("events", "join", reports["a"].event_id, reports["c"].event_id, "--json")
+    done = await desk.say_alone(
+        "events", "join", reports["a"].event_id, reports["c"].event_id, "--json"
+    )
     told = json.loads(done.out)
     assert (done.status, told["state"]) == (0, "waiting")
     assert "no event worker leads now" in told["text"]
-    assert "operators' words for the event stage: 1" in (await desk.say_alone("status")).out
+    assert (
+        "operators' words for the event stage: 1"
+        in (await desk.say_alone("status")).out
+    )
     await desk.stages.assign()
     answer = await desk.stages.store.rulings.answer(told["id"])
     assert answer is not None
@@ -155,10 +215,18 @@ async def test_a_word_said_while_nobody_leads_is_kept_and_followed_later(desk: D
     assert (await desk.stages.messages("events"))[-1].kind is Kind.MERGED
 
 
-async def test_a_server_that_is_down_is_told_and_nothing_is_kept(desk: Desk, tmp_path: Path, free_port: int):
-    (tmp_path / "feeds.toml").write_text(f'[aggregator]\nredis_url = "redis://127.0.0.1:{free_port}"\n')
+async def test_a_server_that_is_down_is_told_and_nothing_is_kept(
+    desk: Desk, tmp_path: Path, free_port: int
+):
+    (tmp_path / "feeds.toml").write_text(
+        f'[aggregator]\nredis_url = "redis://127.0.0.1:{free_port}"\n'
+    )
     done = await desk.say_alone("events", "join", "a", "b")
-    assert (done.status, "does not answer" in done.err, "Traceback" in done.err) == (1, True, False)
+    assert (done.status, "does not answer" in done.err, "Traceback" in done.err) == (
+        1,
+        True,
+        False,
+    )
     (tmp_path / "feeds.toml").write_text('[aggregator]\nstate_dir = "nobody"\n')
     done = await desk.say_alone("events", "split", "a")
     assert (done.status, "start one" in done.err) == (1, True)
@@ -168,7 +236,10 @@ async def test_show_lists_what_a_person_needs_to_say_a_word(desk: Desk):
     reports = await desk.by_feed()
     done = await desk.say("show", "https://b.example/9")
     assert done.out.startswith(f"{reports['a'].event_id}  {QUAKE}\n")
-    assert all(f"{reports[name].entry_id}  " in done.out and reports[name].url in done.out for name in "ab")
+    assert all(
+        f"{reports[name].entry_id}  " in done.out and reports[name].url in done.out
+        for name in "ab"
+    )
     await desk.say("split", reports["b"].entry_id)
     done = await desk.say("show", reports["a"].event_id)
     fresh = await desk.stages.store.events.event_of(reports["b"].entry_id)
@@ -182,20 +253,37 @@ async def test_show_says_why_each_report_was_put_there(desk: Desk):
     a, b = reports["a"], reports["b"]
     lines = (await desk.say("show", a.event_id)).out.splitlines()
     assert lines[3].strip() == "started an event: none was like it"
-    assert lines[5].strip() == f'joined with score {b.score:.2f} ({b.reason}), through "{QUAKE}" ({a.entry_id})'
+    assert (
+        lines[5].strip()
+        == f'joined with score {b.score:.2f} ({b.reason}), through "{QUAKE}" ({a.entry_id})'
+    )
     record = json.loads((await desk.say("show", "--json", a.event_id)).out)
-    assert record["decisions"][b.entry_id] == {"score": b.score, "reason": b.reason, "best_entry_id": a.entry_id}
+    assert record["decisions"][b.entry_id] == {
+        "score": b.score,
+        "reason": b.reason,
+        "best_entry_id": a.entry_id,
+    }
     await desk.say("split", b.entry_id)
-    assert lines[5] + "; then moved by an operator" in (await desk.say("show", b.entry_id)).out.splitlines()
+    assert (
+        lines[5] + "; then moved by an operator"
+        in (await desk.say("show", b.entry_id)).out.splitlines()
+    )
 
 
-async def test_why_a_report_of_an_earlier_version_was_put_there_is_told_by_its_message(desk: Desk):
+async def test_why_a_report_of_an_earlier_version_was_put_there_is_told_by_its_message(
+    desk: Desk,
+):
     b = (await desk.by_feed())["b"]
     await decide_anew(desk.stages.store, None)
-    assert f"    joined with score {b.score:.2f} ({b.reason})\n" in (await desk.say("show", b.event_id)).out
+    assert (
+        f"    joined with score {b.score:.2f} ({b.reason})\n"
+        in (await desk.say("show", b.event_id)).out
+    )
     assert (await desk.say("doubtful")).out.startswith("nothing to look at")
     await desk.stages.store.engine.client.execute_command("DEL", "agg:reports")
-    assert (await desk.say("show", b.event_id)).out.count("why it was put there is no longer kept") == 2
+    assert (await desk.say("show", b.event_id)).out.count(
+        "why it was put there is no longer kept"
+    ) == 2
 
 
 async def decide_anew(store: Store, decision: Decision | None, *entry_ids: str) -> None:
@@ -209,14 +297,21 @@ async def decide_anew(store: Store, decision: Decision | None, *entry_ids: str) 
         elif wire.fingerprint_record(fields[b"f"]).entry_id in entry_ids:
             fields[b"d"] = wire.decision_bytes(decision)
         await client.execute_command(
-            "XADD", "agg:fingerprints", "*", *(part for pair in fields.items() for part in pair)
+            "XADD",
+            "agg:fingerprints",
+            "*",
+            *(part for pair in fields.items() for part in pair),
         )
 
 
 async def nearly(desk: Desk) -> dict[str, Message]:
     """The reports by feed, of which c's is said to have started its event by little."""
     reports = await desk.by_feed()
-    await decide_anew(desk.stages.store, Decision(0.41, "new", reports["a"].entry_id), reports["c"].entry_id)
+    await decide_anew(
+        desk.stages.store,
+        Decision(0.41, "new", reports["a"].entry_id),
+        reports["c"].entry_id,
+    )
     return reports
 
 
@@ -230,19 +325,41 @@ async def test_doubtful_lists_what_joined_and_what_nearly_did(desk: Desk):
     reports = await nearly(desk)
     joined, started = await doubts(desk)
     a, b, c = (reports[name] for name in "abc")
-    assert joined["report"] == {"entry_id": b.entry_id, "event_id": a.event_id, "title": QUAKE_TOO}
-    assert joined["nearest"] == {"entry_id": a.entry_id, "event_id": a.event_id, "title": QUAKE}
-    assert (joined["decision"], joined["score"], joined["reason"]) == ("joined", b.score, b.reason)
-    assert (started["decision"], started["report"]["entry_id"]) == ("started", c.entry_id)
+    assert joined["report"] == {
+        "entry_id": b.entry_id,
+        "event_id": a.event_id,
+        "title": QUAKE_TOO,
+    }
+    assert joined["nearest"] == {
+        "entry_id": a.entry_id,
+        "event_id": a.event_id,
+        "title": QUAKE,
+    }
+    assert (joined["decision"], joined["score"], joined["reason"]) == (
+        "joined",
+        b.score,
+        b.reason,
+    )
+    assert (started["decision"], started["report"]["entry_id"]) == (
+        "started",
+        c.entry_id,
+    )
     assert (started["report"]["title"], started["nearest"]["title"]) == (BUDGET, QUAKE)
     assert started["score"] == 0.41
     assert joined["threshold"] == started["threshold"] <= joined["score"]
     told = (await desk.say("doubtful")).out
-    assert told.index(f"  {b.score:.2f}  {b.reason}  ") < told.index(QUAKE_TOO) < told.index(QUAKE) < told.index(BUDGET)
+    assert (
+        told.index(f"  {b.score:.2f}  {b.reason}  ")
+        < told.index(QUAKE_TOO)
+        < told.index(QUAKE)
+        < told.index(BUDGET)
+    )
     assert all(question["command"] in told for question in (joined, started))
 
 
-async def test_the_commands_that_doubtful_shows_can_be_said_and_teach(desk: Desk, tmp_path: Path):
+async def test_the_commands_that_doubtful_shows_can_be_said_and_teach(
+    desk: Desk, tmp_path: Path
+):
     await nearly(desk)
     questions = await doubts(desk)
     config = f" --config {tmp_path / 'feeds.toml'}"
@@ -255,7 +372,10 @@ async def test_the_commands_that_doubtful_shows_can_be_said_and_teach(desk: Desk
     await desk.say("rulings", "--export", str(file))
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     said = {frozenset((row["a"]["id"], row["b"]["id"])): row["same"] for row in rows}
-    asked = [frozenset((one["report"]["entry_id"], one["nearest"]["entry_id"])) for one in questions]
+    asked = [
+        frozenset((one["report"]["entry_id"], one["nearest"]["entry_id"]))
+        for one in questions
+    ]
     assert [said[pair] for pair in asked] == [0, 1]
 
 
@@ -267,8 +387,12 @@ async def test_doubtful_takes_so_many_of_so_long_a_time(desk: Desk):
     await client.execute_command("DEL", "agg:fingerprints")
     for _, fields in rows:
         record = wire.fingerprint_record(fields[b"f"])
-        older = wire.record_bytes(replace(record, first_seen_at=record.first_seen_at - timedelta(hours=25)))
-        await client.execute_command("XADD", "agg:fingerprints", "*", "f", older, "d", fields[b"d"])
+        older = wire.record_bytes(
+            replace(record, first_seen_at=record.first_seen_at - timedelta(hours=25))
+        )
+        await client.execute_command(
+            "XADD", "agg:fingerprints", "*", "f", older, "d", fields[b"d"]
+        )
     assert await doubts(desk) == []
     assert len(await doubts(desk, "--since", "26h")) == 2
     assert (await desk.say("doubtful", "-n", "0")).status == 2
@@ -282,14 +406,18 @@ async def test_tail_says_which_event_a_report_was_split_from(desk: Desk):
     assert f"(split from {reports['a'].event_id})  — b  {reports['b'].url}" in told
 
 
-async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp_path: Path):
+async def test_rulings_are_exported_as_pairs_that_backtest_reads(
+    desk: Desk, tmp_path: Path
+):
     reports = await desk.by_feed()
     await desk.say("join", reports["a"].event_id, reports["c"].event_id, "--by", "anna")
     await desk.say("split", reports["c"].entry_id, reports["b"].entry_id)
     file = tmp_path / "pairs.jsonl"
     done = await desk.say("rulings", "--export", str(file))
     assert done.out == f"3 pairs in {file}: 1 of one event, 2 of two\n"
-    rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows: list[dict[str, Any]] = [
+        json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()
+    ]
     found = {frozenset((row["a"]["id"], row["b"]["id"])): row for row in rows}
     a, b, c = (reports[name].entry_id for name in "abc")
     assert {pair: row["same"] for pair, row in found.items()} == {
@@ -298,14 +426,25 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
         frozenset((b, c)): 1,
     }
     side = next(one for row in rows for one in (row["a"], row["b"]) if one["id"] == b)
-    assert (side["title"], side["source"], side["lang"]) == (QUAKE_TOO, "b.example", "en")
+    assert (side["title"], side["source"], side["lang"]) == (
+        QUAKE_TOO,
+        "b.example",
+        "en",
+    )
     assert side["text"] == RESCUE
     tested = await desk.say_alone("backtest", str(file), "--pairs", "--json")
     facts = json.loads(tested.out)
-    assert (facts["pairs"], set(facts["pairwise"])) == (3, {"precision", "recall", "f1"})
-    assert facts["judged"].startswith("each pair alone, by the shipped frequencies of words")
+    assert (facts["pairs"], set(facts["pairwise"])) == (
+        3,
+        {"precision", "recall", "f1"},
+    )
+    assert facts["judged"].startswith(
+        "each pair alone, by the shipped frequencies of words"
+    )
     before = file.read_bytes()
-    await desk.stages.store.engine.client.execute_command("XTRIM", "agg:reports", "MAXLEN", 0)
+    await desk.stages.store.engine.client.execute_command(
+        "XTRIM", "agg:reports", "MAXLEN", 0
+    )
     assert (await desk.say("rulings", "--export", str(file))).status == 0
     assert file.read_bytes() == before, "the texts outlive the messages"
     await desk.stages.store.engine.client.execute_command("DEL", "agg:examples")
@@ -315,7 +454,9 @@ async def test_rulings_are_exported_as_pairs_that_backtest_reads(desk: Desk, tmp
     assert (await desk.say("rulings", "--export", str(tmp_path))).status == 2
 
 
-async def test_explain_says_why_each_was_put_there_before_what_the_two_score_alone(desk: Desk):
+async def test_explain_says_why_each_was_put_there_before_what_the_two_score_alone(
+    desk: Desk,
+):
     reports = await desk.by_feed()
     a, b = reports["a"], reports["b"]
     told = (await desk.say_alone("explain", b.url, a.entry_id)).out
@@ -332,23 +473,50 @@ async def test_explain_says_why_each_was_put_there_before_what_the_two_score_alo
     places = [told.find(part) for part in parts]
     assert -1 not in places, parts[places.index(-1)]
     assert places == sorted(places)
-    one, other = json.loads((await desk.say_alone("explain", "--json", b.url, a.entry_id)).out)["reports"]
+    one, other = json.loads(
+        (await desk.say_alone("explain", "--json", b.url, a.entry_id)).out
+    )["reports"]
     assert (one["title"], one["score"], one["best_entry_id"], one["best_title"]) == (
         QUAKE_TOO,
         b.score,
         a.entry_id,
         QUAKE,
     )
-    assert (other["reason"], other["best_entry_id"], other["moved"]) == ("new", "", False)
+    assert (other["reason"], other["best_entry_id"], other["moved"]) == (
+        "new",
+        "",
+        False,
+    )
 
 
 async def test_explain_says_that_an_operator_decided(desk: Desk):
     reports = await desk.by_feed()
-    await desk.say("split", reports["b"].entry_id, "--by", "anna", "--why", "an aftershock")
+    await desk.say(
+        "split", reports["b"].entry_id, "--by", "anna", "--why", "an aftershock"
+    )
     done = await desk.say_alone("explain", reports["a"].entry_id, reports["b"].url)
     at = f"{desk.stages.now:%Y-%m-%d %H:%M} UTC"
-    assert f"An operator said that they are two events ({at}, anna: an aftershock); that decides." in done.out
-    found = json.loads((await desk.say_alone("explain", "--json", reports["a"].entry_id, reports["b"].entry_id)).out)
-    assert (found["operator"]["same"], found["operator"]["why"], found["held_apart"]) == (False, "an aftershock", True)
-    found = json.loads((await desk.say_alone("explain", "--json", reports["a"].entry_id, reports["c"].entry_id)).out)
+    assert (
+        f"An operator said that they are two events ({at}, anna: an aftershock); that decides."
+        in done.out
+    )
+    found = json.loads(
+        (
+            await desk.say_alone(
+                "explain", "--json", reports["a"].entry_id, reports["b"].entry_id
+            )
+        ).out
+    )
+    assert (
+        found["operator"]["same"],
+        found["operator"]["why"],
+        found["held_apart"],
+    ) == (False, "an aftershock", True)
+    found = json.loads(
+        (
+            await desk.say_alone(
+                "explain", "--json", reports["a"].entry_id, reports["c"].entry_id
+            )
+        ).out
+    )
     assert (found["operator"], found["held_apart"]) == (None, False)

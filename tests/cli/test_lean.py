@@ -48,7 +48,11 @@ def modules_of(*words: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "absent"),
     [
-        (("--help",), _READING | {"aggregator.config", "asyncio", "orjson", "pydantic", "redis", "rich"}),
+        (
+            ("--help",),
+            _READING
+            | {"aggregator.config", "asyncio", "orjson", "pydantic", "redis", "rich"},
+        ),
         (("stauts",), _READING | {"aggregator.config", "asyncio", "pydantic", "redis"}),
         (("feeds", "--help"), _READING | {"asyncio", "redis"}),
         (("feeds", "list"), _READING | {"asyncio", "redis"}),
@@ -58,7 +62,9 @@ def modules_of(*words: str, folder: Path) -> set[str]:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_command_imports_no_library_that_it_does_not_use(words: tuple[str, ...], absent: set[str], tmp_path: Path):
+def test_a_command_imports_no_library_that_it_does_not_use(
+    words: tuple[str, ...], absent: set[str], tmp_path: Path
+):
     (tmp_path / "feeds.toml").write_text('[aggregator]\nstate_dir = "state"\n')
     imported = modules_of(*words, folder=tmp_path)
     assert "aggregator.cli" in imported
@@ -66,7 +72,12 @@ def test_a_command_imports_no_library_that_it_does_not_use(words: tuple[str, ...
 
 
 def test_completions_import_no_command(tmp_path: Path):
-    asking = {**ENVIRONMENT, "_AGGREGATOR_COMPLETE": "bash_complete", "COMP_WORDS": "aggregator st", "COMP_CWORD": "1"}
+    asking = {
+        **ENVIRONMENT,
+        "_AGGREGATOR_COMPLETE": "bash_complete",
+        "COMP_WORDS": "aggregator st",
+        "COMP_CWORD": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "from aggregator.cli import commands; commands(prog_name='aggregator')"],
         cwd=tmp_path, env=asking, capture_output=True, text=True, timeout=90, check=False,
@@ -76,7 +87,9 @@ def test_completions_import_no_command(tmp_path: Path):
     assert "aggregator.cli.status" not in done.stderr
 
 
-@pytest.mark.parametrize("group", [commands, feeds], ids=["aggregator", "aggregator feeds"])
+@pytest.mark.parametrize(
+    "group", [commands, feeds], ids=["aggregator", "aggregator feeds"]
+)
 def test_what_help_says_of_a_command_is_how_its_own_help_begins(group: click.Command):
     assert isinstance(group, LazyGroup)
     ctx = click.Context(group)
@@ -84,7 +97,9 @@ def test_what_help_says_of_a_command_is_how_its_own_help_begins(group: click.Com
         command = group.get_command(ctx, name)
         assert command is not None
         assert command.name == name
-        assert " ".join((command.help or "").split()).startswith(place.summary.removesuffix("."))
+        assert " ".join((command.help or "").split()).startswith(
+            place.summary.removesuffix(".")
+        )
 
 
 def test_help_lists_every_command():

@@ -18,7 +18,9 @@ from aggregator.watch import logs
 NOW = datetime.now(UTC)
 FEEDS = (
     Feed("cna", "https://cna.example/feed", categories=("News", "CNA", "World")),
-    Feed("zaobao", "https://zaobao.example/feed", categories=("新闻", "联合早报", "国际")),
+    Feed(
+        "zaobao", "https://zaobao.example/feed", categories=("新闻", "联合早报", "国际")
+    ),
     Feed("reuters", "https://reuters.example/feed"),
 )
 
@@ -26,7 +28,12 @@ FEEDS = (
 class Screen:
     def __init__(self, *, columns: int = 80, is_terminal: bool = False) -> None:
         self.written = io.StringIO()
-        settings = {"width": columns, "highlight": False, "color_system": None, "force_terminal": is_terminal}
+        settings = {
+            "width": columns,
+            "highlight": False,
+            "color_system": None,
+            "force_terminal": is_terminal,
+        }
         out = Console(file=self.written, **settings)  # type: ignore[arg-type]
         self.people = People(out, feeds=lambda: FEEDS, file="feeds.toml")
 
@@ -41,7 +48,12 @@ def screen() -> Screen:
 
 
 def sources(*feed_ids: str) -> tuple[Source, ...]:
-    return tuple(Source(i, f"x{i}", f"https://{i}.example/1", "Magnitude 6.1 quake off Hualien", NOW) for i in feed_ids)
+    return tuple(
+        Source(
+            i, f"x{i}", f"https://{i}.example/1", "Magnitude 6.1 quake off Hualien", NOW
+        )
+        for i in feed_ids
+    )
 
 
 def message(*feed_ids: str, kind: Kind = Kind.JOINED, event_id: str = "e1") -> Message:
@@ -55,11 +67,21 @@ def message(*feed_ids: str, kind: Kind = Kind.JOINED, event_id: str = "e1") -> M
 def event(event_id: str, *feed_ids: str) -> Event:
     count = len(feed_ids)
     sites = tuple(feed_ids)
-    return Event(event_id, "en", event_id, NOW, NOW, sources(*feed_ids), count, sites, count, ())
+    return Event(
+        event_id, "en", event_id, NOW, NOW, sources(*feed_ids), count, sites, count, ()
+    )
 
 
 def polled(screen: Screen, feed_id: str, **facts: object) -> None:
-    screen.people.log({"event": "feed_polled", "level": "info", "feed_id": feed_id, "result": "new", **facts})
+    screen.people.log(
+        {
+            "event": "feed_polled",
+            "level": "info",
+            "feed_id": feed_id,
+            "result": "new",
+            **facts,
+        }
+    )
 
 
 def test_an_event_is_one_line_and_told_again_when_sources_join(screen: Screen):
@@ -76,14 +98,20 @@ def test_an_event_is_one_line_and_told_again_when_sources_join(screen: Screen):
 
 def test_a_fourth_source_and_an_edit_are_no_news(screen: Screen):
     screen.people.messages([message("a", "b", "c")])
-    screen.people.messages([message("a", "b", "c", "d"), message("a", "b", "c", "d", kind=Kind.EDITED)])
+    screen.people.messages(
+        [message("a", "b", "c", "d"), message("a", "b", "c", "d", kind=Kind.EDITED)]
+    )
     assert len(screen.lines) == 1
     screen.people.messages([message("a", "b", "c", "d", "e")])
     assert len(screen.lines) == 2
 
 
-def test_a_flood_of_single_reports_is_counted_and_does_not_hide_what_grows(screen: Screen):
-    flood = [message("cna", kind=Kind.NEW, event_id=f"e{n}") for n in range(MOST_SINGLES + 5)]
+def test_a_flood_of_single_reports_is_counted_and_does_not_hide_what_grows(
+    screen: Screen,
+):
+    flood = [
+        message("cna", kind=Kind.NEW, event_id=f"e{n}") for n in range(MOST_SINGLES + 5)
+    ]
     screen.people.messages([*flood, message("cna", "reuters", event_id="grown")])
     assert len(screen.lines) == MOST_SINGLES + 2
     assert "2 sources" in screen.lines[-2]
@@ -92,14 +120,25 @@ def test_a_flood_of_single_reports_is_counted_and_does_not_hide_what_grows(scree
 
 def test_a_network_that_is_down_is_one_sentence_and_so_is_its_return(screen: Screen):
     for n in range(36):
-        polled(screen, f"f{n}", result="failed", health="offline", detail="no name server answers", level="warning")
-    assert screen.lines == ["The network seems to be down. Feeds are tried each minute; none is blamed."]
+        polled(
+            screen,
+            f"f{n}",
+            result="failed",
+            health="offline",
+            detail="no name server answers",
+            level="warning",
+        )
+    assert screen.lines == [
+        "The network seems to be down. Feeds are tried each minute; none is blamed."
+    ]
     polled(screen, "f0")
     polled(screen, "f1")
     assert screen.lines[1:] == ["The network is back after 1 minute."]
 
 
-def test_the_first_round_ends_with_its_counts_its_top_events_and_who_did_not_answer(screen: Screen):
+def test_the_first_round_ends_with_its_counts_its_top_events_and_who_did_not_answer(
+    screen: Screen,
+):
     people = screen.people
     people.begin_round(["cna", "zaobao", "reuters"], next_at=None)
     polled(screen, "cna")
@@ -149,42 +188,77 @@ def test_the_banner_says_what_runs_where_the_page_is_and_how_to_stop(screen: Scr
     ):
         screen.people.log(line)
     told = "\n".join(screen.lines)
-    for words in ("aggregator 0.1.0", "3 feeds of feeds.toml", "http://[::1]:9191/", "Ctrl-C"):
+    for words in (
+        "aggregator 0.1.0",
+        "3 feeds of feeds.toml",
+        "http://[::1]:9191/",
+        "Ctrl-C",
+    ):
         assert words in told
 
 
 def test_what_no_sentence_was_written_for_is_told_when_it_is_a_warning(screen: Screen):
     screen.people.log({"event": "index_loaded", "level": "info", "fingerprints": 3})
-    screen.people.log({"event": "archive_waits", "level": "warning", "error": "disk\x1b[2Jfull"})
+    screen.people.log(
+        {"event": "archive_waits", "level": "warning", "error": "disk\x1b[2Jfull"}
+    )
     assert screen.lines == ["archive waits: error disk [2Jfull"]
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"event": "config_refused", "level": "error", "error": "feeds.toml:3: x"}, "the old one stays in force"),
-        ({"event": "config_reloaded", "level": "info", "added": ["a", "b"]}, "added: a, b"),
-        ({"event": "engine_unavailable", "level": "error", "error": "no answer"}, "Nothing is lost"),
         (
-            {"event": "trouble", "level": "warning", "kind": "moved", "feed_id": "cna", "detail": "moved to x"},
+            {"event": "config_refused", "level": "error", "error": "feeds.toml:3: x"},
+            "the old one stays in force",
+        ),
+        (
+            {"event": "config_reloaded", "level": "info", "added": ["a", "b"]},
+            "added: a, b",
+        ),
+        (
+            {"event": "engine_unavailable", "level": "error", "error": "no answer"},
+            "Nothing is lost",
+        ),
+        (
+            {
+                "event": "trouble",
+                "level": "warning",
+                "kind": "moved",
+                "feed_id": "cna",
+                "detail": "moved to x",
+            },
             "cna: moved",
         ),
         ({"event": "stopping", "level": "info"}, "Stopping"),
     ],
 )
-def test_what_a_person_can_act_on_is_a_sentence(screen: Screen, line: dict[str, object], said: str):
+def test_what_a_person_can_act_on_is_a_sentence(
+    screen: Screen, line: dict[str, object], said: str
+):
     screen.people.log(line)
     assert said in " ".join(screen.lines)
 
 
 def test_an_encoder_that_is_too_slow_is_one_sentence(screen: Screen):
-    line = {"event": "meanings_missing", "level": "warning", "entries": 50, "reason": "wall"}
+    line = {
+        "event": "meanings_missing",
+        "level": "warning",
+        "entries": 50,
+        "reason": "wall",
+    }
     for _ in range(9):
         screen.people.log({**line, "detail": "did not finish within 8 s"})
-    assert screen.lines[0].startswith("The encoder did not finish within 8 s: such headlines are matched by their")
+    assert screen.lines[0].startswith(
+        "The encoder did not finish within 8 s: such headlines are matched by their"
+    )
     assert len(screen.lines) == 2
-    screen.people.log({"event": "meanings_passed_over", "level": "warning", "waiting": 2204})
-    assert screen.lines[2:] == ["Many reports wait: until fewer do, they are matched by their words alone."]
+    screen.people.log(
+        {"event": "meanings_passed_over", "level": "warning", "waiting": 2204}
+    )
+    assert screen.lines[2:] == [
+        "Many reports wait: until fewer do, they are matched by their words alone."
+    ]
 
 
 @pytest.fixture
@@ -198,7 +272,9 @@ def told_log(screen: Screen) -> Iterator[Screen]:
     logging.getLogger().handlers[:], logging.getLogger().level = before
 
 
-def test_what_a_library_warns_of_is_not_for_a_terminal_and_its_errors_are(told_log: Screen):
+def test_what_a_library_warns_of_is_not_for_a_terminal_and_its_errors_are(
+    told_log: Screen,
+):
     logging.getLogger("apscheduler.scheduler").warning("Execution of job tick skipped")
     assert told_log.lines == []
     logging.getLogger("asyncio").error("Task exception was never retrieved")
@@ -210,7 +286,9 @@ def test_the_first_round_says_how_many_reports_are_still_to_be_matched():
     screen.people.begin_round(["cna"], next_at=None)
     polled(screen, "cna")
     screen.people.is_round_over(waiting_count=1200, patience=60)
-    assert screen.written.getvalue().endswith("First round: 1/1 feeds, 0 reports, 1,200 to be matched")
+    assert screen.written.getvalue().endswith(
+        "First round: 1/1 feeds, 0 reports, 1,200 to be matched"
+    )
 
 
 def test_no_line_is_wider_than_the_terminal():

@@ -33,11 +33,19 @@ def keys(schema: dict[str, Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("table", "key"), keys(schema_of_file()), ids=".".join)
 def test_every_key_of_feeds_toml_is_in_the_reference(table: str, key: str):
-    reference = README.partition("## Configure it")[2].partition("## The command line")[0]
+    reference = README.partition("## Configure it")[2].partition("## The command line")[
+        0
+    ]
     code = "\n".join(re.findall(r"```toml\n(.*?)```", reference, re.DOTALL))
     own = re.split(r"(?m)^#? ?\[\[?(\w+)\]\]?", code)
     parts = dict(zip(own[1::2], own[2::2], strict=True))
-    told = parts[table] + (parts["defaults"] if table == "feed" else parts["feed"] if table == "defaults" else "")
+    told = parts[table] + (
+        parts["defaults"]
+        if table == "feed"
+        else parts["feed"]
+        if table == "defaults"
+        else ""
+    )
     assert re.search(rf"\b{key}\b", told), f"[{table}] {key}"
 
 
@@ -62,8 +70,17 @@ def test_completions_are_a_script_of_that_shell_and_the_program_answers_it(shell
     assert script.returncode == 0, script.stderr
     assert "_AGGREGATOR_COMPLETE" in script.stdout
     if shutil.which(shell):
-        assert subprocess.run([shell, "-n"], input=script.stdout, text=True, check=False).returncode == 0
-    asked = {"_AGGREGATOR_COMPLETE": "bash_complete", "COMP_WORDS": "aggregator st", "COMP_CWORD": "1"}
+        assert (
+            subprocess.run(
+                [shell, "-n"], input=script.stdout, text=True, check=False
+            ).returncode
+            == 0
+        )
+    asked = {
+        "_AGGREGATOR_COMPLETE": "bash_complete",
+        "COMP_WORDS": "aggregator st",
+        "COMP_CWORD": "1",
+    }
     answer = forked.run(environment={**ENVIRONMENT, **asked})
     assert "plain,status" in answer.stdout
 
@@ -72,7 +89,12 @@ def test_the_man_page_tells_of_every_command_and_option():
     page = "\n".join(man_page(commands)).replace("\\-", "-")
     for name in PLACES:
         assert f".SS aggregator {name}" in page
-    for words in ("aggregator feeds add", "aggregator events list", "--min-sources", ".SH SYNOPSIS"):
+    for words in (
+        "aggregator feeds add",
+        "aggregator events list",
+        "--min-sources",
+        ".SH SYNOPSIS",
+    ):
         assert words in page
 
 
@@ -85,5 +107,11 @@ def test_every_command_of_the_table_is_there_and_every_command_in_the_table():
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed here")
 def test_groff_finds_no_fault_in_the_man_page():
     page = "\n".join(man_page(commands))
-    done = subprocess.run(["groff", "-man", "-ww", "-z"], input=page, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["groff", "-man", "-ww", "-z"],
+        input=page,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stderr == ""

@@ -20,7 +20,9 @@ __all__ = ["desk"]
 
 async def test_events_are_found_by_all_their_words(desk: Desk):
     reports = await desk.by_feed()
-    found = await desk.say_alone("search", "earthquake", "--since", "7d", "--words-only")
+    found = await desk.say_alone(
+        "search", "earthquake", "--since", "7d", "--words-only"
+    )
     assert found.status == 0
     assert reports["a"].event_id in found.out
     assert reports["c"].event_id not in found.out
@@ -28,7 +30,9 @@ async def test_events_are_found_by_all_their_words(desk: Desk):
 
 
 async def test_a_query_that_finds_nothing_says_so(desk: Desk):
-    found = await desk.say_alone("search", "earthquake", "nothing-like-this", "--words-only")
+    found = await desk.say_alone(
+        "search", "earthquake", "nothing-like-this", "--words-only"
+    )
     assert (found.status, found.out) == (0, "no event tells of this\n")
 
 
@@ -55,7 +59,10 @@ def test_one_argument_of_the_shell_is_a_phrase():
 
 @pytest.mark.skipif(not is_installed(), reason="the extra `meaning` is not installed")
 def test_what_means_the_same_is_near_and_what_does_not_is_not():
-    titles = {"quake": "Strong earthquake shakes northern Japan", "budget": "Parliament passes the new school budget"}
+    titles = {
+        "quake": "Strong earthquake shakes northern Japan",
+        "budget": "Parliament passes the new school budget",
+    }
     prints = []
     for number, (name, title) in enumerate(titles.items()):
         one = replace(entry(number), title=title)

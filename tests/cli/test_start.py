@@ -20,9 +20,16 @@ from tests.daemon.program import ENVIRONMENT
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def aggregator(*words: str, folder: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def aggregator(
+    *words: str, folder: Path, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """The command in a home and a directory where nothing is yet."""
-    return forked.run(*words, environment={**ENVIRONMENT, "HOME": str(folder)}, folder=folder, stdin=stdin)
+    return forked.run(
+        *words,
+        environment={**ENVIRONMENT, "HOME": str(folder)},
+        folder=folder,
+        stdin=stdin,
+    )
 
 
 def test_init_writes_a_file_that_check_accepts(tmp_path: Path):
@@ -46,33 +53,43 @@ def test_init_never_writes_over_a_file(tmp_path: Path):
 
 def test_init_makes_the_directory_it_is_given_and_says_how_to_run_there(tmp_path: Path):
     done = aggregator("init", "a/b", "--language", "de", folder=tmp_path)
-    feeds = configuration((tmp_path / "a" / "b" / "feeds.toml").read_text(encoding="utf-8")).feeds
+    feeds = configuration(
+        (tmp_path / "a" / "b" / "feeds.toml").read_text(encoding="utf-8")
+    ).feeds
     assert {feed.language for feed in feeds} == {"de"}
     assert "--config a/b/feeds.toml" in done.stdout
 
 
 @pytest.mark.parametrize("language", starter.LANGUAGES)
 @pytest.mark.parametrize("theme", starter.THEMES)
-def test_every_starter_list_is_a_configuration_of_its_language(language: str, theme: str):
+def test_every_starter_list_is_a_configuration_of_its_language(
+    language: str, theme: str
+):
     feeds = configuration(starter.starter(languages=[language], themes=[theme])).feeds
     assert bool(feeds) is starter.has_list(theme, language)
     assert {str(feed.language).partition("-")[0] for feed in feeds} <= {language}
 
 
 def test_init_of_a_list_that_there_is_not_writes_nothing(tmp_path: Path):
-    done = aggregator("init", "--language", "fr", "--theme", "technology", folder=tmp_path)
+    done = aggregator(
+        "init", "--language", "fr", "--theme", "technology", folder=tmp_path
+    )
     assert done.returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 
 def test_feeds_add_and_import_begin_a_file_where_there_is_none(tmp_path: Path):
-    added = aggregator("feeds", "add", "--force", "https://gazette.example/feed", folder=tmp_path)
+    added = aggregator(
+        "feeds", "add", "--force", "https://gazette.example/feed", folder=tmp_path
+    )
     assert added.returncode == 0, added.stderr
     opml = tmp_path / "o.opml"
     opml.write_text(
         '<opml version="2.0"><body><outline type="rss" xmlUrl="https://courier.example/rss"/></body></opml>'
     )
-    imported = aggregator("feeds", "import", str(opml), "--config", "other/feeds.toml", folder=tmp_path)
+    imported = aggregator(
+        "feeds", "import", str(opml), "--config", "other/feeds.toml", folder=tmp_path
+    )
     assert imported.returncode == 0, imported.stderr
     for file, url in (("feeds.toml", "gazette"), ("other/feeds.toml", "courier")):
         text = (tmp_path / file).read_text(encoding="utf-8")
@@ -81,7 +98,10 @@ def test_feeds_add_and_import_begin_a_file_where_there_is_none(tmp_path: Path):
 
 
 def test_feeds_add_that_finds_no_feed_leaves_no_file(tmp_path: Path):
-    assert aggregator("feeds", "add", "http://127.0.0.1:1/x", folder=tmp_path).returncode == 2
+    assert (
+        aggregator("feeds", "add", "http://127.0.0.1:1/x", folder=tmp_path).returncode
+        == 2
+    )
     assert list(tmp_path.glob("*.toml")) == []
 
 
@@ -93,7 +113,9 @@ def test_without_a_file_every_command_says_how_to_get_one(tmp_path: Path, comman
     assert "aggregator demo`" in done.stderr
 
 
-def test_run_on_a_terminal_offers_to_write_the_file_and_takes_no_for_an_answer(tmp_path: Path):
+def test_run_on_a_terminal_offers_to_write_the_file_and_takes_no_for_an_answer(
+    tmp_path: Path,
+):
     with on_terminal("run", folder=tmp_path) as terminal:
         terminal.until("with 36 feeds")
         terminal.type("n\n")
@@ -118,12 +140,16 @@ def test_advice_is_typed_as_the_program_was_called():
         ([], None),
     ],
 )
-def test_the_configuration_named_is_part_of_the_advice(arguments: list[str], config: str | None):
+def test_the_configuration_named_is_part_of_the_advice(
+    arguments: list[str], config: str | None
+):
     assert called("aggregator", arguments).config == config
 
 
 def test_advice_off_the_path_names_the_program_that_ran(tmp_path: Path):
-    done = aggregator("status", "--config", str(CHECKOUT / "feeds.toml"), folder=tmp_path)
+    done = aggregator(
+        "status", "--config", str(CHECKOUT / "feeds.toml"), folder=tmp_path
+    )
     assert done.returncode == 1
     assert f"run --config {CHECKOUT / 'feeds.toml'}`" in done.stderr
 
@@ -136,14 +162,25 @@ def test_a_misspelt_command_is_told_the_right_one(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "words", [("check",), ("check", "--json"), ("feeds", "list"), ("feeds", "export")], ids=" ".join
+    "words",
+    [("check",), ("check", "--json"), ("feeds", "list"), ("feeds", "export")],
+    ids=" ".join,
 )
 def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, words: tuple[str, ...]):
     """`… | head -1`: more than a pipe holds is written to one whose reader reads a little and closes."""
-    tables = "".join(f'[[feed]]\nurl = "https://gazette.example/{"x" * 200}{n}"\n' for n in range(1500))
+    tables = "".join(
+        f'[[feed]]\nurl = "https://gazette.example/{"x" * 200}{n}"\n'
+        for n in range(1500)
+    )
     (tmp_path / "feeds.toml").write_text(tables)
     command = [sys.executable, "-m", "aggregator", *words]
-    process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.read(20)
@@ -154,22 +191,32 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, words: tuple[str,
 
 
 def test_a_home_in_a_directory_of_feeds_toml_is_one(tmp_path: Path):
-    text = '[aggregator]\nstate_dir = "~/s"\narchive_dir = "~/a"\n[digest]\ndir = "~/d"\n'
+    text = (
+        '[aggregator]\nstate_dir = "~/s"\narchive_dir = "~/a"\n[digest]\ndir = "~/d"\n'
+    )
     read = files.begun(tmp_path / "feeds.toml", text, environment={})
     assert (read.state_dir, read.digest_dir) == (Path.home() / "s", Path.home() / "d")
     assert read.configuration.settings.archive_dir == str(Path.home() / "a")
     with pytest.raises(ConfigError, match=r"aggregator\.archive_dir.*no such home"):
-        files.begun(tmp_path / "feeds.toml", text.replace("~/a", "~nobody-at-all/a"), environment={})
+        files.begun(
+            tmp_path / "feeds.toml",
+            text.replace("~/a", "~nobody-at-all/a"),
+            environment={},
+        )
 
 
 def test_a_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path):
-    file = tmp_path / "caf\udce9" / "feeds.toml"  # one byte, as a file of an ISO-8859-1 system has it
+    file = (
+        tmp_path / "caf\udce9" / "feeds.toml"
+    )  # one byte, as a file of an ISO-8859-1 system has it
     with pytest.raises(ConfigError, match=r"caf\\xe9.* is not UTF-8"):
         files.begun(file, '[[feed]]\nurl = "https://a.example/f"\n', environment={})
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_a_command_that_was_given_no_place_to_print_to_ends_well(tmp_path: Path, closed: str):
+def test_a_command_that_was_given_no_place_to_print_to_ends_well(
+    tmp_path: Path, closed: str
+):
     (tmp_path / "feeds.toml").write_text('[[feed]]\nurl = "https://a.example/f"\n')
     line = f'"{sys.executable}" -m aggregator check {closed}'
     done = subprocess.run(

@@ -22,8 +22,13 @@ def origin() -> Iterator[Origin]:
     )
     with Origin.in_thread(hosts=1) as serving:
         serving.script("/feed", Answer(body=FEED))
-        serving.script("/page", Answer(body=page.encode(), content_type="text/html; charset=utf-8"))
-        serving.script("/none", Answer(body=b"<html><body>nothing</body></html>", content_type="text/html"))
+        serving.script(
+            "/page", Answer(body=page.encode(), content_type="text/html; charset=utf-8")
+        )
+        serving.script(
+            "/none",
+            Answer(body=b"<html><body>nothing</body></html>", content_type="text/html"),
+        )
         yield serving
 
 
@@ -31,15 +36,26 @@ def program(folder: Path, feeds: str = "") -> Program:
     return Program(folder, feeds)
 
 
-@pytest.mark.parametrize("pasted", ["feed://{}/feed", "HTTP://{}/feed", " <http://{}/feed> ", "{}/feed"])
-def test_a_pasted_address_is_added_with_one_answer_asked_for(tmp_path: Path, origin: Origin, pasted: str):
+@pytest.mark.parametrize(
+    "pasted", ["feed://{}/feed", "HTTP://{}/feed", " <http://{}/feed> ", "{}/feed"]
+)
+def test_a_pasted_address_is_added_with_one_answer_asked_for(
+    tmp_path: Path, origin: Origin, pasted: str
+):
     before = len(origin.seen("/feed"))
-    done = program(tmp_path).command("feeds", "add", pasted.format(f"127.0.0.1:{origin.port}"))
-    assert (done.returncode, done.stdout.split("\t")[1:]) == (0, [f"http://127.0.0.1:{origin.port}/feed\n"]), done
+    done = program(tmp_path).command(
+        "feeds", "add", pasted.format(f"127.0.0.1:{origin.port}")
+    )
+    assert (done.returncode, done.stdout.split("\t")[1:]) == (
+        0,
+        [f"http://127.0.0.1:{origin.port}/feed\n"],
+    ), done
     assert len(origin.seen("/feed")) == before + 1
 
 
-def test_of_a_page_its_own_feed_is_added_and_the_one_of_its_comments_named(tmp_path: Path, origin: Origin):
+def test_of_a_page_its_own_feed_is_added_and_the_one_of_its_comments_named(
+    tmp_path: Path, origin: Origin
+):
     done = program(tmp_path).command("feeds", "add", origin.url("/page"))
     assert (done.returncode, "/feed\n" in done.stdout) == (0, True), done
     assert "the page also names" in done.stderr
@@ -62,14 +78,18 @@ def test_an_import_names_what_it_leaves_out_and_keeps_the_rest(tmp_path: Path):
     assert 'text="Eels"' in again.stdout
 
 
-def test_each_outline_ends_as_added_known_or_left_out_and_the_status_says_whether_one_failed(tmp_path: Path):
+def test_each_outline_ends_as_added_known_or_left_out_and_the_status_says_whether_one_failed(
+    tmp_path: Path,
+):
     own = program(tmp_path)
     feed = '<outline type="rss" text="Eels" xmlUrl="www.e.example/f"/>'
     note = '<outline text="a note"/>'
     page = '<outline text="a page" url="https://p.example/"/>'
     ends = []
     for outlines in (feed + feed + note, feed, feed + page, page, note, ""):
-        done = own.command("feeds", "import", "-", stdin=f"<opml><body>{outlines}</body></opml>")
+        done = own.command(
+            "feeds", "import", "-", stdin=f"<opml><body>{outlines}</body></opml>"
+        )
         ends.append((done.stderr.splitlines()[-1], done.returncode))
     nothing = "aggregator: no outline of it names a feed that can be added"
     assert ends == [
@@ -82,7 +102,9 @@ def test_each_outline_ends_as_added_known_or_left_out_and_the_status_says_whethe
     ]
 
 
-def test_user_and_password_of_an_address_are_never_printed(tmp_path: Path, origin: Origin):
+def test_user_and_password_of_an_address_are_never_printed(
+    tmp_path: Path, origin: Origin
+):
     url = origin.url("/feed").replace("://", "://me:hushhush@")
     own = program(tmp_path, f'[[feed]]\nid = "f0"\nurl = "{url}"\n')
     told = [

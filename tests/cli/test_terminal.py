@@ -59,7 +59,9 @@ def test_json_says_the_same_after_the_guard(text: str) -> None:
 
 def test_what_a_console_draws_itself_still_reaches_the_terminal() -> None:
     written = Written()
-    SafeConsole(file=written.stream, force_terminal=True, color_system="standard").print(Text("red", style="red"))
+    SafeConsole(
+        file=written.stream, force_terminal=True, color_system="standard"
+    ).print(Text("red", style="red"))
     assert "\x1b[31mred\x1b[0m" in written.text
 
 
@@ -67,14 +69,22 @@ def test_what_a_server_wrote_is_cleaned_where_it_enters_the_state() -> None:
     state = first_state(FEED, now=NOW)
     for _ in range(3):
         bad = failure()
-        decision = after_poll(FEED, state, type(bad)(bad.url, bad.kind, f"odd coding {CLIPBOARD}"), None, now=NOW)
+        decision = after_poll(
+            FEED,
+            state,
+            type(bad)(bad.url, bad.kind, f"odd coding {CLIPBOARD}"),
+            None,
+            now=NOW,
+        )
         state = decision.state
     assert not ORDERS.search(state.failure_detail)
     assert "52;c" in state.failure_detail
     assert not ORDERS.search(decision.notices[0].detail)
 
 
-async def test_a_notice_is_cleaned_where_it_enters_the_trouble_stream(store: Store) -> None:
+async def test_a_notice_is_cleaned_where_it_enters_the_trouble_stream(
+    store: Store,
+) -> None:
     claim = Notice("failing", "f", SPOOFED, CLIPBOARD)
     await store.registration.mark_installation("", [claim], at=NOW)
     [told] = await store.watch.trouble(NOW.replace(year=2000))
@@ -114,13 +124,17 @@ def config(tmp_path: Path) -> Path:
     ],
     ids=" ".join,
 )
-def test_no_command_sends_an_order_to_the_terminal(config: Path, words: tuple[str, ...]) -> None:
+def test_no_command_sends_an_order_to_the_terminal(
+    config: Path, words: tuple[str, ...]
+) -> None:
     done = forked.run(*words, "--config", str(config), environment=os.environ)
     assert done.stdout + done.stderr
     assert not ORDERS.search(done.stdout + done.stderr)
 
 
-def test_one_bad_address_costs_an_opml_import_nothing_else(config: Path, tmp_path: Path) -> None:
+def test_one_bad_address_costs_an_opml_import_nothing_else(
+    config: Path, tmp_path: Path
+) -> None:
     opml = tmp_path / "x.opml"
     urls = [
         "https://a.example/feed",
@@ -130,11 +144,15 @@ def test_one_bad_address_costs_an_opml_import_nothing_else(config: Path, tmp_pat
     ]
     outlines = "".join(f'<outline text="t" xmlUrl="{url}"/>' for url in urls)
     opml.write_text(f"<opml><body>{outlines}</body></opml>")
-    done = forked.run("feeds", "import", str(opml), "--config", str(config), environment=os.environ)
+    done = forked.run(
+        "feeds", "import", str(opml), "--config", str(config), environment=os.environ
+    )
     assert done.returncode == 1  # something was left out
     assert re.findall(r"https://\S+", done.stdout) == [
         "https://a.example/feed",
         "https://b.example/my%20feed.xml",
         "https://d.example/f",
     ]
-    assert done.stderr.startswith("left out: t: 'https://c.example:99999/' is not a URL")
+    assert done.stderr.startswith(
+        "left out: t: 'https://c.example:99999/' is not a URL"
+    )

@@ -110,7 +110,9 @@ class Fault:
         send = AbstractConnection.send_packed_command
 
         @functools.wraps(send)
-        async def sent(connection: AbstractConnection, *args: Any, **named: Any) -> None:
+        async def sent(
+            connection: AbstractConnection, *args: Any, **named: Any
+        ) -> None:
             await send(connection, *args, **named)
             if self._in_step and self._moment == "sent":
                 self._in_step = False

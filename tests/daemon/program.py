@@ -19,7 +19,11 @@ import redis
 from tests import forked
 
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith(("LOG_", "NOTIFY_", "WATCHDOG_"))},
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LOG_", "NOTIFY_", "WATCHDOG_"))
+    },
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -27,7 +31,9 @@ ENVIRONMENT = {
 class Program:
     """One installation: a folder with feeds.toml and a state directory."""
 
-    def __init__(self, folder: Path, feeds: str, *, head: str = "", fetch: str = "") -> None:
+    def __init__(
+        self, folder: Path, feeds: str, *, head: str = "", fetch: str = ""
+    ) -> None:
         self.folder = folder
         self.config = folder / "feeds.toml"
         self.log = folder / "log.jsonl"
@@ -49,11 +55,15 @@ class Program:
         fresh.write_text(self._head + dedup + feeds, encoding="utf-8")
         fresh.replace(self.config)
 
-    def command(self, *words: str, timeout: float = 90, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *words: str, timeout: float = 90, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command to its end; `stdin` is what it reads."""
         words = (*words, "--config", str(self.config))
         if self.environment is ENVIRONMENT:
-            return forked.run(*words, environment=ENVIRONMENT, stdin=stdin, timeout=timeout)
+            return forked.run(
+                *words, environment=ENVIRONMENT, stdin=stdin, timeout=timeout
+            )
         return subprocess.run(  # another environment may change how the interpreter starts
             [sys.executable, "-m", "aggregator", *words],
             capture_output=True, text=True, timeout=timeout, env=self.environment, check=False, input=stdin,
@@ -64,7 +74,9 @@ class Program:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def start(self, *words: str, module: Sequence[str] = ("aggregator",)) -> subprocess.Popen[bytes]:
+    def start(
+        self, *words: str, module: Sequence[str] = ("aggregator",)
+    ) -> subprocess.Popen[bytes]:
         """Start the daemon, by the module that holds its command line; its log goes to `log`."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -75,12 +87,18 @@ class Program:
         return process
 
     @contextmanager
-    def running(self, *words: str, module: Sequence[str] = ("aggregator",)) -> Iterator[subprocess.Popen[bytes]]:
+    def running(
+        self, *words: str, module: Sequence[str] = ("aggregator",)
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """The daemon, ready; stopped by SIGTERM at the end, killed if that takes more than 10 s."""
         before = len(self.logged("daemon_ready"))
         process = self.start(*words, module=module)
         try:
-            until(lambda: len(self.logged("daemon_ready")) > before, what="daemon_ready", alive=process)
+            until(
+                lambda: len(self.logged("daemon_ready")) > before,
+                what="daemon_ready",
+                alive=process,
+            )
             yield process
         finally:
             self._close_clients()
@@ -97,7 +115,11 @@ class Program:
         """The log lines of one event."""
         if not self.log.exists():
             return []
-        rows = (line for line in self.log.read_text(encoding="utf-8").splitlines() if line.startswith("{"))
+        rows = (
+            line
+            for line in self.log.read_text(encoding="utf-8").splitlines()
+            if line.startswith("{")
+        )
         return [row for row in map(_row, rows) if row.get("event") == event]
 
     @property
@@ -157,14 +179,20 @@ def _row(line: str) -> dict[str, Any]:
 
 
 def until(
-    holds: Callable[[], Any], *, what: str, seconds: float = 60, alive: subprocess.Popen[bytes] | None = None
+    holds: Callable[[], Any],
+    *,
+    what: str,
+    seconds: float = 60,
+    alive: subprocess.Popen[bytes] | None = None,
 ) -> Any:
     """Wait until something holds, and answer with it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := holds():
             return found
-        assert alive is None or alive.poll() is None, f"the program ended (status {alive.returncode}) before: {what}"
+        assert alive is None or alive.poll() is None, (
+            f"the program ended (status {alive.returncode}) before: {what}"
+        )
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {what}")
 
@@ -172,4 +200,6 @@ def until(
 def feeds_of(*urls: str, **more: str) -> str:
     """`[[feed]]` tables named f0, f1, …"""
     extra = "".join(f"{key} = {value}\n" for key, value in more.items())
-    return "".join(f'[[feed]]\nid = "f{n}"\nurl = "{url}"\n{extra}' for n, url in enumerate(urls))
+    return "".join(
+        f'[[feed]]\nid = "f{n}"\nurl = "{url}"\n{extra}' for n, url in enumerate(urls)
+    )

@@ -43,7 +43,13 @@ class Stages:
 
     _numbers = itertools.count()
 
-    def __init__(self, store: Store, *feeds: Feed, settings: Settings | None = None, now: datetime = START) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *feeds: Feed,
+        settings: Settings | None = None,
+        now: datetime = START,
+    ) -> None:
         self.store = store
         self.now = now
         self.bodies: dict[str, bytes | FetchResult] = {}
@@ -88,7 +94,10 @@ class Stages:
         await self.poll_stage.register()
         host = self.poll_stage.hosts[feed_id]
         claims = await self.store.polls.claim_these(
-            {feed_id: host}, lease=timedelta(minutes=1), spacing=timedelta(0), now=self.now
+            {feed_id: host},
+            lease=timedelta(minutes=1),
+            spacing=timedelta(0),
+            now=self.now,
         )
         [claim] = claims.claims
         return await self.poll_stage.poll(claim, self.poll_stage.feeds[feed_id])
@@ -105,8 +114,21 @@ class Stages:
         return polled
 
     async def messages(self, stream: str = "reports") -> list[Message]:
-        return [message async for message in self.store.watch.messages(datetime(2000, 1, 1, tzinfo=UTC), stream=stream)]
+        return [
+            message
+            async for message in self.store.watch.messages(
+                datetime(2000, 1, 1, tzinfo=UTC), stream=stream
+            )
+        ]
 
 
 def answer(url: str, body: bytes, *, content_type: str = "application/xml") -> Fetched:
-    return Fetched(url, 200, body, content_type, Validators(), Caching(), elapsed=timedelta(milliseconds=5))
+    return Fetched(
+        url,
+        200,
+        body,
+        content_type,
+        Validators(),
+        Caching(),
+        elapsed=timedelta(milliseconds=5),
+    )

@@ -22,7 +22,9 @@ LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not LIBRARIES, reason="needs libfaketime (apt install libfaketime)"),
+    pytest.mark.skipif(
+        not LIBRARIES, reason="needs libfaketime (apt install libfaketime)"
+    ),
 ]
 
 
@@ -47,8 +49,20 @@ def test_polling_goes_on_when_the_clock_is_set(
         with program.running() as process:
             until(lambda: len(origin.seen("/a")) >= 2, what="polls", alive=process)
             offset.write_text(by, encoding="utf-8")
-            until(lambda: program.logged("clock_moved"), what="the step is noticed", alive=process, seconds=10)
+            until(
+                lambda: program.logged("clock_moved"),
+                what="the step is noticed",
+                alive=process,
+                seconds=10,
+            )
             count = len(origin.seen("/a"))
-            until(lambda: len(origin.seen("/a")) >= count + 3, what="polling goes on", alive=process, seconds=20)
-            with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/healthz", timeout=5) as answer:
+            until(
+                lambda: len(origin.seen("/a")) >= count + 3,
+                what="polling goes on",
+                alive=process,
+                seconds=20,
+            )
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{free_port}/healthz", timeout=5
+            ) as answer:
                 assert json.load(answer)["healthy"]

@@ -41,11 +41,17 @@ def origin() -> Iterator[Origin]:
 
 def test_a_daemon_that_runs_is_found_and_one_that_died_is_not(tmp_path: Path):
     """The number of a dead one may be another program's by now: a signal to it would end that program."""
-    (tmp_path / "feeds.toml").write_text('[aggregator]\nstate_dir = "state"\n', encoding="utf-8")
+    (tmp_path / "feeds.toml").write_text(
+        '[aggregator]\nstate_dir = "state"\n', encoding="utf-8"
+    )
     folder = tmp_path / "state" / "daemons"
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE
+    ) as stranger:
         folder.mkdir(parents=True)
-        (folder / f"{stranger.pid}.json").write_text(f'{{"pid": {stranger.pid}}}', encoding="utf-8")
+        (folder / f"{stranger.pid}.json").write_text(
+            f'{{"pid": {stranger.pid}}}', encoding="utf-8"
+        )
         with ConfigFile(files.loaded(str(tmp_path / "feeds.toml"))).announced("all"):
             assert [place.stem for place in _running(folder)] == [str(os.getpid())]
         assert _running(folder) == []
@@ -55,11 +61,15 @@ def test_a_daemon_that_runs_is_found_and_one_that_died_is_not(tmp_path: Path):
 async def test_the_end_does_not_wait_for_what_a_reload_replaced():
     async with asyncio.timeout(15):
         async with Fetching(Settings(), Metrics()) as fetching:
-            await fetching.renew(Settings(fetch=replace(Settings().fetch, timeout=timedelta(seconds=20))))
+            await fetching.renew(
+                Settings(fetch=replace(Settings().fetch, timeout=timedelta(seconds=20)))
+            )
             await asyncio.sleep(0)
 
 
-def test_an_interrupted_run_once_gives_back_its_polls_and_blames_no_feed(tmp_path: Path, origin: Origin):
+def test_an_interrupted_run_once_gives_back_its_polls_and_blames_no_feed(
+    tmp_path: Path, origin: Origin
+):
     origin.script("/slow", Answer(body=b"<rss/>", delay=60))
     program = Program(tmp_path, feeds_of(origin.url("/slow")))
     process = program.start("--once")
@@ -75,11 +85,15 @@ def test_an_interrupted_run_once_gives_back_its_polls_and_blames_no_feed(tmp_pat
     assert '"result":"new"' in again.stdout.replace(" ", "")
 
 
-async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come_since(store: Store):
+async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come_since(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     await stages.run("a", feed_body(("1", QUAKE)))
     now = await store.server_time()
-    assert await store.watch.tail({"events": id_at(now + timedelta(milliseconds=1))}) == []
+    assert (
+        await store.watch.tail({"events": id_at(now + timedelta(milliseconds=1))}) == []
+    )
     [row] = await store.watch.tail({"events": id_at(now - timedelta(minutes=1))})
     assert row.fields["title"] == QUAKE
 
@@ -94,17 +108,28 @@ async def test_tail_follow_does_not_begin_before_since_although_nothing_has_come
 def test_what_cannot_be_done_is_told_in_words(
     tmp_path: Path, origin: Origin, words: tuple[str, ...], status: int, says: str
 ):
-    done = Program(tmp_path, feeds_of(origin.url("/a"), enabled="false")).command(*words)
+    done = Program(tmp_path, feeds_of(origin.url("/a"), enabled="false")).command(
+        *words
+    )
     assert "Traceback" not in done.stderr
     assert says in done.stderr
     assert done.returncode == status
 
 
-def test_explain_judges_documents_by_the_strictness_configured(tmp_path: Path, origin: Origin):
+def test_explain_judges_documents_by_the_strictness_configured(
+    tmp_path: Path, origin: Origin
+):
     for name in ("a.md", "b.md"):
-        (tmp_path / name).write_text("---\ntitle: A new bridge opens\n---\nIt opened.\n", encoding="utf-8")
+        (tmp_path / name).write_text(
+            "---\ntitle: A new bridge opens\n---\nIt opened.\n", encoding="utf-8"
+        )
     program = Program(tmp_path, '[dedup]\nstrictness = "strict"\n')
-    assert program.json("explain", str(tmp_path / "a.md"), str(tmp_path / "b.md"))["strictness"] == "strict"
+    assert (
+        program.json("explain", str(tmp_path / "a.md"), str(tmp_path / "b.md"))[
+            "strictness"
+        ]
+        == "strict"
+    )
 
 
 def test_the_archive_waits_with_a_merge_for_the_reports_before_it():
@@ -115,9 +140,13 @@ def test_the_archive_waits_with_a_merge_for_the_reports_before_it():
     assert together([Row("reports", "9-0", {}), merge], batch=1) == [merge]
 
 
-def test_a_feed_that_cannot_be_polled_keeps_nobody_from_the_results_of_the_others(tmp_path: Path, origin: Origin):
+def test_a_feed_that_cannot_be_polled_keeps_nobody_from_the_results_of_the_others(
+    tmp_path: Path, origin: Origin
+):
     off = f'[[feed]]\nid = "off"\nurl = "{origin.url("/b")}"\nenabled = false\n'
-    done = Program(tmp_path, feeds_of(origin.url("/a")) + off).command("poll", "f0", "off")
+    done = Program(tmp_path, feeds_of(origin.url("/a")) + off).command(
+        "poll", "f0", "off"
+    )
     assert "new_event" in done.stdout
     assert "off is off" in done.stderr
     assert done.returncode == 1

@@ -21,7 +21,15 @@ from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
 from aggregator.engine.store import Store
 from aggregator.entry.parse import parsed_feed
-from aggregator.model import Backlog, Feed, FeedRead, Kind, Message, ParsedFeed, Unparsable
+from aggregator.model import (
+    Backlog,
+    Feed,
+    FeedRead,
+    Kind,
+    Message,
+    ParsedFeed,
+    Unparsable,
+)
 from tests.corpus_server import CorpusServer, feeds_toml, real_documents
 from tests.daemon.program import Program
 from tests.daemon.stages import Stages
@@ -56,30 +64,44 @@ async def all_messages(state: Path) -> tuple[list[Message], list[Message]]:
     try:
         client = connect(server.url)
         store, begin = Store(client), datetime(2000, 1, 1, tzinfo=UTC)
-        found = [[m async for m in store.watch.messages(begin, stream=stream)] for stream in ("events", "reports")]
+        found = [
+            [m async for m in store.watch.messages(begin, stream=stream)]
+            for stream in ("events", "reports")
+        ]
         await client.aclose()
     finally:
         await server.stop()
     return found[0], found[1]
 
 
-def test_every_real_document_runs_through_and_a_second_run_publishes_nothing(tmp_path: Path, shared: Path):
+def test_every_real_document_runs_through_and_a_second_run_publishes_nothing(
+    tmp_path: Path, shared: Path
+):
     with serving(CorpusServer(real_documents(shared))) as server:
         program = Program(tmp_path, "")
         program.config.write_text(
-            feeds_toml(server, state_dir=tmp_path / "state", extra='max_interval = "24h"').replace(
-                "[fetch]", '[fetch]\nparse_timeout = "60s"\nparse_cpu = "30s"'
-            )
+            feeds_toml(
+                server, state_dir=tmp_path / "state", extra='max_interval = "24h"'
+            ).replace("[fetch]", '[fetch]\nparse_timeout = "60s"\nparse_cpu = "30s"')
         )
         first = program.command("run", "--once", timeout=1200)
         assert first.returncode == 0, first.stdout[-2000:]
-        polls = [row for row in map(_row, first.stdout.splitlines()) if row.get("event") == "feed_polled"]
+        polls = [
+            row
+            for row in map(_row, first.stdout.splitlines())
+            if row.get("event") == "feed_polled"
+        ]
         assert len(polls) == len(server.documents)
         outcomes = ("new", "edited", "seen", "rejected")
-        assert all(sum(poll.get(o, 0) for o in outcomes) == poll.get("parsed", 0) for poll in polls)
+        assert all(
+            sum(poll.get(o, 0) for o in outcomes) == poll.get("parsed", 0)
+            for poll in polls
+        )
         assert not [poll for poll in polls if poll["result"] == "failed"]
         events, reports = asyncio.run(all_messages(tmp_path / "state"))
-        assert len(reports) == sum(poll.get("new", 0) for poll in polls) + _merges(reports)
+        assert len(reports) == sum(poll.get("new", 0) for poll in polls) + _merges(
+            reports
+        )
         assert len({m.id for m in events}) == len(events)
         check_front_matter(reports)
         second = program.command("run", "--once", timeout=600)
@@ -101,7 +123,15 @@ def check_front_matter(reports: list[Message]) -> None:
         head = re.match(r"\n---\n(.*?\n)---\n\n<div>   \n", message.document, re.DOTALL)
         assert head, message.entry_id
         read = yaml.load(head[1], Loader=yaml.CSafeLoader)
-        assert list(read) == ["title", "categories", "headimg", "author", "comments", "date", "thumbnail"]
+        assert list(read) == [
+            "title",
+            "categories",
+            "headimg",
+            "author",
+            "comments",
+            "date",
+            "thumbnail",
+        ]
         assert read["title"] == message.title
         assert read["categories"] == list(message.categories)
         assert read["author"] == message.categories[1]
@@ -121,10 +151,19 @@ def polls_of(shared: Path, outlet: str) -> list[tuple[datetime, bytes]]:
     return sorted(found)
 
 
-async def test_successive_polls_of_two_outlets_publish_each_entry_once(store: Store, shared: Path):
+async def test_successive_polls_of_two_outlets_publish_each_entry_once(
+    store: Store, shared: Path
+):
     outlets = ("bbc", "cnn")
-    polls = sorted((at, outlet, body) for outlet in outlets for at, body in polls_of(shared, outlet))
-    feeds = [Feed(o, f"https://{o}.example/rss", ("News", o, "World"), "en", Backlog.ALL) for o in outlets]
+    polls = sorted(
+        (at, outlet, body)
+        for outlet in outlets
+        for at, body in polls_of(shared, outlet)
+    )
+    feeds = [
+        Feed(o, f"https://{o}.example/rss", ("News", o, "World"), "en", Backlog.ALL)
+        for o in outlets
+    ]
     stages = Stages(store, *feeds, now=polls[0][0])
     seen: Counter[str] = Counter()
     for at, outlet, body in polls:
@@ -150,9 +189,17 @@ EMPTY = b"<rss version='2.0'><channel><title>nothing today</title></channel></rs
 
 def pages_of(shared: Path) -> list[bytes]:
     """Documents that are no feeds, as servers send them with status 200."""
-    found = (path.read_bytes() for path in sorted((shared / "corpus" / "nonfeed").rglob("*")) if path.is_file())
+    found = (
+        path.read_bytes()
+        for path in sorted((shared / "corpus" / "nonfeed").rglob("*"))
+        if path.is_file()
+    )
     return [
-        body for body in found if isinstance(parsed_feed(body, content_type="text/html", url="http://x/"), Unparsable)
+        body
+        for body in found
+        if isinstance(
+            parsed_feed(body, content_type="text/html", url="http://x/"), Unparsable
+        )
     ]
 
 
@@ -162,7 +209,11 @@ async def test_an_outlets_polls_with_error_pages_between_lose_and_repeat_nothing
 ):
     """Situations 14, 19, 20 on what publishers really served, in its real order and times."""
     polls, pages = polls_of(shared, outlet), pages_of(shared)
-    stages = Stages(store, Feed(outlet, f"https://{outlet}.example/rss", backlog=Backlog.ALL), now=polls[0][0])
+    stages = Stages(
+        store,
+        Feed(outlet, f"https://{outlet}.example/rss", backlog=Backlog.ALL),
+        now=polls[0][0],
+    )
     served: set[str] = set()
     for number, (at, body) in enumerate(polls):
         stages.now = max(stages.now + timedelta(minutes=1), at)
@@ -174,12 +225,18 @@ async def test_an_outlets_polls_with_error_pages_between_lose_and_repeat_nothing
             await stages.run(outlet, EMPTY)
             stages.now += timedelta(seconds=30)
         await stages.run(outlet, body)
-        parsed = parsed_feed(body, content_type="application/xml", url=f"https://{outlet}.example/rss")
+        parsed = parsed_feed(
+            body, content_type="application/xml", url=f"https://{outlet}.example/rss"
+        )
         assert isinstance(parsed, ParsedFeed)
         served |= {entry.guid or entry.link for entry in parsed.entries}
-    told = [m for m in await stages.messages("reports") if m.kind in (Kind.NEW, Kind.JOINED)]
+    told = [
+        m for m in await stages.messages("reports") if m.kind in (Kind.NEW, Kind.JOINED)
+    ]
     assert len({m.entry_id for m in told}) == len(told)
     by_name = Counter(m.guid or m.url for m in told)
     assert not {name: times for name, times in by_name.items() if times > 1}
     renamed = len(served) - len(told)
-    assert 0 <= renamed <= 0.02 * len(served), "entries neither published nor recognised as renamed ones"
+    assert 0 <= renamed <= 0.02 * len(served), (
+        "entries neither published nor recognised as renamed ones"
+    )

@@ -40,7 +40,11 @@ def word(name: str, number: int) -> str:
     """A title unlike any other: this test is about delivery, not about matching."""
     dice = random.Random(f"{name}{number}")
     return " ".join(
-        "".join(dice.choices("bcdfghklmnprstvz", k=1)[0] + dice.choice("aeiou") for _ in range(4)) for _ in range(6)
+        "".join(
+            dice.choices("bcdfghklmnprstvz", k=1)[0] + dice.choice("aeiou")
+            for _ in range(4)
+        )
+        for _ in range(6)
     )
 
 
@@ -62,10 +66,16 @@ class Publisher(threading.Thread):
 
     def _serve(self, number: int) -> None:
         count = self.counts[number]
-        self.origin.script(f"/{number}", Answer(body=body(f"f{number}", count), etag=f'"{count}"'))
+        self.origin.script(
+            f"/{number}", Answer(body=body(f"f{number}", count), etag=f'"{count}"')
+        )
 
     def served(self) -> set[str]:
-        return {f"f{number}-{n}" for number, count in enumerate(self.counts) for n in range(count)}
+        return {
+            f"f{number}-{n}"
+            for number, count in enumerate(self.counts)
+            for n in range(count)
+        }
 
 
 @pytest.mark.slow
@@ -76,23 +86,39 @@ def test_every_entry_is_published_once_whatever_dies(tmp_path: Path):
         for number in range(FEEDS):
             origin.script(f"/{number}", Answer(body=body(f"f{number}", 0)))
         program = Program(
-            tmp_path, feeds_of(*(origin.url(f"/{n}", n + 1) for n in range(FEEDS))), fetch="parse_processes = 1"
+            tmp_path,
+            feeds_of(*(origin.url(f"/{n}", n + 1) for n in range(FEEDS))),
+            fetch="parse_processes = 1",
         )
         publisher = Publisher(origin)
         publisher.start()
         killed = Counter(kill(program, dice) for _ in range(KILLS))
         publisher.done.set()
         publisher.join()
-        until(lambda: not [p for p in program.processes() if is_alive(p)], what="no orphan", seconds=15)
+        until(
+            lambda: not [p for p in program.processes() if is_alive(p)],
+            what="no orphan",
+            seconds=15,
+        )
         with program.running():
             client = program.client()
-            until(lambda: published(client) >= publisher.served(), what="every entry published", seconds=180)
+            until(
+                lambda: published(client) >= publisher.served(),
+                what="every entry published",
+                seconds=180,
+            )
             rows = client.xrange("agg:reports")
-    told = Counter(fields["guid"] for _, fields in rows if fields["kind"] in ("event.new", "event.joined"))
+    told = Counter(
+        fields["guid"]
+        for _, fields in rows
+        if fields["kind"] in ("event.new", "event.joined")
+    )
     assert set(told) == publisher.served()
     assert {guid for guid, times in told.items() if times > 1} == set()
     assert sum(killed.values()) == KILLS
-    print(f"{KILLS} kills ({dict(killed)}): {len(told)} entries served, {sum(told.values())} published")
+    print(
+        f"{KILLS} kills ({dict(killed)}): {len(told)} entries served, {sum(told.values())} published"
+    )
 
 
 def kill(program: Program, dice: random.Random) -> str:

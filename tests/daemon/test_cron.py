@@ -30,7 +30,11 @@ def shown(cron: str, zone: str, day: str, hours: int = 24) -> str:
     """The times from midnight on, as the clock on the wall shows them."""
     times = fired(cron, zone, day, days=2)
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    return " ".join(f"{at.astimezone(ZoneInfo(zone)):%H:%M}" for at in times if at - start < timedelta(hours=hours))
+    return " ".join(
+        f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
+        for at in times
+        if at - start < timedelta(hours=hours)
+    )
 
 
 SHIFTS = {
@@ -51,8 +55,12 @@ SHIFTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("cron", "zone", "day", "hours", "expected"), SHIFTS.values(), ids=SHIFTS)
-def test_the_times_of_a_day_on_which_clocks_are_set(cron: str, zone: str, day: str, hours: int, expected: str):
+@pytest.mark.parametrize(
+    ("cron", "zone", "day", "hours", "expected"), SHIFTS.values(), ids=SHIFTS
+)
+def test_the_times_of_a_day_on_which_clocks_are_set(
+    cron: str, zone: str, day: str, hours: int, expected: str
+):
     assert shown(cron, zone, day, hours) == expected
 
 
@@ -70,18 +78,33 @@ ZONES = ["Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "Africa/Casab
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(ZONES), st.integers(0, 23), st.integers(0, 59), st.integers(2000, 2030))
-def test_a_daily_expression_names_every_day_once_whatever_the_zone(zone: str, hour: int, minute: int, year: int):
+@given(
+    st.sampled_from(ZONES),
+    st.integers(0, 23),
+    st.integers(0, 59),
+    st.integers(2000, 2030),
+)
+def test_a_daily_expression_names_every_day_once_whatever_the_zone(
+    zone: str, hour: int, minute: int, year: int
+):
     times = fired(f"{minute} {hour} * * *", zone, f"{year}-01-01", days=366)
     gaps = [other - one for one, other in pairwise(times)]
     assert timedelta(hours=21) <= min(gaps)
     assert max(gaps) <= timedelta(hours=27)
-    assert len(times) in (365, 366, 367)  # where days are longer, a moment of the next year
+    assert len(times) in (
+        365,
+        366,
+        367,
+    )  # where days are longer, a moment of the next year
 
 
 @settings(max_examples=40)
-@given(st.sampled_from(ZONES), st.sampled_from([1, 5, 15, 20, 30]), st.integers(0, 8700))
-def test_an_expression_for_every_hour_leaves_out_no_time(zone: str, every: int, hour: int):
+@given(
+    st.sampled_from(ZONES), st.sampled_from([1, 5, 15, 20, 30]), st.integers(0, 8700)
+)
+def test_an_expression_for_every_hour_leaves_out_no_time(
+    zone: str, every: int, hour: int
+):
     day = (datetime(2026, 1, 1) + timedelta(hours=hour)).isoformat()
     times = fired(f"*/{every} * * * *", zone, day, days=1)
     gaps = {other - one for one, other in pairwise(times)}
@@ -89,11 +112,23 @@ def test_an_expression_for_every_hour_leaves_out_no_time(zone: str, every: int, 
 
 
 def test_an_expression_that_never_comes_is_told_as_none():
-    assert WallClockCron("0 0 30 2 *", "Europe/Berlin").following(datetime(2026, 1, 1, tzinfo=UTC)) is None
-    assert WallClockCron("0 * 30 2 *", "Europe/Berlin").following(datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert (
+        WallClockCron("0 0 30 2 *", "Europe/Berlin").following(
+            datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        is None
+    )
+    assert (
+        WallClockCron("0 * 30 2 *", "Europe/Berlin").following(
+            datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        is None
+    )
 
 
 def test_a_clock_that_was_set_back_asks_from_its_own_time():
     trigger = WallClockCron("0 * * * *", "UTC")
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    assert trigger.get_next_fire_time(now + timedelta(days=3), now) == now + timedelta(hours=1)
+    assert trigger.get_next_fire_time(now + timedelta(days=3), now) == now + timedelta(
+        hours=1
+    )

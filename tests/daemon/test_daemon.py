@@ -75,11 +75,16 @@ class Server:
 def parts(stages: Stages, folder: Path, **more: Any) -> tuple[Parts, File]:
     file = File(Configuration(stages.settings, tuple(stages.poll_stage.feeds.values())))
     digests = DigestMaker(store=stages.store, files=DigestFiles(folder), feed_ids=list)
-    given: dict[str, Any] = {"poll": stages.poll_stage, "event": stages.event_stage} | more
+    given: dict[str, Any] = {
+        "poll": stages.poll_stage,
+        "event": stages.event_stage,
+    } | more
     made = Parts(
         store=stages.store,
         metrics=Metrics(),
-        progress=Progress({name: timedelta(hours=1) for name in ("poll", "event", "loop")}),
+        progress=Progress(
+            {name: timedelta(hours=1) for name in ("poll", "event", "loop")}
+        ),
         notifier=Notifier(),
         source=file,
         digests=digests,
@@ -107,7 +112,9 @@ async def until(holds: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_breaks_beside_the_jobs_is_told_and_started_again(store: Store, tmp_path: Path):
+async def test_what_breaks_beside_the_jobs_is_told_and_started_again(
+    store: Store, tmp_path: Path
+):
     server = Server()
     made, file = parts(Stages(store), tmp_path, server=server)
     assert isinstance(file.now, Configuration)
@@ -119,26 +126,49 @@ async def test_what_breaks_beside_the_jobs_is_told_and_started_again(store: Stor
     assert isinstance(told["exc_info"], PermissionError)
 
 
-async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_running(store: Store, tmp_path: Path):
+async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_running(
+    store: Store, tmp_path: Path
+):
     stages = Stages(store)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = taken.getsockname()
-        watching = Watching(store=store, feed_ids=list, troubles=list, progress=Progress({}), clock=stages.clock)
-        made, file = parts(stages, tmp_path, status=StatusServer(watching, metrics=Metrics()), status_address=place)
+        watching = Watching(
+            store=store,
+            feed_ids=list,
+            troubles=list,
+            progress=Progress({}),
+            clock=stages.clock,
+        )
+        made, file = parts(
+            stages,
+            tmp_path,
+            status=StatusServer(watching, metrics=Metrics()),
+            status_address=place,
+        )
         assert isinstance(file.now, Configuration)
         with pytest.raises(AggregatorError, match="cannot be opened: "):
             await Daemon(made, file.now).run()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(store: Store, tmp_path: Path):
+async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(
+    store: Store, tmp_path: Path
+):
     """Both read the same feeds.toml: the second goes on without the port, and has it when the first has ended."""
     stages = Stages(store, feed("a"))
 
     def worker(port: int, **role: Any) -> Daemon:
-        watching = Watching(store=store, feed_ids=list, troubles=list, progress=Progress({}), clock=stages.clock)
+        watching = Watching(
+            store=store,
+            feed_ids=list,
+            troubles=list,
+            progress=Progress({}),
+            clock=stages.clock,
+        )
         status = StatusServer(watching, metrics=Metrics())
-        made, file = parts(stages, tmp_path, status=status, status_address=("127.0.0.1", port), **role)
+        made, file = parts(
+            stages, tmp_path, status=status, status_address=("127.0.0.1", port), **role
+        )
         assert isinstance(file.now, Configuration)
         return Daemon(made, file.now)
 
@@ -159,7 +189,9 @@ async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(
             await writer.wait_closed()
 
 
-async def test_an_event_worker_says_that_its_server_is_away(own_server: EmbeddedServer, tmp_path: Path):
+async def test_an_event_worker_says_that_its_server_is_away(
+    own_server: EmbeddedServer, tmp_path: Path
+):
     client = connect(own_server.url)
     made, file = parts(Stages(Store(client)), tmp_path, poll=None)
     assert isinstance(file.now, Configuration)
@@ -174,23 +206,31 @@ async def test_an_event_worker_says_that_its_server_is_away(own_server: Embedded
     await client.aclose()
 
 
-async def test_a_reload_takes_over_feeds_and_settings_and_tells_how_it_went(store: Store, tmp_path: Path):
+async def test_a_reload_takes_over_feeds_and_settings_and_tells_how_it_went(
+    store: Store, tmp_path: Path
+):
     stages = Stages(store, feed("a"))
     stages.bodies = {"a": rss(("1", QUAKE)), "b": rss(("2", BUDGET), site="b")}
     made, file = parts(stages, tmp_path)
     assert isinstance(file.now, Configuration)
     daemon = Daemon(made, file.now)
     async with running(daemon):
-        file.now = Configuration(Settings(dedup=DedupSettings(window=timedelta(hours=71))), (feed("b"),))
+        file.now = Configuration(
+            Settings(dedup=DedupSettings(window=timedelta(hours=71))), (feed("b"),)
+        )
         await daemon._reload()
         assert await store.polls.feed_ids() == ["b"]
         file.now = ConfigError(Problem("no good"))
         await daemon._reload()
     assert [result for result, _ in file.told] == ["applied", "refused"]
-    assert threading.current_thread() not in file.readers, "100,000 feeds take 4 s, in which the lead must be kept"
+    assert threading.current_thread() not in file.readers, (
+        "100,000 feeds take 4 s, in which the lead must be kept"
+    )
 
 
-@pytest.mark.parametrize("changed", [{"min_interval": timedelta(seconds=5)}, {"cron": "30 12 * * *"}])
+@pytest.mark.parametrize(
+    "changed", [{"min_interval": timedelta(seconds=5)}, {"cron": "30 12 * * *"}]
+)
 async def test_a_reload_sets_the_due_time_that_its_bounds_lead_to(
     store: Store, tmp_path: Path, changed: dict[str, Any]
 ):
@@ -209,7 +249,9 @@ async def test_a_reload_sets_the_due_time_that_its_bounds_lead_to(
     assert stages.now < due <= stages.now + timedelta(minutes=45)
 
 
-async def test_a_poll_in_flight_during_a_reload_ends_with_the_due_time_of_the_new_bounds(store: Store):
+async def test_a_poll_in_flight_during_a_reload_ends_with_the_due_time_of_the_new_bounds(
+    store: Store,
+):
     slow = replace(feed("a"), min_interval=timedelta(hours=2))
     stages = Stages(store, slow)
     answer = asyncio.Event()
@@ -222,7 +264,10 @@ async def test_a_poll_in_flight_during_a_reload_ends_with_the_due_time_of_the_ne
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register(at_once=True)
     assert await stages.poll_stage.round() == 1
-    stages.poll_stage.use(Settings(), (replace(slow, min_interval=timedelta(minutes=1), max_interval=HALF_HOUR),))
+    stages.poll_stage.use(
+        Settings(),
+        (replace(slow, min_interval=timedelta(minutes=1), max_interval=HALF_HOUR),),
+    )
     await stages.poll_stage.register()
     answer.set()
     await asyncio.gather(*stages.poll_stage._running)
@@ -244,8 +289,12 @@ async def test_a_clock_that_is_set_sets_jobs_and_due_times_anew(
         job = daemon._scheduler.get_job("housekeeping")
         stages.now -= timedelta(hours=1)
         real = time.time
-        monkeypatch.setattr(daemon_module, "time", SimpleNamespace(time=lambda: real() - 3600))
-        await until(lambda: daemon._scheduler.get_job("housekeeping").trigger is not job.trigger)
+        monkeypatch.setattr(
+            daemon_module, "time", SimpleNamespace(time=lambda: real() - 3600)
+        )
+        await until(
+            lambda: daemon._scheduler.get_job("housekeeping").trigger is not job.trigger
+        )
         async with asyncio.timeout(10):
             while (await store.polls.due_times(["a"]))["a"] == before:
                 await asyncio.sleep(0.05)
@@ -255,7 +304,12 @@ async def test_a_clock_that_is_set_sets_jobs_and_due_times_anew(
 async def test_a_stage_that_is_stuck_is_told_once(store: Store, tmp_path: Path):
     made, file = parts(Stages(store), tmp_path)
     assert isinstance(file.now, Configuration)
-    daemon = Daemon(replace(made, progress=Progress({"poll": timedelta(0), "loop": timedelta(hours=1)})), file.now)
+    daemon = Daemon(
+        replace(
+            made, progress=Progress({"poll": timedelta(0), "loop": timedelta(hours=1)})
+        ),
+        file.now,
+    )
     daemon._parts.progress.beat("poll", -1.0)
     with capture_logs() as lines:
         for _ in range(3):
@@ -265,7 +319,9 @@ async def test_a_stage_that_is_stuck_is_told_once(store: Store, tmp_path: Path):
     assert [line["event"] for line in lines] == ["stuck", "moves_again"]
 
 
-async def test_a_reload_that_breaks_is_told_and_changes_nothing(store: Store, tmp_path: Path):
+async def test_a_reload_that_breaks_is_told_and_changes_nothing(
+    store: Store, tmp_path: Path
+):
     async def refuse(_settings: Settings) -> None:
         raise OSError(24, "Too many open files")
 
@@ -307,7 +363,9 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
 ):
     """The leader finds out; another worker, that only polls and has a connection of its own, holds back."""
     leading = Stages(store, feed("a"), settings=Settings(retention=SLOW_DOWN))
-    await store.engine.client.execute_command("XGROUP", "CREATE", "agg:reports", "asleep", "0", "MKSTREAM")
+    await store.engine.client.execute_command(
+        "XGROUP", "CREATE", "agg:reports", "asleep", "0", "MKSTREAM"
+    )
     await leading.run("a", rss(("1", QUAKE)))
     made, file = parts(leading, tmp_path, poll=None)
     assert isinstance(file.now, Configuration)
@@ -318,24 +376,42 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
     await polling.poll_stage.register(at_once=True)
     await leader._housekeep()
     assert await polling.poll_stage.round() == 0
-    assert polling.poll_stage.paused_by == "a consumer group is behind on reports (on_slow_consumer)"
+    assert (
+        polling.poll_stage.paused_by
+        == "a consumer group is behind on reports (on_slow_consumer)"
+    )
     [(_, rows)] = (
-        await store.engine.client.execute_command("XREADGROUP", "GROUP", "asleep", "c", "STREAMS", "agg:reports", ">")
+        await store.engine.client.execute_command(
+            "XREADGROUP", "GROUP", "asleep", "c", "STREAMS", "agg:reports", ">"
+        )
     ).items()
-    await store.engine.client.execute_command("XACK", "agg:reports", "asleep", *(row[0] for row in rows))
+    await store.engine.client.execute_command(
+        "XACK", "agg:reports", "asleep", *(row[0] for row in rows)
+    )
     await leader._housekeep()
     assert await polling.poll_stage.round() == 1
     await polling.poll_stage.stop()
     await elsewhere.close()
     await leading.assign()
-    assert [m.title for m in await leading.messages()] == [BUDGET]  # the acknowledged one was over the cap
+    assert [m.title for m in await leading.messages()] == [
+        BUDGET
+    ]  # the acknowledged one was over the cap
 
 
 def test_a_reload_names_what_needs_a_restart():
     before = Configuration(Settings(), ())
     digest = DigestSettings(timezone="Asia/Shanghai", top=5)
-    after = Configuration(Settings(archive_dir="/kept", http_public_url="https://a.example", digest=digest), ())
+    after = Configuration(
+        Settings(
+            archive_dir="/kept", http_public_url="https://a.example", digest=digest
+        ),
+        (),
+    )
     changes = config_changes(before, after)
-    assert changes["needs_restart"] == ["archive_dir", "http_public_url", "digest.timezone"]
+    assert changes["needs_restart"] == [
+        "archive_dir",
+        "http_public_url",
+        "digest.timezone",
+    ]
     only_top = Configuration(Settings(digest=DigestSettings(top=5)), ())
     assert "needs_restart" not in config_changes(before, only_top)

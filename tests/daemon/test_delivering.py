@@ -62,7 +62,9 @@ class Receiver:
             await runner.cleanup()
 
 
-def deliveries(store: Store, directory: Path, secret: str | None = "s3cret") -> Deliveries:
+def deliveries(
+    store: Store, directory: Path, secret: str | None = "s3cret"
+) -> Deliveries:
     return Deliveries(
         store,
         leads=lambda: True,
@@ -91,7 +93,9 @@ async def until(condition: Any) -> None:
 
 
 async def acknowledged(store: Store, notify: Notify) -> bool:
-    lags = {(group.stream, group.group): group for group in await store.retention.groups()}
+    lags = {
+        (group.stream, group.group): group for group in await store.retention.groups()
+    }
     group = lags.get((f"queue:{notify.queue.name}", "notify"))
     return group is not None and group.waiting_count + group.pending_count == 0
 
@@ -107,7 +111,9 @@ async def told(store: Store, notify: Notify, *numbers: int) -> list[str]:
     store.engine.queues = {notify.queue.name: notify.queue}
     waiting = await making.waiting(store, *(entry(number) for number in numbers))
     made = [making.publication(stream_id, one) for stream_id, one in waiting]
-    whole = [replace(one, queued=((notify.queue.name, one.messages[0]),)) for one in made]
+    whole = [
+        replace(one, queued=((notify.queue.name, one.messages[0]),)) for one in made
+    ]
     await store.events.publish(await making.leading(store), whole)
     return [one.messages[0].id for one in made]
 
@@ -117,7 +123,9 @@ async def store(redis_client: Client) -> Store:
     return Store(redis_client, prefix="{agg}")
 
 
-async def test_every_message_arrives_in_order_signed(store: Store, tmp_path: Path) -> None:
+async def test_every_message_arrives_in_order_signed(
+    store: Store, tmp_path: Path
+) -> None:
     async with Receiver().listening() as receiver:
         notify = Notify("desk", f"{receiver.url}/hook")
         before = await told(store, notify, 1, 2)
@@ -131,10 +139,14 @@ async def test_every_message_arrives_in_order_signed(store: Store, tmp_path: Pat
         right = "sha256=" + hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
         assert headers["X-Aggregator-Signature"] == right == signature("s3cret", body)
         assert headers["X-Aggregator-Delivery"] == json.loads(body)["id"]
-        assert json.loads(body)["document"], "the whole message, as a list queue holds it"
+        assert json.loads(body)["document"], (
+            "the whole message, as a list queue holds it"
+        )
 
 
-async def test_a_receiver_that_is_down_is_waited_for(store: Store, tmp_path: Path) -> None:
+async def test_a_receiver_that_is_down_is_waited_for(
+    store: Store, tmp_path: Path
+) -> None:
     receiver = Receiver()
     async with receiver.listening():
         notify = Notify("desk", f"{receiver.url}/hook")
@@ -149,7 +161,9 @@ async def test_a_receiver_that_is_down_is_waited_for(store: Store, tmp_path: Pat
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
-async def test_a_receiver_in_trouble_gets_it_again_under_the_same_id(store: Store, tmp_path: Path, status: int) -> None:
+async def test_a_receiver_in_trouble_gets_it_again_under_the_same_id(
+    store: Store, tmp_path: Path, status: int
+) -> None:
     receiver = Receiver(statuses=[status] * (MOST_REFUSALS + 2))
     async with receiver.listening():
         notify = Notify("desk", f"{receiver.url}/hook")
@@ -161,7 +175,9 @@ async def test_a_receiver_in_trouble_gets_it_again_under_the_same_id(store: Stor
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 302])
-async def test_what_is_refused_is_told_in_trouble_and_stops_nothing(store: Store, tmp_path: Path, status: int) -> None:
+async def test_what_is_refused_is_told_in_trouble_and_stops_nothing(
+    store: Store, tmp_path: Path, status: int
+) -> None:
     receiver = Receiver(statuses=[status] * MOST_REFUSALS)
     async with receiver.listening():
         notify = Notify("desk", f"{receiver.url}/hook")
@@ -176,13 +192,25 @@ async def test_what_is_refused_is_told_in_trouble_and_stops_nothing(store: Store
     assert str(status) in trouble.notice.detail
 
 
-async def test_a_death_before_the_acknowledgement_sends_again_and_loses_nothing(store: Store, tmp_path: Path) -> None:
+async def test_a_death_before_the_acknowledgement_sends_again_and_loses_nothing(
+    store: Store, tmp_path: Path
+) -> None:
     """What the kill leaves: read in the group, sent, not acknowledged."""
     async with Receiver().listening() as receiver:
         notify = Notify("desk", f"{receiver.url}/hook")
-        assert await store.deliveries.undelivered(notify.queue.name, count=1, fresh=True) == []
+        assert (
+            await store.deliveries.undelivered(notify.queue.name, count=1, fresh=True)
+            == []
+        )
         ids = await told(store, notify, 1, 2)
-        assert len(await store.deliveries.undelivered(notify.queue.name, count=1, fresh=True)) == 1
+        assert (
+            len(
+                await store.deliveries.undelivered(
+                    notify.queue.name, count=1, fresh=True
+                )
+            )
+            == 1
+        )
         async with running(deliveries(store, tmp_path), notify):
             await until(lambda: len(receiver.taken) == 2)
             await until_acknowledged(store, notify)
@@ -200,17 +228,23 @@ async def test_a_queue_that_is_lost_begins_anew(store: Store, tmp_path: Path) ->
             await until(lambda: len(receiver.taken) == 2)
 
 
-async def test_a_secret_is_made_for_us_only_and_stays(store: Store, tmp_path: Path) -> None:
+async def test_a_secret_is_made_for_us_only_and_stays(
+    store: Store, tmp_path: Path
+) -> None:
     made = deliveries(store, tmp_path / "notify", secret=None)
     notify = Notify("desk", "https://example.org/hook")
     secret = made.secret_of(notify)
     assert len(secret) == 64
     assert made.secret_of(notify) == secret
     assert (tmp_path / "notify" / "desk.secret").stat().st_mode & 0o077 == 0
-    assert made.secret_of(replace(notify, to="ntfy://ntfy.sh/topic")) == "", "ntfy signs nothing"
+    assert made.secret_of(replace(notify, to="ntfy://ntfy.sh/topic")) == "", (
+        "ntfy signs nothing"
+    )
 
 
-async def test_ntfy_is_told_title_sources_and_link(store: Store, tmp_path: Path) -> None:
+async def test_ntfy_is_told_title_sources_and_link(
+    store: Store, tmp_path: Path
+) -> None:
     async with Receiver().listening() as receiver:
         host = receiver.url.removeprefix("http://")
         notify = Notify("phone", f"ntfy://{host}/news?secure=false")
@@ -224,14 +258,20 @@ async def test_ntfy_is_told_title_sources_and_link(store: Store, tmp_path: Path)
 
 
 def test_one_mail_tells_of_all_that_wait() -> None:
-    messages = [making.message(making.Kind.NEW, entry(number), "e" + f"{number:020x}") for number in (1, 2)]
+    messages = [
+        making.message(making.Kind.NEW, entry(number), "e" + f"{number:020x}")
+        for number in (1, 2)
+    ]
     notify = Notify("mail", "mailto:me@example.org", sender="agg@example.org")
     mail = Mail(notify, secret=lambda: "").mail_of(messages)
     assert mail["To"] == "me@example.org"
     assert mail["Subject"].endswith("and 1 more")
     text = mail.get_content()
     assert all(message.title in text for message in messages)
-    assert mail["Message-ID"] == Mail(notify, secret=lambda: "").mail_of(messages)["Message-ID"]
+    assert (
+        mail["Message-ID"]
+        == Mail(notify, secret=lambda: "").mail_of(messages)["Message-ID"]
+    )
 
 
 async def test_mail_goes_by_smtp(store: Store, tmp_path: Path) -> None:
@@ -249,7 +289,12 @@ async def test_mail_goes_by_smtp(store: Store, tmp_path: Path) -> None:
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    notify = Notify("mail", "mailto:me@example.org", smtp=f"smtp://127.0.0.1:{port}", every=timedelta(milliseconds=1))
+    notify = Notify(
+        "mail",
+        "mailto:me@example.org",
+        smtp=f"smtp://127.0.0.1:{port}",
+        every=timedelta(milliseconds=1),
+    )
     await told(store, notify, 1, 2)
     async with running(deliveries(store, tmp_path), notify):
         await until(lambda: received)
@@ -265,13 +310,23 @@ HOOK = '[[notify]]\nname = "desk"\nto = "{to}"\n'
 
 
 def test_a_notify_is_a_queue_of_its_own_with_the_same_filters() -> None:
-    text = HOOK.format(to="https://example.org/hook") + 'min_sources = 3\nmatch = { languages = ["zh"] }\n'
+    text = (
+        HOOK.format(to="https://example.org/hook")
+        + 'min_sources = 3\nmatch = { languages = ["zh"] }\n'
+    )
     settings = configuration(text).settings
     [notify] = settings.notifies
     assert notify.match == Match(languages=("zh",))
     [queue] = settings.queues
-    assert (queue.kind, queue.deliver, queue.min_sources, queue.match) == ("stream", "events", 3, notify.match)
-    assert queue.name == notify.queue.name == "notify.desk", "no [[queue]] can have this name"
+    assert (queue.kind, queue.deliver, queue.min_sources, queue.match) == (
+        "stream",
+        "events",
+        3,
+        notify.match,
+    )
+    assert queue.name == notify.queue.name == "notify.desk", (
+        "no [[queue]] can have this name"
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,8 +336,16 @@ def test_a_notify_is_a_queue_of_its_own_with_the_same_filters() -> None:
         (HOOK.format(to="ntfy://ntfy.sh"), "topic"),
         (HOOK.format(to="mailto:nobody"), "mailto:"),
         (HOOK.format(to="https://example.org/a") * 2, "desk"),
-        (HOOK.format(to="https://example.org/a") + 'match = { feeds = ["nowhere"] }\n', "nowhere"),
-        (HOOK.format(to="https://example.org/a") + 'secret = { environment = "A", file = "b" }\n', "either"),
+        (
+            HOOK.format(to="https://example.org/a")
+            + 'match = { feeds = ["nowhere"] }\n',
+            "nowhere",
+        ),
+        (
+            HOOK.format(to="https://example.org/a")
+            + 'secret = { environment = "A", file = "b" }\n',
+            "either",
+        ),
         ('[[notify]]\nname = "desk"\n', "to"),
     ],
 )

@@ -49,14 +49,23 @@ EVERY_GUID = {f"f{feed}-{n}" for feed in range(FEEDS) for n in range(LAST)}
 def origin() -> Iterator[Origin]:
     with Origin.in_thread(hosts=FEEDS) as serving:
         for feed in range(FEEDS):
-            first, later = body(f"f{feed}", FIRST, text="first"), body(f"f{feed}", LAST, text="later")
-            serving.script(f"/{feed}", Answer(body=first, etag='"1"'), Answer(body=later, etag='"2"'))
+            first, later = (
+                body(f"f{feed}", FIRST, text="first"),
+                body(f"f{feed}", LAST, text="later"),
+            )
+            serving.script(
+                f"/{feed}",
+                Answer(body=first, etag='"1"'),
+                Answer(body=later, etag='"2"'),
+            )
         yield serving
 
 
 @pytest.fixture
 def program(tmp_path: Path, origin: Origin) -> Program:
-    feeds = feeds_of(*(origin.url(f"/{n}", n + 1) for n in range(FEEDS)), max_interval='"1s"')
+    feeds = feeds_of(
+        *(origin.url(f"/{n}", n + 1) for n in range(FEEDS)), max_interval='"1s"'
+    )
     return Program(tmp_path, feeds + QUEUES, fetch="parse_processes = 1\n")
 
 
@@ -89,22 +98,42 @@ async def half_done(store: Store, reports: list[Message]) -> list[str]:
     """What one step wrote and its other half did not; every list is empty after any death."""
     waiting = [entry for _, entry in (await store.events.next_entries(1000)).entries]
     told = [(message.entry_id, message.revision) for message in reports]
-    copies = [message.id async for message in store.watch.messages(EPOCH, stream="queue:copy")]
-    records = [record.entry_id async for records in store.fingerprints.since(EPOCH) for record in records]
-    gates = [await store.engine.command("HGET", store.engine.keys.gate(entry), revision) for entry, revision in told]
+    copies = [
+        message.id async for message in store.watch.messages(EPOCH, stream="queue:copy")
+    ]
+    records = [
+        record.entry_id
+        async for records in store.fingerprints.since(EPOCH)
+        for record in records
+    ]
+    gates = [
+        await store.engine.command("HGET", store.engine.keys.gate(entry), revision)
+        for entry, revision in told
+    ]
     events = await store.events.by_ids([message.event_id for message in reports])
     first = [message.entry_id for message in reports if message.revision == 0]
     wrong = {
         "told twice": [one for one, times in Counter(told).items() if times > 1],
-        "told and waiting": sorted({(entry.entry_id, entry.revision) for entry in waiting} & set(told)),
-        "told without a gate": [one for one, gate in zip(told, gates, strict=True) if gate is None],
-        "told without its event": [m.event_id for m in reports if m.event_id not in events],
-        "not in the stream queue": [] if copies == [message.id for message in reports] else [copies],
+        "told and waiting": sorted(
+            {(entry.entry_id, entry.revision) for entry in waiting} & set(told)
+        ),
+        "told without a gate": [
+            one for one, gate in zip(told, gates, strict=True) if gate is None
+        ],
+        "told without its event": [
+            m.event_id for m in reports if m.event_id not in events
+        ],
+        "not in the stream queue": []
+        if copies == [message.id for message in reports]
+        else [copies],
         "not in the list queue": []
-        if await store.engine.command("LLEN", store.engine.keys.queue("todo")) == len(told)
+        if await store.engine.command("LLEN", store.engine.keys.queue("todo"))
+        == len(told)
         else ["n"],
         "without a fingerprint": [] if records == first else [records],
-        "read and neither waiting nor told": await forgotten(store, {e.entry_id for e in waiting} | set(first)),
+        "read and neither waiting nor told": await forgotten(
+            store, {e.entry_id for e in waiting} | set(first)
+        ),
     }
     return [f"{what}: {which}" for what, which in wrong.items() if which]
 
@@ -112,7 +141,9 @@ async def half_done(store: Store, reports: list[Message]) -> list[str]:
 async def forgotten(store: Store, kept: set[str]) -> list[str]:
     """Entries that a poll marked as known (or validators it saved) without having handed them on."""
     lost: list[str] = []
-    for feed_id, state in (await store.polls.states([f"f{n}" for n in range(FEEDS)])).items():
+    for feed_id, state in (
+        await store.polls.states([f"f{n}" for n in range(FEEDS)])
+    ).items():
         known = await store.polls.known(feed_id)
         lost += [key for key in known if entry_id(feed_id, key) not in kept]
         if state is not None and state.validators.etag and len(known) < FIRST:
@@ -120,7 +151,9 @@ async def forgotten(store: Store, kept: set[str]) -> list[str]:
     return lost
 
 
-def dies(program: Program, *fault: str, stopped_at: str = "", origin: Origin | None = None) -> None:
+def dies(
+    program: Program, *fault: str, stopped_at: str = "", origin: Origin | None = None
+) -> None:
     """Run the program to its death at the fault; nothing of it is left, and nothing half done.
 
     `stopped_at`: it is told to stop (and dies of the fault on the way) when this path has been asked for.
@@ -128,7 +161,9 @@ def dies(program: Program, *fault: str, stopped_at: str = "", origin: Origin | N
     process = program.start(module=("tests.daemon.faults", *fault))
     try:
         if origin is not None:
-            until(lambda: origin.seen(stopped_at), what="a poll in flight", alive=process)
+            until(
+                lambda: origin.seen(stopped_at), what="a poll in flight", alive=process
+            )
             process.send_signal(signal.SIGTERM)
         assert process.wait(40) == -signal.SIGKILL, program.log.read_text()[-2000:]
     finally:
@@ -142,7 +177,11 @@ def goes_on(program: Program, *, published: int = 0) -> None:
     """Start it again: in the end everything served is published, each once, and nothing is half done."""
     with program.running(module=NO_FAULT):
         client = client_of(program)
-        until(lambda: guids(client) >= EVERY_GUID, what="every entry published", seconds=40)
+        until(
+            lambda: guids(client) >= EVERY_GUID,
+            what="every entry published",
+            seconds=40,
+        )
         until(lambda: not client.xlen("agg:entries"), what="nothing waits")
     is_whole(program)
 
@@ -158,7 +197,9 @@ def is_whole(program: Program) -> None:
     assert found.complaints == []
     new = [message.guid for message in found.reports if message.kind is not Kind.EDITED]
     assert Counter(new) == Counter(dict.fromkeys(EVERY_GUID, 1))
-    edits = Counter(message.guid for message in found.reports if message.kind is Kind.EDITED)
+    edits = Counter(
+        message.guid for message in found.reports if message.kind is Kind.EDITED
+    )
     assert set(edits) <= {"f0-0", "f1-0"}
 
 
@@ -200,9 +241,13 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(
-    "fault", [*FEW, *(pytest.param(fault, marks=pytest.mark.slow) for fault in OTHERS)], ids="-".join
+    "fault",
+    [*FEW, *(pytest.param(fault, marks=pytest.mark.slow) for fault in OTHERS)],
+    ids="-".join,
 )
-def test_a_daemon_that_dies_at_this_step_loses_and_repeats_nothing(program: Program, fault: tuple[str, ...]):
+def test_a_daemon_that_dies_at_this_step_loses_and_repeats_nothing(
+    program: Program, fault: tuple[str, ...]
+):
     dies(program, *fault, "daemon")
     goes_on(program)
 
@@ -244,9 +289,23 @@ def test_a_server_that_dies_at_this_step_costs_nothing_and_the_daemon_goes_on_by
     program: Program, fault: tuple[str, ...]
 ):
     with program.running(module=("tests.daemon.faults", *fault, "server")) as process:
-        until(lambda: program.logged("server_died"), what="the server dies", seconds=40, alive=process)
-        until(lambda: len(program.logged("server_started")) == 2, what="it is started again", alive=process)
+        until(
+            lambda: program.logged("server_died"),
+            what="the server dies",
+            seconds=40,
+            alive=process,
+        )
+        until(
+            lambda: len(program.logged("server_started")) == 2,
+            what="it is started again",
+            alive=process,
+        )
         client = client_of(program)
-        until(lambda: guids(client) >= EVERY_GUID, what="every entry published", seconds=60, alive=process)
+        until(
+            lambda: guids(client) >= EVERY_GUID,
+            what="every entry published",
+            seconds=60,
+            alive=process,
+        )
         until(lambda: not client.xlen("agg:entries"), what="nothing waits")
     is_whole(program)

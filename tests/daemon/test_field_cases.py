@@ -21,7 +21,15 @@ from aggregator.engine.store import Store
 from aggregator.entry.normalise import entry
 from aggregator.entry.parse import parsed_feed
 from aggregator.fetch.fetcher import Fetcher
-from aggregator.model import DocumentSettings, Entry, Feed, Fetched, NotModified, ParsedFeed, Validators
+from aggregator.model import (
+    DocumentSettings,
+    Entry,
+    Feed,
+    Fetched,
+    NotModified,
+    ParsedFeed,
+    Validators,
+)
 from tests.daemon.program import Program
 from tests.daemon.stages import Stages
 from tests.fetch.asking import asking
@@ -37,7 +45,9 @@ FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases" / "feeds"
 def manifest() -> dict[str, dict[str, str]]:
     if not (FOLDER / "manifest.jsonl").exists():
         return {}
-    rows = map(json.loads, (FOLDER / "manifest.jsonl").read_text(encoding="utf-8").splitlines())
+    rows = map(
+        json.loads, (FOLDER / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    )
     return {row["file"]: row for row in rows}
 
 
@@ -47,14 +57,18 @@ CASES = manifest()
 def cases(*suffixes: str) -> pytest.MarkDecorator:
     """Parametrise by the cases whose files end so."""
     names = [name for name in CASES if name.endswith(suffixes)]
-    absent = pytest.param("", marks=pytest.mark.skip(reason="../shared/cases/feeds is absent"))
+    absent = pytest.param(
+        "", marks=pytest.mark.skip(reason="../shared/cases/feeds is absent")
+    )
     return pytest.mark.parametrize("name", names or [absent])
 
 
 def entries(name: str) -> list[Entry]:
     """The entries of a case served as a feed."""
     row = CASES[name]
-    parsed = parsed_feed((FOLDER / name).read_bytes(), content_type=row["content_type"], url=row["url"])
+    parsed = parsed_feed(
+        (FOLDER / name).read_bytes(), content_type=row["content_type"], url=row["url"]
+    )
     assert isinstance(parsed, ParsedFeed)
     return [
         entry(
@@ -66,7 +80,9 @@ def entries(name: str) -> list[Entry]:
 
 
 def body(one: Entry) -> str:
-    return one.document.partition("\n---\n\n<div>   \n")[2].rpartition("\n  \n</div>")[0]
+    return one.document.partition("\n---\n\n<div>   \n")[2].rpartition("\n  \n</div>")[
+        0
+    ]
 
 
 def image(one: Entry) -> str:
@@ -84,7 +100,13 @@ def one_break(found: list[Entry]) -> None:
 
 def media_text_is_plain(found: list[Entry]) -> None:
     [one] = found
-    for text in ("list&lt;bool&gt;", "map&lt;int,text&gt;", "&lt;title&gt;", "1:30 Tom &amp; Ann &lt;3", "a=1&amp;b=2"):
+    for text in (
+        "list&lt;bool&gt;",
+        "map&lt;int,text&gt;",
+        "&lt;title&gt;",
+        "1:30 Tom &amp; Ann &lt;3",
+        "a=1&amp;b=2",
+    ):
         assert text in body(one)
 
 
@@ -94,7 +116,10 @@ def cdata_mark_is_gone(found: list[Entry]) -> None:
 
 
 def description_stands_in(found: list[Entry]) -> None:
-    assert [body(one)[:27] for one in found] == ["Notes of the fourth episode", "Notes of the fifth episode:"]
+    assert [body(one)[:27] for one in found] == [
+        "Notes of the fourth episode",
+        "Notes of the fifth episode:",
+    ]
 
 
 def addressed(url: str, picture: str = "") -> Callable[[list[Entry]], None]:
@@ -167,10 +192,14 @@ def test_a_feed_is_read_as_its_readers_expect(name: str) -> None:
 
 
 @cases("a1_one_link_for_all.xml")
-async def test_one_link_for_all_entries_does_not_make_them_one_event(name: str, store: Store) -> None:
+async def test_one_link_for_all_entries_does_not_make_them_one_event(
+    name: str, store: Store
+) -> None:
     stages = Stages(store, Feed("quay", CASES[name]["url"], backlog="all"), now=SEEN)  # type: ignore[arg-type]
     await stages.run("quay", (FOLDER / name).read_bytes())
-    assert [message.kind.value for message in await stages.messages("events")] == ["event.new"] * 4
+    assert [message.kind.value for message in await stages.messages("events")] == [
+        "event.new"
+    ] * 4
 
 
 @cases(".http")
@@ -189,19 +218,30 @@ async def test_an_answer_is_read_as_browsers_and_curl_read_it(name: str) -> None
         Fetcher(LOOPBACK, contact="", version="1") as fetcher,
     ):
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/feed"
-        result = await fetcher.fetch(asking(url, validators=Validators('"a"' if conditional else None)))
+        result = await fetcher.fetch(
+            asking(url, validators=Validators('"a"' if conditional else None))
+        )
     if conditional:
         assert isinstance(result, NotModified)
     else:
         assert isinstance(result, Fetched)
-        assert isinstance(parsed_feed(result.body, content_type=result.content_type, url=url), ParsedFeed)
+        assert isinstance(
+            parsed_feed(result.body, content_type=result.content_type, url=url),
+            ParsedFeed,
+        )
 
 
 @cases(".py")
 @pytest.mark.parametrize("manner", [(), ("early",)])
-async def test_a_server_that_closes_after_each_answer_is_read(name: str, manner: tuple[str, ...]) -> None:
+async def test_a_server_that_closes_after_each_answer_is_read(
+    name: str, manner: tuple[str, ...]
+) -> None:
     server = await asyncio.create_subprocess_exec(
-        sys.executable, str(FOLDER / name), "60", *manner, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(FOLDER / name),
+        "60",
+        *manner,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert server.stdout is not None
     url = (await server.stdout.readline()).decode().strip()
@@ -218,8 +258,15 @@ async def test_a_server_that_closes_after_each_answer_is_read(name: str, manner:
 def test_a_list_of_subscriptions_is_imported(name: str, tmp_path: Path) -> None:
     program = Program(tmp_path, "")
     done = program.command("feeds", "import", str(FOLDER / name))
-    listed = [line.split("\t")[1] for line in program.command("feeds", "list").stdout.splitlines()]
-    assert [url.partition("://")[2] for url in listed] == ["a.example/rss", "c.example/rss", "d.example/rss"], done
+    listed = [
+        line.split("\t")[1]
+        for line in program.command("feeds", "list").stdout.splitlines()
+    ]
+    assert [url.partition("://")[2] for url in listed] == [
+        "a.example/rss",
+        "c.example/rss",
+        "d.example/rss",
+    ], done
 
 
 @cases(".txt")
@@ -230,5 +277,10 @@ def test_an_address_is_taken_as_people_paste_it(name: str, tmp_path: Path) -> No
         for number, line in enumerate(lines):
             folder = tmp_path / str(number)
             folder.mkdir()
-            done = Program(folder, "").command("feeds", "add", line.replace("HOST", f"127.0.0.1:{origin.port}"))
-            assert (done.returncode, "added" in done.stdout) == (0, True), (line, done.stderr)
+            done = Program(folder, "").command(
+                "feeds", "add", line.replace("HOST", f"127.0.0.1:{origin.port}")
+            )
+            assert (done.returncode, "added" in done.stdout) == (0, True), (
+                line,
+                done.stderr,
+            )

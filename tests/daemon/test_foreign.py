@@ -36,7 +36,10 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
         ("XADD", "agg:reports", "*", "v", "9", "event_id", "e1", "entry_id", "x"),
         ("XADD", "agg:reports", "*", "v", "1", "event_id", "e1", "kind", "event.new"),
     ],
-    "digest": [("XADD", "agg:digest", "*", "hello", "world"), ("XADD", "agg:digest", "*", "v", "1", "json", LATER)],
+    "digest": [
+        ("XADD", "agg:digest", "*", "hello", "world"),
+        ("XADD", "agg:digest", "*", "v", "1", "json", LATER),
+    ],
     "trouble": [("XADD", "agg:trouble", "*", "hello", "world")],
     "queue": [
         ("LPUSH", "agg:queue:desk", "put back by a consumer"),
@@ -44,7 +47,10 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
         ("XADD", "agg:queue:line", "*", "hello", "world"),
         ("SET", "agg:queue:old", "x"),
     ],
-    "due": [("ZADD", "agg:due", "0", "somebody else's"), ("ZADD", "agg:due", "0", "\udcff\udcfe")],
+    "due": [
+        ("ZADD", "agg:due", "0", "somebody else's"),
+        ("ZADD", "agg:due", "0", "\udcff\udcfe"),
+    ],
     "token": [("SET", "agg:token", "junk")],
     "feeds": [("SADD", "agg:feeds", "somebody else's")],
     "feed": [
@@ -53,7 +59,18 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
         ("SET", "agg:feed:wrong", "another type"),
     ],
     "host": [
-        ("HSET", "agg:host:a.example", "held", "junk", "next", "nan", "token", "x", "lapses", "inf"),
+        (
+            "HSET",
+            "agg:host:a.example",
+            "held",
+            "junk",
+            "next",
+            "nan",
+            "token",
+            "x",
+            "lapses",
+            "inf",
+        ),
         ("SET", "agg:host:typed.example", "another type"),
     ],
     "known": [
@@ -61,20 +78,41 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
         ("SET", "agg:known:wrong", "another type"),
     ],
     "entries": [("XADD", "agg:entries", "*", "hello", "world")],
-    "leader": [("HSET", "agg:leader", "worker", "w", "token", "junk", "lapses", "junk")],
-    "gate": [("HSET", "agg:gate:x", "junk", "junk"), ("SET", "agg:gate:y", "another type")],
-    "event": [("SET", "agg:event:e1", "junk"), ("SET", "agg:event:e2", LATER), ("RPUSH", "agg:event:e3", "x")],
+    "leader": [
+        ("HSET", "agg:leader", "worker", "w", "token", "junk", "lapses", "junk")
+    ],
+    "gate": [
+        ("HSET", "agg:gate:x", "junk", "junk"),
+        ("SET", "agg:gate:y", "another type"),
+    ],
+    "event": [
+        ("SET", "agg:event:e1", "junk"),
+        ("SET", "agg:event:e2", LATER),
+        ("RPUSH", "agg:event:e3", "x"),
+    ],
     "merged": [("HSET", "agg:merged", "e9", "no stamp", "e8", "e7|junk")],
-    "fingerprints": [("XADD", "agg:fingerprints", "*", "hello", "world"), ("XADD", "agg:fingerprints", "*", "f", "no")],
-    "leases": [("HSET", "agg:websub", "a", "junk", "gone", LATER), ("SET", "agg:websub", "another type")],
+    "fingerprints": [
+        ("XADD", "agg:fingerprints", "*", "hello", "world"),
+        ("XADD", "agg:fingerprints", "*", "f", "no"),
+    ],
+    "leases": [
+        ("HSET", "agg:websub", "a", "junk", "gone", LATER),
+        ("SET", "agg:websub", "another type"),
+    ],
     "websub_secret": [("RPUSH", "agg:websub:secret", "another type")],
     "installation": [("SET", "agg:installation", "junk")],
     "slow": [("RPUSH", "agg:slow", "another type")],
     "held": [("RPUSH", "agg:held", "another type")],
     "asked": [("XADD", "agg:asked", "*", "hello", "world")],
-    "rulings": [("XADD", "agg:rulings", "*", "hello", "world"), ("XADD", "agg:rulings", "*", "r", LATER)],
+    "rulings": [
+        ("XADD", "agg:rulings", "*", "hello", "world"),
+        ("XADD", "agg:rulings", "*", "r", LATER),
+    ],
     "examples": [("HSET", "agg:examples", "x", "junk", "y", "junk|1")],
-    "ruling": [("SET", "agg:ruling:x", "junk"), ("RPUSH", "agg:ruling:y", "another type")],
+    "ruling": [
+        ("SET", "agg:ruling:x", "junk"),
+        ("RPUSH", "agg:ruling:y", "another type"),
+    ],
     "stats": [
         ("HSET", f"agg:stats:{HOUR}", "hello", "junk", "polls:new", "junk"),
         ("SET", f"agg:stats:{HOUR - 1}", "x"),
@@ -98,7 +136,11 @@ def test_the_metric_knows_every_kind():
 
 
 @pytest.mark.parametrize("kind", codec.KINDS, ids=lambda kind: kind.name)
-@given(data=st.binary(max_size=60) | st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=4) | st.none())
+@given(
+    data=st.binary(max_size=60)
+    | st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=4)
+    | st.none()
+)
 def test_decoding_answers_whatever_stands_there(kind, data):
     codec.decode(kind, data)
 
@@ -107,14 +149,24 @@ class House:
     """Both stages, housekeeping, digest, page, archive and status, over one store."""
 
     def __init__(self, store: Store, folder: Path) -> None:
-        settings = Settings(queues=(DESK, LINE), retention=RetentionSettings(queues=timedelta(days=7)))
-        self.stages = Stages(store, *map(feed, ("a", "b", "c", "typed", "wrong")), settings=settings)
+        settings = Settings(
+            queues=(DESK, LINE), retention=RetentionSettings(queues=timedelta(days=7))
+        )
+        self.stages = Stages(
+            store, *map(feed, ("a", "b", "c", "typed", "wrong")), settings=settings
+        )
         self.store = store
         made, file = parts(self.stages, folder)
         self.daemon = Daemon(made, file.now)
-        self.digests = DigestMaker(store=store, files=DigestFiles(folder), feed_ids=self.feed_ids)
+        self.digests = DigestMaker(
+            store=store, files=DigestFiles(folder), feed_ids=self.feed_ids
+        )
         self.watching = Watching(
-            store=store, feed_ids=self.feed_ids, troubles=list, progress=Progress({}), clock=self.stages.clock
+            store=store,
+            feed_ids=self.feed_ids,
+            troubles=list,
+            progress=Progress({}),
+            clock=self.stages.clock,
         )
 
     def feed_ids(self) -> list[str]:
@@ -128,7 +180,9 @@ class House:
         await stages.poll_stage._one_done()
         await stages.assign()
         await self.daemon._housekeep()
-        await self.digests.make(now=stages.now, settings=stages.settings.digest, elapsed={})
+        await self.digests.make(
+            now=stages.now, settings=stages.settings.digest, elapsed={}
+        )
         await self.page()
         rows = [
             row
@@ -146,7 +200,9 @@ class House:
         assert await self.store.leases.websub_secret(b"secret")
 
     async def page(self) -> None:
-        events = await self.watching.events(since_at=START - timedelta(days=1), limit=100)
+        events = await self.watching.events(
+            since_at=START - timedelta(days=1), limit=100
+        )
         for event in events:
             await self.watching.reports(event.event_id)
         await self.watching.feeds()
@@ -154,19 +210,32 @@ class House:
 
 
 @pytest.mark.parametrize("kind", [*FOREIGN, "all"])
-async def test_whatever_stands_there_everything_else_goes_on(store: Store, tmp_path: Path, kind: str):
+async def test_whatever_stands_there_everything_else_goes_on(
+    store: Store, tmp_path: Path, kind: str
+):
     house = House(store, tmp_path)
     stages = house.stages
-    stages.bodies = {name: rss((name, f"{BUDGET} {name}"), site=name) for name in ("a", "b", "c", "typed", "wrong")}
+    stages.bodies = {
+        name: rss((name, f"{BUDGET} {name}"), site=name)
+        for name in ("a", "b", "c", "typed", "wrong")
+    }
     await stages.run("c", rss(("1", QUAKE), site="c"))
     await house.goes_on()
-    await store.engine.client.execute_command("XGROUP", "CREATE", "agg:reports", "slow", "0")
+    await store.engine.client.execute_command(
+        "XGROUP", "CREATE", "agg:reports", "slow", "0"
+    )
     await store.engine.client.execute_command("DEL", "agg:slow", "agg:held")
-    for words in [words for name in (FOREIGN if kind == "all" else [kind]) for words in FOREIGN[name]]:
+    for words in [
+        words
+        for name in (FOREIGN if kind == "all" else [kind])
+        for words in FOREIGN[name]
+    ]:
         key = words[1]
         if words[0] in ("SET", "RPUSH") and key not in ("agg:queue:desk",):
             await store.engine.client.execute_command("DEL", key)
-        await store.engine.client.execute_command(*(word.encode(errors="surrogateescape") for word in words))
+        await store.engine.client.execute_command(
+            *(word.encode(errors="surrogateescape") for word in words)
+        )
     for hours in (1, 2):
         stages.now = START + timedelta(hours=hours)
         await house.goes_on()
@@ -178,14 +247,21 @@ async def test_whatever_stands_there_everything_else_goes_on(store: Store, tmp_p
     states = await store.polls.states(["c"])
     assert states["c"] is not None
     assert states["c"].health is Health.OK
-    told = [trouble.notice.detail for trouble in await store.watch.trouble(START.replace(year=2000))]
+    told = [
+        trouble.notice.detail
+        for trouble in await store.watch.trouble(START.replace(year=2000))
+    ]
     assert len(told) == len(set(told))
 
 
-async def test_a_slip_is_counted_and_told_once_whoever_meets_it(store: Store, tmp_path: Path):
+async def test_a_slip_is_counted_and_told_once_whoever_meets_it(
+    store: Store, tmp_path: Path
+):
     house = House(store, tmp_path)
     await house.stages.run("c", rss(("1", QUAKE), site="c"))
-    await store.engine.client.execute_command("XADD", "agg:reports", "*", "hello", "world")
+    await store.engine.client.execute_command(
+        "XADD", "agg:reports", "*", "hello", "world"
+    )
     for _ in range(3):
         await house.page()
         await house.daemon._housekeep()

@@ -36,8 +36,12 @@ async def replaced(client: Client) -> None:
     """Another installation's server stands behind the address now."""
     await client.execute_command("FLUSHALL")
     await client.execute_command("SET", "agg:installation", "theirs")
-    await client.execute_command("ZADD", "agg:due", 1, "their-1", 1, "their-2", 1, "their-3")
-    await client.execute_command("HSET", "agg:leader", "worker", "them", "token", "7", "lapses", "1")
+    await client.execute_command(
+        "ZADD", "agg:due", 1, "their-1", 1, "their-2", 1, "their-3"
+    )
+    await client.execute_command(
+        "HSET", "agg:leader", "worker", "them", "token", "7", "lapses", "1"
+    )
 
 
 @pytest.mark.parametrize("lose", [flushed, evicted, replaced])
@@ -53,10 +57,16 @@ async def test_feeds_are_registered_again_and_that_is_told(
         async with running(daemon):
             assert daemon.troubles() == []
             await lose(store.engine.client)
-            await until(lambda: [line for line in lines if line["event"] == "feeds_registered_again"])
+            await until(
+                lambda: [
+                    line for line in lines if line["event"] == "feeds_registered_again"
+                ]
+            )
             await until(lambda: not daemon.troubles())
             assert sorted(await store.polls.feed_ids()) == ["a", "b"]
-            stages.now += timedelta(hours=2)  # what was spread is due: the feeds are polled and published anew
+            stages.now += timedelta(
+                hours=2
+            )  # what was spread is due: the feeds are polled and published anew
             async with asyncio.timeout(20):
                 while not [message async for message in store.watch.messages(EPOCH)]:
                     await asyncio.sleep(0.05)
@@ -65,7 +75,9 @@ async def test_feeds_are_registered_again_and_that_is_told(
     assert "it knew 0 of 2 feeds" in told.notice.detail
 
 
-async def test_a_reload_with_fewer_feeds_elsewhere_is_no_loss(store: Store, tmp_path: Path):
+async def test_a_reload_with_fewer_feeds_elsewhere_is_no_loss(
+    store: Store, tmp_path: Path
+):
     """Another worker takes over a feeds.toml with fewer feeds a moment before this one does."""
     stages = Stages(store, feed("a"), feed("b"))
     registration = registering.Registration(store, clock=stages.clock)
@@ -89,7 +101,10 @@ async def test_of_several_workers_one_tells(store: Store, engine_url: str):
     stages = Stages(store, feed("a"))
     elsewhere = Store(connect(engine_url))
     others = Stages(elsewhere, feed("a"))
-    workers = [(registering.Registration(each.store, clock=each.clock), each.poll_stage) for each in (stages, others)]
+    workers = [
+        (registering.Registration(each.store, clock=each.clock), each.poll_stage)
+        for each in (stages, others)
+    ]
     one = object()
     for registration, stage in workers:
         await registration.keep(one, stage.feeds, stage.register)
@@ -102,7 +117,9 @@ async def test_of_several_workers_one_tells(store: Store, engine_url: str):
     await elsewhere.close()
 
 
-async def test_a_lead_that_the_server_has_forgotten_is_not_told_as_anothers(store: Store):
+async def test_a_lead_that_the_server_has_forgotten_is_not_told_as_anothers(
+    store: Store,
+):
     stages = Stages(store)
     with capture_logs() as lines:
         working = asyncio.create_task(stages.event_stage.run())
@@ -136,7 +153,11 @@ async def test_a_server_that_may_forget_is_told_of(own_server: EmbeddedServer):
 @pytest.mark.parametrize(
     ("info", "save", "count"),
     [
-        ({"maxmemory": 0, "maxmemory_policy": "allkeys-lru"}, "", 0),  # without a limit nothing is evicted
+        (
+            {"maxmemory": 0, "maxmemory_policy": "allkeys-lru"},
+            "",
+            0,
+        ),  # without a limit nothing is evicted
         ({"maxmemory": 1, "maxmemory_policy": "volatile-ttl"}, "", 1),
         ({"aof_enabled": 0}, "3600 1", 0),
         ({"aof_enabled": 0}, None, 0),  # a managed server that does not tell
@@ -144,5 +165,7 @@ async def test_a_server_that_may_forget_is_told_of(own_server: EmbeddedServer):
         ({}, None, 0),
     ],
 )
-def test_only_known_risks_are_told(info: dict[str, object], save: str | None, count: int):
+def test_only_known_risks_are_told(
+    info: dict[str, object], save: str | None, count: int
+):
     assert len(risks_of(info, save)) == count

@@ -17,12 +17,19 @@ async def test_fingerprints_are_kept_one_window(store: Store):
     stages = Stages(store, feed("a"))
     settings = stages.settings
     housekeeping = Housekeeping(
-        store, metrics=Metrics(), clock=stages.clock, settings=lambda: settings, feed_ids=list, hosts=dict
+        store,
+        metrics=Metrics(),
+        clock=stages.clock,
+        settings=lambda: settings,
+        feed_ids=list,
+        hosts=dict,
     )
     await stages.run("a", rss(("1", QUAKE)))
     counts = []
     for hours in (-1, 2):
         stages.now += settings.dedup.window * (hours < 0) + hours * HOUR
         await housekeeping.round(leads=True)
-        counts.append(await store.engine.command("XLEN", store.engine.keys.fingerprints))
+        counts.append(
+            await store.engine.command("XLEN", store.engine.keys.fingerprints)
+        )
     assert counts == [1, 0]

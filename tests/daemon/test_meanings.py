@@ -18,8 +18,13 @@ from tests.daemon.program import Program, feeds_of, until
 from tests.daemon.test_program import rss
 from tests.origin import Answer, Origin
 
-encoder = pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
-ENGLISH = ("Fed cuts interest rates by 50 basis points", "The Fed has cut interest rates by 50 basis points.")
+encoder = pytest.mark.skipif(
+    not is_installed(), reason="needs the extra `meaning`; .ci/run installs it"
+)
+ENGLISH = (
+    "Fed cuts interest rates by 50 basis points",
+    "The Fed has cut interest rates by 50 basis points.",
+)
 CHINESE = ("美联储宣布降息50个基点", "美联储宣布降息50个基点。")
 """One of the pairs of tests.bench.languages that meanings make one event with room to spare (0.71), and words do not (below 0.01)."""
 
@@ -27,7 +32,10 @@ CHINESE = ("美联储宣布降息50个基点", "美联储宣布降息50个基点
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
 async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
     async with Meanings(Metrics(), preload=()) as meanings:
-        assert await meanings.of([("A ship runs aground", ""), ("Another", "")]) == [b"", b""]
+        assert await meanings.of([("A ship runs aground", ""), ("Another", "")]) == [
+            b"",
+            b"",
+        ]
 
 
 MEANINGS_FIRST = """
@@ -56,7 +64,12 @@ def test_an_encoder_that_starts_first_leaves_readers_what_they_share(tmp_path: P
     script.write_text(MEANINGS_FIRST, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False, env=environment
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=environment,
     )
     assert done.stdout.splitlines()[-1:] == ["True True False"], done.stderr
 
@@ -65,7 +78,9 @@ def test_an_encoder_that_starts_first_leaves_readers_what_they_share(tmp_path: P
 @pytest.mark.slow
 async def test_the_child_answers_with_a_vector_for_each_headline():
     async with Meanings(Metrics(), preload=()) as meanings:
-        found = await meanings.of([("A ship runs aground", "It is empty."), ("", ""), ("货轮搁浅", "")])
+        found = await meanings.of(
+            [("A ship runs aground", "It is empty."), ("", ""), ("货轮搁浅", "")]
+        )
     assert [len(vector) for vector in found] == [MEANING_BYTES, 0, MEANING_BYTES]
 
 
@@ -76,7 +91,9 @@ def test_the_program_joins_an_english_and_a_chinese_report_of_one_event(tmp_path
         origin.script("/a", Answer(body=rss(ENGLISH, site="a"), etag='"a1"'))
         origin.script("/b", Answer(body=rss(CHINESE, site="b"), etag='"b1"'))
         program = Program(
-            tmp_path, feeds_of(origin.url("/a"), origin.url("/b", 2)) + "\n[dedup]  # meanings: where the encoder is\n"
+            tmp_path,
+            feeds_of(origin.url("/a"), origin.url("/b", 2))
+            + "\n[dedup]  # meanings: where the encoder is\n",
         )
         with program.running():
             client = program.client()

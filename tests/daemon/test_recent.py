@@ -22,14 +22,18 @@ async def store(redis_client: Client) -> Store:
 
 async def same_as_read_whole(recent: RecentReports, store: Store) -> None:
     kept = sorted(event.event_id for event in await recent.events(EPOCH))
-    assert kept == sorted(event.event_id for event in await store.watch.events_since(EPOCH))
+    assert kept == sorted(
+        event.event_id for event in await store.watch.events_since(EPOCH)
+    )
 
 
 async def test_what_came_since_is_read_and_nothing_twice(store: Store) -> None:
     recent = RecentReports(store)
     assert await recent.events(EPOCH) == []
     for first in range(0, 1200, 600):
-        await making.published(store, *(entry(number) for number in range(first, first + 600)))
+        await making.published(
+            store, *(entry(number) for number in range(first, first + 600))
+        )
         assert len(await recent.events(EPOCH)) == first + 600
         assert len(await recent.verdicts(EPOCH)) == first + 600
     await same_as_read_whole(recent, store)
@@ -50,14 +54,21 @@ async def test_a_report_that_joins_renews_its_event(store: Store) -> None:
     [one] = await making.published(store, entry(1))
     await recent.events(EPOCH)
     ((stream_id, second),) = await making.waiting(store, entry(2))
-    joined = making.publication(stream_id, second, event_id=one.event_id, kind=Kind.JOINED)
+    joined = making.publication(
+        stream_id, second, event_id=one.event_id, kind=Kind.JOINED
+    )
     await store.events.publish(await making.leading(store), [joined])
     [event] = await recent.events(EPOCH)
     assert event.sources[-1].entry_id == second.entry_id
-    assert [verdict.kind for verdict in await recent.verdicts(EPOCH)] == [Kind.NEW, Kind.JOINED]
+    assert [verdict.kind for verdict in await recent.verdicts(EPOCH)] == [
+        Kind.NEW,
+        Kind.JOINED,
+    ]
 
 
-async def test_a_server_that_lost_its_data_is_believed_after_a_while(store: Store) -> None:
+async def test_a_server_that_lost_its_data_is_believed_after_a_while(
+    store: Store,
+) -> None:
     recent = RecentReports(store)
     await making.published(store, entry(1))
     await recent.events(EPOCH)

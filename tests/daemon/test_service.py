@@ -40,20 +40,36 @@ def hub_in_thread() -> Iterator[tuple[Hub, Callable[[Coroutine[Any, Any, Any]], 
         loop.close()
 
 
-def test_a_feed_that_names_a_hub_is_subscribed_and_what_the_hub_sends_is_published(tmp_path: Path, free_port: int):
+def test_a_feed_that_names_a_hub_is_subscribed_and_what_the_hub_sends_is_published(
+    tmp_path: Path, free_port: int
+):
     with Origin.in_thread() as origin, hub_in_thread() as (hub, do):
         links = f'<link rel="hub" href="{hub.url}" xmlns="http://www.w3.org/2005/Atom"/>'.encode()
-        first = rss(HARBOUR, site="a").replace(b"<title>a</title>", b"<title>a</title>" + links, 1)
+        first = rss(HARBOUR, site="a").replace(
+            b"<title>a</title>", b"<title>a</title>" + links, 1
+        )
         origin.script("/a", Answer(body=first, etag='"a1"'))
         status = f'[http]\nlisten = "127.0.0.1:{free_port}"\npublic_url = "http://127.0.0.1:{free_port}"\n'
         program = Program(tmp_path, feeds_of(origin.url("/a"), **SELDOM) + status)
         with program.running():
             until(lambda: hub.subscribers, what="the subscription is verified")
-            assert do(hub.publish(rss(("A lighthouse is lit", "It was lit"), site="a"))) == [202]
+            assert do(
+                hub.publish(rss(("A lighthouse is lit", "It was lit"), site="a"))
+            ) == [202]
             client = program.client()
-            until(lambda: "lighthouse" in str(client.xrange("agg:events")), what="the delivered entry")
-            assert do(hub.publish(rss(("A forgery", "of a stranger"), site="a"), secret="wrong")) == [202]
-            until(lambda: program.logged("delivery_unsigned"), what="the forgery is noticed")
+            until(
+                lambda: "lighthouse" in str(client.xrange("agg:events")),
+                what="the delivered entry",
+            )
+            assert do(
+                hub.publish(
+                    rss(("A forgery", "of a stranger"), site="a"), secret="wrong"
+                )
+            ) == [202]
+            until(
+                lambda: program.logged("delivery_unsigned"),
+                what="the forgery is noticed",
+            )
             assert "forgery" not in str(client.xrange("agg:reports"))
             assert len(origin.seen("/a")) == 1
 
@@ -61,10 +77,16 @@ def test_a_feed_that_names_a_hub_is_subscribed_and_what_the_hub_sends_is_publish
 def test_feeds_of_one_host_are_asked_one_at_a_time_and_spaced(tmp_path: Path):
     with Origin.in_thread() as origin:
         for number in range(5):
-            origin.script(f"/{number}", Answer(body=rss(HARBOUR, site=f"s{number}"), delay=0.1))
-        program = Program(tmp_path, feeds_of(*(origin.url(f"/{number}") for number in range(5))))
+            origin.script(
+                f"/{number}", Answer(body=rss(HARBOUR, site=f"s{number}"), delay=0.1)
+            )
+        program = Program(
+            tmp_path, feeds_of(*(origin.url(f"/{number}") for number in range(5)))
+        )
         program.config.write_text(
-            program.config.read_text().replace('per_host_interval = "0s"', 'per_host_interval = "300ms"')
+            program.config.read_text().replace(
+                'per_host_interval = "0s"', 'per_host_interval = "300ms"'
+            )
         )
         assert program.command("run", "--once").returncode == 0
         assert len(origin.requests) == 5
@@ -85,13 +107,21 @@ def test_the_digest_comes_by_itself_to_log_stream_channel_and_files(tmp_path: Pa
             listening = client.pubsub()
             listening.subscribe("agg:ch:digest")
             told = until(
-                lambda: [row for row in program.logged("digest") if row["event_count"]], what="a digest", seconds=150
+                lambda: [row for row in program.logged("digest") if row["event_count"]],
+                what="a digest",
+                seconds=150,
             )
             assert told[0]["events"][0]["title"] in (HARBOUR[0], HARBOUR_TOO[0])
             rows = client.xrange("agg:digest")
             assert told[0]["digest_id"] in {fields["id"] for _, fields in rows}
-            heard = [m for m in iter(lambda: listening.get_message(timeout=1), None) if m["type"] == "message"]
-            assert told[0]["digest_id"] in {json.loads(message["data"])["id"] for message in heard}
+            heard = [
+                m
+                for m in iter(lambda: listening.get_message(timeout=1), None)
+                if m["type"] == "message"
+            ]
+            assert told[0]["digest_id"] in {
+                json.loads(message["data"])["id"] for message in heard
+            }
             [page] = (tmp_path / "state" / "digest").glob("*.md")
             assert told[0]["events"][0]["title"] in page.read_text(encoding="utf-8")
             assert list((tmp_path / "state" / "digest").glob("*.jsonl"))

@@ -34,7 +34,9 @@ from aggregator.model import (
 from tests.daemon.stages import START, Stages
 
 QUAKE = "Strong earthquake of magnitude 6.8 hits the south of Northland, dozens injured in Port Selby"
-QUAKE_TOO = "Dozens injured in Port Selby as magnitude 6.8 earthquake strikes south Northland"
+QUAKE_TOO = (
+    "Dozens injured in Port Selby as magnitude 6.8 earthquake strikes south Northland"
+)
 RESCUE = (
     "Rescue teams reached Port Selby on Sunday after the magnitude 6.8 earthquake in the south of Northland. "
     "Hospitals treated dozens of injured people, the governor said."
@@ -57,7 +59,9 @@ def rss(*items: tuple[str, str] | tuple[str, str, str], site: str = "a") -> byte
     """(guid, title[, text]) each; published within the hour before START, at a minute that follows from the guid."""
     entries = []
     for guid, title, *text in items:
-        at = (START - timedelta(minutes=1 + sum(map(ord, guid)) % 60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        at = (START - timedelta(minutes=1 + sum(map(ord, guid)) % 60)).strftime(
+            "%a, %d %b %Y %H:%M:%S GMT"
+        )
         body = text[0] if text else f"{title}. The report says more about it."
         entries.append(
             f"<item><guid>{guid}</guid><link>https://{site}.example/{guid}</link><title>{title}</title>"
@@ -75,7 +79,11 @@ async def test_reports_of_one_event_from_two_sources_become_one_event(store: Sto
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
-    assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.NEW, Kind.JOINED]
+    assert [m.kind for m in await stages.messages()] == [
+        Kind.NEW,
+        Kind.NEW,
+        Kind.JOINED,
+    ]
     events = await stages.messages("events")
     assert sorted(m.title for m in events) == sorted([QUAKE, BUDGET])
     joined = (await stages.messages())[-1]
@@ -87,14 +95,18 @@ async def test_reports_of_one_event_from_two_sources_become_one_event(store: Sto
 async def test_the_same_address_in_another_feed_is_the_same_event(store: Store):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
-    other = rss(("x", "Quake news")).replace(b"https://a.example/x", b"http://a.example/1?utm_source=rss#top")
+    other = rss(("x", "Quake news")).replace(
+        b"https://a.example/x", b"http://a.example/1?utm_source=rss#top"
+    )
     await stages.run("b", other)
     messages = await stages.messages()
     assert [m.kind for m in messages] == [Kind.NEW, Kind.JOINED]
     assert messages[1].reason == "same_url"
 
 
-async def test_a_poll_of_the_same_body_reads_nothing_and_publishes_nothing(store: Store):
+async def test_a_poll_of_the_same_body_reads_nothing_and_publishes_nothing(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(hours=1)
@@ -116,25 +128,48 @@ async def test_an_edit_is_a_revision_of_its_own_event(store: Store):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(hours=1)
-    edited = await stages.run("a", rss(("1", QUAKE, "Now with another text, much longer than the first one was.")))
+    edited = await stages.run(
+        "a",
+        rss(("1", QUAKE, "Now with another text, much longer than the first one was.")),
+    )
     assert outcomes(edited) == {"edited": 1}
     first, second = await stages.messages()
-    assert (second.kind, second.revision, second.event_id) == (Kind.EDITED, 1, first.event_id)
+    assert (second.kind, second.revision, second.event_id) == (
+        Kind.EDITED,
+        1,
+        first.event_id,
+    )
     assert len(await stages.messages("events")) == 1
 
 
-async def test_churn_is_muted_after_three_edits_with_one_notice_and_told_once_it_calms(store: Store):
+async def test_churn_is_muted_after_three_edits_with_one_notice_and_told_once_it_calms(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     for n in range(8):
         stages.now += timedelta(minutes=30)
-        await stages.run("a", rss(("1", QUAKE, f"Version {'abcdefgh'[n]} of the text is different again each time.")))
+        await stages.run(
+            "a",
+            rss(
+                (
+                    "1",
+                    QUAKE,
+                    f"Version {'abcdefgh'[n]} of the text is different again each time.",
+                )
+            ),
+        )
     kinds = [m.kind for m in await stages.messages()]
     assert kinds == [Kind.NEW, Kind.EDITED, Kind.EDITED, Kind.EDITED]
-    notices = [t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))]
+    notices = [
+        t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))
+    ]
     assert notices.count("muted") == 1
     stages.now += timedelta(hours=25)
-    last = await stages.run("a", rss(("1", QUAKE, "Version h of the text is different again each time.")) + b" ")
+    last = await stages.run(
+        "a",
+        rss(("1", QUAKE, "Version h of the text is different again each time.")) + b" ",
+    )
     assert outcomes(last) == {"edited": 1}
 
 
@@ -157,7 +192,9 @@ async def test_backlog_window_leaves_out_what_is_older_than_the_window(store: St
     assert first.read.reasons == {"backlog": 2}
 
 
-async def test_old_entries_served_again_after_weeks_are_not_published_again(store: Store):
+async def test_old_entries_served_again_after_weeks_are_not_published_again(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(days=1)
@@ -167,16 +204,22 @@ async def test_old_entries_served_again_after_weeks_are_not_published_again(stor
     assert len(await stages.messages()) == 2
 
 
-async def test_a_runaway_feed_is_held_back_and_told_once_and_goes_on_after_its_release(store: Store):
+async def test_a_runaway_feed_is_held_back_and_told_once_and_goes_on_after_its_release(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
-    flood = rss(*((f"f{n}", f"Automatic listing number {n} of the flood") for n in range(1100)))
+    flood = rss(
+        *((f"f{n}", f"Automatic listing number {n} of the flood") for n in range(1100))
+    )
     stages.now += timedelta(hours=1)
     held = await stages.run("a", flood)
     assert outcomes(held) == {"seen": 1100}
     assert held.state.health is Health.QUARANTINED
     assert len(await stages.messages()) == 1
-    kinds = [t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))]
+    kinds = [
+        t.notice.kind for t in await store.watch.trouble(START - timedelta(days=1))
+    ]
     assert kinds.count("quarantined") == 1
 
 
@@ -184,7 +227,10 @@ async def test_a_page_that_is_no_feed_keeps_all_that_is_known(store: Store):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(hours=1)
-    failed = await stages.run("a", b"<!DOCTYPE html><html><head><title>Log in</title></head><body>x</body></html>")
+    failed = await stages.run(
+        "a",
+        b"<!DOCTYPE html><html><head><title>Log in</title></head><body>x</body></html>",
+    )
     assert failed.result == "failed"
     assert failed.state.failure_kind is FailureKind.NOT_A_FEED
     stages.now += timedelta(hours=1)
@@ -215,14 +261,21 @@ async def test_a_feed_removed_and_added_again_publishes_nothing_twice(store: Sto
 
 async def test_a_failed_fetch_counts_and_publishes_nothing(store: Store):
     stages = Stages(store, feed("a"))
-    gone = FetchFailed("https://a.example/feed", FailureKind.DNS, "no such host: a.example")
+    gone = FetchFailed(
+        "https://a.example/feed", FailureKind.DNS, "no such host: a.example"
+    )
     failed = await stages.run("a", gone)
     assert failed.result == "failed"
     assert failed.entries == ()
 
 
 async def test_queues_receive_what_they_ask_for(store: Store):
-    settings = Settings(queues=(Queue("big", min_sources=2), Queue("todo", kind="list", deliver="reports")))
+    settings = Settings(
+        queues=(
+            Queue("big", min_sources=2),
+            Queue("todo", kind="list", deliver="reports"),
+        )
+    )
     stages = Stages(store, feed("a"), feed("b"), settings=settings)
     await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
@@ -234,7 +287,9 @@ async def test_queues_receive_what_they_ask_for(store: Store):
 # --- what dies in between -------------------------------------------------------------------------------------
 
 
-async def test_a_worker_that_dies_after_commit_leaves_nothing_behind_unpublished(store: Store):
+async def test_a_worker_that_dies_after_commit_leaves_nothing_behind_unpublished(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     stages.bodies["a"] = rss(("1", QUAKE), ("2", BUDGET))
     await stages.poll("a")
@@ -244,7 +299,9 @@ async def test_a_worker_that_dies_after_commit_leaves_nothing_behind_unpublished
     assert len(await stages.messages("events")) == 2
 
 
-async def test_a_stand_by_takes_over_when_the_lead_lapses_and_knows_what_was_published(store: Store):
+async def test_a_stand_by_takes_over_when_the_lead_lapses_and_knows_what_was_published(
+    store: Store,
+):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
@@ -277,20 +334,31 @@ async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: S
     token = stages.event_stage._token
     await store.engine.client.execute_command("FLUSHALL")
     await store.engine.client.execute_command(
-        "HSET", "agg:leader", "worker", stages.event_stage._worker, "token", token, "lapses", 9e15
+        "HSET",
+        "agg:leader",
+        "worker",
+        stages.event_stage._worker,
+        "token",
+        token,
+        "lapses",
+        9e15,
     )
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     await stages.run("a", rss(("1", QUAKE)))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
-async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_rest_goes_on(store: Store):
+async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_rest_goes_on(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     stages.bodies["a"] = rss(("1", QUAKE))
     read = (await stages.poll("a")).read
     assert isinstance(read, FeedRead)
     poison = replace(read.entries[0], entry_id="longer than any entry id of ours")
-    await store.engine.client.execute_command("XADD", "agg:entries", "*", "e", encode(poison))
+    await store.engine.client.execute_command(
+        "XADD", "agg:entries", "*", "e", encode(poison)
+    )
     stages.now += timedelta(hours=1)
     stages.bodies["a"] = rss(("2", BUDGET))
     await stages.poll("a")
@@ -302,11 +370,17 @@ async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_re
     assert "longer than 20 bytes" in trouble.notice.detail
 
 
-async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loading(store: Store):
+async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loading(
+    store: Store,
+):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
-    record = FingerprintRecord("0" * 20, "e" + "0" * 20, "a", stages.now, b"another version")
-    await store.engine.client.execute_command("XADD", "agg:fingerprints", "*", "f", record_bytes(record))
+    record = FingerprintRecord(
+        "0" * 20, "e" + "0" * 20, "a", stages.now, b"another version"
+    )
+    await store.engine.client.execute_command(
+        "XADD", "agg:fingerprints", "*", "f", record_bytes(record)
+    )
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
     await stages.poll("b")
     stages.now += timedelta(seconds=16)
@@ -314,14 +388,20 @@ async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loa
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
-async def test_a_change_of_dedup_while_the_stage_waits_for_entries_keeps_what_is_published(store: Store):
+async def test_a_change_of_dedup_while_the_stage_waits_for_entries_keeps_what_is_published(
+    store: Store,
+):
     """The entry that ends the wait is assigned by an index that knows the reports before it, not by an empty one."""
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
     waiting = asyncio.create_task(stages.event_stage.assign_waiting())
-    while not (await store.engine.client.execute_command("INFO", "clients"))["blocked_clients"]:
+    while not (await store.engine.client.execute_command("INFO", "clients"))[
+        "blocked_clients"
+    ]:
         await asyncio.sleep(0)
-    stages.event_stage.use(replace(stages.settings, dedup=DedupSettings(window=timedelta(hours=71))))
+    stages.event_stage.use(
+        replace(stages.settings, dedup=DedupSettings(window=timedelta(hours=71)))
+    )
     stages.bodies["b"] = rss(("9", QUAKE_TOO, RESCUE), site="b")
     await stages.poll("b")
     await waiting
@@ -335,12 +415,21 @@ QUAKE_IN_CHINESE = "北国南部发生6.8级强震 塞尔比港数十人受伤"
 
 def by_topic(told: Sequence[tuple[str, str]]) -> list[bytes]:
     """Vectors as an encoder might give them: all headlines with a magnitude in them lie in one direction."""
-    return [bytes([120 if "6.8" in title else 0, 100, *bytes(MEANING_BYTES - 2)]) for title, _ in told]
+    return [
+        bytes([120 if "6.8" in title else 0, 100, *bytes(MEANING_BYTES - 2)])
+        for title, _ in told
+    ]
 
 
-async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_a_restart(store: Store):
+async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_a_restart(
+    store: Store,
+):
     stages = Stages(
-        store, feed("a"), replace(feed("b"), language="zh"), replace(feed("c"), language="zh"), settings=MEANT
+        store,
+        feed("a"),
+        replace(feed("b"), language="zh"),
+        replace(feed("c"), language="zh"),
+        settings=MEANT,
     )
     stages.meanings = by_topic
     await stages.run("a", rss(("1", QUAKE)))
@@ -353,7 +442,9 @@ async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_
     ]  # fmt: skip
 
 
-async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_words(store: Store):
+async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_words(
+    store: Store,
+):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
     stages.meanings = lambda told: [b""] * len(told)
     await stages.run("a", rss(("1", QUAKE)))
@@ -361,13 +452,19 @@ async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_wor
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
-async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask_what_it_means(store: Store):
+async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask_what_it_means(
+    store: Store,
+):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
     asked: list[str] = []
-    stages.meanings = lambda told: asked.extend(title for title, _ in told) or [b""] * len(told)
+    stages.meanings = lambda told: (
+        asked.extend(title for title, _ in told) or [b""] * len(told)
+    )
     half = MOST_MEANT // 2
     stages.bodies["a"] = rss(*((f"a{n}", f"Bulletin {n} of a") for n in range(half)))
-    stages.bodies["b"] = rss(*((f"b{n}", f"Bulletin {n} of b") for n in range(half + 1)), site="b")
+    stages.bodies["b"] = rss(
+        *((f"b{n}", f"Bulletin {n} of b") for n in range(half + 1)), site="b"
+    )
     for name in "ab":
         await stages.poll(name)
     await stages.assign()
@@ -390,11 +487,15 @@ async def test_a_poll_whose_claim_passed_to_another_writes_nothing(store: Store)
     await stages.poll_stage.register()
     hosts = {"a": "a.example"}
     [mine] = (
-        await store.polls.claim_these(hosts, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now)
+        await store.polls.claim_these(
+            hosts, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now
+        )
     ).claims
     stages.now += timedelta(seconds=6)
     [theirs] = (
-        await store.polls.claim_these(hosts, lease=timedelta(seconds=60), spacing=timedelta(0), now=stages.now)
+        await store.polls.claim_these(
+            hosts, lease=timedelta(seconds=60), spacing=timedelta(0), now=stages.now
+        )
     ).claims
     with pytest.raises(StaleToken):
         await stages.poll_stage.poll(mine, stages.poll_stage.feeds["a"])
@@ -403,14 +504,19 @@ async def test_a_poll_whose_claim_passed_to_another_writes_nothing(store: Store)
     assert await store.events.waiting_count() == 1
 
 
-async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(own_server: EmbeddedServer):
+async def test_a_server_that_goes_away_between_fetch_and_commit_loses_nothing(
+    own_server: EmbeddedServer,
+):
     client = connect(own_server.url)
     stages = Stages(Store(client), feed("a"))
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register()
     [claim] = (
         await stages.store.polls.claim_these(
-            {"a": "a.example"}, lease=timedelta(seconds=5), spacing=timedelta(0), now=stages.now
+            {"a": "a.example"},
+            lease=timedelta(seconds=5),
+            spacing=timedelta(0),
+            now=stages.now,
         )
     ).claims
     await own_server.stop()
@@ -430,7 +536,11 @@ async def test_what_a_hub_delivers_is_published_without_a_request(store: Store):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))
     stages.now += timedelta(minutes=5)
-    await stages.poll_stage.deliver(Delivery("a", "https://a.example/feed", rss(("2", BUDGET)), "application/rss+xml"))
+    await stages.poll_stage.deliver(
+        Delivery(
+            "a", "https://a.example/feed", rss(("2", BUDGET)), "application/rss+xml"
+        )
+    )
     await stages.assign()
     assert [m.title for m in await stages.messages()] == [QUAKE, BUDGET]
     assert len(stages.requests) == 1
@@ -447,7 +557,9 @@ async def test_a_ping_of_a_hub_has_the_feed_asked_now(store: Store):
     assert (await store.polls.due_times(["a"]))["a"] == stages.now
 
 
-async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(store: Store):
+async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(
+    store: Store,
+):
     stages = Stages(store, feed("a", min_interval=timedelta(hours=6)))
     await stages.run("a", rss(("1", QUAKE)))
     moved = replace(feed("a"), url="https://elsewhere.example/feed")
@@ -461,16 +573,31 @@ async def test_a_feed_whose_address_is_changed_is_asked_at_its_new_one_soon(stor
 
 async def test_once_names_the_feeds_it_left_and_why(store: Store):
     twin = replace(feed("twin"), url="https://held.example/other")
-    stages = Stages(store, feed("a"), replace(feed("held"), url="https://held.example/feed"), twin, feed("theirs"))
+    stages = Stages(
+        store,
+        feed("a"),
+        replace(feed("held"), url="https://held.example/feed"),
+        twin,
+        feed("theirs"),
+    )
     stages.bodies["a"] = rss(("1", QUAKE))
     await stages.poll_stage.register(at_once=True)
-    await store.polls.hold_host("held.example", stages.now + timedelta(hours=1), now=stages.now)
+    await store.polls.hold_host(
+        "held.example", stages.now + timedelta(hours=1), now=stages.now
+    )
     await store.polls.claim_these(
-        {"theirs": "theirs.example"}, lease=timedelta(minutes=1), spacing=timedelta(0), now=stages.now
+        {"theirs": "theirs.example"},
+        lease=timedelta(minutes=1),
+        spacing=timedelta(0),
+        now=stages.now,
     )
     begun, left = await stages.poll_stage.once()
     assert begun == 1
-    assert {(one.feed_id, one.why.value) for one in left} == {("held", "held"), ("twin", "held"), ("theirs", "claimed")}
+    assert {(one.feed_id, one.why.value) for one in left} == {
+        ("held", "held"),
+        ("twin", "held"),
+        ("theirs", "claimed"),
+    }
 
 
 async def test_a_chinese_feed_that_claims_english_has_beijing_time(store: Store):
@@ -478,7 +605,11 @@ async def test_a_chinese_feed_that_claims_english_has_beijing_time(store: Store)
     items = "".join(
         f"<item><guid>{n}</guid><title>{title}</title><pubDate>2026-11-22 18:30:0{n}</pubDate></item>"
         for n, title in enumerate(
-            ("市政府公布新的地铁线路规划", "气象台发布暴雨蓝色预警信号", "大学图书馆延长开放时间")
+            (
+                "市政府公布新的地铁线路规划",
+                "气象台发布暴雨蓝色预警信号",
+                "大学图书馆延长开放时间",
+            )
         )
     )
     body = f"<rss version='2.0'><channel><title>本地</title><language>en-us</language>{items}</channel></rss>".encode()
@@ -491,7 +622,9 @@ async def test_a_chinese_feed_that_claims_english_has_beijing_time(store: Store)
 async def test_a_fingerprint_record_that_is_none_costs_the_index_nothing(store: Store):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
-    await store.engine.client.execute_command("XADD", "agg:fingerprints", "*", "f", b"no record")
+    await store.engine.client.execute_command(
+        "XADD", "agg:fingerprints", "*", "f", b"no record"
+    )
     await stages.event_stage.close()
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]

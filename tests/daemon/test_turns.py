@@ -11,7 +11,14 @@ import pytest
 from aggregator.daemon.turns import LONG_WAITING, MOST_WAITING, Turns
 from aggregator.engine.store import Store
 from aggregator.errors import StaleToken
-from aggregator.model import FailureKind, Feed, IdentityRule, ReadResult, Settings, Unparsable
+from aggregator.model import (
+    FailureKind,
+    Feed,
+    IdentityRule,
+    ReadResult,
+    Settings,
+    Unparsable,
+)
 from aggregator.pipeline.reading import ReadRequest
 from tests.daemon.stages import START, Stages, read_here
 from tests.daemon.test_stages import QUAKE, feed, rss
@@ -61,7 +68,9 @@ async def test_forty_slow_documents_leave_the_others_their_turn():
     readers, turns = Readers(), Turns(2)
 
     async def read(body: bytes) -> ReadResult:
-        return await turns.read(readers.read, request(body), keep=kept, keep_every=SECOND)
+        return await turns.read(
+            readers.read, request(body), keep=kept, keep_every=SECOND
+        )
 
     slow = [asyncio.create_task(read(SLOW)) for _ in range(40)]
     quick = [asyncio.create_task(read(QUICK)) for _ in range(40)]
@@ -86,7 +95,9 @@ async def test_nothing_more_is_claimed_while_many_bodies_wait():
         return Unparsable(FailureKind.NOT_A_FEED, "read")
 
     reading = [
-        asyncio.create_task(turns.read(read, request(QUICK), keep=kept, keep_every=SECOND))
+        asyncio.create_task(
+            turns.read(read, request(QUICK), keep=kept, keep_every=SECOND)
+        )
         for _ in range(MOST_WAITING + 1)
     ]
     while not turns.is_full:
@@ -109,8 +120,12 @@ async def test_a_claim_is_kept_while_its_body_waits_and_dropped_when_it_passed_t
         raise StaleToken("it passed to another worker")
 
     tenth = timedelta(seconds=0.1)
-    first = asyncio.create_task(turns.read(read, request(QUICK), keep=kept, keep_every=tenth))
-    second = asyncio.create_task(turns.read(read, request(QUICK), keep=lost, keep_every=tenth))
+    first = asyncio.create_task(
+        turns.read(read, request(QUICK), keep=kept, keep_every=tenth)
+    )
+    second = asyncio.create_task(
+        turns.read(read, request(QUICK), keep=lost, keep_every=tenth)
+    )
     await asyncio.wait_for(asked.wait(), 5)
     with pytest.raises(StaleToken):
         await second
@@ -118,7 +133,9 @@ async def test_a_claim_is_kept_while_its_body_waits_and_dropped_when_it_passed_t
     assert await first == Unparsable(FailureKind.NOT_A_FEED, "read")
 
 
-async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_counts_as_failed(store: Store):
+async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_counts_as_failed(
+    store: Store,
+):
     stages = Stages(store, feed("a"))
     reads: list[bytes] = []
 
@@ -131,8 +148,13 @@ async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_cou
     for count in (1, 2, 3):
         stages.now += timedelta(hours=1)
         state = (await stages.poll("a")).state
-        assert (state.failure_kind, state.failure_count) == (FailureKind.PARSER_KILLED, count)
-        assert state.next_poll_at - stages.now >= feed("a").min_interval * 2 ** (count - 1)
+        assert (state.failure_kind, state.failure_count) == (
+            FailureKind.PARSER_KILLED,
+            count,
+        )
+        assert state.next_poll_at - stages.now >= feed("a").min_interval * 2 ** (
+            count - 1
+        )
     assert len(reads) == 1
     stages.now += timedelta(days=1)
     await stages.poll("a")

@@ -90,7 +90,9 @@ def asking(**more: object) -> Fingerprint:
     return report("asking", LONGEST, **more)  # type: ignore[arg-type]
 
 
-def index_of(*events: Sequence[Fingerprint], settings: DedupSettings = SETTINGS) -> Index:
+def index_of(
+    *events: Sequence[Fingerprint], settings: DedupSettings = SETTINGS
+) -> Index:
     """An index of events, each called by the name of its first report."""
     index = Index(settings)
     for event in events:

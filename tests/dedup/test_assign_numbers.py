@@ -43,25 +43,41 @@ def test_the_best_three_speak_for_an_event() -> None:
 
 
 def test_a_report_out_of_reach_in_time_counts_as_unlike() -> None:
-    assert event_log_odds([7.0], 3) == pytest.approx((7.0 - 3.0 - 3.0) / 3 - 0.2 * math.log2(3))
+    assert event_log_odds([7.0], 3) == pytest.approx(
+        (7.0 - 3.0 - 3.0) / 3 - 0.2 * math.log2(3)
+    )
 
 
 @pytest.mark.parametrize(("log_odds", "joins"), [(3.45, True), (3.35, False)])
-def test_an_event_whose_other_report_is_long_past_is_joined_on_more_evidence(log_odds: float, joins: bool) -> None:
+def test_an_event_whose_other_report_is_long_past_is_joined_on_more_evidence(
+    log_odds: float, joins: bool
+) -> None:
     event = [report("long past", 1, day=2), report("near", 1)]
     assert (answered(judge(log_odds), event).event_id is not None) == joins
 
 
 @pytest.mark.parametrize(("log_odds", "joined"), [(0.45, "single"), (0.35, "big0")])
-def test_a_big_event_must_be_better_by_a_fifth_for_each_doubling(log_odds: float, joined: str) -> None:
+def test_a_big_event_must_be_better_by_a_fifth_for_each_doubling(
+    log_odds: float, joined: str
+) -> None:
     """Of eight reports: by 0.6."""
-    assert answered(judge(1.0, log_odds), crowd("big", 1, 8), [report("single", 2)]).event_id == joined
+    assert (
+        answered(
+            judge(1.0, log_odds), crowd("big", 1, 8), [report("single", 2)]
+        ).event_id
+        == joined
+    )
 
 
-def test_too_few_candidates_of_an_event_are_filled_up_to_three_with_its_newest_reports() -> None:
+def test_too_few_candidates_of_an_event_are_filled_up_to_three_with_its_newest_reports() -> (
+    None
+):
     """Four of the five share no word with the entry; the newest two are as likely as grade 2, the others hopeless."""
     other = tuple(range(2000, 2006))
-    rest = [report(f"{number}", grade, title=other) for number, grade in enumerate((3, 3, 2, 2))]
+    rest = [
+        report(f"{number}", grade, title=other)
+        for number, grade in enumerate((3, 3, 2, 2))
+    ]
     answer = answered(judge(8.0, -1.0, -50.0), [report("alike", 1), *rest])
     assert answer.event_id == "alike"
     assert math.log(answer.score / (1 - answer.score)) == pytest.approx(
@@ -73,23 +89,32 @@ def test_too_few_candidates_of_an_event_are_filled_up_to_three_with_its_newest_r
 
 
 @pytest.mark.parametrize(("log_odds", "absorbs"), [(1.05, ("other",)), (0.95, ())])
-def test_an_event_one_above_what_joins_is_absorbed(log_odds: float, absorbs: tuple[str, ...]) -> None:
+def test_an_event_one_above_what_joins_is_absorbed(
+    log_odds: float, absorbs: tuple[str, ...]
+) -> None:
     answer = answered(judge(5.0, log_odds), [report("best", 1)], [report("other", 2)])
     assert (answer.event_id, answer.absorbs) == ("best", absorbs)
     assert answer.related == (() if absorbs else ("other",))
 
 
 @pytest.mark.parametrize(("log_odds", "absorbs"), [(1.85, ("other0",)), (1.75, ())])
-def test_of_two_events_of_four_more_is_asked(log_odds: float, absorbs: tuple[str, ...]) -> None:
+def test_of_two_events_of_four_more_is_asked(
+    log_odds: float, absorbs: tuple[str, ...]
+) -> None:
     """1, and 0.4 for the size of the smaller one, beside the 0.4 that its size costs it anyway."""
     answer = answered(judge(6.0, log_odds), crowd("best", 1, 4), crowd("other", 2, 4))
     assert (answer.event_id, answer.absorbs) == ("best0", absorbs)
 
 
 @pytest.mark.parametrize(("log_odds", "related"), [(-1.45, ("near",)), (-1.55, ())])
-def test_an_event_not_far_below_is_related(log_odds: float, related: tuple[str, ...]) -> None:
+def test_an_event_not_far_below_is_related(
+    log_odds: float, related: tuple[str, ...]
+) -> None:
     assert answered(judge(log_odds), [report("near", 1)]).related == related
-    assert answered(judge(3.0, log_odds), [report("best", 1)], [report("near", 2)]).related == related
+    assert (
+        answered(judge(3.0, log_odds), [report("best", 1)], [report("near", 2)]).related
+        == related
+    )
 
 
 def test_at_most_five_events_are_related() -> None:
@@ -101,7 +126,9 @@ def test_at_most_five_events_are_related() -> None:
 
 
 @pytest.mark.parametrize(("gate", "event_id"), [(-1.95, "near"), (-2.05, None)])
-def test_a_pair_that_the_gate_finds_hopeless_is_not_looked_at_again(gate: float, event_id: str | None) -> None:
+def test_a_pair_that_the_gate_finds_hopeless_is_not_looked_at_again(
+    gate: float, event_id: str | None
+) -> None:
     model = Model(forest(gate), forest(4.0), forest(4.0))
     assert answered(model, [report("near", 1)]).event_id == event_id
 
@@ -111,14 +138,21 @@ def test_what_means_half_the_same_is_looked_at_whatever_the_gate_says() -> None:
     index = index_of([report("near", 1, meaning=blend(0.0))], settings=settings)
     model = Model(forest(-9.0), forest(-9.0), forest(4.0))
     below, above = on_either_side_of_half()
-    found = [assign(asking(meaning=one), index, settings, model=model, join_at=0.0).event_id for one in (below, above)]
+    found = [
+        assign(asking(meaning=one), index, settings, model=model, join_at=0.0).event_id
+        for one in (below, above)
+    ]
     assert found == [None, "near"]
 
 
 def blend(share: float) -> bytes:
     """A vector from one direction, at 0, to another, at 1."""
     one, other = np.random.default_rng(14).normal(0, 30, (2, MEANING_BYTES))
-    return np.clip(np.round((1 - share) * one + share * other), -127, 127).astype(np.int8).tobytes()
+    return (
+        np.clip(np.round((1 - share) * one + share * other), -127, 127)
+        .astype(np.int8)
+        .tobytes()
+    )
 
 
 def on_either_side_of_half() -> tuple[bytes, bytes]:
@@ -128,7 +162,9 @@ def on_either_side_of_half() -> tuple[bytes, bytes]:
     for share in np.arange(0.0, 1.0, 0.005):
         here = blend(float(share))
         features = compared(asking(meaning=here), there).features
-        likeness = next(feature.value for feature in features if feature.name == "meaning")
+        likeness = next(
+            feature.value for feature in features if feature.name == "meaning"
+        )
         if likeness < 0.5:
             assert likeness > 0.47
             return here, above
@@ -139,7 +175,11 @@ def on_either_side_of_half() -> tuple[bytes, bytes]:
 def test_twenty_four_reports_are_found_by_their_words() -> None:
     """Three sets of reports share three words each with the entry, and no other word."""
     words = [range(1000 * part, 1000 * part + 3) for part in (1, 2, 3)]
-    known = [[report(f"{part}-{n}", 1, title=words[part])] for part in range(3) for n in range(12)]
+    known = [
+        [report(f"{part}-{n}", 1, title=words[part])]
+        for part in range(3)
+        for n in range(12)
+    ]
     index = index_of(*known)
     asks = row_array([asking(title=[word for some in words for word in some])])
     [found] = candidates(asks, evidence(asks, index.frequency), index)
@@ -159,24 +199,37 @@ def test_eight_events_are_compared(place: int, event_id: str | None) -> None:
     events = [[ranked(number, 2 if number == place else 1)] for number in range(RANKED)]
     index = index_of(*events)
     asks = asking(title=range(1000, 1000 + RANKED + 2))
-    assert assign(asks, index, SETTINGS, model=judge(-5.0, 3.0), join_at=0.0).event_id == event_id
+    assert (
+        assign(asks, index, SETTINGS, model=judge(-5.0, 3.0), join_at=0.0).event_id
+        == event_id
+    )
 
 
 @pytest.mark.parametrize(("place", "joins"), [(7, True), (8, False)])
 def test_eight_reports_of_an_event_are_compared(place: int, joins: bool) -> None:
-    index = index_of([ranked(number, 2 if number == place else 1) for number in range(RANKED)])
+    index = index_of(
+        [ranked(number, 2 if number == place else 1) for number in range(RANKED)]
+    )
     asks = asking(title=range(1000, 1000 + RANKED + 2))
-    assert (assign(asks, index, SETTINGS, model=judge(-5.0, 30.0), join_at=0.0).event_id is not None) == joins
+    assert (
+        assign(asks, index, SETTINGS, model=judge(-5.0, 30.0), join_at=0.0).event_id
+        is not None
+    ) == joins
 
 
 # --- copies ---
 
 
-@pytest.mark.parametrize(("held", "shared", "reason"), [(10, 8, "copy"), (9, 7, "similar"), (10, 7, "similar")])
+@pytest.mark.parametrize(
+    ("held", "shared", "reason"),
+    [(10, 8, "copy"), (9, 7, "similar"), (10, 7, "similar")],
+)
 def test_four_fifths_of_a_body_make_a_copy(held: int, shared: int, reason: str) -> None:
     assert held <= SHINGLES
     theirs = tuple(range(1, held + 1))
     index = index_of([report("source", 1, shingles=theirs)])
     mine = (*theirs[:shared], *range(101, 101 + SHINGLES - shared))
-    answer = assign(asking(shingles=mine), index, SETTINGS, model=judge(3.0), join_at=0.0)
+    answer = assign(
+        asking(shingles=mine), index, SETTINGS, model=judge(3.0), join_at=0.0
+    )
     assert (answer.reason, answer.is_copy) == (reason, reason == "copy")

@@ -11,9 +11,24 @@ from aggregator.dedup.sweep import STEPS, svg, sweep
 from aggregator.model import DedupSettings
 
 ROWS: list[dict[str, object]] = [
-    {"id": "1", "lang": "en", "title": "Volcano erupts near Quito, thousands flee", "cluster": "v"},
-    {"id": "2", "lang": "en", "title": "Norway lifts interest rates by 25 basis points", "cluster": "n"},
-    {"id": "3", "lang": "en", "title": "Thousands flee as volcano erupts near Quito", "cluster": "v"},
+    {
+        "id": "1",
+        "lang": "en",
+        "title": "Volcano erupts near Quito, thousands flee",
+        "cluster": "v",
+    },
+    {
+        "id": "2",
+        "lang": "en",
+        "title": "Norway lifts interest rates by 25 basis points",
+        "cluster": "n",
+    },
+    {
+        "id": "3",
+        "lang": "en",
+        "title": "Thousands flee as volcano erupts near Quito",
+        "cluster": "v",
+    },
 ]
 
 
@@ -35,7 +50,14 @@ def test_a_file_without_labels_is_not_scored() -> None:
 
 
 def test_all_fields_but_the_id_may_be_null_or_missing() -> None:
-    empty = {"lang": None, "title": None, "text": None, "source": None, "url": None, "published": None}
+    empty = {
+        "lang": None,
+        "title": None,
+        "text": None,
+        "source": None,
+        "url": None,
+        "published": None,
+    }
     found = backtest([{"id": "1", **empty}, {"id": "2"}], DedupSettings())
     assert [name for name, _ in found.events] == ["1", "2"]
 
@@ -71,13 +93,18 @@ def test_a_sweep_trades_recall_for_precision_and_is_drawn() -> None:
 
 def test_a_sweep_of_known_fingerprints_is_the_same() -> None:
     settings = DedupSettings()
-    assert sweep(ROWS, settings, prints=prints_of(list(entries(ROWS)), settings)) == sweep(ROWS, settings)
+    assert sweep(
+        ROWS, settings, prints=prints_of(list(entries(ROWS)), settings)
+    ) == sweep(ROWS, settings)
 
 
 def test_the_legend_of_a_sweep_ends_within_the_picture() -> None:
     drawn = svg(sweep(ROWS, DedupSettings()), title="rows")
     (width,) = re.findall(r'viewBox="0 0 (\d+) ', drawn)
-    legend = re.findall(r'<text x="(\d+)"[^>]*text-anchor="end" fill[^>]*>(?:precision|recall|F1)<', drawn)
+    legend = re.findall(
+        r'<text x="(\d+)"[^>]*text-anchor="end" fill[^>]*>(?:precision|recall|F1)<',
+        drawn,
+    )
     assert [int(x) < int(width) for x in legend] == [True] * 3
 
 

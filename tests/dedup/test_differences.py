@@ -5,14 +5,31 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.dedup.differences import DIFFERENCES, Slot, Title, differences, slots_between
+from aggregator.dedup.differences import (
+    DIFFERENCES,
+    Slot,
+    Title,
+    differences,
+    slots_between,
+)
 
 A, B, C, D, IOWA, MINNESOTA, NAME = range(101, 108)
 
 
-def title(tokens: list[int], *, known: frozenset[int] = frozenset(), body: tuple[int, ...] = ()) -> Title:
+def title(
+    tokens: list[int],
+    *,
+    known: frozenset[int] = frozenset(),
+    body: tuple[int, ...] = (),
+) -> Title:
     """A title whose tokens weigh 2 each, the last of them a name; the other report has those that are `known`."""
-    return Title(tokens, [2.0] * len(tokens), [token in known for token in tokens], 1 << len(tokens) - 1, list(body))
+    return Title(
+        tokens,
+        [2.0] * len(tokens),
+        [token in known for token in tokens],
+        1 << len(tokens) - 1,
+        list(body),
+    )
 
 
 def values(one: Title, other: Title) -> dict[str, float]:
@@ -21,13 +38,17 @@ def values(one: Title, other: Title) -> dict[str, float]:
 
 def test_a_slot_lies_between_what_is_alike() -> None:
     assert slots_between([(0, 0, 2), (3, 4, 1), (4, 5, 0)]) == [Slot(2, 3, 2, 4)]
-    assert slots_between([(0, 0, 2), (2, 4, 0)]) == []  # one title goes on: nothing stands instead of it
+    assert (
+        slots_between([(0, 0, 2), (2, 4, 0)]) == []
+    )  # one title goes on: nothing stands instead of it
     assert slots_between([(2, 3, 0)]) == [Slot(0, 2, 0, 3)]
 
 
 def test_what_fills_a_slot_is_weighed_by_its_lesser_side() -> None:
     shared = frozenset({A, B})
-    found = values(title([A, B, IOWA], known=shared), title([A, B, MINNESOTA, NAME], known=shared))
+    found = values(
+        title([A, B, IOWA], known=shared), title([A, B, MINNESOTA, NAME], known=shared)
+    )
     assert found["slots"] == 1
     assert found["slot_tokens"] == 2
     assert found["slot_weight_least"] == 2
@@ -37,7 +58,9 @@ def test_what_fills_a_slot_is_weighed_by_its_lesser_side() -> None:
 
 def test_a_mention_in_a_body_does_not_clear_a_slot() -> None:
     shared = frozenset({A, B})
-    iowa = title([A, B, IOWA], known=shared | {IOWA})  # the other report says: as in Iowa on the same day
+    iowa = title(
+        [A, B, IOWA], known=shared | {IOWA}
+    )  # the other report says: as in Iowa on the same day
     minnesota = title([A, B, MINNESOTA], known=shared, body=(IOWA,))
     found = values(iowa, minnesota)
     assert found["slot_rarest_least"] == 0  # one side is known to the other report
@@ -60,6 +83,9 @@ def test_differences_are_the_same_whichever_title_comes_first(
     one: list[int], other: list[int], body: list[int]
 ) -> None:
     shared = frozenset(one) & frozenset(other)
-    first, second = title(one or [1], known=shared), title(other or [2], known=shared, body=tuple(body))
+    first, second = (
+        title(one or [1], known=shared),
+        title(other or [2], known=shared, body=tuple(body)),
+    )
     assert differences(first, second) == differences(second, first)
     assert len(differences(first, second)) == len(DIFFERENCES)

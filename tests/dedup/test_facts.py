@@ -40,7 +40,9 @@ def test_a_number_is_of_the_kind_of_its_word() -> None:
 
 
 def test_a_chinese_numeral_is_the_number_it_writes() -> None:
-    assert facts.numbers("神舟十七号发射", limit=1) == facts.numbers("神舟17号发射", limit=1)
+    assert facts.numbers("神舟十七号发射", limit=1) == facts.numbers(
+        "神舟17号发射", limit=1
+    )
 
 
 def test_opposite_words_are_opposite_sides_of_one_pair() -> None:
@@ -55,7 +57,13 @@ def test_text_without_numbers_has_none() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["quiz for august 21", "what happened on 20 august", "hints for 21st of september", "le 14 juillet", "3月5日节目"],
+    [
+        "quiz for august 21",
+        "what happened on 20 august",
+        "hints for 21st of september",
+        "le 14 juillet",
+        "3月5日节目",
+    ],
 )
 def test_a_day_and_its_month_are_a_date_and_no_words(text: str) -> None:
     assert [kind for kind, _ in facts.numbers(text, limit=8)] == [facts.DATE]
@@ -64,4 +72,9 @@ def test_a_day_and_its_month_are_a_date_and_no_words(text: str) -> None:
 
 
 def test_a_month_without_a_day_is_a_word() -> None:
-    assert [word.surface for word in words("may day in march", lang="en", limit=9)] == ["may", "day", "in", "march"]
+    assert [word.surface for word in words("may day in march", lang="en", limit=9)] == [
+        "may",
+        "day",
+        "in",
+        "march",
+    ]

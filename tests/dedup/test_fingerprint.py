@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.dedup.backtest import entry_of
-from aggregator.dedup.fingerprint import HEADER_BYTES, Fingerprint, fingerprint, headline
+from aggregator.dedup.fingerprint import (
+    HEADER_BYTES,
+    Fingerprint,
+    fingerprint,
+    headline,
+)
 from aggregator.dedup.rows import is_readable, unpacked_rows
 from aggregator.dedup.words import cleaned
 
@@ -27,7 +32,9 @@ rows = st.fixed_dictionaries(
 
 
 def made(title: str, text: str = "", lang: str = "en", **more: object) -> Fingerprint:
-    return fingerprint(entry_of({"id": title, "title": title, "text": text, "lang": lang, **more}))
+    return fingerprint(
+        entry_of({"id": title, "title": title, "text": text, "lang": lang, **more})
+    )
 
 
 @given(rows)
@@ -44,8 +51,17 @@ def test_a_packed_fingerprint_is_at_most_512_bytes(row: dict[str, object]) -> No
 def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
     words = [f"w{chr(97 + i % 26)}{chr(97 + i // 26)}{i}" for i in range(600)]
     numbers = "12% 3-1 $5 M6.1 14 dead 2 dogs 3 cats 4 cows 5 hens"
-    full = made(f"{numbers} " + " ".join(words[:60]), " ".join(words), source="a", url="https://example.org/x/y")
-    assert (len(full.title_tokens), len(full.body_tokens), len(full.shingles)) == (28, 40, 10)
+    full = made(
+        f"{numbers} " + " ".join(words[:60]),
+        " ".join(words),
+        source="a",
+        url="https://example.org/x/y",
+    )
+    assert (len(full.title_tokens), len(full.body_tokens), len(full.shingles)) == (
+        28,
+        40,
+        10,
+    )
     assert len(full.pack()) <= 512
 
 
@@ -56,7 +72,12 @@ def test_other_bytes_are_refused() -> None:
 
 
 def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() -> None:
-    now = made("Ferry sinks off Samoa", "Forty were aboard.", source="a", url="https://example.org/x/y")
+    now = made(
+        "Ferry sinks off Samoa",
+        "Forty were aboard.",
+        source="a",
+        url="https://example.org/x/y",
+    )
     packed = now.pack()
     head = bytearray(packed[: HEADER_BYTES - 4])
     head[0], head[HEADER_BYTES - 9] = 1, 128  # the version, and how long the vector is
@@ -68,16 +89,22 @@ def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() ->
 
 def test_the_hash_of_an_address_has_64_bits_of_its_own() -> None:
     """Of two CRCs the second follows from the first where addresses are of one length."""
-    hashes = [made("x", url=f"https://example.org/{number:06d}").url for number in range(2000)]
+    hashes = [
+        made("x", url=f"https://example.org/{number:06d}").url for number in range(2000)
+    ]
     high, low = {one >> 32 for one in hashes}, {one & 0xFFFFFFFF for one in hashes}
     assert len(high) == len(low) == 2000
-    differences = {(a >> 32 ^ b >> 32, a & 0xFFFFFFFF ^ b & 0xFFFFFFFF) for a, b in pairwise(hashes)}
+    differences = {
+        (a >> 32 ^ b >> 32, a & 0xFFFFFFFF ^ b & 0xFFFFFFFF)
+        for a, b in pairwise(hashes)
+    }
     assert len({one for one, _ in differences}) == len(differences) == 1999
 
 
 def test_traditional_and_simplified_characters_make_one_fingerprint() -> None:
     assert made("臺積電宣布赴德國設廠", lang="zh") == replace(
-        made("台积电宣布赴德国设厂", lang="zh"), entry_id=made("臺積電宣布赴德國設廠", lang="zh").entry_id
+        made("台积电宣布赴德国设厂", lang="zh"),
+        entry_id=made("臺積電宣布赴德國設廠", lang="zh").entry_id,
     )
 
 
@@ -95,7 +122,9 @@ def test_writings_of_the_same_words_make_the_same_tokens(one: str, other: str) -
 
 
 def test_a_word_means_the_same_in_several_languages() -> None:
-    shared = set(made("Terremoto en Chile", lang="es").title_tokens) & set(made("Chile earthquake").title_tokens)
+    shared = set(made("Terremoto en Chile", lang="es").title_tokens) & set(
+        made("Chile earthquake").title_tokens
+    )
     assert len(shared) == 2
 
 
@@ -144,7 +173,10 @@ def test_a_quarter_is_the_same_in_every_language(lang: str, text: str) -> None:
 def test_a_quarter_of_a_fiscal_year_stands_apart_from_it() -> None:
     spaced = made("Kellogg Q2 FY25")
     for run_in in (made("Kellogg Q2FY25"), made("Kellogg 2QFY25")):
-        assert (run_in.title_tokens, run_in.numbers) == (spaced.title_tokens, spaced.numbers)
+        assert (run_in.title_tokens, run_in.numbers) == (
+            spaced.title_tokens,
+            spaced.numbers,
+        )
     assert made("XQ2FY25").title_tokens != made("X Q2 FY25").title_tokens
 
 
@@ -169,15 +201,27 @@ def test_what_only_looks_like_a_quarter_stays(text: str) -> None:
 @given(st.text(alphabet="firstFIRSTİı123 -qQ二第季度前quarterQUARTER.", max_size=40))
 def test_any_text_around_quarters_is_cleaned(text: str) -> None:
     for lang in ("en", "zh", "ru"):
-        assert fingerprint(entry_of({"id": "1", "title": f"{text} quarter {text}季度", "lang": lang})).title_tokens
+        assert fingerprint(
+            entry_of({"id": "1", "title": f"{text} quarter {text}季度", "lang": lang})
+        ).title_tokens
 
 
 def test_a_compound_of_a_known_word_is_two_tokens() -> None:
     compound, apart = made("Bahnstreik", lang="de"), made("Bahn: Streik", lang="de")
     assert compound.title_tokens == apart.title_tokens
-    assert made("Großbrand", lang="de").title_tokens == made("Gross Brand", lang="de").title_tokens
+    assert (
+        made("Großbrand", lang="de").title_tokens
+        == made("Gross Brand", lang="de").title_tokens
+    )
     assert len(made("Bahnstreik", lang="en").title_tokens) == 1
-    for word in ("Auswahl", "Arbeitslose", "Überfall", "Suchmaschine", "Ambulance", "Ebolavirus"):
+    for word in (
+        "Auswahl",
+        "Arbeitslose",
+        "Überfall",
+        "Suchmaschine",
+        "Ambulance",
+        "Ebolavirus",
+    ):
         assert len(made(word, lang="de").title_tokens) == 1
         assert not made(word, lang="de").directions
 
@@ -186,8 +230,14 @@ def test_a_letter_with_digits_is_one_token() -> None:
     assert len(made("S24").title_tokens) == 1
     assert made("S24").title_tokens != made("24").title_tokens
     assert made("苹果A17芯片", lang="zh").title_tokens[1] == made("A17").title_tokens[0]
-    assert made("F-16").title_tokens == made("F16s").title_tokens == made("f16").title_tokens
-    assert made("M5.1").title_tokens == made("5.1").title_tokens  # a magnitude, written either way
+    assert (
+        made("F-16").title_tokens
+        == made("F16s").title_tokens
+        == made("f16").title_tokens
+    )
+    assert (
+        made("M5.1").title_tokens == made("5.1").title_tokens
+    )  # a magnitude, written either way
     assert made("M6 quake").title_tokens == made("6 quake").title_tokens
 
 
@@ -198,7 +248,14 @@ def test_a_name_that_is_known_is_one_at_the_start_of_a_headline_too() -> None:
 
 def test_names_are_capitals_inside_a_sentence() -> None:
     one = made("Police arrest Maria Lopez in Quito")
-    assert [bool(one.names >> i & 1) for i in range(len(one.title_tokens))] == [False, False, True, True, False, True]
+    assert [bool(one.names >> i & 1) for i in range(len(one.title_tokens))] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_front_page_is_no_address() -> None:
@@ -214,10 +271,19 @@ def test_a_report_without_a_date_has_no_time_evidence() -> None:
 @pytest.mark.parametrize(
     ("title", "kept"),
     [
-        ("Mayor of Quito steps down after vote | World | The Daily Example", "Mayor of Quito steps down after vote"),
-        ("Mayor of Quito steps down after vote - Example News", "Mayor of Quito steps down after vote"),
+        (
+            "Mayor of Quito steps down after vote | World | The Daily Example",
+            "Mayor of Quito steps down after vote",
+        ),
+        (
+            "Mayor of Quito steps down after vote - Example News",
+            "Mayor of Quito steps down after vote",
+        ),
         ("Quito - Mayor steps down", "Quito - Mayor steps down"),
-        ("Talks end - no deal was reached on fishing rights", "Talks end - no deal was reached on fishing rights"),
+        (
+            "Talks end - no deal was reached on fishing rights",
+            "Talks end - no deal was reached on fishing rights",
+        ),
     ],
 )
 def test_a_publisher_at_the_end_of_a_headline_is_cut(title: str, kept: str) -> None:

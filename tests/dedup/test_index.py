@@ -29,7 +29,9 @@ TITLES = [
 
 def printed(title: str, number: int, hour: int = 0) -> Fingerprint:
     at = (EPOCH + timedelta(days=1, hours=hour)).isoformat()
-    return fingerprint(entry_of({"id": f"{number}", "title": title, "lang": "en", "published": at}))
+    return fingerprint(
+        entry_of({"id": f"{number}", "title": title, "lang": "en", "published": at})
+    )
 
 
 def put(index: Index, one: Fingerprint) -> Assignment:
@@ -45,11 +47,16 @@ def state(index: Index, known: list[Fingerprint]) -> list[object]:
     return [len(index), *answers, *(assign(probe, index, SETTINGS) for probe in probes)]
 
 
-steps = st.lists(st.one_of(st.integers(0, len(TITLES) - 1), st.just("merge"), st.just("move")), max_size=16)
+steps = st.lists(
+    st.one_of(st.integers(0, len(TITLES) - 1), st.just("merge"), st.just("move")),
+    max_size=16,
+)
 
 
 @given(steps)
-def test_an_index_says_of_every_entry_what_was_said_of_it(steps: list[int | str]) -> None:
+def test_an_index_says_of_every_entry_what_was_said_of_it(
+    steps: list[int | str],
+) -> None:
     """Whatever is added, merged and moved: a plain dictionary told the same answers the same."""
     index, events = Index(SETTINGS), dict[str, str]()
     for number, step in enumerate(steps):
@@ -59,7 +66,10 @@ def test_an_index_says_of_every_entry_what_was_said_of_it(steps: list[int | str]
         elif step == "merge" and len(set(events.values())) > 1:
             survivor, absorbed = sorted(set(events.values()))[:2]
             index.merge(survivor, absorbed)
-            events = {entry: survivor if event == absorbed else event for entry, event in events.items()}
+            events = {
+                entry: survivor if event == absorbed else event
+                for entry, event in events.items()
+            }
         elif step == "move" and events:
             moved = min(events)
             index.move(moved, f"e-{number}")
@@ -67,7 +77,11 @@ def test_an_index_says_of_every_entry_what_was_said_of_it(steps: list[int | str]
         assert {entry: index.event_of(entry) for entry in events} == events
         sizes = Counter(events.values())
         numbers = {event: index.number_of(event) for event in sizes}
-        assert {event: len(index.members(n)) for event, n in numbers.items() if n is not None} == sizes
+        assert {
+            event: len(index.members(n))
+            for event, n in numbers.items()
+            if n is not None
+        } == sizes
 
 
 titles = st.lists(st.integers(0, len(TITLES) - 1), max_size=30)
@@ -77,13 +91,17 @@ titles = st.lists(st.integers(0, len(TITLES) - 1), max_size=30)
 @given(titles)
 def test_a_batch_is_assigned_like_one_after_the_other(chosen: list[int]) -> None:
     """In batches, reports find the ones before them in the batch; only words counted meanwhile make a difference."""
-    prints = [printed(TITLES[title], 100_000 + number) for number, title in enumerate(chosen)]
+    prints = [
+        printed(TITLES[title], 100_000 + number) for number, title in enumerate(chosen)
+    ]
     whole, single = Index(SETTINGS), Index(SETTINGS)
     for index in (whole, single):
         index.learn(*filler(1000))
     assert whole.batch > 30
     at_once = [answer.event_id for answer in put_all(whole, prints)]
-    assert at_once == [answer.event_id for one in prints for answer in put_all(single, [one])]
+    assert at_once == [
+        answer.event_id for one in prints for answer in put_all(single, [one])
+    ]
 
 
 def put_all(index: Index, prints: list[Fingerprint]) -> list[Assignment]:
@@ -103,7 +121,12 @@ def test_a_burst_of_reports_of_one_event_in_one_batch_is_one_event() -> None:
 def filler(count: int) -> tuple[Rows, list[str]]:
     """Reports of nothing in particular, each an event of its own."""
     made = [
-        Fingerprint(f"{n}", "en", first_seen=86_400, title_tokens=tuple(range(10 * n + 1, 10 * n + 9)))
+        Fingerprint(
+            f"{n}",
+            "en",
+            first_seen=86_400,
+            title_tokens=tuple(range(10 * n + 1, 10 * n + 9)),
+        )
         for n in range(count)
     ]
     return row_array(made), [f"e{one.entry_id}" for one in made]
@@ -166,7 +189,9 @@ def test_a_report_is_of_the_event_it_was_moved_to_last(
     for number, (who, where) in enumerate(moves):
         if number == half:
             index.expire(EPOCH + timedelta(days=1, hours=old) + SETTINGS.window)
-            expected = {k: v for k, v in expected.items() if index.slot_of(k) is not None}
+            expected = {
+                k: v for k, v in expected.items() if index.slot_of(k) is not None
+            }
         if prints[who].entry_id in expected:
             index.move(prints[who].entry_id, f"e{where}")
             expected[prints[who].entry_id] = f"e{where}"
@@ -176,7 +201,9 @@ def test_a_report_is_of_the_event_it_was_moved_to_last(
         expected[late.entry_id] = event
     assert {entry_id: index.event_of(entry_id) for entry_id in expected} == expected
     for event in set(expected.values()):
-        assert set(index.reports_of(event)) == {k for k, v in expected.items() if v == event}
+        assert set(index.reports_of(event)) == {
+            k for k, v in expected.items() if v == event
+        }
 
 
 def test_an_event_keeps_its_id_when_its_first_report_is_moved_out_of_it() -> None:
@@ -185,7 +212,10 @@ def test_an_event_keeps_its_id_when_its_first_report_is_moved_out_of_it() -> Non
     index.add(first, "e-one")
     index.add(second, "e-one")
     index.move(first.entry_id, "e-two")
-    assert (index.reports_of("e-one"), index.reports_of("e-two")) == ((second.entry_id,), (first.entry_id,))
+    assert (index.reports_of("e-one"), index.reports_of("e-two")) == (
+        (second.entry_id,),
+        (first.entry_id,),
+    )
     with pytest.raises(KeyError, match="not in the window"):
         index.move("unknown", "e-one")
 
@@ -204,7 +234,9 @@ def test_memory_is_dropped_with_expired_blocks() -> None:
     index = Index(DedupSettings(window=timedelta(hours=1)))
     for number in range(20_000):
         at = EPOCH + timedelta(days=1, seconds=number)
-        one = Fingerprint(f"{number}", "en", first_seen=86_400 + number, title_tokens=(number + 1,))
+        one = Fingerprint(
+            f"{number}", "en", first_seen=86_400 + number, title_tokens=(number + 1,)
+        )
         index.expire(at)
         index.add(one, f"e{number}")
     assert len(index) == 3601

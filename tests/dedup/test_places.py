@@ -33,7 +33,9 @@ NO_PLACES = [
 
 
 def places_of(lang: str, text: str) -> list[int]:
-    tokens = tuple(word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20))
+    tokens = tuple(
+        word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20)
+    )
     return [named.place for named in places_in(tokens)]
 
 
@@ -59,7 +61,9 @@ def test_places_are_apart_by_city_region_and_country() -> None:
 
 def test_common_words_are_no_places() -> None:
     for text in NO_PLACES:
-        assert not places_of("zh" if "央" in text else "de" if "ä" in text else "en", text), text
+        assert not places_of(
+            "zh" if "央" in text else "de" if "ä" in text else "en", text
+        ), text
 
 
 PLACES = st.builds(

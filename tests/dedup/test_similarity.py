@@ -31,7 +31,16 @@ WORDS = [
 texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 prints = st.builds(
     lambda title, text, lang, source, published: fingerprint(
-        entry_of({"id": title, "title": title, "text": text, "lang": lang, "source": source, "published": published})
+        entry_of(
+            {
+                "id": title,
+                "title": title,
+                "text": text,
+                "lang": lang,
+                "source": source,
+                "published": published,
+            }
+        )
     ),
     texts,
     texts,
@@ -45,9 +54,13 @@ def untitled(text: str) -> Fingerprint:
     return fingerprint(entry_of({"id": text, "text": text, "lang": "zh"}))
 
 
-@example(untitled("quake 北京 Quito resigns rises"), untitled("Quito rises resigns 北京"))  # sums of 32 bits differed
+@example(
+    untitled("quake 北京 Quito resigns rises"), untitled("Quito rises resigns 北京")
+)  # sums of 32 bits differed
 @given(prints, prints)
-def test_likeness_is_symmetric_and_between_0_and_1(a: Fingerprint, b: Fingerprint) -> None:
+def test_likeness_is_symmetric_and_between_0_and_1(
+    a: Fingerprint, b: Fingerprint
+) -> None:
     one, other = compared(a, b), compared(b, a)
     assert 0 <= one.score <= 1
     assert one.score == pytest.approx(other.score, abs=1e-4)
@@ -62,11 +75,19 @@ def test_a_report_is_wholly_like_itself(one: Fingerprint) -> None:
 
 def test_dates_without_a_time_are_no_evidence_that_reports_are_of_one_minute() -> None:
     def at(first: str, second: str) -> float:
-        told = ("Nine charts on what happens after exams", first), ("Health briefing: what happened today", second)
-        a, b = (fingerprint(entry_of({"id": t, "title": t, "lang": "en", "published": at})) for t, at in told)
+        told = (
+            ("Nine charts on what happens after exams", first),
+            ("Health briefing: what happened today", second),
+        )
+        a, b = (
+            fingerprint(entry_of({"id": t, "title": t, "lang": "en", "published": at}))
+            for t, at in told
+        )
         return compared(a, b).score
 
-    assert at("2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z") == at("2026-03-09T00:00:00Z", "2026-03-09T00:50:00Z")
+    assert at("2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z") == at(
+        "2026-03-09T00:00:00Z", "2026-03-09T00:50:00Z"
+    )
 
 
 def row(pair_: Pair) -> dict[str, object]:
@@ -88,7 +109,9 @@ def test_one_event_in_other_words_mostly_comes_together() -> None:
     assert sum(found) >= 0.8 * len(SAME)
 
 
-encoder = pytest.mark.skipif(not is_installed(), reason="needs the extra `meaning`; .ci/run installs it")
+encoder = pytest.mark.skipif(
+    not is_installed(), reason="needs the extra `meaning`; .ci/run installs it"
+)
 
 
 @encoder
@@ -101,7 +124,10 @@ def test_look_alikes_stay_apart_with_meanings_too(trap: Pair) -> None:
 @encoder
 @pytest.mark.slow
 def test_one_event_in_other_words_mostly_comes_together_by_what_it_means() -> None:
-    found = [is_same(pair(row(trap), DedupSettings(meaning=True)), DedupSettings()) for trap in SAME]
+    found = [
+        is_same(pair(row(trap), DedupSettings(meaning=True)), DedupSettings())
+        for trap in SAME
+    ]
     assert sum(found) >= 0.85 * len(SAME)
 
 
@@ -110,32 +136,54 @@ def test_there_are_traps_enough() -> None:
 
 
 def test_an_explanation_names_every_feature_and_the_verdict() -> None:
-    a = fingerprint(entry_of({"id": "1", "title": "M5.1 quake hits north Japan", "lang": "en"}))
-    b = fingerprint(entry_of({"id": "2", "title": "M6.8 quake hits south Japan", "lang": "en"}))
+    a = fingerprint(
+        entry_of({"id": "1", "title": "M5.1 quake hits north Japan", "lang": "en"})
+    )
+    b = fingerprint(
+        entry_of({"id": "2", "title": "M6.8 quake hits south Japan", "lang": "en"})
+    )
     told = explained(a, b, DedupSettings())
     assert not told.is_same
     assert told.verdict.startswith("different events: score 0.")
     assert "below 0.55 (balanced)" in told.verdict
     assert {line.split()[1] for line in told.lines} == set(NAMES)
-    assert any("opposite directions" in line and line.strip().startswith("-") for line in told.lines)
+    assert any(
+        "opposite directions" in line and line.strip().startswith("-")
+        for line in told.lines
+    )
 
 
 def test_an_explanation_says_when_two_headlines_may_be_of_a_series() -> None:
     titles = "Halden reports Q2 results", "Corvus reports Q2 results"
-    for sources, said in ((("a.example", "a.example"), True), (("a.example", "b.example"), False)):
+    for sources, said in (
+        (("a.example", "a.example"), True),
+        (("a.example", "b.example"), False),
+    ):
         a, b = (
-            fingerprint(entry_of({"id": title, "title": title, "lang": "en", "source": source}))
+            fingerprint(
+                entry_of({"id": title, "title": title, "lang": "en", "source": source})
+            )
             for title, source in zip(titles, sources, strict=True)
         )
-        assert ("filled the same words" in explained(a, b, DedupSettings()).verdict) == said
+        assert (
+            "filled the same words" in explained(a, b, DedupSettings()).verdict
+        ) == said
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Port opens on 3 May", "Port opens on 4 May"), ("Lyon 3-1 Metz", "Lyon 3-0 Metz")],
+    [
+        ("Port opens on 3 May", "Port opens on 4 May"),
+        ("Lyon 3-1 Metz", "Lyon 3-0 Metz"),
+    ],
 )
-def test_dates_and_scores_are_alike_only_when_they_are_the_same(one: str, other: str) -> None:
-    a, b = (fingerprint(entry_of({"id": title, "title": title, "lang": "en"})) for title in (one, other))
+def test_dates_and_scores_are_alike_only_when_they_are_the_same(
+    one: str, other: str
+) -> None:
+    a, b = (
+        fingerprint(entry_of({"id": title, "title": title, "lang": "en"}))
+        for title in (one, other)
+    )
     values = {f.name: f.value for f in compared(a, b).features}
     assert values["numbers_conflict"] == values["title_numbers_conflict"] == 1
     assert values["numbers_equal"] == 0

@@ -46,16 +46,30 @@ RECURRING = {
 
 
 @pytest.mark.parametrize("name", RECURRING)
-def test_a_recurring_headline_of_one_source_never_joins_the_one_before(name: str) -> None:
+def test_a_recurring_headline_of_one_source_never_joins_the_one_before(
+    name: str,
+) -> None:
     lang, titles = RECURRING[name]
-    found = backtest(stream(titles, lang=lang, source="daily.example", hours=20), DedupSettings())
+    found = backtest(
+        stream(titles, lang=lang, source="daily.example", hours=20), DedupSettings()
+    )
     assert found.event_count == len(titles)
 
 
 def test_two_sources_that_report_one_companys_results_join() -> None:
-    one = stream([f"{name} reports Q2 results" for name in COMPANIES], lang="en", source="wire.example", hours=2)
+    one = stream(
+        [f"{name} reports Q2 results" for name in COMPANIES],
+        lang="en",
+        source="wire.example",
+        hours=2,
+    )
     last = one[-1]
-    other: Row = {**last, "id": "other", "source": "herald.example", "title": "Norvik reports Q2 results, profit up"}
+    other: Row = {
+        **last,
+        "id": "other",
+        "source": "herald.example",
+        "title": "Norvik reports Q2 results, profit up",
+    }
     events = dict(backtest([*one, other], DedupSettings()).events)
     assert events["other"] == events[str(last["id"])]
 
@@ -69,11 +83,21 @@ FILLED = {
 
 
 @pytest.mark.parametrize(
-    ("name", "hours"), [*((name, 20) for name in FILLED), ("results", 1), ("results", 2), ("obituaries", 1)]
+    ("name", "hours"),
+    [
+        *((name, 20) for name in FILLED),
+        ("results", 1),
+        ("results", 2),
+        ("obituaries", 1),
+    ],
 )
-def test_what_fills_a_template_a_third_time_is_another_event(name: str, hours: int) -> None:
+def test_what_fills_a_template_a_third_time_is_another_event(
+    name: str, hours: int
+) -> None:
     lang, titles = FILLED[name]
-    found = backtest(stream(titles, lang=lang, source="wire.example", hours=hours), DedupSettings())
+    found = backtest(
+        stream(titles, lang=lang, source="wire.example", hours=hours), DedupSettings()
+    )
     first, second, *rest = (event for _, event in found.events)
     assert len({first, second, *rest}) == len({first, second}) + len(rest)
     assert not {first, second} & {*rest}
@@ -100,7 +124,10 @@ def test_a_source_that_tells_one_event_again_has_no_template(name: str) -> None:
     assert backtest(told, DedupSettings(), join_at=-4.5).event_count == 1
 
 
-@pytest.mark.xfail(strict=True, reason="'what happened in Iceland' still joins 'what happens after exams'")
+@pytest.mark.xfail(
+    strict=True,
+    reason="'what happened in Iceland' still joins 'what happens after exams'",
+)
 def test_briefings_and_quizzes_of_two_sources_on_one_day_stay_apart() -> None:
     titles = [
         ("a.example", "In the Courier: March 9, 1884"),
@@ -110,7 +137,13 @@ def test_briefings_and_quizzes_of_two_sources_on_one_day_stay_apart() -> None:
         ("e.example", "Nine charts on what happens after exams"),
     ]
     rows: list[Row] = [
-        {"id": site, "lang": "en", "title": title, "source": site, "published": START.isoformat()}
+        {
+            "id": site,
+            "lang": "en",
+            "title": title,
+            "source": site,
+            "published": START.isoformat(),
+        }
         for site, title in titles
     ]
     assert backtest(rows, DedupSettings()).joined_count == 0

@@ -148,10 +148,18 @@ def say(text: str) -> None:
 
 
 def run(
-    *words: str | Path, check: bool = True, stdin: str | None = None, seconds: float = 600
+    *words: str | Path,
+    check: bool = True,
+    stdin: str | None = None,
+    seconds: float = 600,
 ) -> subprocess.CompletedProcess[str]:
     found = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, input=stdin, timeout=seconds, check=False
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        timeout=seconds,
+        check=False,
     )
     if check and found.returncode:
         raise Failed(
@@ -178,14 +186,24 @@ def require_machine() -> None:
         raise Cannot("must run as root")
     for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
         if shutil.which(program) is None:
-            raise Cannot(f"{program} is missing: apt install mmdebstrap systemd-container")
+            raise Cannot(
+                f"{program} is missing: apt install mmdebstrap systemd-container"
+            )
 
 
 def make_root(work: Path, suite: str) -> Path:
     tar, root = work / f"{suite}.tar", work / "root"
     if not tar.exists():
         say(f"making a root file system: {suite} with {PACKAGES}")
-        made = run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, tar, check=False, seconds=1200)
+        made = run(
+            "mmdebstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            suite,
+            tar,
+            check=False,
+            seconds=1200,
+        )
         if made.returncode:
             tar.unlink(missing_ok=True)
             raise Cannot(f"mmdebstrap failed: {made.stderr[-600:]}")
@@ -207,9 +225,21 @@ def gather_packages(work: Path, root: Path, lock: Path) -> Path:
     shutil.copy(lock, root / "root" / "requirements.lock")
     (root / "root" / "markers.py").write_text(MARKERS)
     run("chroot", root, "python3", "-m", "venv", "/root/asked")
-    wanted = run("chroot", root, "/root/asked/bin/python", "/root/markers.py", "/root/requirements.lock").stdout
+    wanted = run(
+        "chroot",
+        root,
+        "/root/asked/bin/python",
+        "/root/markers.py",
+        "/root/requirements.lock",
+    ).stdout
     shutil.rmtree(root / "root" / "asked")
-    version = run("chroot", root, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").stdout.strip()
+    version = run(
+        "chroot",
+        root,
+        "python3",
+        "-c",
+        "import sys; print('%d.%d' % sys.version_info[:2])",
+    ).stdout.strip()
     asked = work / "wanted.txt"
     asked.write_text(wanted)
     say(f"downloading {len(wanted.splitlines())} locked packages for Python {version}")
@@ -229,7 +259,15 @@ def fill_root(root: Path, wheels: Path, lock: Path) -> None:
     (root / "etc" / "aggregator" / "feeds.toml").write_text(FEEDS)
     # No getty on the pipe, no first-boot questions.
     (root / "etc" / "machine-id").write_text("")
-    run("chroot", root, "systemctl", "mask", "--quiet", "console-getty.service", "systemd-networkd-wait-online.service")
+    run(
+        "chroot",
+        root,
+        "systemctl",
+        "mask",
+        "--quiet",
+        "console-getty.service",
+        "systemd-networkd-wait-online.service",
+    )
 
 
 # --- the container --------------------------------------------------------------------------------------------
@@ -242,7 +280,11 @@ class Container:
         self._leader = str(leader)
 
     def run(
-        self, *words: str, check: bool = True, seconds: float = 300, stdin: str | None = None
+        self,
+        *words: str,
+        check: bool = True,
+        seconds: float = 300,
+        stdin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         inside = ("nsenter", "-t", self._leader, "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")  # fmt: skip
         return run(*inside, *words, check=check, seconds=seconds, stdin=stdin)
@@ -258,13 +300,20 @@ class Container:
 def booted(root: Path) -> Iterator[Container]:
     command = ["systemd-nspawn", "-q", "-D", str(root), "--volatile=overlay", "--boot", "--register=no", "--keep-unit", "--private-network", "--console=pipe"]  # fmt: skip
     with tempfile.TemporaryFile() as console:
-        nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
+        nspawn = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
+        )
         try:
             container = Container(_leader(nspawn, console))
             states = ("running", "degraded")
             until(
                 "the boot",
-                lambda: container.run("systemctl", "is-system-running", check=False).stdout.strip() in states,
+                lambda: (
+                    container.run(
+                        "systemctl", "is-system-running", check=False
+                    ).stdout.strip()
+                    in states
+                ),
                 seconds=120,
             )
             yield container
@@ -282,7 +331,9 @@ def _leader(nspawn: subprocess.Popen[bytes], console: object) -> int:
     while time.monotonic() < deadline:
         if nspawn.poll() is not None:
             console.seek(0)  # type: ignore[attr-defined]
-            raise Cannot(f"systemd-nspawn ended: {console.read()[-600:].decode(errors='replace')}")  # type: ignore[attr-defined]
+            raise Cannot(
+                f"systemd-nspawn ended: {console.read()[-600:].decode(errors='replace')}"
+            )  # type: ignore[attr-defined]
         for child in children.read_text().split():
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
@@ -308,13 +359,21 @@ class Boot:
     def publish(self, count: int) -> None:
         """The feed now holds so many items more."""
         self._items += count
-        self._in.sh(f"echo {self._items} > /run/items.new && mv /run/items.new /run/items")
+        self._in.sh(
+            f"echo {self._items} > /run/items.new && mv /run/items.new /run/items"
+        )
 
     def told(self, feed_id: str = "loopback") -> list[str]:
         """The guids of the reports published of the feed, oldest first, repeats included."""
-        lines = self._in.sh("aggregator tail --reports --json --since 1d", check=False).splitlines()
+        lines = self._in.sh(
+            "aggregator tail --reports --json --since 1d", check=False
+        ).splitlines()
         messages = [json.loads(line) for line in lines if line.startswith("{")]
-        return [one["guid"] for one in messages if one["feed_id"] == feed_id and one["kind"] != "entry.edited"]
+        return [
+            one["guid"]
+            for one in messages
+            if one["feed_id"] == feed_id and one["kind"] != "entry.edited"
+        ]
 
     def all_told(self) -> bool:
         return set(self.told()) >= {f"loopback-{n}" for n in range(1, self._items + 1)}
@@ -322,7 +381,9 @@ class Boot:
     def once_each(self) -> str:
         told = self.told()
         if len(told) != len(set(told)) or len(told) != self._items:
-            raise Failed(f"{self._items} items were published as {len(told)} reports, {len(set(told))} different ones")
+            raise Failed(
+                f"{self._items} items were published as {len(told)} reports, {len(set(told))} different ones"
+            )
         return f"{len(told)} items, each published once"
 
     def pid(self) -> int:
@@ -333,7 +394,10 @@ class Boot:
 
     def healthy(self) -> bool:
         answer = self._in.run(
-            "python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9191/readyz')", check=False
+            "python3",
+            "-c",
+            "import urllib.request as u; u.urlopen('http://127.0.0.1:9191/readyz')",
+            check=False,
         )
         return answer.returncode == 0
 
@@ -346,10 +410,14 @@ class Boot:
             say(f"  install.sh: {line}")
         if not self.active():
             raise Failed("the service is not active after install.sh")
-        say(f"READY after {time.monotonic() - start:.0f} s of install.sh; status: {self._in.show('StatusText')}")
+        say(
+            f"READY after {time.monotonic() - start:.0f} s of install.sh; status: {self._in.show('StatusText')}"
+        )
         until("/readyz", self.healthy, seconds=30)
         self.measured()
-        say(f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}")
+        say(
+            f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}"
+        )
 
     def reference(self) -> None:
         """The man page, completions and schema are there, and those of this program."""
@@ -357,7 +425,9 @@ class Boot:
         for path, word in REFERENCE.items():
             if word not in self._in.sh(f"cat {share}/{path}"):
                 raise Failed(f"{share}/{path} says nothing of {word}")
-        self._in.sh(f"head -1 {share}/zsh/site-functions/_aggregator | grep -q '^#compdef aggregator'")
+        self._in.sh(
+            f"head -1 {share}/zsh/site-functions/_aggregator | grep -q '^#compdef aggregator'"
+        )
         say("man page, completions and schema are installed")
 
     def measured(self) -> None:
@@ -379,8 +449,16 @@ class Boot:
 
     def journal(self) -> None:
         lines = self._in.sh("journalctl -u aggregator -o json --no-pager").splitlines()
-        records = [record for record in map(json.loads, lines) if str(record.get("MESSAGE", "")).startswith("{")]
-        if not records or any(record["PRIORITY"] != "6" for record in records if '"level":"info"' in record["MESSAGE"]):
+        records = [
+            record
+            for record in map(json.loads, lines)
+            if str(record.get("MESSAGE", "")).startswith("{")
+        ]
+        if not records or any(
+            record["PRIORITY"] != "6"
+            for record in records
+            if '"level":"info"' in record["MESSAGE"]
+        ):
             raise Failed("log lines have no priority in the journal")
         say(
             f"{len(records)} JSON lines in the journal, with priorities {sorted({record['PRIORITY'] for record in records})}"
@@ -398,7 +476,9 @@ class Boot:
                 seconds=60,
             )
         until("the items after kill -9", self.all_told, seconds=120)
-        say(f"3 times kill -9: restarted {self._in.show('NRestarts')} times; {self.once_each()}")
+        say(
+            f"3 times kill -9: restarted {self._in.show('NRestarts')} times; {self.once_each()}"
+        )
 
     def stuck(self) -> None:
         self._in.sh(
@@ -409,32 +489,59 @@ class Boot:
         if self.pid() != before:
             raise Failed("the watchdog restarted a daemon that was not stuck")
         self._in.sh(f"kill -STOP {before}")
-        seconds = until("the watchdog", lambda: self.active() and self.pid() not in (0, before), seconds=90)
+        seconds = until(
+            "the watchdog",
+            lambda: self.active() and self.pid() not in (0, before),
+            seconds=90,
+        )
         if int(self._in.show("NRestarts")) <= restarts:
             raise Failed("the restart was not the watchdog's")
-        if "Watchdog timeout" not in self._in.sh("journalctl -u aggregator --no-pager -n 200"):
+        if "Watchdog timeout" not in self._in.sh(
+            "journalctl -u aggregator --no-pager -n 200"
+        ):
             raise Failed("no watchdog timeout in the journal")
         self.publish(3)
         until("the items after the watchdog", self.all_told, seconds=60)
-        say(f"stopped by SIGSTOP: restarted by the watchdog (5 s) within {seconds:.0f} s; {self.once_each()}")
+        say(
+            f"stopped by SIGSTOP: restarted by the watchdog (5 s) within {seconds:.0f} s; {self.once_each()}"
+        )
 
     def reload(self) -> None:
         before = self.pid()
         self._in.run("tee", "-a", "/etc/aggregator/feeds.toml", stdin=SECOND_FEED)
         self._in.sh("systemctl reload aggregator")
-        until("the second feed", lambda: len(self.told("second")) == self._items, seconds=60)
-        self._in.sh("cp /etc/aggregator/feeds.toml /run/good.toml; echo 'nonsense = [' >> /etc/aggregator/feeds.toml")
+        until(
+            "the second feed",
+            lambda: len(self.told("second")) == self._items,
+            seconds=60,
+        )
+        self._in.sh(
+            "cp /etc/aggregator/feeds.toml /run/good.toml; echo 'nonsense = [' >> /etc/aggregator/feeds.toml"
+        )
         refused = self._in.run("systemctl", "reload", "aggregator", check=False)
         if refused.returncode == 0 or not self.active():
-            raise Failed(f"a broken feeds.toml: reload ended with {refused.returncode}, active: {self.active()}")
-        self._in.sh("cp /run/good.toml /etc/aggregator/feeds.toml; systemctl reload aggregator")
+            raise Failed(
+                f"a broken feeds.toml: reload ended with {refused.returncode}, active: {self.active()}"
+            )
+        self._in.sh(
+            "cp /run/good.toml /etc/aggregator/feeds.toml; systemctl reload aggregator"
+        )
         if self.pid() != before:
             raise Failed("a reload restarted the daemon")
-        say("reload: a second feed is polled; a broken file is refused, reload fails, the daemon goes on; mended again")
+        say(
+            "reload: a second feed is polled; a broken file is refused, reload fails, the daemon goes on; mended again"
+        )
 
     def notify_reload(self) -> None:
         """From systemd 253 on: the drop-in, by which systemd itself waits for the daemon's word."""
-        if int(self._in.sh("systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'")) < 253:
+        if (
+            int(
+                self._in.sh(
+                    "systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'"
+                )
+            )
+            < 253
+        ):
             say("notify-reload: this systemd is older than 253")
             return
         place = "/etc/systemd/system/aggregator.service.d/notify-reload.conf"
@@ -442,17 +549,30 @@ class Boot:
             f"install -D -m 644 /srv/aggregator/deploy/notify-reload.conf {place}; systemctl daemon-reload; systemctl restart aggregator"
         )
         before = self.pid()
-        self._in.run("tee", "-a", "/etc/aggregator/feeds.toml", stdin=SECOND_FEED.replace("second", "third"))
+        self._in.run(
+            "tee",
+            "-a",
+            "/etc/aggregator/feeds.toml",
+            stdin=SECOND_FEED.replace("second", "third"),
+        )
         self._in.sh("systemctl reload aggregator")
         if (
-            "third" not in self._in.sh("journalctl -u aggregator -o cat -n 50 | grep config_reloaded", check=False)
+            "third"
+            not in self._in.sh(
+                "journalctl -u aggregator -o cat -n 50 | grep config_reloaded",
+                check=False,
+            )
             or self.pid() != before
         ):
-            raise Failed("notify-reload: systemctl reload returned before the new configuration was in force")
+            raise Failed(
+                "notify-reload: systemctl reload returned before the new configuration was in force"
+            )
         self._in.sh(
             "cp /run/good.toml /etc/aggregator/feeds.toml; systemctl reload aggregator; rm -r /etc/systemd/system/aggregator.service.d; systemctl daemon-reload"
         )
-        say("notify-reload: systemctl reload returns when the new configuration is in force")
+        say(
+            "notify-reload: systemctl reload returns when the new configuration is in force"
+        )
 
     def again(self) -> None:
         before = self.pid()
@@ -467,7 +587,9 @@ class Boot:
         seconds = time.monotonic() - start
         result = self._in.show("Result")
         if seconds >= 10 or result != "success" or self._alive():
-            raise Failed(f"stop took {seconds:.1f} s, result {result}, left: {self._alive()}")
+            raise Failed(
+                f"stop took {seconds:.1f} s, result {result}, left: {self._alive()}"
+            )
         say(f"stopped in {seconds:.1f} s, result {result}; no process left")
 
     def _alive(self) -> str:
@@ -486,29 +608,42 @@ class Boot:
         self._in.sh("mkdir -p /srv/broken /srv/newer")
         self._in.run("sh", "-c", f"python3 - {WHEEL} /srv", stdin=OTHER_VERSIONS)
         before = self._in.sh("readlink /opt/aggregator/current")
-        out = self._in.sh(INSTALL.format("/srv/broken/feeds_to_events-*.whl"), check=False)
+        out = self._in.sh(
+            INSTALL.format("/srv/broken/feeds_to_events-*.whl"), check=False
+        )
         now = self._in.sh("readlink /opt/aggregator/current")
         if "the old one runs again" not in out or now != before or not self.active():
-            raise Failed(f"a version that does not start: {before} → {now}, active: {self.active()}\n{out[-3000:]}")
+            raise Failed(
+                f"a version that does not start: {before} → {now}, active: {self.active()}\n{out[-3000:]}"
+            )
         self._in.sh(INSTALL.format("/srv/newer/feeds_to_events-*.whl"))
         now = self._in.sh("readlink /opt/aggregator/current")
         kept = self._in.sh("ls /opt/aggregator/releases").split()
         if now == before or not self.active() or len(kept) != 2:
-            raise Failed(f"an upgrade: {before} → {now}, active: {self.active()}, releases {kept}")
+            raise Failed(
+                f"an upgrade: {before} → {now}, active: {self.active()}, releases {kept}"
+            )
         self.publish(4)
         until("the items after an upgrade", self.all_told, seconds=120)
-        say(f"a version that does not start is put back by itself; a good one takes over; {self.once_each()}")
+        say(
+            f"a version that does not start is put back by itself; a good one takes over; {self.once_each()}"
+        )
 
     def workers(self) -> None:
         """Two poll and two event workers on a Redis server of one's own, with the sample settings and users."""
         self._in.sh("systemctl disable -q --now aggregator")
         self._in.run("sh", stdin=OWN_SERVER)
         feeds = FEEDS.replace(
-            "[aggregator]", '[aggregator]\nredis_url = "redis://aggregator:AGGREGATOR-password@127.0.0.1:6379/0"'
+            "[aggregator]",
+            '[aggregator]\nredis_url = "redis://aggregator:AGGREGATOR-password@127.0.0.1:6379/0"',
         )
         feeds = feeds.replace('[http]\nlisten = "127.0.0.1:9191"\n', "")
         self._in.run("tee", "/etc/aggregator/feeds.toml", stdin=feeds)
-        units = [f"aggregator-{role}@{number}.service" for role in ("poll", "event") for number in (1, 2)]
+        units = [
+            f"aggregator-{role}@{number}.service"
+            for role in ("poll", "event")
+            for number in (1, 2)
+        ]
         self._in.run("systemctl", "start", *units)
         until("the first items by workers", self.all_told, seconds=120)
         for unit in units:
@@ -517,11 +652,15 @@ class Boot:
             self._in.sh(f"kill -9 {before}")
             until(
                 f"the restart of {unit}",
-                lambda unit=unit, before=before: self._in.show("MainPID", unit) not in ("0", before),
+                lambda unit=unit, before=before: (
+                    self._in.show("MainPID", unit) not in ("0", before)
+                ),
                 seconds=60,
             )
         until("the items by workers", self.all_told, seconds=180)
-        say(f"two poll and two event workers on a server of one's own, each killed once: {self.once_each()}")
+        say(
+            f"two poll and two event workers on a server of one's own, each killed once: {self.once_each()}"
+        )
         self._in.run("systemctl", "stop", *units, "own-redis.service")
 
     def remove(self) -> None:
@@ -537,20 +676,36 @@ class Boot:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--work", type=Path, help="where to keep the root file system and packages (default: removed after)"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--suite", default="bookworm", help="the Debian release to boot (bookworm, trixie)")
-    parser.add_argument("--lock", type=Path, default=CHECKOUT / "deploy" / "requirements.lock")
-    parser.add_argument("--journal", type=Path, help="write the service's journal here at the end")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        help="where to keep the root file system and packages (default: removed after)",
+    )
+    parser.add_argument(
+        "--suite",
+        default="bookworm",
+        help="the Debian release to boot (bookworm, trixie)",
+    )
+    parser.add_argument(
+        "--lock", type=Path, default=CHECKOUT / "deploy" / "requirements.lock"
+    )
+    parser.add_argument(
+        "--journal", type=Path, help="write the service's journal here at the end"
+    )
     asked = parser.parse_args()
     try:
         require_machine()
         if not asked.lock.exists():
             raise Cannot(f"{asked.lock} is missing")
         with contextlib.ExitStack() as stack:
-            work = asked.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aggregator-boot-")))
+            work = asked.work or Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="aggregator-boot-")
+                )
+            )
             work.mkdir(parents=True, exist_ok=True)
             root = make_root(work, asked.suite)
             fill_root(root, gather_packages(work, root, asked.lock), asked.lock)
@@ -559,7 +714,9 @@ def main() -> int:
             try:
                 Boot(container).all()
             finally:
-                journal = container.run("journalctl", "--no-pager", "-o", "short-precise", check=False).stdout
+                journal = container.run(
+                    "journalctl", "--no-pager", "-o", "short-precise", check=False
+                ).stdout
                 if asked.journal:
                     asked.journal.write_text(journal)
     except Cannot as reason:

@@ -17,7 +17,11 @@ CANNOT = 77
 def test_the_service_installs_runs_survives_and_leaves_nothing_behind(tmp_path):
     journal = tmp_path / "journal.txt"
     found = subprocess.run(
-        [sys.executable, BOOT, "--journal", journal], capture_output=True, text=True, timeout=1700, check=False
+        [sys.executable, BOOT, "--journal", journal],
+        capture_output=True,
+        text=True,
+        timeout=1700,
+        check=False,
     )
     if found.returncode == CANNOT:
         pytest.skip(found.stdout.strip().splitlines()[-1])

@@ -30,24 +30,35 @@ class Server:
 
     def user(self, name: str, password: str | None = None) -> redis.Redis:
         return redis.Redis(
-            unix_socket_path=self.socket, username=name, password=password or PASSWORDS[name], decode_responses=True
+            unix_socket_path=self.socket,
+            username=name,
+            password=password or PASSWORDS[name],
+            decode_responses=True,
         )
 
 
-@pytest.fixture(scope="module", params=servers_to_try(), ids=lambda program: Path(program).name)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(
+    scope="module", params=servers_to_try(), ids=lambda program: Path(program).name
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """A server with our settings included in its configuration, and our users with passwords as README.md makes them."""
     folder = tmp_path_factory.mktemp("r")
     users = (SAMPLES / "users.acl").read_text()
     for name, password in PASSWORDS.items():
-        users = users.replace(f"HASH_OF_{name.upper()}_PASSWORD", sha256(password.encode()).hexdigest())
+        users = users.replace(
+            f"HASH_OF_{name.upper()}_PASSWORD", sha256(password.encode()).hexdigest()
+        )
     assert "HASH_OF" not in users
     (folder / "users.acl").write_text(users)
     (folder / "redis.conf").write_text(
         f"port 0\nunixsocket {folder}/s\ndir {folder}\naclfile {folder}/users.acl\ninclude {SAMPLES}/aggregator.conf\n"
     )
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([request.param, folder / "redis.conf"], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [request.param, folder / "redis.conf"], stdout=log, stderr=log
+        )
     try:
         deadline = time.monotonic() + 20
         while not (folder / "s").exists():
@@ -94,7 +105,11 @@ async def everything_the_daemon_asks(store: Store) -> None:
     await store.retention.trim_fingerprints(now)
     await store.retention.forget_known()
     await store.retention.forget_merged()
-    await store.watch.append_digest(Digest("d" + "0" * 20, now - timedelta(hours=1), now, (), 0, Totals(), (), (), 0))
+    await store.watch.append_digest(
+        Digest(
+            "d" + "0" * 20, now - timedelta(hours=1), now, (), 0, Totals(), (), (), 0
+        )
+    )
     await store.watch.digests(now - timedelta(days=1))
     await store.watch.last_ids(["reports"])
     await store.events.resign(token)
@@ -114,10 +129,21 @@ def test_the_daemons_user_may_do_all_that_the_daemon_does(server):
 
 @pytest.mark.parametrize(
     "command",
-    ["FLUSHALL", "CONFIG GET *", "ACL LIST", "SHUTDOWN", "KEYS *", "GET other:key", "SET other 1"],
+    [
+        "FLUSHALL",
+        "CONFIG GET *",
+        "ACL LIST",
+        "SHUTDOWN",
+        "KEYS *",
+        "GET other:key",
+        "SET other 1",
+    ],
 )
 def test_the_daemons_user_may_do_no_more(server, command):
-    with server.user("aggregator") as client, pytest.raises(redis.exceptions.NoPermissionError):
+    with (
+        server.user("aggregator") as client,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
         client.execute_command(*command.split())
 
 
@@ -140,8 +166,18 @@ def test_a_consumer_takes_from_a_list_queue_so_that_a_crash_loses_nothing(server
     with server.user("aggregator") as daemon, server.user("consumer") as consumer:
         daemon.lpush("agg:queue:todo", "one", "two")
         assert consumer.type("agg:queue:todo") == "list"
-        assert consumer.lmove("agg:queue:todo", "agg:queue:todo:mine", src="RIGHT", dest="LEFT") == "one"
-        assert consumer.blmove("agg:queue:todo", "agg:queue:todo:mine", 5, src="RIGHT", dest="LEFT") == "two"
+        assert (
+            consumer.lmove(
+                "agg:queue:todo", "agg:queue:todo:mine", src="RIGHT", dest="LEFT"
+            )
+            == "one"
+        )
+        assert (
+            consumer.blmove(
+                "agg:queue:todo", "agg:queue:todo:mine", 5, src="RIGHT", dest="LEFT"
+            )
+            == "two"
+        )
         assert consumer.lindex("agg:queue:todo:mine", -1) == "one"
         assert consumer.lrem("agg:queue:todo:mine", -1, "one") == 1
         assert consumer.exists("agg:queue:todo", "agg:queue:todo:mine") == 1
@@ -180,7 +216,10 @@ def test_a_consumer_leaves_by_quit_and_destroys_its_group(server):
 def _pairs(answer: object) -> list[tuple[str, list[tuple[str, dict[str, str]]]]]:
     """A reply of XREADGROUP in either protocol's shape."""
     pairs = list(answer.items()) if isinstance(answer, dict) else list(answer)  # type: ignore[call-overload]
-    return [(name, rows[0] if rows and isinstance(rows[0], list) else rows) for name, rows in pairs]
+    return [
+        (name, rows[0] if rows and isinstance(rows[0], list) else rows)
+        for name, rows in pairs
+    ]
 
 
 @pytest.mark.parametrize(
@@ -199,17 +238,30 @@ def _pairs(answer: object) -> list[tuple[str, list[tuple[str, dict[str, str]]]]]
     ],
 )
 def test_a_consumer_changes_nothing_and_sees_nothing_else(server, command):
-    with server.user("consumer") as consumer, pytest.raises(redis.exceptions.NoPermissionError):
+    with (
+        server.user("consumer") as consumer,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
         consumer.execute_command(*command.split())
 
 
 def test_without_a_password_nothing_is_served(server):
-    with redis.Redis(unix_socket_path=server.socket) as anyone, pytest.raises(redis.exceptions.AuthenticationError):
+    with (
+        redis.Redis(unix_socket_path=server.socket) as anyone,
+        pytest.raises(redis.exceptions.AuthenticationError),
+    ):
         anyone.ping()
 
 
 def test_the_sample_rules_are_those_of_the_embedded_server(server):
-    embedded = (Path(__file__).resolve().parents[2] / "aggregator" / "engine" / "server_config.py").read_text()
-    (consumer,) = re.findall(r"^user consumer .*$", (SAMPLES / "users.acl").read_text(), re.MULTILINE)
+    embedded = (
+        Path(__file__).resolve().parents[2]
+        / "aggregator"
+        / "engine"
+        / "server_config.py"
+    ).read_text()
+    (consumer,) = re.findall(
+        r"^user consumer .*$", (SAMPLES / "users.acl").read_text(), re.MULTILINE
+    )
     for group in re.findall(r'"(\+x[^"]*|\+subscribe[^"]*)"', embedded):
         assert set(group.split()) <= set(consumer.split())

@@ -26,7 +26,9 @@ LEASE = timedelta(seconds=60)
 SPACING = timedelta(seconds=1)
 
 
-def entry(number: int, *, feed_id: str = "f0", revision: int = 0, document: str = "---\n") -> Entry:
+def entry(
+    number: int, *, feed_id: str = "f0", revision: int = 0, document: str = "---\n"
+) -> Entry:
     return Entry(
         entry_id=f"{number:020x}",
         feed_id=feed_id,
@@ -54,12 +56,23 @@ def entry(number: int, *, feed_id: str = "f0", revision: int = 0, document: str 
 
 def state(feed_id: str, *, title: str = "A feed") -> PollState:
     url = f"https://{feed_id}.example/feed"
-    return PollState(feed_id=feed_id, url=url, configured_url=url, title=title, last_poll_at=NOW)
+    return PollState(
+        feed_id=feed_id, url=url, configured_url=url, title=title, last_poll_at=NOW
+    )
 
 
-def commit(claim: Claim, *entries: Entry, host: str = "", due_at: datetime | None = NOW) -> Poll:
+def commit(
+    claim: Claim, *entries: Entry, host: str = "", due_at: datetime | None = NOW
+) -> Poll:
     after = state(claim.feed_id)
-    return Poll(before=after, state=after, claim=claim, host=host, due_at=due_at, entries=entries)
+    return Poll(
+        before=after,
+        state=after,
+        claim=claim,
+        host=host,
+        due_at=due_at,
+        entries=entries,
+    )
 
 
 def message(kind: Kind, report: Entry, event_id: str) -> Message:
@@ -86,7 +99,10 @@ def event(event_id: str, *reports: Entry, merged_into: str = "") -> Event:
         title=first.title,
         first_seen_at=first.first_seen_at,
         last_seen_at=first.first_seen_at,
-        sources=tuple(Source(r.feed_id, r.entry_id, r.url, r.title, r.published_at) for r in reports),
+        sources=tuple(
+            Source(r.feed_id, r.entry_id, r.url, r.title, r.published_at)
+            for r in reports
+        ),
         source_count=len(reports),
         independent_sites=("news.example",),
         independent_count=1,
@@ -95,7 +111,9 @@ def event(event_id: str, *reports: Entry, merged_into: str = "") -> Event:
     )
 
 
-def publication(stream_id: str, report: Entry, *, event_id: str = "", kind: Kind = Kind.NEW) -> Publication:
+def publication(
+    stream_id: str, report: Entry, *, event_id: str = "", kind: Kind = Kind.NEW
+) -> Publication:
     event_id = event_id or f"e{report.entry_id}"
     return Publication(
         stream_id=stream_id,
@@ -105,14 +123,26 @@ def publication(stream_id: str, report: Entry, *, event_id: str = "", kind: Kind
         messages=(message(kind, report, event_id),),
         queued=(),
         events=(event(event_id, report),),
-        record=FingerprintRecord(report.entry_id, event_id, report.feed_id, report.first_seen_at, b"\x00packed\xff"),
+        record=FingerprintRecord(
+            report.entry_id,
+            event_id,
+            report.feed_id,
+            report.first_seen_at,
+            b"\x00packed\xff",
+        ),
     )
 
 
-async def claimed(store: Store, feed_id: str = "f0", *, host: str = "", now: datetime | None = None) -> Claim:
+async def claimed(
+    store: Store, feed_id: str = "f0", *, host: str = "", now: datetime | None = None
+) -> Claim:
     """The claim of one feed, registered if need be."""
-    await store.polls.register({feed_id: NOW} | dict.fromkeys(await store.polls.feed_ids(), NOW))
-    found = await store.polls.claim_these({feed_id: host}, lease=LEASE, spacing=SPACING, now=now)
+    await store.polls.register(
+        {feed_id: NOW} | dict.fromkeys(await store.polls.feed_ids(), NOW)
+    )
+    found = await store.polls.claim_these(
+        {feed_id: host}, lease=LEASE, spacing=SPACING, now=now
+    )
     return found.claims[0]
 
 
@@ -130,7 +160,9 @@ async def leading(store: Store, worker: str = "worker") -> int:
 
 async def published(store: Store, *entries: Entry) -> list[Publication]:
     """Commits and publishes the entries, each as an event of its own."""
-    done = [publication(stream_id, one) for stream_id, one in await waiting(store, *entries)]
+    done = [
+        publication(stream_id, one) for stream_id, one in await waiting(store, *entries)
+    ]
     await store.events.publish(await leading(store), done)
     return done
 
@@ -141,11 +173,15 @@ async def length(store: Store, key: str) -> int:
 
 async def all_keys(store: Store) -> list[bytes]:
     """Every key of the node that holds ours."""
-    found: list[bytes] = await store.engine.command("EVAL", "return redis.call('KEYS', '*')", 1, store.engine.keys.due)
+    found: list[bytes] = await store.engine.command(
+        "EVAL", "return redis.call('KEYS', '*')", 1, store.engine.keys.due
+    )
     return sorted(found)
 
 
 async def contents(store: Store) -> dict[bytes, bytes]:
     """Everything that is stored, to compare."""
     keys = await all_keys(store)
-    return dict(zip(keys, await store.engine.many([("DUMP", key) for key in keys]), strict=True))
+    return dict(
+        zip(keys, await store.engine.many([("DUMP", key) for key in keys]), strict=True)
+    )

@@ -20,14 +20,28 @@ SECONDS = 60
 class Node:
     """One server process. `kill` ends it as a power cut would."""
 
-    def __init__(self, folder: Path, port: int, *lines: str, sentinel: bool = False) -> None:
+    def __init__(
+        self, folder: Path, port: int, *lines: str, sentinel: bool = False
+    ) -> None:
         folder.mkdir()
         self.port = port
         config = folder / "node.conf"
-        place = [f"port {port}", "bind 127.0.0.1", f"dir {folder}", f"logfile {folder / 'log'}", 'save ""']
-        config.write_text("\n".join([*(place if not sentinel else place[:-1]), *lines]) + "\n")
-        self._process = subprocess.Popen([server_program(), config, *(["--sentinel"] if sentinel else [])])
-        self.client = Redis(host="127.0.0.1", port=port, protocol=3, legacy_responses=False)
+        place = [
+            f"port {port}",
+            "bind 127.0.0.1",
+            f"dir {folder}",
+            f"logfile {folder / 'log'}",
+            'save ""',
+        ]
+        config.write_text(
+            "\n".join([*(place if not sentinel else place[:-1]), *lines]) + "\n"
+        )
+        self._process = subprocess.Popen(
+            [server_program(), config, *(["--sentinel"] if sentinel else [])]
+        )
+        self.client = Redis(
+            host="127.0.0.1", port=port, protocol=3, legacy_responses=False
+        )
 
     async def ask(self, *words: str | int) -> object:
         return await self.client.execute_command(*words)  # type: ignore[no-untyped-call]

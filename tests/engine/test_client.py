@@ -15,13 +15,20 @@ async def test_a_tcp_url_gives_host_port_database_and_login() -> None:
     client = connect("redis://user:p%40ss@cache.example:6390/3")
     assert isinstance(client, Redis)
     options = client.connection_pool.connection_kwargs
-    assert (options["host"], options["port"], options["db"]) == ("cache.example", 6390, 3)
+    assert (options["host"], options["port"], options["db"]) == (
+        "cache.example",
+        6390,
+        3,
+    )
     assert (options["username"], options["password"]) == ("user", "p@ss")
     await client.aclose()
 
 
 async def test_tls_and_sockets_have_schemes_of_their_own() -> None:
-    kinds = {"rediss://cache.example": SSLConnection, "unix:///run/x.sock?db=2": UnixDomainSocketConnection}
+    kinds = {
+        "rediss://cache.example": SSLConnection,
+        "unix:///run/x.sock?db=2": UnixDomainSocketConnection,
+    }
     for url, kind in kinds.items():
         client = connect(url)
         assert isinstance(client, Redis)
@@ -39,15 +46,28 @@ async def test_retries_timeouts_and_health_checks_are_explicit() -> None:
     await client.aclose()
 
 
-async def test_a_sentinel_url_gives_sentinels_service_database_and_both_logins() -> None:
-    client = connect("redis+sentinel://user:pw@s1.example:5000,s2.example/main/2?sentinel_password=spw&ssl=true")
+async def test_a_sentinel_url_gives_sentinels_service_database_and_both_logins() -> (
+    None
+):
+    client = connect(
+        "redis+sentinel://user:pw@s1.example:5000,s2.example/main/2?sentinel_password=spw&ssl=true"
+    )
     assert isinstance(client, Redis)
     pool = client.connection_pool
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
-    assert (pool.connection_kwargs["username"], pool.connection_kwargs["db"]) == ("user", 2)
-    found = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in found] == [("s1.example", 5000), ("s2.example", 26379)]
+    assert (pool.connection_kwargs["username"], pool.connection_kwargs["db"]) == (
+        "user",
+        2,
+    )
+    found = [
+        sentinel.connection_pool.connection_kwargs
+        for sentinel in pool.sentinel_manager.sentinels
+    ]
+    assert [(one["host"], one["port"]) for one in found] == [
+        ("s1.example", 5000),
+        ("s2.example", 26379),
+    ]
     assert [one["password"] for one in found] == ["spw", "spw"]
     await client.aclose()
 
@@ -107,7 +127,10 @@ def test_a_url_that_cannot_be_used_is_a_configuration_error(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("redis://user:secret@cache.example:1/3?password=secret", "redis://cache.example:1/3"),
+        (
+            "redis://user:secret@cache.example:1/3?password=secret",
+            "redis://cache.example:1/3",
+        ),
         ("unix://a:secret@/run/x.sock", "unix:///run/x.sock"),
         ("redis+sentinel://:secret@a:1,b:2/main", "redis+sentinel://a:1,b:2/main"),
     ],

@@ -28,7 +28,10 @@ SLOTS = 16_384
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
     ports = free_ports(3)
-    nodes = [Node(folder / str(port), port, "cluster-enabled yes", "appendonly no") for port in ports]
+    nodes = [
+        Node(folder / str(port), port, "cluster-enabled yes", "appendonly no")
+        for port in ports
+    ]
     asyncio.run(joined(nodes))
     yield "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports)
     for node in nodes:

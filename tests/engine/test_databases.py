@@ -21,13 +21,17 @@ def socket_of(url: str) -> str:
     return parts.path
 
 
-async def heard(listener: Redis, first: Store, second: Store, *patterns: str) -> list[str]:
+async def heard(
+    listener: Redis, first: Store, second: Store, *patterns: str
+) -> list[str]:
     """The channels on which a subscriber hears what both installations tell."""
     async with listener.pubsub() as listening:
         await listening.psubscribe(*patterns)
         for store in (first, second):
             await published(store, entry(1))
-            await store.registration.mark_installation("", [Notice("gone", "f0", "", "410")], at=NOW)
+            await store.registration.mark_installation(
+                "", [Notice("gone", "f0", "", "410")], at=NOW
+            )
         await first.engine.client.execute_command("PUBLISH", "end", "")
         channels: list[str] = []
         async with asyncio.timeout(20):
@@ -39,8 +43,13 @@ async def heard(listener: Redis, first: Store, second: Store, *patterns: str) ->
     raise AssertionError("the server closed the connection")
 
 
-async def test_channels_of_another_database_carry_its_number(own_server: EmbeddedServer) -> None:
-    here, there = Store(connect(own_server.url)), Store(connect(f"{own_server.url}?db=3"))
+async def test_channels_of_another_database_carry_its_number(
+    own_server: EmbeddedServer,
+) -> None:
+    here, there = (
+        Store(connect(own_server.url)),
+        Store(connect(f"{own_server.url}?db=3")),
+    )
     listener = Redis(unix_socket_path=socket_of(own_server.url))
     channels = await heard(listener, here, there, "agg:ch:*", "end")
     assert channels == ["agg:ch:event:new:en:f0", "agg:ch:trouble:f0"]
@@ -49,10 +58,18 @@ async def test_channels_of_another_database_carry_its_number(own_server: Embedde
         await store.close()
 
 
-async def test_a_consumer_of_the_other_database_hears_its_own(own_server: EmbeddedServer) -> None:
-    here, there = Store(connect(own_server.url)), Store(connect(f"{own_server.url}?db=3"))
+async def test_a_consumer_of_the_other_database_hears_its_own(
+    own_server: EmbeddedServer,
+) -> None:
+    here, there = (
+        Store(connect(own_server.url)),
+        Store(connect(f"{own_server.url}?db=3")),
+    )
     listener = Redis(unix_socket_path=socket_of(own_server.url))
-    assert await heard(listener, here, there, "agg:ch3:*", "end") == ["agg:ch3:event:new:en:f0", "agg:ch3:trouble:f0"]
+    assert await heard(listener, here, there, "agg:ch3:*", "end") == [
+        "agg:ch3:event:new:en:f0",
+        "agg:ch3:trouble:f0",
+    ]
     await listener.aclose()
     for store in (here, there):
         await store.close()

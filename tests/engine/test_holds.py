@@ -18,7 +18,9 @@ async def told(store: Store) -> list[str]:
     return [one.notice.kind for one in await store.watch.trouble(EPOCH)]
 
 
-def test_polling_waits_for_an_event_stage_that_is_far_behind_and_for_a_slow_consumer() -> None:
+def test_polling_waits_for_an_event_stage_that_is_far_behind_and_for_a_slow_consumer() -> (
+    None
+):
     assert Holds(MOST_WAITING, "", "a fault").why_not_poll == ""
     assert "than may" in Holds(MOST_WAITING + 1, "", "").why_not_poll
     assert Holds(0, "a group is behind", "").why_not_poll == "a group is behind"
@@ -30,7 +32,9 @@ async def test_nothing_is_held_at_first_and_what_waits_is_counted(store: Store) 
     assert await store.holds.standing() == Holds(2, "", "")
 
 
-async def test_a_held_event_stage_is_told_when_it_begins_and_when_it_ends_not_between(store: Store) -> None:
+async def test_a_held_event_stage_is_told_when_it_begins_and_when_it_ends_not_between(
+    store: Store,
+) -> None:
     token = await leading(store)
     assert await store.holds.hold_events(token, "one fault", FAILING, at=NOW)
     assert not await store.holds.hold_events(token, "another fault", FAILING, at=NOW)

@@ -67,7 +67,9 @@ async def each_once(store: Store, feeds: int) -> None:
     assert await store.events.waiting_count() == 0
 
 
-async def test_four_poll_workers_and_a_stand_by_publish_10000_feeds_once(tmp_path: Path) -> None:
+async def test_four_poll_workers_and_a_stand_by_publish_10000_feeds_once(
+    tmp_path: Path,
+) -> None:
     feeds, server = 10_000, EmbeddedServer(tmp_path)
     await server.start()
     async with registered(server, feeds) as store:
@@ -81,7 +83,9 @@ async def test_four_poll_workers_and_a_stand_by_publish_10000_feeds_once(tmp_pat
     await server.stop()
 
 
-async def test_workers_and_server_killed_at_random_publish_each_entry_once(own_server: EmbeddedServer) -> None:
+async def test_workers_and_server_killed_at_random_publish_each_entry_once(
+    own_server: EmbeddedServer,
+) -> None:
     feeds, kills, chance = 3000, 40, random.Random(20261122)
     async with registered(own_server, feeds) as store:
         workers = Workers(own_server.url, feeds)
@@ -109,7 +113,9 @@ async def moved_on(store: Store) -> None:
 
 async def progress(store: Store) -> tuple[int, int]:
     with suppress(EngineDown):
-        return int(await store.engine.command("XLEN", store.engine.keys.events)), await store.events.waiting_count()
+        return int(
+            await store.engine.command("XLEN", store.engine.keys.events)
+        ), await store.events.waiting_count()
     return (-1, -1)
 
 

@@ -40,10 +40,21 @@ class Trio:
     def __init__(self, folder: Path) -> None:
         first, second, *watching = free_ports(5)
         self.primary = Node(folder / "primary", first, "appendonly yes")
-        self.replica = Node(folder / "replica", second, f"replicaof 127.0.0.1 {first}", "repl-diskless-sync-delay 0")
+        self.replica = Node(
+            folder / "replica",
+            second,
+            f"replicaof 127.0.0.1 {first}",
+            "repl-diskless-sync-delay 0",
+        )
         lines = [line.format(port=first) for line in SENTINEL]
-        self.sentinels = [Node(folder / str(port), port, *lines, sentinel=True) for port in watching]
-        self.url = "redis+sentinel://" + ",".join(f"127.0.0.1:{port}" for port in watching) + "/main"
+        self.sentinels = [
+            Node(folder / str(port), port, *lines, sentinel=True) for port in watching
+        ]
+        self.url = (
+            "redis+sentinel://"
+            + ",".join(f"127.0.0.1:{port}" for port in watching)
+            + "/main"
+        )
 
     async def ready(self) -> None:
         await until(self._replica_is_linked)
@@ -51,7 +62,10 @@ class Trio:
             await until(lambda sentinel=sentinel: self._sees_all(sentinel))  # type: ignore[misc]
 
     async def _replica_is_linked(self) -> bool:
-        return bool((await self.replica.client.info("replication"))["master_link_status"] == "up")
+        return bool(
+            (await self.replica.client.info("replication"))["master_link_status"]
+            == "up"
+        )
 
     async def _sees_all(self, sentinel: Node) -> bool:
         seen = await sentinel.ask("SENTINEL", "MASTER", "main")
@@ -88,10 +102,15 @@ def let_go_of_dropped_connections() -> None:
 async def poll(store: Store, number: int, done: asyncio.Queue[int]) -> int:
     """Polls one feed until its entries are committed, as the daemon does; answers how often that took another claim."""
     feed_id, again = f"f{number}", 0
-    entries = [entry(number * EACH + part, feed_id=feed_id, document=DOCUMENT) for part in range(EACH)]
+    entries = [
+        entry(number * EACH + part, feed_id=feed_id, document=DOCUMENT)
+        for part in range(EACH)
+    ]
     while True:
         with contextlib.suppress(EngineDown, StaleToken):
-            found = await store.polls.claim_these({feed_id: ""}, lease=SHORT, spacing=SPACING)
+            found = await store.polls.claim_these(
+                {feed_id: ""}, lease=SHORT, spacing=SPACING
+            )
             for claim in found.claims:
                 if claim.state is not None:
                     return again  # an earlier commit stands though its answer was lost
@@ -124,18 +143,25 @@ async def test_the_primary_is_killed_under_load(trio: Trio) -> None:
             async with gate:
                 return await poll(store, number, done)
 
-        again, _ = await asyncio.gather(asyncio.gather(*(limited(n) for n in range(FEEDS))), kill_under_load())
+        again, _ = await asyncio.gather(
+            asyncio.gather(*(limited(n) for n in range(FEEDS))), kill_under_load()
+        )
         lost = await missing_states(store)
         await store.polls.register(names)
         for feed_id in lost:
             await poll(store, int(feed_id[1:]), done)
         assert await missing_states(store) == []
         await publish_all(store)
-    ids = [one.entry_id async for one in store.watch.messages(making.EPOCH, stream="events")]
+    ids = [
+        one.entry_id
+        async for one in store.watch.messages(making.EPOCH, stream="events")
+    ]
     assert len(ids) == len(set(ids)) == FEEDS * EACH
     assert sum(again) > 0
     assert lost
-    print(f"fail-over: {sum(again)} tries again, {len(lost)} feeds lost by replication and polled again")
+    print(
+        f"fail-over: {sum(again)} tries again, {len(lost)} feeds lost by replication and polled again"
+    )
     await store.close()
 
 
@@ -152,7 +178,9 @@ async def publish_all(store: Store) -> None:
     assert await length(store, "agg:events") == FEEDS * EACH
 
 
-async def test_the_lead_passes_on_and_an_old_leader_publishes_nothing_after_a_fail_over(trio: Trio) -> None:
+async def test_the_lead_passes_on_and_an_old_leader_publishes_nothing_after_a_fail_over(
+    trio: Trio,
+) -> None:
     store = Store(connect(trio.url))
     (waits,) = await making.waiting(store, entry(1))
     old = await store.events.lead("a", LEASE)
@@ -167,10 +195,14 @@ async def test_the_lead_passes_on_and_an_old_leader_publishes_nothing_after_a_fa
 
 
 async def is_replicated(trio: Trio) -> bool:
-    return await trio.replica.client.get("agg:token") == await trio.primary.client.get("agg:token")
+    return await trio.replica.client.get("agg:token") == await trio.primary.client.get(
+        "agg:token"
+    )
 
 
 async def leads_after(store: Store, old: int) -> bool:
     """A stand-by asks for the lead with a clock that stands after the old lease."""
-    token = await store.events.lead("b", LEASE, now=await store.server_time() + 2 * LEASE)
+    token = await store.events.lead(
+        "b", LEASE, now=await store.server_time() + 2 * LEASE
+    )
     return token is not None and token > old

@@ -26,7 +26,9 @@ def digest(number: int, *, events: int = 2, title: str = "What happened") -> Dig
         events=(event,) * events,
         event_count=events,
         totals=Totals(polls={"ok": 3}, entries={"new": 2}, reports={"new_event": 2}),
-        trouble=(DigestFeed("f0", "news.example", "failing", "404", 3, timedelta(seconds=2)),),
+        trouble=(
+            DigestFeed("f0", "news.example", "failing", "404", 3, timedelta(seconds=2)),
+        ),
         slow=(),
         saved_count=4,
     )
@@ -59,7 +61,9 @@ class Listening:
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]
 
     async def message(self) -> dict[str, bytes] | None:
-        found: dict[str, bytes] | None = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=2)
+        found: dict[str, bytes] | None = await self._pubsub.get_message(
+            ignore_subscribe_messages=True, timeout=2
+        )
         return found
 
 
@@ -86,7 +90,16 @@ async def test_the_trouble_stream_has_the_fields_of_the_contract(store: Store) -
     notice = Notice("moved", "f0", "news.example", "to https://news.example/feed")
     await store.polls.commit(replace(commit(await claimed(store)), notices=(notice,)))
     (row,) = [found async for found in store.watch.rows("trouble", EPOCH)]
-    assert list(row.fields) == ["v", "id", "kind", "feed_id", "host", "at", "detail", "json"]
+    assert list(row.fields) == [
+        "v",
+        "id",
+        "kind",
+        "feed_id",
+        "host",
+        "at",
+        "detail",
+        "json",
+    ]
     (told,) = await store.watch.trouble(EPOCH)
     assert (told.notice, told.at, told.id) == (notice, NOW, row.fields["id"])
     assert orjson.loads(row.fields["json"])["detail"] == notice.detail
@@ -95,11 +108,17 @@ async def test_the_trouble_stream_has_the_fields_of_the_contract(store: Store) -
 async def test_counts_are_summed_from_the_hour_of_the_beginning(store: Store) -> None:
     for hours in (0, 1, 5):
         claim = await claimed(store, now=NOW + hours * HOUR)
-        whole = replace(commit(claim), result="ok", outcomes={"new": 2, "seen": 30, "edited": 0})
+        whole = replace(
+            commit(claim), result="ok", outcomes={"new": 2, "seen": 30, "edited": 0}
+        )
         await store.polls.commit(whole, now=NOW + hours * HOUR)
-    assert await store.watch.totals(NOW + HOUR, until=NOW + 9 * HOUR) == Totals({"ok": 2}, {"new": 4, "seen": 60}, {})
+    assert await store.watch.totals(NOW + HOUR, until=NOW + 9 * HOUR) == Totals(
+        {"ok": 2}, {"new": 4, "seen": 60}, {}
+    )
     assert (await store.watch.totals(NOW, until=NOW + 2 * HOUR)).polls == {"ok": 2}
-    assert await store.watch.totals(NOW - 9 * HOUR, until=NOW - HOUR) == Totals({}, {}, {})
+    assert await store.watch.totals(NOW - 9 * HOUR, until=NOW - HOUR) == Totals(
+        {}, {}, {}
+    )
 
 
 async def test_reading_along_gives_what_comes_later(store: Store) -> None:
@@ -119,7 +138,9 @@ async def test_reading_takes_nothing_away(store: Store) -> None:
     await making.published(store, entry(1))
     for _ in range(2):
         assert len(await store.watch.tail({"events": "0-0"})) == 1
-        assert [found.entry_id async for found in store.watch.messages(EPOCH)] == [f"{1:020x}"]
+        assert [found.entry_id async for found in store.watch.messages(EPOCH)] == [
+            f"{1:020x}"
+        ]
     assert await length(store, store.engine.keys.events) == 1
     assert await store.retention.groups() == []
 
@@ -132,7 +153,9 @@ async def test_long_streams_are_read_in_pages(store: Store) -> None:
 
 async def count_at(store: Store, at: datetime) -> None:
     claim = await claimed(store, now=at)
-    await store.polls.commit(replace(commit(claim), result="ok", outcomes={"new": 1}), now=at)
+    await store.polls.commit(
+        replace(commit(claim), result="ok", outcomes={"new": 1}), now=at
+    )
 
 
 async def test_counts_are_those_of_the_window_to_the_minute(store: Store) -> None:
@@ -141,7 +164,9 @@ async def test_counts_are_those_of_the_window_to_the_minute(store: Store) -> Non
     for minutes in (0, 14, 15, 31, 59):
         await count_at(store, NOW + timedelta(minutes=minutes))
     told = [
-        (await store.watch.totals(NOW + n * quarter, until=NOW + (n + 1) * quarter)).polls.get("ok", 0)
+        (
+            await store.watch.totals(NOW + n * quarter, until=NOW + (n + 1) * quarter)
+        ).polls.get("ok", 0)
         for n in range(4)
     ]
     assert told == [2, 1, 1, 1]
@@ -152,7 +177,10 @@ async def test_counts_of_long_ago_are_kept_by_the_hour(store: Store) -> None:
         await count_at(store, NOW + timedelta(minutes=minutes))
     assert await store.retention.compact_counts(now=NOW + MINUTES_KEPT + HOUR) > 0
     first = store.engine.keys.stats(int(NOW.timestamp()) // 3600)
-    assert await store.engine.command("HGETALL", first) == {b"polls:ok": b"2", b"entries:new": b"2"}
+    assert await store.engine.command("HGETALL", first) == {
+        b"polls:ok": b"2",
+        b"entries:new": b"2",
+    }
     assert (await store.watch.totals(NOW, until=NOW + HOUR)).polls == {"ok": 2}
     assert (await store.watch.totals(NOW, until=NOW + 2 * HOUR)).polls == {"ok": 3}
     assert await store.engine.command("TTL", first) > 0

@@ -28,14 +28,23 @@ from aggregator.model import (
 from tests.engine import making
 
 TEXT = st.text(max_size=40)
-INSTANTS = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+INSTANTS = st.datetimes(
+    datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)
+)
 SPANS = st.timedeltas(timedelta(days=-400), timedelta(days=4000))
 COUNTS = st.integers(0, 2**40)
 NUMBERS = st.floats(-1e12, 1e12, allow_nan=False)
 TEXTS = st.lists(TEXT, max_size=4).map(tuple)
 IDS = st.text("0123456789abcdef", min_size=1, max_size=21)
 
-SOURCES = st.builds(Source, feed_id=TEXT, entry_id=TEXT, url=TEXT, title=TEXT, published_at=st.none() | INSTANTS)
+SOURCES = st.builds(
+    Source,
+    feed_id=TEXT,
+    entry_id=TEXT,
+    url=TEXT,
+    title=TEXT,
+    published_at=st.none() | INSTANTS,
+)
 MESSAGES = st.builds(
     Message,
     kind=st.sampled_from(Kind),
@@ -50,7 +59,19 @@ MESSAGES = st.builds(
     independent_count=COUNTS,
     score=st.floats(0, 1),
     **dict.fromkeys(
-        ("id", "event_id", "entry_id", "feed_id", "lang", "title", "url", "guid", "author", "published_raw"), TEXT
+        (
+            "id",
+            "event_id",
+            "entry_id",
+            "feed_id",
+            "lang",
+            "title",
+            "url",
+            "guid",
+            "author",
+            "published_raw",
+        ),
+        TEXT,
     ),
     **dict.fromkeys(
         (
@@ -65,7 +86,9 @@ STATES = st.builds(
     feed_id=TEXT,
     url=TEXT,
     configured_url=TEXT,
-    validators=st.builds(Validators, etag=st.none() | TEXT, last_modified=st.none() | TEXT),
+    validators=st.builds(
+        Validators, etag=st.none() | TEXT, last_modified=st.none() | TEXT
+    ),
     interval=SPANS,
     change_gap=st.none() | SPANS,
     next_poll_at=INSTANTS,
@@ -103,7 +126,12 @@ RECORDS = st.builds(
     packed=st.binary(max_size=400),
     absorbs=st.lists(IDS, max_size=3).map(tuple),
     decision=st.none()
-    | st.builds(Decision, score=st.floats(0, 1), reason=TEXT, best_entry_id=st.sampled_from(("", "a" * 20))),
+    | st.builds(
+        Decision,
+        score=st.floats(0, 1),
+        reason=TEXT,
+        best_entry_id=st.sampled_from(("", "a" * 20)),
+    ),
 )
 
 
@@ -113,8 +141,12 @@ def test_a_state_reads_back_as_it_was_written(state: PollState) -> None:
 
 
 @given(TEXT, TEXT, st.none() | INSTANTS, COUNTS)
-def test_an_entry_reads_back_as_it_was_written(title: str, document: str, at: datetime | None, number: int) -> None:
-    entry = replace(making.entry(number), title=title, document=document, published_at=at)
+def test_an_entry_reads_back_as_it_was_written(
+    title: str, document: str, at: datetime | None, number: int
+) -> None:
+    entry = replace(
+        making.entry(number), title=title, document=document, published_at=at
+    )
     assert wire.decode(Entry, wire.encode(entry)) == entry
 
 
@@ -124,9 +156,18 @@ def test_a_known_entry_reads_back_as_it_was_written(known: KnownEntry) -> None:
 
 
 @given(RECORDS)
-def test_a_fingerprint_record_reads_back_as_it_was_written(record: FingerprintRecord) -> None:
-    assert wire.fingerprint_record(wire.record_bytes(record), wire.decision_bytes(record.decision)) == record
-    assert wire.fingerprint_record(wire.record_bytes(record)) == replace(record, decision=None), "of an older worker"
+def test_a_fingerprint_record_reads_back_as_it_was_written(
+    record: FingerprintRecord,
+) -> None:
+    assert (
+        wire.fingerprint_record(
+            wire.record_bytes(record), wire.decision_bytes(record.decision)
+        )
+        == record
+    )
+    assert wire.fingerprint_record(wire.record_bytes(record)) == replace(
+        record, decision=None
+    ), "of an older worker"
 
 
 @given(MESSAGES)
@@ -138,13 +179,23 @@ def test_a_message_reads_back_from_its_stream_fields(message: Message) -> None:
 
 @given(MESSAGES)
 def test_a_message_as_json_has_the_fields_of_the_stream(message: Message) -> None:
-    assert list(orjson.loads(wire.message_json(message))) == list(wire.message_fields(message))
+    assert list(orjson.loads(wire.message_json(message))) == list(
+        wire.message_fields(message)
+    )
 
 
 @given(MESSAGES, st.integers(0, 60), st.integers(0, 30_000), st.integers(0, 4000))
-def test_a_notification_stays_under_16000_bytes(message: Message, number: int, title: int, url: int) -> None:
+def test_a_notification_stays_under_16000_bytes(
+    message: Message, number: int, title: int, url: int
+) -> None:
     source = Source("feed", "entry", "https://news.example/" + "a" * url, "t", None)
-    large = replace(message, title="标" * title, url="u" * url, sources=(source,) * number, document="d" * 50_000)
+    large = replace(
+        message,
+        title="标" * title,
+        url="u" * url,
+        sources=(source,) * number,
+        document="d" * 50_000,
+    )
     found = wire.notification_json(large)
     assert len(found) < 16_000
     value = orjson.loads(found)
@@ -154,8 +205,13 @@ def test_a_notification_stays_under_16000_bytes(message: Message, number: int, t
 
 
 def test_a_notification_keeps_the_first_source_and_the_newest() -> None:
-    sources = tuple(Source("feed", str(place), "https://news.example/" + "a" * 900, "t", None) for place in range(50))
-    value = orjson.loads(wire.notification_json(Message("id", Kind.JOINED, "e1", sources=sources)))
+    sources = tuple(
+        Source("feed", str(place), "https://news.example/" + "a" * 900, "t", None)
+        for place in range(50)
+    )
+    value = orjson.loads(
+        wire.notification_json(Message("id", Kind.JOINED, "e1", sources=sources))
+    )
     kept = [int(source["entry_id"]) for source in value["sources"]]
     assert kept == [0, *range(50 - len(kept) + 1, 50)]
     assert len(kept) > 10
@@ -174,17 +230,24 @@ def test_a_record_with_fields_of_a_newer_worker_is_read() -> None:
 
 
 def test_a_record_of_an_older_worker_gets_the_defaults() -> None:
-    assert wire.decode(PollState, b'{"v":1,"feed_id":"f","url":"u","configured_url":"u"}') == PollState("f", "u", "u")
+    assert wire.decode(
+        PollState, b'{"v":1,"feed_id":"f","url":"u","configured_url":"u"}'
+    ) == PollState("f", "u", "u")
 
 
 @pytest.mark.parametrize("cut", [0, 5, 13, 20])
 def test_a_fingerprint_record_cut_short_is_refused(cut: int) -> None:
-    whole = wire.record_bytes(FingerprintRecord("a" * 20, "e" * 21, "feed", making.NOW, b""))
+    whole = wire.record_bytes(
+        FingerprintRecord("a" * 20, "e" * 21, "feed", making.NOW, b"")
+    )
     with pytest.raises(ValueError, match="record"):
         wire.fingerprint_record(whole[:cut])
 
 
-@pytest.mark.parametrize("data", [b"1|0.5|a", b"0|0.5|a|new", b"1|nan|a|new", b"1|1.5|a|new", b"1||a|new", b"\xff"])
+@pytest.mark.parametrize(
+    "data",
+    [b"1|0.5|a", b"0|0.5|a|new", b"1|nan|a|new", b"1|1.5|a|new", b"1||a|new", b"\xff"],
+)
 def test_a_decision_that_is_none_is_refused(data: bytes) -> None:
     assert wire.decision_of(b"1|0.5||new") == Decision(0.5, "new")
     with pytest.raises(ValueError, match=r"decision|score|unpack|float|codec"):
@@ -211,9 +274,16 @@ def test_instants_are_written_in_utc_with_a_z() -> None:
         ("", "", Kind.MERGED, "merged:und:first"),
     ],
 )
-def test_a_channel_names_kind_language_and_feed(lang: str, feed_id: str, kind: Kind, channel: str) -> None:
+def test_a_channel_names_kind_language_and_feed(
+    lang: str, feed_id: str, kind: Kind, channel: str
+) -> None:
     sources = (Source("first", "", "", "", None),)
-    assert wire.channel_tail(Message("id", kind, "e1", lang=lang, feed_id=feed_id, sources=sources)) == channel
+    assert (
+        wire.channel_tail(
+            Message("id", kind, "e1", lang=lang, feed_id=feed_id, sources=sources)
+        )
+        == channel
+    )
 
 
 def test_every_stored_record_can_be_written_and_read_without_its_defaults() -> None:

@@ -31,12 +31,21 @@ def names(count: int) -> dict[str, str]:
 async def poll(store: Store, feeds: int) -> None:
     hosts = names(feeds)
     while (await store.polls.next_due_at() or PARKED) < PARKED:
-        found = await store.polls.claim(100, hosts=hosts, lease=LEASE, spacing=timedelta(0))
+        found = await store.polls.claim(
+            100, hosts=hosts, lease=LEASE, spacing=timedelta(0)
+        )
         for claim in found.claims:
             number = int(claim.feed_id.removeprefix("feed-"))
-            entries = [making.entry(number * EACH + part, feed_id=claim.feed_id) for part in range(EACH)]
+            entries = [
+                making.entry(number * EACH + part, feed_id=claim.feed_id)
+                for part in range(EACH)
+            ]
             with contextlib.suppress(StaleToken):
-                await store.polls.commit(making.commit(claim, *entries, host=hosts[claim.feed_id], due_at=PARKED))
+                await store.polls.commit(
+                    making.commit(
+                        claim, *entries, host=hosts[claim.feed_id], due_at=PARKED
+                    )
+                )
         if not found.claims:
             await asyncio.sleep(0.05)
 
@@ -55,7 +64,9 @@ async def lead(store: Store, worker: str, feeds: int) -> None:
 async def publish(store: Store, token: int, feeds: int) -> None:
     while await store.engine.command("XLEN", store.engine.keys.events) < feeds * EACH:
         await store.events.renew(token, LEASE)
-        waits = (await store.events.next_entries(64, block=timedelta(milliseconds=200))).entries
+        waits = (
+            await store.events.next_entries(64, block=timedelta(milliseconds=200))
+        ).entries
         await store.events.publish(token, [making.publication(*one) for one in waits])
 
 

@@ -35,7 +35,12 @@ def atom(inside: str, *, attributes: str = "", head: str = "") -> str:
     )
 
 
-def entries(document: str | bytes, *, url: str = URL, settings: DocumentSettings = DocumentSettings()) -> list[Entry]:  # noqa: B008
+def entries(
+    document: str | bytes,
+    *,
+    url: str = URL,
+    settings: DocumentSettings = DocumentSettings(),  # noqa: B008 (frozen)
+) -> list[Entry]:
     body = document.encode() if isinstance(document, str) else document
     parsed = parsed_feed(body, content_type=None, url=url)
     assert isinstance(parsed, ParsedFeed), parsed
@@ -54,7 +59,9 @@ def only(document: str | bytes, *, url: str = URL) -> Entry:
 
 
 def body(one: Entry) -> str:
-    return one.document.partition("\n---\n\n<div>   \n")[2].rpartition("\n  \n</div>")[0]
+    return one.document.partition("\n---\n\n<div>   \n")[2].rpartition("\n  \n</div>")[
+        0
+    ]
 
 
 def image(one: Entry) -> str:

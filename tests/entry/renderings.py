@@ -62,5 +62,8 @@ def _branch(node: LexborNode) -> Tree:
     if node.tag == "-text":
         return ("text", " ".join((node.text_content or "").split()))
     below = [_branch(one) for one in node.iter(include_text=True)]
-    held = sorted((name, " ".join((value or "").split())) for name, value in (node.attributes or {}).items())
+    held = sorted(
+        (name, " ".join((value or "").split()))
+        for name, value in (node.attributes or {}).items()
+    )
     return (node.tag, held, [one for one in below if one != ("text", "")])

@@ -67,18 +67,36 @@ def test_the_address_of_an_rss_item(item: str, url: str) -> None:
         ("/blog/", "", "https://feeds.host.example/blog/n/1"),
         ("", "", "https://feeds.host.example/town/n/1"),
         ("mailto:a@town.example", "", "https://feeds.host.example/town/n/1"),
-        ("https://town.example/", 'xml:base="https://base.example/x/"', "https://base.example/x/n/1"),
+        (
+            "https://town.example/",
+            'xml:base="https://base.example/x/"',
+            "https://base.example/x/n/1",
+        ),
         ("https://town.example/", 'xml:base="/x/"', "https://feeds.host.example/x/n/1"),
         ("&lt;![CDATA[https://town.example/]]&gt;", "", PAGE),
     ],
 )
 def test_what_an_rss_link_is_relative_to(link: str, attributes: str, url: str) -> None:
-    assert only(rss("<title>T</title><link>n/1</link>", link=link, attributes=attributes)).url == url
+    assert (
+        only(
+            rss("<title>T</title><link>n/1</link>", link=link, attributes=attributes)
+        ).url
+        == url
+    )
 
 
 def test_the_channel_link_counts_wherever_it_stands() -> None:
-    document = rss("<title>T</title><link>n/1</link>", link="").replace("<link></link>", "")
-    assert only(document.replace("</channel>", "<link>https://town.example/</link></channel>")).url == PAGE
+    document = rss("<title>T</title><link>n/1</link>", link="").replace(
+        "<link></link>", ""
+    )
+    assert (
+        only(
+            document.replace(
+                "</channel>", "<link>https://town.example/</link></channel>"
+            )
+        ).url
+        == PAGE
+    )
 
 
 def test_a_link_of_rss_1_is_relative_to_the_channel_too() -> None:
@@ -95,9 +113,18 @@ def test_a_link_of_rss_1_is_relative_to_the_channel_too() -> None:
     [
         ('<link href="n/1"/>', "https://feeds.host.example/town/n/1"),
         ('<link href="n/1" xml:base="https://town.example/"/>', PAGE),
-        ('<link rel="enclosure" href="https://cdn.example/1.mp3"/>', "https://cdn.example/1.mp3"),
-        ('<link rel="enclosure" href="https://cdn.example/1.mp3"/><link href="https://town.example/n/1"/>', PAGE),
-        ('<link href=""/><link rel="alternate" href="https://town.example/n/1"/>', PAGE),
+        (
+            '<link rel="enclosure" href="https://cdn.example/1.mp3"/>',
+            "https://cdn.example/1.mp3",
+        ),
+        (
+            '<link rel="enclosure" href="https://cdn.example/1.mp3"/><link href="https://town.example/n/1"/>',
+            PAGE,
+        ),
+        (
+            '<link href=""/><link rel="alternate" href="https://town.example/n/1"/>',
+            PAGE,
+        ),
     ],
 )
 def test_the_address_of_an_atom_entry(inside: str, url: str) -> None:
@@ -110,7 +137,9 @@ def json_feed(item: dict[str, object], **head: object) -> str:
         "title": "T",
         "home_page_url": "https://town.example/blog/",
     }
-    return json.dumps({**document, **head, "items": [{"id": "1", "title": "A", **item}]})
+    return json.dumps(
+        {**document, **head, "items": [{"id": "1", "title": "A", **item}]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,44 +150,82 @@ def json_feed(item: dict[str, object], **head: object) -> str:
         ({"url": "//town.example/n/1"}, {}, PAGE),
         ({"external_url": "/n/1"}, {}, PAGE),
         ({"url": "n/1"}, {"home_page_url": "/"}, "https://feeds.host.example/n/1"),
-        ({"url": "n/1"}, {"home_page_url": None}, "https://feeds.host.example/town/n/1"),
-        ({"attachments": [{"url": "1.mp3", "mime_type": "audio/mpeg"}]}, {}, "https://town.example/blog/1.mp3"),
         (
-            {"attachments": [{"url": "1.png", "mime_type": "image/png"}, {"url": "1.mp3", "mime_type": "audio/mpeg"}]},
+            {"url": "n/1"},
+            {"home_page_url": None},
+            "https://feeds.host.example/town/n/1",
+        ),
+        (
+            {"attachments": [{"url": "1.mp3", "mime_type": "audio/mpeg"}]},
             {},
             "https://town.example/blog/1.mp3",
         ),
-        ({"attachments": [3, {}, {"url": "https://cdn.example/1.mp3"}]}, {}, "https://cdn.example/1.mp3"),
-        ({"url": "n/1", "attachments": [{"url": "https://cdn.example/1.mp3"}]}, {}, "https://town.example/blog/n/1"),
+        (
+            {
+                "attachments": [
+                    {"url": "1.png", "mime_type": "image/png"},
+                    {"url": "1.mp3", "mime_type": "audio/mpeg"},
+                ]
+            },
+            {},
+            "https://town.example/blog/1.mp3",
+        ),
+        (
+            {"attachments": [3, {}, {"url": "https://cdn.example/1.mp3"}]},
+            {},
+            "https://cdn.example/1.mp3",
+        ),
+        (
+            {"url": "n/1", "attachments": [{"url": "https://cdn.example/1.mp3"}]},
+            {},
+            "https://town.example/blog/n/1",
+        ),
     ],
 )
-def test_the_address_of_a_json_item(item: dict[str, object], head: dict[str, object], url: str) -> None:
+def test_the_address_of_a_json_item(
+    item: dict[str, object], head: dict[str, object], url: str
+) -> None:
     assert only(json_feed(item, **head)).url == url
 
 
 def test_pictures_and_links_in_json_bodies_are_relative_to_the_home_page() -> None:
-    one = only(json_feed({"url": "n/1", "content_html": '<a href="/map">m</a><img src="f.png">'}))
+    one = only(
+        json_feed(
+            {"url": "n/1", "content_html": '<a href="/map">m</a><img src="f.png">'}
+        )
+    )
     assert image(one) == "https://town.example/blog/f.png"
     assert 'href="https://town.example/map"' in body(one)
-    assert image(only(json_feed({"url": "n/1", "image": "f.png"}))) == "https://town.example/blog/f.png"
+    assert (
+        image(only(json_feed({"url": "n/1", "image": "f.png"})))
+        == "https://town.example/blog/f.png"
+    )
 
 
 def test_pictures_and_links_in_rss_bodies_are_relative_to_the_page() -> None:
     one = only(
-        rss('<link>/n/1</link><description>&lt;a href="/map"&gt;m&lt;/a&gt;&lt;img src="f.png"&gt;</description>')
+        rss(
+            '<link>/n/1</link><description>&lt;a href="/map"&gt;m&lt;/a&gt;&lt;img src="f.png"&gt;</description>'
+        )
     )
     assert image(one) == "https://town.example/n/f.png"
     assert 'href="https://town.example/map"' in body(one)
     sound = '<enclosure url="https://cdn.example/1.mp3"/><description>&lt;img src="/f.png"&gt;</description>'
     assert image(only(rss(sound))) == "https://town.example/f.png"
-    assert image(only(rss('<link>/n/1</link><media:thumbnail url="t/f.png"/>'))) == "https://town.example/t/f.png"
+    assert (
+        image(only(rss('<link>/n/1</link><media:thumbnail url="t/f.png"/>')))
+        == "https://town.example/t/f.png"
+    )
 
 
 @pytest.mark.parametrize(
     ("document", "known"),
     [
         (rss("<title>T</title><link>/n/1</link>"), "https://feeds.host.example/n/1"),
-        (rss("<title>T</title><link>/n/1</link>", link="https://moved.example/"), "https://feeds.host.example/n/1"),
+        (
+            rss("<title>T</title><link>/n/1</link>", link="https://moved.example/"),
+            "https://feeds.host.example/n/1",
+        ),
         (rss('<title>T</title><enclosure url="https://cdn.example/1.mp3"/>'), ""),
         (rss("<title>T</title><link></link><guid>https://town.example/n/1</guid>"), ""),
         (rss("<title>T</title><link>https://town.example/n/1</link>"), None),
@@ -166,7 +233,9 @@ def test_pictures_and_links_in_rss_bodies_are_relative_to_the_page() -> None:
         (json_feed({"url": "https://town.example/n/1"}), None),
     ],
 )
-def test_an_entry_is_known_by_its_link_as_the_first_version_resolved_it(document: str, known: str | None) -> None:
+def test_an_entry_is_known_by_its_link_as_the_first_version_resolved_it(
+    document: str, known: str | None
+) -> None:
     """So that neither an upgrade nor a new home page names an entry anew."""
     parsed = parsed_feed(document.encode(), content_type=None, url=URL)
     assert isinstance(parsed, ParsedFeed)
@@ -175,6 +244,11 @@ def test_an_entry_is_known_by_its_link_as_the_first_version_resolved_it(document
 
 def test_addresses_of_the_feed_itself_are_made_absolute() -> None:
     head = '<link rel="hub" href="/hub"/><link rel="self" href="rss"/>'
-    parsed = parsed_feed(atom("<title>T</title>", head=head).encode(), content_type=None, url=URL)
+    parsed = parsed_feed(
+        atom("<title>T</title>", head=head).encode(), content_type=None, url=URL
+    )
     assert isinstance(parsed, ParsedFeed)
-    assert (parsed.hints.hub_url, parsed.hints.self_url) == ("https://feeds.host.example/hub", URL)
+    assert (parsed.hints.hub_url, parsed.hints.self_url) == (
+        "https://feeds.host.example/hub",
+        URL,
+    )

@@ -78,7 +78,10 @@ def test_matching_text_only_leaves_out(text: str) -> None:
     assert len(matching_text(text)) <= len(text)
 
 
-@pytest.mark.parametrize("piece", ["share ", "(", "....", "1", "1,", "阅读 ", "the post ", "A", "【", "- ", "[…] "])
+@pytest.mark.parametrize(
+    "piece",
+    ["share ", "(", "....", "1", "1,", "阅读 ", "the post ", "A", "【", "- ", "[…] "],
+)
 def test_time_grows_no_faster_than_the_text(piece: str) -> None:
     text = piece * (100_000 // len(piece))
     lines = "\n".join(piece * (250 // len(piece)) + "x" for _ in range(400))

@@ -68,20 +68,31 @@ def shown(browser: str, folder: Path, bodies: list[str]) -> dict[str, Any]:
         "--host-resolver-rules=MAP * ~NOTFOUND",
     ]
     command += ["--virtual-time-budget=8000", "--dump-dom", page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
     found = re.search(r'<pre id="told">(.*?)</pre>', dom, re.DOTALL)
     assert found, dom[-2000:]
     answer: dict[str, Any] = json.loads(html.unescape(found[1]))
     return answer
 
 
-@pytest.mark.parametrize("name", ["47_xss_content.xml", "48_xss_in_title.xml", "46_js_links.xml"])
+@pytest.mark.parametrize(
+    "name", ["47_xss_content.xml", "48_xss_in_title.xml", "46_js_links.xml"]
+)
 def test_a_page_of_hostile_documents_runs_and_opens_nothing(
     shared: Path, browser: str, tmp_path: Path, name: str
 ) -> None:
     made = entries(shared, name)
-    titles = [f"<h2>{html.escape(one.title)}</h2><a href='{html.escape(one.url)}'>link</a>" for one in made]
-    told = shown(browser, tmp_path, [frontmatter.loads(one.document).content for one in made] + titles)
+    titles = [
+        f"<h2>{html.escape(one.title)}</h2><a href='{html.escape(one.url)}'>link</a>"
+        for one in made
+    ]
+    told = shown(
+        browser,
+        tmp_path,
+        [frontmatter.loads(one.document).content for one in made] + titles,
+    )
     assert told["told"] == []
     assert told["scripts"] == 1
     assert told["frames"] == 0
@@ -91,14 +102,20 @@ def test_a_page_of_hostile_documents_runs_and_opens_nothing(
     assert set(told["protocols"]) <= {"http:", "https:", "file:"}
 
 
-def test_the_same_bodies_as_published_would_have_run(shared: Path, browser: str, tmp_path: Path) -> None:
+def test_the_same_bodies_as_published_would_have_run(
+    shared: Path, browser: str, tmp_path: Path
+) -> None:
     """The test above can fail: without the documents' care the same feed opens dialogs."""
     body = (shared / "corpus" / "hostile" / "47_xss_content.xml").read_bytes()
     parsed = parsed_feed(body, content_type=None, url="http://feed.test/rss")
     assert isinstance(parsed, ParsedFeed)
     published = [one.summary.value or one.content.value for one in parsed.entries]
     raw = [
-        text for text in published if not re.search(r"http-equiv|<(?:plaintext|xmp|math|noscript|template|base)", text)
+        text
+        for text in published
+        if not re.search(
+            r"http-equiv|<(?:plaintext|xmp|math|noscript|template|base)", text
+        )
     ]
     told = shown(browser, tmp_path, raw)
     assert "alert" in told["told"]

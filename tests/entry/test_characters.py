@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from aggregator.entry.characters import MAX_TITLE_CHARS, body_characters, one_line
 
-ODD = st.sampled_from("\x00\t\n\r\x0b\x1b\x85\u00a0\u200b\u200c\u200d\u2028\u202e\u2066\u3000\ufeff\uffff\ud800👩a中م ")
-TEXTS = st.one_of(st.text(st.characters(codec=None)), st.lists(ODD, max_size=30).map("".join))
+ODD = st.sampled_from(
+    "\x00\t\n\r\x0b\x1b\x85\u00a0\u200b\u200c\u200d\u2028\u202e\u2066\u3000\ufeff\uffff\ud800👩a中م "
+)
+TEXTS = st.one_of(
+    st.text(st.characters(codec=None)), st.lists(ODD, max_size=30).map("".join)
+)
 
 
 @given(TEXTS)
@@ -21,7 +25,9 @@ def test_a_line_is_clean_short_and_settled(text: str) -> None:
     assert len(line) <= MAX_TITLE_CHARS
     assert line == line.strip()
     assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in line)
-    assert not set(line) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\uffff")
+    assert not set(line) & set(
+        "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\uffff"
+    )
     line.encode()
 
 

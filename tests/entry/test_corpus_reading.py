@@ -42,7 +42,13 @@ def documents(shared: Path) -> list[Document]:
         for line in map(json.loads, manifest):
             if line["class"] != "opml":
                 body = (shared / "corpus" / line["path"]).read_bytes()
-                read.append(Document(line["path"], line["class"], parsed_feed(body, content_type=None, url=URL)))
+                read.append(
+                    Document(
+                        line["path"],
+                        line["class"],
+                        parsed_feed(body, content_type=None, url=URL),
+                    )
+                )
     return read
 
 
@@ -57,15 +63,25 @@ def entry_count(body: bytes) -> int:
     options = {"sanitize_html": False, "resolve_relative_uris": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return len(feedparser.parse(io.BytesIO(body), response_headers={"content-location": URL}, **options).entries)
+        return len(
+            feedparser.parse(
+                io.BytesIO(body), response_headers={"content-location": URL}, **options
+            ).entries
+        )
 
 
 @pytest.mark.parametrize("kind", ["testcase", "real", "nonfeed"])
-def test_no_entry_is_lost_that_feedparser_finds(shared: Path, documents: list[Document], kind: str) -> None:
+def test_no_entry_is_lost_that_feedparser_finds(
+    shared: Path, documents: list[Document], kind: str
+) -> None:
     lost, count = [], 0
     for document in documents:
         if document.kind == kind:
-            ours = len(document.found.entries) if isinstance(document.found, ParsedFeed) else 0
+            ours = (
+                len(document.found.entries)
+                if isinstance(document.found, ParsedFeed)
+                else 0
+            )
             theirs = entry_count((shared / "corpus" / document.path).read_bytes())
             count += theirs
             if ours < theirs:
@@ -74,15 +90,25 @@ def test_no_entry_is_lost_that_feedparser_finds(shared: Path, documents: list[Do
     assert count > 0
 
 
-def test_every_real_entry_is_something_and_polled_again_nothing_is_new(documents: list[Document]) -> None:
+def test_every_real_entry_is_something_and_polled_again_nothing_is_new(
+    documents: list[Document],
+) -> None:
     for path, feed in feeds(documents, "real", "testcase"):
         first = identified(feed.entries, feed_id="f", known={}, rule=IdentityRule())
         known = {
-            one.identity_key: KnownEntry("", AT, guid_key=one.guid_key, link_key=one.link_key, title_key=one.title_key)
+            one.identity_key: KnownEntry(
+                "",
+                AT,
+                guid_key=one.guid_key,
+                link_key=one.link_key,
+                title_key=one.title_key,
+            )
             for one in first.entries
             if not one.rejected
         }
-        second = identified(feed.entries[::-1], feed_id="f", known=known, rule=first.rule)
+        second = identified(
+            feed.entries[::-1], feed_id="f", known=known, rule=first.rule
+        )
         new = [one for one in second.entries if not one.rejected and not one.found_by]
         assert (path, new, second.notices) == (path, [], ())
 
@@ -97,15 +123,25 @@ def test_texts_have_no_characters_that_xml_forbids(documents: list[Document]) ->
 def test_languages_of_real_entries_are_tags(documents: list[Document]) -> None:
     for _, feed in feeds(documents, "real"):
         for entry in feed.entries[:3]:
-            tag = language_of(configured=None, feed=feed.language, entry=entry.language, text=entry.title.value)
+            tag = language_of(
+                configured=None,
+                feed=feed.language,
+                entry=entry.language,
+                text=entry.title.value,
+            )
             assert tag == "und" or tag_of(tag) == tag
 
 
-def test_standard_dates_of_real_feeds_agree_with_the_standard_library(documents: list[Document]) -> None:
+def test_standard_dates_of_real_feeds_agree_with_the_standard_library(
+    documents: list[Document],
+) -> None:
     compared = 0
     for _, feed in feeds(documents, "real", "testcase"):
         for entry in feed.entries:
-            raw, ours = entry.published_raw, instant(entry.published_raw, language=entry.language or feed.language)
+            raw, ours = (
+                entry.published_raw,
+                instant(entry.published_raw, language=entry.language or feed.language),
+            )
             theirs = standard_date(raw)
             if ours and theirs:
                 compared += 1

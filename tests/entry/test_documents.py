@@ -9,7 +9,9 @@ from aggregator.entry.documents import report_of_document
 HEAD = "---\ntitle: 'The mayor''s speech'\ncategories:\n - News\n - City\ndate: 2026-11-22 10:00:00 +0000\n---"
 
 
-@pytest.mark.parametrize("text", [f"\n{HEAD}\n<p>She spoke.</p>", f"\ufeff{HEAD}\n", HEAD])
+@pytest.mark.parametrize(
+    "text", [f"\n{HEAD}\n<p>She spoke.</p>", f"\ufeff{HEAD}\n", HEAD]
+)
 def test_a_document_is_read_with_or_without_a_body_and_a_byte_order_mark(text: str):
     report = report_of_document(text, name="a.md")
     assert report.title == "The mayor's speech"
@@ -18,7 +20,9 @@ def test_a_document_is_read_with_or_without_a_body_and_a_byte_order_mark(text: s
 
 
 def test_a_rule_inside_the_body_is_no_end_of_the_front_matter():
-    assert report_of_document(f"{HEAD}\nOne\n\n---\n\nTwo", name="a.md").text.split() == ["One", "---", "Two"]
+    assert report_of_document(
+        f"{HEAD}\nOne\n\n---\n\nTwo", name="a.md"
+    ).text.split() == ["One", "---", "Two"]
 
 
 def test_what_has_no_front_matter_is_refused():

@@ -10,12 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.entry.files import INDEX_JSON, INDEX_MARKDOWN, Catalog, export, file_name, folder, safe_name
+from aggregator.entry.files import (
+    INDEX_JSON,
+    INDEX_MARKDOWN,
+    Catalog,
+    export,
+    file_name,
+    folder,
+    safe_name,
+)
 from aggregator.model import Kind, Message, Source
 
 AT = datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
 NEW = Message(id="m1", kind=Kind.NEW, event_id="e1", entry_id="a1b2c3d4e5f6a7b8c9d0", title="Harbour: closed", url="https://h.example/1", categories=("World", "Example", "Top"), published_at=AT, document="one")  # fmt: skip
-JOINED = replace(NEW, id="m2", kind=Kind.JOINED, entry_id="b1b2c3d4e5f6a7b8c9d0", title="Port closed", document="two")
+JOINED = replace(
+    NEW,
+    id="m2",
+    kind=Kind.JOINED,
+    entry_id="b1b2c3d4e5f6a7b8c9d0",
+    title="Port closed",
+    document="two",
+)
 PATH = "World/Example/Top/Harbour_ closed-a1b2c3d4.md"
 TEXTS = st.one_of(st.text(st.characters(codec=None)), st.lists(st.sampled_from("./\\:*?\"<>|[]#_ \n\x00CONau\u202e很😀"), max_size=80).map("".join))  # fmt: skip
 
@@ -35,8 +50,13 @@ def test_a_file_name_fits_every_file_system(title: str) -> None:
 def test_a_folder_never_leads_out_of_the_directory(names: list[str]) -> None:
     parts = folder(names).split("/")
     assert len(parts) == 3
-    assert all(part and part.strip(".") and not part.startswith(("_", ".")) for part in parts)
-    assert all(part.lower() not in ("con", "nul", "aux", "prn", "com1", "lpt9") for part in parts)
+    assert all(
+        part and part.strip(".") and not part.startswith(("_", ".")) for part in parts
+    )
+    assert all(
+        part.lower() not in ("con", "nul", "aux", "prn", "com1", "lpt9")
+        for part in parts
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,12 +77,19 @@ def test_a_cut_name_is_whole_characters() -> None:
 def test_one_file_for_each_event_or_for_each_report() -> None:
     assert set(export([NEW, JOINED]).files) == {PATH, INDEX_JSON, INDEX_MARKDOWN}
     every = export([NEW, JOINED], all_reports=True).files
-    assert set(every) == {PATH, "World/Example/Top/Port closed-b1b2c3d4.md", INDEX_JSON, INDEX_MARKDOWN}
+    assert set(every) == {
+        PATH,
+        "World/Example/Top/Port closed-b1b2c3d4.md",
+        INDEX_JSON,
+        INDEX_MARKDOWN,
+    }
     assert every[PATH] == "one"
 
 
 def test_an_edit_takes_the_place_of_what_it_edits() -> None:
-    edit = replace(NEW, kind=Kind.EDITED, revision=1, title="Harbour open", document="three")
+    edit = replace(
+        NEW, kind=Kind.EDITED, revision=1, title="Harbour open", document="three"
+    )
     other = replace(edit, entry_id=JOINED.entry_id)
     files = export([NEW, edit, other]).files
     assert [text for path, text in files.items() if path.endswith("d4.md")] == ["three"]
@@ -73,17 +100,29 @@ def test_an_edit_takes_the_place_of_what_it_edits() -> None:
 
 
 def test_an_absorbed_event_has_no_file_any_more() -> None:
-    merged = Message(id="m3", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e1")
+    merged = Message(
+        id="m3", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e1"
+    )
     assert set(export([NEW, merged]).files) == {INDEX_JSON, INDEX_MARKDOWN}
     assert export([merged], previous=export([NEW]).files[INDEX_JSON]).stale == (PATH,)
     assert PATH in export([NEW, merged], all_reports=True).files
 
 
-def test_a_report_that_an_operator_took_out_stands_for_its_new_event_and_the_next_for_the_old_one() -> None:
+def test_a_report_that_an_operator_took_out_stands_for_its_new_event_and_the_next_for_the_old_one() -> (
+    None
+):
     out = replace(NEW, id="m3", event_id="e2", split_from="e1")
-    rest = replace(JOINED, id="m4", kind=Kind.EDITED, sources=(Source("f", JOINED.entry_id, "", "", None),))
+    rest = replace(
+        JOINED,
+        id="m4",
+        kind=Kind.EDITED,
+        sources=(Source("f", JOINED.entry_id, "", "", None),),
+    )
     made = export([NEW, JOINED, out, rest])
-    assert {(one.entry_id, one.event_id) for one in made.index} == {(NEW.entry_id, "e2"), (JOINED.entry_id, "e1")}
+    assert {(one.entry_id, one.event_id) for one in made.index} == {
+        (NEW.entry_id, "e2"),
+        (JOINED.entry_id, "e1"),
+    }
     moved = replace(out, kind=Kind.JOINED, event_id="e3")
     later = export([moved], previous=made.files[INDEX_JSON])
     assert [one.entry_id for one in later.index] == [JOINED.entry_id]
@@ -91,19 +130,38 @@ def test_a_report_that_an_operator_took_out_stands_for_its_new_event_and_the_nex
     assert len(export([NEW, JOINED, moved], all_reports=True).index) == 2
 
 
-def test_two_entries_of_one_title_have_two_files_even_where_case_does_not_count() -> None:
-    twin = replace(NEW, entry_id="a1b2c3d4ffffffffffff", event_id="e2", title="HARBOUR: closed", document="twin")
+def test_two_entries_of_one_title_have_two_files_even_where_case_does_not_count() -> (
+    None
+):
+    twin = replace(
+        NEW,
+        entry_id="a1b2c3d4ffffffffffff",
+        event_id="e2",
+        title="HARBOUR: closed",
+        document="twin",
+    )
     files = export([NEW, twin]).files
     assert len({path.casefold() for path in files}) == 4
-    assert sorted(text for path, text in files.items() if not path.startswith("_")) == ["one", "twin"]
+    assert sorted(text for path, text in files.items() if not path.startswith("_")) == [
+        "one",
+        "twin",
+    ]
 
 
 def test_the_index_names_every_document_by_category() -> None:
-    other = replace(NEW, entry_id="c1", event_id="e2", title="A [b] *c*", categories=("Art", "Example", "Top"))
+    other = replace(
+        NEW,
+        entry_id="c1",
+        event_id="e2",
+        title="A [b] *c*",
+        categories=("Art", "Example", "Top"),
+    )
     result = export([NEW, other])
     rows = json.loads(result.files[INDEX_JSON])
     assert (
-        [row["path"] for row in rows] == [one.path for one in result.index] == ["Art/Example/Top/A _b_ _c_-c1.md", PATH]
+        [row["path"] for row in rows]
+        == [one.path for one in result.index]
+        == ["Art/Example/Top/A _b_ _c_-c1.md", PATH]
     )
     assert rows[1] == {"path": PATH, "entry_id": NEW.entry_id, "event_id": "e1", "title": "Harbour: closed", "categories": ["World", "Example", "Top"], "url": "https://h.example/1", "published_at": "2022-02-13T10:02:17+00:00"}  # fmt: skip
     page = result.files[INDEX_MARKDOWN]
@@ -127,10 +185,30 @@ def test_a_document_leads_back_to_its_events_reports_when_asked():
     one = Source("a", "x1", "https://a.example/1?q=1&r=2", "t", None)
     two = Source("b", "x2", "https://b.example/(2)", "t", None)
     hidden = Source("c", "x3", "javascript:alert(1)", "t", None)
-    new = Message("m1", Kind.NEW, "e1", "x1" * 10, "a", title="t", document="---\nt\n---\n\nbody\n", sources=(one,))
-    joined = Message("m2", Kind.JOINED, "e1", "x2" * 10, "b", title="t", document="d", sources=(one, two, hidden))
+    new = Message(
+        "m1",
+        Kind.NEW,
+        "e1",
+        "x1" * 10,
+        "a",
+        title="t",
+        document="---\nt\n---\n\nbody\n",
+        sources=(one,),
+    )
+    joined = Message(
+        "m2",
+        Kind.JOINED,
+        "e1",
+        "x2" * 10,
+        "b",
+        title="t",
+        document="d",
+        sources=(one, two, hidden),
+    )
     named = export([new, joined], names={"a": "The <A> [x]"})
-    [text] = [text for path, text in named.files.items() if not path.startswith("_index")]
+    [text] = [
+        text for path, text in named.files.items() if not path.startswith("_index")
+    ]
     assert text == (
         "---\nt\n---\n\nbody\n\n<p>Reports: "
         '<a href="https://a.example/1?q=1&amp;r=2">The &lt;A&gt; &#91;x&#93;</a>, '
@@ -141,23 +219,44 @@ def test_a_document_leads_back_to_its_events_reports_when_asked():
 
 
 def test_what_messages_bring_is_the_same_in_one_batch_and_in_many() -> None:
-    edits = [replace(NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}") for r in (1, 2)]
-    merged = Message(id="m9", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e1")
+    edits = [
+        replace(
+            NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}"
+        )
+        for r in (1, 2)
+    ]
+    merged = Message(
+        id="m9", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e1"
+    )
     messages = [NEW, *edits, JOINED, merged, NEW]
     whole, steps = Catalog(), Catalog()
     one = whole.apply(messages)
     disk: dict[str, str] = {}
     for message in messages:
         changes = steps.apply([message])
-        disk = {path: text for path, text in {**disk, **changes.files}.items() if path not in changes.stale}
+        disk = {
+            path: text
+            for path, text in {**disk, **changes.files}.items()
+            if path not in changes.stale
+        }
     assert disk == one.files == {PATH: "one"}
     assert steps.index_files() == whole.index_files()
 
 
-def test_a_batch_after_a_crash_takes_away_the_names_that_came_and_went_before_it() -> None:
-    edits = [replace(NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}") for r in (1, 2)]
+def test_a_batch_after_a_crash_takes_away_the_names_that_came_and_went_before_it() -> (
+    None
+):
+    edits = [
+        replace(
+            NEW, kind=Kind.EDITED, revision=r, title=f"Title {r}", document=f"text {r}"
+        )
+        for r in (1, 2)
+    ]
     listed = export([NEW]).files[INDEX_JSON]
-    assert set(Catalog(listed).apply(edits).stale) == {PATH, "World/Example/Top/Title 1-a1b2c3d4.md"}
+    assert set(Catalog(listed).apply(edits).stale) == {
+        PATH,
+        "World/Example/Top/Title 1-a1b2c3d4.md",
+    }
 
 
 def test_what_a_batch_costs_does_not_depend_on_how_much_there_is() -> None:
@@ -173,8 +272,22 @@ def test_what_a_batch_costs_does_not_depend_on_how_much_there_is() -> None:
         __hash__ = str.__hash__
 
     catalog = Catalog()
-    catalog.apply(replace(NEW, entry_id=f"{n:020x}", event_id=Counted(f"e-{n}")) for n in range(2000))
+    catalog.apply(
+        replace(NEW, entry_id=f"{n:020x}", event_id=Counted(f"e-{n}"))
+        for n in range(2000)
+    )
     Counted.looks = 0
-    catalog.apply([Message(id="m3", kind=Kind.MERGED, event_id="e0", merged_into="e0", merged_from="e-7"), JOINED])
+    catalog.apply(
+        [
+            Message(
+                id="m3",
+                kind=Kind.MERGED,
+                event_id="e0",
+                merged_into="e0",
+                merged_from="e-7",
+            ),
+            JOINED,
+        ]
+    )
     assert len(catalog) == 1999
     assert Counted.looks < 10

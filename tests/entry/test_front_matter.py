@@ -31,7 +31,22 @@ from aggregator.entry.urls import front_matter_url
 KEYS = ["title", "categories", "headimg", "author", "comments", "date", "thumbnail"]
 SIGNS = "'\"\\:#-?,[]{}&*!|>%@` _.0189eExo+~=<nyNY\u00a0\u3000中é😀"
 SHARP = st.lists(
-    st.sampled_from([*SIGNS, "true", "null", "on", "---", "...", ": ", " #", "2022-02-13", "10:02:17", ".inf", "<<"]),
+    st.sampled_from(
+        [
+            *SIGNS,
+            "true",
+            "null",
+            "on",
+            "---",
+            "...",
+            ": ",
+            " #",
+            "2022-02-13",
+            "10:02:17",
+            ".inf",
+            "<<",
+        ]
+    ),
     max_size=8,
 ).map("".join)
 LINES = st.one_of(SHARP, st.text(max_size=40)).map(one_line)
@@ -47,7 +62,13 @@ def made(
 ) -> str:
     return document(
         FrontMatter(
-            title=title, categories=categories, headimg=image, author=categories[1], date=date, body="<p>b</p>", **more
+            title=title,
+            categories=categories,
+            headimg=image,
+            author=categories[1],
+            date=date,
+            body="<p>b</p>",
+            **more,
         )
     )
 
@@ -85,7 +106,9 @@ def check_read_back(title: str, categories: tuple[str, str, str], image: str) ->
 @example("it's", ("404", "on", "@x"), "")
 @example("both ' and \"", ("a: b", "C #x", "null"), "https://h.example/%7B")
 @example("back\\slash's", ("y", "1:30", "0o17"), "")
-def test_every_reader_gets_the_same_values_back(title: str, categories: tuple[str, str, str], image: str) -> None:
+def test_every_reader_gets_the_same_values_back(
+    title: str, categories: tuple[str, str, str], image: str
+) -> None:
     check_read_back(title, categories, image)
 
 
@@ -93,13 +116,17 @@ def test_every_reader_gets_the_same_values_back(title: str, categories: tuple[st
 @pytest.mark.timeout(500)
 @settings(max_examples=10_000)
 @given(LINES, st.tuples(NAMES, NAMES, NAMES), st.text().map(front_matter_url))
-def test_every_reader_gets_10_000_documents_back(title: str, categories: tuple[str, str, str], image: str) -> None:
+def test_every_reader_gets_10_000_documents_back(
+    title: str, categories: tuple[str, str, str], image: str
+) -> None:
     check_read_back(title, categories, image)
 
 
 @settings(max_examples=500)
 @given(NAMES)
-def test_a_name_is_plain_only_where_both_yaml_versions_read_that_string(name: str) -> None:
+def test_a_name_is_plain_only_where_both_yaml_versions_read_that_string(
+    name: str,
+) -> None:
     written = plain_or_quoted(name)
     assert written in (name, "'" + name.replace("'", "''") + "'")
     if written == name:
@@ -226,11 +253,18 @@ def test_both_forms_of_a_date() -> None:
 
 @pytest.mark.slow
 def test_the_real_front_matters_read_back(shared: Path) -> None:
-    rows = [json.loads(line) for line in (shared / "front_matter.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (shared / "front_matter.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    ]
     assert len(rows) == 239
     for row in rows:
         title = one_line(row["title"])
-        check_read_back(title, tuple(row["categories"]), f"https://{row['headimg_host']}/x.jpg")
+        check_read_back(
+            title, tuple(row["categories"]), f"https://{row['headimg_host']}/x.jpg"
+        )
         assert re.sub(r"\s+", " ", title) == re.sub(r"\s+", " ", row["title"]).strip()
 
 
@@ -243,12 +277,35 @@ def test_ruamel_reads_1_2() -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\ufffe", "\uffff", "\ufdd0", "\ufdef", "\U0001fffe", "\U0010ffff", "\x85", "\u2028", "\ufeff"]
+    "character",
+    [
+        "\ufffe",
+        "\uffff",
+        "\ufdd0",
+        "\ufdef",
+        "\U0001fffe",
+        "\U0010ffff",
+        "\x85",
+        "\u2028",
+        "\ufeff",
+    ],
 )
 def test_an_address_holds_nothing_that_yaml_has_no_place_for(character: str) -> None:
-    for url in (f"https://h.example/{character}.png", f"https://h.example/?q={character}#{character}"):
+    for url in (
+        f"https://h.example/{character}.png",
+        f"https://h.example/?q={character}#{character}",
+    ):
         text = document(
-            FrontMatter("t", ("A", "B", "C"), front_matter_url(url), "B", "2022-02-13 10:02:17", "<p>b</p>")
+            FrontMatter(
+                "t",
+                ("A", "B", "C"),
+                front_matter_url(url),
+                "B",
+                "2022-02-13 10:02:17",
+                "<p>b</p>",
+            )
         )
-        assert yaml.safe_load(text.split("---\n")[1])["headimg"] == front_matter_url(url)
+        assert yaml.safe_load(text.split("---\n")[1])["headimg"] == front_matter_url(
+            url
+        )
         assert character not in front_matter_url(url)

@@ -45,7 +45,12 @@ def entries(shared: Path, name: str) -> list[Entry]:
 
 
 def stated(shared: Path, name: str, key: str) -> list[str]:
-    for line in (shared / "corpus" / "hostile" / "manifest.jsonl").read_text(encoding="utf-8").strip().split("\n"):
+    for line in (
+        (shared / "corpus" / "hostile" / "manifest.jsonl")
+        .read_text(encoding="utf-8")
+        .strip()
+        .split("\n")
+    ):
         row = json.loads(line)
         if row["file"] == name:
             return list(row[key])
@@ -61,8 +66,24 @@ def test_46_js_links(shared: Path) -> None:
     made = entries(shared, "46_js_links.xml")
     assert [one.title for one in made] == [f"L{i}" for i in range(23)]
     urls = {one.title: one.url for one in made}
-    assert all(url == "" or url.startswith(("http://", "https://", "HTTP://")) for url in urls.values())
-    empty = {"L0", "L1", "L2", "L3", "L4", "L5", "L6", "L17", "L18", "L19", "L20", "L22"}
+    assert all(
+        url == "" or url.startswith(("http://", "https://", "HTTP://"))
+        for url in urls.values()
+    )
+    empty = {
+        "L0",
+        "L1",
+        "L2",
+        "L3",
+        "L4",
+        "L5",
+        "L6",
+        "L17",
+        "L18",
+        "L19",
+        "L20",
+        "L22",
+    }
     assert {name for name, url in urls.items() if not url} == empty
     assert urls["L10"] == "http://feed.test/relative/path"
     assert urls["L12"] == "http://feed.test/"
@@ -72,7 +93,19 @@ def test_46_js_links(shared: Path) -> None:
 def test_47_xss_content(shared: Path) -> None:
     made = entries(shared, "47_xss_content.xml")
     assert len(made) == 33
-    forbidden = {"script", "iframe", "object", "embed", "form", "base", "meta", "style", "svg", "math", "template"}
+    forbidden = {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "meta",
+        "style",
+        "svg",
+        "math",
+        "template",
+    }
     for one in made:
         parsed = frontmatter.loads(one.document)
         assert parsed.metadata["title"] == one.title
@@ -85,13 +118,19 @@ def test_47_xss_content(shared: Path) -> None:
         for node in nodes:
             for name, value in node.attributes.items():
                 assert not name.startswith("on"), one.title
-                assert not (value or "").strip().lower().startswith(("javascript:", "vbscript:", "data:text")), (
-                    one.title
-                )
+                assert (
+                    not (value or "")
+                    .strip()
+                    .lower()
+                    .startswith(("javascript:", "vbscript:", "data:text"))
+                ), one.title
 
 
 def test_48_xss_in_title(shared: Path) -> None:
-    assert [one.title for one in entries(shared, "48_xss_in_title.xml")] == ["Head & tail bold", "5 < 6 & AT&T"]
+    assert [one.title for one in entries(shared, "48_xss_in_title.xml")] == [
+        "Head & tail bold",
+        "5 < 6 & AT&T",
+    ]
 
 
 def test_49_homographs(shared: Path) -> None:
@@ -141,13 +180,25 @@ def test_53_yaml_titles(shared: Path) -> None:
         values = yaml.safe_load(one.document[5 : one.document.index("\n---\n\n<div>")])
         assert values["title"] == one.title
         assert one.title
-        assert list(values) == ["title", "categories", "headimg", "author", "comments", "date", "thumbnail"]
+        assert list(values) == [
+            "title",
+            "categories",
+            "headimg",
+            "author",
+            "comments",
+            "date",
+            "thumbnail",
+        ]
     titles = {one.title for one in made}
     clean = [
-        title for title in stated(shared, "53_yaml_titles.xml", "titles") if title == " ".join(title.split()) != ""
+        title
+        for title in stated(shared, "53_yaml_titles.xml", "titles")
+        if title == " ".join(title.split()) != ""
     ]
     changed = [title for title in clean if title not in titles]
-    assert len(changed) == 4  # the one of 1,000 characters, the BOM, and two that hold markup
+    assert (
+        len(changed) == 4
+    )  # the one of 1,000 characters, the BOM, and two that hold markup
     assert {"<b>x</b>", "&lt;", "\ufeffbom"} < set(changed)
 
 
@@ -156,7 +207,10 @@ def test_54_nunjucks(shared: Path) -> None:
     assert [one.title for one in made[:3]] == ["{{ 7*7 }}", "{% raw %}", "{% endraw %}"]
     for one in made:
         assert not set(body_of(one)) & {"{", "}"}
-    assert "<p>&#123;&#123; 7*7 &#125;&#125; body</p><code>&#123;&#123; 7*7 &#125;&#125;</code>" in made[0].document
+    assert (
+        "<p>&#123;&#123; 7*7 &#125;&#125; body</p><code>&#123;&#123; 7*7 &#125;&#125;</code>"
+        in made[0].document
+    )
 
 
 def test_55_filenames(shared: Path, tmp_path: Path) -> None:
@@ -180,7 +234,13 @@ def test_55_filenames(shared: Path, tmp_path: Path) -> None:
         assert (tmp_path / path).resolve().is_relative_to(tmp_path.resolve())
         for part in path.split("/"):
             assert len(part.encode()) <= 200
-            assert part.split(".")[0].lower() not in ("con", "nul", "aux", "com1", "lpt9")
+            assert part.split(".")[0].lower() not in (
+                "con",
+                "nul",
+                "aux",
+                "com1",
+                "lpt9",
+            )
 
 
 def test_56_ids_for_redis(shared: Path) -> None:
@@ -201,7 +261,11 @@ def test_56_ids_for_redis(shared: Path) -> None:
 )
 def test_bodies_and_titles_of_the_large_and_the_empty(shared: Path, name: str) -> None:
     raw = (shared / "corpus" / "hostile" / name).read_bytes()
-    parsed = parsed_feed(gzip.decompress(raw) if name.endswith(".gz") else raw, content_type=None, url=FEED.url)
+    parsed = parsed_feed(
+        gzip.decompress(raw) if name.endswith(".gz") else raw,
+        content_type=None,
+        url=FEED.url,
+    )
     for one in parsed.entries if isinstance(parsed, ParsedFeed) else ():
         made = entry(
             one,

@@ -55,7 +55,11 @@ class Polls:
         return found
 
     def new_count(self, entries: Sequence[ParsedEntry]) -> int:
-        return sum(1 for one in self.see(entries).entries if not one.rejected and not one.found_by)
+        return sum(
+            1
+            for one in self.see(entries).entries
+            if not one.rejected and not one.found_by
+        )
 
 
 def ids(found: Identified) -> list[str]:
@@ -83,31 +87,64 @@ def test_a_new_title_under_the_same_guid_is_the_same_entry() -> None:
 def test_an_edited_slug_is_the_same_entry() -> None:
     polls = Polls()
     first = ids(polls.see([item(1), item(2)]))
-    assert ids(polls.see([item(1, link="https://news.test/2026/better-slug"), item(2)])) == first
+    assert (
+        ids(polls.see([item(1, link="https://news.test/2026/better-slug"), item(2)]))
+        == first
+    )
 
 
 def test_an_edited_guid_is_the_same_entry_for_good() -> None:
     polls = Polls()
     first = ids(polls.see([item(1), item(2)]))
     assert ids(polls.see([item(1, guid="other"), item(2)])) == first
-    assert ids(polls.see([item(1, guid="other", title="Later edited", link="https://news.test/x"), item(2)])) == first
+    assert (
+        ids(
+            polls.see(
+                [
+                    item(
+                        1,
+                        guid="other",
+                        title="Later edited",
+                        link="https://news.test/x",
+                    ),
+                    item(2),
+                ]
+            )
+        )
+        == first
+    )
 
 
 def test_slug_and_guid_edited_together_are_the_same_entry_by_title_and_time() -> None:
     polls = Polls()
     first = ids(polls.see([item(1), item(2)]))
-    assert ids(polls.see([item(1, guid="other", link="https://news.test/other"), item(2)])) == first
+    assert (
+        ids(polls.see([item(1, guid="other", link="https://news.test/other"), item(2)]))
+        == first
+    )
 
 
 def test_tracking_parameters_and_the_move_to_https_change_nothing() -> None:
     polls = Polls()
     first = ids(
         polls.see(
-            [item(n, link=f"http://www.news.test/{n}?utm_source=rss", guid=f"http://news.test/{n}") for n in range(5)]
+            [
+                item(
+                    n,
+                    link=f"http://www.news.test/{n}?utm_source=rss",
+                    guid=f"http://news.test/{n}",
+                )
+                for n in range(5)
+            ]
         )
     )
     second = [
-        item(n, link=f"https://news.test/{n}?utm_source=x", guid=f"https://NEWS.test/{n}", title=f"T{n}")
+        item(
+            n,
+            link=f"https://news.test/{n}?utm_source=x",
+            guid=f"https://NEWS.test/{n}",
+            title=f"T{n}",
+        )
         for n in range(5)
     ]
     assert ids(polls.see(second)) == first
@@ -117,7 +154,9 @@ def test_guids_that_change_at_every_poll_publish_nothing_new() -> None:
     polls = Polls()
     polls.see([item(n, guid=f"rand-0-{n}") for n in range(10)])
     for poll in range(1, 6):
-        assert polls.new_count([item(n, guid=f"rand-{poll}-{n}") for n in range(10)]) == 0
+        assert (
+            polls.new_count([item(n, guid=f"rand-{poll}-{n}") for n in range(10)]) == 0
+        )
     assert polls.rule == IdentityRule("link", "guids keep changing")
     assert polls.notices == ["reidentified", "reidentified"]
     assert polls.new_count([item(n, guid=f"rand-9-{n}") for n in range(1, 11)]) == 1
@@ -126,15 +165,27 @@ def test_guids_that_change_at_every_poll_publish_nothing_new() -> None:
 def test_random_guids_of_a_feed_with_one_entry_publish_nothing_new() -> None:
     polls = Polls()
     polls.see([item(1, guid="rand-0")])
-    assert [polls.new_count([item(1, guid=f"rand-{poll}")]) for poll in range(1, 4)] == [0, 0, 0]
+    assert [
+        polls.new_count([item(1, guid=f"rand-{poll}")]) for poll in range(1, 4)
+    ] == [0, 0, 0]
 
 
 def test_tokens_in_links_without_guids_publish_nothing_new() -> None:
     polls = Polls()
-    polls.see([item(n, guid="", link=f"https://news.test/r?id={n}&token=aaa{n}") for n in range(8)])
+    polls.see(
+        [
+            item(n, guid="", link=f"https://news.test/r?id={n}&token=aaa{n}")
+            for n in range(8)
+        ]
+    )
     for poll in range(1, 5):
         assert (
-            polls.new_count([item(n, guid="", link=f"https://news.test/r?id={n}&token={poll}{n}") for n in range(8)])
+            polls.new_count(
+                [
+                    item(n, guid="", link=f"https://news.test/r?id={n}&token={poll}{n}")
+                    for n in range(8)
+                ]
+            )
             == 0
         )
 
@@ -143,7 +194,13 @@ def test_undated_entries_with_tokens_publish_nothing_new() -> None:
     polls = Polls()
     for poll in range(3):
         entries = [
-            item(n, guid="", published_raw="", link=f"https://news.test/r?id={n}&token={poll}{n}") for n in range(8)
+            item(
+                n,
+                guid="",
+                published_raw="",
+                link=f"https://news.test/r?id={n}&token={poll}{n}",
+            )
+            for n in range(8)
         ]
         assert polls.new_count(entries) == (0 if poll else 8)
 
@@ -151,7 +208,10 @@ def test_undated_entries_with_tokens_publish_nothing_new() -> None:
 def test_a_platform_move_publishes_nothing_again_and_gives_one_notice() -> None:
     polls, before = Polls(), [item(n) for n in range(20)]
     first = ids(polls.see(before))
-    after = [replace(each, guid=f"urn:uuid:{n}", link=f"https://new-home.test/{n}") for n, each in enumerate(before)]
+    after = [
+        replace(each, guid=f"urn:uuid:{n}", link=f"https://new-home.test/{n}")
+        for n, each in enumerate(before)
+    ]
     assert ids(polls.see(after)) == first
     assert ids(polls.see(after)) == first
     assert polls.new_count([item(99, guid="urn:uuid:99"), *after]) == 1
@@ -171,7 +231,12 @@ def test_one_guid_for_all_entries_keeps_all() -> None:
 def test_one_guid_and_one_link_for_all_keeps_all_by_title() -> None:
     polls = Polls()
     entries = [
-        item(n, guid="SAME", link="https://news.test/live", published_raw="Sun, 01 Mar 2026 10:00 GMT")
+        item(
+            n,
+            guid="SAME",
+            link="https://news.test/live",
+            published_raw="Sun, 01 Mar 2026 10:00 GMT",
+        )
         for n in range(20)
     ]
     assert polls.new_count(entries) == 20
@@ -182,7 +247,13 @@ def test_one_guid_and_one_link_for_all_keeps_all_by_title() -> None:
 def test_same_link_and_date_without_guid_keeps_all() -> None:
     polls = Polls()
     entries = [
-        item(n, guid="", link="https://news.test/live", published_raw="Sun, 01 Mar 2026 10:00 GMT") for n in range(6)
+        item(
+            n,
+            guid="",
+            link="https://news.test/live",
+            published_raw="Sun, 01 Mar 2026 10:00 GMT",
+        )
+        for n in range(6)
     ]
     assert polls.new_count(entries) == 6
     assert polls.new_count(entries[::-1]) == 0
@@ -196,7 +267,9 @@ def test_texts_alone_identify_entries_without_anything_else() -> None:
 
 
 def test_an_entry_with_nothing_to_show_is_rejected_as_empty() -> None:
-    found = Polls().see([ParsedEntry(), ParsedEntry(guid="x", published_raw="2026-03-01"), item(1)])
+    found = Polls().see(
+        [ParsedEntry(), ParsedEntry(guid="x", published_raw="2026-03-01"), item(1)]
+    )
     assert [one.rejected for one in found.entries] == [EMPTY, EMPTY, ""]
     assert found.entries[0].entry_id == ""
 
@@ -210,7 +283,10 @@ def test_a_recurring_title_is_a_new_entry_each_day() -> None:
     polls = Polls()
     for day in range(1, 6):
         entry = item(
-            day, title="Daily briefing", published_raw=f"2026-03-{day:02}T06:00:00Z", link="https://news.test/briefing"
+            day,
+            title="Daily briefing",
+            published_raw=f"2026-03-{day:02}T06:00:00Z",
+            link="https://news.test/briefing",
         )
         assert polls.new_count([entry]) == 1
 
@@ -282,9 +358,15 @@ def test_a_notice_names_the_feed_and_says_what_happened() -> None:
     polls = Polls()
     polls.see([item(n) for n in range(4)])
     moved = [item(n, guid=f"new-{n}") for n in range(4)]
-    found = identified(moved, feed_id="f", known=polls.known, rule=polls.rule, host="news.test")
+    found = identified(
+        moved, feed_id="f", known=polls.known, rule=polls.rule, host="news.test"
+    )
     (notice,) = found.notices
-    assert (notice.kind, notice.feed_id, notice.host) == ("reidentified", "f", "news.test")
+    assert (notice.kind, notice.feed_id, notice.host) == (
+        "reidentified",
+        "f",
+        "news.test",
+    )
     assert "4 of 4" in notice.detail
 
 
@@ -304,17 +386,23 @@ few = st.sampled_from(["", "a", "b", "c"])
 parsed = st.builds(
     ParsedEntry,
     guid=few,
-    link=st.sampled_from(["", "https://h.test/", "https://h.test/1", "https://h.test/2", "javascript:x"]),
+    link=st.sampled_from(
+        ["", "https://h.test/", "https://h.test/1", "https://h.test/2", "javascript:x"]
+    ),
     title=st.builds(Markup, few),
     summary=st.builds(Markup, few),
-    published_raw=st.sampled_from(["", "2026-03-01", "2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z", "soon"]),
+    published_raw=st.sampled_from(
+        ["", "2026-03-01", "2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z", "soon"]
+    ),
     base_url=st.just("https://h.test/feed"),
 )
 ladders = st.sampled_from(["guid", "link", "content"])
 
 
 @given(st.lists(parsed, max_size=8), st.lists(parsed, max_size=8), ladders)
-def test_every_item_has_one_answer_and_ids_are_never_shared(first: list, second: list, ladder: str) -> None:
+def test_every_item_has_one_answer_and_ids_are_never_shared(
+    first: list, second: list, ladder: str
+) -> None:
     polls = Polls(rule=IdentityRule(ladder, "kept"))
     for entries in (first, second):
         found = polls.see(entries)
@@ -334,8 +422,14 @@ def test_any_document_twice_brings_nothing_new(entries: list, ladder: str) -> No
 
 
 @settings(max_examples=300)
-@given(st.lists(parsed, max_size=7), st.lists(parsed, max_size=7), st.randoms(use_true_random=False))
-def test_the_order_of_items_does_not_matter(before: list, entries: list, chance) -> None:
+@given(
+    st.lists(parsed, max_size=7),
+    st.lists(parsed, max_size=7),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_items_does_not_matter(
+    before: list, entries: list, chance
+) -> None:
     polls = Polls()
     polls.see(before)
     mixed = entries[:]
@@ -343,4 +437,6 @@ def test_the_order_of_items_does_not_matter(before: list, entries: list, chance)
     one = identified(entries, feed_id="f", known=polls.known, rule=polls.rule)
     other = identified(mixed, feed_id="f", known=polls.known, rule=polls.rule)
     assert one.rule == other.rule
-    assert {each.entry_id for each in one.entries} == {each.entry_id for each in other.entries}
+    assert {each.entry_id for each in one.entries} == {
+        each.entry_id for each in other.entries
+    }

@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 
 from aggregator.entry.language import _SMALL_WORDS, language_of, tag_of
 
-GERMAN = "Der Bundestag beschließt nach langer Debatte das neue Gesetz zur Reform der Rente"
+GERMAN = (
+    "Der Bundestag beschließt nach langer Debatte das neue Gesetz zur Reform der Rente"
+)
 ENGLISH = "The government has announced new rules for travellers arriving from abroad next week"
 
 
-def of(text: str, *, configured: str | None = None, feed: str | None = None, entry: str | None = None) -> str:
+def of(
+    text: str,
+    *,
+    configured: str | None = None,
+    feed: str | None = None,
+    entry: str | None = None,
+) -> str:
     return language_of(configured=configured, feed=feed, entry=entry, text=text)
 
 
@@ -53,7 +61,9 @@ def test_stated_languages_become_tags(stated: str | None, tag: str | None) -> No
 
 
 def test_what_the_operator_configured_is_never_contradicted() -> None:
-    assert of("普京拜登通话一小时", configured="en-us", feed="zh", entry="zh") == "en-US"
+    assert (
+        of("普京拜登通话一小时", configured="en-us", feed="zh", entry="zh") == "en-US"
+    )
 
 
 def test_the_entry_comes_before_its_feed() -> None:
@@ -75,7 +85,11 @@ def test_a_claim_keeps_its_region() -> None:
         ("Η κυβέρνηση ανακοίνωσε νέα μέτρα", "en", "el"),
         ("นายกรัฐมนตรีแถลงข่าว", "en", "th"),
         ("הממשלה הודיעה על צעדים חדשים", "en", "he"),
-        ("Правительство объявило о новых мерах поддержки семей с детьми по всей стране", "en-us", "ru"),
+        (
+            "Правительство объявило о новых мерах поддержки семей с детьми по всей стране",
+            "en-us",
+            "ru",
+        ),
         ("أعلنت الحكومة اليوم عن إجراءات جديدة لدعم المواطنين", "en", "ar"),
         (GERMAN, "en-us", "de"),
         (ENGLISH, "zh-cn", "en"),
@@ -116,8 +130,14 @@ def test_without_a_claim_a_text_that_says_little_is_undetermined(text: str) -> N
     assert of(text) == "und"
 
 
-@given(st.text(max_size=80), st.one_of(st.none(), st.text(max_size=12)), st.one_of(st.none(), st.text(max_size=12)))
-def test_any_text_and_claims_give_a_tag(text: str, feed: str | None, entry: str | None) -> None:
+@given(
+    st.text(max_size=80),
+    st.one_of(st.none(), st.text(max_size=12)),
+    st.one_of(st.none(), st.text(max_size=12)),
+)
+def test_any_text_and_claims_give_a_tag(
+    text: str, feed: str | None, entry: str | None
+) -> None:
     found = of(text, feed=feed, entry=entry)
     assert found == "und" or tag_of(found) == found
 
@@ -126,7 +146,11 @@ def test_any_text_and_claims_give_a_tag(text: str, feed: str | None, entry: str 
 def test_labelled_titles_are_told_apart(shared: Path) -> None:
     lines = (shared / "data" / "og2021_multi.dev.jsonl").read_text().strip().split("\n")
     items = [json.loads(line) for line in lines][::7]
-    found = [(item["lang"], of(item["title"]).partition("-")[0]) for item in items if item.get("title")]
+    found = [
+        (item["lang"], of(item["title"]).partition("-")[0])
+        for item in items
+        if item.get("title")
+    ]
     wrong = [pair for pair in found if pair[1] not in (pair[0], "und")]
     unsure = [pair for pair in found if pair[1] == "und"]
     assert len(found) > 300

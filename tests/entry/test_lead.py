@@ -16,7 +16,9 @@ def test_a_short_text_is_its_own_lead():
 
 
 def test_the_title_is_not_told_twice():
-    assert lead_of("Ferries sail", "Ferries sail — The ice is gone.") == "The ice is gone."
+    assert (
+        lead_of("Ferries sail", "Ferries sail — The ice is gone.") == "The ice is gone."
+    )
     assert lead_of("Ferries sail", "Ferries sail") == ""
 
 
@@ -44,5 +46,8 @@ def test_the_picture_of_a_document_is_the_one_it_names():
     named = "\n---\ntitle: 'x'\nheadimg: 'https://a.example/b.jpg'\nauthor: x\n---\n"
     assert image_of(named) == "https://a.example/b.jpg"
     assert image_of(named.replace("https://a.example/b.jpg", "")) == ""
-    assert image_of(named.replace("https://a.example/b.jpg", fallback_image("0" * 20))) == ""
+    assert (
+        image_of(named.replace("https://a.example/b.jpg", fallback_image("0" * 20)))
+        == ""
+    )
     assert image_of("no front matter") == ""

@@ -23,7 +23,9 @@ READERS: dict[str, Callable[[str], str]] = {
     "CommonMark": MarkdownIt("commonmark").render,
     "GFM": MarkdownIt("gfm-like", {"linkify": False, "html": True}).render,
     "Python-Markdown": markdown.markdown,
-    "Python-Markdown with extensions": lambda text: markdown.markdown(text, extensions=EXTENSIONS),
+    "Python-Markdown with extensions": lambda text: markdown.markdown(
+        text, extensions=EXTENSIONS
+    ),
 }
 PIECES = st.sampled_from(
     ["<p>", "</p>", "<div>", "</div>", "<div title=", "<a title=", "<a href='x'", "<span title='", '<span title="', '"', "'", ">", SCRIPT, "<!--", "-->", "--!>", "<!-->", "<?", "<!x", "<pre>", "</pre>", "<table><tr><td>", "</table>", "```", "~~~", "\n", "\n\n", " ", "\xa0", "[x](javascript:a)", "<javascript:a>", "text", "`", "**", "    ", "# h", "- a", "</", "<", "<![CDATA[", "]]>", "<p markdown=1>", "\\", "<iframe src=https://www.youtube.com/embed/x>", "</iframe>", "<details>", "<x-y>", "<hr>", "&lt;", "&#10;"]
@@ -36,7 +38,9 @@ def body(html: str) -> str:
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_reader_of_markdown_sees_what_a_browser_sees(attack: str, reader: str) -> None:
+def test_a_reader_of_markdown_sees_what_a_browser_sees(
+    attack: str, reader: str
+) -> None:
     written = wrapped(body(ATTACKS[attack]))
     assert is_safe(body(ATTACKS[attack]), embeds=SETTINGS.embeds)
     assert tree(READERS[reader](written)) == tree(written)
@@ -59,7 +63,9 @@ def test_plain_text_is_text_in_markdown_too_even_without_its_wrapper(text: str) 
     assert not re.search(r"\n\s*\n", answer)
     for read in READERS.values():
         assert tree(read(wrapped(answer))) == tree(wrapped(answer))
-        assert not LexborHTMLParser(read(answer)).css("a, img, em, strong, code, pre, h1, li, hr, p p")
+        assert not LexborHTMLParser(read(answer)).css(
+            "a, img, em, strong, code, pre, h1, li, hr, p p"
+        )
 
 
 @pytest.mark.parametrize("text", TEXT_ATTACKS.values(), ids=TEXT_ATTACKS)
@@ -87,11 +93,25 @@ def test_plain_text_says_what_it_said(text: str) -> None:
         ("<p>a * b_c_d [1] \\ # x</p>", "<p>a * b_c_d [1] \\ # x</p>"),
     ],
 )  # fmt: skip
-def test_only_what_would_be_read_another_way_is_written_anew(html: str, expected: str) -> None:
+def test_only_what_would_be_read_another_way_is_written_anew(
+    html: str, expected: str
+) -> None:
     assert body(html) == expected
     assert body(expected) == expected
 
 
 def test_long_runs_take_linear_time() -> None:
-    for piece in ("\n", "\n ", "`", "\n`", "\n-", "<!--", "<a title='\n\n'>", "<p \n\n", "\n\u00a0", "<?", "~~~\n"):
+    for piece in (
+        "\n",
+        "\n ",
+        "`",
+        "\n`",
+        "\n-",
+        "<!--",
+        "<a title='\n\n'>",
+        "<p \n\n",
+        "\n\u00a0",
+        "<?",
+        "~~~\n",
+    ):
         assert not re.search(r"\n\s*\n", body(piece * 60_000))

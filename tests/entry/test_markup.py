@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from aggregator.entry.markup import CUT_MARK, cut_at_tag, escaped_text, lead_image, safe_body
+from aggregator.entry.markup import (
+    CUT_MARK,
+    cut_at_tag,
+    escaped_text,
+    lead_image,
+    safe_body,
+)
 from aggregator.entry.safety import is_bounded, is_safe, is_safe_style, is_safe_url
 from aggregator.model import DocumentSettings
 
@@ -80,7 +86,9 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_whatever_comes_in_what_comes_out_is_safe_inside_its_wrapper(html: str) -> None:
     answer = body(html)
-    tree = LexborHTMLParser(f"<div>   \n{answer}\n  \n</div>\n            <hr id=after>")
+    tree = LexborHTMLParser(
+        f"<div>   \n{answer}\n  \n</div>\n            <hr id=after>"
+    )
     assert tree.body is not None
     assert tree.css_first("body > div + hr#after") is not None
     names = {node.tag for node in tree.root.traverse()} if tree.root else set()
@@ -107,7 +115,11 @@ def test_whatever_comes_in_what_comes_out_is_safe_inside_its_wrapper(html: str) 
     for node in tree.css("*"):
         for name, value in node.attributes.items():
             assert not name.startswith("on")
-            assert not re.match(r"[\s\x00-\x1f]*(javascript|vbscript|data:text)", value or "", re.IGNORECASE)
+            assert not re.match(
+                r"[\s\x00-\x1f]*(javascript|vbscript|data:text)",
+                value or "",
+                re.IGNORECASE,
+            )
             assert name != "style" or "fixed" not in (value or "")
     assert "{" not in answer
     assert "}" not in answer
@@ -187,7 +199,10 @@ def test_sanitising_keeps_layout_and_what_forms_and_noscript_say() -> None:
 )  # fmt: skip
 def test_what_would_take_a_parser_minutes_becomes_text(html: str) -> None:
     assert not is_bounded(html)
-    assert body(html + "x { y </p> & <b>z</b>") in ("x &#123; y<br>\n&amp; z", "x &#123; y &amp; z")
+    assert body(html + "x { y </p> & <b>z</b>") in (
+        "x &#123; y<br>\n&amp; z",
+        "x &#123; y &amp; z",
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,8 +231,13 @@ def test_a_cut_is_never_inside_a_tag() -> None:
 
 
 def test_plain_text_is_escaped() -> None:
-    assert escaped_text("a < b & {c}\n\u202e", settings=SETTINGS) == "a &lt; b &amp; &#123;c&#125;"
-    assert escaped_text("&" * 9_000, settings=DocumentSettings(max_document_bytes=8_192)).endswith("&amp;" + CUT_MARK)
+    assert (
+        escaped_text("a < b & {c}\n\u202e", settings=SETTINGS)
+        == "a &lt; b &amp; &#123;c&#125;"
+    )
+    assert escaped_text(
+        "&" * 9_000, settings=DocumentSettings(max_document_bytes=8_192)
+    ).endswith("&amp;" + CUT_MARK)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +256,19 @@ def test_styles_that_only_change_looks_are_safe(style: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["/a", "a:b/c"[:1], "?q=a:b", "#x", "//h.example", "HTTPS://h.example", "tel:+1", "", "1:2", "./a:b"]
+    "url",
+    [
+        "/a",
+        "a:b/c"[:1],
+        "?q=a:b",
+        "#x",
+        "//h.example",
+        "HTTPS://h.example",
+        "tel:+1",
+        "",
+        "1:2",
+        "./a:b",
+    ],
 )
 def test_urls_a_browser_resolves_or_opens_as_http_are_safe(url: str) -> None:
     assert is_safe_url(url)
@@ -256,7 +288,9 @@ def test_urls_a_browser_resolves_or_opens_as_http_are_safe(url: str) -> None:
         ("<img alt=x>", (), ""),
     ],
 )  # fmt: skip
-def test_the_lead_image_is_the_first_usable_one(html: str, candidates: tuple[str, ...], image: str) -> None:
+def test_the_lead_image_is_the_first_usable_one(
+    html: str, candidates: tuple[str, ...], image: str
+) -> None:
     assert lead_image(html, base_url=BASE, candidates=candidates) == image
 
 
@@ -270,7 +304,9 @@ def test_the_lead_image_is_the_first_usable_one(html: str, candidates: tuple[str
         "animation:x 1s", "position-anchor:--a", "offset-path:none",
     ],
 )  # fmt: skip
-def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe(style: str) -> None:
+def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe(
+    style: str,
+) -> None:
     assert not is_safe_style(style)
     assert "style" not in body(f'<p style="{style}">text</p>')
 
@@ -311,14 +347,23 @@ LAZY_STRANGERS = [
         "data-original='{}' src='data:image/gif;base64,R0'",
     ],
 )
-def test_a_lazy_address_is_put_in_only_where_a_browser_opens_the_web(address: str, place: str) -> None:
-    for element in ("<p>kept</p><img {}>", "<p>kept</p><picture><source {}><img src=/a.png></picture>"):
+def test_a_lazy_address_is_put_in_only_where_a_browser_opens_the_web(
+    address: str, place: str
+) -> None:
+    for element in (
+        "<p>kept</p><img {}>",
+        "<p>kept</p><picture><source {}><img src=/a.png></picture>",
+    ):
         answer = body(element.format(place.format(address)))
         assert is_safe(answer, embeds=SETTINGS.embeds)
         assert "<p>kept</p>" in answer
         for node in LexborHTMLParser(answer).css("[src], [srcset]"):
             for name in ("src", "srcset"):
-                assert not re.search(r"(?:file|smb|script)\s*:", node.attributes.get(name) or "", re.IGNORECASE)
+                assert not re.search(
+                    r"(?:file|smb|script)\s*:",
+                    node.attributes.get(name) or "",
+                    re.IGNORECASE,
+                )
 
 
 def test_ten_thousand_links_inside_a_page_take_linear_time() -> None:

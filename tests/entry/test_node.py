@@ -28,7 +28,14 @@ from tests.entry.test_hostile_bodies import entries
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
-PACKAGES = ["js-yaml", "hexo", "hexo-front-matter", "hexo-renderer-marked", "markdown-it", "marked"]
+PACKAGES = [
+    "js-yaml",
+    "hexo",
+    "hexo-front-matter",
+    "hexo-renderer-marked",
+    "markdown-it",
+    "marked",
+]
 WORDS = [
     *SIGNS,
     "true",
@@ -78,9 +85,20 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not on PATH")
     folder = tmp_path_factory.mktemp("npm")
-    (folder / "package.json").write_text('{"name": "site", "private": true, "hexo": {"version": ""}}')
-    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *PACKAGES]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    (folder / "package.json").write_text(
+        '{"name": "site", "private": true, "hexo": {"version": ""}}'
+    )
+    command = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        *PACKAGES,
+    ]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
     if done.returncode:
         pytest.skip(f"npm cannot install {', '.join(PACKAGES)}: {done.stderr[-300:]}")
     return folder
@@ -90,9 +108,15 @@ def drawn(chance: random.Random) -> str:
     return one_line("".join(chance.choices(WORDS, k=chance.randint(1, 9)))) or "x"
 
 
-def row(title: str, categories: tuple[str, str, str], image: str, *, leading_newline: bool) -> dict[str, Any]:
+def row(
+    title: str, categories: tuple[str, str, str], image: str, *, leading_newline: bool
+) -> dict[str, Any]:
     date = "Sun, 13 Feb 2022 10:02:17 GMT"
-    text = document(FrontMatter(title, categories, image, categories[1], date, "<p>b</p>", leading_newline))
+    text = document(
+        FrontMatter(
+            title, categories, image, categories[1], date, "<p>b</p>", leading_newline
+        )
+    )
     expected = {
         "title": title,
         "categories": list(categories),
@@ -119,7 +143,9 @@ def check(packages: Path, folder: Path, rows: list[dict[str, Any]]) -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_js_yaml_and_hexo_read_10_000_documents_back(packages: Path, tmp_path: Path) -> None:
+def test_js_yaml_and_hexo_read_10_000_documents_back(
+    packages: Path, tmp_path: Path
+) -> None:
     chance = random.Random(20220213)
     rows = [
         row(
@@ -133,19 +159,36 @@ def test_js_yaml_and_hexo_read_10_000_documents_back(packages: Path, tmp_path: P
     check(packages, tmp_path, rows)
 
 
-def test_js_yaml_and_hexo_read_the_real_front_matters_back(packages: Path, tmp_path: Path, shared: Path) -> None:
-    lines = (shared / "front_matter.jsonl").read_text(encoding="utf-8").strip().split("\n")
+def test_js_yaml_and_hexo_read_the_real_front_matters_back(
+    packages: Path, tmp_path: Path, shared: Path
+) -> None:
+    lines = (
+        (shared / "front_matter.jsonl").read_text(encoding="utf-8").strip().split("\n")
+    )
     real = [json.loads(line) for line in lines]
     rows = [
-        row(one_line(one["title"]), tuple(one["categories"]), "https://h.example/a.jpg", leading_newline=True)
+        row(
+            one_line(one["title"]),
+            tuple(one["categories"]),
+            "https://h.example/a.jpg",
+            leading_newline=True,
+        )
         for one in real
     ]
     assert len(rows) == 239
     check(packages, tmp_path, rows)
 
 
-def test_hexo_builds_a_site_of_an_exported_folder(packages: Path, tmp_path: Path, shared: Path) -> None:
-    names = ["47_xss_content.xml", "48_xss_in_title.xml", "53_yaml_titles.xml", "54_nunjucks.xml", "55_filenames.xml"]
+def test_hexo_builds_a_site_of_an_exported_folder(
+    packages: Path, tmp_path: Path, shared: Path
+) -> None:
+    names = [
+        "47_xss_content.xml",
+        "48_xss_in_title.xml",
+        "53_yaml_titles.xml",
+        "54_nunjucks.xml",
+        "55_filenames.xml",
+    ]
     made = [one for name in names for one in entries(shared, name)]
     messages = [
         Message(
@@ -162,7 +205,9 @@ def test_hexo_builds_a_site_of_an_exported_folder(packages: Path, tmp_path: Path
     site = tmp_path / "site"
     layout = site / "themes" / "plain" / "layout"
     layout.mkdir(parents=True)
-    (layout / "post.njk").write_text("<h1>{{ page.title }}</h1>\n{{ page.content | safe }}")
+    (layout / "post.njk").write_text(
+        "<h1>{{ page.title }}</h1>\n{{ page.content | safe }}"
+    )
     (site / "_config.yml").write_text(CONFIG)
     shutil.copy(packages / "package.json", site)
     (site / "node_modules").symlink_to(packages / "node_modules")
@@ -181,9 +226,15 @@ def test_hexo_builds_a_site_of_an_exported_folder(packages: Path, tmp_path: Path
     assert "ERROR" not in told
     pages = list((site / "public").rglob("index.html"))
     assert len(pages) == len(made) == result.written_count - 2
-    shown = {html.unescape(re.findall("<h1>(.*?)</h1>", page.read_text(encoding="utf-8"))[0]) for page in pages}
+    shown = {
+        html.unescape(re.findall("<h1>(.*?)</h1>", page.read_text(encoding="utf-8"))[0])
+        for page in pages
+    }
     assert shown == {one.title for one in made}
-    assert any("&#123;&#123; 7*7 &#125;&#125; body" in page.read_text(encoding="utf-8") for page in pages)
+    assert any(
+        "&#123;&#123; 7*7 &#125;&#125; body" in page.read_text(encoding="utf-8")
+        for page in pages
+    )
 
 
 RENDER = """
@@ -197,7 +248,9 @@ def built_by_hexo(packages: Path, site: Path, documents: list[str]) -> list[str]
     """The page that Hexo, as installed, makes of each document."""
     layout = site / "themes" / "plain" / "layout"
     layout.mkdir(parents=True)
-    (layout / "post.njk").write_text("<title>{{ page.title }}</title>\n{{ page.content | safe }}")
+    (layout / "post.njk").write_text(
+        "<title>{{ page.title }}</title>\n{{ page.content | safe }}"
+    )
     (site / "_config.yml").write_text(CONFIG)
     shutil.copy(packages / "package.json", site)
     (site / "node_modules").symlink_to(packages / "node_modules")
@@ -206,19 +259,26 @@ def built_by_hexo(packages: Path, site: Path, documents: list[str]) -> list[str]
     for number, text in enumerate(documents):
         (posts / f"{number}.md").write_text(text, encoding="utf-8")
     command = ["node", "node_modules/hexo/bin/hexo", "generate", "--bail"]
-    done = subprocess.run(command, cwd=site, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=site, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert "ERROR" not in done.stdout + done.stderr
     return [
-        (site / "public" / str(number) / "index.html").read_text(encoding="utf-8") for number in range(len(documents))
+        (site / "public" / str(number) / "index.html").read_text(encoding="utf-8")
+        for number in range(len(documents))
     ]
 
 
-def rendered_by_node(packages: Path, folder: Path, texts: list[str]) -> dict[str, list[str]]:
+def rendered_by_node(
+    packages: Path, folder: Path, texts: list[str]
+) -> dict[str, list[str]]:
     (folder / "texts.json").write_text(json.dumps(texts))
     (packages / "render.js").write_text(RENDER)
     command = ["node", "render.js", str(folder / "texts.json")]
-    done = subprocess.run(command, cwd=packages, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, cwd=packages, capture_output=True, text=True, timeout=60, check=True
+    )
     answer: dict[str, list[str]] = json.loads(done.stdout)
     return answer
 
@@ -226,7 +286,8 @@ def rendered_by_node(packages: Path, folder: Path, texts: list[str]) -> dict[str
 def documents_of(bodies: list[str]) -> list[str]:
     date = "Sun, 13 Feb 2022 10:02:17 GMT"
     return [
-        document(FrontMatter(str(number), ("A", "B", "C"), "", "B", date, body)) for number, body in enumerate(bodies)
+        document(FrontMatter(str(number), ("A", "B", "C"), "", "B", date, body))
+        for number, body in enumerate(bodies)
     ]
 
 
@@ -234,15 +295,22 @@ def without_links_of_hexo(html: str) -> str:
     return html.replace(' target="_blank" rel="noopener"', "")
 
 
-def test_what_builders_of_sites_make_of_hostile_bodies_runs_nothing(packages: Path, tmp_path: Path) -> None:
+def test_what_builders_of_sites_make_of_hostile_bodies_runs_nothing(
+    packages: Path, tmp_path: Path
+) -> None:
     """Hexo with its default renderer, marked, markdown-it: the same tree as the body itself, and no script in Chromium."""
     settings = DocumentSettings()
-    bodies = [safe_body(one, base_url="https://h.example/", settings=settings) for one in ATTACKS.values()]
+    bodies = [
+        safe_body(one, base_url="https://h.example/", settings=settings)
+        for one in ATTACKS.values()
+    ]
     bodies += [escaped_text(one, settings=settings) for one in TEXT_ATTACKS.values()]
     texts = [wrapped(one) for one in bodies]
     pages = built_by_hexo(packages, tmp_path / "site", documents_of(bodies))
     rendered = rendered_by_node(packages, tmp_path, texts)
-    rendered["hexo"] = [without_links_of_hexo(page.partition("</title>")[2]) for page in pages]
+    rendered["hexo"] = [
+        without_links_of_hexo(page.partition("</title>")[2]) for page in pages
+    ]
     for name, answers in rendered.items():
         for text, answer in zip(texts, answers, strict=True):
             assert tree(answer) == tree(text), (name, text)
@@ -256,11 +324,24 @@ def test_what_builders_of_sites_make_of_hostile_bodies_runs_nothing(packages: Pa
     assert set(told["protocols"]) <= {"http:", "https:", "file:"}
 
 
-def test_builders_of_sites_do_run_them_as_they_were_published(packages: Path, tmp_path: Path) -> None:
+def test_builders_of_sites_do_run_them_as_they_were_published(
+    packages: Path, tmp_path: Path
+) -> None:
     """The test above can fail: Hexo makes script of the same bodies with only HTML in mind."""
-    names = ["a blank line in a value", "a fence of code in a value", "Hexo's mark of an excerpt in a value"]
-    names += ["Hexo's links in a value", "Hexo's links before the link", "Hexo's own element", "a link"]
-    pages = built_by_hexo(packages, tmp_path / "site", documents_of([ATTACKS[name] for name in names]))
+    names = [
+        "a blank line in a value",
+        "a fence of code in a value",
+        "Hexo's mark of an excerpt in a value",
+    ]
+    names += [
+        "Hexo's links in a value",
+        "Hexo's links before the link",
+        "Hexo's own element",
+        "a link",
+    ]
+    pages = built_by_hexo(
+        packages, tmp_path / "site", documents_of([ATTACKS[name] for name in names])
+    )
     for name, page in zip(names, pages, strict=True):
         runs = LexborHTMLParser(page).css("[onerror], [onfocus], [href^='javascript:']")
         assert runs, name

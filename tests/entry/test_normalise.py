@@ -15,17 +15,29 @@ from hypothesis import strategies as st
 
 from aggregator.entry.normalise import content_hash, entry, named_categories, published
 from aggregator.entry.parse import parsed_feed
-from aggregator.model import DateSource, DocumentSettings, Entry, Feed, Markup, ParsedEntry, ParsedFeed
+from aggregator.model import (
+    DateSource,
+    DocumentSettings,
+    Entry,
+    Feed,
+    Markup,
+    ParsedEntry,
+    ParsedFeed,
+)
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "document.md"
-FEED = Feed("example", "https://feed.example/rss", categories=("World", "Example Daily", "Top"))
+FEED = Feed(
+    "example", "https://feed.example/rss", categories=("World", "Example Daily", "Top")
+)
 SEEN = datetime(2022, 2, 13, 12, 0, tzinfo=UTC)
 ENTRY_ID = "0123456789abcdef0123"
 PARSED = ParsedEntry(
     guid="g1",
     link="https://www.example.com/harbour?utm_source=rss",
     title=Markup("Harbour closed"),
-    content=Markup("<p>LONDON (AP) — The harbour was closed for two days after the storm.</p>"),
+    content=Markup(
+        "<p>LONDON (AP) — The harbour was closed for two days after the storm.</p>"
+    ),
     published_raw="Sun, 13 Feb 2022 10:02:17 GMT",
     base_url="https://www.example.com/harbour",
 )
@@ -62,7 +74,9 @@ def line(made_entry: Entry, key: str) -> str:
 
 
 def test_every_field_of_an_entry() -> None:
-    one = made(replace(PARSED, author="  A.\n<b>Nyone</b> ", tags=("Sea", "sea", "Sea", " ")))
+    one = made(
+        replace(PARSED, author="  A.\n<b>Nyone</b> ", tags=("Sea", "sea", "Sea", " "))
+    )
     assert one.entry_id == ENTRY_ID
     assert one.title == "Harbour closed"
     assert one.url == "https://www.example.com/harbour?utm_source=rss"
@@ -72,7 +86,11 @@ def test_every_field_of_an_entry() -> None:
     assert one.tags == ("Sea", "sea")
     assert one.lang == "en"
     assert one.text == "The harbour was closed for two days after the storm."
-    assert one.published_at == one.matched_at == datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
+    assert (
+        one.published_at
+        == one.matched_at
+        == datetime(2022, 2, 13, 10, 2, 17, tzinfo=UTC)
+    )
     assert one.published_raw == PARSED.published_raw
     assert one.date_source is DateSource.FEED
     assert one.content_hash == content_hash(PARSED, published_at=one.published_at)
@@ -90,7 +108,11 @@ def test_the_seed_comes_back_byte_for_byte(shared: Path) -> None:
         f"<item><title>{field['title'][1:-1]}</title><link>https://h.example/1</link><guid>1</guid>"
         f"<pubDate>{field['date']}</pubDate><description>{escape(body)}</description></item></channel></rss>"
     )
-    parsed = parsed_feed(feed_text.encode(), content_type="application/rss+xml", url="https://h.example/rss")
+    parsed = parsed_feed(
+        feed_text.encode(),
+        content_type="application/rss+xml",
+        url="https://h.example/rss",
+    )
     assert isinstance(parsed, ParsedFeed)
     one = made(parsed.entries[0], feed=replace(FEED, categories=categories))
     assert one.document == seed
@@ -102,7 +124,11 @@ def test_the_form_of_a_document_of_our_own_text(request: pytest.FixtureRequest) 
         '<p style="text-align:center;">\n<a href="/more">更多</a> {x}\n</p>'
     )
     parsed = replace(PARSED, title=Markup("港口'关闭'：\n两天"), content=Markup(html))
-    document = made(parsed, feed=replace(FEED, categories=("新媒体", "404", "头条")), language="zh-CN").document
+    document = made(
+        parsed,
+        feed=replace(FEED, categories=("新媒体", "404", "头条")),
+        language="zh-CN",
+    ).document
     if request.config.getoption("--update-golden"):
         GOLDEN.write_bytes(document.encode())
     assert document.encode() == GOLDEN.read_bytes()
@@ -113,9 +139,23 @@ def test_the_form_of_a_document_of_our_own_text(request: pytest.FixtureRequest) 
     [
         (replace(PARSED, title=Markup("5 < 6 & AT&T")), "5 < 6 & AT&T"),
         (replace(PARSED, title=Markup("a < b &amp; c", html=False)), "a < b & c"),
-        (replace(PARSED, title=Markup(" \n")), "LONDON (AP) — The harbour was closed for two days after the storm."),
-        (replace(PARSED, title=Markup(""), content=Markup("")), "https://www.example.com/harbour?utm_source=rss"),
-        (replace(PARSED, title=Markup(""), content=Markup("<img src=x>"), summary=Markup("said so")), "said so"),
+        (
+            replace(PARSED, title=Markup(" \n")),
+            "LONDON (AP) — The harbour was closed for two days after the storm.",
+        ),
+        (
+            replace(PARSED, title=Markup(""), content=Markup("")),
+            "https://www.example.com/harbour?utm_source=rss",
+        ),
+        (
+            replace(
+                PARSED,
+                title=Markup(""),
+                content=Markup("<img src=x>"),
+                summary=Markup("said so"),
+            ),
+            "said so",
+        ),
         (replace(PARSED, title=Markup("x" * 600)), "x" * 499 + "…"),
     ],
 )
@@ -144,10 +184,17 @@ def test_the_picture_of_a_document() -> None:
     assert line(made(), "headimg") == line(made(), "thumbnail") == "''"
     by_chance = made(options=DocumentSettings(fallback_image=True))
     assert (
-        line(by_chance, "headimg") == line(by_chance, "thumbnail") == f"'https://picsum.photos/400/300?random={number}'"
+        line(by_chance, "headimg")
+        == line(by_chance, "thumbnail")
+        == f"'https://picsum.photos/400/300?random={number}'"
     )
-    assert line(made(replace(PARSED, images=("/t.jpg",))), "headimg") == "'https://www.example.com/t.jpg'"
-    own = replace(PARSED, content=Markup("<img data-src='/a b.jpg'>"), images=("/t.jpg",))
+    assert (
+        line(made(replace(PARSED, images=("/t.jpg",))), "headimg")
+        == "'https://www.example.com/t.jpg'"
+    )
+    own = replace(
+        PARSED, content=Markup("<img data-src='/a b.jpg'>"), images=("/t.jpg",)
+    )
     assert line(made(own), "headimg") == "'https://www.example.com/a%20b.jpg'"
 
 
@@ -155,9 +202,15 @@ def test_a_stated_date_is_kept_and_a_missing_one_is_when_it_was_first_seen() -> 
     assert line(made(), "date") == "Sun, 13 Feb 2022 10:02:17 GMT"
     undated = made(replace(PARSED, published_raw="yesterday"))
     assert line(undated, "date") == "2022-02-13 12:00:00"
-    assert (undated.published_at, undated.matched_at, undated.date_source) == (None, None, DateSource.FIRST_SEEN)
+    assert (undated.published_at, undated.matched_at, undated.date_source) == (
+        None,
+        None,
+        DateSource.FIRST_SEEN,
+    )
     assert undated.published_raw == "yesterday"
-    updated = made(replace(PARSED, published_raw="", updated_raw="2022-02-13T09:00:00Z"))
+    updated = made(
+        replace(PARSED, published_raw="", updated_raw="2022-02-13T09:00:00Z")
+    )
     assert line(updated, "date") == "Sun, 13 Feb 2022 09:00:00 GMT"
 
 
@@ -182,11 +235,20 @@ def test_a_clock_offset_corrects_the_document_and_is_not_corrected_again() -> No
     feed = replace(FEED, clock_offset=timedelta(hours=-8))
     one = made(feed=feed, clock_error=timedelta(hours=-8))
     assert line(one, "date") == "Sun, 13 Feb 2022 02:02:17 GMT"
-    assert one.published_at == one.matched_at == published(PARSED, feed=feed, feed_language=None)
+    assert (
+        one.published_at
+        == one.matched_at
+        == published(PARSED, feed=feed, feed_language=None)
+    )
 
 
-@given(st.timedeltas(timedelta(days=-40), timedelta(days=40)), st.sampled_from([None, -8, 1, 8]))
-def test_matching_never_uses_a_time_after_it_was_seen(gap: timedelta, hours: int | None) -> None:
+@given(
+    st.timedeltas(timedelta(days=-40), timedelta(days=40)),
+    st.sampled_from([None, -8, 1, 8]),
+)
+def test_matching_never_uses_a_time_after_it_was_seen(
+    gap: timedelta, hours: int | None
+) -> None:
     error = timedelta(hours=hours) if hours else None
     one = made(first_seen_at=SEEN + gap, clock_error=error)
     assert one.matched_at is not None
@@ -205,7 +267,10 @@ def test_matching_never_uses_a_time_after_it_was_seen(gap: timedelta, hours: int
     ],
 )
 def test_missing_categories_are_named(
-    categories: tuple[str, ...], title: str, language: str | None, expected: tuple[str, str, str]
+    categories: tuple[str, ...],
+    title: str,
+    language: str | None,
+    expected: tuple[str, str, str],
 ) -> None:
     feed = replace(FEED, categories=categories)
     assert named_categories(feed, feed_title=title, feed_language=language) == expected
@@ -223,27 +288,38 @@ def hashed(parsed: ParsedEntry) -> str:
 @pytest.mark.parametrize(
     "same",
     [
-        replace(PARSED, link="https://www.example.com/harbour?utm_source=atom&token=991"),
-        replace(PARSED, title=Markup("Harbour\n closed")),
         replace(
-            PARSED, content=Markup(PARSED.content.value + '<img src="https://t.example/p.gif?r=2" width=1 height=1>')
+            PARSED, link="https://www.example.com/harbour?utm_source=atom&token=991"
         ),
+        replace(PARSED, title=Markup("Harbour\n closed")),
         replace(
             PARSED,
             content=Markup(
-                PARSED.content.value.replace("<p>", "<p class='x'>") + "<p>Share Tweet</p><p>1,204 views</p>"
+                PARSED.content.value
+                + '<img src="https://t.example/p.gif?r=2" width=1 height=1>'
             ),
         ),
         replace(
             PARSED,
             content=Markup(
-                "<div>" + PARSED.content.value + "<p>The post X appeared first on Y.</p><script>1</script></div>"
+                PARSED.content.value.replace("<p>", "<p class='x'>")
+                + "<p>Share Tweet</p><p>1,204 views</p>"
+            ),
+        ),
+        replace(
+            PARSED,
+            content=Markup(
+                "<div>"
+                + PARSED.content.value
+                + "<p>The post X appeared first on Y.</p><script>1</script></div>"
             ),
         ),
         replace(PARSED, guid="other", images=("x",), tags=("t",), author="a"),
     ],
 )
-def test_what_no_reader_would_call_an_edit_keeps_the_content_hash(same: ParsedEntry) -> None:
+def test_what_no_reader_would_call_an_edit_keeps_the_content_hash(
+    same: ParsedEntry,
+) -> None:
     assert hashed(same) == hashed(PARSED)
 
 
@@ -260,7 +336,10 @@ def test_an_edit_changes_the_content_hash(other: ParsedEntry) -> None:
     assert content_hash(PARSED, published_at=None) != hashed(PARSED)
 
 
-MESS = st.one_of(st.text(), st.sampled_from(["<p>", "http://[x", "javascript:x", "'", "\ud800", "&#x0;", "{{"]))
+MESS = st.one_of(
+    st.text(),
+    st.sampled_from(["<p>", "http://[x", "javascript:x", "'", "\ud800", "&#x0;", "{{"]),
+)
 
 
 @settings(max_examples=150)
@@ -279,7 +358,9 @@ MESS = st.one_of(st.text(), st.sampled_from(["<p>", "http://[x", "javascript:x",
     ),
     MESS,
 )
-def test_any_parsed_entry_becomes_an_entry(parsed: ParsedEntry, feed_title: str) -> None:
+def test_any_parsed_entry_becomes_an_entry(
+    parsed: ParsedEntry, feed_title: str
+) -> None:
     one = made(parsed, feed=replace(FEED, categories=()), feed_title=feed_title)
     one.document.encode()
     assert one == made(parsed, feed=replace(FEED, categories=()), feed_title=feed_title)

@@ -84,15 +84,27 @@ def test_an_atom_entry_gives_all_its_fields() -> None:
     assert entry.content == Markup("<p>Hé</p>", html=True, xhtml=True)
     assert entry.summary == Markup("5 < 6", html=False)
     assert (entry.author, entry.tags, entry.language) == ("Ann, Bob", ("Label",), "fr")
-    assert (entry.published_raw, entry.updated_raw) == ("2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z")
+    assert (entry.published_raw, entry.updated_raw) == (
+        "2026-03-01T10:00:00Z",
+        "2026-03-02T10:00:00Z",
+    )
 
 
 @pytest.mark.parametrize(
     ("document", "version"),
     [
-        ('<rss version="0.91"><channel><title>T</title><item><title>A</title></item></channel></rss>', "rss091u"),
-        ('<rss version="0.92"><channel><title>T</title><item><title>A</title></item></channel></rss>', "rss092"),
-        ('<rss version="0.94"><channel><title>T</title><item><title>A</title></item></channel></rss>', "rss094"),
+        (
+            '<rss version="0.91"><channel><title>T</title><item><title>A</title></item></channel></rss>',
+            "rss091u",
+        ),
+        (
+            '<rss version="0.92"><channel><title>T</title><item><title>A</title></item></channel></rss>',
+            "rss092",
+        ),
+        (
+            '<rss version="0.94"><channel><title>T</title><item><title>A</title></item></channel></rss>',
+            "rss094",
+        ),
         (
             (
                 '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><channel>'
@@ -107,10 +119,16 @@ def test_an_atom_entry_gives_all_its_fields() -> None:
             ),
             "rss090",
         ),
-        ('<feed version="0.3" xmlns="http://purl.org/atom/ns#"><entry><title>A</title></entry></feed>', "atom03"),
+        (
+            '<feed version="0.3" xmlns="http://purl.org/atom/ns#"><entry><title>A</title></entry></feed>',
+            "atom03",
+        ),
         (f"<feed {ATOM}><entry><title>A</title></entry></feed>", "atom10"),
         (f"<entry {ATOM}><title>A</title></entry>", "atom10"),
-        ('{"version": "https://jsonfeed.org/version/1", "title": "T", "items": [{"id": "1", "title": "A"}]}', "json1"),
+        (
+            '{"version": "https://jsonfeed.org/version/1", "title": "T", "items": [{"id": "1", "title": "A"}]}',
+            "json1",
+        ),
         (
             '{"version": "https://jsonfeed.org/version/1.1", "title": "T", "items": [{"id": "1", "title": "A"}]}',
             "json11",
@@ -129,7 +147,10 @@ def test_atom_03_titles_and_modes_are_read() -> None:
         "</title><issued>2004-01-01T10:00:00Z</issued><modified>2004-01-02T10:00:00Z</modified></entry></feed>"
     )
     assert entry.title == Markup("A <i>b</i>", html=True)
-    assert (entry.published_raw, entry.updated_raw) == ("2004-01-01T10:00:00Z", "2004-01-02T10:00:00Z")
+    assert (entry.published_raw, entry.updated_raw) == (
+        "2004-01-01T10:00:00Z",
+        "2004-01-02T10:00:00Z",
+    )
 
 
 def test_a_plain_atom_title_that_was_escaped_twice_counts_as_html() -> None:
@@ -180,17 +201,27 @@ def test_a_caption_never_takes_the_place_of_the_text() -> None:
 
 
 def test_a_caption_serves_where_there_is_no_text() -> None:
-    document = rss("<item><title>A</title><media:description>Cap</media:description></item>", attributes=MEDIA)
+    document = rss(
+        "<item><title>A</title><media:description>Cap</media:description></item>",
+        attributes=MEDIA,
+    )
     assert only(document).summary.value == "Cap"
 
 
 def test_the_title_of_a_picture_is_not_the_title() -> None:
-    entry = only(rss("<item><media:title>Pic</media:title><title>Real</title></item>", attributes=MEDIA))
+    entry = only(
+        rss(
+            "<item><media:title>Pic</media:title><title>Real</title></item>",
+            attributes=MEDIA,
+        )
+    )
     assert entry.title.value == "Real"
 
 
 def test_guids_stay_as_published_and_links_are_absolute() -> None:
-    entry = only(rss("<item><guid>12345</guid><link>/a/1</link><title>A</title></item>"))
+    entry = only(
+        rss("<item><guid>12345</guid><link>/a/1</link><title>A</title></item>")
+    )
     assert (entry.guid, entry.link) == ("12345", "https://news.test/a/1")
 
 
@@ -209,7 +240,14 @@ def test_a_guid_is_a_link_only_if_it_looks_like_one(guid: str, link: str) -> Non
 
 
 def test_a_guid_that_says_it_is_no_link_is_none() -> None:
-    assert only(rss("<item><guid isPermaLink='false'>https://news.test/1</guid><title>A</title></item>")).link == ""
+    assert (
+        only(
+            rss(
+                "<item><guid isPermaLink='false'>https://news.test/1</guid><title>A</title></item>"
+            )
+        ).link
+        == ""
+    )
 
 
 def test_the_original_link_comes_before_feedburners() -> None:
@@ -228,10 +266,25 @@ def test_relative_references_resolve_against_xml_base_else_the_link() -> None:
         'xml:base="https://img.test/">x</content></entry></feed>'
     )
     entry = only(document)
-    assert (entry.link, entry.base_url) == ("https://base.test/a/1", "https://img.test/")
-    assert only(rss("<item><title>A</title><link>https://news.test/1</link></item>")).base_url == "https://news.test/1"
+    assert (entry.link, entry.base_url) == (
+        "https://base.test/a/1",
+        "https://img.test/",
+    )
+    assert (
+        only(
+            rss("<item><title>A</title><link>https://news.test/1</link></item>")
+        ).base_url
+        == "https://news.test/1"
+    )
     assert only(rss("<item><title>A</title></item>")).base_url == "https://news.test/"
-    assert only(rss("<item><title>A</title></item>").replace("<link>https://news.test/</link>", "")).base_url == URL
+    assert (
+        only(
+            rss("<item><title>A</title></item>").replace(
+                "<link>https://news.test/</link>", ""
+            )
+        ).base_url
+        == URL
+    )
 
 
 def test_hints_of_how_often_to_ask() -> None:
@@ -244,25 +297,48 @@ def test_hints_of_how_often_to_ask() -> None:
             attributes='xmlns:sy="http://purl.org/rss/1.0/modules/syndication/" xmlns:atom="http://www.w3.org/2005/Atom"',
         )
     ).hints
-    assert (hints.ttl, hints.update_period) == (timedelta(minutes=90), timedelta(hours=6))
+    assert (hints.ttl, hints.update_period) == (
+        timedelta(minutes=90),
+        timedelta(hours=6),
+    )
     assert (hints.skip_hours, hints.skip_days) == ({0, 23}, {5, 6})
-    assert (hints.hub_url, hints.self_url) == ("https://hub.test/", "https://news.test/f")
+    assert (hints.hub_url, hints.self_url) == (
+        "https://hub.test/",
+        "https://news.test/f",
+    )
 
 
 @pytest.mark.parametrize("ttl", ["-5", "abc", "", "0", "99999999999999999999"])
 def test_nonsense_hints_are_none(ttl: str) -> None:
-    assert feed(rss("", head=f"<ttl>{ttl}</ttl><updatePeriod>hourly</updatePeriod>")).hints.ttl is None
+    assert (
+        feed(
+            rss("", head=f"<ttl>{ttl}</ttl><updatePeriod>hourly</updatePeriod>")
+        ).hints.ttl
+        is None
+    )
 
 
 # --- broken documents ----------------------------------------------------------------------------------------------
 
 
 def test_control_characters_and_their_references_are_dropped() -> None:
-    assert only(rss("<item><title>A\x00B\x0bC&#0;&#x1F;D\ufffe</title></item>")).title.value == "ABCD"
+    assert (
+        only(
+            rss("<item><title>A\x00B\x0bC&#0;&#x1F;D\ufffe</title></item>")
+        ).title.value
+        == "ABCD"
+    )
 
 
 def test_two_references_to_halves_of_a_character_become_it() -> None:
-    assert only(rss("<item><title>&#xD83D;&#xDE00; &#55357;&#56832; &#xD83D;</title></item>")).title.value == "😀 😀"
+    assert (
+        only(
+            rss(
+                "<item><title>&#xD83D;&#xDE00; &#55357;&#56832; &#xD83D;</title></item>"
+            )
+        ).title.value
+        == "😀 😀"
+    )
 
 
 def test_bare_ampersands_and_html_entities_are_mended() -> None:
@@ -279,13 +355,17 @@ def test_bare_ampersands_and_html_entities_are_mended() -> None:
 
 def test_cdata_is_not_mended() -> None:
     assert only(
-        rss("<item><title>a & b</title><description><![CDATA[<p>&nbsp;&bogus; & x</p>]]></description></item>")
+        rss(
+            "<item><title>a & b</title><description><![CDATA[<p>&nbsp;&bogus; & x</p>]]></description></item>"
+        )
     ).summary == Markup("<p>&nbsp;&bogus; & x</p>")
 
 
 def test_prefixes_nobody_declared_are_understood() -> None:
     entry = only(
-        rss("<item><title>A</title><content:encoded>&lt;p&gt;x&lt;/p&gt;</content:encoded><zz:odd>1</zz:odd></item>")
+        rss(
+            "<item><title>A</title><content:encoded>&lt;p&gt;x&lt;/p&gt;</content:encoded><zz:odd>1</zz:odd></item>"
+        )
     )
     assert entry.content == Markup("<p>x</p>")
 
@@ -300,35 +380,53 @@ def test_warnings_before_and_rubbish_after_the_document_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    "cut", ["<item><title>Two</tit", "<item><title>Two</title><guid>12", "<item><description><![CDATA[<p>x", "<item"]
+    "cut",
+    [
+        "<item><title>Two</tit",
+        "<item><title>Two</title><guid>12",
+        "<item><description><![CDATA[<p>x",
+        "<item",
+    ],
 )
 def test_half_an_entry_of_a_truncated_document_is_dropped(cut: str) -> None:
-    found = feed(f"<rss version='2.0'><channel><title>T</title><item><title>One</title><guid>1</guid></item>{cut}")
+    found = feed(
+        f"<rss version='2.0'><channel><title>T</title><item><title>One</title><guid>1</guid></item>{cut}"
+    )
     assert [entry.title.value for entry in found.entries] == ["One"]
     assert "truncated" in found.notes
 
 
 def test_a_truncated_document_that_is_broken_before_keeps_its_whole_entries() -> None:
-    found = feed("<rss><channel><item><title>One</title></b></item><item><title>Two</title></item><item><title>Thr")
+    found = feed(
+        "<rss><channel><item><title>One</title></b></item><item><title>Two</title></item><item><title>Thr"
+    )
     assert [entry.title.value for entry in found.entries] == ["One", "Two"]
 
 
 def test_tags_that_do_not_match_are_read_all_the_same() -> None:
-    found = feed(rss("<item><title>One</title></b></item><item><title>Two</title></item>"))
+    found = feed(
+        rss("<item><title>One</title></b></item><item><title>Two</title></item>")
+    )
     assert [entry.title.value for entry in found.entries] == ["One", "Two"]
 
 
 def test_the_entry_limit_counts_what_it_drops() -> None:
     items = "".join(f"<item><title>{n}</title></item>" for n in range(30))
     found = feed(rss(items), max_entries=10)
-    assert ([entry.title.value for entry in found.entries], found.dropped_count) == ([str(n) for n in range(10)], 20)
+    assert ([entry.title.value for entry in found.entries], found.dropped_count) == (
+        [str(n) for n in range(10)],
+        20,
+    )
     broken = feed(rss(f"<item><title>x</b></title></item>{items}"), max_entries=10)
     assert (len(broken.entries), broken.dropped_count) == (10, 21)
 
 
 def test_harmless_entities_are_expanded_and_dangerous_ones_refused() -> None:
     head = '<!DOCTYPE rss [<!ENTITY nbsp "&#160;"><!ENTITY desk "The news desk">]>'
-    assert only(head + rss("<item><title>&desk;&nbsp;now</title></item>")).title.value == "The news desk\u00a0now"
+    assert (
+        only(head + rss("<item><title>&desk;&nbsp;now</title></item>")).title.value
+        == "The news desk\u00a0now"
+    )
     nested = '<!DOCTYPE rss [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
     long = f'<!DOCTYPE rss [<!ENTITY a "{"a" * 5000}">]>'
     for declaration in (nested, long):
@@ -339,27 +437,42 @@ def test_harmless_entities_are_expanded_and_dangerous_ones_refused() -> None:
 
 def test_external_entities_are_never_read() -> None:
     head = '<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY % p SYSTEM "http://127.0.0.1:1/x">]>'
-    assert only(head + rss("<item><title>T &x; end</title></item>")).title.value == "T &x; end"
+    assert (
+        only(head + rss("<item><title>T &x; end</title></item>")).title.value
+        == "T &x; end"
+    )
 
 
 @pytest.mark.parametrize(
-    "inside", ["<a>" * 6000 + "</a>" * 6000, "<a " + " ".join(f'a{n}="1"' for n in range(5000)) + "/>"]
+    "inside",
+    [
+        "<a>" * 6000 + "</a>" * 6000,
+        "<a " + " ".join(f'a{n}="1"' for n in range(5000)) + "/>",
+    ],
 )
 def test_deep_nesting_and_floods_of_attributes_are_refused(inside: str) -> None:
-    found = refused(rss(f"<item><title>A</title><description>{inside}</description></item>"))
+    found = refused(
+        rss(f"<item><title>A</title><description>{inside}</description></item>")
+    )
     assert (found.kind, found.detail[:8]) == (FailureKind.UNPARSABLE, "refused:")
 
 
 def test_hundreds_of_paragraphs_that_are_never_closed_are_read() -> None:
     found = feed(
-        rss(f"<item><title>A</title><description>{'<p>x' * 400}</description></item><item><title>B</title></item>")
+        rss(
+            f"<item><title>A</title><description>{'<p>x' * 400}</description></item><item><title>B</title></item>"
+        )
     )
     assert [entry.title.value for entry in found.entries] == ["A", "B"]
 
 
 def test_thousands_of_tags_and_endless_authors_are_cut() -> None:
     categories = "".join(f"<category>{n}</category>" for n in range(3000))
-    entry = only(rss(f"<item><title>A</title><author>{'a' * 100_000}</author>{categories}</item>"))
+    entry = only(
+        rss(
+            f"<item><title>A</title><author>{'a' * 100_000}</author>{categories}</item>"
+        )
+    )
     assert entry.tags[0] == "0"
     assert len(entry.tags) == 50
     assert len(entry.author) <= 500
@@ -374,14 +487,26 @@ def test_thousands_of_tags_and_endless_authors_are_cut() -> None:
         ("", "empty body"),
         (" \n\t ", "empty body"),
         ("\ufeff", "empty body"),
-        ("<html><head><title>Welcome &amp; hello</title></head></html>", "an HTML page titled 'Welcome & hello'"),
-        ("<!DOCTYPE html><html><title>Sign in</title><input type=password></html>", "a login page titled 'Sign in'"),
-        ("<!doctype HTML><title>Just a moment...</title><script src=/cdn-cgi/x></script>", "a bot wall"),
+        (
+            "<html><head><title>Welcome &amp; hello</title></head></html>",
+            "an HTML page titled 'Welcome & hello'",
+        ),
+        (
+            "<!DOCTYPE html><html><title>Sign in</title><input type=password></html>",
+            "a login page titled 'Sign in'",
+        ),
+        (
+            "<!doctype HTML><title>Just a moment...</title><script src=/cdn-cgi/x></script>",
+            "a bot wall",
+        ),
         (
             "<html><head><link rel='alternate' type='application/rss+xml' href='/f.xml?a=1&amp;b=2'></head></html>",
             "it names a feed at /f.xml?a=1&b=2",
         ),
-        ("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'><url/></urlset>", "root is <urlset>"),
+        (
+            "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'><url/></urlset>",
+            "root is <urlset>",
+        ),
         ("<opml version='1.0'><body/></opml>", "root is <opml>"),
         ("Not found", "neither XML nor JSON"),
         ('{"error": "no such feed"}', "its keys are error"),
@@ -413,8 +538,15 @@ def test_a_json_feed_gives_all_its_fields() -> None:
         "authors": [{"name": "Ann"}, {"name": "Bob"}], "tags": ["a", "b", "a"], "image": "https://i.test/1.jpg", "language": "fr",
         "attachments": [{"url": "https://i.test/2.png", "mime_type": "image/png"}, {"url": "x.mp3", "mime_type": "audio/mpeg"}]}]}"""
     )
-    assert (found.title, found.link, found.language) == ("T", "https://news.test/", "en")
-    assert (found.hints.hub_url, found.hints.self_url) == ("https://hub.test/", "https://news.test/f.json")
+    assert (found.title, found.link, found.language) == (
+        "T",
+        "https://news.test/",
+        "en",
+    )
+    assert (found.hints.hub_url, found.hints.self_url) == (
+        "https://hub.test/",
+        "https://news.test/f.json",
+    )
     assert found.entries == (
         ParsedEntry(
             guid="1",
@@ -439,7 +571,9 @@ def test_wrong_types_in_json_cost_a_field_and_no_sibling() -> None:
         {"id": 12345, "title": ["x"], "url": null, "tags": "t", "attachments": {}, "authors": [3, null], "content_text": "c"},
         {"id": {"a": 1}, "title": "kept"}, null, "str", 7, []]}"""
     )
-    assert [(entry.guid, entry.title.value, entry.author) for entry in found.entries] == [
+    assert [
+        (entry.guid, entry.title.value, entry.author) for entry in found.entries
+    ] == [
         ("12345", "", "3"),
         ("", "kept", "Desk"),
     ]
@@ -448,7 +582,10 @@ def test_wrong_types_in_json_cost_a_field_and_no_sibling() -> None:
 
 def test_json_items_beyond_the_limit_are_counted() -> None:
     items = ",".join(f'{{"id": "{n}", "title": "t"}}' for n in range(9))
-    found = feed('{"version": "https://jsonfeed.org/version/1", "items": [' + items + "]}", max_entries=4)
+    found = feed(
+        '{"version": "https://jsonfeed.org/version/1", "items": [' + items + "]}",
+        max_entries=4,
+    )
     assert (len(found.entries), found.dropped_count) == (4, 5)
 
 
@@ -473,7 +610,12 @@ pieces = st.sampled_from(
 )
 
 
-@given(st.one_of(st.binary(max_size=300), st.lists(pieces, max_size=25).map(lambda parts: "".join(parts).encode())))
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.lists(pieces, max_size=25).map(lambda parts: "".join(parts).encode()),
+    )
+)
 def test_any_bytes_are_a_feed_or_not(body: bytes) -> None:
     found = parsed_feed(body, content_type="text/xml; charset=utf-8", url=URL)
     assert isinstance(found, ParsedFeed | Unparsable)
@@ -516,31 +658,59 @@ def test_half_an_emoji_is_dropped_wherever_it_stands() -> None:
     assert (entry.guid, entry.title.value, entry.tags) == ("1", "One  😀", ("t",))
 
 
-@pytest.mark.parametrize("body", ['{"\\ud83d": 1}', '["\\ud83d"]', '{"items": "\\ud83d", "x\\udc00": []}'])
+@pytest.mark.parametrize(
+    "body", ['{"\\ud83d": 1}', '["\\ud83d"]', '{"items": "\\ud83d", "x\\udc00": []}']
+)
 def test_what_is_no_feed_is_told_in_whole_words(body: str) -> None:
-    assert is_whole(parsed_feed(body.encode(), content_type="application/json", url=URL))
+    assert is_whole(
+        parsed_feed(body.encode(), content_type="application/json", url=URL)
+    )
 
 
 words = st.text(
-    alphabet=st.characters(exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="\ufffe\uffff\ufeff"),
+    alphabet=st.characters(
+        exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="\ufffe\uffff\ufeff"
+    ),
     min_size=1,
     max_size=40,
 )
 
 
-@given(st.lists(words.map(lambda text: " ".join(text.split())).filter(bool), min_size=1, max_size=6))
+@given(
+    st.lists(
+        words.map(lambda text: " ".join(text.split())).filter(bool),
+        min_size=1,
+        max_size=6,
+    )
+)
 def test_titles_come_back_as_they_were_written(titles: list[str]) -> None:
-    escaped = [title.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;") for title in titles]
-    document = rss("".join(f"<item><title>{title}</title><description>d</description></item>" for title in escaped))
+    escaped = [
+        title.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;")
+        for title in titles
+    ]
+    document = rss(
+        "".join(
+            f"<item><title>{title}</title><description>d</description></item>"
+            for title in escaped
+        )
+    )
     assert [entry.title.value for entry in feed(document).entries] == titles
 
 
 @pytest.mark.parametrize(
     "cut",
-    ["<rss version='2.0'><channel><title>News</title>", "<rss version='2.0'><channel><item><title>On", "<feed xml"],
+    [
+        "<rss version='2.0'><channel><title>News</title>",
+        "<rss version='2.0'><channel><item><title>On",
+        "<feed xml",
+    ],
 )
-def test_a_document_cut_off_before_its_first_entry_is_no_feed_without_entries(cut: str) -> None:
-    assert isinstance(parsed_feed(cut.encode(), content_type="application/xml", url=URL), Unparsable)
+def test_a_document_cut_off_before_its_first_entry_is_no_feed_without_entries(
+    cut: str,
+) -> None:
+    assert isinstance(
+        parsed_feed(cut.encode(), content_type="application/xml", url=URL), Unparsable
+    )
 
 
 def test_a_whole_document_without_entries_is_a_feed() -> None:

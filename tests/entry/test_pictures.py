@@ -15,7 +15,9 @@ REAL = "https://town.example/eel.jpg"
 
 
 def item(markup: str, further: str = "") -> str:
-    return rss(f"<title>Eels</title>{PAGE}<description>{escape(markup)}</description>{further}")
+    return rss(
+        f"<title>Eels</title>{PAGE}<description>{escape(markup)}</description>{further}"
+    )
 
 
 COUNTERS = [
@@ -63,13 +65,24 @@ def test_a_counter_without_a_size_is_no_picture(url: str) -> None:
     assert image(only(item(markup))) == ""
     assert image(only(item(markup, f'<media:thumbnail url="{THUMB}"/>'))) == THUMB
     assert image(only(item(f'<img src="{escape(url)}"/><img src="{REAL}">'))) == REAL
-    assert image(only(rss(f'<title>E</title>{PAGE}<media:thumbnail url="{escape(url)}"/>'))) == ""
+    assert (
+        image(
+            only(rss(f'<title>E</title>{PAGE}<media:thumbnail url="{escape(url)}"/>'))
+        )
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
-    "url", ["https://media.giphy.example/eel/giphy.gif?cid=1", "https://town.example/img/phone-pixel.png"]
+    "url",
+    [
+        "https://media.giphy.example/eel/giphy.gif?cid=1",
+        "https://town.example/img/phone-pixel.png",
+    ],
 )
-def test_what_may_be_a_counter_gives_way_to_the_thumbnail_and_serves_without_one(url: str) -> None:
+def test_what_may_be_a_counter_gives_way_to_the_thumbnail_and_serves_without_one(
+    url: str,
+) -> None:
     markup = f'<img src="{url}">'
     assert image(only(item(markup))) == url
     assert image(only(item(markup, f'<media:thumbnail url="{THUMB}"/>'))) == THUMB
@@ -101,7 +114,12 @@ def test_pictures_that_look_a_little_like_counters_are_pictures(url: str) -> Non
 @pytest.mark.parametrize("url", [REAL, "/eel.jpg"])
 def test_the_picture_in_an_element_of_the_item_is_read(further: str, url: str) -> None:
     one = only(item("Short.", further.format(url)))
-    assert (image(one), one.title, one.url, body(one)) == (REAL, "Eels", "https://town.example/n/1", "Short.")
+    assert (image(one), one.title, one.url, body(one)) == (
+        REAL,
+        "Eels",
+        "https://town.example/n/1",
+        "Short.",
+    )
 
 
 def test_the_picture_of_the_channel_is_no_picture_of_its_items() -> None:
@@ -110,7 +128,16 @@ def test_the_picture_of_the_channel_is_no_picture_of_its_items() -> None:
 
 
 def test_an_atom_enclosure_is_a_picture() -> None:
-    assert image(only(atom(f'<title>E</title><link rel="enclosure" type="image/png" href="{REAL}"/>'))) == REAL
+    assert (
+        image(
+            only(
+                atom(
+                    f'<title>E</title><link rel="enclosure" type="image/png" href="{REAL}"/>'
+                )
+            )
+        )
+        == REAL
+    )
 
 
 GIF = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
@@ -149,7 +176,9 @@ def test_a_placeholder_does_not_hide_the_real_picture(img: str) -> None:
         (f'<img src="{REAL}" srcset="">', 'srcset=""'),
     ],
 )  # fmt: skip
-def test_a_placeholder_in_srcset_does_not_go_before_the_picture(img: str, shown: str) -> None:
+def test_a_placeholder_in_srcset_does_not_go_before_the_picture(
+    img: str, shown: str
+) -> None:
     assert shown in body(only(item(img)))
 
 
@@ -175,5 +204,8 @@ def test_each_picture_of_noscript_is_kept_unless_it_is_shown_already() -> None:
     lazy = f'<img data-src="{REAL}"><noscript><img src="{REAL}"></noscript>'
     other = f'<img src="{GIF}"><noscript><img src="/weir.jpg"></noscript>'
     shown = body(only(item(lazy + other)))
-    assert (shown.count("eel.jpg"), shown.count("weir.jpg")) == (2, 1)  # one picture has both data-src and src
+    assert (shown.count("eel.jpg"), shown.count("weir.jpg")) == (
+        2,
+        1,
+    )  # one picture has both data-src and src
     assert "noscript" not in shown

@@ -20,9 +20,35 @@ NAMES = re.findall(
     "select svg math nobr center marquee dialog details iframe noscript title template P ruby rt body html",
 )
 VALUES = (
-    *("https://a.example/x", "http://b.example/?q=1&amp;r=2", "/relative", "javascript:alert(1)", "#top", "x", ""),
-    *("java&#115;cript:alert(1)", "position:fixed", "color:red", "a=b", "href=x", "//c.example/y", "{{ x }}", "a\nb"),
-    *("no-referrer", "https://", "https:&#x2f;/a", "data:text/html,x", "expression(1)", "a<b", "a>b", "1"),
+    *(
+        "https://a.example/x",
+        "http://b.example/?q=1&amp;r=2",
+        "/relative",
+        "javascript:alert(1)",
+        "#top",
+        "x",
+        "",
+    ),
+    *(
+        "java&#115;cript:alert(1)",
+        "position:fixed",
+        "color:red",
+        "a=b",
+        "href=x",
+        "//c.example/y",
+        "{{ x }}",
+        "a\nb",
+    ),
+    *(
+        "no-referrer",
+        "https://",
+        "https:&#x2f;/a",
+        "data:text/html,x",
+        "expression(1)",
+        "a<b",
+        "a>b",
+        "1",
+    ),
 )
 ATTRIBUTES = re.findall(
     r"\S+",
@@ -30,9 +56,35 @@ ATTRIBUTES = re.findall(
     "poster background xlink:href HREF is rel",
 )
 TEXTS = (
-    *("words", " ", "a & b", "&lt;b&gt;", "5 > 4", "{x}", "\n", "\n\n", "```", "~~~", "\ufffc1", "<", "<!-- c -->"),
-    *("</div>", "</p>", "<br>", "<br/>", "<hr>", "<img src='https://a.example/i.png' referrerpolicy=\"no-referrer\">"),
-    *('<img src="https://a.example/i.png" alt="i" referrerpolicy="no-referrer" />', "<img src=x>", "</br>", "<wbr>"),
+    *(
+        "words",
+        " ",
+        "a & b",
+        "&lt;b&gt;",
+        "5 > 4",
+        "{x}",
+        "\n",
+        "\n\n",
+        "```",
+        "~~~",
+        "\ufffc1",
+        "<",
+        "<!-- c -->",
+    ),
+    *(
+        "</div>",
+        "</p>",
+        "<br>",
+        "<br/>",
+        "<hr>",
+        "<img src='https://a.example/i.png' referrerpolicy=\"no-referrer\">",
+    ),
+    *(
+        '<img src="https://a.example/i.png" alt="i" referrerpolicy="no-referrer" />',
+        "<img src=x>",
+        "</br>",
+        "<wbr>",
+    ),
 )
 
 attribute = st.builds(
@@ -53,7 +105,9 @@ def element(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 bodies = st.recursive(
-    st.sampled_from(TEXTS), lambda inside: element(st.lists(inside, max_size=4).map("".join)), max_leaves=12
+    st.sampled_from(TEXTS),
+    lambda inside: element(st.lists(inside, max_size=4).map("".join)),
+    max_leaves=12,
 )
 
 

@@ -25,7 +25,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def real_feeds(shared: Path) -> list[tuple[str, ParsedFeed]]:
     rows = [
         json.loads(line)
-        for line in (shared / "corpus" / "manifest.jsonl").read_text(encoding="utf-8").strip().split("\n")
+        for line in (shared / "corpus" / "manifest.jsonl")
+        .read_text(encoding="utf-8")
+        .strip()
+        .split("\n")
     ]
     found = []
     for row in rows:
@@ -57,18 +60,30 @@ def check(one: ParsedEntry, feed: ParsedFeed, path: str) -> bool:
     text = made.document
     start, end = text.index("\n---\n\n<div>   \n"), text.rindex("\n  \n</div>")
     values = yaml.load(text[5:start], Loader=LOADER)
-    assert list(values) == ["title", "categories", "headimg", "author", "comments", "date", "thumbnail"], path
+    assert list(values) == [
+        "title",
+        "categories",
+        "headimg",
+        "author",
+        "comments",
+        "date",
+        "thumbnail",
+    ], path
     assert (values["title"], tuple(values["categories"]), values["author"]) == (
         made.title,
         made.categories,
         made.categories[1],
     )
     assert is_safe(text[start + 14 : end], embeds=OPTIONS.embeds), (path, made.title)
-    published = body_characters(one.content.value if one.content.value.strip() else one.summary.value)
+    published = body_characters(
+        one.content.value if one.content.value.strip() else one.summary.value
+    )
     return is_bounded(published) and is_safe(published, embeds=OPTIONS.embeds)
 
 
-def test_every_real_entry_becomes_a_valid_document_and_few_bodies_are_changed(shared: Path) -> None:
+def test_every_real_entry_becomes_a_valid_document_and_few_bodies_are_changed(
+    shared: Path,
+) -> None:
     kept = total = 0
     for path, feed in real_feeds(shared):
         for one in feed.entries:

@@ -16,13 +16,17 @@ EMBEDS = DocumentSettings().embeds
 
 def shown(markup: str) -> str:
     one = only(
-        rss(f"<title>A post</title><link>https://town.example/n/1</link><description>{escape(markup)}</description>")
+        rss(
+            f"<title>A post</title><link>https://town.example/n/1</link><description>{escape(markup)}</description>"
+        )
     )
     assert is_safe(body(one), embeds=EMBEDS)
     return body(one)
 
 
-MATH = "<math><msup><mi>e</mi><mrow><mo>-</mo><mn>3</mn><mi>t</mi></mrow></msup>{}</math>"
+MATH = (
+    "<math><msup><mi>e</mi><mrow><mo>-</mo><mn>3</mn><mi>t</mi></mrow></msup>{}</math>"
+)
 TEX = '<annotation encoding="application/x-tex">e^&lt;-3t</annotation>'
 
 
@@ -54,10 +58,19 @@ def test_a_formula_keeps_what_it_says(markup: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("markup", "said"),
     [
-        ('<li><input type="checkbox" checked disabled> Oil the gate</li>', "<li>☑ Oil the gate</li>"),
-        ('<li><input type="checkbox" disabled=""> Paint it</li>', "<li>☐ Paint it</li>"),
+        (
+            '<li><input type="checkbox" checked disabled> Oil the gate</li>',
+            "<li>☑ Oil the gate</li>",
+        ),
+        (
+            '<li><input type="checkbox" disabled=""> Paint it</li>',
+            "<li>☐ Paint it</li>",
+        ),
         ("<li><input type=checkbox checked=checked>Oil</li>", "<li>☑ Oil</li>"),
-        ('<li><label><input disabled type="CHECKBOX"/> Oil</label></li>', "<li>☐ Oil</li>"),
+        (
+            '<li><label><input disabled type="CHECKBOX"/> Oil</label></li>',
+            "<li>☐ Oil</li>",
+        ),
         ('<li><input type="text" value="q"> Oil</li>', "<li> Oil</li>"),
         ('<li><input type="radio" checked> Oil</li>', "<li> Oil</li>"),
     ],
@@ -102,7 +115,9 @@ LINK = '<a href="https://band.example/lock">Lock by The Weirs</a>'
         (f'<audio src="https://player.example/1.mp3">{LINK}</audio>', f'<a href="https://player.example/1.mp3">https://player.example/1.mp3</a> {LINK}'),
     ],
 )  # fmt: skip
-def test_frames_objects_and_films_leave_a_link_or_what_is_inside_them(markup: str, said: str) -> None:
+def test_frames_objects_and_films_leave_a_link_or_what_is_inside_them(
+    markup: str, said: str
+) -> None:
     assert shown(markup) == said
 
 

@@ -43,7 +43,16 @@ def test_content_that_shows_something_stays_the_body(content: str) -> None:
 
 
 def test_content_that_shows_nothing_stays_where_there_is_no_description() -> None:
-    assert body(only(rss("<title>Walk</title><content:encoded>&lt;p&gt; &lt;/p&gt;</content:encoded>"))) == "<p> </p>"
+    assert (
+        body(
+            only(
+                rss(
+                    "<title>Walk</title><content:encoded>&lt;p&gt; &lt;/p&gt;</content:encoded>"
+                )
+            )
+        )
+        == "<p> </p>"
+    )
 
 
 def test_an_atom_content_that_shows_nothing_gives_way_to_the_summary() -> None:
@@ -70,31 +79,65 @@ MARKS = "<![CDATA[{}]]>"
         (MARKS.format("Forty > boats"), "Forty > boats"),
     ],
 )
-def test_an_escaped_cdata_mark_round_a_body_is_taken_off(written: str, shown: str) -> None:
+def test_an_escaped_cdata_mark_round_a_body_is_taken_off(
+    written: str, shown: str
+) -> None:
     for element in ("description", "content:encoded"):
         one = only(rss(f"<title>Quota</title><{element}>{escape(written)}</{element}>"))
         assert body(one) == shown
         assert "Forty" in one.text
-    assert body(only(atom(f'<title>Q</title><content type="html">{escape(written)}</content>'))) == shown
-    assert body(only(atom(f'<title>Q</title><summary type="html">{escape(written)}</summary>'))) == shown
+    assert (
+        body(
+            only(
+                atom(
+                    f'<title>Q</title><content type="html">{escape(written)}</content>'
+                )
+            )
+        )
+        == shown
+    )
+    assert (
+        body(
+            only(
+                atom(
+                    f'<title>Q</title><summary type="html">{escape(written)}</summary>'
+                )
+            )
+        )
+        == shown
+    )
 
 
 def test_a_cdata_mark_in_a_cdata_section_is_taken_off() -> None:
     inner = "<![CDATA[<![CDATA[Forty boats.]]]]><![CDATA[>]]>"
-    assert body(only(rss(f"<title>Quota</title><description>{inner}</description>"))) == "Forty boats."
+    assert (
+        body(only(rss(f"<title>Quota</title><description>{inner}</description>")))
+        == "Forty boats."
+    )
 
 
 def test_a_text_about_cdata_keeps_it() -> None:
-    one = only(rss(f"<title>XML</title><description>{escape('<p>Write &lt;![CDATA[x]]&gt; so.</p>')}</description>"))
+    one = only(
+        rss(
+            f"<title>XML</title><description>{escape('<p>Write &lt;![CDATA[x]]&gt; so.</p>')}</description>"
+        )
+    )
     assert body(one) == "<p>Write &lt;![CDATA[x]]&gt; so.</p>"
 
 
 @pytest.mark.parametrize(
-    "written", [MARKS.format("Quota up"), f" {MARKS.format('Quota up')} ", "&lt;![CDATA[Quota up]]&gt;"]
+    "written",
+    [
+        MARKS.format("Quota up"),
+        f" {MARKS.format('Quota up')} ",
+        "&lt;![CDATA[Quota up]]&gt;",
+    ],
 )
 def test_an_escaped_cdata_mark_round_a_title_is_taken_off(written: str) -> None:
     assert only(rss(f"<title>{escape(written)}</title>")).title == "Quota up"
-    assert only(atom(f'<title type="html">{escape(written)}</title>')).title == "Quota up"
+    assert (
+        only(atom(f'<title type="html">{escape(written)}</title>')).title == "Quota up"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +146,10 @@ def test_an_escaped_cdata_mark_round_a_title_is_taken_off(written: str) -> None:
         ("The harbour drops <blink>", "The harbour drops <blink>"),
         ("How <script> tags slow the page", "How <script> tags slow the page"),
         ("The <title> that nobody read", "The <title> that nobody read"),
-        ("<template>, <select> and <table> compared", "<template>, <select> and <table> compared"),
+        (
+            "<template>, <select> and <table> compared",
+            "<template>, <select> and <table> compared",
+        ),
         ("Why <textarea> grows", "Why <textarea> grows"),
         ("<marquee> is back", "<marquee> is back"),
         ("Is <b> still <i> in use?", "Is <b> still <i> in use?"),
@@ -128,7 +174,9 @@ def test_a_title_keeps_the_tags_it_names(title: str, shown: str) -> None:
     assert only(atom(f'<title type="html">{escape(title)}</title>')).title == shown
 
 
-@pytest.mark.parametrize("title", ["<script>" * 2500, "<b>" * 5000, "<title><b>" * 2000, "<![CDATA[" * 2000])
+@pytest.mark.parametrize(
+    "title", ["<script>" * 2500, "<b>" * 5000, "<title><b>" * 2000, "<![CDATA[" * 2000]
+)
 def test_a_title_of_nothing_but_open_tags_costs_little(title: str) -> None:
     assert len(title_text(title)) <= len(title)
 
@@ -139,16 +187,26 @@ CAPTION = "List<int> beats map<a,b>.\n\n<title> is 5 & 6 < 7"
 @pytest.mark.parametrize("kind", ["", ' type="plain"', ' type="text"', ' type="PLAIN"'])
 def test_a_media_description_is_plain_text(kind: str) -> None:
     caption = f"<media:group><media:description{kind}>{escape(CAPTION)}</media:description></media:group>"
-    for document in (rss(f"<title>Film</title>{caption}"), atom(f"<title>Film</title>{caption}")):
+    for document in (
+        rss(f"<title>Film</title>{caption}"),
+        atom(f"<title>Film</title>{caption}"),
+    ):
         one = only(document)
         assert one.text.split() == CAPTION.split()
-        for piece in ("List&lt;int&gt; beats map&lt;a,b&gt;.", "&lt;title&gt; is 5 &amp; 6 &lt; 7"):
+        for piece in (
+            "List&lt;int&gt; beats map&lt;a,b&gt;.",
+            "&lt;title&gt; is 5 &amp; 6 &lt; 7",
+        ):
             assert piece in body(one)
 
 
 @pytest.mark.parametrize("kind", ["html", "HTML", "text/html"])
 def test_a_media_description_that_says_html_is_html(kind: str) -> None:
-    one = only(rss(f'<title>F</title><media:description type="{kind}">&lt;b&gt;Eel&lt;/b&gt;</media:description>'))
+    one = only(
+        rss(
+            f'<title>F</title><media:description type="{kind}">&lt;b&gt;Eel&lt;/b&gt;</media:description>'
+        )
+    )
     assert (body(one), one.text) == ("<b>Eel</b>", "Eel")
 
 
@@ -165,12 +223,21 @@ def test_a_media_description_that_says_html_is_html(kind: str) -> None:
 )  # fmt: skip
 def test_void_elements_of_xhtml_stay_void(written: str, shown: str) -> None:
     inside = f'<div xmlns="http://www.w3.org/1999/xhtml">{written}</div>'
-    assert body(only(atom(f'<title>T</title><content type="xhtml">{inside}</content>'))) == shown
-    assert body(only(atom(f'<title>T</title><summary type="xhtml">{inside}</summary>'))) == shown
+    assert (
+        body(only(atom(f'<title>T</title><content type="xhtml">{inside}</content>')))
+        == shown
+    )
+    assert (
+        body(only(atom(f'<title>T</title><summary type="xhtml">{inside}</summary>')))
+        == shown
+    )
 
 
 def test_void_elements_of_markup_that_was_not_escaped_stay_void() -> None:
-    assert body(only(rss("<title>T</title><description>One<br/>two</description>"))) == "One<br/>two"
+    assert (
+        body(only(rss("<title>T</title><description>One<br/>two</description>")))
+        == "One<br/>two"
+    )
     xhtml = "<xhtml:body><xhtml:p>One<xhtml:br/>two</xhtml:p></xhtml:body>"
     assert "</br>" not in body(only(rss(f"<title>T</title>{xhtml}")))
 
@@ -187,5 +254,13 @@ def test_void_elements_of_markup_that_was_not_escaped_stay_void() -> None:
 )
 def test_the_lines_of_a_plain_text_are_kept_as_lines(text: str, shown: str) -> None:
     told = escape(text).replace("\r", "&#13;")
-    assert body(only(atom(f'<title>T</title><content type="text">{told}</content>'))) == shown
-    assert body(only(rss(f"<title>T</title><media:description>{told}</media:description>"))) == shown
+    assert (
+        body(only(atom(f'<title>T</title><content type="text">{told}</content>')))
+        == shown
+    )
+    assert (
+        body(
+            only(rss(f"<title>T</title><media:description>{told}</media:description>"))
+        )
+        == shown
+    )

@@ -32,7 +32,9 @@ INLINE = st.lists(
 
 @settings(max_examples=500)
 @given(INLINE)
-def test_void_elements_and_their_attributes_are_those_of_a_browser_grade_parser(html: str) -> None:
+def test_void_elements_and_their_attributes_are_those_of_a_browser_grade_parser(
+    html: str,
+) -> None:
     root = LexborHTMLParser(f"<div>{html}").root
     assert root is not None
     expected = [
@@ -67,7 +69,14 @@ def test_where_pieces_end(html: str, pieces: list[str]) -> None:
 
 
 def test_what_the_end_cuts_off_is_unclosed() -> None:
-    for html in ("<!-- x", "<p title='x", "<script>x", "<iframe><p>", "<!doctype", "<plaintext>x"):
+    for html in (
+        "<!-- x",
+        "<p title='x",
+        "<script>x",
+        "<iframe><p>",
+        "<!doctype",
+        "<plaintext>x",
+    ):
         assert list(tokens(html))[-1].piece is Piece.UNCLOSED
 
 

@@ -104,9 +104,15 @@ def test_hosts_and_sites_never_raise(url: str) -> None:
         ("http://example.com/a", "https://example.com:443/a/"),
         ("http://example.com:80/a", "HTTPS://WWW.EXAMPLE.COM/a"),
         ("https://example.com/a?b=1&a=2", "https://example.com/a?a=2&b=1"),
-        ("https://example.com/a?utm_source=rss&utm_medium=feed", "https://example.com/a"),
+        (
+            "https://example.com/a?utm_source=rss&utm_medium=feed",
+            "https://example.com/a",
+        ),
         ("https://example.com/a?id=3&fbclid=Xy&gclid=1", "https://example.com/a?id=3"),
-        ("https://example.com/a?from=timeline&isappinstalled=0", "https://example.com/a"),
+        (
+            "https://example.com/a?from=timeline&isappinstalled=0",
+            "https://example.com/a",
+        ),
         ("https://example.com/a?source=rss_news10", "https://example.com/a"),
         ("https://example.com/a#comments", "https://example.com/a"),
         ("https://example.com/a?x=1&amp;y=2", "https://example.com/a?x=1&y=2"),
@@ -115,15 +121,24 @@ def test_hosts_and_sites_never_raise(url: str) -> None:
         ("https://en.m.wikipedia.org/wiki/Feed", "https://en.wikipedia.org/wiki/Feed"),
         ("https://example.com/a/amp/", "https://example.com/a"),
         ("https://www.google.com/amp/s/www.example.com/a", "https://example.com/a"),
-        ("https://example-com.cdn.ampproject.org/c/s/www.example.com/a", "https://example.com/a"),
-        ("https://youtu.be/dQw4?t=9", "https://www.youtube.com/watch?v=dQw4&feature=youtu.be"),
+        (
+            "https://example-com.cdn.ampproject.org/c/s/www.example.com/a",
+            "https://example.com/a",
+        ),
+        (
+            "https://youtu.be/dQw4?t=9",
+            "https://www.youtube.com/watch?v=dQw4&feature=youtu.be",
+        ),
         (
             "http://mp.weixin.qq.com/s?__biz=M&mid=2&idx=1&sn=3&chksm=c&scene=0#rd",
             "https://mp.weixin.qq.com/s?__biz=M&idx=1&mid=2&sn=3",
         ),
         ("https://example.com/%7Ejo/b/../c", "https://example.com/~jo/c"),
         ("https://user:secret@example.com/a", "https://example.com/a"),
-        ("https://пример.рф/новость", "https://xn--e1afmkfd.xn--p1ai/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D1%8C"),
+        (
+            "https://пример.рф/новость",
+            "https://xn--e1afmkfd.xn--p1ai/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D1%8C",
+        ),
     ],
 )
 def test_two_addresses_of_one_page_are_equal(one: str, other: str) -> None:
@@ -144,7 +159,10 @@ def test_two_addresses_of_one_page_are_equal(one: str, other: str) -> None:
         ("https://example.com/A", "https://example.com/a"),
         ("https://example.com:8080/a", "https://example.com/a"),
         ("https://news.example.com/a", "https://sport.example.com/a"),
-        ("https://mp.weixin.qq.com/s?__biz=M&mid=2&idx=1&sn=3", "https://mp.weixin.qq.com/s?__biz=M&mid=2&idx=2&sn=4"),
+        (
+            "https://mp.weixin.qq.com/s?__biz=M&mid=2&idx=1&sn=3",
+            "https://mp.weixin.qq.com/s?__biz=M&mid=2&idx=2&sn=4",
+        ),
         ("https://example.com/lamp", "https://example.com/l"),
         ("https://m.com/a", "https://com/a"),
     ],
@@ -194,12 +212,17 @@ def test_what_cannot_be_opened_has_neither_form(url: str) -> None:
         ("JaVaScRiPt:alert(1)", ""),
     ],
 )
-def test_relative_addresses_are_resolved_as_a_browser_does(url: str, expected: str) -> None:
+def test_relative_addresses_are_resolved_as_a_browser_does(
+    url: str, expected: str
+) -> None:
     assert absolute_url("http://feed.example/news/", url) == expected
 
 
 def test_userinfo_is_taken_out_and_nothing_else() -> None:
-    assert without_userinfo("http://user:p@ss@feed.example/a@b?c=d@e") == "http://feed.example/a@b?c=d@e"
+    assert (
+        without_userinfo("http://user:p@ss@feed.example/a@b?c=d@e")
+        == "http://feed.example/a@b?c=d@e"
+    )
     assert without_userinfo("/a@b") == "/a@b"
     assert without_userinfo("http://feed.example") == "http://feed.example"
 
@@ -224,17 +247,53 @@ def test_the_site_is_the_registrable_name(url: str, site: str) -> None:
 def test_front_matter_urls_keep_every_valid_character() -> None:
     kept = "https://u@h.example:8/a-b._~!$&()*+,;=:@/%7B?q[]=1#新"
     assert front_matter_url(kept) == kept
-    assert front_matter_url("https://h.example/it's {x}") == "https://h.example/it%27s%20%7Bx%7D"
+    assert (
+        front_matter_url("https://h.example/it's {x}")
+        == "https://h.example/it%27s%20%7Bx%7D"
+    )
 
 
 HOSTS = st.sampled_from(
-    ["a.example", "www.a.example", "m.news.a.example", "en.m.a.example", "youtu.be", "1.2.3.4", "a.cdn.ampproject.org"]
+    [
+        "a.example",
+        "www.a.example",
+        "m.news.a.example",
+        "en.m.a.example",
+        "youtu.be",
+        "1.2.3.4",
+        "a.cdn.ampproject.org",
+    ]
 )
 SEGMENTS = st.sampled_from(
-    ["", "x", "2026", "amp", "x.amp.html", "x.amp", "a~b", "-", "..", "_", "x%20y", "index.html"]
+    [
+        "",
+        "x",
+        "2026",
+        "amp",
+        "x.amp.html",
+        "x.amp",
+        "a~b",
+        "-",
+        "..",
+        "_",
+        "x%20y",
+        "index.html",
+    ]
 )
 PAIRS = st.sampled_from(
-    ["b=2", "a=1", "a=", "utm_source=rss", "from=rss", "from=x", "ref", "v=3", "a=1+2", "", "id=x-y.z"]
+    [
+        "b=2",
+        "a=1",
+        "a=",
+        "utm_source=rss",
+        "from=rss",
+        "from=x",
+        "ref",
+        "v=3",
+        "a=1+2",
+        "",
+        "id=x-y.z",
+    ]
 )
 
 

@@ -20,7 +20,9 @@ from aggregator.model import (
 NO_VALIDATORS = Validators()
 
 
-def asking(url: str, *, validators: Validators = NO_VALIDATORS, **more: Any) -> PollRequest:
+def asking(
+    url: str, *, validators: Validators = NO_VALIDATORS, **more: Any
+) -> PollRequest:
     return PollRequest("f", url, validators, **more)
 
 

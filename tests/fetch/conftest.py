@@ -12,7 +12,9 @@ from aggregator.model import FetchSettings
 from tests.origin import Origin
 
 LOOPBACK = FetchSettings(
-    timeout=timedelta(seconds=5), per_host_interval=timedelta(0), allowed_networks=("127.0.0.0/8", "::1/128")
+    timeout=timedelta(seconds=5),
+    per_host_interval=timedelta(0),
+    allowed_networks=("127.0.0.0/8", "::1/128"),
 )
 
 
@@ -24,5 +26,7 @@ async def origin() -> AsyncIterator[Origin]:
 
 @pytest.fixture
 async def fetcher() -> AsyncIterator[Fetcher]:
-    async with Fetcher(LOOPBACK, contact="https://example.org/bot", version="1.2") as ready:
+    async with Fetcher(
+        LOOPBACK, contact="https://example.org/bot", version="1.2"
+    ) as ready:
         yield ready

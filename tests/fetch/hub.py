@@ -68,7 +68,11 @@ class Hub:
             "hub.challenge": "c0ffee",
         }
         if self.mood == "deny":
-            query = {"hub.mode": "denied", "hub.topic": form["hub.topic"], "hub.reason": "not you"}
+            query = {
+                "hub.mode": "denied",
+                "hub.topic": form["hub.topic"],
+                "hub.reason": "not you",
+            }
         if self.mood == "lie":
             query["hub.topic"] = "https://another.example/"
         if self.lease_seconds is not None and form["hub.mode"] == "subscribe":
@@ -87,7 +91,12 @@ class Hub:
         return self.answers[-1]
 
     async def publish(
-        self, body: bytes, *, method: str = "sha256", secret: str | None = None, header: str | None = None
+        self,
+        body: bytes,
+        *,
+        method: str = "sha256",
+        secret: str | None = None,
+        header: str | None = None,
     ) -> list[int]:
         """Deliver to everyone; `secret` and `header` forge the signature."""
         statuses = []
@@ -99,7 +108,12 @@ class Hub:
                 if header is not None
                 else f"{method}={hmac.new(key, body, getattr(hashlib, method)).hexdigest()}"
             )
-            headers = {"X-Hub-Signature": signature, "Content-Type": "application/rss+xml"}
-            async with self._session.post(callback, data=body, headers=headers) as response:
+            headers = {
+                "X-Hub-Signature": signature,
+                "Content-Type": "application/rss+xml",
+            }
+            async with self._session.post(
+                callback, data=body, headers=headers
+            ) as response:
                 statuses.append(response.status)
         return statuses

@@ -85,7 +85,10 @@ def test_link_headers_are_read(header: str, links: tuple[tuple[str, str], ...]):
 
 @given(st.text(max_size=300))
 def test_any_link_header_can_be_read(header: str):
-    assert all(url.startswith("http") for _, url in links_of(header, base_url="https://a.example/"))
+    assert all(
+        url.startswith("http")
+        for _, url in links_of(header, base_url="https://a.example/")
+    )
 
 
 @pytest.mark.parametrize(

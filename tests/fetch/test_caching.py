@@ -82,12 +82,16 @@ def test_no_store_is_told():
 
 
 @given(
-    st.dictionaries(st.sampled_from(["cache-control", "age", "expires", "date", "retry-after"]), st.text(max_size=60))
+    st.dictionaries(
+        st.sampled_from(["cache-control", "age", "expires", "date", "retry-after"]),
+        st.text(max_size=60),
+    )
 )
 def test_any_header_text_gives_spans_that_are_not_negative(headers: dict[str, str]):
     caching = caching_of(headers, now=NOW)
     assert all(
-        span is None or timedelta(0) <= span <= timedelta(days=365) for span in (caching.fresh_for, caching.retry_after)
+        span is None or timedelta(0) <= span <= timedelta(days=365)
+        for span in (caching.fresh_for, caching.retry_after)
     )
 
 

@@ -17,7 +17,9 @@ TEXT = b"<rss>" + b"".join(b"<item>%d</item>" % n for n in range(3000)) + b"</rs
 NAMES = sorted(ENCODERS)
 
 
-def read(encoding: str, data: bytes, *, piece: int = 65536, limit: int = 10**6) -> bytes:
+def read(
+    encoding: str, data: bytes, *, piece: int = 65536, limit: int = 10**6
+) -> bytes:
     reader = BodyReader(encoding, limit=limit)
     for start in range(0, len(data), piece):
         reader.feed(data[start : start + piece])
@@ -41,7 +43,9 @@ def test_what_was_encoded_comes_back(name: str, body: bytes, piece: int):
     st.binary(max_size=400),
     st.integers(1, 50),
 )
-def test_any_bytes_are_a_body_or_refused_with_a_reason(name: str, data: bytes, piece: int):
+def test_any_bytes_are_a_body_or_refused_with_a_reason(
+    name: str, data: bytes, piece: int
+):
     try:
         body = read(name, data, piece=piece, limit=1000)
     except (BadEncoding, CutShort, TooLarge):

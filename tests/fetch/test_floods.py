@@ -6,7 +6,13 @@ import time
 
 import pytest
 
-from aggregator.fetch.tolerant import MAX_FRAMING_BYTES, MAX_HEAD_BYTES, MOST_INTERIM, AnswerReader, BadAnswer
+from aggregator.fetch.tolerant import (
+    MAX_FRAMING_BYTES,
+    MAX_HEAD_BYTES,
+    MOST_INTERIM,
+    AnswerReader,
+    BadAnswer,
+)
 from aggregator.fetch.websub import links_of
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
@@ -35,7 +41,9 @@ def test_some_answers_before_the_one_that_counts_are_passed_over():
     ],
 )
 def test_answers_before_it_without_end_are_refused(interim: bytes):
-    with pytest.raises(BadAnswer, match=r"before the one that counts|a head of more than"):
+    with pytest.raises(
+        BadAnswer, match=r"before the one that counts|a head of more than"
+    ):
         fed(interim * (MOST_INTERIM + 1) + OK)
 
 
@@ -45,7 +53,13 @@ def test_heads_count_together():
 
 
 @pytest.mark.parametrize(
-    "size_line", [b"1\r\n", b"0001\r\n", b"1;" + b"x" * 1000 + b"\r\n", b"1" + b" " * 9000 + b"\r\n"]
+    "size_line",
+    [
+        b"1\r\n",
+        b"0001\r\n",
+        b"1;" + b"x" * 1000 + b"\r\n",
+        b"1" + b" " * 9000 + b"\r\n",
+    ],
 )
 def test_a_body_in_crumbs_is_refused_before_it_costs_anything(size_line: bytes):
     sent = CHUNKED + (size_line + b"x\r\n") * (50 * MAX_FRAMING_BYTES // len(size_line))
@@ -80,6 +94,6 @@ def test_a_link_header_takes_linear_time(text: str):
 
 
 def test_links_behind_odd_ones_are_found():
-    assert links_of("<<</b>; rel=hub, <x>;;; rel=self", base_url="https://h.example/") == (
-        ("hub", "https://h.example/b"),
-    )
+    assert links_of(
+        "<<</b>; rel=hub, <x>;;; rel=self", base_url="https://h.example/"
+    ) == (("hub", "https://h.example/b"),)

@@ -57,18 +57,39 @@ def test_a_single_network_may_be_allowed_also_as_it_hides_in_ipv6():
     guard = Guard(allow_private=False, allowed=("10.1.0.0/16", "fd00::/8"))
     allowed = ["10.1.2.3", "fd00::1", "::ffff:10.1.2.3", "1.1.1.1"]
     refused = ["10.2.2.3", "127.0.0.1", "::ffff:10.2.0.1", "fe80::1"]
-    assert [guard.allows(ip_address(a)) for a in allowed + refused] == [True] * 4 + [False] * 4
+    assert [guard.allows(ip_address(a)) for a in allowed + refused] == [True] * 4 + [
+        False
+    ] * 4
 
 
 @pytest.mark.parametrize(
-    "host", ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "127.0.0.1", "017700000001"]
+    "host",
+    [
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+        "127.0.1",
+        "127.0.0.1",
+        "017700000001",
+    ],
 )
 def test_a_numeric_host_in_any_spelling_is_the_address_it_means(host: str):
     assert str(literal_address(host)) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "1.example", "a", "", "127.0.0.1.nip.example", "0x7f.example", "deadbeef"]
+    "host",
+    [
+        "example.org",
+        "1.example",
+        "a",
+        "",
+        "127.0.0.1.nip.example",
+        "0x7f.example",
+        "deadbeef",
+    ],
 )
 def test_a_name_is_no_address(host: str):
     assert literal_address(host) is None
@@ -88,19 +109,29 @@ def test_a_name_is_no_address(host: str):
         "１２７.0.0.1",
     ],
 )
-async def test_situation_30_a_private_address_in_any_spelling_is_refused_by_default(origin: Origin, host: str):
+async def test_situation_30_a_private_address_in_any_spelling_is_refused_by_default(
+    origin: Origin, host: str
+):
     async with Fetcher(FetchSettings(), contact="", version="0") as guarded:
         result = await guarded.fetch(asking(f"http://{host}:{origin.port}/feed"))
     failed(result, FailureKind.PRIVATE_ADDRESS)
     assert origin.requests == []
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.1.1", "::1", "::ffff:127.0.0.1", "100.64.1.1"])
-async def test_situation_30_a_name_that_resolves_to_a_private_address_is_refused(origin: Origin, address: str):
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "169.254.1.1", "::1", "::ffff:127.0.0.1", "100.64.1.1"],
+)
+async def test_situation_30_a_name_that_resolves_to_a_private_address_is_refused(
+    origin: Origin, address: str
+):
     lookup = names({"inside.example": address})
-    async with Fetcher(FetchSettings(), contact="", version="0", lookup=lookup) as guarded:
+    async with Fetcher(
+        FetchSettings(), contact="", version="0", lookup=lookup
+    ) as guarded:
         result = failed(
-            await guarded.fetch(asking(f"http://inside.example:{origin.port}/")), FailureKind.PRIVATE_ADDRESS
+            await guarded.fetch(asking(f"http://inside.example:{origin.port}/")),
+            FailureKind.PRIVATE_ADDRESS,
         )
     assert "inside.example" in result.detail
     assert origin.requests == []
@@ -109,16 +140,28 @@ async def test_situation_30_a_name_that_resolves_to_a_private_address_is_refused
 async def test_situation_30_a_redirect_to_a_private_address_is_refused(origin: Origin):
     origin.script("/feed", moved(origin.url("/secret", host=2)))
     origin.script("/secret", Answer(body=feed_document()))
-    settings = FetchSettings(allowed_networks=("127.0.0.1/32",), per_host_interval=timedelta(0))
+    settings = FetchSettings(
+        allowed_networks=("127.0.0.1/32",), per_host_interval=timedelta(0)
+    )
     async with Fetcher(settings, contact="", version="0") as guarded:
-        failed(await guarded.fetch(asking(origin.url("/feed"))), FailureKind.PRIVATE_ADDRESS)
+        failed(
+            await guarded.fetch(asking(origin.url("/feed"))),
+            FailureKind.PRIVATE_ADDRESS,
+        )
     assert [r.path for r in origin.requests] == ["/feed"]
 
 
-async def test_situation_30_a_name_that_changes_its_address_is_checked_at_every_connection(origin: Origin):
+async def test_situation_30_a_name_that_changes_its_address_is_checked_at_every_connection(
+    origin: Origin,
+):
     lookup = names({"rebinding.example": ["127.0.0.1", "127.0.0.2"]})
-    origin.script("/feed", Answer(body=feed_document(), headers=(("Connection", "close"),), unsized=True))
-    settings = FetchSettings(allowed_networks=("127.0.0.1/32",), per_host_interval=timedelta(0))
+    origin.script(
+        "/feed",
+        Answer(body=feed_document(), headers=(("Connection", "close"),), unsized=True),
+    )
+    settings = FetchSettings(
+        allowed_networks=("127.0.0.1/32",), per_host_interval=timedelta(0)
+    )
     async with Fetcher(settings, contact="", version="0", lookup=lookup) as guarded:
         url = f"http://rebinding.example:{origin.port}/feed"
         fetched(await guarded.fetch(asking(url)))
@@ -128,8 +171,15 @@ async def test_situation_30_a_name_that_changes_its_address_is_checked_at_every_
 
 async def test_situation_30_an_allowed_private_network_is_fetched(origin: Origin):
     origin.script("/feed", Answer(body=feed_document()))
-    async with Fetcher(LOOPBACK, contact="", version="0", lookup=names({"intranet.example": "127.0.0.3"})) as allowed:
-        fetched(await allowed.fetch(asking(f"http://intranet.example:{origin.port}/feed")))
+    async with Fetcher(
+        LOOPBACK,
+        contact="",
+        version="0",
+        lookup=names({"intranet.example": "127.0.0.3"}),
+    ) as allowed:
+        fetched(
+            await allowed.fetch(asking(f"http://intranet.example:{origin.port}/feed"))
+        )
         fetched(await allowed.fetch(asking(f"http://2130706433:{origin.port}/feed")))
     assert [r.host for r in origin.requests] == ["127.0.0.3", "127.0.0.1"]
 
@@ -142,6 +192,12 @@ def test_addresses_that_no_table_of_python_knows_are_not_public(address: str):
     assert not Guard(allow_private=False).allows(ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["168.63.129.17", "3ffe::1", "2a00:1450::5efe:808:808", "2606:4700::1111"])
+@pytest.mark.parametrize(
+    "address",
+    ["168.63.129.17", "3ffe::1", "2a00:1450::5efe:808:808", "2606:4700::1111"],
+)
 def test_their_neighbours_are_as_before(address: str):
-    assert Guard(allow_private=False).allows(ip_address(address)) == ip_address(address).is_global
+    assert (
+        Guard(allow_private=False).allows(ip_address(address))
+        == ip_address(address).is_global
+    )

@@ -36,14 +36,32 @@ from itertools import pairwise
 import pytest
 
 from aggregator.fetch.fetcher import Fetcher
-from aggregator.model import FailureKind, Feed, Fetched, FetchFailed, FetchSettings, Health, NotModified, Unparsable
+from aggregator.model import (
+    FailureKind,
+    Feed,
+    Fetched,
+    FetchFailed,
+    FetchSettings,
+    Health,
+    NotModified,
+    Unparsable,
+)
 from aggregator.schedule.bounds import first_due_at
 from aggregator.schedule.outage import host_outcome, is_local_outage
 from aggregator.schedule.restart import due_at
 from aggregator.schedule.result import released
 from tests.fetch.asking import asking, failed, fetched, names
 from tests.origin import Answer, Origin, feed_document, moved, throttled
-from tests.schedule.given import DAY, FEED, HOUR, NOW, Life, failure, not_modified, reading
+from tests.schedule.given import (
+    DAY,
+    FEED,
+    HOUR,
+    NOW,
+    Life,
+    failure,
+    not_modified,
+    reading,
+)
 from tests.schedule.given import fetched as body_fetched
 from tests.schedule.living import LivingFeed
 
@@ -65,15 +83,28 @@ async def test_situation_8_without_any_network_health_stays_and_every_feed_says_
         life.poll(result, offline=offline)
 
     outcomes: list = []
-    lives = [Life(Feed(f"f{n}", f"https://h{n}.example/feed")).lived() for n in range(5)]
+    lives = [
+        Life(Feed(f"f{n}", f"https://h{n}.example/feed")).lived() for n in range(5)
+    ]
     before = [life.state for life in lives]
-    async with Fetcher(FetchSettings(), contact="", version="0", lookup=names({})) as cut_off:
+    async with Fetcher(
+        FetchSettings(), contact="", version="0", lookup=names({})
+    ) as cut_off:
         for life in lives:
             await settle(life, offline=True)
     for life, earlier in zip(lives, before, strict=True):
-        assert (life.state.failure_count, life.state.interval) == (earlier.failure_count, earlier.interval)
-        assert (life.state.health, life.state.history) == (Health.OFFLINE, earlier.history)
-        assert life.state.failure_detail == f"there is no host named {life.feed.url.split('/')[2]}"
+        assert (life.state.failure_count, life.state.interval) == (
+            earlier.failure_count,
+            earlier.interval,
+        )
+        assert (life.state.health, life.state.history) == (
+            Health.OFFLINE,
+            earlier.history,
+        )
+        assert (
+            life.state.failure_detail
+            == f"there is no host named {life.feed.url.split('/')[2]}"
+        )
         assert life.gap == MINUTE
         assert life.kinds == []
         life.poll(not_modified())
@@ -92,38 +123,69 @@ def test_situation_8_an_outage_longer_than_all_back_off_leaves_no_trace():
         life.poll(failure(FailureKind.DNS, status=None), offline=True)
         assert MINUTE <= life.gap <= 15 * MINUTE
     life.poll(not_modified())
-    assert (life.state.health, life.state.failure_count, life.kinds) == (Health.OK, 0, [])
+    assert (life.state.health, life.state.failure_count, life.kinds) == (
+        Health.OK,
+        0,
+        [],
+    )
 
 
-async def test_situation_9_after_429_the_host_is_left_alone_until_retry_after(origin: Origin, living: LivingFeed):
-    origin.script("/feed", Answer(body=BODY, etag='"1"'), throttled(7200), Answer(body=BODY, etag='"1"'))
+async def test_situation_9_after_429_the_host_is_left_alone_until_retry_after(
+    origin: Origin, living: LivingFeed
+):
+    origin.script(
+        "/feed",
+        Answer(body=BODY, etag='"1"'),
+        throttled(7200),
+        Answer(body=BODY, etag='"1"'),
+    )
     await living.poll()
     asked = await living.poll()
     assert failed(asked.result, FailureKind.THROTTLED).caching.retry_after == 2 * HOUR
     assert asked.decision.host_hold_until_at is not None
-    assert timedelta(0) <= asked.decision.host_hold_until_at - asked.at - 2 * HOUR < MINUTE
+    assert (
+        timedelta(0) <= asked.decision.host_hold_until_at - asked.at - 2 * HOUR < MINUTE
+    )
     assert asked.decision.held_host == "127.0.0.1"
     assert living.state.next_poll_at >= asked.at + 2 * HOUR
 
 
-async def test_situation_10_adding_a_feed_costs_exactly_one_get(origin: Origin, living: LivingFeed):
+async def test_situation_10_adding_a_feed_costs_exactly_one_get(
+    origin: Origin, living: LivingFeed
+):
     origin.script("/feed", Answer(body=BODY))
     assert first_due_at(living.feed, now=NOW) - NOW <= timedelta(seconds=1)
     await living.poll_for(10 * MINUTE)
     assert [(r.method, r.target) for r in origin.requests] == [("GET", "/feed")]
 
 
-async def test_situation_11_validators_of_a_304_replace_the_old_ones(origin: Origin, living: LivingFeed):
-    renewed = Answer(status=304, content_type=None, etag='"2"', last_modified="Tue, 03 Mar 2026 00:00:00 GMT")
+async def test_situation_11_validators_of_a_304_replace_the_old_ones(
+    origin: Origin, living: LivingFeed
+):
+    renewed = Answer(
+        status=304,
+        content_type=None,
+        etag='"2"',
+        last_modified="Tue, 03 Mar 2026 00:00:00 GMT",
+    )
     origin.script("/feed", Answer(body=BODY, etag='"1"'), renewed)
     for _ in range(3):
         await living.poll()
     assert [r.header("if-none-match") for r in origin.requests] == [None, '"1"', '"2"']
-    assert origin.requests[2].header("if-modified-since") == "Tue, 03 Mar 2026 00:00:00 GMT"
+    assert (
+        origin.requests[2].header("if-modified-since")
+        == "Tue, 03 Mar 2026 00:00:00 GMT"
+    )
 
 
-async def test_situation_12_a_304_that_lies_is_noticed_within_about_a_day(origin: Origin, living: LivingFeed):
-    origin.script("/feed", Answer(body=BODY, etag='"1"', lies=True), Answer(body=OTHER, etag='"1"', lies=True))
+async def test_situation_12_a_304_that_lies_is_noticed_within_about_a_day(
+    origin: Origin, living: LivingFeed
+):
+    origin.script(
+        "/feed",
+        Answer(body=BODY, etag='"1"', lies=True),
+        Answer(body=OTHER, etag='"1"', lies=True),
+    )
     await living.poll()
     asked = await living.poll_for(2 * DAY)
     full = [a for a in asked if isinstance(a.result, Fetched)]
@@ -134,7 +196,9 @@ async def test_situation_12_a_304_that_lies_is_noticed_within_about_a_day(origin
     assert len(asked) > 10
 
 
-async def test_situation_13_no_cache_with_a_max_age_of_ten_years_is_still_polled(origin: Origin, living: LivingFeed):
+async def test_situation_13_no_cache_with_a_max_age_of_ten_years_is_still_polled(
+    origin: Origin, living: LivingFeed
+):
     header = (("Cache-Control", "no-cache, max-age=315360000"),)
     origin.script("/feed", Answer(body=BODY, etag='"1"', headers=header))
     assert len(await living.poll_for(DAY)) > 5
@@ -157,8 +221,13 @@ def test_situation_16_a_runaway_feed_is_quarantined_with_one_notice_and_can_be_r
 
 
 def test_situation_16_thousands_of_new_entries_spread_over_polls_of_an_hour_trip_it_too():
-    life = Life(dataclasses.replace(FEED, min_interval=MINUTE, max_interval=5 * MINUTE)).lived()
-    withheld = [life.poll(body_fetched(str(n).encode()), reading(200)).withhold for n in range(8)]
+    life = Life(
+        dataclasses.replace(FEED, min_interval=MINUTE, max_interval=5 * MINUTE)
+    ).lived()
+    withheld = [
+        life.poll(body_fetched(str(n).encode()), reading(200)).withhold
+        for n in range(8)
+    ]
     assert withheld == [False] * 5 + [True] * 3
 
 
@@ -166,7 +235,9 @@ def test_situation_16_a_big_first_poll_and_a_big_daily_feed_are_no_runaways():
     life = Life()
     assert not life.poll(body_fetched(), reading(2000)).withhold
     for number in range(5):
-        assert not life.poll(body_fetched(str(number).encode()), reading(900), after=DAY).withhold
+        assert not life.poll(
+            body_fetched(str(number).encode()), reading(900), after=DAY
+        ).withhold
 
 
 def test_situation_16_an_outage_or_failure_does_not_end_a_quarantine():
@@ -183,19 +254,44 @@ async def test_situation_19_an_html_error_page_with_status_200_fails_and_keeps_a
     origin: Origin, living: LivingFeed
 ):
     page = b"<html><body>Database error</body></html>"
-    living.readings = {BODY: reading(1), page: Unparsable(FailureKind.NOT_A_FEED, "an HTML page")}
-    maintenance = Answer(body=page, etag='"oops"', stubborn=True, content_type="text/html")
-    origin.script("/feed", Answer(body=BODY, etag='"1"'), maintenance, maintenance, Answer(body=BODY, etag='"1"'))
+    living.readings = {
+        BODY: reading(1),
+        page: Unparsable(FailureKind.NOT_A_FEED, "an HTML page"),
+    }
+    maintenance = Answer(
+        body=page, etag='"oops"', stubborn=True, content_type="text/html"
+    )
+    origin.script(
+        "/feed",
+        Answer(body=BODY, etag='"1"'),
+        maintenance,
+        maintenance,
+        Answer(body=BODY, etag='"1"'),
+    )
     await living.poll()
     good = living.state
     for _ in range(2):
         asked = await living.poll()
         assert living.state.failure_kind is FailureKind.NOT_A_FEED
-        kept = ("validators", "body_hash", "title", "hints", "identity", "activity", "interval", "last_success_at")
+        kept = (
+            "validators",
+            "body_hash",
+            "title",
+            "hints",
+            "identity",
+            "activity",
+            "interval",
+            "last_success_at",
+        )
         assert all(getattr(living.state, name) == getattr(good, name) for name in kept)
         assert asked.decision.due_at is not None
     await living.poll()
-    assert [r.header("if-none-match") for r in origin.requests] == [None, '"1"', '"1"', '"1"']
+    assert [r.header("if-none-match") for r in origin.requests] == [
+        None,
+        '"1"',
+        '"1"',
+        '"1"',
+    ]
     assert isinstance(living.polls[-1].result, NotModified)
     assert living.state.health is Health.OK
 
@@ -205,7 +301,12 @@ async def test_situation_20_a_feed_empty_once_is_a_good_poll_and_its_return_is_r
 ):
     empty = feed_document()
     living.readings = {BODY: reading(3), empty: reading(0)}
-    origin.script("/feed", Answer(body=BODY, etag='"1"'), Answer(body=empty, etag='"2"'), Answer(body=BODY, etag='"3"'))
+    origin.script(
+        "/feed",
+        Answer(body=BODY, etag='"1"'),
+        Answer(body=empty, etag='"2"'),
+        Answer(body=BODY, etag='"3"'),
+    )
     for _ in range(3):
         await living.poll()
         assert living.state.health is Health.OK
@@ -214,10 +315,17 @@ async def test_situation_20_a_feed_empty_once_is_a_good_poll_and_its_return_is_r
     assert living.state.validators.etag == '"3"'
 
 
-async def test_situation_21_a_301_to_a_maintenance_page_is_not_adopted(origin: Origin, living: LivingFeed):
+async def test_situation_21_a_301_to_a_maintenance_page_is_not_adopted(
+    origin: Origin, living: LivingFeed
+):
     page = b"<html>We are moving servers</html>"
     living.readings = {page: Unparsable(FailureKind.NOT_A_FEED, "an HTML page")}
-    origin.script("/feed", Answer(body=BODY), *[moved("/maintenance")] * 6, Answer(body=BODY, etag='"1"'))
+    origin.script(
+        "/feed",
+        Answer(body=BODY),
+        *[moved("/maintenance")] * 6,
+        Answer(body=BODY, etag='"1"'),
+    )
     origin.script("/maintenance", Answer(body=page, content_type="text/html"))
     await living.poll()
     for _ in range(6):
@@ -243,18 +351,34 @@ async def test_situation_21_a_real_move_is_adopted_after_a_day_and_the_old_addre
     assert origin.seen("/new")[-1].header("if-none-match") in ('"n"', None)
 
 
-async def test_situation_22_redirect_and_cookie_loops_are_bounded(origin: Origin, fetcher: Fetcher):
-    origin.script("/feed", Answer(status=302, headers=(("Location", "/feed"), ("Set-Cookie", "seen=1"))))
-    failed(await fetcher.fetch(asking(origin.url("/feed"))), FailureKind.TOO_MANY_REDIRECTS)
+async def test_situation_22_redirect_and_cookie_loops_are_bounded(
+    origin: Origin, fetcher: Fetcher
+):
+    origin.script(
+        "/feed",
+        Answer(status=302, headers=(("Location", "/feed"), ("Set-Cookie", "seen=1"))),
+    )
+    failed(
+        await fetcher.fetch(asking(origin.url("/feed"))), FailureKind.TOO_MANY_REDIRECTS
+    )
     assert len(origin.requests) == 1
     for number in range(20):
         origin.script(f"/{number}", moved(f"/{number + 1}", 302))
-    failed(await fetcher.fetch(asking(origin.url("/0"))), FailureKind.TOO_MANY_REDIRECTS)
+    failed(
+        await fetcher.fetch(asking(origin.url("/0"))), FailureKind.TOO_MANY_REDIRECTS
+    )
     assert len(origin.requests) == 1 + 6
 
 
-async def test_situation_23_a_repeated_wall_holds_the_host_and_keeps_its_class(origin: Origin, living: LivingFeed):
-    wall = Answer(status=403, headers=(("cf-mitigated", "challenge"),), content_type="text/html", body=b"<html>")
+async def test_situation_23_a_repeated_wall_holds_the_host_and_keeps_its_class(
+    origin: Origin, living: LivingFeed
+):
+    wall = Answer(
+        status=403,
+        headers=(("cf-mitigated", "challenge"),),
+        content_type="text/html",
+        body=b"<html>",
+    )
     origin.script("/feed", wall)
     first, second = await living.poll(), await living.poll()
     assert first.decision.host_hold_until_at is None
@@ -262,9 +386,15 @@ async def test_situation_23_a_repeated_wall_holds_the_host_and_keeps_its_class(o
     assert living.state.failure_kind is FailureKind.BOT_WALL
 
 
-async def test_situation_25_a_wrong_charset_label_reaches_the_reader_as_it_was_sent(origin: Origin, fetcher: Fetcher):
-    body = feed_document(title="新闻").replace(b'encoding="utf-8"', b'encoding="gb2312"')
-    origin.script("/feed", Answer(body=body, content_type="text/xml; charset=iso-8859-1"))
+async def test_situation_25_a_wrong_charset_label_reaches_the_reader_as_it_was_sent(
+    origin: Origin, fetcher: Fetcher
+):
+    body = feed_document(title="新闻").replace(
+        b'encoding="utf-8"', b'encoding="gb2312"'
+    )
+    origin.script(
+        "/feed", Answer(body=body, content_type="text/xml; charset=iso-8859-1")
+    )
     result = fetched(await fetcher.fetch(asking(origin.url("/feed"))))
     assert (result.body, result.content_type) == (body, "text/xml; charset=iso-8859-1")
 
@@ -304,12 +434,20 @@ def test_a_clock_jump_is_survived(jump: timedelta):
     assert all(value >= 0 for value in life.state.activity)
 
 
-async def test_a_failed_unconditional_poll_counts_as_the_one_of_the_day(origin: Origin, living: LivingFeed):
+async def test_a_failed_unconditional_poll_counts_as_the_one_of_the_day(
+    origin: Origin, living: LivingFeed
+):
     origin.script("/feed", Answer(body=BODY, etag='"1"'), Answer(status=500))
     await living.poll()
     await living.poll_for(4 * DAY)
-    polls = [(a.at, r.header("if-none-match")) for a, r in zip(living.polls, origin.requests, strict=True)]
+    polls = [
+        (a.at, r.header("if-none-match"))
+        for a, r in zip(living.polls, origin.requests, strict=True)
+    ]
     full_at = [at for at, sent in polls if sent is None]
     assert len(full_at) > 2
     assert all(later - earlier >= DAY for earlier, later in pairwise(full_at))
-    assert not any(isinstance(a.result, FetchFailed) and a.decision.due_at is None for a in living.polls)
+    assert not any(
+        isinstance(a.result, FetchFailed) and a.decision.due_at is None
+        for a in living.polls
+    )

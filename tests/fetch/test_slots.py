@@ -11,7 +11,11 @@ from aggregator.fetch.slots import HostBusy, HostSlots
 
 
 async def test_one_at_a_time_for_each_host_and_hosts_do_not_wait_for_each_other():
-    free, inside, most = HostSlots(interval=timedelta(0)), {"a": 0, "b": 0}, {"a": 0, "b": 0}
+    free, inside, most = (
+        HostSlots(interval=timedelta(0)),
+        {"a": 0, "b": 0},
+        {"a": 0, "b": 0},
+    )
     both = False
 
     async def use(host: str) -> None:

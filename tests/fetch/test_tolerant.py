@@ -23,8 +23,19 @@ LENGTH = len(BODY)
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (LENGTH, BODY)
 
 
-def answer(*headers: str | bytes, body: bytes = BODY, status: str = "HTTP/1.1 200 OK", end: bytes = b"\r\n") -> bytes:
-    lines = [status.encode(), *(header if isinstance(header, bytes) else header.encode() for header in headers)]
+def answer(
+    *headers: str | bytes,
+    body: bytes = BODY,
+    status: str = "HTTP/1.1 200 OK",
+    end: bytes = b"\r\n",
+) -> bytes:
+    lines = [
+        status.encode(),
+        *(
+            header if isinstance(header, bytes) else header.encode()
+            for header in headers
+        ),
+    ]
     return end.join(lines) + end + end + body
 
 
@@ -33,7 +44,9 @@ def sized(*headers: str | bytes, **more: bytes | str) -> bytes:
 
 
 @asynccontextmanager
-async def serving(raw: bytes, *, piece: int = 1 << 20, stays_open: bool = False) -> AsyncIterator[str]:
+async def serving(
+    raw: bytes, *, piece: int = 1 << 20, stays_open: bool = False
+) -> AsyncIterator[str]:
     """A server whose answer to the first request of each connection is these bytes; `stays_open`: it never closes."""
     seen: list[asyncio.StreamWriter] = []
 
@@ -52,7 +65,9 @@ async def serving(raw: bytes, *, piece: int = 1 << 20, stays_open: bool = False)
             writer.close()
 
 
-async def asked(fetcher: Fetcher, raw: bytes, *, etag: str | None = None, **how: int) -> FetchResult:
+async def asked(
+    fetcher: Fetcher, raw: bytes, *, etag: str | None = None, **how: int
+) -> FetchResult:
     async with serving(raw, **how) as url:  # type: ignore[arg-type]
         return await fetcher.fetch(asking(url, validators=Validators(etag)))
 
@@ -125,33 +140,64 @@ async def test_what_browsers_and_curl_read_is_read(fetcher: Fetcher, raw: bytes)
 
 @pytest.mark.parametrize(
     "raw",
-    [raw for name, raw in READ.items() if name in ("bytes behind the body", "the last chunk without its last line")],
+    [
+        raw
+        for name, raw in READ.items()
+        if name in ("bytes behind the body", "the last chunk without its last line")
+    ],
 )
-async def test_an_answer_that_is_whole_does_not_wait_for_the_end_of_its_connection(fetcher: Fetcher, raw: bytes):
+async def test_an_answer_that_is_whole_does_not_wait_for_the_end_of_its_connection(
+    fetcher: Fetcher, raw: bytes
+):
     assert fetched(await asked(fetcher, raw, stays_open=True)).body == BODY
 
 
 @pytest.mark.parametrize("piece", [1, 7])
-@pytest.mark.parametrize("name", ["bytes behind the last chunk", "a folded value", "103 Early Hints before it"])
-async def test_the_size_of_the_pieces_does_not_matter(fetcher: Fetcher, name: str, piece: int):
+@pytest.mark.parametrize(
+    "name",
+    ["bytes behind the last chunk", "a folded value", "103 Early Hints before it"],
+)
+async def test_the_size_of_the_pieces_does_not_matter(
+    fetcher: Fetcher, name: str, piece: int
+):
     assert fetched(await asked(fetcher, READ[name], piece=piece)).body == BODY
 
 
 async def test_a_folded_field_is_read_as_one(fetcher: Fetcher):
-    assert fetched(await asked(fetcher, READ["a folded value"])).links == (("hub", "https://hub.example/"),)
+    assert fetched(await asked(fetcher, READ["a folded value"])).links == (
+        ("hub", "https://hub.example/"),
+    )
 
 
 NAMED_AND_COMPRESSED = [
     (name, encode)
     for encode in (ENCODERS["gzip"], ENCODERS["zstd"])
-    for name in ("aws-chunked", "utf-8", "none", "", "br", "aws-chunked, gzip", "x-gzip;q=1", "gzip, gzip")
+    for name in (
+        "aws-chunked",
+        "utf-8",
+        "none",
+        "",
+        "br",
+        "aws-chunked, gzip",
+        "x-gzip;q=1",
+        "gzip, gzip",
+    )
 ]
 
 
-@pytest.mark.parametrize(("name", "encode"), [*NAMED_AND_COMPRESSED, ("gzip", zlib.compress)])
-async def test_a_compression_is_known_by_its_first_bytes(fetcher: Fetcher, name: str, encode: Callable[[bytes], bytes]):
+@pytest.mark.parametrize(
+    ("name", "encode"), [*NAMED_AND_COMPRESSED, ("gzip", zlib.compress)]
+)
+async def test_a_compression_is_known_by_its_first_bytes(
+    fetcher: Fetcher, name: str, encode: Callable[[bytes], bytes]
+):
     body = encode(BODY)
-    assert fetched(await asked(fetcher, answer(f"Content-Encoding: {name}", body=body))).body == BODY
+    assert (
+        fetched(
+            await asked(fetcher, answer(f"Content-Encoding: {name}", body=body))
+        ).body
+        == BODY
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,13 +208,23 @@ async def test_a_compression_is_known_by_its_first_bytes(fetcher: Fetcher, name:
         (("Transfer-Encoding: chunked",), CHUNKED),
         (("Content-Length: 269",), b""),
         (("Content-Length: 6",), b"behind"),
-        (("Content-Encoding: gzip", "Content-Type: application/rss+xml"), gzip.compress(b"", mtime=0)),
+        (
+            ("Content-Encoding: gzip", "Content-Type: application/rss+xml"),
+            gzip.compress(b"", mtime=0),
+        ),
         (("Connection: close", "Content-Length: 0"), b"\r\n"),
     ],
 )
-async def test_a_304_ends_at_its_first_empty_line(fetcher: Fetcher, headers: tuple[str, ...], body: bytes):
+async def test_a_304_ends_at_its_first_empty_line(
+    fetcher: Fetcher, headers: tuple[str, ...], body: bytes
+):
     raw = answer('ETag: "b"', *headers, body=body, status="HTTP/1.1 304 Not Modified")
-    assert not_modified(await asked(fetcher, raw, etag='"a"', stays_open=True)).validators.etag == '"b"'
+    assert (
+        not_modified(
+            await asked(fetcher, raw, etag='"a"', stays_open=True)
+        ).validators.etag
+        == '"b"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +243,9 @@ async def test_a_304_ends_at_its_first_empty_line(fetcher: Fetcher, headers: tup
         (b"", "closed the connection without an answer"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_read_is_told_with_its_cause(fetcher: Fetcher, raw: bytes, words: str):
+async def test_what_cannot_be_read_is_told_with_its_cause(
+    fetcher: Fetcher, raw: bytes, words: str
+):
     assert words in failed(await asked(fetcher, raw), FailureKind.RESET).detail
 
 
@@ -203,7 +261,9 @@ async def test_what_cannot_be_read_is_told_with_its_cause(fetcher: Fetcher, raw:
         (answer("Content-Encoding: gzip", body=b"\x00\x01\x02\x03\x04"), FailureKind.BAD_ENCODING, "the body is not gzip"),
     ],
 )  # fmt: skip
-async def test_an_answer_without_a_feed_is_told_as_such(fetcher: Fetcher, raw: bytes, kind: FailureKind, words: str):
+async def test_an_answer_without_a_feed_is_told_as_such(
+    fetcher: Fetcher, raw: bytes, kind: FailureKind, words: str
+):
     assert words in failed(await asked(fetcher, raw), kind).detail
 
 
@@ -218,7 +278,12 @@ async def test_a_server_that_closes_between_two_hops_is_asked_once_each_on_fresh
         path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
         asked.append(path)
         left = int(path[1:])
-        moved = answer(f"Location: /{left - 1}", "Content-Length: 0", status="HTTP/1.1 301 Moved", body=b"")
+        moved = answer(
+            f"Location: /{left - 1}",
+            "Content-Length: 0",
+            status="HTTP/1.1 301 Moved",
+            body=b"",
+        )
         writer.write(moved if left else sized())
         await writer.drain()
         if closes == "at the second request":
@@ -232,7 +297,12 @@ async def test_a_server_that_closes_between_two_hops_is_asked_once_each_on_fresh
         port = server.sockets[0].getsockname()[1]
         for _ in range(5):
             asked.clear()
-            assert fetched(await fetcher.fetch(asking(f"http://127.0.0.1:{port}/{hops}"))).body == BODY
+            assert (
+                fetched(
+                    await fetcher.fetch(asking(f"http://127.0.0.1:{port}/{hops}"))
+                ).body
+                == BODY
+            )
             assert asked == [b"/%d" % left for left in range(hops, -1, -1)]
 
 
@@ -241,10 +311,14 @@ async def test_a_server_that_closes_between_two_hops_is_asked_once_each_on_fresh
 
 def regular(raw: bytes, piece: int) -> bytes:
     reader = AnswerReader()
-    return b"".join(reader.fed(raw[start : start + piece]) for start in range(0, len(raw), piece))
+    return b"".join(
+        reader.fed(raw[start : start + piece]) for start in range(0, len(raw), piece)
+    )
 
 
-HEADS = st.sampled_from([raw[: raw.find(b"\r\n\r\n") + 4] for raw in READ.values() if b"\r\n\r\n" in raw])
+HEADS = st.sampled_from(
+    [raw[: raw.find(b"\r\n\r\n") + 4] for raw in READ.values() if b"\r\n\r\n" in raw]
+)
 
 
 @given(HEADS | st.just(b""), st.binary(max_size=200), st.integers(1, 50))
@@ -257,7 +331,9 @@ def test_any_bytes_are_an_answer_or_refused(head: bytes, rest: bytes, piece: int
 
 @given(st.sampled_from(sorted(READ)), st.integers(1, 400))
 def test_pieces_give_the_same_head(name: str, piece: int):
-    whole, pieces = (regular(READ[name], size).partition(b"\r\n\r\n")[0] for size in (1 << 20, piece))
+    whole, pieces = (
+        regular(READ[name], size).partition(b"\r\n\r\n")[0] for size in (1 << 20, piece)
+    )
     assert pieces == whole
 
 
@@ -271,6 +347,11 @@ def test_what_follows_the_end_is_passed_over():
 def test_a_million_chunks_cost_no_more_than_their_bytes():
     """Each chunk is looked at once: 400,000 in one piece took minutes while each copied what was left."""
     reader = AnswerReader()
-    out = reader.fed(answer("Transfer-Encoding: chunked", body=b"6\r\nxxxxxx\r\n" * 400_000 + b"0\r\n\r\n"))
+    out = reader.fed(
+        answer(
+            "Transfer-Encoding: chunked",
+            body=b"6\r\nxxxxxx\r\n" * 400_000 + b"0\r\n\r\n",
+        )
+    )
     assert out.count(b"6\r\nxxxxxx\r\n") == 400_000
     assert reader.is_over

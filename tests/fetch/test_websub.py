@@ -35,7 +35,17 @@ from aggregator.fetch.websub import (
 from aggregator.model import FeedHints, Lease
 from aggregator.schedule.success import after_push
 from tests.fetch.hub import Hub as TestHub
-from tests.schedule.given import DAY, FEED, HOUR, NOW, URL, Life, fetched, not_modified, reading
+from tests.schedule.given import (
+    DAY,
+    FEED,
+    HOUR,
+    NOW,
+    URL,
+    Life,
+    fetched,
+    not_modified,
+    reading,
+)
 
 TestHub.__test__ = False  # type: ignore[attr-defined]
 HUB = Hub("https://hub.example/", URL)
@@ -56,7 +66,9 @@ VERIFIED = Lease(HUB.hub_url, HUB.topic_url, NOW, NOW, NOW + 10 * DAY)
         ((), FeedHints(hub_url="ftp://h.example/"), None),
     ],
 )  # fmt: skip
-def test_the_hub_of_the_link_header_comes_before_that_of_the_document(links, hints, expected):
+def test_the_hub_of_the_link_header_comes_before_that_of_the_document(
+    links, hints, expected
+):
     assert advertised_hub(links, hints, feed_url=URL) == expected
 
 
@@ -72,8 +84,13 @@ def test_a_lease_is_renewed_when_three_quarters_have_passed():
 
 
 def test_another_hub_or_topic_is_another_subscription():
-    assert next_step(VERIFIED, Hub("https://new.example/", URL), now=NOW) is Step.SUBSCRIBE
-    assert next_step(VERIFIED, Hub(HUB.hub_url, "https://new.example/"), now=NOW) is Step.SUBSCRIBE
+    assert (
+        next_step(VERIFIED, Hub("https://new.example/", URL), now=NOW) is Step.SUBSCRIBE
+    )
+    assert (
+        next_step(VERIFIED, Hub(HUB.hub_url, "https://new.example/"), now=NOW)
+        is Step.SUBSCRIBE
+    )
 
 
 def test_a_hub_that_does_not_confirm_is_asked_ever_more_seldom():
@@ -106,8 +123,14 @@ def test_a_dead_hub_is_no_longer_trusted_when_polls_find_what_it_did_not_announc
 
 
 def test_secrets_differ_for_each_feed_topic_and_installation():
-    hubs = [Hub(f"https://{name}.example/", topic) for name in ("h", "i") for topic in ("1", "2")]
-    secrets = {secret_of(i, f, hub) for i in (b"a", b"b") for f in ("f", "g") for hub in hubs}
+    hubs = [
+        Hub(f"https://{name}.example/", topic)
+        for name in ("h", "i")
+        for topic in ("1", "2")
+    ]
+    secrets = {
+        secret_of(i, f, hub) for i in (b"a", b"b") for f in ("f", "g") for hub in hubs
+    }
     assert len(secrets) == 16
     assert all(len(secret) == 64 for secret in secrets)
     assert callback_token(b"a", "f") not in "".join(secrets)
@@ -136,7 +159,9 @@ def test_polling_is_a_slow_net_while_the_hub_delivers_and_normal_without():
 def test_a_delivery_counts_as_entries_and_moves_neither_validators_nor_due_time():
     life = Life().lived()
     before = life.state
-    decision = after_push(FEED, before, reading(2, lags=(5.0, 9.0)), now=life.now + MINUTE)
+    decision = after_push(
+        FEED, before, reading(2, lags=(5.0, 9.0)), now=life.now + MINUTE
+    )
     after = decision.state
     assert (after.validators, after.body_hash, after.next_poll_at) == (
         before.validators,
@@ -216,7 +241,11 @@ async def test_a_subscription_is_asked_for_verified_and_trusted(bench: Bench):
     assert not bench.subscriber.is_pushed("f")
     await bench.tend()
     form = bench.hub.forms[0]
-    assert (form["hub.mode"], form["hub.topic"], len(form["hub.secret"])) == ("subscribe", URL, 64)
+    assert (form["hub.mode"], form["hub.topic"], len(form["hub.secret"])) == (
+        "subscribe",
+        URL,
+        64,
+    )
     assert bench.hub.answers == [(200, "c0ffee")]
     assert bench.subscriber.is_pushed("f")
     lease = bench.subscriber.lease_of("f")
@@ -239,7 +268,9 @@ async def test_a_lease_is_renewed_before_it_ends_and_kept_by_restore(bench: Benc
 
 
 @pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
-async def test_what_a_hub_delivers_with_a_right_signature_is_taken(bench: Bench, method: str):
+async def test_what_a_hub_delivers_with_a_right_signature_is_taken(
+    bench: Bench, method: str
+):
     await bench.tend()
     assert await bench.hub.publish(b"<rss/>", method=method) == [202]
     assert bench.delivered == [Delivery("f", URL, b"<rss/>", "application/rss+xml")]
@@ -255,7 +286,9 @@ async def test_what_a_hub_delivers_with_a_right_signature_is_taken(bench: Bench,
         {"header": "sha256=\u00e9"},
     ],
 )
-async def test_a_delivery_with_a_wrong_signature_is_dropped_without_a_word(bench: Bench, forged: dict[str, str]):
+async def test_a_delivery_with_a_wrong_signature_is_dropped_without_a_word(
+    bench: Bench, forged: dict[str, str]
+):
     await bench.tend()
     assert await bench.hub.publish(b"<rss/>", **forged) == [202]
     assert bench.delivered == []
@@ -270,7 +303,9 @@ async def test_polling_is_slow_only_after_a_first_delivery(bench: Bench):
     assert bench.subscriber.delivers("f")
 
 
-async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(bench: Bench, fetcher: Fetcher, store: Store):
+async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(
+    bench: Bench, fetcher: Fetcher, store: Store
+):
     """One asks, and the hub's questions and deliveries reach another."""
     bench.subscriber._shared = store.leases
     other = Subscriber(
@@ -292,14 +327,19 @@ async def test_any_worker_answers_a_hub_and_takes_what_it_delivers(bench: Bench,
     assert (lease.missed_count, len(bench.hub.forms)) == (1, 1)
 
 
-async def test_subscriptions_of_feeds_that_are_gone_are_ended_by_any_worker(bench: Bench, store: Store):
+async def test_subscriptions_of_feeds_that_are_gone_are_ended_by_any_worker(
+    bench: Bench, store: Store
+):
     bench.subscriber._shared = store.leases
     await bench.tend()
     await bench.subscriber.end_others({"f"})
     assert len(bench.hub.forms) == 1
     await bench.subscriber.end_others({"g"})
     await bench.hub.settled()
-    assert [form["hub.mode"] for form in bench.hub.forms] == ["subscribe", "unsubscribe"]
+    assert [form["hub.mode"] for form in bench.hub.forms] == [
+        "subscribe",
+        "unsubscribe",
+    ]
     assert await store.leases.all() == {}
     bench.hub.mood = "ignore"
     await bench.tend()
@@ -309,7 +349,9 @@ async def test_subscriptions_of_feeds_that_are_gone_are_ended_by_any_worker(benc
     assert await store.leases.all() == {}
 
 
-async def test_what_stands_for_a_lease_and_is_none_is_replaced(bench: Bench, store: Store):
+async def test_what_stands_for_a_lease_and_is_none_is_replaced(
+    bench: Bench, store: Store
+):
     bench.subscriber._shared = store.leases
     await store.engine.command("HSET", store.engine.keys.leases, "f", "junk")
     await bench.tend()
@@ -318,7 +360,9 @@ async def test_what_stands_for_a_lease_and_is_none_is_replaced(bench: Bench, sto
 
 
 async def test_the_secret_is_the_first_workers(store: Store):
-    assert [await store.leases.websub_secret(secret) for secret in (b"first", b"second")] == [b"first", b"first"]
+    assert [
+        await store.leases.websub_secret(secret) for secret in (b"first", b"second")
+    ] == [b"first", b"first"]
 
 
 async def test_an_empty_or_oversize_delivery_is_a_ping(bench: Bench):
@@ -328,8 +372,12 @@ async def test_an_empty_or_oversize_delivery_is_a_ping(bench: Bench):
     assert [d.body for d in bench.delivered] == [b"", b""]
 
 
-@pytest.mark.parametrize("forged", [{"secret": "wrong"}, {"header": ""}, {"header": "md5=00"}])
-async def test_an_unsigned_delivery_costs_no_poll_however_large(bench: Bench, forged: dict[str, str]):
+@pytest.mark.parametrize(
+    "forged", [{"secret": "wrong"}, {"header": ""}, {"header": "md5=00"}]
+)
+async def test_an_unsigned_delivery_costs_no_poll_however_large(
+    bench: Bench, forged: dict[str, str]
+):
     await bench.tend()
     for size in (0, 10, 1001, 3999):
         assert await bench.hub.publish(b"x" * size, **forged) == [202]
@@ -376,15 +424,23 @@ async def test_bodies_that_are_held_open_are_few_and_others_come_again(bench: Be
 def test_a_hub_that_everyone_listens_to_gets_no_secret():
     hub = Hub("http://hub.example/", URL)
     assert secret_of(b"s", "f", hub) == ""
-    assert "hub.secret" not in request_form("subscribe", hub, callback_url="http://c.example/", secret="")
-    assert not is_signed(b"x", "sha256=" + hmac.new(b"", b"x", "sha256").hexdigest(), "")
+    assert "hub.secret" not in request_form(
+        "subscribe", hub, callback_url="http://c.example/", secret=""
+    )
+    assert not is_signed(
+        b"x", "sha256=" + hmac.new(b"", b"x", "sha256").hexdigest(), ""
+    )
 
 
-async def test_what_a_hub_without_a_secret_delivers_is_a_ping_now_and_then(bench: Bench):
+async def test_what_a_hub_without_a_secret_delivers_is_a_ping_now_and_then(
+    bench: Bench,
+):
     await bench.tend()
     lease = bench.subscriber.lease_of("f")
     assert lease is not None
-    bench.subscriber.restore({"f": dataclasses.replace(lease, hub_url="http://hub.example/")})
+    bench.subscriber.restore(
+        {"f": dataclasses.replace(lease, hub_url="http://hub.example/")}
+    )
     for _ in range(3):
         assert await bench.hub.publish(b"<rss/>") == [202]
     assert [(one.feed_id, one.body) for one in bench.delivered] == [("f", b"")]
@@ -437,7 +493,9 @@ async def test_a_removed_feed_is_unsubscribed_and_only_then_confirmed(bench: Ben
 
 
 @pytest.mark.parametrize("path", ["/f/wrong", "/g/{token}", "/f/%C3%A9"])
-async def test_a_stranger_who_guesses_the_address_finds_nothing(bench: Bench, path: str):
+async def test_a_stranger_who_guesses_the_address_finds_nothing(
+    bench: Bench, path: str
+):
     await bench.tend()
     token = callback_token(b"s", "f")
     root = bench.subscriber.callback_url("f").removesuffix(f"/f/{token}")
@@ -455,4 +513,6 @@ async def test_a_hub_that_names_no_lease_is_taken_for_a_day(bench: Bench):
 
 async def test_the_hub_of_a_fetched_feed_is_found(bench: Bench):
     answer = fetched(links=(("hub", bench.hub.url), ("self", "https://t.example/")))
-    assert advertised_hub(answer.links, FeedHints(), feed_url=answer.url) == Hub(bench.hub.url, "https://t.example/")
+    assert advertised_hub(answer.links, FeedHints(), feed_url=answer.url) == Hub(
+        bench.hub.url, "https://t.example/"
+    )

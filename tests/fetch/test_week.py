@@ -17,7 +17,12 @@ from aggregator.engine import wire
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.hosts import host_of
 from aggregator.model import Feed, PollState
-from aggregator.schedule.request import first_state, is_unchanged, request_for, with_feed
+from aggregator.schedule.request import (
+    first_state,
+    is_unchanged,
+    request_for,
+    with_feed,
+)
 from aggregator.schedule.restart import due_at
 from aggregator.schedule.result import after_poll
 from tests.fetch.conftest import LOOPBACK
@@ -61,16 +66,25 @@ class Publisher:
         if luck < 0.02:
             span = timedelta(seconds=chance.choice([30, 1800, 90_000, 300_000]))
             code = chance.choice([429, 503])
-            return Answer(status=code, headers=(("Retry-After", str(int(span.total_seconds()))),)), span
+            return Answer(
+                status=code, headers=(("Retry-After", str(int(span.total_seconds()))),)
+            ), span
         if luck < 0.06:
             return Answer(status=chance.choice([404, 500, 502])), timedelta(0)
         if luck < 0.2:
             self.version += 1
         etag = f'"{self.version}"' if "e" in self.validators else None
-        modified = f"Wed, 04 Mar 2026 12:00:{self.version % 60:02} GMT" if "m" in self.validators else None
+        modified = (
+            f"Wed, 04 Mar 2026 12:00:{self.version % 60:02} GMT"
+            if "m" in self.validators
+            else None
+        )
         headers = WISHES[self.wish][0]
         return Answer(
-            body=b"<rss>%d</rss>" % self.version, etag=etag, last_modified=modified, headers=headers
+            body=b"<rss>%d</rss>" % self.version,
+            etag=etag,
+            last_modified=modified,
+            headers=headers,
         ), timedelta(0)
 
     def check(self, seen: Seen, now: datetime) -> list[str]:
@@ -79,8 +93,14 @@ class Publisher:
         if now < self.not_before_at:
             wrong.append(f"early by {self.not_before_at - now}")
         if sent == (None, None):
-            if self.given != (None, None) and self.last_full_at is not None and now - self.last_full_at < DAY:
-                wrong.append(f"without validators {now - self.last_full_at} after the last such")
+            if (
+                self.given != (None, None)
+                and self.last_full_at is not None
+                and now - self.last_full_at < DAY
+            ):
+                wrong.append(
+                    f"without validators {now - self.last_full_at} after the last such"
+                )
             self.last_full_at = now
         elif sent != self.given:
             wrong.append(f"validators {sent} instead of {self.given}")
@@ -101,9 +121,14 @@ class Week:
 
     def add(self, feed_count: int, host_count: int) -> None:
         for number in range(feed_count):
-            feed = Feed(f"f{number}", self.origin.url(f"/{number}", host=1 + number % host_count))
+            feed = Feed(
+                f"f{number}",
+                self.origin.url(f"/{number}", host=1 + number % host_count),
+            )
             self.feeds[feed.feed_id] = feed
-            self.states[feed.feed_id] = first_state(feed, now=NOW, feed_count=feed_count)
+            self.states[feed.feed_id] = first_state(
+                feed, now=NOW, feed_count=feed_count
+            )
             validators = ("em", "e", "m", "")[number // len(WISHES) % 4]
             self.publishers[feed.feed_id] = Publisher(number % len(WISHES), validators)
 
@@ -122,11 +147,16 @@ class Week:
             next_at = free_at if free_at > now else await self.poll(feed_id, host, now)
             heapq.heappush(due, (next_at, feed_id))
 
-    def restarted(self, due: list[tuple[datetime, str]], now: datetime) -> list[tuple[datetime, str]]:
+    def restarted(
+        self, due: list[tuple[datetime, str]], now: datetime
+    ) -> list[tuple[datetime, str]]:
         """Everything forgotten but what is stored, and the configuration read anew."""
         kept = []
         for _, feed_id in due:
-            feed, stored = self.feeds[feed_id], wire.decode(PollState, wire.encode(self.states[feed_id]))
+            feed, stored = (
+                self.feeds[feed_id],
+                wire.decode(PollState, wire.encode(self.states[feed_id])),
+            )
             self.states[feed_id] = with_feed(stored, feed)
             at = due_at(feed, self.states[feed_id], now=now)
             assert at is not None
@@ -135,7 +165,11 @@ class Week:
         return kept
 
     async def poll(self, feed_id: str, host: str, now: datetime) -> datetime:
-        feed, state, publisher = self.feeds[feed_id], self.states[feed_id], self.publishers[feed_id]
+        feed, state, publisher = (
+            self.feeds[feed_id],
+            self.states[feed_id],
+            self.publishers[feed_id],
+        )
         answer, hold = publisher.answer(self.chance)
         path = f"/{feed_id[1:]}"
         self.origin.script(path, answer)
@@ -143,14 +177,22 @@ class Week:
         result = await self.fetcher.fetch(request_for(feed, state, now=now))
         self.book(feed_id, host, answer, hold, now)
         later = now + timedelta(seconds=1)
-        read = reading(1) if getattr(result, "body", None) and not is_unchanged(state, result) else None  # type: ignore[arg-type]
+        read = (
+            reading(1)
+            if getattr(result, "body", None) and not is_unchanged(state, result)
+            else None
+        )  # type: ignore[arg-type]
         decision = after_poll(feed, state, result, read, now=later)
         self.states[feed_id] = decision.state
-        self.host_free_at[host] = max(later + timedelta(seconds=1), decision.host_hold_until_at or now)
+        self.host_free_at[host] = max(
+            later + timedelta(seconds=1), decision.host_hold_until_at or now
+        )
         assert decision.due_at is not None
         return decision.due_at
 
-    def book(self, feed_id: str, host: str, answer: Answer, hold: timedelta, now: datetime) -> None:
+    def book(
+        self, feed_id: str, host: str, answer: Answer, hold: timedelta, now: datetime
+    ) -> None:
         publisher, wrong = self.publishers[feed_id], []
         if len(self.origin.requests) != 1:
             wrong.append(f"{len(self.origin.requests)} requests")
@@ -169,8 +211,13 @@ class Week:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1])
-async def test_a_week_of_200_feeds_on_40_hosts_gives_no_publisher_reason_to_complain(seed: int):
-    async with Origin(hosts=40) as origin, Fetcher(LOOPBACK, contact="", version="0") as fetcher:
+async def test_a_week_of_200_feeds_on_40_hosts_gives_no_publisher_reason_to_complain(
+    seed: int,
+):
+    async with (
+        Origin(hosts=40) as origin,
+        Fetcher(LOOPBACK, contact="", version="0") as fetcher,
+    ):
         week = Week(origin, fetcher, random.Random(seed))
         week.add(200, 40)
         await week.live(timedelta(days=7))
@@ -181,7 +228,10 @@ async def test_a_week_of_200_feeds_on_40_hosts_gives_no_publisher_reason_to_comp
 
 
 async def test_a_day_of_some_feeds_gives_no_publisher_reason_to_complain():
-    async with Origin(hosts=4) as origin, Fetcher(LOOPBACK, contact="", version="0") as fetcher:
+    async with (
+        Origin(hosts=4) as origin,
+        Fetcher(LOOPBACK, contact="", version="0") as fetcher,
+    ):
         week = Week(origin, fetcher, random.Random(7))
         week.add(30, 4)
         await week.live(timedelta(days=1))
@@ -191,7 +241,9 @@ async def test_a_day_of_some_feeds_gives_no_publisher_reason_to_complain():
 def test_the_publishers_books_notice_what_they_are_kept_for():
     """The checks themselves: an early poll, wrong validators, two unconditional polls within a day."""
     seen = Seen("h", "GET", "/", (), 0.0, 1, 1)
-    publisher = Publisher(0, "e", given=('"1"', None), last_full_at=NOW, not_before_at=NOW + HOUR)
+    publisher = Publisher(
+        0, "e", given=('"1"', None), last_full_at=NOW, not_before_at=NOW + HOUR
+    )
     assert len(publisher.check(seen, NOW + MINUTE)) == 2
     wrong = Seen("h", "GET", "/", ((b"If-None-Match", b'"2"'),), 0.0, 1, 1)
     assert len(publisher.check(wrong, NOW + 2 * HOUR)) == 1

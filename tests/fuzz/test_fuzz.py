@@ -22,8 +22,21 @@ from aggregator.entry.safety import is_safe
 from aggregator.errors import ConfigError
 from aggregator.fetch.address import BadUrl, target_of
 from aggregator.fetch.tolerant import AnswerReader, BadAnswer
-from aggregator.fetch.websub import Confirmed, Refused, answer_to_hub, is_signed, links_of
-from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule, Lease, Unparsable
+from aggregator.fetch.websub import (
+    Confirmed,
+    Refused,
+    answer_to_hub,
+    is_signed,
+    links_of,
+)
+from aggregator.model import (
+    DocumentSettings,
+    Feed,
+    FeedRead,
+    IdentityRule,
+    Lease,
+    Unparsable,
+)
 from aggregator.opml import subscriptions_of_opml
 from aggregator.pipeline.reading import ReadRequest, read
 from aggregator.subscriptions import feeds_of_page, usable, with_subscriptions
@@ -32,7 +45,9 @@ from aggregator.visible import has_orders, visible
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DOCUMENTS = DocumentSettings()
-long_run = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+long_run = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 ODD = [
     "\x00",
@@ -156,7 +171,9 @@ JSON = [
 
 
 def drawn(*pieces: list[str], most: int = 40) -> st.SearchStrategy[str]:
-    return st.lists(st.sampled_from([one for part in pieces for one in part]), max_size=most).map("".join)
+    return st.lists(
+        st.sampled_from([one for part in pieces for one in part]), max_size=most
+    ).map("".join)
 
 
 SPOILED = st.tuples(
@@ -184,19 +201,33 @@ def test_whatever_a_publisher_sends_is_read_or_refused_and_its_documents_are_har
     body: bytes, content_type: str | None
 ) -> None:
     feed = Feed("f", "https://u:s3cret@h.example/f?token=s3cret")
-    request = ReadRequest(feed, feed.url, body, content_type, {}, IdentityRule(), DOCUMENTS, timedelta(days=3), NOW)
+    request = ReadRequest(
+        feed,
+        feed.url,
+        body,
+        content_type,
+        {},
+        IdentityRule(),
+        DOCUMENTS,
+        timedelta(days=3),
+        NOW,
+    )
     answer = read(request)
     if isinstance(answer, Unparsable):
         return
     assert isinstance(answer, FeedRead)
     assert sum(answer.outcomes.values()) >= len(answer.entries)
     for entry in answer.entries:
-        head, _, rest = entry.document.removeprefix("\n---\n").partition("\n---\n\n<div>   \n")
+        head, _, rest = entry.document.removeprefix("\n---\n").partition(
+            "\n---\n\n<div>   \n"
+        )
         shown = rest.rpartition("\n  \n</div>")[0]
         assert yaml.safe_load(head)["title"] == entry.title
         assert is_safe(shown, embeds=DOCUMENTS.embeds)
         assert not re.search(r"\n\s*\n|[{}]", shown)
-        assert not has_orders(entry.title + entry.author + "".join(entry.tags) + entry.url)
+        assert not has_orders(
+            entry.title + entry.author + "".join(entry.tags) + entry.url
+        )
         assert "s3cret" not in repr(entry)
 
 
@@ -213,7 +244,9 @@ KINDS = [value for value in vars(codec).values() if isinstance(value, RecordKind
         st.just(b"9" * 400 + b"|5"),
     ),
 )
-def test_whatever_stands_in_redis_is_a_record_or_unreadable(kind: RecordKind[object], data: bytes) -> None:
+def test_whatever_stands_in_redis_is_a_record_or_unreadable(
+    kind: RecordKind[object], data: bytes
+) -> None:
     for given_data in (
         data,
         {b"e": data, "json": data.decode("latin-1"), "at": data.decode("latin-1")},
@@ -263,7 +296,9 @@ TOML += [
 
 @long_run
 @given(drawn(TOML, ODD))
-def test_whatever_stands_in_feeds_toml_is_a_configuration_or_refused_in_words(text: str) -> None:
+def test_whatever_stands_in_feeds_toml_is_a_configuration_or_refused_in_words(
+    text: str,
+) -> None:
     try:
         feeds = configuration(text, file="feeds.toml").feeds
     except ConfigError:
@@ -296,15 +331,29 @@ def test_whatever_an_opml_holds_feeds_toml_stays_valid(text: str) -> None:
         return
     found, refused = usable(opml.feeds)
     changed, added, known = with_subscriptions("", found, file="feeds.toml")
-    assert [feed.url for feed in configuration(changed, file="feeds.toml").feeds] == [one.url for one in found]
+    assert [feed.url for feed in configuration(changed, file="feeds.toml").feeds] == [
+        one.url for one in found
+    ]
     assert len(added) + len(known) == len(found)
     assert not has_orders(changed)
     assert all(visible(one.why) for one in (*opml.left_out, *refused))
 
 
 @long_run
-@given(drawn(MARKUP, ODD, ["<link rel=alternate type='application/rss+xml' href='", "' title='", "<base href='"]))
-def test_whatever_a_page_holds_its_feeds_are_web_addresses_with_clean_names(text: str) -> None:
+@given(
+    drawn(
+        MARKUP,
+        ODD,
+        [
+            "<link rel=alternate type='application/rss+xml' href='",
+            "' title='",
+            "<base href='",
+        ],
+    )
+)
+def test_whatever_a_page_holds_its_feeds_are_web_addresses_with_clean_names(
+    text: str,
+) -> None:
     for one in feeds_of_page(text.encode("utf-8", "replace"), url="https://h.example/"):
         assert one.url.startswith(("http://", "https://"))
         assert not has_orders(one.title)
@@ -360,7 +409,15 @@ def _regular(data: bytes, cuts: list[int]) -> tuple[bool, bool]:
 @long_run
 @given(
     st.dictionaries(
-        st.sampled_from(["hub.mode", "hub.topic", "hub.challenge", "hub.lease_seconds", "hub.reason"]),
+        st.sampled_from(
+            [
+                "hub.mode",
+                "hub.topic",
+                "hub.challenge",
+                "hub.lease_seconds",
+                "hub.reason",
+            ]
+        ),
         drawn(ODD, ["subscribe", "unsubscribe", "denied", "t"], most=3),
     ),
     drawn(ODD, ["sha256=", "sha512=", "0" * 64], most=4),

@@ -43,7 +43,12 @@ RDF = (
 )
 
 
-def item(number: int, *, text: str = "The mayor said that this was the plan of the town", more: str = "") -> str:
+def item(
+    number: int,
+    *,
+    text: str = "The mayor said that this was the plan of the town",
+    more: str = "",
+) -> str:
     return (
         f"<item><guid isPermaLink='false'>g{number}</guid><title>Ferry {number} leaves</title>"
         f"<link>/news/{number}</link><pubDate>Sat, 28 Nov 2026 10:{number % 60:02}:00 GMT</pubDate>"
@@ -112,15 +117,27 @@ def parsed_count(before: str, after: str) -> int:
 
 
 def test_only_what_is_new_or_changed_is_parsed():
-    before = rss(range(10), head="<lastBuildDate>Sat, 28 Nov 2026 10:00:00 GMT</lastBuildDate>")
-    after = rss(range(-2, 9), head="<lastBuildDate>Sat, 28 Nov 2026 11:00:00 GMT</lastBuildDate>")
+    before = rss(
+        range(10), head="<lastBuildDate>Sat, 28 Nov 2026 10:00:00 GMT</lastBuildDate>"
+    )
+    after = rss(
+        range(-2, 9),
+        head="<lastBuildDate>Sat, 28 Nov 2026 11:00:00 GMT</lastBuildDate>",
+    )
     assert parsed_count(before, before) == 0
     assert parsed_count(before, after) == 2
-    assert parsed_count(before, before.replace("Ferry 3 leaves", "Ferry 3 has left")) == 1
+    assert (
+        parsed_count(before, before.replace("Ferry 3 leaves", "Ferry 3 has left")) == 1
+    )
 
 
 def test_every_entry_has_its_outcome_as_ever():
-    last = both([rss(range(10)), rss(range(-2, 9)).replace("Ferry 3 leaves", "Ferry 3 has left")])[-1]
+    last = both(
+        [
+            rss(range(10)),
+            rss(range(-2, 9)).replace("Ferry 3 leaves", "Ferry 3 has left"),
+        ]
+    )[-1]
     assert isinstance(last, FeedRead)
     assert dict(last.outcomes) == {"new": 2, "edited": 1, "seen": 8}
 
@@ -134,7 +151,11 @@ def test_a_long_document_is_remembered_in_part():
 def test_an_entry_whose_edits_are_muted_is_read_until_they_are_published():
     bodies = [rss(range(4)).replace("Ferry 2", f"Ferry 2, {at}") for at in range(6)]
     results = both([*bodies, bodies[-1], bodies[-1]], step_hours=5)
-    edited = [dict(one.outcomes).get("edited", 0) for one in results if isinstance(one, FeedRead)]
+    edited = [
+        dict(one.outcomes).get("edited", 0)
+        for one in results
+        if isinstance(one, FeedRead)
+    ]
     assert edited == [0, 1, 1, 1, 0, 0, 1, 0]
 
 
@@ -209,7 +230,14 @@ PARTS = st.fixed_dictionaries(
     },
 )  # fmt: skip
 HEADS = st.sampled_from(
-    ["", "<lastBuildDate>1</lastBuildDate>", "<ttl>5</ttl>", "<link>https://b.example/</link>", "&amp;", "&"]
+    [
+        "",
+        "<lastBuildDate>1</lastBuildDate>",
+        "<ttl>5</ttl>",
+        "<link>https://b.example/</link>",
+        "&amp;",
+        "&",
+    ]
 )
 
 
@@ -223,7 +251,10 @@ def documents(draw: st.DrawFn) -> list[str]:
         for number, parts in enumerate(written)
     ]
     orders = st.lists(st.sampled_from(texts), max_size=9)
-    return [frame.format(head=draw(HEADS), items="".join(draw(orders))) for _ in range(draw(st.integers(2, 4)))]
+    return [
+        frame.format(head=draw(HEADS), items="".join(draw(orders)))
+        for _ in range(draw(st.integers(2, 4)))
+    ]
 
 
 @settings(max_examples=120)

@@ -24,7 +24,10 @@ BODY = (
 TEXTS = [
     ("Ferry Talofa sinks off Samoa with 40 aboard", BODY),
     ("Ferry Talofa sinks off Samoa, 40 were aboard", BODY),
-    ("Samoa: dozens rescued after ferry Talofa goes down", f"{BODY} Divers are searching."),
+    (
+        "Samoa: dozens rescued after ferry Talofa goes down",
+        f"{BODY} Divers are searching.",
+    ),
     ("Ferry fares to rise 5% in Norway", "The government said fares go up in May."),
 ]
 
@@ -50,7 +53,11 @@ class Desk:
         return [one.entry_id for one, _ in self.log]
 
     def inside(self, event_id: str) -> list[str]:
-        return [entry_id for entry_id in self.entry_ids if self.event_of(entry_id) == event_id]
+        return [
+            entry_id
+            for entry_id in self.entry_ids
+            if self.event_of(entry_id) == event_id
+        ]
 
     def standing(self, event_id: str) -> str:
         while event_id in self.merged:
@@ -60,7 +67,13 @@ class Desk:
     def come(self, text: int, site: int) -> None:
         """A report comes."""
         title, body = TEXTS[text]
-        row = {"id": f"{len(self.log)}", "title": title, "text": body, "lang": "en", "source": f"{site}.example"}
+        row = {
+            "id": f"{len(self.log)}",
+            "title": title,
+            "text": body,
+            "lang": "en",
+            "source": f"{site}.example",
+        }
         entry = entry_of({**row, "published": "2026-03-01T10:00:00Z"})
         ((made, assignment),) = self.matcher.assigned([entry])
         event_id = assignment.event_id or event_id_of(entry.entry_id)
@@ -68,7 +81,11 @@ class Desk:
         self.merged |= dict.fromkeys(assignment.absorbs, event_id)
 
     def say(self, ones: list[str], others: list[str], *, same: bool) -> None:
-        self.said |= {frozenset(pair): same for pair in product(ones, others) if pair[0] != pair[1]}
+        self.said |= {
+            frozenset(pair): same
+            for pair in product(ones, others)
+            if pair[0] != pair[1]
+        }
 
     def join(self, one: str, other: str) -> None:
         survivor, absorbed = self.event_of(one), self.event_of(other)
@@ -88,8 +105,12 @@ class Desk:
         self.say(moved, stayed, same=False)
         self.say(moved, moved, same=True)
         self.say(moved, self.inside(target) if into else [], same=True)
-        apart = tuple(other for other in (left, *self.matcher.apart_of(left)) if other != target)
-        self._rule(Ruling(self._name, Verb.SPLIT, target, left, tuple(moved), (), EPOCH, apart))
+        apart = tuple(
+            other for other in (left, *self.matcher.apart_of(left)) if other != target
+        )
+        self._rule(
+            Ruling(self._name, Verb.SPLIT, target, left, tuple(moved), (), EPOCH, apart)
+        )
         self.moved |= dict.fromkeys(moved, target)
 
     @property
@@ -106,15 +127,23 @@ class Desk:
         fresh = Matcher(SETTINGS, apart_of(self.rulings, aliases))
         for made, event_id in self.log:
             standing = self.standing(self.moved.get(made.entry_id, event_id))
-            fresh.learn([FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.pack())])
+            fresh.learn(
+                [FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.pack())]
+            )
         return fresh
 
 
-reports = st.tuples(st.just("come"), st.sampled_from([0, 0, 1, 1, 2, 3]), st.integers(0, 4))
+reports = st.tuples(
+    st.just("come"), st.sampled_from([0, 0, 1, 1, 2, 3]), st.integers(0, 4)
+)
 who = st.integers(0, 7)
 joins = st.tuples(st.just("join"), who, who)
-splits = st.tuples(st.just("split"), st.lists(who, min_size=1, max_size=2), st.none() | st.none() | who)
-steps_of_a_day = st.lists(st.one_of(reports, splits, splits, joins), min_size=8, max_size=24)
+splits = st.tuples(
+    st.just("split"), st.lists(who, min_size=1, max_size=2), st.none() | st.none() | who
+)
+steps_of_a_day = st.lists(
+    st.one_of(reports, splits, splits, joins), min_size=8, max_size=24
+)
 FIRST = [("come", 0, 0), ("come", 0, 1), ("come", 1, 2), ("come", 2, 3), ("come", 3, 4)]
 
 
@@ -129,7 +158,9 @@ def played(steps: list[tuple[str, object, object]]) -> Desk:
                 desk.join(ids[-1 - one % len(ids)], ids[-1 - other % len(ids)])
             case "split", list(named), into if ids:
                 target = None if into is None else ids[-1 - int(str(into)) % len(ids)]
-                desk.split(list(dict.fromkeys(ids[-1 - n % len(ids)] for n in named)), target)
+                desk.split(
+                    list(dict.fromkeys(ids[-1 - n % len(ids)] for n in named)), target
+                )
     return desk
 
 
@@ -142,17 +173,30 @@ def test_the_last_word_on_two_reports_stands(steps: list[tuple[str, object, obje
         for pair, same in desk.said.items():
             one, other = (matcher.event_of(entry_id) for entry_id in pair)
             assert (one == other) is same, f"{pair} after {steps}"
-    assert [fresh.event_of(name) for name in desk.entry_ids] == [desk.event_of(name) for name in desk.entry_ids]
+    assert [fresh.event_of(name) for name in desk.entry_ids] == [
+        desk.event_of(name) for name in desk.entry_ids
+    ]
     for name in desk.entry_ids:
         event_id = desk.event_of(name)
         alive = {desk.event_of(other) for other in desk.entry_ids}
-        assert set(fresh.apart_of(event_id)) & alive == set(desk.matcher.apart_of(event_id)) & alive
+        assert (
+            set(fresh.apart_of(event_id)) & alive
+            == set(desk.matcher.apart_of(event_id)) & alive
+        )
 
 
 def test_reports_like_both_sides_of_a_split_never_make_one_of_them():
-    steps: list[tuple[str, object, object]] = [("come", 0, 0), ("come", 0, 1), ("split", [0], None)]
-    desk = played([*steps, *(("come", text, site) for text in (0, 1, 2) for site in (2, 3))])
+    steps: list[tuple[str, object, object]] = [
+        ("come", 0, 0),
+        ("come", 0, 1),
+        ("split", [0], None),
+    ]
+    desk = played(
+        [*steps, *(("come", text, site) for text in (0, 1, 2) for site in (2, 3))]
+    )
     first, second, *_ = desk.entry_ids
     assert desk.event_of(first) != desk.event_of(second)
     alone = played([("come", 0, 0), ("come", 0, 1), ("come", 1, 2)])
-    assert len({alone.event_of(name) for name in alone.entry_ids}) == 1, "the model by itself holds them to be one"
+    assert len({alone.event_of(name) for name in alone.entry_ids}) == 1, (
+        "the model by itself holds them to be one"
+    )

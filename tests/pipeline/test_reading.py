@@ -20,7 +20,13 @@ BODY = (
 )
 
 
-def polled(body: str, known: dict[str, KnownEntry], rule: IdentityRule = IdentityRule(), *, days: int = 0) -> FeedRead:  # noqa: B008
+def polled(
+    body: str,
+    known: dict[str, KnownEntry],
+    rule: IdentityRule = IdentityRule(),  # noqa: B008 (frozen)
+    *,
+    days: int = 0,
+) -> FeedRead:
     result = read(
         ReadRequest(
             FEED, FEED.url, body.encode(), None, known, rule, DocumentSettings(), timedelta(days=3),
@@ -36,11 +42,16 @@ def outcomes(read: FeedRead) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("ids", [("<guid>a</guid>", "<guid>b</guid>"), ("", "")])
-def test_what_older_rules_knew_is_taken_as_it_is_now_without_a_word(ids: tuple[str, str]):
+def test_what_older_rules_knew_is_taken_as_it_is_now_without_a_word(
+    ids: tuple[str, str],
+):
     body = BODY.format(first=ids[0], second=ids[1])
     first = polled(body, {})
     assert outcomes(first) == {"new": 2}
-    old = {key: replace(known, content_hash=f"{n:032x}") for n, (key, known) in enumerate(first.known.items())}
+    old = {
+        key: replace(known, content_hash=f"{n:032x}")
+        for n, (key, known) in enumerate(first.known.items())
+    }
     again = polled(body, old, first.identity)
     assert (outcomes(again), again.entries, again.notices) == ({"seen": 2}, (), ())
     assert again.known == dict(first.known)
@@ -51,8 +62,13 @@ def test_what_older_rules_knew_is_taken_as_it_is_now_without_a_word(ids: tuple[s
 def test_an_edit_under_the_rules_of_today_is_told():
     body = BODY.format(first="<guid>a</guid>", second="<guid>b</guid>")
     first = polled(body, {})
-    assert all(known.content_hash.startswith(f"{HASH_RULES}.") for known in first.known.values())
-    assert outcomes(polled(body.replace("Weirs", "Weirs are mended"), dict(first.known))) == {"seen": 1, "edited": 1}
+    assert all(
+        known.content_hash.startswith(f"{HASH_RULES}.")
+        for known in first.known.values()
+    )
+    assert outcomes(
+        polled(body.replace("Weirs", "Weirs are mended"), dict(first.known))
+    ) == {"seen": 1, "edited": 1}
 
 
 def test_a_new_home_page_renames_no_entry():

@@ -34,7 +34,11 @@ DAY = timedelta(days=1)
 
 
 def fetched(body: bytes = b"x", *, url: str = URL, **more: Any) -> Fetched:
-    fields: dict[str, Any] = {"content_type": None, "validators": Validators('"1"', None, url), "caching": Caching()}
+    fields: dict[str, Any] = {
+        "content_type": None,
+        "validators": Validators('"1"', None, url),
+        "caching": Caching(),
+    }
     return Fetched(url, more.pop("status", 200), body, **(fields | more))
 
 
@@ -42,17 +46,41 @@ def not_modified(*, caching: Caching = Caching(), **more: Any) -> NotModified:  
     return NotModified(URL, more.pop("validators", Validators()), caching, **more)
 
 
-def failure(kind: FailureKind = FailureKind.HTTP_STATUS, *, status: int | None = 500, **more: Any) -> FetchFailed:
+def failure(
+    kind: FailureKind = FailureKind.HTTP_STATUS,
+    *,
+    status: int | None = 500,
+    **more: Any,
+) -> FetchFailed:
     return FetchFailed(more.pop("url", URL), kind, "it failed", status=status, **more)
 
 
-def throttled(retry_after: timedelta | None, *, status: int = 429, **more: Any) -> FetchFailed:
-    return failure(FailureKind.THROTTLED, status=status, caching=Caching(retry_after=retry_after), **more)
+def throttled(
+    retry_after: timedelta | None, *, status: int = 429, **more: Any
+) -> FetchFailed:
+    return failure(
+        FailureKind.THROTTLED,
+        status=status,
+        caching=Caching(retry_after=retry_after),
+        **more,
+    )
 
 
-def reading(new: int = 0, *, seen: int = 0, edited: int = 0, hints: FeedHints = FeedHints(), **more: Any) -> FeedRead:  # noqa: B008
+def reading(
+    new: int = 0,
+    *,
+    seen: int = 0,
+    edited: int = 0,
+    hints: FeedHints = FeedHints(),  # noqa: B008 (frozen)
+    **more: Any,
+) -> FeedRead:
     outcomes = {"new": new, "edited": edited, "seen": seen, "rejected": 0}
-    fields: dict[str, Any] = {"title": "News", "language": "en", "encoding": "utf-8", "version": "rss20"}
+    fields: dict[str, Any] = {
+        "title": "News",
+        "language": "en",
+        "encoding": "utf-8",
+        "version": "rss20",
+    }
     fields |= {"identity": IdentityRule(), "entries": (), "known": {}, "reasons": {}}
     return FeedRead(hints=hints, outcomes=outcomes, **(fields | more))
 
@@ -75,10 +103,21 @@ class Life:
             self.state = first_state(self.feed, now=self.now)
 
     def poll(
-        self, result: FetchResult, read: ReadResult | None = None, *, after: timedelta | None = None, **more: Any
+        self,
+        result: FetchResult,
+        read: ReadResult | None = None,
+        *,
+        after: timedelta | None = None,
+        **more: Any,
     ) -> Poll:
-        self.now = max(self.now, self.state.next_poll_at) if after is None else self.now + after
-        self.last = after_poll(self.feed, self.state, result, read, now=self.now, **more)
+        self.now = (
+            max(self.now, self.state.next_poll_at)
+            if after is None
+            else self.now + after
+        )
+        self.last = after_poll(
+            self.feed, self.state, result, read, now=self.now, **more
+        )
         self.state = self.last.state
         return self.last
 
@@ -93,4 +132,6 @@ class Life:
 
     @property
     def kinds(self) -> list[str]:
-        return [] if self.last is None else [notice.kind for notice in self.last.notices]
+        return (
+            [] if self.last is None else [notice.kind for notice in self.last.notices]
+        )

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator.fetch.fetcher import Fetcher
-from aggregator.model import Feed, FeedRead, Fetched, FetchResult, Poll, PollState, ReadResult
+from aggregator.model import (
+    Feed,
+    FeedRead,
+    Fetched,
+    FetchResult,
+    Poll,
+    PollState,
+    ReadResult,
+)
 from aggregator.schedule.request import first_state, is_unchanged, request_for
 from aggregator.schedule.result import after_poll
 from tests.schedule.given import NOW, reading
@@ -39,7 +47,9 @@ class LivingFeed:
     async def poll(self, *, at: datetime | None = None) -> Asked:
         """Ask when the feed is due, or at a given time."""
         self.now = at or max(self.now, self.state.next_poll_at)
-        result = await self.fetcher.fetch(request_for(self.feed, self.state, now=self.now))
+        result = await self.fetcher.fetch(
+            request_for(self.feed, self.state, now=self.now)
+        )
         read = self.read(result)
         self.now += result.elapsed
         decision = after_poll(self.feed, self.state, result, read, now=self.now)
@@ -61,5 +71,9 @@ class LivingFeed:
 
     @property
     def new_count(self) -> int:
-        reads = [self.readings.get(p.result.body) for p in self.polls if isinstance(p.result, Fetched)]
+        reads = [
+            self.readings.get(p.result.body)
+            for p in self.polls
+            if isinstance(p.result, Fetched)
+        ]
         return sum(r.outcomes["new"] for r in reads if isinstance(r, FeedRead))

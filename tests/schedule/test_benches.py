@@ -16,7 +16,9 @@ async def test_the_sandbox_bench_runs(capsys: pytest.CaptureFixture[str]):
 
 
 def test_the_schedule_bench_counts_polls_and_delays(capsys: pytest.CaptureFixture[str]):
-    totals = schedule_sim.simulated([("a", [0.0, 3600.0, 7200.0, 50_000.0, 90_000.0])], seed=1)
+    totals = schedule_sim.simulated(
+        [("a", [0.0, 3600.0, 7200.0, 50_000.0, 90_000.0])], seed=1
+    )
     assert [len(tally.delays) for tally in totals] == [2, 2, 2]
     assert all(delay >= 0 for tally in totals for delay in tally.delays)
     assert max(totals[1].delays) <= 15 * 60
@@ -28,9 +30,17 @@ def test_the_schedule_bench_counts_polls_and_delays(capsys: pytest.CaptureFixtur
 def test_adaptive_polling_spends_less_than_fixed_at_nearly_the_same_delay():
     """A daytime newsroom and ten blogs over four weeks: the goal of the issue, on times of our own."""
     chance, day = random.Random(4), 86_400.0
-    newsroom = sorted(d * day + chance.uniform(7, 19) * 3600 for d in range(28) for _ in range(40))
-    blogs = [sorted(chance.uniform(0, 28) * day for _ in range(chance.randint(4, 12))) for _ in range(10)]
-    feeds = [("newsroom", newsroom), *((f"blog{n}", times) for n, times in enumerate(blogs))]
+    newsroom = sorted(
+        d * day + chance.uniform(7, 19) * 3600 for d in range(28) for _ in range(40)
+    )
+    blogs = [
+        sorted(chance.uniform(0, 28) * day for _ in range(chance.randint(4, 12)))
+        for _ in range(10)
+    ]
+    feeds = [
+        ("newsroom", newsroom),
+        *((f"blog{n}", times) for n, times in enumerate(blogs)),
+    ]
     adaptive, quarter, _ = schedule_sim.simulated(feeds, seed=1)
     assert adaptive.poll_count <= 0.4 * quarter.poll_count
     assert adaptive.delay(0.5) <= 1.5 * quarter.delay(0.5)

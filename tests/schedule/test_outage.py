@@ -8,7 +8,13 @@ from datetime import timedelta
 import pytest
 
 from aggregator.model import FailureKind, Feed, FetchFailed, Health
-from aggregator.schedule.outage import HostOutcome, answered_at, has_vote, host_outcome, is_local_outage
+from aggregator.schedule.outage import (
+    HostOutcome,
+    answered_at,
+    has_vote,
+    host_outcome,
+    is_local_outage,
+)
 from aggregator.schedule.request import first_state
 from tests.schedule.given import FEED, NOW, Life, failure, fetched, not_modified
 
@@ -18,11 +24,26 @@ SECOND = timedelta(seconds=1)
 def outcomes(letters: str) -> list[HostOutcome]:
     """One host for each letter, a second apart: `a` answered, `u` unreached, `o` unreached by our own fault, `d` no such name."""
     start = NOW - len(letters) * SECOND
-    return [HostOutcome(f"h{n}", start + n * SECOND, c != "a", c == "o", c == "d") for n, c in enumerate(letters)]
+    return [
+        HostOutcome(f"h{n}", start + n * SECOND, c != "a", c == "o", c == "d")
+        for n, c in enumerate(letters)
+    ]
 
 
 @pytest.mark.parametrize(
-    "letters", ["uuu", "uuuu", "o", "oo", "ooo", "aaaaaaaaaauuuuuuuu", "auuuuuuuu", "d", "dd", "ddd"]
+    "letters",
+    [
+        "uuu",
+        "uuuu",
+        "o",
+        "oo",
+        "ooo",
+        "aaaaaaaaaauuuuuuuu",
+        "auuuuuuuu",
+        "d",
+        "dd",
+        "ddd",
+    ],
 )
 def test_when_most_hosts_fail_at_once_it_is_us(letters: str):
     assert is_local_outage(outcomes(letters), now=NOW)
@@ -56,16 +77,27 @@ def test_when_some_answer_or_there_is_too_little_evidence_it_is_the_feeds(letter
 
 
 def test_a_name_that_stays_unknown_is_the_feeds_own_fault_after_a_while():
-    tried = [HostOutcome("h", NOW - n * 30 * SECOND, unreached=True, nameless=True) for n in range(5)]
+    tried = [
+        HostOutcome("h", NOW - n * 30 * SECOND, unreached=True, nameless=True)
+        for n in range(5)
+    ]
     assert is_local_outage(tried[:3], now=NOW)
     assert not is_local_outage(tried, now=NOW)
 
 
 def test_only_the_newest_outcome_of_a_host_counts():
-    earlier = [HostOutcome(o.host, o.at - 60 * SECOND, unreached=True) for o in outcomes("aaaa")]
+    earlier = [
+        HostOutcome(o.host, o.at - 60 * SECOND, unreached=True)
+        for o in outcomes("aaaa")
+    ]
     assert not is_local_outage([*outcomes("aaaa"), *earlier], now=NOW)
     assert is_local_outage(
-        [HostOutcome(o.host, o.at - 60 * SECOND, unreached=False) for o in outcomes("uuuu")] + outcomes("uuuu"), now=NOW
+        [
+            HostOutcome(o.host, o.at - 60 * SECOND, unreached=False)
+            for o in outcomes("uuuu")
+        ]
+        + outcomes("uuuu"),
+        now=NOW,
     )
 
 
@@ -80,16 +112,24 @@ def test_many_failures_of_one_host_are_one():
 
 def test_an_error_that_came_by_http_shows_that_the_network_works():
     url = "http://h.example/"
-    assert not host_outcome(FetchFailed(url, FailureKind.HTTP_STATUS, "", 500), at=NOW).unreached
-    assert not host_outcome(FetchFailed(url, FailureKind.PRIVATE_ADDRESS, ""), at=NOW).unreached
+    assert not host_outcome(
+        FetchFailed(url, FailureKind.HTTP_STATUS, "", 500), at=NOW
+    ).unreached
+    assert not host_outcome(
+        FetchFailed(url, FailureKind.PRIVATE_ADDRESS, ""), at=NOW
+    ).unreached
     assert not host_outcome(fetched(), at=NOW).unreached
     assert not host_outcome(not_modified(), at=NOW).unreached
     unreached = host_outcome(FetchFailed(url, FailureKind.DNS, "", ours=True), at=NOW)
-    assert unreached == HostOutcome("h.example", NOW, unreached=True, ours=True, nameless=True)
+    assert unreached == HostOutcome(
+        "h.example", NOW, unreached=True, ours=True, nameless=True
+    )
 
 
 def test_hosts_that_failed_before_have_no_vote():
-    known = [dataclasses.replace(outcome, votes=False) for outcome in outcomes("uuuuuuuu")]
+    known = [
+        dataclasses.replace(outcome, votes=False) for outcome in outcomes("uuuuuuuu")
+    ]
     assert not is_local_outage(known, now=NOW)
     assert not is_local_outage([*known[:6], *outcomes("uuuuuuuu")[6:]], now=NOW)
     assert is_local_outage([*known[:5], *outcomes("uuuuuuuu")[5:]], now=NOW)
@@ -120,7 +160,11 @@ def test_seven_hosts_that_refuse_beside_one_that_answers_become_failing_by_thems
         refused = failure(FailureKind.CONNECT, status=None, url=life.feed.url)
         result = refused if life is not lives[0] else not_modified()
         votes = has_vote(life.state, answered_at=answered_at(record))
-        record.append(host_outcome(dataclasses.replace(result, url=life.feed.url), at=now, votes=votes))
+        record.append(
+            host_outcome(
+                dataclasses.replace(result, url=life.feed.url), at=now, votes=votes
+            )
+        )
         life.poll(result, after=timedelta(0), offline=is_local_outage(record, now=now))
     assert [life.state.health for life in lives] == [Health.OK, *[Health.FAILING] * 7]
 

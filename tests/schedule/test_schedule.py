@@ -25,7 +25,12 @@ from aggregator.model import (
     Validators,
 )
 from aggregator.schedule.bounds import first_due_at
-from aggregator.schedule.request import first_state, is_unchanged, request_for, with_feed
+from aggregator.schedule.request import (
+    first_state,
+    is_unchanged,
+    request_for,
+    with_feed,
+)
 from aggregator.schedule.restart import due_at
 from aggregator.schedule.result import after_poll, released
 from aggregator.schedule.success import body_hash
@@ -53,7 +58,9 @@ NEW_URL = "https://new.example/feed"
 
 def test_validators_of_a_200_are_sent_next_time():
     life = Life().lived()
-    assert request_for(FEED, life.state, now=life.now + HOUR).validators == Validators('"1"', None, URL)
+    assert request_for(FEED, life.state, now=life.now + HOUR).validators == Validators(
+        '"1"', None, URL
+    )
 
 
 def test_validators_are_refreshed_from_a_304():
@@ -73,8 +80,14 @@ def test_a_failed_poll_keeps_validators_and_hash():
     life = Life().lived()
     before = life.state
     life.poll(failure())
-    life.poll(fetched(b"<html>", validators=Validators('"h"')), Unparsable(FailureKind.NOT_A_FEED, "HTML"))
-    assert (life.state.validators, life.state.body_hash) == (before.validators, before.body_hash)
+    life.poll(
+        fetched(b"<html>", validators=Validators('"h"')),
+        Unparsable(FailureKind.NOT_A_FEED, "HTML"),
+    )
+    assert (life.state.validators, life.state.body_hash) == (
+        before.validators,
+        before.body_hash,
+    )
 
 
 def test_requests_without_validators_are_a_day_apart_for_a_feed_that_has_them():
@@ -92,15 +105,22 @@ def test_requests_without_validators_are_a_day_apart_for_a_feed_that_has_them():
 def test_a_poll_asked_for_by_hand_does_not_break_the_day():
     life = Life().lived()
     life.poll(not_modified(), after=23 * HOUR)
-    assert request_for(FEED, life.state, now=life.now + MINUTE).validators != Validators()
-    assert request_for(FEED, life.state, now=NOW + DAY + MINUTE).validators == Validators()
+    assert (
+        request_for(FEED, life.state, now=life.now + MINUTE).validators != Validators()
+    )
+    assert (
+        request_for(FEED, life.state, now=NOW + DAY + MINUTE).validators == Validators()
+    )
 
 
 def test_a_restart_or_reload_changes_no_due_time():
     life = Life().lived()
     assert with_feed(life.state, FEED) == life.state
     assert due_at(FEED, life.state, now=life.now + MINUTE) == life.state.next_poll_at
-    assert due_at(FEED, life.state, now=life.state.next_poll_at + 9 * HOUR) == life.state.next_poll_at
+    assert (
+        due_at(FEED, life.state, now=life.state.next_poll_at + 9 * HOUR)
+        == life.state.next_poll_at
+    )
 
 
 def test_a_due_time_beyond_all_bounds_is_brought_back():
@@ -163,7 +183,10 @@ def test_retry_after_holds_feed_and_host(status: int):
     decision = life.poll(throttled(5 * HOUR, status=status))
     assert decision.due_at is not None
     assert decision.due_at >= life.now + 5 * HOUR
-    assert (decision.host_hold_until_at, decision.held_host) == (life.now + 5 * HOUR, "news.example")
+    assert (decision.host_hold_until_at, decision.held_host) == (
+        life.now + 5 * HOUR,
+        "news.example",
+    )
     assert life.state.not_before_at == life.now + 5 * HOUR
 
 
@@ -175,7 +198,9 @@ def test_retry_after_counts_for_a_week_at_most():
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_throttling_without_retry_after_backs_off_and_holds_the_host_for_less_than_an_hour(status: int):
+def test_throttling_without_retry_after_backs_off_and_holds_the_host_for_less_than_an_hour(
+    status: int,
+):
     life = Life().lived()
     gaps, holds = [], []
     for _ in range(6):
@@ -197,10 +222,14 @@ def test_throttling_without_retry_after_backs_off_and_holds_the_host_for_less_th
         fetched(url="https://other.example/x", caching=Caching(retry_after=5 * DAY)),
     ],
 )
-def test_what_another_host_says_over_a_redirect_binds_the_feed_alone(result: FetchResult):
+def test_what_another_host_says_over_a_redirect_binds_the_feed_alone(
+    result: FetchResult,
+):
     life = Life().lived()
     for _ in range(4):
-        decision = life.poll(result, reading(1) if isinstance(result, Fetched) else None)
+        decision = life.poll(
+            result, reading(1) if isinstance(result, Fetched) else None
+        )
         assert decision.host_hold_until_at is None
         assert decision.held_host == ""
         assert life.gap >= (result.caching.retry_after or timedelta(0))
@@ -215,7 +244,10 @@ def test_an_adopted_address_holds_its_host():
 def test_a_second_403_in_a_row_is_taken_for_throttling():
     life = Life().lived()
     first = life.poll(failure(status=403))
-    assert (first.host_hold_until_at, life.state.failure_kind) == (None, FailureKind.HTTP_STATUS)
+    assert (first.host_hold_until_at, life.state.failure_kind) == (
+        None,
+        FailureKind.HTTP_STATUS,
+    )
     second = life.poll(failure(status=403))
     assert second.host_hold_until_at is not None
     assert life.state.failure_kind is FailureKind.THROTTLED
@@ -238,10 +270,17 @@ def test_first_polls_of_a_big_import_are_spread_and_of_a_few_feeds_are_prompt():
     many = sorted(first_due_at(feed, now=NOW, feed_count=1500) - NOW for feed in feeds)
     assert many[0] < 5 * timedelta(seconds=1)
     assert timedelta(minutes=4) < many[-1] <= timedelta(minutes=5)
-    per_second = [sum(1 for due in many if int(due.total_seconds()) == s) for s in range(300)]
+    per_second = [
+        sum(1 for due in many if int(due.total_seconds()) == s) for s in range(300)
+    ]
     assert max(per_second) < 20
-    assert max(first_due_at(feed, now=NOW, feed_count=5) - NOW for feed in feeds) <= timedelta(seconds=1)
-    assert max(first_due_at(feed, now=NOW, feed_count=10**6) - NOW for feed in feeds) <= FEED.min_interval
+    assert max(
+        first_due_at(feed, now=NOW, feed_count=5) - NOW for feed in feeds
+    ) <= timedelta(seconds=1)
+    assert (
+        max(first_due_at(feed, now=NOW, feed_count=10**6) - NOW for feed in feeds)
+        <= FEED.min_interval
+    )
 
 
 def test_feeds_in_step_drift_apart():
@@ -252,10 +291,16 @@ def test_feeds_in_step_drift_apart():
 # --- 7: redirects ---
 
 
-def moving(life: Life, times: int, *, after: timedelta, status: int = 301, url: str = NEW_URL) -> list[str]:
+def moving(
+    life: Life, times: int, *, after: timedelta, status: int = 301, url: str = NEW_URL
+) -> list[str]:
     kinds: list[str] = []
     for _ in range(times):
-        life.poll(fetched(b"same", redirects=redirect(url, status), url=url), reading(0, seen=3), after=after)
+        life.poll(
+            fetched(b"same", redirects=redirect(url, status), url=url),
+            reading(0, seen=3),
+            after=after,
+        )
         kinds += life.kinds
     return kinds
 
@@ -292,16 +337,28 @@ def test_a_temporary_redirect_is_never_adopted(status: int):
 
 def test_only_the_permanent_beginning_of_a_chain_is_adopted():
     life = Life().lived()
-    chain = (*redirect("https://a.example/"), *redirect("https://b.example/", 302), *redirect("https://c.example/"))
+    chain = (
+        *redirect("https://a.example/"),
+        *redirect("https://b.example/", 302),
+        *redirect("https://c.example/"),
+    )
     for _ in range(4):
-        life.poll(fetched(redirects=chain, url="https://c.example/"), reading(0, seen=3), after=DAY)
+        life.poll(
+            fetched(redirects=chain, url="https://c.example/"),
+            reading(0, seen=3),
+            after=DAY,
+        )
     assert life.state.url == "https://a.example/"
 
 
 def test_a_redirect_to_another_feed_is_not_adopted():
     life = Life().lived()
     for _ in range(5):
-        life.poll(fetched(redirects=redirect(NEW_URL), url=NEW_URL), reading(3, title="Parked"), after=DAY)
+        life.poll(
+            fetched(redirects=redirect(NEW_URL), url=NEW_URL),
+            reading(3, title="Parked"),
+            after=DAY,
+        )
     assert life.state.url == URL
 
 
@@ -359,7 +416,11 @@ def test_an_adopted_address_that_is_gone_does_not_stop_the_feed():
 def test_410_stops_the_feed_with_one_notice():
     life = Life().lived()
     decision = life.poll(failure(FailureKind.GONE, status=410))
-    assert (decision.due_at, life.state.health, life.kinds) == (None, Health.GONE, ["gone"])
+    assert (decision.due_at, life.state.health, life.kinds) == (
+        None,
+        Health.GONE,
+        ["gone"],
+    )
     assert due_at(FEED, life.state, now=life.now + 30 * DAY) is None
 
 
@@ -380,7 +441,11 @@ def test_the_operator_is_told_once_after_three_failures_and_once_of_the_recovery
         life.poll(result)
         told.append(life.kinds)
     assert told == [[], [], ["failing"], [], [], [], [], [], ["recovered"], []]
-    assert (life.state.health, life.state.failure_count, life.state.failure_kind) == (Health.OK, 0, None)
+    assert (life.state.health, life.state.failure_count, life.state.failure_kind) == (
+        Health.OK,
+        0,
+        None,
+    )
 
 
 def test_what_only_the_operator_can_mend_is_told_at_once():
@@ -393,7 +458,12 @@ def test_what_only_the_operator_can_mend_is_told_at_once():
 
 
 @pytest.mark.parametrize(
-    "hints", [FeedHints(ttl=3 * HOUR), FeedHints(update_period=3 * HOUR), FeedHints(ttl=HOUR, update_period=3 * HOUR)]
+    "hints",
+    [
+        FeedHints(ttl=3 * HOUR),
+        FeedHints(update_period=3 * HOUR),
+        FeedHints(ttl=HOUR, update_period=3 * HOUR),
+    ],
 )
 def test_ttl_and_update_period_are_lower_bounds(hints: FeedHints):
     life = Life(dataclasses.replace(FEED, max_interval=HOUR))
@@ -405,7 +475,9 @@ def test_ttl_and_update_period_are_lower_bounds(hints: FeedHints):
 
 def test_hints_count_for_a_day_at_most():
     life = Life()
-    life.poll(fetched(), reading(1, hints=FeedHints(ttl=30 * DAY, update_period=365 * DAY)))
+    life.poll(
+        fetched(), reading(1, hints=FeedHints(ttl=30 * DAY, update_period=365 * DAY))
+    )
     assert DAY <= life.gap <= DAY + MINUTE
 
 
@@ -421,10 +493,18 @@ def test_skipped_hours_are_left_out():
 def test_skipped_days_are_left_out_for_a_day_at_most():
     saturday = datetime(2026, 3, 7, 10, tzinfo=UTC)
     life = Life(now=saturday - 11 * HOUR)
-    life.poll(fetched(), reading(1, hints=FeedHints(skip_days=frozenset({5}))), after=timedelta(0))
+    life.poll(
+        fetched(),
+        reading(1, hints=FeedHints(skip_days=frozenset({5}))),
+        after=timedelta(0),
+    )
     life.poll(not_modified(), after=saturday - life.now)
     assert life.state.next_poll_at.weekday() == 6
-    life.poll(fetched(), reading(1, hints=FeedHints(skip_days=frozenset(range(7)))), after=timedelta(0))
+    life.poll(
+        fetched(),
+        reading(1, hints=FeedHints(skip_days=frozenset(range(7)))),
+        after=timedelta(0),
+    )
     assert life.gap <= DAY
 
 
@@ -549,13 +629,20 @@ def test_entries_beyond_the_limit_are_told_once_and_again_after_there_were_none(
         assert life.state.dropped_count == beyond
     assert told == [["dropped"], [], [], ["dropped"]]
     assert life.last is not None
-    assert "7 entries of its document lie beyond max_entries = 2000" in life.last.notices[0].detail
+    assert (
+        "7 entries of its document lie beyond max_entries = 2000"
+        in life.last.notices[0].detail
+    )
 
 
 def test_a_wrong_clock_is_stored_and_told_when_it_changes():
     life, told = Life().lived(), []
     for error in (None, 8 * HOUR, 8 * HOUR, None):
-        life.poll(fetched(str(error).encode()), reading(1, lags=(-28800.0,)), clock_error=error)
+        life.poll(
+            fetched(str(error).encode()),
+            reading(1, lags=(-28800.0,)),
+            clock_error=error,
+        )
         told.append(life.kinds)
     assert told == [[], ["clock"], [], ["clock"]]
     life.poll(fetched(b"z"), reading(1), clock_error=8 * HOUR)
@@ -565,7 +652,9 @@ def test_a_wrong_clock_is_stored_and_told_when_it_changes():
 
 # --- properties ---
 
-SPANS = st.one_of(st.none(), st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400)))
+SPANS = st.one_of(
+    st.none(), st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400))
+)
 CACHINGS = st.builds(Caching, fresh_for=SPANS, retry_after=SPANS)
 HINTS = st.builds(
     FeedHints,
@@ -575,19 +664,29 @@ HINTS = st.builds(
     skip_days=st.frozensets(st.integers(0, 6)),
 )
 FEEDS = st.builds(
-    lambda low, more, cron: Feed("f", URL, min_interval=low, max_interval=low + more, cron=cron),
+    lambda low, more, cron: Feed(
+        "f", URL, min_interval=low, max_interval=low + more, cron=cron
+    ),
     st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(hours=12)),
     st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=2)),
     st.sampled_from([None, None, None, "*/10 * * * *", "5 4 * * 1"]),
 )
 LAGS = st.lists(st.floats(-(10**9), 10**9), max_size=5).map(tuple)
 READS = st.builds(
-    lambda new, hints, lags: reading(new + len(lags), hints=hints, lags=lags), st.integers(0, 3000), HINTS, LAGS
+    lambda new, hints, lags: reading(new + len(lags), hints=hints, lags=lags),
+    st.integers(0, 3000),
+    HINTS,
+    LAGS,
 )
 STEPS = st.one_of(
     st.tuples(st.builds(lambda c: fetched(caching=c), CACHINGS), READS),
     st.tuples(st.builds(lambda c: not_modified(caching=c), CACHINGS), st.none()),
-    st.tuples(st.builds(lambda c, s: throttled(c, status=s), SPANS, st.sampled_from([429, 503])), st.none()),
+    st.tuples(
+        st.builds(
+            lambda c, s: throttled(c, status=s), SPANS, st.sampled_from([429, 503])
+        ),
+        st.none(),
+    ),
     st.tuples(
         st.builds(
             lambda k, s: failure(k, status=s),
@@ -597,7 +696,8 @@ STEPS = st.one_of(
         st.none(),
     ),
     st.tuples(
-        st.builds(lambda c: fetched(b"<html>", caching=c), CACHINGS), st.just(Unparsable(FailureKind.NOT_A_FEED, "no"))
+        st.builds(lambda c: fetched(b"<html>", caching=c), CACHINGS),
+        st.just(Unparsable(FailureKind.NOT_A_FEED, "no")),
     ),
 )
 AFTER = st.timedeltas(min_value=timedelta(days=-400), max_value=timedelta(days=400))
@@ -606,21 +706,32 @@ AFTER = st.timedeltas(min_value=timedelta(days=-400), max_value=timedelta(days=4
 
 @given(FEEDS, st.lists(st.tuples(STEPS, AFTER, st.booleans()), min_size=1, max_size=8))
 def test_next_due_times_are_in_bounds_deterministic_and_never_before_the_servers_wish(
-    feed: Feed, steps: list[tuple[tuple[FetchResult, ReadResult | None], timedelta, bool]]
+    feed: Feed,
+    steps: list[tuple[tuple[FetchResult, ReadResult | None], timedelta, bool]],
 ):
     state, now = first_state(feed, now=NOW), NOW
     for (result, read), after, offline in steps:
         now += after
         decision = after_poll(feed, state, result, read, now=now, offline=offline)
-        assert decision == after_poll(feed, state, result, read, now=now, offline=offline)
+        assert decision == after_poll(
+            feed, state, result, read, now=now, offline=offline
+        )
         check(feed, result, read, decision.state, now)
         assert decision.due_at == decision.state.next_poll_at
         state = decision.state
 
 
-def check(feed: Feed, result: FetchResult, read: ReadResult | None, state: PollState, now: datetime) -> None:
+def check(
+    feed: Feed,
+    result: FetchResult,
+    read: ReadResult | None,
+    state: PollState,
+    now: datetime,
+) -> None:
     gap = state.next_poll_at - now
-    moved = state.health is Health.OFFLINE or state.next_poll_reason.startswith(("our own delay", "a fault of ours"))
+    moved = state.health is Health.OFFLINE or state.next_poll_reason.startswith(
+        ("our own delay", "a fault of ours")
+    )
     wish = min(result.caching.retry_after or timedelta(0), 7 * DAY)
     if isinstance(result, Fetched) or not hasattr(result, "kind"):
         wish = max(wish, min(result.caching.fresh_for or timedelta(0), DAY))
@@ -631,7 +742,10 @@ def check(feed: Feed, result: FetchResult, read: ReadResult | None, state: PollS
     assert gap >= feed.min_interval or feed.cron is not None
     if feed.cron is None:
         assert gap <= max(feed.max_interval, wish + MINUTE, DAY + MINUTE)
-    assert feed.min_interval <= state.interval <= feed.max_interval or state.interval == timedelta(0)
+    assert (
+        feed.min_interval <= state.interval <= feed.max_interval
+        or state.interval == timedelta(0)
+    )
 
 
 @given(FEEDS, st.lists(st.tuples(STEPS, AFTER), max_size=6))
@@ -649,20 +763,33 @@ def test_a_state_stays_within_its_stated_sizes(
     assert all(value >= 0 or index > 24 for index, value in enumerate(state.activity))
 
 
-@pytest.mark.parametrize("health", [Health.OK, Health.NEW, Health.FAILING, Health.QUARANTINED])
+@pytest.mark.parametrize(
+    "health", [Health.OK, Health.NEW, Health.FAILING, Health.QUARANTINED]
+)
 def test_a_fault_of_ours_is_never_counted_against_a_feed(health: Health) -> None:
     """Neither one that breaks the poll nor one that keeps us from reading what was fetched."""
-    state = dataclasses.replace(first_state(FEED, now=NOW), health=health, failure_count=2, body_hash="h")
+    state = dataclasses.replace(
+        first_state(FEED, now=NOW), health=health, failure_count=2, body_hash="h"
+    )
     fault = Unparsable(FailureKind.INTERNAL, "its process was killed from outside")
     caching = Caching(fresh_for=timedelta(hours=2))
-    for result, read in ((failure(FailureKind.INTERNAL, status=None), None), (fetched(caching=caching), fault)):
+    for result, read in (
+        (failure(FailureKind.INTERNAL, status=None), None),
+        (fetched(caching=caching), fault),
+    ):
         decision = after_poll(FEED, state, result, read, now=NOW)
         after = decision.state
-        assert (after.health, after.failure_count, after.history) == (health, 2, state.history)
+        assert (after.health, after.failure_count, after.history) == (
+            health,
+            2,
+            state.history,
+        )
         assert (after.body_hash, after.validators) == ("h", state.validators)
         assert decision.notices == ()
         assert decision.due_at is not None
-        assert decision.due_at - NOW == (timedelta(hours=2) if read else FEED.min_interval)
+        assert decision.due_at - NOW == (
+            timedelta(hours=2) if read else FEED.min_interval
+        )
 
 
 # --- what changes under a stored state ------------------------------------------------------------------------
@@ -677,7 +804,9 @@ def polled_life(**bounds: object) -> Life:
 def test_shorter_bounds_are_counted_from_the_last_poll():
     """2 h → 5 s: the feed is due at once, and not in two hours."""
     life = polled_life(min_interval=2 * HOUR)
-    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    quick = dataclasses.replace(
+        life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10)
+    )
     due = due_at(quick, life.state, now=life.now + MINUTE)
     assert due is not None
     assert due - (life.now + MINUTE) < timedelta(seconds=5)
@@ -687,7 +816,9 @@ def test_shorter_bounds_are_counted_from_the_last_poll():
 
 
 def test_longer_bounds_are_counted_from_the_last_poll():
-    life = polled_life(min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    life = polled_life(
+        min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10)
+    )
     slow = dataclasses.replace(life.feed, min_interval=2 * HOUR, max_interval=4 * HOUR)
     due = due_at(slow, life.state, now=life.now + MINUTE)
     assert due is not None
@@ -709,7 +840,9 @@ def test_a_new_cron_sets_the_next_poll(fails: bool):
 def test_what_the_server_asked_for_outlives_shorter_bounds():
     life = Life(dataclasses.replace(FEED, min_interval=2 * HOUR)).lived()
     life.poll(dataclasses.replace(not_modified(), caching=Caching(fresh_for=3 * HOUR)))
-    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    quick = dataclasses.replace(
+        life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10)
+    )
     due = due_at(quick, life.state, now=life.now)
     assert due is not None
     assert due >= life.now + 3 * HOUR
@@ -718,7 +851,9 @@ def test_what_the_server_asked_for_outlives_shorter_bounds():
 def test_shorter_bounds_shorten_the_back_off():
     life = polled_life(min_interval=2 * HOUR)
     life.poll(failure())
-    quick = dataclasses.replace(life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10))
+    quick = dataclasses.replace(
+        life.feed, min_interval=timedelta(seconds=5), max_interval=timedelta(seconds=10)
+    )
     due = due_at(quick, life.state, now=life.now)
     assert due is not None
     assert timedelta(0) < due - life.now <= timedelta(seconds=10)
@@ -727,8 +862,12 @@ def test_shorter_bounds_shorten_the_back_off():
 def test_many_feeds_that_fall_due_by_a_change_make_no_herd():
     dues = []
     for number in range(50):
-        life = Life(dataclasses.replace(FEED, feed_id=f"f{number}", min_interval=2 * HOUR)).lived()
-        minute = dataclasses.replace(life.feed, min_interval=MINUTE, max_interval=MINUTE)
+        life = Life(
+            dataclasses.replace(FEED, feed_id=f"f{number}", min_interval=2 * HOUR)
+        ).lived()
+        minute = dataclasses.replace(
+            life.feed, min_interval=MINUTE, max_interval=MINUTE
+        )
         dues.append(due_at(minute, life.state, now=life.now + HOUR, feed_count=200))
     assert max(dues) - min(dues) > timedelta(seconds=20)
 

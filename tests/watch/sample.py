@@ -49,43 +49,131 @@ REPORTED: tuple[Telling, ...] = (
         "en",
         ("News", "Science", "Space"),
         (
-            Told(1120, "orbit-weekly", "Lunar relay station sends its first pictures from the far side", "new", 0),
-            Told(1085, "science-desk", "First far-side pictures arrive through the new lunar relay"),
             Told(
-                1032, "northern-post", "Relay satellite returns first images from far side of the Moon", "similar", 0.87
+                1120,
+                "orbit-weekly",
+                "Lunar relay station sends its first pictures from the far side",
+                "new",
+                0,
             ),
-            Told(1030, "wire-copy", "Lunar relay station sends its first pictures from the far side", "copy", 1.0),
-            Told(840, "harbour-times", "What the far side looks like: the relay's first pictures", "similar", 0.74),
-            Told(396, "city-radio", "Astronomers pore over the far-side pictures", "similar", 0.69),
-            Told(95, "orbit-weekly", "Lunar relay: second set of pictures released", "update", 0.78),
+            Told(
+                1085,
+                "science-desk",
+                "First far-side pictures arrive through the new lunar relay",
+            ),
+            Told(
+                1032,
+                "northern-post",
+                "Relay satellite returns first images from far side of the Moon",
+                "similar",
+                0.87,
+            ),
+            Told(
+                1030,
+                "wire-copy",
+                "Lunar relay station sends its first pictures from the far side",
+                "copy",
+                1.0,
+            ),
+            Told(
+                840,
+                "harbour-times",
+                "What the far side looks like: the relay's first pictures",
+                "similar",
+                0.74,
+            ),
+            Told(
+                396,
+                "city-radio",
+                "Astronomers pore over the far-side pictures",
+                "similar",
+                0.69,
+            ),
+            Told(
+                95,
+                "orbit-weekly",
+                "Lunar relay: second set of pictures released",
+                "update",
+                0.78,
+            ),
         ),
     ),
     (
         "zh",
         ("新闻", "滨海日报", "城市"),
         (
-            Told(700, "binhai-ribao", "滨海新区首条无人驾驶公交线今日开通，全程 12 公里", "new", 0),
+            Told(
+                700,
+                "binhai-ribao",
+                "滨海新区首条无人驾驶公交线今日开通，全程 12 公里",
+                "new",
+                0,
+            ),
             Told(655, "dongfang-keji", "12 公里、9 座车站:无人驾驶公交在滨海新区上路"),
-            Told(610, "chengshi-zhisheng", "滨海新区开通首条无人驾驶公交线", "similar", 0.93),
-            Told(340, "nanfang-jiaotong", "乘坐 Binhai Line 1 是什么体验?记者首日实测无人驾驶公交", "similar", 0.71),
-            Told(335, "zhuanzai-wang", "滨海新区首条无人驾驶公交线今日开通，全程 12 公里", "copy", 1.0),
+            Told(
+                610,
+                "chengshi-zhisheng",
+                "滨海新区开通首条无人驾驶公交线",
+                "similar",
+                0.93,
+            ),
+            Told(
+                340,
+                "nanfang-jiaotong",
+                "乘坐 Binhai Line 1 是什么体验?记者首日实测无人驾驶公交",
+                "similar",
+                0.71,
+            ),
+            Told(
+                335,
+                "zhuanzai-wang",
+                "滨海新区首条无人驾驶公交线今日开通，全程 12 公里",
+                "copy",
+                1.0,
+            ),
         ),
     ),
     (
         "en",
         ("News", "Harbour Times", "Region"),
         (
-            Told(540, "harbour-times", "Ferry service returns after the longest winter closure in a decade", "new", 0),
-            Told(480, "northern-post", "Ferries sail again as ice clears from the northern ports", "similar", 0.81),
-            Told(440, "city-radio", "Northern ferries are running again", "similar", 0.77),
+            Told(
+                540,
+                "harbour-times",
+                "Ferry service returns after the longest winter closure in a decade",
+                "new",
+                0,
+            ),
+            Told(
+                480,
+                "northern-post",
+                "Ferries sail again as ice clears from the northern ports",
+                "similar",
+                0.81,
+            ),
+            Told(
+                440, "city-radio", "Northern ferries are running again", "similar", 0.77
+            ),
         ),
     ),
     (
         "zh",
         ("新闻", "东方科技", "芯片"),
         (
-            Told(300, "dongfang-keji", "国产开源指令集芯片“青松二号”流片成功，能效提升 40%", "new", 0),
-            Told(262, "kaiyuan-zhoukan", "“青松二号”流片:一块 RISC-V 芯片背后的 300 个日夜", "similar", 0.76),
+            Told(
+                300,
+                "dongfang-keji",
+                "国产开源指令集芯片“青松二号”流片成功，能效提升 40%",
+                "new",
+                0,
+            ),
+            Told(
+                262,
+                "kaiyuan-zhoukan",
+                "“青松二号”流片:一块 RISC-V 芯片背后的 300 个日夜",
+                "similar",
+                0.76,
+            ),
             Told(150, "binhai-ribao", "青松二号芯片完成流片", "similar", 0.83),
         ),
     ),
@@ -93,8 +181,20 @@ REPORTED: tuple[Telling, ...] = (
         "en",
         ("Technology", "Compiler Notes", "Releases"),
         (
-            Told(205, "compiler-notes", "Typed templates land in the 4.2 release, with a third less memory", "new", 0),
-            Told(170, "dev-digest", "4.2 is out: typed templates and lower memory use", "same_url", 1.0),
+            Told(
+                205,
+                "compiler-notes",
+                "Typed templates land in the 4.2 release, with a third less memory",
+                "new",
+                0,
+            ),
+            Told(
+                170,
+                "dev-digest",
+                "4.2 is out: typed templates and lower memory use",
+                "same_url",
+                1.0,
+            ),
         ),
     ),
     (
@@ -106,24 +206,56 @@ REPORTED: tuple[Telling, ...] = (
         "en",
         ("News", "City Radio", "Weather"),
         (
-            Told(118, "city-radio", "Spring storm expected to reach the coast by Saturday morning", "new", 0),
-            Told(62, "harbour-times", "Coast prepares for Saturday's spring storm", "similar", 0.8),
+            Told(
+                118,
+                "city-radio",
+                "Spring storm expected to reach the coast by Saturday morning",
+                "new",
+                0,
+            ),
+            Told(
+                62,
+                "harbour-times",
+                "Coast prepares for Saturday's spring storm",
+                "similar",
+                0.8,
+            ),
         ),
     ),
     (
         "zh",
         ("新闻", "城市之声", "文化"),
-        (Told(76, "chengshi-zhisheng", "老城图书馆延长夜间开放时间至 23:00", "new", 0),),
+        (
+            Told(
+                76, "chengshi-zhisheng", "老城图书馆延长夜间开放时间至 23:00", "new", 0
+            ),
+        ),
     ),
     (
         "en",
         ("Science", "Science Desk", "Biology"),
-        (Told(44, "science-desk", "Bees navigate by the river: a decade of tracking ends with a surprise", "new", 0),),
+        (
+            Told(
+                44,
+                "science-desk",
+                "Bees navigate by the river: a decade of tracking ends with a surprise",
+                "new",
+                0,
+            ),
+        ),
     ),
     (
         "de",
         ("News", "Nordkurier", "Wirtschaft"),
-        (Told(21, "nordkurier", "Werft baut erstes Segelfrachtschiff seit neunzig Jahren", "new", 0),),
+        (
+            Told(
+                21,
+                "nordkurier",
+                "Werft baut erstes Segelfrachtschiff seit neunzig Jahren",
+                "new",
+                0,
+            ),
+        ),
     ),
 )
 
@@ -142,7 +274,9 @@ def source_of(told: Told) -> Source:
 def event_of_telling(telling: Telling) -> Event:
     lang, categories, reports = telling
     sources = tuple(source_of(told) for told in reports)
-    independent = tuple(dict.fromkeys(told.feed_id for told in reports if told.reason != "copy"))
+    independent = tuple(
+        dict.fromkeys(told.feed_id for told in reports if told.reason != "copy")
+    )
     times = [source.published_at or NOW for source in sources]
     return Event(
         event_id="e" + hex_id(sources[0].entry_id),
@@ -175,40 +309,71 @@ def messages_of(telling: Telling) -> list[Message]:
             first_seen_at=source.published_at,
             sources=event.sources[: index + 1],
             source_count=index + 1,
-            independent_count=len({earlier.feed_id for earlier in telling[2][: index + 1] if earlier.reason != "copy"}),
+            independent_count=len(
+                {
+                    earlier.feed_id
+                    for earlier in telling[2][: index + 1]
+                    if earlier.reason != "copy"
+                }
+            ),
             score=told.score,
             reason=told.reason,
         )
-        for index, (told, source) in enumerate(zip(telling[2], event.sources, strict=True))
+        for index, (told, source) in enumerate(
+            zip(telling[2], event.sources, strict=True)
+        )
     ]
 
 
 def verdict_of(message: Message) -> Verdict:
     at = message.first_seen_at or NOW
     return Verdict(
-        at, at, message.event_id, message.entry_id, message.feed_id, message.lang, message.kind, message.reason
+        at,
+        at,
+        message.event_id,
+        message.entry_id,
+        message.feed_id,
+        message.lang,
+        message.kind,
+        message.reason,
     )
 
 
 def feeds_of_day() -> list[PollState]:
-    names = dict.fromkeys(told.feed_id for _, _, reports in REPORTED for told in reports)
+    names = dict.fromkeys(
+        told.feed_id for _, _, reports in REPORTED for told in reports
+    )
     states = [_healthy(index, feed_id) for index, feed_id in enumerate(names)]
     return [
         *states,
-        _troubled("quiet-valley", Health.FAILING, FailureKind.TIMEOUT, "no answer within 30 s", 6),
+        _troubled(
+            "quiet-valley",
+            Health.FAILING,
+            FailureKind.TIMEOUT,
+            "no answer within 30 s",
+            6,
+        ),
         _gone(),
     ]
 
 
 def _healthy(index: int, feed_id: str) -> PollState:
-    history = tuple("nuu"[(index * 7 + poll * poll) % 3] if (poll + index) % 17 else "f" for poll in range(48))
+    history = tuple(
+        "nuu"[(index * 7 + poll * poll) % 3] if (poll + index) % 17 else "f"
+        for poll in range(48)
+    )
     titles = {
         "binhai-ribao": "滨海日报",
         "dongfang-keji": "东方科技",
         "minato-shimbun": "港の新聞",
         "chengshi-zhisheng": "城市之声",
     }
-    languages = {"binhai-ribao": "zh", "dongfang-keji": "zh", "minato-shimbun": "ja", "chengshi-zhisheng": "zh"}
+    languages = {
+        "binhai-ribao": "zh",
+        "dongfang-keji": "zh",
+        "minato-shimbun": "ja",
+        "chengshi-zhisheng": "zh",
+    }
     url = f"https://{feed_id}.example/feed.xml"
     return PollState(
         feed_id=feed_id,
@@ -227,7 +392,9 @@ def _healthy(index: int, feed_id: str) -> PollState:
     )
 
 
-def _troubled(feed_id: str, health: Health, kind: FailureKind, detail: str, failures: int) -> PollState:
+def _troubled(
+    feed_id: str, health: Health, kind: FailureKind, detail: str, failures: int
+) -> PollState:
     url = f"https://reader:hunter2@{feed_id}.example/feed.xml"
     return PollState(
         feed_id=feed_id,
@@ -254,13 +421,19 @@ def _gone() -> PollState:
 class SampleDay:
     """`Watched` over these records. Setting `down` makes what asks the Redis server fail as it does when away."""
 
-    events_held: list[Event] = field(default_factory=lambda: [event_of_telling(telling) for telling in REPORTED])
+    events_held: list[Event] = field(
+        default_factory=lambda: [event_of_telling(telling) for telling in REPORTED]
+    )
     messages: list[Message] = field(
-        default_factory=lambda: [line for telling in REPORTED for line in messages_of(telling)]
+        default_factory=lambda: [
+            line for telling in REPORTED for line in messages_of(telling)
+        ]
     )
     ruled: list[Ruling] = field(default_factory=list)
     states: list[PollState] = field(default_factory=feeds_of_day)
-    lags: dict[tuple[str, str], int] = field(default_factory=lambda: {("agg:events", "archive"): 3})
+    lags: dict[tuple[str, str], int] = field(
+        default_factory=lambda: {("agg:events", "archive"): 3}
+    )
     reasons: list[str] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     down: bool = False
@@ -270,21 +443,32 @@ class SampleDay:
     async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
         self._ask()
         self.event_reads += 1
-        newest = sorted(self.events_held, key=lambda event: event.last_seen_at, reverse=True)
+        newest = sorted(
+            self.events_held, key=lambda event: event.last_seen_at, reverse=True
+        )
         return [event for event in newest if event.last_seen_at >= since_at][:limit]
 
     async def event(self, event_id: str) -> Event | None:
         self._ask()
-        return next((event for event in self.events_held if event.event_id == event_id), None)
+        return next(
+            (event for event in self.events_held if event.event_id == event_id), None
+        )
 
     async def verdicts(self, *, since_at: datetime) -> Sequence[Verdict]:
         self._ask()
         found = [verdict_of(message) for message in self.messages]
-        return sorted((one for one in found if one.told_at >= since_at), key=lambda one: one.told_at)
+        return sorted(
+            (one for one in found if one.told_at >= since_at),
+            key=lambda one: one.told_at,
+        )
 
     async def rulings(self, event_id: str) -> Sequence[Ruling]:
         self._ask()
-        return [ruling for ruling in self.ruled if event_id in (ruling.event_id, ruling.other_id)]
+        return [
+            ruling
+            for ruling in self.ruled
+            if event_id in (ruling.event_id, ruling.other_id)
+        ]
 
     async def reports(self, event_id: str) -> Sequence[Message]:
         self._ask()

@@ -12,12 +12,18 @@ from aggregator.watch.archive import Written, read_index, write
 
 
 def names(directory: Path) -> set[str]:
-    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file() or path.is_symlink()}
+    return {
+        str(path.relative_to(directory))
+        for path in directory.rglob("*")
+        if path.is_file() or path.is_symlink()
+    }
 
 
 def test_files_are_written_under_the_directory_which_is_made(tmp_path: Path) -> None:
     there = tmp_path / "a" / "b"
-    assert write(there, {"x/y/新.md": "text\n", "_index.json": "[]"}) == Written(2, 0, 0)
+    assert write(there, {"x/y/新.md": "text\n", "_index.json": "[]"}) == Written(
+        2, 0, 0
+    )
     assert names(there) == {"x/y/新.md", "_index.json"}
     assert (there / "x/y/新.md").read_bytes() == b"text\n"
     assert read_index(there) == "[]"
@@ -33,15 +39,36 @@ def test_a_file_with_the_same_text_is_left_alone(tmp_path: Path) -> None:
 
 def test_stale_files_go_unless_they_are_written_again(tmp_path: Path) -> None:
     write(tmp_path, {"x/a.md": "one", "x/b.md": "two"})
-    assert write(tmp_path, {"x/b.md": "two"}, stale=["x/a.md", "x/b.md", "x/none.md", "none/x.md"]) == Written(0, 1, 1)
+    assert write(
+        tmp_path,
+        {"x/b.md": "two"},
+        stale=["x/a.md", "x/b.md", "x/none.md", "none/x.md"],
+    ) == Written(0, 1, 1)
     assert names(tmp_path) == {"x/b.md"}
 
 
-@pytest.mark.parametrize("path", ["../out.md", "x/../../out.md", "/out.md", "x//y.md", "./x.md", "", "x/", "a\x00b.md"])
-def test_a_path_that_leads_out_is_refused_and_the_rest_is_written(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../out.md",
+        "x/../../out.md",
+        "/out.md",
+        "x//y.md",
+        "./x.md",
+        "",
+        "x/",
+        "a\x00b.md",
+    ],
+)
+def test_a_path_that_leads_out_is_refused_and_the_rest_is_written(
+    tmp_path: Path, path: str
+) -> None:
     inside = tmp_path / "in"
     result = write(inside, {path: "bad", "good.md": "good"}, stale=[path])
-    assert (result.written_count, [refused for refused, _ in result.refused]) == (1, [path])
+    assert (result.written_count, [refused for refused, _ in result.refused]) == (
+        1,
+        [path],
+    )
     assert names(tmp_path) == {"in/good.md"}
 
 
@@ -52,7 +79,9 @@ def test_links_in_the_archive_are_not_followed(tmp_path: Path) -> None:
     (outside / "kept.md").write_text("kept")
     (inside / "folder").symlink_to(outside)
     (inside / "file.md").symlink_to(outside / "kept.md")
-    result = write(inside, {"folder/x.md": "bad", "file.md": "ours"}, stale=["folder/kept.md"])
+    result = write(
+        inside, {"folder/x.md": "bad", "file.md": "ours"}, stale=["folder/kept.md"]
+    )
     assert [path for path, _ in result.refused] == ["folder/x.md"]
     assert result.removed_count == 0
     assert (outside / "kept.md").read_text() == "kept"
@@ -64,7 +93,10 @@ def test_links_in_the_archive_are_not_followed(tmp_path: Path) -> None:
 def test_what_stands_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "dir.md").mkdir()
-    result = write(tmp_path, {"file/x.md": "1", "dir.md": "2", "n" * 300 + ".md": "3", "ok.md": "4"})
+    result = write(
+        tmp_path,
+        {"file/x.md": "1", "dir.md": "2", "n" * 300 + ".md": "3", "ok.md": "4"},
+    )
     assert (result.written_count, len(result.refused)) == (1, 3)
     assert names(tmp_path) == {"file", "ok.md"}
 

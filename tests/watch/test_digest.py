@@ -9,8 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import Digest, Event, FailureKind, Health, PollState, Source, Totals
-from aggregator.watch.digest import MAX_SOURCES, digest, digest_id, host_of, is_told, log_fields
+from aggregator.model import (
+    Digest,
+    Event,
+    FailureKind,
+    Health,
+    PollState,
+    Source,
+    Totals,
+)
+from aggregator.watch.digest import (
+    MAX_SOURCES,
+    digest,
+    digest_id,
+    host_of,
+    is_told,
+    log_fields,
+)
 from aggregator.watch.digest_json import digest_from_json, digest_json
 
 START = datetime(2026, 3, 5, 8, tzinfo=UTC)
@@ -36,7 +51,13 @@ def event(
         first_seen_at=first_at,
         last_seen_at=START + timedelta(minutes=minutes if last is None else last),
         sources=tuple(
-            Source(f"feed-{index}", f"{name}-{index}", f"https://{index}.example/{name}", f"{name} {index}", first_at)
+            Source(
+                f"feed-{index}",
+                f"{name}-{index}",
+                f"https://{index}.example/{name}",
+                f"{name} {index}",
+                first_at,
+            )
             for index in range(sources)
         ),
         source_count=sources,
@@ -76,15 +97,27 @@ def test_events_are_ordered_by_independent_sources_then_reports_then_newest():
 
 
 @given(
-    st.permutations([event(name, independent=index % 2 + 1) for index, name in enumerate("abcdef")]), st.integers(0, 8)
+    st.permutations(
+        [event(name, independent=index % 2 + 1) for index, name in enumerate("abcdef")]
+    ),
+    st.integers(0, 8),
 )
 def test_the_order_of_arrival_does_not_matter(events, top):
-    assert made(list(events), top=top) == made(sorted(events, key=lambda one: one.event_id), top=top)
+    assert made(list(events), top=top) == made(
+        sorted(events, key=lambda one: one.event_id), top=top
+    )
 
 
 @pytest.mark.parametrize(
     ("minutes", "last", "included"),
-    [(-30, -1, False), (-30, 0, True), (-30, 70, True), (0, 0, True), (59, 59, True), (60, 60, False)],
+    [
+        (-30, -1, False),
+        (-30, 0, True),
+        (-30, 70, True),
+        (0, 0, True),
+        (59, 59, True),
+        (60, 60, False),
+    ],
 )
 def test_an_event_is_told_when_it_has_reports_in_the_window(minutes, last, included):
     assert is_told(event("x", minutes=minutes, last=last), START, END) is included
@@ -113,7 +146,10 @@ def test_only_the_top_is_told_in_full_but_all_are_counted():
 
 def test_of_many_sources_the_first_and_the_newest_are_listed():
     (one,) = made([event("x", sources=40, independent=40)]).events
-    assert [source.feed_id for source in one.sources] == ["feed-0", *(f"feed-{n}" for n in range(41 - MAX_SOURCES, 40))]
+    assert [source.feed_id for source in one.sources] == [
+        "feed-0",
+        *(f"feed-{n}" for n in range(41 - MAX_SOURCES, 40)),
+    ]
     assert one.source_count == 40
 
 
@@ -121,14 +157,25 @@ def test_saved_are_the_joined_reports_and_under_a_filter_the_repeats_of_what_is_
     events = [event("x", sources=4), event("y", sources=2, lang="zh")]
     assert made(events, totals=Totals(reports={"joined_event": 17})).saved_count == 17
     assert made(events).saved_count == 4
-    assert made(events, totals=Totals(reports={"joined_event": 17}), language="zh").saved_count == 1
+    assert (
+        made(
+            events, totals=Totals(reports={"joined_event": 17}), language="zh"
+        ).saved_count
+        == 1
+    )
 
 
 def state(name: str, health: Health, failures: int = 0) -> PollState:
     url = f"https://me:hunter2@{name}.example/feed?token=abc"
     kind = FailureKind.TIMEOUT if failures else None
     return PollState(
-        name, url, url, health=health, failure_count=failures, failure_kind=kind, failure_detail="no answer in 30 s"
+        name,
+        url,
+        url,
+        health=health,
+        failure_count=failures,
+        failure_kind=kind,
+        failure_detail="no answer in 30 s",
     )
 
 
@@ -148,7 +195,9 @@ def test_feeds_in_trouble_are_told_worst_first_with_the_reason():
 
 
 def test_much_trouble_is_counted_whole_and_listed_in_part():
-    record = made([], feeds=[state(f"feed-{number}", Health.FAILING, 1) for number in range(300)])
+    record = made(
+        [], feeds=[state(f"feed-{number}", Health.FAILING, 1) for number in range(300)]
+    )
     assert record.trouble_count == 300
     assert len(record.trouble) == 50
 
@@ -183,7 +232,10 @@ def test_the_id_names_the_window_and_the_filter_and_nothing_else():
 
 
 def test_the_log_line_fits_what_journald_takes_in_one():
-    long = [replace(event(f"e{n:020}", sources=50, independent=50), title="长" * 500) for n in range(40)]
+    long = [
+        replace(event(f"e{n:020}", sources=50, independent=50), title="长" * 500)
+        for n in range(40)
+    ]
     feeds = [state(f"feed-{number}", Health.FAILING, 1) for number in range(300)]
     record = made(long, top=40, feeds=feeds)
     assert len(orjson.dumps(log_fields(record))) < 40_000
@@ -191,7 +243,12 @@ def test_the_log_line_fits_what_journald_takes_in_one():
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [("https://me:pass@host.example:8443/x", "host.example"), ("nonsense", ""), ("http://[bad", ""), ("", "")],
+    [
+        ("https://me:pass@host.example:8443/x", "host.example"),
+        ("nonsense", ""),
+        ("http://[bad", ""),
+        ("", ""),
+    ],
 )
 def test_a_host_is_told_without_port_and_userinfo(url, host):
     assert host_of(url) == host
@@ -200,7 +257,9 @@ def test_a_host_is_told_without_port_and_userinfo(url, host):
 def test_a_record_reads_back_from_its_json():
     record = made(
         [event("x", sources=3, lang="zh"), event("y")],
-        totals=Totals(polls={"new": 2}, entries={"seen": 9}, reports={"joined_event": 1}),
+        totals=Totals(
+            polls={"new": 2}, entries={"seen": 9}, reports={"joined_event": 1}
+        ),
         feeds=[state("slow", Health.FAILING, 2)],
         elapsed={"a.example": timedelta(milliseconds=1234)},
         language="zh",
@@ -223,7 +282,10 @@ def test_what_is_no_digest_is_refused(line):
 
 
 def test_many_events_in_any_order_make_the_same_bytes():
-    events = [event(f"e{number}", independent=number % 3 + 1, sources=number % 5 + 3) for number in range(200)]
+    events = [
+        event(f"e{number}", independent=number % 3 + 1, sources=number % 5 + 3)
+        for number in range(200)
+    ]
     shuffled = list(events)
     random.Random(4).shuffle(shuffled)
     assert digest_json(made(events)) == digest_json(made(shuffled))

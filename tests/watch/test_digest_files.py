@@ -45,18 +45,28 @@ def test_a_day_is_one_file_for_people_and_one_for_programs(files):
     path = files.write(hourly(8, title="Erste Stunde"))
     files.write(hourly(9, title="第二小时"))
     assert path.name == "2026-03-05.md"
-    assert sorted(found.name for found in files.directory.iterdir()) == ["2026-03-05.jsonl", "2026-03-05.md"]
+    assert sorted(found.name for found in files.directory.iterdir()) == [
+        "2026-03-05.jsonl",
+        "2026-03-05.md",
+    ]
     assert text(files).startswith("# 2026-03-05\n\n## 2026-03-05 08:00 to 09:00 UTC\n")
     assert text(files).count("# 2026-03-05\n") == 1
     assert text(files).index("Erste Stunde") < text(files).index("第二小时")
-    assert files.read(DAY) == [hourly(8, title="Erste Stunde"), hourly(9, title="第二小时")]
+    assert files.read(DAY) == [
+        hourly(8, title="Erste Stunde"),
+        hourly(9, title="第二小时"),
+    ]
 
 
 def test_a_digest_made_again_replaces_itself(files):
     for hour in (8, 9, 10):
         files.write(hourly(hour, title="before"))
     files.write(hourly(9, title="after"))
-    assert [record.events[0].title for record in files.read(DAY)] == ["before", "after", "before"]
+    assert [record.events[0].title for record in files.read(DAY)] == [
+        "before",
+        "after",
+        "before",
+    ]
     assert text(files).count("after") == 1
     assert text(files).count("## ") == 3
 

@@ -16,17 +16,39 @@ from .test_digest import START, event, made, state
 
 def test_the_whole_digest_reads_as_intended():
     one = replace(
-        event("x", sources=1, independent=2, minutes=2, last=50, categories=("新闻", "滨海日报", "城市")),
+        event(
+            "x",
+            sources=1,
+            independent=2,
+            minutes=2,
+            last=50,
+            categories=("新闻", "滨海日报", "城市"),
+        ),
         title="滨海新区首条无人驾驶公交线今日开通",
         source_count=2,
         sources=(
-            Source("binhai", "1", "https://binhai.example/1", "滨海新区首条无人驾驶公交线今日开通", START),
-            Source("dongfang", "2", "https://dongfang.example/a(b)", "无人驾驶公交[图]上路", START),
+            Source(
+                "binhai",
+                "1",
+                "https://binhai.example/1",
+                "滨海新区首条无人驾驶公交线今日开通",
+                START,
+            ),
+            Source(
+                "dongfang",
+                "2",
+                "https://dongfang.example/a(b)",
+                "无人驾驶公交[图]上路",
+                START,
+            ),
         ),
     )
     record = made(
         [one, event("y")],
-        totals=Totals(entries={"edited": 3, "seen": 1200}, reports={"new_event": 2, "joined_event": 1}),
+        totals=Totals(
+            entries={"edited": 3, "seen": 1200},
+            reports={"new_event": 2, "joined_event": 1},
+        ),
         feeds=[state("broken", Health.FAILING, 6)],
         elapsed={"slow.example": timedelta(seconds=4.2)},
     )
@@ -80,7 +102,9 @@ def test_escaped_text_stays_on_one_line_and_loses_no_visible_character(text):
         assert shown.replace(f"\\{sign}", "").count(sign) == 0
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "", "ftp://x.example/"])
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "data:text/html,x", "", "ftp://x.example/"]
+)
 def test_only_web_addresses_become_links(url):
     assert linked("title", url) == "title"
 
@@ -93,4 +117,6 @@ def test_a_url_cannot_leave_its_brackets(path):
 
 
 def test_more_events_than_told_are_counted():
-    assert "*and 7 more events*" in digest_markdown(made([event(str(number)) for number in range(9)], top=2))
+    assert "*and 7 more events*" in digest_markdown(
+        made([event(str(number)) for number in range(9)], top=2)
+    )

@@ -18,7 +18,9 @@ LONG = "滨海新区首条无人驾驶公交线今日开通，全程十二公里
 def test_no_line_is_wider_than_the_terminal_with_wide_characters_counted_as_two(width):
     record = made(
         [replace(event("x", sources=30, independent=9), title=LONG), event("y")],
-        totals=Totals(polls={"new": 1}, entries={"seen": 12345}, reports={"new_event": 2}),
+        totals=Totals(
+            polls={"new": 1}, entries={"seen": 12345}, reports={"new_event": 2}
+        ),
         feeds=[state("a-feed-with-rather-a-long-name", Health.FAILING, 12)],
         elapsed={"slow.example": timedelta(seconds=4.2)},
     )
@@ -31,7 +33,10 @@ def test_no_line_is_wider_than_the_terminal_with_wide_characters_counted_as_two(
 def test_everything_a_reader_needs_is_there():
     record = made(
         [event("x", sources=9, independent=7, minutes=2, last=50)],
-        totals=Totals(entries={"edited": 3, "seen": 1200}, reports={"new_event": 1, "joined_event": 8}),
+        totals=Totals(
+            entries={"edited": 3, "seen": 1200},
+            reports={"new_event": 1, "joined_event": 8},
+        ),
         feeds=[state("broken", Health.FAILING, 6)],
         elapsed={"slow.example": timedelta(seconds=4.2)},
     )
@@ -56,7 +61,12 @@ def test_everything_a_reader_needs_is_there():
 
 
 def test_a_title_is_neither_markup_nor_a_control_sequence():
-    text = digest_text(made([replace(event("x"), title="[bold]loud[/bold]\x1b[2J [link=x]\u202etfel")]), width=80)
+    text = digest_text(
+        made(
+            [replace(event("x"), title="[bold]loud[/bold]\x1b[2J [link=x]\u202etfel")]
+        ),
+        width=80,
+    )
     assert "[bold]loud[/bold]" in text
     assert "\x1b" not in text
     assert "\u202e" not in text

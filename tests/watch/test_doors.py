@@ -89,7 +89,12 @@ async def test_a_head_that_drips_is_cut_off_and_one_in_pieces_is_not():
 
 @pytest_asyncio.fixture
 async def place() -> AsyncIterator[str]:
-    server = StatusServer(SampleDay(), metrics=Metrics(), now=lambda: NOW, public_url="https://news.example/agg")
+    server = StatusServer(
+        SampleDay(),
+        metrics=Metrics(),
+        now=lambda: NOW,
+        public_url="https://news.example/agg",
+    )
     host, port = await server.start("127.0.0.1", 0)
     yield f"http://{host}:{port}"
     await server.stop()
@@ -107,11 +112,15 @@ async def test_only_our_own_names_are_answered(place: str, host: str, status: in
     async with aiohttp.ClientSession() as client:
         for path in ("/", "/healthz", "/metrics", "/static/style.css", "/none"):
             async with client.get(place + path, headers={"Host": host}) as answer:
-                assert answer.status == (404 if path == "/none" and status == 200 else status)
+                assert answer.status == (
+                    404 if path == "/none" and status == 200 else status
+                )
 
 
 async def test_a_request_without_a_host_is_answered(place: str):
-    reader, writer = await asyncio.open_connection(*place.removeprefix("http://").split(":"))
+    reader, writer = await asyncio.open_connection(
+        *place.removeprefix("http://").split(":")
+    )
     writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
     assert b" 200 " in await reader.readline()
     writer.close()
@@ -125,7 +134,9 @@ def test_behind_a_wildcard_every_address_may_be_ours_and_no_name():
     assert is_known_host("10.0.0.1:9", listened="10.0.0.1", public_host="")
 
 
-@pytest.mark.parametrize("query", ["hours=", "page=", "q=", "lang=", "category=", "order=", "health="])
+@pytest.mark.parametrize(
+    "query", ["hours=", "page=", "q=", "lang=", "category=", "order=", "health="]
+)
 async def test_five_thousand_digits_are_no_fault_of_ours(place: str, query: str):
     async with aiohttp.ClientSession() as client:
         for path in ("/", "/feeds", "/live"):

@@ -24,7 +24,16 @@ from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import MAX_LIVE, StatusServer
 from aggregator.watch.metrics import Metrics
 
-from .sample import NOW, REPORTED, SampleDay, Telling, Told, event_of_telling, hex_id, messages_of
+from .sample import (
+    NOW,
+    REPORTED,
+    SampleDay,
+    Telling,
+    Told,
+    event_of_telling,
+    hex_id,
+    messages_of,
+)
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -104,7 +113,12 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     )
     files.write(record)
     server = StatusServer(
-        day, metrics=metrics, zone=ZoneInfo("Asia/Shanghai"), version="1.2", digests=files, now=lambda: NOW
+        day,
+        metrics=metrics,
+        zone=ZoneInfo("Asia/Shanghai"),
+        version="1.2",
+        digests=files,
+        now=lambda: NOW,
     )
     host, port = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
@@ -115,7 +129,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 async def test_health_follows_the_stages(site):
     assert json.loads(await site.get("/healthz")) == {"healthy": True, "reasons": []}
     site.day.stages = ["poll has not moved for 90 s"]
-    assert json.loads(await site.get("/healthz", status=503))["reasons"] == ["poll has not moved for 90 s"]
+    assert json.loads(await site.get("/healthz", status=503))["reasons"] == [
+        "poll has not moved for 90 s"
+    ]
 
 
 async def test_readiness_gives_its_reasons(site):
@@ -171,7 +187,9 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/events/" + event_of_telling(REPORTED[0]).event_id])
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/events/" + event_of_telling(REPORTED[0]).event_id]
+)
 async def test_every_page_is_well_formed_and_loads_only_our_own(site, path):
     page = WellFormed(await site.get(path))
     assert page.inline == []
@@ -184,7 +202,9 @@ async def test_every_page_is_well_formed_and_loads_only_our_own(site, path):
     assert page.languages[0] == "en"
 
 
-@pytest.mark.parametrize("path", ["/", "/feeds", "/nowhere", "/healthz", "/metrics", "/static/live.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/feeds", "/nowhere", "/healthz", "/metrics", "/static/live.js"]
+)
 async def test_every_answer_forbids_scripts_and_frames_of_others(site, path):
     headers = await site.headers(path)
     policy = str(headers["Content-Security-Policy"])
@@ -197,7 +217,11 @@ async def test_every_answer_forbids_scripts_and_frames_of_others(site, path):
 
 async def test_events_stand_in_order_with_their_language_and_local_time(site):
     page = await site.get("/")
-    assert page.index("Lunar relay station") < page.index("滨海新区首条") < page.index("Ferry service")
+    assert (
+        page.index("Lunar relay station")
+        < page.index("滨海新区首条")
+        < page.index("Ferry service")
+    )
     assert '<span lang="zh" dir="auto">滨海新区首条' in page
     assert ">03-05 14:40</time>" in page  # 06:40 UTC in Shanghai
     assert "Times are in Asia/Shanghai" in page
@@ -223,7 +247,14 @@ async def test_the_filter_narrows_what_is_shown(site, asked, shown, hidden):
 
 @pytest.mark.parametrize(
     "query",
-    ["hours=abc", "hours=99999999999", "order=sideways", "lang=" + "x" * 5000, "q=%ff%00", "category=%3Cscript%3E"],
+    [
+        "hours=abc",
+        "hours=99999999999",
+        "order=sideways",
+        "lang=" + "x" * 5000,
+        "q=%ff%00",
+        "category=%3Cscript%3E",
+    ],
 )
 async def test_a_strange_question_gets_a_page(site, query):
     assert "<script>" not in await site.get("/?" + query)
@@ -231,7 +262,9 @@ async def test_a_strange_question_gets_a_page(site, query):
 
 async def test_every_event_is_reached_by_pages_each_once(site):
     event = site.day.events_held[0]
-    site.day.events_held = [replace(event, event_id="e" + hex_id(str(number))) for number in range(120)]
+    site.day.events_held = [
+        replace(event, event_id="e" + hex_id(str(number))) for number in range(120)
+    ]
     found: list[str] = []
     path = "/"
     while path:
@@ -248,10 +281,14 @@ async def test_every_event_is_reached_by_pages_each_once(site):
 async def test_the_order_holds_over_pages(site):
     event = site.day.events_held[0]
     site.day.events_held = [
-        replace(event, event_id="e" + hex_id(str(number)), independent_count=number) for number in range(1, 121)
+        replace(event, event_id="e" + hex_id(str(number)), independent_count=number)
+        for number in range(1, 121)
     ]
     text = await site.get("/?min_sources=10&page=2")
-    counts = [int(count) for count in re.findall(r'<b class="weight"[^>]*>(\d+) sources', text)]
+    counts = [
+        int(count)
+        for count in re.findall(r'<b class="weight"[^>]*>(\d+) sources', text)
+    ]
     assert counts == list(range(70, 20, -1))
 
 
@@ -277,7 +314,10 @@ async def test_sources_are_named_by_their_titles(site):
 
 
 async def test_the_readers_own_zone_and_language_are_kept_to(site):
-    headers = {"Cookie": "tz=America%2FNew_York", "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
+    headers = {
+        "Cookie": "tz=America%2FNew_York",
+        "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5",
+    }
     async with site.client.get(site.base + "/", headers=headers) as response:
         page = await response.text()
     WellFormed(page)
@@ -287,9 +327,13 @@ async def test_the_readers_own_zone_and_language_are_kept_to(site):
     assert "4 个来源" in page
 
 
-@pytest.mark.parametrize("zone", ["Nowhere/Else", "../../etc/passwd", "%00", "x" * 500, "Europe/", ""])
+@pytest.mark.parametrize(
+    "zone", ["Nowhere/Else", "../../etc/passwd", "%00", "x" * 500, "Europe/", ""]
+)
 async def test_a_strange_zone_is_the_operators(site, zone):
-    async with site.client.get(site.base + "/", headers={"Cookie": f"tz={zone}"}) as response:
+    async with site.client.get(
+        site.base + "/", headers={"Cookie": f"tz={zone}"}
+    ) as response:
         assert "Times are in Asia/Shanghai" in await response.text()
 
 
@@ -303,13 +347,23 @@ async def test_the_page_of_a_feed_tells_why_next_and_what_to_do(site):
     assert "What to do" not in healthy
     assert "Lunar relay: second set of pictures released" in healthy
     assert "in an event of 7 reports" in healthy
-    assert "No feed of this id is configured." in await site.get("/feeds/nobody", status=404)
+    assert "No feed of this id is configured." in await site.get(
+        "/feeds/nobody", status=404
+    )
 
 
 async def test_the_operators_word_and_the_commands_stand_on_the_events_page(site):
     event = event_of_telling(REPORTED[0])
     ruling = Ruling(
-        "r1", Verb.SPLIT, "e" + hex_id("other"), event.event_id, ("a", "b"), (), NOW, operator="anna", why="<two>"
+        "r1",
+        Verb.SPLIT,
+        "e" + hex_id("other"),
+        event.event_id,
+        ("a", "b"),
+        (),
+        NOW,
+        operator="anna",
+        why="<two>",
     )
     site.day.ruled.append(ruling)
     page = await site.get(f"/events/{event.event_id}")
@@ -317,7 +371,9 @@ async def test_the_operators_word_and_the_commands_stand_on_the_events_page(site
     assert "&lt;two&gt;" in page
     assert f"aggregator events join {event.event_id} OTHER_EVENT" in page
     assert f"aggregator events split {event.sources[1].entry_id}" in page
-    assert f"aggregator events split {event.sources[0].entry_id}" not in page, "the first is what the event is"
+    assert f"aggregator events split {event.sources[0].entry_id}" not in page, (
+        "the first is what the event is"
+    )
 
 
 HOSTILE: Telling = (
@@ -332,11 +388,20 @@ HOSTILE: Telling = (
 
 async def test_what_a_feed_wrote_is_text_everywhere(site):
     event = event_of_telling(HOSTILE)
-    sources = tuple(replace(source, url="javascript:alert(3)") for source in event.sources)
+    sources = tuple(
+        replace(source, url="javascript:alert(3)") for source in event.sources
+    )
     site.day.events_held.append(replace(event, sources=sources))
-    site.day.messages += [replace(message, url="javascript:alert(3)") for message in messages_of(HOSTILE)]
+    site.day.messages += [
+        replace(message, url="javascript:alert(3)") for message in messages_of(HOSTILE)
+    ]
     site.day.states.append(
-        replace(site.day.states[0], title="<script>alert(4)</script>", feed_id="evil", failure_detail="<u>")
+        replace(
+            site.day.states[0],
+            title="<script>alert(4)</script>",
+            feed_id="evil",
+            failure_detail="<u>",
+        )
     )
     for path in ("/", f"/events/{event.event_id}", "/feeds"):
         text = await site.get(path)
@@ -351,9 +416,19 @@ async def test_what_a_feed_wrote_is_text_everywhere(site):
 async def test_an_events_page_tells_who_was_first_and_what_was_a_copy(site):
     page = await site.get("/events/" + event_of_telling(REPORTED[0]).event_id)
     roles = [
-        line.split('"')[1].removeprefix("role ") for line in page.split("<span class=")[1:] if line.startswith('"role ')
+        line.split('"')[1].removeprefix("role ")
+        for line in page.split("<span class=")[1:]
+        if line.startswith('"role ')
     ]
-    assert roles == ["first", "independent", "independent", "copy", "independent", "independent", "again"]
+    assert roles == [
+        "first",
+        "independent",
+        "independent",
+        "copy",
+        "independent",
+        "independent",
+        "again",
+    ]
     assert "repeats the text of an earlier report" in page
     assert "0.87" in page
 
@@ -363,7 +438,10 @@ async def test_an_event_that_follows_up_others_names_them(site):
     site.day.events_held[0] = replace(first, related=(second.event_id, "e" + "0" * 20))
     page = await site.get(f"/events/{first.event_id}")
     assert "Earlier events it follows up" in page
-    assert f'<a href="/events/{second.event_id}"><span lang="zh" dir="auto">{second.title}' in page
+    assert (
+        f'<a href="/events/{second.event_id}"><span lang="zh" dir="auto">{second.title}'
+        in page
+    )
     assert "e" + "0" * 20 not in page
 
 
@@ -375,7 +453,11 @@ async def test_an_event_whose_reports_are_no_longer_kept_shows_its_sources(site)
 
 
 async def test_a_card_of_many_reports_lists_some_and_leads_to_all(site):
-    wide: Telling = ("en", ("News",), tuple(Told(100 - n, f"feed-{n:02}", f"Report number {n}") for n in range(30)))
+    wide: Telling = (
+        "en",
+        ("News",),
+        tuple(Told(100 - n, f"feed-{n:02}", f"Report number {n}") for n in range(30)),
+    )
     site.day.events_held[:] = [event_of_telling(wide)]
     page = await site.get("/")
     shown = [n for n in range(30) if f">Report number {n}</span></a></li>" in page]
@@ -386,7 +468,9 @@ async def test_a_card_of_many_reports_lists_some_and_leads_to_all(site):
 async def test_an_absorbed_event_leads_to_the_survivor(site):
     survivor, absorbed = site.day.events_held[0], site.day.events_held[1]
     site.day.events_held[1] = replace(absorbed, merged_into=survivor.event_id)
-    async with site.client.get(f"{site.base}/events/{absorbed.event_id}", allow_redirects=False) as response:
+    async with site.client.get(
+        f"{site.base}/events/{absorbed.event_id}", allow_redirects=False
+    ) as response:
         assert response.status == 302
         assert response.headers["Location"] == f"/events/{survivor.event_id}"
     assert absorbed.title not in await site.get("/")
@@ -416,7 +500,11 @@ async def test_nothing_can_be_changed_through_the_port(site):
 
 async def test_feeds_in_trouble_come_first_and_no_secret_is_shown(site):
     page = await site.get("/feeds")
-    assert page.index("closed-gazette") < page.index("quiet-valley") < page.index("binhai-ribao")
+    assert (
+        page.index("closed-gazette")
+        < page.index("quiet-valley")
+        < page.index("binhai-ribao")
+    )
     assert "no answer within 30 s" in page
     assert "hunter2" not in page
     assert "quiet-valley" not in await site.get("/feeds?health=gone")
@@ -425,7 +513,9 @@ async def test_feeds_in_trouble_come_first_and_no_secret_is_shown(site):
 
 async def test_many_feeds_are_shown_in_pages(site):
     ok = next(state for state in site.day.states if state.health is Health.OK)
-    site.day.states[:] = [replace(ok, feed_id=f"feed-{number:04}") for number in range(250)]
+    site.day.states[:] = [
+        replace(ok, feed_id=f"feed-{number:04}") for number in range(250)
+    ]
     first, last = await site.get("/feeds"), await site.get("/feeds?page=3")
     assert "Page 1 of 3" in first
     assert first.count("<tr>") == 101
@@ -453,7 +543,9 @@ async def test_a_day_of_digests_is_shown(site):
 
 
 async def test_a_page_is_sent_compressed_where_asked(site):
-    async with site.client.get(site.base + "/", headers={"Accept-Encoding": "gzip"}) as response:
+    async with site.client.get(
+        site.base + "/", headers={"Accept-Encoding": "gzip"}
+    ) as response:
         assert response.headers["Content-Encoding"] == "gzip"
 
 
@@ -469,13 +561,18 @@ class Stream:
     async def next(self) -> dict[str, str]:
         """The next event's data; comments and the retry line are passed over."""
         while True:
-            line = (await asyncio.wait_for(self.response.content.readline(), 10)).decode()
+            line = (
+                await asyncio.wait_for(self.response.content.readline(), 10)
+            ).decode()
             assert line, "the stream ended"
             if line.startswith("data: "):
                 return json.loads(line[6:])
 
     async def opened(self) -> Stream:
-        assert await asyncio.wait_for(self.response.content.readline(), 10) == b"retry: 3000\n"
+        assert (
+            await asyncio.wait_for(self.response.content.readline(), 10)
+            == b"retry: 3000\n"
+        )
         return self
 
 
@@ -488,7 +585,10 @@ async def until(condition: Callable[[], object]) -> None:
 FRESH: Telling = (
     "zh",
     ("新闻", "晨报", "要闻"),
-    (Told(0, "chenbao", "刚刚：第一条 <b>消息</b>", "new", 0), Told(0, "wanbao", "又一家报道")),
+    (
+        Told(0, "chenbao", "刚刚：第一条 <b>消息</b>", "new", 0),
+        Told(0, "wanbao", "又一家报道"),
+    ),
 )
 
 
@@ -511,7 +611,12 @@ async def test_a_new_event_and_its_next_report_arrive_as_cards(site):
 
 
 async def test_only_what_passes_the_readers_filter_arrives(site):
-    other = replace(messages_of(FRESH)[0], id=hex_id("other"), lang="en", event_id="e" + hex_id("other"))
+    other = replace(
+        messages_of(FRESH)[0],
+        id=hex_id("other"),
+        lang="en",
+        event_id="e" + hex_id("other"),
+    )
     async with site.client.get(site.base + "/live?lang=zh") as response:
         stream = await Stream(response).opened()
         await until(lambda: site.day.readers)
@@ -529,7 +634,11 @@ async def test_a_message_without_a_time_does_not_end_the_stream(site):
     async with site.client.get(site.base + "/live") as response:
         stream = await Stream(response).opened()
         await until(lambda: site.day.readers)
-        site.day.publish(Message(id="0" * 32, kind=Kind.NEW, event_id="e" + "1" * 20, title="undated"))
+        site.day.publish(
+            Message(
+                id="0" * 32, kind=Kind.NEW, event_id="e" + "1" * 20, title="undated"
+            )
+        )
         site.day.publish(messages_of(FRESH)[0])
         assert (await stream.next())["event_id"] == messages_of(FRESH)[0].event_id
 
@@ -584,11 +693,14 @@ class OwnWords(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         held = dict(attrs)
         self.texts += [
-            held.get(name) or "" for name in ("aria-label", "title", "placeholder", "data-live", "data-name")
+            held.get(name) or ""
+            for name in ("aria-label", "title", "placeholder", "data-live", "data-name")
         ]
         if tag not in VOID:
             is_other = held.get("lang", "zh") != "zh" and tag != "html"
-            self.skipping.append(is_other or tag in ("code", "pre", "style", "script") or "dir" in held)
+            self.skipping.append(
+                is_other or tag in ("code", "pre", "style", "script") or "dir" in held
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
@@ -599,7 +711,12 @@ class OwnWords(HTMLParser):
             self.texts.append(data)
 
 
-NAMES_KEPT = set(re.findall("[a-z]+", "aggregator utc cst asia shanghai atom json feed redis ttl readme words bcp iso"))
+NAMES_KEPT = set(
+    re.findall(
+        "[a-z]+",
+        "aggregator utc cst asia shanghai atom json feed redis ttl readme words bcp iso",
+    )
+)
 """Names of things, the same in Chinese texts of the trade; `words` is the README's heading."""
 
 
@@ -608,23 +725,52 @@ KEYS_OF_FEEDS_TOML = {"fetch", "timeout", "min", "sources"}
 
 def words_of_day(day: SampleDay) -> set[str]:
     """Every word that the day's records hold: names, titles, categories, ids."""
-    told = [word for lang, categories, reports in REPORTED for word in (lang, *categories)]
-    told += [text for _, _, reports in REPORTED for report in reports for text in (report.title, report.feed_id)]
-    told += [text for state in day.states for text in (state.feed_id, state.title, state.url)]
+    told = [
+        word for lang, categories, reports in REPORTED for word in (lang, *categories)
+    ]
+    told += [
+        text
+        for _, _, reports in REPORTED
+        for report in reports
+        for text in (report.title, report.feed_id)
+    ]
+    told += [
+        text for state in day.states for text in (state.feed_id, state.title, state.url)
+    ]
     return set(re.findall("[a-z]{2,}", " ".join(told).lower()))
 
 
 async def test_the_chinese_pages_have_no_english_left(site):
     event = event_of_telling(REPORTED[0]).event_id
     site.day.reasons = ["starting", "poll has not moved for 90 s"]
-    pages = ["/", "/?words=nothing-there", "/?hours=168&order=newest", "/statistics", "/statistics?hours=6"]
+    pages = [
+        "/",
+        "/?words=nothing-there",
+        "/?hours=168&order=newest",
+        "/statistics",
+        "/statistics?hours=6",
+    ]
     pages += ["/feeds", "/feeds?health=gone", "/feeds?words=nothing-there"]
     pages += ["/feeds/quiet-valley", "/feeds/closed-gazette", "/feeds/orbit-weekly"]
-    pages += ["/docs", "/digest", "/digest/2026-03-05", f"/events/{event}", "/nowhere", "/events/e" + "0" * 20]
-    known = NAMES_KEPT | words_of_day(site.day) | {"nothing", "there", "slow"} | KEYS_OF_FEEDS_TOML
+    pages += [
+        "/docs",
+        "/digest",
+        "/digest/2026-03-05",
+        f"/events/{event}",
+        "/nowhere",
+        "/events/e" + "0" * 20,
+    ]
+    known = (
+        NAMES_KEPT
+        | words_of_day(site.day)
+        | {"nothing", "there", "slow"}
+        | KEYS_OF_FEEDS_TOML
+    )
     left = {}
     for path in pages:
-        async with site.client.get(site.base + path, headers={"Accept-Language": "zh-CN"}) as response:
+        async with site.client.get(
+            site.base + path, headers={"Accept-Language": "zh-CN"}
+        ) as response:
             said = " ".join(OwnWords(await response.text()).texts)
         words = set(re.findall("[a-z]{2,}", said.lower())) - known
         if words:

@@ -58,7 +58,9 @@ def written() -> Written:
 
 def test_a_line_is_one_json_object_that_begins_with_time_level_and_event(written):
     logs.configure(form=Form.JSON, stream=written.stream)
-    structlog.get_logger().info("feed_polled", feed_id="a", outcomes={"new": 2}, title="标题\nzwei")
+    structlog.get_logger().info(
+        "feed_polled", feed_id="a", outcomes={"new": 2}, title="标题\nzwei"
+    )
     (line,) = written.lines
     assert list(line)[:3] == ["at", "level", "event"]
     assert line["event"] == "feed_polled"
@@ -69,7 +71,13 @@ def test_a_line_is_one_json_object_that_begins_with_time_level_and_event(written
 
 @pytest.mark.parametrize(
     ("method", "prefix"),
-    [("debug", "<7>{"), ("info", "<6>{"), ("warning", "<4>{"), ("error", "<3>{"), ("critical", "<2>{")],
+    [
+        ("debug", "<7>{"),
+        ("info", "<6>{"),
+        ("warning", "<4>{"),
+        ("error", "<3>{"),
+        ("critical", "<2>{"),
+    ],
 )
 def test_in_the_journal_a_line_begins_with_its_priority(written, method, prefix):
     logs.configure(level="debug", form=Form.JOURNAL, stream=written.stream)
@@ -79,7 +87,9 @@ def test_in_the_journal_a_line_begins_with_its_priority(written, method, prefix)
 
 def test_foreign_loggers_write_in_the_same_form(written):
     logs.configure(form=Form.JOURNAL, stream=written.stream)
-    logging.getLogger("aiohttp.client").warning("odd answer from %s", "https://me:secret@host.example/")
+    logging.getLogger("aiohttp.client").warning(
+        "odd answer from %s", "https://me:secret@host.example/"
+    )
     assert written.text.startswith("<4>{")
     line = json.loads(written.text[3:])
     assert line["event"] == "odd answer from https://***@host.example/"
@@ -133,14 +143,23 @@ def test_an_exception_is_one_field_without_secrets(written):
             "redis://***@host.example/0 and rediss://***@other.example",
         ),
         ("https://user:p@ss@host.example/", "https://***@host.example/"),
-        ("https://host.example/feed?api_key=abc&page=2", "https://host.example/feed?api_key=***&page=2"),
-        ("https://host.example/feed?access_token=abc#x", "https://host.example/feed?access_token=***#x"),
+        (
+            "https://host.example/feed?api_key=abc&page=2",
+            "https://host.example/feed?api_key=***&page=2",
+        ),
+        (
+            "https://host.example/feed?access_token=abc#x",
+            "https://host.example/feed?access_token=***#x",
+        ),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("authorization: Basic dXNlcjpwYXNz", "authorization: Basic ***"),
         ("{'Authorization': 'Bearer abcdefghi'}", "{'Authorization': 'Bearer ***'}"),
         ("https://host.example/a@b", "https://host.example/a@b"),
         ("write to someone@example.org", "write to someone@example.org"),
-        ("https://host.example/?monkey=1&keyboard=2", "https://host.example/?monkey=1&keyboard=2"),
+        (
+            "https://host.example/?monkey=1&keyboard=2",
+            "https://host.example/?monkey=1&keyboard=2",
+        ),
         ("a basic question of bearers", "a basic question of bearers"),
     ],
 )
@@ -149,28 +168,53 @@ def test_secrets_are_hidden_and_the_rest_stands(value, shown):
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "redis_password", "Authorization", "api_key", "access_token", "cookie", "client-secret"]
+    "key",
+    [
+        "password",
+        "redis_password",
+        "Authorization",
+        "api_key",
+        "access_token",
+        "cookie",
+        "client-secret",
+    ],
 )
 def test_values_of_secret_keys_are_hidden_at_any_depth(key):
-    line = logs.redact(None, "info", {"event": "x", "headers": [{key: "hunter2"}], key: ("hunter2",)})
+    line = logs.redact(
+        None, "info", {"event": "x", "headers": [{key: "hunter2"}], key: ("hunter2",)}
+    )
     assert "hunter2" not in str(line)
 
 
 def test_a_fencing_token_is_no_secret():
-    assert logs.redact(None, "info", {"event": "x", "token": 17}) == {"event": "x", "token": 17}
+    assert logs.redact(None, "info", {"event": "x", "token": 17}) == {
+        "event": "x",
+        "token": 17,
+    }
 
 
 @given(
     st.text(
-        alphabet=st.characters(exclude_characters="/?#\"'<>\\@ \t\n\r\x0b\x0c", exclude_categories=["Z", "Cc"]),
+        alphabet=st.characters(
+            exclude_characters="/?#\"'<>\\@ \t\n\r\x0b\x0c",
+            exclude_categories=["Z", "Cc"],
+        ),
         min_size=1,
     )
 )
 def test_no_userinfo_survives(userinfo):
-    assert redacted(f"see https://{userinfo}@host.example/path") == "see https://***@host.example/path"
+    assert (
+        redacted(f"see https://{userinfo}@host.example/path")
+        == "see https://***@host.example/path"
+    )
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers() | st.binary() | st.none() | st.lists(st.text())))
+@given(
+    st.dictionaries(
+        st.text(),
+        st.text() | st.integers() | st.binary() | st.none() | st.lists(st.text()),
+    )
+)
 def test_whatever_is_logged_is_one_line_of_json(facts):
     written = Written()
     logs.configure(form=Form.JSON, stream=written.stream)
@@ -240,7 +284,9 @@ def test_the_journal_is_known_by_device_and_inode():
         (False, False, "PRETTY", Form.PRETTY),
     ],
 )
-def test_the_form_follows_the_stream_unless_asked_for(terminal, journal, requested, form):
+def test_the_form_follows_the_stream_unless_asked_for(
+    terminal, journal, requested, form
+):
     assert logs.form_of(terminal=terminal, journal=journal, requested=requested) is form
 
 
@@ -267,7 +313,9 @@ def logged_into(file: IO[str]) -> Any:
     return structlog.get_logger()
 
 
-def test_a_full_disk_costs_lines_and_what_was_lost_is_told_later(tmp_path: Path) -> None:
+def test_a_full_disk_costs_lines_and_what_was_lost_is_told_later(
+    tmp_path: Path,
+) -> None:
     log_file = tmp_path / "log"
     with Path("/dev/full").open("w") as full, log_file.open("w") as free:
         log = logged_into(full)

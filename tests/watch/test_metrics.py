@@ -68,7 +68,10 @@ def test_what_was_told_is_in_the_exposition():
     assert series(metrics, "aggregator_hosts_held")[""] == 2
     assert series(metrics, "aggregator_overdue_seconds")[""] == 90
     assert series(metrics, "aggregator_engine_memory_bytes")[""] == 1 << 20
-    assert series(metrics, "aggregator_last_active_timestamp_seconds")["poll"] == 1767225600
+    assert (
+        series(metrics, "aggregator_last_active_timestamp_seconds")["poll"]
+        == 1767225600
+    )
     assert series(metrics, "aggregator_build_info")["1.2"] == 1
 
 
@@ -93,7 +96,9 @@ def test_labels_are_bounded_whatever_is_told(words):
 
 def test_group_lags_beyond_the_limit_are_summed():
     metrics = Metrics()
-    metrics.show_groups({("agg:events", f"group-{number}"): 1 for number in range(MAX_GROUPS + 30)})
+    metrics.show_groups(
+        {("agg:events", f"group-{number}"): 1 for number in range(MAX_GROUPS + 30)}
+    )
     lags = series(metrics, "aggregator_group_lag")
     assert len(lags) == MAX_GROUPS + 1
     assert lags["other other"] == 30
@@ -112,16 +117,22 @@ def test_two_daemons_do_not_share_counts():
     assert series(other, "aggregator_polls_total")["new"] == 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc here")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="there is no /proc here"
+)
 def test_the_process_and_its_children_are_measured_without_proc_stat():
     metrics = Metrics()
     before = series(metrics, "aggregator_children_memory_bytes")[""]
     with subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert series(metrics, "aggregator_children_memory_bytes")[""] >= before + (1 << 20)
+        assert series(metrics, "aggregator_children_memory_bytes")[""] >= before + (
+            1 << 20
+        )
         child.communicate(b"\n")
     assert (
         1 << 20
@@ -130,7 +141,13 @@ def test_the_process_and_its_children_are_measured_without_proc_stat():
     )
     assert series(metrics, "process_cpu_seconds_total")[""] > 0
     assert series(metrics, "process_open_fds")[""] >= 3
-    assert abs(series(metrics, "process_start_time_seconds")[""] - psutil.Process().create_time()) < 5
+    assert (
+        abs(
+            series(metrics, "process_start_time_seconds")[""]
+            - psutil.Process().create_time()
+        )
+        < 5
+    )
 
 
 def test_a_process_that_is_gone_uses_nothing():

@@ -27,7 +27,9 @@ class Manager:
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(request: pytest.FixtureRequest) -> Iterator[Manager]:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path holds 107 bytes; tmp_path may be longer
+    with tempfile.TemporaryDirectory(
+        dir="/tmp"
+    ) as folder:  # a socket's path holds 107 bytes; tmp_path may be longer
         if request.param == "path":
             path = str(Path(folder) / "notify")
             held = Manager(path, path)
@@ -41,7 +43,9 @@ def manager(request: pytest.FixtureRequest) -> Iterator[Manager]:
 
 
 def test_each_state_is_one_datagram(manager):
-    notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.shown}, pid=os.getpid())
+    notifier = Notifier.from_environment(
+        {"NOTIFY_SOCKET": manager.shown}, pid=os.getpid()
+    )
     assert notifier.is_supervised
     assert notifier.ready("18 feeds")
     assert manager.heard() == ["READY=1", "STATUS=18 feeds"]
@@ -58,7 +62,12 @@ def test_each_state_is_one_datagram(manager):
 
 
 def test_what_concerns_systemd_is_taken_out_of_the_environment(manager):
-    environment = {"NOTIFY_SOCKET": manager.shown, "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7", "HOME": "/x"}
+    environment = {
+        "NOTIFY_SOCKET": manager.shown,
+        "WATCHDOG_USEC": "30000000",
+        "WATCHDOG_PID": "7",
+        "HOME": "/x",
+    }
     Notifier.from_environment(environment, pid=7)
     assert environment == {"HOME": "/x"}
 
@@ -75,7 +84,11 @@ def test_what_concerns_systemd_is_taken_out_of_the_environment(manager):
     ],
 )
 def test_the_watchdog_is_ours_only_if_it_names_us(usec, pid, watchdog):
-    environment = {key: value for key, value in {"WATCHDOG_USEC": usec, "WATCHDOG_PID": pid}.items() if value}
+    environment = {
+        key: value
+        for key, value in {"WATCHDOG_USEC": usec, "WATCHDOG_PID": pid}.items()
+        if value
+    }
     notifier = Notifier.from_environment(environment, pid=7)
     assert notifier.watchdog == watchdog
     assert notifier.beat == (timedelta(seconds=10) if watchdog else None)
@@ -94,4 +107,6 @@ def test_a_supervisor_that_is_gone_does_no_harm(tmp_path):
 
 @pytest.mark.parametrize("address", ["vsock:2:1234", "relative/path", ""])
 def test_addresses_of_other_kinds_are_left_alone(address):
-    assert not Notifier.from_environment({"NOTIFY_SOCKET": address}, pid=1).is_supervised
+    assert not Notifier.from_environment(
+        {"NOTIFY_SOCKET": address}, pid=1
+    ).is_supervised

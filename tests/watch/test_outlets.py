@@ -63,31 +63,50 @@ async def test_each_filter_gives_the_same_events_in_every_form(site, asked, coun
     ids = [event["event_id"] for event in answer["events"]]
     assert len(ids) == count
     assert [item["id"] for item in feed["items"]] == ids
-    assert [found.text.rpartition(":")[2] for found in atom.iterfind("a:entry/a:id", ATOM)] == ids
+    assert [
+        found.text.rpartition(":")[2] for found in atom.iterfind("a:entry/a:id", ATOM)
+    ] == ids
 
 
 async def test_the_atom_feed_keeps_the_rules_of_rfc_4287(site):
     text = await site.get("/events.atom?lang=zh")
     feed = etree.fromstring(text.encode())
     assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
-    links = {link.get("rel"): link.get("href") for link in feed.iterfind("a:link", ATOM)}
-    assert links == {"self": f"{site.base}/events.atom?lang=zh", "alternate": f"{site.base}/?lang=zh"}
+    links = {
+        link.get("rel"): link.get("href") for link in feed.iterfind("a:link", ATOM)
+    }
+    assert links == {
+        "self": f"{site.base}/events.atom?lang=zh",
+        "alternate": f"{site.base}/?lang=zh",
+    }
     for part in (feed, *feed.iterfind("a:entry", ATOM)):
         for name in ("id", "title", "updated"):
             assert len(part.findall(f"a:{name}", ATOM)) == 1, name
         assert RFC3339.fullmatch(part.findtext("a:updated", namespaces=ATOM))
         assert part.find("a:author/a:name", ATOM) is not None
-        assert re.match(r"[a-z]+:\S+$", part.findtext("a:id", namespaces=ATOM)), "an id is an absolute IRI"
-        alternates = [link for link in part.iterfind("a:link", ATOM) if link.get("rel") == "alternate"]
+        assert re.match(r"[a-z]+:\S+$", part.findtext("a:id", namespaces=ATOM)), (
+            "an id is an absolute IRI"
+        )
+        alternates = [
+            link
+            for link in part.iterfind("a:link", ATOM)
+            if link.get("rel") == "alternate"
+        ]
         assert len(alternates) == 1
     ids = [found.text for found in feed.iterfind("a:entry/a:id", ATOM)]
     assert len(ids) == len(set(ids)) == 3
 
 
 async def test_an_event_is_one_entry_and_its_reports_are_links(site):
-    feed = etree.fromstring((await site.get("/events.atom?lang=zh&min_sources=4")).encode())
+    feed = etree.fromstring(
+        (await site.get("/events.atom?lang=zh&min_sources=4")).encode()
+    )
     [entry] = feed.findall("a:entry", ATOM)
-    reports = [link.get("href") for link in entry.iterfind("a:link", ATOM) if link.get("rel") == "related"]
+    reports = [
+        link.get("href")
+        for link in entry.iterfind("a:link", ATOM)
+        if link.get("rel") == "related"
+    ]
     assert sorted(reports) == sorted(source.url for source in BUS.sources)
     assert entry.findtext("a:id", namespaces=ATOM) == f"urn:aggregator:{BUS.event_id}"
     assert entry.find("a:author/a:name", ATOM).text == "滨海日报"
@@ -101,11 +120,16 @@ async def test_a_single_report_leads_to_the_article(site):
     [item] = (await _json(site, "/events.json?lang=de"))["items"]
     assert item["url"] == SINGLE.sources[0].url
     feed = etree.fromstring((await site.get("/events.atom?lang=de")).encode())
-    assert feed.find("a:entry/a:link[@rel='alternate']", ATOM).get("href") == SINGLE.sources[0].url
+    assert (
+        feed.find("a:entry/a:link[@rel='alternate']", ATOM).get("href")
+        == SINGLE.sources[0].url
+    )
 
 
 async def test_the_json_feed_keeps_the_rules_of_version_1_1(site):
-    site.day.events_held[0] = replace(LUNAR, lead="The relay works.", image="https://orbit.example/moon.jpg")
+    site.day.events_held[0] = replace(
+        LUNAR, lead="The relay works.", image="https://orbit.example/moon.jpg"
+    )
     feed = await _json(site, "/events.json")
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["feed_url"] == f"{site.base}/events.json"
@@ -130,24 +154,36 @@ async def test_feedparser_and_our_own_reader_read_every_event(site, path):
         assert len(read.entries) == len(EVENTS)
     ours = parsed_feed(text, content_type=None, url=f"{site.base}{path}")
     assert isinstance(ours, ParsedFeed)
-    assert {entry.title.value for entry in ours.entries} == {event.title for event in EVENTS}
-    assert {entry.guid.rpartition(":")[2] for entry in ours.entries} == {event.event_id for event in EVENTS}
+    assert {entry.title.value for entry in ours.entries} == {
+        event.title for event in EVENTS
+    }
+    assert {entry.guid.rpartition(":")[2] for entry in ours.entries} == {
+        event.event_id for event in EVENTS
+    }
     assert all(entry.link and entry.published_raw for entry in ours.entries)
 
 
-@pytest.mark.parametrize("path", ["/events.atom?lang=zh", "/events.json", "/api/events", "/api/feeds"])
+@pytest.mark.parametrize(
+    "path", ["/events.atom?lang=zh", "/events.json", "/api/events", "/api/feeds"]
+)
 async def test_who_has_it_is_told_so_and_a_change_is_told_whole(site, path):
     async with site.client.get(site.base + path) as first:
         tag, modified = first.headers["ETag"], first.headers.get("Last-Modified")
-    for headers in ({"If-None-Match": tag}, {"If-None-Match": f'"x", {tag.removeprefix("W/")}'}):
+    for headers in (
+        {"If-None-Match": tag},
+        {"If-None-Match": f'"x", {tag.removeprefix("W/")}'},
+    ):
         async with site.client.get(site.base + path, headers=headers) as second:
             assert (second.status, await second.read()) == (304, b"")
             assert second.headers["ETag"] == tag
     if path.startswith("/events"):
-        async with site.client.get(site.base + path, headers={"If-Modified-Since": modified}) as second:
+        async with site.client.get(
+            site.base + path, headers={"If-Modified-Since": modified}
+        ) as second:
             assert second.status == 304
     async with site.client.get(
-        site.base + path, headers={"If-None-Match": '"other"', "If-Modified-Since": modified or ""}
+        site.base + path,
+        headers={"If-None-Match": '"other"', "If-Modified-Since": modified or ""},
     ) as second:
         assert second.status == 200, "a tag counts more than a date"
 
@@ -162,19 +198,35 @@ def test_validators_hold_while_nothing_happens():
 
 
 async def test_an_empty_feed_is_a_feed(site):
-    feed = etree.fromstring((await site.get("/events.atom?words=nothing-like-this")).encode())
+    feed = etree.fromstring(
+        (await site.get("/events.atom?words=nothing-like-this")).encode()
+    )
     assert feed.findall("a:entry", ATOM) == []
     assert feed.findtext("a:updated", namespaces=ATOM) == "1970-01-01T00:00:00Z"
     assert (await _json(site, "/events.json?words=nothing-like-this"))["items"] == []
 
 
-@given(title=st.text(), url=st.text(), lead=st.text(), name=st.text(), category=st.text())
-def test_whatever_a_publisher_wrote_the_feeds_are_well_formed(title, url, lead, name, category):
+@given(
+    title=st.text(), url=st.text(), lead=st.text(), name=st.text(), category=st.text()
+)
+def test_whatever_a_publisher_wrote_the_feeds_are_well_formed(
+    title, url, lead, name, category
+):
     source = Source("one", "0" * 20, url, title, NOW + timedelta(days=3))
-    event = replace(SINGLE, title=title, lead=lead, image=url, sources=(source,), categories=(category,))
+    event = replace(
+        SINGLE,
+        title=title,
+        lead=lead,
+        image=url,
+        sources=(source,),
+        categories=(category,),
+    )
     outlet = Outlet("http://x", "?words=%22", {"one": name})
     etree.fromstring(syndication.atom([event], outlet))
-    assert orjson.loads(syndication.json_feed([event], outlet))["items"][0]["id"] == event.event_id
+    assert (
+        orjson.loads(syndication.json_feed([event], outlet))["items"][0]["id"]
+        == event.event_id
+    )
 
 
 # --- the API --------------------------------------------------------------------------------------------------
@@ -184,7 +236,9 @@ async def test_an_event_tells_its_reports_and_how_they_came(site):
     found = await _json(site, f"/api/events/{LUNAR.event_id}")
     assert found["source_count"] == 7
     assert found["independent_count"] == LUNAR.independent_count
-    assert [report["feed_id"] for report in found["reports"]] == [source.feed_id for source in LUNAR.sources]
+    assert [report["feed_id"] for report in found["reports"]] == [
+        source.feed_id for source in LUNAR.sources
+    ]
     assert found["reports"][0]["source"] == "Orbit Weekly"
     reasons = {line["reason"] for line in found["history"]}
     assert reasons == {"new", "similar", "copy", "update"}
@@ -193,7 +247,10 @@ async def test_an_event_tells_its_reports_and_how_they_came(site):
 async def test_pages_of_events_cover_all_of_them_once(site):
     first = await _json(site, "/api/events?limit=4")
     assert (first["total"], first["page"], first["pages"]) == (10, 1, 3)
-    found = [first, *[await _json(site, f"/api/events?limit=4&page={page}") for page in (2, 3)]]
+    found = [
+        first,
+        *[await _json(site, f"/api/events?limit=4&page={page}") for page in (2, 3)],
+    ]
     ids = [event["event_id"] for part in found for event in part["events"]]
     assert sorted(ids) == sorted(event.event_id for event in EVENTS)
     assert (await _json(site, "/api/events?limit=4&page=9"))["events"] == []
@@ -216,13 +273,18 @@ async def test_a_question_that_cannot_be_answered_says_what_to_write(site, query
 
 
 @pytest.mark.parametrize("path", ["/events.atom", "/events.json"])
-async def test_a_feed_refuses_a_broken_filter_and_passes_over_strange_parameters(site, path):
+async def test_a_feed_refuses_a_broken_filter_and_passes_over_strange_parameters(
+    site, path
+):
     assert "since" in (await _json(site, f"{path}?since=soon", status=400))["error"]
     await site.get(f"{path}?utm_source=reader")
 
 
 async def test_errors_of_the_api_are_json(site):
-    assert "no event" in (await _json(site, "/api/events/e" + "0" * 20, status=404))["error"]
+    assert (
+        "no event"
+        in (await _json(site, "/api/events/e" + "0" * 20, status=404))["error"]
+    )
     assert "openapi.json" in (await _json(site, "/api/nowhere", status=404))["error"]
     site.day.down = True
     for path in ("/api/events", "/api/feeds", "/events.json", "/events.atom"):
@@ -230,9 +292,13 @@ async def test_errors_of_the_api_are_json(site):
 
 
 async def test_an_absorbed_event_leads_to_its_survivor(site):
-    absorbed = replace(BUS, event_id="e" + hex_id("absorbed"), merged_into=LUNAR.event_id)
+    absorbed = replace(
+        BUS, event_id="e" + hex_id("absorbed"), merged_into=LUNAR.event_id
+    )
     site.day.events_held.append(absorbed)
-    async with site.client.get(f"{site.base}/api/events/{absorbed.event_id}") as response:
+    async with site.client.get(
+        f"{site.base}/api/events/{absorbed.event_id}"
+    ) as response:
         assert response.url.path == f"/api/events/{LUNAR.event_id}"
 
 
@@ -249,10 +315,22 @@ async def test_feeds_are_told_without_secrets(site):
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("https://me:secret@host.example:8443/feed?x=1#part", "https://host.example:8443/feed?x=1"),
-        ("https://host.example/rss?auth=abc123&id=4", "https://host.example/rss?auth=…&id=4"),
-        ("https://host.example/rss?id=4&api_key=abc&u=1", "https://host.example/rss?id=4&api_key=…&u=1"),
-        ("https://host.example/rss?access_TOKEN=abc", "https://host.example/rss?access_TOKEN=…"),
+        (
+            "https://me:secret@host.example:8443/feed?x=1#part",
+            "https://host.example:8443/feed?x=1",
+        ),
+        (
+            "https://host.example/rss?auth=abc123&id=4",
+            "https://host.example/rss?auth=…&id=4",
+        ),
+        (
+            "https://host.example/rss?id=4&api_key=abc&u=1",
+            "https://host.example/rss?id=4&api_key=…&u=1",
+        ),
+        (
+            "https://host.example/rss?access_TOKEN=abc",
+            "https://host.example/rss?access_TOKEN=…",
+        ),
         ("https://[bad/feed", ""),
     ],
 )
@@ -279,16 +357,26 @@ async def test_the_description_names_every_route_and_every_field(site):
     }
     for name, answer in answers.items():
         assert set(answer) == set(schemas[name]["properties"]), name
-    assert set(answers["EventPage"]["events"][0]) == set(schemas["EventSummary"]["properties"])
-    parameters = {parameter["name"] for parameter in described["paths"]["/api/events"]["get"]["parameters"]}
+    assert set(answers["EventPage"]["events"][0]) == set(
+        schemas["EventSummary"]["properties"]
+    )
+    parameters = {
+        parameter["name"]
+        for parameter in described["paths"]["/api/events"]["get"]["parameters"]
+    }
     assert parameters == set(api.EventsQuery.model_fields)
-    references = set(re.findall(r"#/components/schemas/(\w+)", orjson.dumps(described).decode()))
+    references = set(
+        re.findall(r"#/components/schemas/(\w+)", orjson.dumps(described).decode())
+    )
     assert references <= set(schemas)
 
 
 async def test_the_page_names_the_feeds_of_its_own_filter(site):
     page = await site.get("/?lang=zh&min_sources=2&hours=72&order=newest&page=2")
-    assert 'type="application/atom+xml" title="Events (Atom)" href="/events.atom?lang=zh&amp;min_sources=2"' in page
+    assert (
+        'type="application/atom+xml" title="Events (Atom)" href="/events.atom?lang=zh&amp;min_sources=2"'
+        in page
+    )
     assert 'href="/events.json?lang=zh&amp;min_sources=2"' in page
     docs = await site.get("/docs")
     for parameter in api.FilterQuery.model_fields:
@@ -326,7 +414,9 @@ async def test_a_late_report_with_an_old_date_is_still_told(site):
     """A feed that is slow, or was just added: what came now has an old date, and a program that asks again gets it."""
     source = replace(SINGLE.sources[0], published_at=NOW - timedelta(days=30))
     seen_at = NOW - timedelta(minutes=1)
-    site.day.events_held = [replace(SINGLE, sources=(source,), first_seen_at=seen_at, last_seen_at=seen_at)]
+    site.day.events_held = [
+        replace(SINGLE, sources=(source,), first_seen_at=seen_at, last_seen_at=seen_at)
+    ]
     [item] = (await _json(site, "/events.json?since=2h"))["items"]
     assert item["date_published"] == "2026-02-03T18:20:00Z"
     assert item["date_modified"] == "2026-03-05T18:19:00Z"

@@ -26,7 +26,12 @@ EVENTS = [event_of_telling(telling) for telling in REPORTED]
 
 def test_the_digest_as_a_file_needs_nothing_beside_it():
     record = made(
-        [replace(event("x", sources=3, independent=2), title="<i>滨海新区</i>", lang="zh"), event("y")],
+        [
+            replace(
+                event("x", sources=3, independent=2), title="<i>滨海新区</i>", lang="zh"
+            ),
+            event("y"),
+        ],
         feeds=[state("broken", Health.FAILING, 3)],
         elapsed={"slow.example": timedelta(seconds=4.2)},
         language="zh",
@@ -42,7 +47,11 @@ def test_the_digest_as_a_file_needs_nothing_beside_it():
     assert "slow.example" in text
 
 
-@given(st.dictionaries(st.sampled_from(["lang", "category", "q", "hours", "order", "other"]), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["lang", "category", "q", "hours", "order", "other"]), st.text()
+    )
+)
 def test_any_question_is_a_choice_and_survives_its_own_query(query):
     choice = choice_of(query, now=NOW)
     assert choice.hours in (6, 24, 72, 168)
@@ -77,17 +86,31 @@ def test_a_message_tells_enough_of_its_event_for_a_card():
     message = messages_of(REPORTED[0])[3]
     told = event_of(message)
     assert told is not None
-    assert (told.title, told.source_count, told.independent_count) == (REPORTED[0][2][0].title, 4, 3)
+    assert (told.title, told.source_count, told.independent_count) == (
+        REPORTED[0][2][0].title,
+        4,
+        3,
+    )
     assert told.first_seen_at == EVENTS[0].first_seen_at
     assert told.last_seen_at == message.first_seen_at
 
 
 def test_a_message_without_any_time_makes_no_card():
-    assert event_of(Message(id="0" * 32, kind=Kind.NEW, event_id="e" + "0" * 20)) is None
+    assert (
+        event_of(Message(id="0" * 32, kind=Kind.NEW, event_id="e" + "0" * 20)) is None
+    )
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", " https://x.example", "data:text/html,x", "//x.example", "vbscript:x", ""]
+    "url",
+    [
+        "javascript:alert(1)",
+        " https://x.example",
+        "data:text/html,x",
+        "//x.example",
+        "vbscript:x",
+        "",
+    ],
 )
 def test_only_web_addresses_are_links(url):
     assert safe_link(url) == ""
@@ -95,9 +118,13 @@ def test_only_web_addresses_are_links(url):
 
 def test_an_empty_day_says_what_happens_next():
     pages = Pages(version="", has_digests=False)
-    text = pages.front(Look(), events=[], feeds=[], choice=Choice(), now=NOW, reasons=[])
+    text = pages.front(
+        Look(), events=[], feeds=[], choice=Choice(), now=NOW, reasons=[]
+    )
     assert "No events yet" in text
-    assert "No feed is configured yet" in pages.feeds(Look(), [], health="", words="", page=1, now=NOW)
+    assert "No feed is configured yet" in pages.feeds(
+        Look(), [], health="", words="", page=1, now=NOW
+    )
     assert "No event matches" in pages.front(
         Look(), events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[]
     )
@@ -131,8 +158,13 @@ def busy_day(count: int) -> list[Event]:
         sources = []
         for n in range(reports):
             title = " ".join(chance.choices(words, k=9))
-            feed_id, url = f"feed-{chance.randrange(200)}", f"https://x.example/{number}/{n}"
-            sources.append(Source(feed_id, hex_id(url), url, title, at + timedelta(minutes=7 * n)))
+            feed_id, url = (
+                f"feed-{chance.randrange(200)}",
+                f"https://x.example/{number}/{n}",
+            )
+            sources.append(
+                Source(feed_id, hex_id(url), url, title, at + timedelta(minutes=7 * n))
+            )
         events.append(
             Event(
                 event_id=f"e{hex_id(str(number))}",
@@ -161,12 +193,18 @@ def test_the_first_of_an_order_are_those_of_the_whole_order(order, count):
 @pytest.mark.slow
 def test_a_page_of_20_000_events_is_quick_and_small():
     pages, events = Pages(version="", has_digests=False), busy_day(20_000)
-    choices = {Choice(): 0.13, Choice(order="newest"): 0.2, Choice(words="ferry harbour"): 0.6}
+    choices = {
+        Choice(): 0.13,
+        Choice(order="newest"): 0.2,
+        Choice(words="ferry harbour"): 0.6,
+    }
     for choice, most in choices.items():
         taken = []
         for _ in range(3):
             started = time.process_time()
-            text = pages.front(Look(), events=events, feeds=[], choice=choice, now=NOW, reasons=[])
+            text = pages.front(
+                Look(), events=events, feeds=[], choice=choice, now=NOW, reasons=[]
+            )
             taken.append(time.process_time() - started)
         assert min(taken) < most, choice
         assert len(gzip.compress(text.encode())) < 29_000

@@ -30,7 +30,9 @@ from .sample import NOW, SampleDay
 URL = "https://orbit.example/moon.jpg"
 
 
-def photograph(form: str = "JPEG", size: tuple[int, int] = (900, 600), **options: object) -> bytes:
+def photograph(
+    form: str = "JPEG", size: tuple[int, int] = (900, 600), **options: object
+) -> bytes:
     written = io.BytesIO()
     mode = "RGBA" if form in ("PNG", "WEBP") else "RGB"
     Image.linear_gradient("L").resize(size).convert(mode).save(written, form, **options)
@@ -93,13 +95,27 @@ def test_what_the_camera_wrote_beside_the_picture_is_gone():
         photograph(size=(1200, 3)),
         photograph("PNG", size=(9000, 9000)),
     ],
-    ids=["empty", "svg", "html", "cut jpeg", "cut png", "icon", "line", "81 megapixels"],
+    ids=[
+        "empty",
+        "svg",
+        "html",
+        "cut jpeg",
+        "cut png",
+        "icon",
+        "line",
+        "81 megapixels",
+    ],
 )
 def test_what_is_no_picture_to_show_is_refused(body):
     assert reencoded(body) is None
 
 
-@given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF"]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(
+        [b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF"]
+    ),
+)
 def test_any_bytes_are_a_picture_or_none(body, head):
     assert reencoded(head + body) is None
 
@@ -107,10 +123,14 @@ def test_any_bytes_are_a_picture_or_none(body, head):
 @pytest.mark.usefixtures("fresh_fork_server")
 async def test_a_child_that_goes_over_its_limit_is_killed_not_the_daemon():
     limits = {"wall": timedelta(seconds=20), "cpu": timedelta(seconds=10)}
-    async with Sandbox(reencoded, processes=1, memory_bytes=150 << 20, **limits) as children:
+    async with Sandbox(
+        reencoded, processes=1, memory_bytes=150 << 20, **limits
+    ) as children:
         answer = await children.run(photograph("PNG", size=(7000, 7000)))
         assert answer is None or isinstance(answer, Killed)
-        assert isinstance(await children.run(photograph()), dict), "the next one is made"
+        assert isinstance(await children.run(photograph()), dict), (
+            "the next one is made"
+        )
 
 
 # --- kept -----------------------------------------------------------------------------------------------------
@@ -119,19 +139,27 @@ async def test_a_child_that_goes_over_its_limit_is_killed_not_the_daemon():
 async def test_a_picture_is_fetched_once_for_all_and_after_a_restart(tmp_path):
     publisher = Publisher(photograph())
     pictures = Pictures(tmp_path, fetch=publisher.fetch, reencode=made)
-    found = await asyncio.gather(*(pictures.get(URL, form) for form in ("card", "page", "card", "page")))
+    found = await asyncio.gather(
+        *(pictures.get(URL, form) for form in ("card", "page", "card", "page"))
+    )
     assert all(found)
     assert publisher.asked == [URL]
-    again = await Pictures(tmp_path, fetch=publisher.fetch, reencode=made).get(URL, "card")
+    again = await Pictures(tmp_path, fetch=publisher.fetch, reencode=made).get(
+        URL, "card"
+    )
     assert again == found[0]
     assert publisher.asked == [URL]
     assert found[0].tag != found[1].tag
 
 
-async def test_a_picture_that_failed_is_not_shown_and_not_asked_for_until_later(tmp_path):
+async def test_a_picture_that_failed_is_not_shown_and_not_asked_for_until_later(
+    tmp_path,
+):
     now = [0.0]
     publisher = Publisher(Missing.FOR_LONG)
-    pictures = Pictures(tmp_path, fetch=publisher.fetch, reencode=made, clock=lambda: now[0])
+    pictures = Pictures(
+        tmp_path, fetch=publisher.fetch, reencode=made, clock=lambda: now[0]
+    )
     assert pictures.is_shown(URL)
     assert await pictures.get(URL, "card") is None
     assert not pictures.is_shown(URL)
@@ -152,7 +180,9 @@ async def test_a_fault_of_the_moment_is_not_remembered(tmp_path):
     assert await pictures.get(URL, "card") is not None
 
 
-@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "data:image/png;base64,x", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "url", ["", "file:///etc/passwd", "data:image/png;base64,x", "javascript:alert(1)"]
+)
 async def test_only_web_addresses_are_fetched(tmp_path, url):
     publisher = Publisher(photograph())
     pictures = Pictures(tmp_path, fetch=publisher.fetch, reencode=made)
@@ -164,7 +194,9 @@ async def test_only_web_addresses_are_fetched(tmp_path, url):
 async def test_the_cache_stays_within_its_bound(tmp_path):
     publisher = Publisher(photograph())
     bound = 6 * sum(len(body) for body in (reencoded(photograph()) or {}).values())
-    pictures = Pictures(tmp_path, fetch=publisher.fetch, reencode=made, most_bytes=bound)
+    pictures = Pictures(
+        tmp_path, fetch=publisher.fetch, reencode=made, most_bytes=bound
+    )
     for number in range(16):
         assert await pictures.get(f"{URL}?{number}", "card") is not None
         total = sum(file.stat().st_size for file in tmp_path.rglob("*.webp"))
@@ -187,7 +219,9 @@ async def proxied(tmp_path: Path):
             metrics = Metrics()
             self.pictures = assembly.pictures(loaded_from(file, {}), metrics)
             proxy = await self.pictures.__aenter__()
-            self.server = StatusServer(self.day, metrics=metrics, now=lambda: NOW, pictures=proxy)
+            self.server = StatusServer(
+                self.day, metrics=metrics, now=lambda: NOW, pictures=proxy
+            )
             host, port = await self.server.start("127.0.0.1", 0)
             return f"http://{host}:{port}"
 
@@ -213,7 +247,9 @@ async def test_the_page_shows_a_picture_through_the_port(proxied):
             assert response.headers["Content-Type"] == "image/webp"
             assert "max-age" in response.headers["Cache-Control"]
             assert (await response.read())[8:12] == b"WEBP"
-        async with client.get(f"{base}/pictures/{proxied.day.events_held[1].event_id}/card.webp") as response:
+        async with client.get(
+            f"{base}/pictures/{proxied.day.events_held[1].event_id}/card.webp"
+        ) as response:
             assert response.status == 404
 
 
@@ -223,7 +259,11 @@ async def test_a_private_address_is_refused_as_for_feeds(proxied):
         event = replace(proxied.day.events_held[0], image=origin.url("/moon.jpg"))
         proxied.day.events_held[0] = event
         base = await proxied.opened("")
-        async with client.get(f"{base}/pictures/{event.event_id}/card.webp") as response:
+        async with client.get(
+            f"{base}/pictures/{event.event_id}/card.webp"
+        ) as response:
             assert response.status == 404
         assert not origin.seen("/moon.jpg")
-        assert "/pictures/" not in await (await client.get(base + "/")).text(), "no hole on the page"
+        assert "/pictures/" not in await (await client.get(base + "/")).text(), (
+            "no hole on the page"
+        )

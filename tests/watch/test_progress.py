@@ -13,7 +13,10 @@ def test_a_stage_is_stuck_when_its_beat_is_older_than_its_allowance():
     progress.beat("event", 100.0)
     assert progress.stuck(130.0) == ()
     assert progress.stuck(131.0) == ("poll has not moved for 31 s",)
-    assert progress.stuck(161.0) == ("event has not moved for 61 s", "poll has not moved for 61 s")
+    assert progress.stuck(161.0) == (
+        "event has not moved for 61 s",
+        "poll has not moved for 61 s",
+    )
     progress.beat("poll", 160.0)
     assert progress.stuck(161.0) == ("event has not moved for 61 s",)
 

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model import Kind
-from aggregator.watch.clock import newest_at, ordered_sources, reported_at, reported_first_at, spread_of
+from aggregator.watch.clock import (
+    newest_at,
+    ordered_sources,
+    reported_at,
+    reported_first_at,
+    spread_of,
+)
 from aggregator.watch.statistics import COLUMNS, statistics
 from aggregator.watch.told import parts_of, reports_of
 
@@ -27,8 +33,16 @@ VERDICTS = [verdict_of(message) for messages in MESSAGES for message in messages
 
 def test_first_is_what_was_published_first_whichever_was_seen_first():
     early, late = LUNAR.sources[1], LUNAR.sources[0]
-    event = replace(LUNAR, sources=(replace(late, published_at=NOW), early), first_seen_at=NOW, last_seen_at=NOW)
-    assert [source.feed_id for source in ordered_sources(event)] == [early.feed_id, late.feed_id]
+    event = replace(
+        LUNAR,
+        sources=(replace(late, published_at=NOW), early),
+        first_seen_at=NOW,
+        last_seen_at=NOW,
+    )
+    assert [source.feed_id for source in ordered_sources(event)] == [
+        early.feed_id,
+        late.feed_id,
+    ]
     assert reported_first_at(event) == early.published_at
     assert spread_of(event) == NOW - early.published_at
 
@@ -49,7 +63,10 @@ def test_an_undated_report_has_the_time_of_its_event():
 @given(st.lists(st.none() | st.integers(-5000, 5000), min_size=1, max_size=7))
 def test_an_event_runs_from_its_first_to_its_newest_report(minutes):
     sources = tuple(
-        replace(source, published_at=None if shift is None else NOW + timedelta(minutes=shift))
+        replace(
+            source,
+            published_at=None if shift is None else NOW + timedelta(minutes=shift),
+        )
         for source, shift in zip(LUNAR.sources, minutes, strict=False)
     )
     event = replace(LUNAR, sources=sources, last_seen_at=NOW)
@@ -79,11 +96,17 @@ def test_an_earlier_report_that_came_later_is_the_first():
     early = replace(joined, published_at=new.published_at - timedelta(hours=1))
     first, second = reports_of(LUNAR, [new, early])
     assert (first.feed_id, first.role, first.score) == (joined.feed_id, "first", None)
-    assert (second.feed_id, second.role, second.reason) == (new.feed_id, "independent", "new")
+    assert (second.feed_id, second.role, second.reason) == (
+        new.feed_id,
+        "independent",
+        "new",
+    )
 
 
 def test_an_edit_is_no_report_of_its_own():
-    edit = replace(MESSAGES[0][0], kind=Kind.EDITED, published_at=NOW, first_seen_at=NOW)
+    edit = replace(
+        MESSAGES[0][0], kind=Kind.EDITED, published_at=NOW, first_seen_at=NOW
+    )
     lines = reports_of(LUNAR, [*MESSAGES[0], edit])
     assert [line.role for line in lines].count("edited") == 1
     assert parts_of(lines) == parts_of(reports_of(LUNAR, MESSAGES[0]))
@@ -91,7 +114,9 @@ def test_an_edit_is_no_report_of_its_own():
 
 def test_where_no_message_is_kept_the_event_itself_tells():
     lines = reports_of(LUNAR, [])
-    assert [line.feed_id for line in lines] == [source.feed_id for source in LUNAR.sources]
+    assert [line.feed_id for line in lines] == [
+        source.feed_id for source in LUNAR.sources
+    ]
     assert lines[0].role == "first"
     assert {line.role for line in lines[1:]} == {""}
 
@@ -106,9 +131,14 @@ def test_statistics_count_reports_firsts_copies_and_languages():
     assert all(len(row.counts) == len(row.shares) == COLUMNS for row in found.feeds)
     assert max(share for row in found.feeds for share in row.shares) == 4
     pairs = {(pair.copier, pair.origin): pair.count for pair in found.pairs}
-    assert pairs == {("wire-copy", "orbit-weekly"): 1, ("zhuanzai-wang", "binhai-ribao"): 1}
+    assert pairs == {
+        ("wire-copy", "orbit-weekly"): 1,
+        ("zhuanzai-wang", "binhai-ribao"): 1,
+    }
     leaders = {leader.feed_id: leader for leader in found.leaders}
-    assert leaders["orbit-weekly"].first_count == leaders["orbit-weekly"].event_count == 1
+    assert (
+        leaders["orbit-weekly"].first_count == leaders["orbit-weekly"].event_count == 1
+    )
     assert leaders["orbit-weekly"].ahead == timedelta(minutes=35)
     assert "nordkurier" not in leaders, "to be alone is not to be ahead"
     assert dict(found.languages) == {"en": 15, "zh": 9, "ja": 1, "de": 1}
@@ -124,4 +154,9 @@ def test_an_edit_and_an_old_date_are_left_out_of_the_grid():
 
 def test_no_reports_are_no_statistics():
     found = statistics([], EVENTS, from_at=FROM, to_at=NOW)
-    assert (found.report_count, found.event_count, found.saved_count, found.feeds) == (0, 0, 0, ())
+    assert (found.report_count, found.event_count, found.saved_count, found.feeds) == (
+        0,
+        0,
+        0,
+        (),
+    )
