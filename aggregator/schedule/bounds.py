@@ -48,43 +48,56 @@ def caching_bound(caching: Caching, *, now: datetime) -> Bound | None:
     retry = min(caching.retry_after or _ZERO, LONGEST_RETRY_AFTER)
     if max(fresh, retry) <= _ZERO:
         return None
-    return Bound(
-        now + max(fresh, retry), "Retry-After" if retry > fresh else "cache headers"
-    )
+    if retry > fresh:
+        return Bound(now + retry, "Retry-After")
+    return Bound(now + fresh, "cache headers")
 
 
 def hint_bound(hints: FeedHints, *, now: datetime) -> Bound | None:
     """The bound that the document's own ttl or sy:updatePeriod sets."""
-    ttl, period = (
-        min(value or _ZERO, LONGEST_WISH) for value in (hints.ttl, hints.update_period)
-    )
+    ttl = min(hints.ttl or _ZERO, LONGEST_WISH)
+    period = min(hints.update_period or _ZERO, LONGEST_WISH)
     if max(ttl, period) <= _ZERO:
         return None
-    return Bound(
-        now + max(ttl, period),
-        "ttl of the document" if ttl >= period else "sy:updatePeriod of the document",
-    )
+    if ttl >= period:
+        return Bound(now + ttl, "ttl of the document")
+    return Bound(now + period, "sy:updatePeriod of the document")
 
 
 def after_bound(
     bound: Bound, *, interval: timedelta, seed: tuple[object, ...]
 ) -> datetime:
     """A due time at or shortly after the bound."""
-    return bound.at + min(BOUND_JITTER, interval * JITTER) * share("bound", *seed)
+    # Only ever later: what a server asked for is a lower bound (politeness.md 4).
+    spread = min(BOUND_JITTER, interval * JITTER)
+    return bound.at + spread * share("bound", *seed)
 
 
 def jittered(interval: timedelta, feed: Feed, *, seed: tuple[object, ...]) -> timedelta:
     """The interval spread by up to a tenth, still inside min_interval and max_interval."""
-    low, high = feed.min_interval, max(feed.min_interval, feed.max_interval)
+    low, high = interval_bounds(feed)
     base = min(max(interval, low), high)
     part = share("jitter", feed.feed_id, *seed)
-    return min(base * (1 + JITTER * part), high - min(high * JITTER, high - low) * part)
+    later = base * (1 + JITTER * part)
+    # Feeds that wait for max_interval are spread below it, or they would all meet at it.
+    latest = high - min(high * JITTER, high - low) * part
+    return min(later, latest)
+
+
+def interval_bounds(feed: Feed) -> tuple[timedelta, timedelta]:
+    """The shortest and the longest interval of our own; min_interval wins where they cross."""
+    return feed.min_interval, max(feed.min_interval, feed.max_interval)
 
 
 def outside_skipped(
-    due_at: datetime, hints: FeedHints, *, now: datetime, feed_id: str
+    due_at: datetime,
+    hints: FeedHints,
+    *,
+    now: datetime,
+    feed_id: str,
 ) -> datetime:
     """The due time moved out of skipHours (GMT) and skipDays, by at most 24 h after `now` or its own time."""
+    # A document that skips all its hours or days would never be asked again.
     latest = max(due_at, now + LONGEST_WISH)
     at = due_at.astimezone(UTC)
     while _is_skipped(at, hints):
@@ -94,7 +107,8 @@ def outside_skipped(
     if at == due_at:
         return due_at
     # The hour begins for all its readers at once: spread over its first quarter.
-    return min(latest, at + timedelta(minutes=15) * share("skip", feed_id))
+    spread = timedelta(minutes=15) * share("skip", feed_id)
+    return min(latest, at + spread)
 
 
 def _is_skipped(at: datetime, hints: FeedHints) -> bool:
@@ -104,18 +118,36 @@ def _is_skipped(at: datetime, hints: FeedHints) -> bool:
 def cron_due_at(feed: Feed, cron: str, *, after: datetime) -> datetime:
     """The first time after `after` that the feed's cron expression (UTC) names, spread inside the minute."""
     spread = CRON_SPREAD * share("cron", feed.feed_id)
-    found = CronTrigger.from_crontab(cron, timezone=UTC).get_next_fire_time(
-        None, after - spread + _SECOND
-    )
-    # An expression like "0 0 30 2 *" never fires: then our own longest interval holds.
-    return (
-        after + feed.max_interval if found is None else found.astimezone(UTC) + spread
-    )
+    trigger = CronTrigger.from_crontab(cron, timezone=UTC)
+    # A second later: APScheduler answers with the very time it is given where that is a whole minute.
+    start_at = after - spread + _SECOND
+    fires_at: datetime | None = trigger.get_next_fire_time(None, start_at)
+    if fires_at is None:
+        # An expression like "0 0 30 2 *" never fires: then our own longest interval holds.
+        return after + feed.max_interval
+    return fires_at.astimezone(UTC) + spread
 
 
 def backoff(feed: Feed, failure_count: int) -> timedelta:
     """Exponential from min_interval to max_interval: 15 min, 30 min, 1 h … 24 h, spread by a tenth."""
+    low, high = interval_bounds(feed)
+    # A feed that is dead for years has failed thousands of times: 2.0 ** 1100 overflows.
     exponent = min(max(failure_count, 1) - 1, 40)
-    low, high = feed.min_interval, max(feed.min_interval, feed.max_interval)
-    delay = min(low.total_seconds() * 2.0**exponent, high.total_seconds())
-    return jittered(timedelta(seconds=delay), feed, seed=("backoff", failure_count))
+    doubled = low.total_seconds() * 2.0**exponent
+    delay = timedelta(seconds=min(doubled, high.total_seconds()))
+    return jittered(delay, feed, seed=("backoff", failure_count))
+
+
+def backed_off(
+    feed: Feed,
+    server: Bound | None,
+    failure_count: int,
+    *,
+    now: datetime,
+) -> datetime:
+    """When a feed that failed is asked again: after its back-off, and not before what its server asks for."""
+    at = now + backoff(feed, failure_count)
+    if server is None:
+        return at
+    seed = (feed.feed_id, failure_count)
+    return max(at, after_bound(server, interval=feed.max_interval, seed=seed))

@@ -24,7 +24,7 @@ from aggregator.model import (
 )
 from aggregator.schedule.bounds import (
     Bound,
-    after_bound,
+    backed_off,
     backoff,
     caching_bound,
     cron_due_at,
@@ -43,37 +43,56 @@ LONGEST_UNASKED_HOLD = timedelta(hours=1)
 TOLD_AT_ONCE = frozenset(
     {FailureKind.CREDENTIALS, FailureKind.BAD_URL, FailureKind.PRIVATE_ADDRESS}
 )
+"""Kinds that no waiting mends: the operator has to change feeds.toml."""
 _THROTTLING = frozenset({429, 503})
 
 
 def not_its_fault(
-    feed: Feed, state: PollState, result: FetchFailed, *, now: datetime
+    feed: Feed,
+    state: PollState,
+    result: FetchFailed,
+    *,
+    now: datetime,
 ) -> Poll:
     """Our network is down, or we are at fault: the reason is shown, the feed is tried again soon, nothing else moves.
 
     After a fault of ours it waits for its shortest interval, as the publisher has been asked once already.
     """
-    ours = result.kind is FailureKind.INTERNAL
-    kept = (
-        ours
-        or state.health in (Health.GONE, Health.QUARANTINED)
-        or result.kind is FailureKind.BUSY
-    )
-    wait = max(OFFLINE_RETRY, feed.min_interval) if ours else OFFLINE_RETRY
-    if not kept:
-        wait = _offline_retry(state)
-    asked = caching_bound(_retry_only(result), now=now)
-    at = max(now + wait, state.not_before_at or now, asked.at if asked else now)
+    health, wait, reason = _excuse(feed, state, result)
+    at = max(now + wait, state.not_before_at or now)
+    bound = caching_bound(_retry_only(result), now=now)
+    if bound is not None:
+        at = max(at, bound.at)
     after = replace(
         state,
-        health=state.health if kept else Health.OFFLINE,
+        health=health,
         failure_kind=result.kind,
         failure_detail=visible(result.detail[:MOST_DETAIL_CHARS]),
         last_poll_at=now,
         next_poll_at=at,
-        next_poll_reason=_retry_words(wait, is_ours=ours, is_kept=kept),
+        next_poll_reason=reason,
     )
     return Poll(state, after, at)
+
+
+def _excuse(
+    feed: Feed, state: PollState, result: FetchFailed
+) -> tuple[Health, timedelta, str]:
+    """The health shown meanwhile, how long to wait, and the words for it."""
+    if result.kind is FailureKind.INTERNAL:
+        # The publisher has been asked once for nothing already: not again in a minute.
+        wait = max(OFFLINE_RETRY, feed.min_interval)
+        return state.health, wait, "a fault of ours: tried again after min_interval"
+    if (
+        result.kind is FailureKind.BUSY
+        # What only an operator ends is not hidden by an outage.
+        or state.health in (Health.GONE, Health.QUARANTINED)
+    ):
+        words = "our own delay: tried again in a minute"
+        return state.health, OFFLINE_RETRY, words
+    wait = _offline_retry(state)
+    minutes = wait.total_seconds() / 60
+    return Health.OFFLINE, wait, f"offline: tried again in {minutes:.0f} min"
 
 
 def is_own_host(state: PollState, url: str) -> bool:
@@ -90,35 +109,31 @@ def _offline_retry(state: PollState) -> timedelta:
     return min(max(2 * waited, OFFLINE_RETRY), LONGEST_OFFLINE_RETRY)
 
 
-def _retry_words(wait: timedelta, *, is_ours: bool, is_kept: bool) -> str:
-    if is_ours:
-        return "a fault of ours: tried again after min_interval"
-    minutes = f"{wait.total_seconds() / 60:.0f} min"
-    return (
-        "our own delay: tried again in a minute"
-        if is_kept
-        else f"offline: tried again in {minutes}"
-    )
-
-
-def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
+def failed(
+    feed: Feed,
+    state: PollState,
+    result: FetchFailed,
+    *,
+    now: datetime,
+) -> Poll:
     """The decision after a failed poll; `state` has it counted already."""
     result = replace(result, detail=visible(result.detail[:MOST_DETAIL_CHARS]))
     if result.kind is FailureKind.GONE:
         return _gone(feed, state, result, now=now)
     result = _as_throttling(state, result)
-    count = state.failure_count + 1
+    after = _with_failure(state, result)
+    count = after.failure_count
     bound = caching_bound(_retry_only(result), now=now)
-    at = _failure_due_at(feed, bound, count, now=now)
+    at = backed_off(feed, bound, count, now=now)
+    if feed.cron is not None:
+        at = cron_due_at(feed, feed.cron, after=at)
+    health = Health.FAILING
+    if state.health is Health.QUARANTINED:
+        # A runaway that fails stays held: only an operator releases it.
+        health = Health.QUARANTINED
     after = replace(
-        state,
-        health=Health.QUARANTINED
-        if state.health is Health.QUARANTINED
-        else Health.FAILING,
-        failure_count=count,
-        failure_kind=result.kind,
-        failure_detail=result.detail,
-        failure_status=result.status,
+        after,
+        health=health,
         not_before_at=None if bound is None else bound.at,
         next_poll_at=at,
         next_poll_reason=_back_off_words(count, bound),
@@ -126,66 +141,82 @@ def failed(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) 
     notices = _failure_notices(feed, after)
     if count >= GIVE_UP_ADOPTED_AFTER and after.url != after.configured_url:
         after, notices = _back_home(feed, after, notices)
-    hold = (
-        _host_hold(feed, result, bound, count, now=now)
-        if is_own_host(state, result.url)
-        else None
+    poll = Poll(state, after, at, notices)
+    if not is_own_host(state, result.url):
+        return poll
+    until_at = _host_hold(
+        feed,
+        result,
+        bound,
+        count,
+        now=now,
     )
-    return Poll(state, after, at, notices, hold, host_of(result.url) if hold else "")
+    if until_at is None:
+        return poll
+    held_host = host_of(result.url)
+    return replace(poll, host_hold_until_at=until_at, held_host=held_host)
+
+
+def _with_failure(state: PollState, result: FetchFailed) -> PollState:
+    return replace(
+        state,
+        failure_count=state.failure_count + 1,
+        failure_kind=result.kind,
+        failure_detail=result.detail,
+        failure_status=result.status,
+    )
 
 
 def _back_off_words(count: int, bound: Bound | None) -> str:
     often = "once" if count == 1 else f"{count} times"
-    return f"failed {often}: backing off" + (f", {bound.words}" if bound else "")
+    words = f"failed {often}: backing off"
+    if bound is None:
+        return words
+    return f"{words}, {bound.words}"
 
 
 def _as_throttling(state: PollState, result: FetchFailed) -> FetchFailed:
     """A second 403 in a row is throttling, unless it is already known for a bot wall."""
-    if (
-        result.status == 403
-        and state.failure_status == 403
-        and result.kind is FailureKind.HTTP_STATUS
-    ):
-        return replace(
-            result,
-            kind=FailureKind.THROTTLED,
-            detail=f"{result.detail} Again: taken for throttling.",
-        )
-    return result
+    is_repeated = result.status == 403 and state.failure_status == 403
+    if not is_repeated or result.kind is not FailureKind.HTTP_STATUS:
+        return result
+    detail = f"{result.detail} Again: taken for throttling."
+    return replace(result, kind=FailureKind.THROTTLED, detail=detail)
 
 
 def _retry_only(result: FetchFailed) -> Caching:
     """Of a failure's headers only Retry-After counts, except where a page came with 200 in place of the feed."""
     if result.status == 200:
+        # Such a page comes from a cache that says for how long it will go on (situation 19).
         return result.caching
     return Caching(retry_after=result.caching.retry_after)
 
 
-def _failure_due_at(
-    feed: Feed, bound: Bound | None, count: int, *, now: datetime
-) -> datetime:
-    at = now + backoff(feed, count)
-    if bound is not None:
-        at = max(
-            at,
-            after_bound(bound, interval=feed.max_interval, seed=(feed.feed_id, count)),
-        )
-    return at if feed.cron is None else cron_due_at(feed, feed.cron, after=at)
+def told_after(kind: FailureKind | None) -> int:
+    """Failed polls in a row after which the operator is told of this kind."""
+    if kind in TOLD_AT_ONCE:
+        return 1
+    return FAILING_AFTER
 
 
 def _failure_notices(feed: Feed, state: PollState) -> tuple[Notice, ...]:
-    told_at = 1 if state.failure_kind in TOLD_AT_ONCE else FAILING_AFTER
-    if state.failure_count != told_at:
+    if state.failure_count != told_after(state.failure_kind):
         return ()
     detail = f"failing: {state.failure_detail}"
     return (Notice("failing", feed.feed_id, host_of(state.url), detail),)
 
 
 def _host_hold(
-    feed: Feed, result: FetchFailed, bound: Bound | None, count: int, *, now: datetime
+    feed: Feed,
+    result: FetchFailed,
+    bound: Bound | None,
+    count: int,
+    *,
+    now: datetime,
 ) -> datetime | None:
     """Until when the whole host is left alone (politeness.md 5)."""
     throttles = result.status in _THROTTLING or result.kind is FailureKind.THROTTLED
+    # One challenge page may be chance; a wall that stands is meant for all our requests.
     repeated_wall = result.kind is FailureKind.BOT_WALL and count > 1
     if not throttles and not repeated_wall:
         return None
@@ -194,36 +225,25 @@ def _host_hold(
     return now + min(backoff(feed, count), LONGEST_UNASKED_HOLD)
 
 
-def _gone(feed: Feed, state: PollState, result: FetchFailed, *, now: datetime) -> Poll:
+def _gone(
+    feed: Feed,
+    state: PollState,
+    result: FetchFailed,
+    *,
+    now: datetime,
+) -> Poll:
     """410: the feed stops with a notice. An adopted address that is gone is given up for the configured one."""
+    after = _with_failure(state, result)
     if state.url != state.configured_url:
-        at = now + backoff(feed, state.failure_count + 1)
-        back, notices = _back_home(feed, state, ())
-        back = replace(
-            back,
-            failure_kind=result.kind,
-            failure_detail=result.detail,
-            failure_status=result.status,
-            failure_count=state.failure_count + 1,
-            next_poll_at=at,
-            next_poll_reason="the adopted address is gone: the configured one is asked again",
-        )
+        at = now + backoff(feed, after.failure_count)
+        words = "the adopted address is gone: the configured one is asked again"
+        after = replace(after, next_poll_at=at, next_poll_reason=words)
+        back, notices = _back_home(feed, after, ())
         return Poll(state, back, at, notices)
-    notice = Notice(
-        "gone",
-        feed.feed_id,
-        host_of(state.url),
-        f"gone for good (410): {result.detail}",
-    )
-    after = replace(
-        state,
-        health=Health.GONE,
-        failure_count=state.failure_count + 1,
-        failure_kind=result.kind,
-        failure_detail=result.detail,
-        failure_status=result.status,
-        next_poll_reason="gone: not asked again unless its URL changes or it is released",
-    )
+    words = "gone: not asked again unless its URL changes or it is released"
+    after = replace(after, health=Health.GONE, next_poll_reason=words)
+    detail = f"gone for good (410): {result.detail}"
+    notice = Notice("gone", feed.feed_id, host_of(state.url), detail)
     return Poll(state, after, None, (notice,))
 
 

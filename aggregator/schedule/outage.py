@@ -64,7 +64,13 @@ def host_outcome(
     unreached = result.status is None and result.kind in _UNREACHED
     nameless = result.kind is FailureKind.DNS
     return HostOutcome(
-        host, at, unreached, result.ours, nameless, votes, result.elapsed
+        host,
+        at,
+        unreached,
+        result.ours,
+        nameless,
+        votes,
+        result.elapsed,
     )
 
 
@@ -72,40 +78,53 @@ def has_vote(state: PollState, *, answered_at: datetime | None) -> bool:
     """Whether the feed's host newly fails, if it fails; `answered_at`: when something outside answered last."""
     if state.failure_count:
         return False
-    was_excused = state.health is Health.OFFLINE and state.last_poll_at is not None
-    return not (
-        was_excused
-        and answered_at is not None
-        and answered_at > (state.last_poll_at or answered_at)
-    )
+    if state.health is not Health.OFFLINE:
+        return True
+    if state.last_poll_at is None or answered_at is None:
+        return True
+    # It was excused in an outage, and the network has answered since: if it fails again, it is at fault itself.
+    return answered_at <= state.last_poll_at
 
 
 def answered_at(outcomes: Iterable[HostOutcome]) -> datetime | None:
     """When something outside answered last."""
-    return max(
-        (outcome.at for outcome in outcomes if not outcome.unreached), default=None
-    )
+    answers = [outcome.at for outcome in outcomes if not outcome.unreached]
+    return max(answers, default=None)
 
 
 def is_local_outage(outcomes: Iterable[HostOutcome], *, now: datetime) -> bool:
     """Whether the newest outcomes, the last of them in question, show that our own network is down."""
-    ordered = sorted(
-        (o for o in outcomes if now - o.at <= WINDOW), key=lambda outcome: outcome.at
-    )
-    if not ordered or not ordered[-1].unreached:
+    recent = [outcome for outcome in outcomes if now - outcome.at <= WINDOW]
+    recent.sort(key=lambda outcome: outcome.at)
+    if not recent or not recent[-1].unreached:
         return False
-    last_answer = answered_at(ordered)
-    if last_answer is not None and ordered[-1].at - ordered[-1].elapsed <= last_answer:
-        return False
-    since = [o for o in ordered if last_answer is None or o.at > last_answer]
-    voters = {outcome.host for outcome in since if outcome.votes}
-    newest = {outcome.host: outcome for outcome in ordered}
-    still_answers = any(not outcome.unreached for outcome in newest.values())
-    if len(voters) >= (NEWLY_FAILING if still_answers else FEWEST_HOSTS):
+    in_question = recent[-1]
+    last_answer_at = answered_at(recent)
+    since = recent
+    if last_answer_at is not None:
+        began_at = in_question.at - in_question.elapsed
+        if began_at <= last_answer_at:
+            # The network was up while this poll ran: a slow feed's timeout is its own.
+            return False
+        since = [outcome for outcome in recent if outcome.at > last_answer_at]
+    if _enough_fail(recent, since):
         return True
-    if not ordered[-1].votes:
+    if not in_question.votes:
         return False
-    answered_lately = last_answer is not None and now - last_answer < MOMENT
+    answered_lately = last_answer_at is not None and now - last_answer_at < MOMENT
+    # A name server that fails for one name alone looks as if all of them did.
     if all(outcome.ours for outcome in since) and not answered_lately:
         return True
-    return all(outcome.nameless for outcome in ordered) and now - ordered[0].at < GRACE
+    # A name server that lost its own connection denies every name, for a while.
+    is_early = now - recent[0].at < GRACE
+    return is_early and all(outcome.nameless for outcome in recent)
+
+
+def _enough_fail(recent: list[HostOutcome], since: list[HostOutcome]) -> bool:
+    """Whether more hosts newly fail `since` the last answer than chance explains."""
+    voters = {outcome.host for outcome in since if outcome.votes}
+    newest = {outcome.host: outcome for outcome in recent}
+    still_answers = any(not outcome.unreached for outcome in newest.values())
+    if still_answers:
+        return len(voters) >= NEWLY_FAILING
+    return len(voters) >= FEWEST_HOSTS

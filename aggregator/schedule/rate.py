@@ -64,21 +64,34 @@ def observed(
     as published in the middle of the gap: what counts is that it came since then.
     """
     at = now.timestamp()
-    before = activity if len(activity) == SIZE else (*(0.0,) * (HOURS + 1), at, at)
-    ages = _backlog_ages(lags) if gap is None else _ages(lags, undated_count, gap)
-    span = max(ages, default=0.0) if gap is None else max(0.0, at - before[_SEEN])
-    fading = _weight(span) if gap is not None else 1.0
+    before = activity
+    if len(activity) != SIZE:  # never observed, or a record of another version
+        before = _nothing_observed(at)
+    if gap is None:
+        # The first poll: its backlog is as much evidence as it reaches back.
+        ages = _backlog_ages(lags)
+        span = max(ages, default=0.0)
+        fading = 1.0
+    else:
+        ages = _ages(lags, undated_count, gap)
+        # Never below 0: the clock may have been set back since the poll before.
+        span = max(0.0, at - before[_SEEN])
+        fading = _weight(span)
     counts = [count * fading for count in before[:HOURS]]
     for age in ages:
-        counts[_hour(now - timedelta(seconds=age))] += _weight(age)
+        hour = _hour(now - timedelta(seconds=age))
+        counts[hour] += _weight(age)
     days = before[_DAYS] * fading + _faded_days(span)
-    newest = at - min(ages) if ages else before[_NEWEST]
-    return (
-        *(round(count, 4) for count in counts),
-        round(days, 5),
-        round(at, 1),
-        round(newest, 1),
-    )
+    newest = before[_NEWEST]
+    if ages:
+        newest = at - min(ages)
+    hours = [round(count, 4) for count in counts]
+    return (*hours, round(days, 5), round(at, 1), round(newest, 1))
+
+
+def _nothing_observed(at: float) -> tuple[float, ...]:
+    hours = (0.0,) * HOURS
+    return (*hours, 0.0, at, at)
 
 
 def _backlog_ages(lags: Sequence[float]) -> list[float]:
@@ -88,13 +101,17 @@ def _backlog_ages(lags: Sequence[float]) -> list[float]:
 
 def _ages(lags: Sequence[float], undated_count: int, gap: timedelta) -> list[float]:
     most = max(1.0, gap.total_seconds())
-    return [lag if 0 <= lag <= most else most / 2 for lag in lags] + [
-        most / 2
-    ] * undated_count
+    middle = most / 2
+    ages = [middle] * undated_count
+    for lag in lags:
+        is_since_then = 0 <= lag <= most
+        ages.append(lag if is_since_then else middle)
+    return ages
 
 
 def _weight(age_seconds: float) -> float:
-    return float(0.5 ** (age_seconds / _DAY / HALF_LIFE_DAYS))
+    half_lives = age_seconds / _DAY / HALF_LIFE_DAYS
+    return float(0.5**half_lives)
 
 
 def _faded_days(span_seconds: float) -> float:
@@ -110,19 +127,26 @@ def hourly_rates(activity: Sequence[float], *, now: datetime) -> tuple[float, ..
     """Expected new entries for each UTC hour of the day; neighbouring hours share their evidence."""
     if len(activity) != SIZE:
         return (PRIOR_ENTRIES / PRIOR_DAYS / HOURS,) * HOURS
-    counts, days = activity[:HOURS], activity[_DAYS]
-    average = (sum(counts) + PRIOR_ENTRIES) / (days + PRIOR_DAYS) / HOURS
-    smooth = [
-        (counts[h - 1] + 2 * counts[h] + counts[(h + 1) % HOURS]) / 4
-        for h in range(HOURS)
-    ]
+    counts = activity[:HOURS]
+    days = activity[_DAYS]
+    daily = (sum(counts) + PRIOR_ENTRIES) / (days + PRIOR_DAYS)
+    prior = HOUR_PRIOR_DAYS * daily / HOURS
     rates = [
-        (count + HOUR_PRIOR_DAYS * average) / (days + HOUR_PRIOR_DAYS)
-        for count in smooth
+        (_smoothed(counts, hour) + prior) / (days + HOUR_PRIOR_DAYS)
+        for hour in range(HOURS)
     ]
     silence_days = max(1e-6, (now.timestamp() - activity[_NEWEST]) / _DAY)
-    quieter = min(1.0, SILENCE_ENTRIES / silence_days / max(1e-9, sum(rates)))
+    # A feed that fell silent is believed as slow as its silence, though its counts fade only with the half-life.
+    most_in_a_day = SILENCE_ENTRIES / silence_days
+    quieter = min(1.0, most_in_a_day / max(1e-9, sum(rates)))
     return tuple(rate * quieter for rate in rates)
+
+
+def _smoothed(counts: Sequence[float], hour: int) -> float:
+    """An hour's count shared with its neighbours, around midnight, too."""
+    before = counts[hour - 1]
+    after = counts[(hour + 1) % HOURS]
+    return (before + 2 * counts[hour] + after) / 4
 
 
 def change_gap(rates: Sequence[float]) -> timedelta:
@@ -132,14 +156,23 @@ def change_gap(rates: Sequence[float]) -> timedelta:
 
 def wait(rates: Sequence[float], *, now: datetime, longest: timedelta) -> timedelta:
     """How long to wait before the next poll if nothing but the feed's own habit counted; at most `longest`."""
-    at, passed, wanted = now.astimezone(UTC), 0.0, 1.0
+    at = now.astimezone(UTC)
+    passed = 0.0
+    wanted = 1.0
     limit = longest.total_seconds()
     while passed < limit:
-        left_of_hour = 3600.0 - (at.minute * 60 + at.second + at.microsecond / 1e6)
+        # The density is constant within an hour, so its integral is a sum over hours.
+        left_of_hour = _seconds_left_of_hour(at)
         density = rates[at.hour] ** EXPONENT / BASE.total_seconds()
         if density * left_of_hour >= wanted:
-            return timedelta(seconds=min(limit, passed + wanted / density))
+            seconds = passed + wanted / density
+            return timedelta(seconds=min(limit, seconds))
         wanted -= density * left_of_hour
         passed += left_of_hour
         at += timedelta(seconds=left_of_hour)
     return longest
+
+
+def _seconds_left_of_hour(at: datetime) -> float:
+    passed = at.minute * 60 + at.second + at.microsecond / 1e6
+    return 3600.0 - passed

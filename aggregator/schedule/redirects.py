@@ -45,24 +45,25 @@ def after_redirects(
         return _without_redirect(state), ()
     if target != state.redirect_url:
         # Judged at first sight only: from the next poll on, a stranger's entries are known entries too.
-        if not _is_same_feed(state, read):
-            return replace(
-                state, redirect_url=target, redirect_count=0, redirect_first_at=None
-            ), ()
-        return replace(
-            state, redirect_url=target, redirect_count=1, redirect_first_at=now
-        ), ()
+        # A 301 to a maintenance page must not be adopted (vienna-rss#1546).
+        first_at, count = None, 0
+        if _is_same_feed(state, read):
+            first_at, count = now, 1
+        first_seen = replace(
+            state,
+            redirect_url=target,
+            redirect_count=count,
+            redirect_first_at=first_at,
+        )
+        return first_seen, ()
     if state.redirect_first_at is None:
         return state, ()
     count = state.redirect_count + 1
     if count < SEEN_TIMES or now - state.redirect_first_at < SEEN_FOR:
         return replace(state, redirect_count=count), ()
-    notice = Notice(
-        "moved",
-        feed.feed_id,
-        host_of(target),
-        f"moved for good: now asked at {_shown(target)}",
-    )
+    # Never adopting hurts, too: the old address goes away some day (feedbin#100).
+    words = f"moved for good: now asked at {_shown(target)}"
+    notice = Notice("moved", feed.feed_id, host_of(target), words)
     return replace(_without_redirect(state), url=target), (notice,)
 
 
@@ -73,11 +74,17 @@ def _without_redirect(state: PollState) -> PollState:
 
 
 def _is_adoptable(feed: Feed, state: PollState, target: str) -> bool:
-    old, new = urlsplit(state.url), urlsplit(target)
-    if not host_of(target) or (old.scheme == "https" and new.scheme != "https"):
+    old = urlsplit(state.url)
+    new = urlsplit(target)
+    if not host_of(target):
         return False
-    has_secrets = bool(feed.auth or feed.headers or "@" in urlsplit(feed.url).netloc)
-    return not has_secrets or (old.scheme, old.netloc) == (new.scheme, new.netloc)
+    if old.scheme == "https" and new.scheme != "https":
+        return False
+    has_userinfo = "@" in urlsplit(feed.url).netloc
+    if not feed.auth and not feed.headers and not has_userinfo:
+        return True
+    # Its credentials would go to a stranger.
+    return (old.scheme, old.netloc) == (new.scheme, new.netloc)
 
 
 def _is_same_feed(state: PollState, read: FeedRead | None) -> bool:
@@ -85,9 +92,13 @@ def _is_same_feed(state: PollState, read: FeedRead | None) -> bool:
     if read is None or state.last_success_at is None:
         return True
     known_count = read.outcomes.get("seen", 0) + read.outcomes.get("edited", 0)
-    return known_count > 0 or bool(state.title and read.title == state.title)
+    if known_count > 0:
+        return True
+    return bool(state.title) and read.title == state.title
 
 
 def _shown(url: str) -> str:
+    """Without userinfo: a notice goes to logs and pages."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host).geturl()

@@ -37,7 +37,11 @@ def first_state(feed: Feed, *, now: datetime, feed_count: int = 1) -> PollState:
     """The state of a feed never asked; `feed_count` feeds are added with it, over which first polls are spread."""
     at = first_due_at(feed, now=now, feed_count=feed_count)
     return PollState(
-        feed.feed_id, feed.url, feed.url, next_poll_at=at, next_poll_reason="first poll"
+        feed.feed_id,
+        feed.url,
+        feed.url,
+        next_poll_at=at,
+        next_poll_reason="first poll",
     )
 
 
@@ -45,13 +49,17 @@ def with_feed(state: PollState, feed: Feed) -> PollState:
     """The state under a changed configuration: another URL keeps what was seen and starts asking afresh."""
     if feed.url == state.configured_url:
         return state
+    health = Health.NEW
+    if state.health is Health.QUARANTINED:
+        # A new URL releases nobody: that is the operator's word.
+        health = Health.QUARANTINED
     return replace(
         state,
         url=feed.url,
         configured_url=feed.url,
         validators=Validators(),
         body_hash="",
-        health=Health.NEW if state.health is not Health.QUARANTINED else state.health,
+        health=health,
         failure_count=0,
         failure_kind=None,
         failure_detail="",
@@ -73,7 +81,10 @@ def is_full(state: PollState, *, now: datetime) -> bool:
 
 def request_for(feed: Feed, state: PollState, *, now: datetime) -> PollRequest:
     """The one GET to make now."""
-    validators = Validators() if is_full(state, now=now) else state.validators
+    validators = state.validators
+    if is_full(state, now=now):
+        # A 304 can lie: the content has changed, the validators have not (FreshRSS#1020, #5149).
+        validators = Validators()
     return PollRequest(
         feed_id=feed.feed_id,
         url=state.url,
@@ -87,15 +98,14 @@ def request_for(feed: Feed, state: PollState, *, now: datetime) -> PollRequest:
 
 def is_unchanged(state: PollState, result: Fetched) -> bool:
     """Whether the body is the one last read; a partial answer (226) never is."""
-    return (
-        not result.partial
-        and bool(state.body_hash)
-        and body_hash(result.body) == state.body_hash
-    )
+    if result.partial or not state.body_hash:
+        return False
+    return body_hash(result.body) == state.body_hash
 
 
 def is_killed_again(state: PollState, result: Fetched, *, now: datetime) -> bool:
     """Whether the body is one whose reading was stopped not long ago: it is not read, and has failed."""
     if state.killed_until_at is None or body_hash(result.body) != state.killed_hash:
         return False
+    # An end beyond the longest rest was written by a clock that was ahead.
     return now < state.killed_until_at <= now + KILLED_REST

@@ -22,8 +22,7 @@ from aggregator.schedule.bounds import (
     LONGEST_RETRY_AFTER,
     LONGEST_WISH,
     Bound,
-    after_bound,
-    backoff,
+    backed_off,
     cron_due_at,
     first_due_at,
 )
@@ -39,7 +38,11 @@ def pace_of(feed: Feed) -> str:
 
 
 def due_at(
-    feed: Feed, state: PollState, *, now: datetime, feed_count: int = 1
+    feed: Feed,
+    state: PollState,
+    *,
+    now: datetime,
+    feed_count: int = 1,
 ) -> datetime | None:
     """When the feed is due; `feed_count` feeds are looked at together. None: the feed is gone.
 
@@ -47,32 +50,32 @@ def due_at(
     """
     if state.health is Health.GONE:
         return None
-    if state.last_poll_at is None or (
-        state.health is Health.NEW and state.failure_count == 0
-    ):
+    is_new = state.health is Health.NEW and state.failure_count == 0
+    if state.last_poll_at is None or is_new:
         return max(first_due_at(feed, now=now), state.not_before_at or now)
     if state.last_poll_at > now + CLOCKS_DIFFER:
         state = _with_times_moved(state, by=now - state.last_poll_at)
     if _is_paced_anew(feed, state):
         at = _worked_out_again(feed, state, now=now)
-        return (
-            at
-            if at > now
-            else max(at, first_due_at(feed, now=now, feed_count=feed_count))
-        )
+        if at > now:
+            return at
+        # A shorter min_interval makes many feeds due at once: they are spread like a big import.
+        return max(at, first_due_at(feed, now=now, feed_count=feed_count))
     return min(state.next_poll_at, _latest(feed, state, now=now))
 
 
 def _with_times_moved(state: PollState, *, by: timedelta) -> PollState:
     """The state as if its last poll had been now: the clock that told its times was ahead."""
-    not_before = None if state.not_before_at is None else state.not_before_at + by
-    last = None if state.last_poll_at is None else state.last_poll_at + by
     return replace(
         state,
-        last_poll_at=last,
+        last_poll_at=_moved(state.last_poll_at, by),
         next_poll_at=state.next_poll_at + by,
-        not_before_at=not_before,
+        not_before_at=_moved(state.not_before_at, by),
     )
+
+
+def _moved(at: datetime | None, by: timedelta) -> datetime | None:
+    return None if at is None else at + by
 
 
 def _is_paced_anew(feed: Feed, state: PollState) -> bool:
@@ -80,9 +83,9 @@ def _is_paced_anew(feed: Feed, state: PollState) -> bool:
 
     While our own network is down the feed is tried again soon, whatever its bounds are.
     """
-    return (
-        state.paced_by not in ("", pace_of(feed)) and state.health is not Health.OFFLINE
-    )
+    if state.health is Health.OFFLINE:
+        return False
+    return state.paced_by not in ("", pace_of(feed))
 
 
 def _latest(feed: Feed, state: PollState, *, now: datetime) -> datetime:
@@ -94,29 +97,28 @@ def _latest(feed: Feed, state: PollState, *, now: datetime) -> datetime:
 
 
 def _worked_out_again(feed: Feed, state: PollState, *, now: datetime) -> datetime:
+    """By the same rules as after the last poll, with what the server asked for then."""
     polled_at = min(state.last_poll_at or now, now)
-    server = (
-        None
-        if state.not_before_at is None
-        else Bound(min(state.not_before_at, now + LONGEST_RETRY_AFTER), "")
-    )
+    server = None
+    if state.not_before_at is not None:
+        # Never further away than the longest wish, though a clock that was ahead wrote it (politeness.md 17).
+        server = Bound(min(state.not_before_at, now + LONGEST_RETRY_AFTER), "")
     if state.failure_count:
-        at = polled_at + backoff(feed, state.failure_count)
-        if server is not None:
-            at = max(
-                at,
-                after_bound(
-                    server,
-                    interval=feed.max_interval,
-                    seed=(feed.feed_id, state.failure_count),
-                ),
-            )
-        return (
-            at
-            if feed.cron is None
-            else cron_due_at(feed, feed.cron, after=max(at, now))
-        )
-    asked = replace(state, interval=own_interval(feed, state.activity, now=polled_at))
+        at = backed_off(feed, server, state.failure_count, now=polled_at)
+        if feed.cron is None:
+            return at
+        return cron_due_at(feed, feed.cron, after=max(at, now))
+    interval = own_interval(feed, state.activity, now=polled_at)
+    asked = replace(state, interval=interval)
     pushed = state.lease is not None and state.lease.delivers(now=now)
-    after = max(polled_at, now) if feed.cron is not None else polled_at
-    return with_due(feed, asked, server, now=after, pushed=pushed).next_poll_at
+    after = polled_at
+    if feed.cron is not None:
+        # The next time the expression names is ahead of us, not one missed since the poll.
+        after = now
+    return with_due(
+        feed,
+        asked,
+        server,
+        now=after,
+        pushed=pushed,
+    ).next_poll_at

@@ -94,42 +94,23 @@ def _after_poll(
     offline: bool,
     pushed: bool,
 ) -> Poll:
-    was_full = is_full(state, now=now)
     if isinstance(result, FetchFailed):
         if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
             return not_its_fault(feed, state, result, now=now)
-        return failed(
-            feed, _counted(state, "f", now=now, full=was_full), result, now=now
-        )
+        return failed(feed, _counted(state, "f", now=now), result, now=now)
     if isinstance(read, Unparsable):
-        unread = FetchFailed(
-            result.url,
-            read.kind,
-            read.detail,
-            _status(result),
-            result.caching,
-            result.redirects,
-            result.elapsed,
+        return _after_unparsable(
+            feed,
+            state,
+            result,
+            read,
+            now=now,
         )
-        if read.kind is FailureKind.INTERNAL:
-            return not_its_fault(feed, state, unread, now=now)
-        if (
-            read.kind is FailureKind.PARSER_KILLED
-            and isinstance(result, Fetched)
-            and read is not KILLED_AGAIN
-        ):
-            rest = KILLED_REST if read.is_final else CROWDED_REST
-            state = replace(
-                state, killed_hash=body_hash(result.body), killed_until_at=now + rest
-            )
-        return failed(
-            feed, _counted(state, "f", now=now, full=was_full), unread, now=now
-        )
-    new_count = count_of(read, Outcome.NEW)
-    letter = "n" if new_count + count_of(read, Outcome.EDITED) else "u"
+    change_count = count_of(read, Outcome.NEW) + count_of(read, Outcome.EDITED)
+    letter = "n" if change_count else "u"
     return succeeded(
         feed,
-        _counted(state, letter, now=now, full=was_full),
+        _counted(state, letter, now=now),
         result,
         read,
         now=now,
@@ -138,33 +119,78 @@ def _after_poll(
     )
 
 
+def _after_unparsable(
+    feed: Feed,
+    state: PollState,
+    result: Fetched | NotModified,
+    read: Unparsable,
+    *,
+    now: datetime,
+) -> Poll:
+    """The server answered, but not with a feed: a failed poll, all state kept (situation 19)."""
+    failure = FetchFailed(
+        result.url,
+        read.kind,
+        read.detail,
+        _status(result),
+        result.caching,
+        result.redirects,
+        result.elapsed,
+    )
+    if read.kind is FailureKind.INTERNAL:
+        return not_its_fault(feed, state, failure, now=now)
+    if isinstance(result, Fetched):
+        state = _with_killed(state, result, read, now=now)
+    return failed(feed, _counted(state, "f", now=now), failure, now=now)
+
+
+def _with_killed(
+    state: PollState,
+    result: Fetched,
+    read: Unparsable,
+    *,
+    now: datetime,
+) -> PollState:
+    """A body whose reading went over its limits is remembered, so that it does not cost them again (situation 27)."""
+    # The same body again: its rest ends when it was to end, or it would never be tried anew.
+    if read.kind is not FailureKind.PARSER_KILLED or read is KILLED_AGAIN:
+        return state
+    rest = KILLED_REST if read.is_final else CROWDED_REST
+    killed_hash = body_hash(result.body)
+    return replace(state, killed_hash=killed_hash, killed_until_at=now + rest)
+
+
 def _status(result: Fetched | NotModified) -> int:
     return result.status if isinstance(result, Fetched) else 304
 
 
-def _counted(state: PollState, letter: str, *, now: datetime, full: bool) -> PollState:
+def _counted(state: PollState, letter: str, *, now: datetime) -> PollState:
+    was_full = is_full(state, now=now)
     return replace(
         state,
         poll_count=state.poll_count + 1,
         change_count=state.change_count + (letter == "n"),
         last_poll_at=now,
-        last_full_at=now if full else state.last_full_at,
+        last_full_at=now if was_full else state.last_full_at,
         history=(*state.history, letter)[-HISTORY:],
     )
 
 
-def released(feed: Feed, state: PollState, *, now: datetime) -> Poll:
+def released(feed: Feed, before: PollState, *, now: datetime) -> Poll:
     """The feed after an operator's release from quarantine (or from 410): asked at once, for its whole document.
 
     Whatever the next hour brings is let through, since the operator has seen why the feed was held.
     """
-    at = max(now, state.not_before_at or now)
-    was_held = state.health is Health.QUARANTINED
+    # What the server asked for holds for an operator's word, too (politeness.md 4).
+    at = max(now, before.not_before_at or now)
+    health = Health.OK if before.last_success_at else Health.NEW
+    state = before
+    if before.health is Health.QUARANTINED:
+        # Its entries were withheld, not published: a 304 or the same body would bring none of them.
+        state = replace(state, validators=Validators(), body_hash="")
     after = replace(
         state,
-        health=Health.OK if state.last_success_at else Health.NEW,
-        validators=Validators() if was_held else state.validators,
-        body_hash="" if was_held else state.body_hash,
+        health=health,
         failure_count=0,
         failure_kind=None,
         failure_detail="",
@@ -174,13 +200,6 @@ def released(feed: Feed, state: PollState, *, now: datetime) -> Poll:
         next_poll_reason="released by the operator",
         paced_by=pace_of(feed),
     )
-    return Poll(
-        state,
-        after,
-        at,
-        (
-            Notice(
-                "released", feed.feed_id, host_of(state.url), "released by the operator"
-            ),
-        ),
-    )
+    words = "released by the operator"
+    notice = Notice("released", feed.feed_id, host_of(before.url), words)
+    return Poll(before, after, at, (notice,))

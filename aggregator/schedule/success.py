@@ -33,10 +33,11 @@ from aggregator.schedule.bounds import (
     caching_bound,
     cron_due_at,
     hint_bound,
+    interval_bounds,
     jittered,
     outside_skipped,
 )
-from aggregator.schedule.failure import FAILING_AFTER, TOLD_AT_ONCE, is_own_host
+from aggregator.schedule.failure import is_own_host, told_after
 from aggregator.schedule.redirects import after_redirects
 
 RUNAWAY_ENTRIES = 1000
@@ -55,7 +56,9 @@ def body_hash(body: bytes) -> str:
 
 def count_of(read: FeedRead | None, outcome: Outcome) -> int:
     """How many entries of a reading had this outcome."""
-    return 0 if read is None else int(read.outcomes.get(outcome, 0))
+    if read is None:
+        return 0
+    return int(read.outcomes.get(outcome, 0))
 
 
 def succeeded(
@@ -72,35 +75,41 @@ def succeeded(
     runaway = is_runaway(state, read, now=now)
     withhold = runaway or state.health is Health.QUARANTINED
     after, moved = after_redirects(feed, state, result.redirects, read, now=now)
-    after = _with_validators(after, result)
     after = _with_read(after, read, withhold=withhold, now=now, clock_error=clock_error)
-    if isinstance(result, Fetched) and result.partial:  # a 226 holds only what is new
+    after = _with_validators(after, result)
+    if isinstance(result, Fetched) and result.partial:
+        # A 226 holds only what is new (RFC 3229): what stood before still stands.
         after = replace(after, seen_items=state.seen_items)
     after = _with_rate(feed, state, after, read, now=now)
-    after = replace(
-        after,
-        health=Health.QUARANTINED if withhold else Health.OK,
+    after = _with_success(after, withhold=withhold, now=now)
+    server = caching_bound(result.caching, now=now)
+    after = with_due(feed, after, server, now=now, pushed=pushed)
+    notices = _success_notices(feed, state, after, read, runaway=runaway)
+    poll = Poll(state, after, after.next_poll_at, (*notices, *moved), withhold=withhold)
+    return _with_hold(poll, result, now=now)
+
+
+def _with_success(state: PollState, *, withhold: bool, now: datetime) -> PollState:
+    health = Health.QUARANTINED if withhold else Health.OK
+    return replace(
+        state,
+        health=health,
         failure_count=0,
         failure_kind=None,
         failure_detail="",
         failure_status=None,
         last_success_at=now,
     )
-    after = with_due(
-        feed, after, caching_bound(result.caching, now=now), now=now, pushed=pushed
-    )
-    notices = (*_success_notices(feed, state, after, read, runaway=runaway), *moved)
-    hold = result.caching.retry_after if is_own_host(state, result.url) else None
-    until = None if not hold else now + min(hold, LONGEST_RETRY_AFTER)
-    return Poll(
-        state,
-        after,
-        after.next_poll_at,
-        notices,
-        until,
-        host_of(result.url) if until else "",
-        withhold,
-    )
+
+
+def _with_hold(poll: Poll, result: Fetched | NotModified, *, now: datetime) -> Poll:
+    """A good answer, too, may ask with Retry-After for quiet: the whole host is left alone."""
+    retry_after = result.caching.retry_after
+    if not retry_after or not is_own_host(poll.before, result.url):
+        return poll
+    until_at = now + min(retry_after, LONGEST_RETRY_AFTER)
+    held_host = host_of(result.url)
+    return replace(poll, host_hold_until_at=until_at, held_host=held_host)
 
 
 def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
@@ -113,10 +122,13 @@ def _with_validators(state: PollState, result: Fetched | NotModified) -> PollSta
             etag=got.etag or old.etag,
             last_modified=got.last_modified or old.last_modified,
         )
-        return state if fresh == old else replace(state, validators=fresh)
+        if fresh == old:
+            return state
+        return replace(state, validators=fresh)
     if got.etag is None and got.last_modified is None:
         got = Validators()
     if result.partial:
+        # The hash stays that of the whole document: a 226 is only a part of it.
         return replace(state, validators=got)
     return replace(state, validators=got, body_hash=body_hash(result.body))
 
@@ -131,16 +143,13 @@ def _with_read(
 ) -> PollState:
     if read is None:
         return state
-    new_count, edited_count = (
-        count_of(read, Outcome.NEW),
-        count_of(read, Outcome.EDITED),
-    )
+    new_count = count_of(read, Outcome.NEW)
+    change_count = new_count + count_of(read, Outcome.EDITED)
+    published_count = 0 if withhold else change_count
+    recent = state.recent_new
     is_backlog = state.last_success_at is None
-    recent = (
-        state.recent_new
-        if is_backlog or not new_count
-        else (*state.recent_new, (now.timestamp(), new_count))
-    )
+    if new_count and not is_backlog:
+        recent = (*recent, (now.timestamp(), new_count))
     return replace(
         state,
         title=read.title or state.title,
@@ -152,8 +161,8 @@ def _with_read(
         clock_samples=clock_samples(state, read),
         clock_error=clock_error,
         recent_new=recent[-RECENT_NEW:],
-        entry_count=state.entry_count + (0 if withhold else new_count + edited_count),
-        last_change_at=now if new_count + edited_count else state.last_change_at,
+        entry_count=state.entry_count + published_count,
+        last_change_at=now if change_count else state.last_change_at,
     )
 
 
@@ -161,28 +170,23 @@ def clock_samples(state: PollState, read: ReadResult | None) -> tuple[float, ...
     """The evidence of a wrong clock after this poll: of a backlog only times in the future tell anything."""
     if not isinstance(read, FeedRead):
         return state.clock_samples
-    usable = (
-        read.lags
-        if state.last_success_at is not None
-        else tuple(lag for lag in read.lags if lag < 0)
-    )
+    usable = read.lags
+    if state.last_success_at is None:
+        # Entries of a backlog are old by nature; none of them can be of the future.
+        usable = tuple(lag for lag in read.lags if lag < 0)
     return (*state.clock_samples, *usable)[-CLOCK_SAMPLES:]
 
 
 def is_runaway(state: PollState, read: ReadResult | None, *, now: datetime) -> bool:
     """Whether this poll brings the feed over RUNAWAY_ENTRIES new entries in an hour; a first poll never does."""
-    if (
-        not isinstance(read, FeedRead)
-        or state.last_success_at is None
-        or state.health is Health.QUARANTINED
-    ):
+    if not isinstance(read, FeedRead) or state.last_success_at is None:
+        return False
+    new_count = count_of(read, Outcome.NEW)
+    if state.health is Health.QUARANTINED or not new_count:
         return False
     since = (now - RUNAWAY_SPAN).timestamp()
     recent = sum(count for at, count in state.recent_new if at >= since)
-    return (
-        count_of(read, Outcome.NEW) > 0
-        and recent + count_of(read, Outcome.NEW) > RUNAWAY_ENTRIES
-    )
+    return recent + new_count > RUNAWAY_ENTRIES
 
 
 def _with_rate(
@@ -193,20 +197,27 @@ def _with_rate(
     *,
     now: datetime,
 ) -> PollState:
-    new_count = count_of(read, Outcome.NEW)
-    lags = tuple(lag for lag in read.lags[:RUNAWAY_ENTRIES]) if read else ()
-    last = before.last_success_at
+    # A runaway's flood says little of the feed's habit: it counts as RUNAWAY_ENTRIES at most.
+    new_count = min(count_of(read, Outcome.NEW), RUNAWAY_ENTRIES)
+    lags: tuple[float, ...] = ()
+    if read is not None:
+        lags = read.lags[:RUNAWAY_ENTRIES]
+    gap = None
+    if before.last_success_at is not None:
+        gap = max(timedelta(0), now - before.last_success_at)
     activity = rate.observed(
         before.activity,
         lags=lags,
-        undated_count=max(0, min(new_count, RUNAWAY_ENTRIES) - len(lags)),
-        gap=None if last is None else max(timedelta(0), now - last),
+        undated_count=max(0, new_count - len(lags)),
+        gap=gap,
         now=now,
     )
     rates = rate.hourly_rates(activity, now=now)
-    interval = own_interval(feed, activity, now=now)
     return replace(
-        state, activity=activity, change_gap=rate.change_gap(rates), interval=interval
+        state,
+        activity=activity,
+        change_gap=rate.change_gap(rates),
+        interval=own_interval(feed, activity, now=now),
     )
 
 
@@ -214,31 +225,34 @@ def own_interval(
     feed: Feed, activity: tuple[float, ...], *, now: datetime
 ) -> timedelta:
     """How long to wait by the feed's own habit, inside its bounds."""
-    waiting = rate.wait(
-        rate.hourly_rates(activity, now=now), now=now, longest=feed.max_interval
-    )
-    return min(
-        max(waiting, feed.min_interval), max(feed.min_interval, feed.max_interval)
-    )
+    rates = rate.hourly_rates(activity, now=now)
+    waiting = rate.wait(rates, now=now, longest=feed.max_interval)
+    low, high = interval_bounds(feed)
+    return min(max(waiting, low), high)
 
 
 def with_due(
-    feed: Feed, state: PollState, server: Bound | None, *, now: datetime, pushed: bool
+    feed: Feed,
+    state: PollState,
+    server: Bound | None,
+    *,
+    now: datetime,
+    pushed: bool,
 ) -> PollState:
     """The next due time: our interval, then what server and document ask for, then the hours they skip."""
     interval, reason = _chosen_interval(feed, state, pushed=pushed)
     at = now + jittered(interval, feed, seed=(state.poll_count,))
-    for bound in (server, hint_bound(state.hints, now=now)):
-        if bound is not None and bound.at > at:
-            at = after_bound(
-                bound, interval=interval, seed=(feed.feed_id, state.poll_count)
-            )
+    asked = _bounds_asked_for(state, server, now=now)
+    for bound in asked:
+        if bound.at > at:
+            seed = (feed.feed_id, state.poll_count)
+            at = after_bound(bound, interval=interval, seed=seed)
             reason = bound.words
     if feed.cron is not None:
-        at, reason = (
-            cron_due_at(feed, feed.cron, after=_latest_bound(state, server, now=now)),
-            "cron",
-        )
+        # It takes the place of our own interval, not of what others ask for.
+        after = max([now, *(bound.at for bound in asked)])
+        at = cron_due_at(feed, feed.cron, after=after)
+        reason = "cron"
     moved_at = outside_skipped(at, state.hints, now=now, feed_id=feed.feed_id)
     if moved_at != at:
         at, reason = moved_at, f"{reason}, then skipHours or skipDays"
@@ -261,16 +275,22 @@ def _chosen_interval(
     return state.interval, f"own interval of {_minutes(state.interval)}"
 
 
-def _latest_bound(state: PollState, server: Bound | None, *, now: datetime) -> datetime:
+def _bounds_asked_for(
+    state: PollState, server: Bound | None, *, now: datetime
+) -> list[Bound]:
+    """What the server's headers and the document ask for, where they do."""
     hint = hint_bound(state.hints, now=now)
-    return max([now, *(bound.at for bound in (server, hint) if bound is not None)])
+    return [bound for bound in (server, hint) if bound is not None]
 
 
 def _minutes(span: timedelta) -> str:
-    minutes = span.total_seconds() / 60
+    seconds = span.total_seconds()
+    minutes = seconds / 60
     if minutes < 2:
-        return f"{span.total_seconds():.0f} s"
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+        return f"{seconds:.0f} s"
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
 
 
 def _success_notices(
@@ -281,35 +301,22 @@ def _success_notices(
     *,
     runaway: bool,
 ) -> tuple[Notice, ...]:
-    host, notices = host_of(after.url), []
-    if before.failure_count >= (
-        1 if before.failure_kind in TOLD_AT_ONCE else FAILING_AFTER
-    ):
-        notices.append(
-            Notice(
-                "recovered",
-                feed.feed_id,
-                host,
-                f"answers again after {before.failure_count} failures",
-            )
-        )
+    told: list[tuple[str, str]] = []
+    # Only who was told of the failure is told that it has ended.
+    if before.failure_count >= told_after(before.failure_kind):
+        words = f"answers again after {before.failure_count} failures"
+        told.append(("recovered", words))
     if runaway:
         words = f"more than {RUNAWAY_ENTRIES} new entries within an hour: nothing of it is published until released"
-        notices.append(Notice("quarantined", feed.feed_id, host, words))
+        told.append(("quarantined", words))
+    # Once, not at every poll: an archive's document is too long for ever.
     if after.dropped_count and not before.dropped_count:
-        notices.append(
-            Notice(
-                "dropped",
-                feed.feed_id,
-                host,
-                beyond_words(after.dropped_count, feed.max_entries),
-            )
-        )
+        words = beyond_words(after.dropped_count, feed.max_entries)
+        told.append(("dropped", words))
     if read is not None and after.clock_error != before.clock_error:
-        notices.append(
-            Notice("clock", feed.feed_id, host, _clock_words(after.clock_error))
-        )
-    return tuple(notices)
+        told.append(("clock", _clock_words(after.clock_error)))
+    host = host_of(after.url)
+    return tuple(Notice(kind, feed.feed_id, host, words) for kind, words in told)
 
 
 def beyond_words(count: int, limit: int) -> str:
@@ -320,7 +327,8 @@ def beyond_words(count: int, limit: int) -> str:
 def _clock_words(error: timedelta | None) -> str:
     if error is None:
         return "the publisher's clock is right again"
-    return f"the publisher's clock is wrong: {error.total_seconds() / 3600:+.1f} h are added to its times for matching"
+    hours = error.total_seconds() / 3600
+    return f"the publisher's clock is wrong: {hours:+.1f} h are added to its times for matching"
 
 
 def after_push(
@@ -337,16 +345,39 @@ def after_push(
     """
     runaway = is_runaway(state, read, now=now)
     withhold = runaway or state.health is Health.QUARANTINED
-    after = _with_read(state, read, withhold=withhold, now=now, clock_error=clock_error)
-    after = _with_rate(feed, state, after, read, now=now)
+    after = _with_read(
+        state,
+        read,
+        withhold=withhold,
+        now=now,
+        clock_error=clock_error,
+    )
+    after = _with_rate(
+        feed,
+        state,
+        after,
+        read,
+        now=now,
+    )
     after = replace(
         after,
         hints=state.hints,
         seen_items=state.seen_items,
         health=Health.QUARANTINED if withhold else state.health,
     )
-    before = replace(
-        state, failure_count=0
-    )  # that the hub delivers says nothing of the publisher's server
-    notices = _success_notices(feed, before, after, read, runaway=runaway)
-    return Poll(state, after, state.next_poll_at, notices, withhold=withhold)
+    # That the hub delivers says nothing of the publisher's server: it has not recovered.
+    before = replace(state, failure_count=0)
+    notices = _success_notices(
+        feed,
+        before,
+        after,
+        read,
+        runaway=runaway,
+    )
+    return Poll(
+        state,
+        after,
+        state.next_poll_at,
+        notices,
+        withhold=withhold,
+    )
