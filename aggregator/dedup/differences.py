@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
 from aggregator.dedup.places import Named, distance, is_exact, places_in
@@ -43,13 +45,13 @@ _PLAIN = 5.0
 
 class Title(NamedTuple):
     """One title of a pair: its tokens with their weights, whether the other report has each, bits of which are names,
-    and the tokens of the body that are not in the title."""
+    and the tokens of the body that are not in the title, as an array: few pairs are asked for them."""
 
     tokens: list[int]
     weights: list[float]
     hit: list[bool]
     names: int
-    body: list[int]
+    body: NDArray[np.uint32]
 
 
 class Slot(NamedTuple):
@@ -179,8 +181,8 @@ def _placed(one: Title, other: Title, slots: Sequence[Slot]) -> list[float]:
         return [-1.0] * 4
     agree = any(is_exact(a.place, b.place) for a in mine for b in theirs)
     untold = max(
-        _apart(mine, [*theirs, *places_in(tuple(other.body))]),
-        _apart(theirs, [*mine, *places_in(tuple(one.body))]),
+        _apart(mine, [*theirs, *places_in(tuple(other.body.tolist()))]),
+        _apart(theirs, [*mine, *places_in(tuple(one.body.tolist()))]),
     )
     in_slots = [
         (

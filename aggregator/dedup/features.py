@@ -453,18 +453,19 @@ def _titles(
     chosen: NDArray[np.intp],
 ) -> list[Title]:
     """The titles of the `chosen` rows."""
+    counts = rows["title_count"][chosen]
+    longest = int(counts.max(initial=0))
     columns = (
-        rows["title_count"][chosen].tolist(),
-        tokens[chosen].tolist(),
-        weights[chosen, :TITLE_TOKENS].tolist(),
-        hit[chosen, :TITLE_TOKENS].tolist(),
+        counts.tolist(),
+        tokens[chosen, :longest].tolist(),
+        weights[chosen, :longest].tolist(),
+        hit[chosen, :longest].tolist(),
         rows["names"][chosen].tolist(),
+        tokens[chosen, TITLE_TOKENS:],
     )
     return [
-        Title(
-            every[:count], weight[:count], is_hit[:count], names, every[TITLE_TOKENS:]
-        )
-        for count, every, weight, is_hit, names in zip(*columns, strict=True)
+        Title(own[:count], weight[:count], is_hit[:count], names, body)
+        for count, own, weight, is_hit, names, body in zip(*columns, strict=True)
     ]
 
 

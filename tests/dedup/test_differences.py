@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ def title(
         [2.0] * len(tokens),
         [token in known for token in tokens],
         1 << len(tokens) - 1,
-        list(body),
+        np.array(body, np.uint32),
     )
 
 
