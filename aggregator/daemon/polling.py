@@ -44,7 +44,7 @@ from aggregator.model import (
     Settings,
     Validators,
 )
-from aggregator.pipeline.commit import settled, settled_delivery
+from aggregator.pipeline.commit import delivery_record, poll_record
 from aggregator.pipeline.reading import ReadRequest
 from aggregator.schedule import restart
 from aggregator.schedule.outage import (
@@ -499,7 +499,7 @@ class PollStage:
         now = self._clock.now()
         offline = self._judged_outage(state, result, now)
         lease = await self._push.refresh(feed.feed_id) if self._push else None
-        poll = settled(
+        poll = poll_record(
             feed,
             claim,
             state,
@@ -607,7 +607,7 @@ class PollStage:
             await self._give_back(claim)
             return False
         lease = self._push.lease_of(feed.feed_id) if self._push else None
-        poll = settled_delivery(
+        poll = delivery_record(
             feed, claim, state, read, host=self._host(feed), now=now, lease=lease
         )
         await self._commit(poll)

@@ -27,10 +27,10 @@ from aggregator.model import (
     Unparsable,
 )
 from aggregator.schedule.result import after_poll
-from aggregator.schedule.success import after_push, clock_samples
+from aggregator.schedule.success import after_push, clock_samples, count_of
 
 
-def settled(
+def poll_record(
     feed: Feed,
     claim: Claim,
     state: PollState,
@@ -57,7 +57,7 @@ def settled(
         offline=offline,
         pushed=pushed,
     )
-    return _settled(
+    return _record(
         claim,
         poll,
         read,
@@ -67,7 +67,7 @@ def settled(
     )
 
 
-def settled_delivery(
+def delivery_record(
     feed: Feed,
     claim: Claim,
     state: PollState,
@@ -78,9 +78,20 @@ def settled_delivery(
     lease: Lease | None,
 ) -> Poll:
     """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
-    poll = after_push(feed, state, read, now=now, clock_error=_clock_error(state, read))
-    return _settled(
-        claim, poll, read, host=host, lease=lease or state.lease, word=_read_word(read)
+    poll = after_push(
+        feed,
+        state,
+        read,
+        now=now,
+        clock_error=_clock_error(state, read),
+    )
+    return _record(
+        claim,
+        poll,
+        read,
+        host=host,
+        lease=lease or state.lease,
+        word=_read_word(read),
     )
 
 
@@ -93,7 +104,7 @@ def _clock_error(state: PollState, read: ReadResult | None) -> timedelta | None:
     )
 
 
-def _settled(
+def _record(
     claim: Claim,
     poll: Poll,
     read: ReadResult | None,
@@ -102,20 +113,28 @@ def _settled(
     lease: Lease | None,
     word: str,
 ) -> Poll:
-    state = replace(
-        poll.state, lease=lease, body_hash="" if poll.withhold else poll.state.body_hash
+    state = replace(poll.state, lease=lease)
+    if poll.withhold:
+        # After the release the same body is to be read again, or its entries were lost.
+        state = replace(state, body_hash="")
+    poll = replace(
+        poll,
+        claim=claim,
+        state=state,
+        host=host,
+        result=word,
     )
-    poll = replace(poll, claim=claim, state=state, host=host, result=word)
     if not isinstance(read, FeedRead):
         return replace(poll, read=read)
-    kept = withheld(read) if poll.withhold else read
+    if poll.withhold:
+        read = withheld(read)
     return replace(
         poll,
-        read=kept,
-        entries=kept.entries,
-        known=kept.known,
-        notices=(*kept.notices, *poll.notices),
-        outcomes=kept.outcomes,
+        read=read,
+        entries=read.entries,
+        known=read.known,
+        notices=(*read.notices, *poll.notices),
+        outcomes=read.outcomes,
     )
 
 
@@ -125,10 +144,12 @@ def withheld(read: FeedRead) -> FeedRead:
     outcomes = Counter(read.outcomes)
     count = outcomes.pop(Outcome.NEW, 0) + outcomes.pop(Outcome.EDITED, 0)
     outcomes[Outcome.SEEN] += count
+    # A known entry is never published again: what was withheld must stay unknown.
+    known = {key: entry for key, entry in read.known.items() if key not in held}
     return replace(
         read,
         entries=(),
-        known={key: known for key, known in read.known.items() if key not in held},
+        known=known,
         outcomes=outcomes,
         reasons=Counter(read.reasons) + Counter(quarantined=count),
     )
@@ -152,9 +173,5 @@ def _read_word(read: ReadResult | None) -> str:
         case Unparsable():
             return "failed"
         case FeedRead():
-            return (
-                "new"
-                if read.outcomes.get(Outcome.NEW, 0)
-                + read.outcomes.get(Outcome.EDITED, 0)
-                else "unchanged"
-            )
+            change_count = count_of(read, Outcome.NEW) + count_of(read, Outcome.EDITED)
+            return "new" if change_count else "unchanged"

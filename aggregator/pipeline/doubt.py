@@ -53,8 +53,12 @@ class Doubts:
         joined, started = list(self.joined), list(self.started)
         for record in records:
             doubt = _doubt_of(record)
-            if doubt is not None:
-                (started if doubt.is_new else joined).append(doubt)
+            if doubt is None:
+                continue
+            if doubt.is_new:
+                started.append(doubt)
+            else:
+                joined.append(doubt)
         return Doubts(
             nsmallest(KEPT, joined, key=lambda doubt: doubt.decision.score),
             nsmallest(KEPT, started, key=lambda doubt: -doubt.decision.score),
@@ -63,17 +67,25 @@ class Doubts:
 
 def _doubt_of(record: FingerprintRecord) -> Doubt | None:
     decision = record.decision
-    if decision is None or not decision.best_entry_id or decision.reason not in WEIGHED:
+    if decision is None or decision.reason not in WEIGHED:
+        return None
+    # The first report of all had nothing to be compared with.
+    if not decision.best_entry_id:
         return None
     return Doubt(record.entry_id, record.event_id, record.first_seen_at, decision)
 
 
 def is_open(
-    doubt: Doubt, near_event_id: str, rulings: Sequence[Ruling], apart: Apart
+    doubt: Doubt,
+    near_event_id: str,
+    rulings: Sequence[Ruling],
+    apart: Apart,
 ) -> bool:
     """Whether an operator's word would still decide something. `near_event_id` is the other report's event today;
     `rulings` are oldest first."""
-    if doubt.is_new == (doubt.event_id == near_event_id):
+    is_one_event = doubt.event_id == near_event_id
+    if doubt.is_new == is_one_event:
+        # It has been undone since, by a word or by a merge.
         return False
     if near_event_id in apart.of(doubt.event_id):
         return False

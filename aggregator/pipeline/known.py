@@ -51,43 +51,50 @@ class Reports:
 
     def concerns(self, *, entry_id: str, event_id: str) -> bool:
         """Whether a message tells of one of these events, or of a report that has been in one."""
-        return (
-            entry_id in self._known
-            or self._aliases.get(event_id, event_id) in self._wanted
-        )
+        if entry_id in self._known:
+            return True
+        return self._standing_id(event_id) in self._wanted
 
     def add(self, message: Message) -> None:
+        """Take in the next message, in the order of the stream."""
         before = self._known.get(message.entry_id)
+        was_copy = before is not None and before.is_copy
         self._known[message.entry_id] = Known(
             message,
-            self._aliases.get(message.event_id, message.event_id),
-            _is_copy(message, was=before is not None and before.is_copy),
+            self._standing_id(message.event_id),
+            _is_copy(message, was=was_copy),
             self._site(message.url, message.feed_id),
             self._site("", message.feed_id),
         )
 
+    def _standing_id(self, event_id: str) -> str:
+        return self._aliases.get(event_id, event_id)
+
     def of(self, event: Event) -> list[Known]:
         """What is known of the event's reports, in the order they came; of some only what the event itself lists."""
-        told = {
-            name: known
-            for name, known in self._known.items()
-            if known.event_id == event.event_id
-        }
-        listed = {s.entry_id: self._listed(s, event) for s in event.sources}
+        reports = {s.entry_id: self._listed(s, event) for s in event.sources}
+        # A message tells more than the event lists, so it comes after.
+        for entry_id, known in self._known.items():
+            if known.event_id == event.event_id:
+                reports[entry_id] = known
         return sorted(
-            (listed | told).values(),
+            reports.values(),
             key=lambda known: known.message.first_seen_at or EPOCH,
         )
 
     def _listed(self, source: Source, event: Event) -> Known:
-        site, publisher = (
-            self._site(source.url, source.feed_id),
-            self._site("", source.feed_id),
+        return Known(
+            _listed(source, event),
+            event.event_id,
+            is_copy=False,
+            site=self._site(source.url, source.feed_id),
+            publisher=self._site("", source.feed_id),
         )
-        return Known(_listed(source, event), event.event_id, False, site, publisher)
 
     def _site(self, url: str, feed_id: str) -> str:
-        return site_of(url or self._feed_urls.get(feed_id, "")) or feed_id
+        address = url or self._feed_urls.get(feed_id, "")
+        # A feed that was removed has no address any more, and counts for itself.
+        return site_of(address) or feed_id
 
 
 def _is_copy(message: Message, *, was: bool) -> bool:
@@ -95,8 +102,11 @@ def _is_copy(message: Message, *, was: bool) -> bool:
     match message.kind:
         case Kind.NEW:
             return False
+        case Kind.JOINED if message.split_from:
+            # Told by an operator's word, whose reason stands where "copy" stood.
+            return was
         case Kind.JOINED:
-            return was if message.split_from else message.reason == "copy"
+            return message.reason == "copy"
         case Kind.EDITED:
             return was and message.reason != OPERATOR
         case Kind.MERGED:
@@ -122,28 +132,31 @@ def _listed(source: Source, event: Event) -> Message:
 
 def entry_of(known: Known) -> Entry:
     """The entry that a report's message was made of, as far as it tells."""
-    m = known.message
+    message = known.message
+    date_source = DateSource.FEED
+    if message.date_source:
+        date_source = DateSource(message.date_source)
     return Entry(
-        entry_id=m.entry_id,
-        feed_id=m.feed_id,
-        revision=m.revision,
+        entry_id=message.entry_id,
+        feed_id=message.feed_id,
+        revision=message.revision,
         identity_key="",
-        guid=m.guid,
-        url=m.url,
-        canonical_url=m.url,
-        title=m.title,
-        lang=m.lang,
-        author=m.author,
-        categories=m.categories,
-        tags=m.tags,
-        published_at=m.published_at,
-        matched_at=m.published_at,
-        published_raw=m.published_raw,
-        date_source=DateSource(m.date_source) if m.date_source else DateSource.FEED,
-        first_seen_at=m.first_seen_at or EPOCH,
+        guid=message.guid,
+        url=message.url,
+        canonical_url=message.url,
+        title=message.title,
+        lang=message.lang,
+        author=message.author,
+        categories=message.categories,
+        tags=message.tags,
+        published_at=message.published_at,
+        matched_at=message.published_at,
+        published_raw=message.published_raw,
+        date_source=date_source,
+        first_seen_at=message.first_seen_at or EPOCH,
         content_hash="",
-        text=text_of(m),
-        document=m.document,
+        text=text_of(message),
+        document=message.document,
         site=known.site,
         publisher=known.publisher,
     )

@@ -9,7 +9,7 @@ A row has the form that `aggregator backtest --pairs` and tests/bench/train.py r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -32,66 +32,85 @@ class Label:
 
 def labels(rulings: Iterable[Ruling]) -> list[Label]:
     """The pairs that rulings (oldest first) speak of, each once, as the last word has it."""
-    found: dict[frozenset[str], Label] = {}
+    by_pair: dict[frozenset[str], Label] = {}
     for ruling in rulings:
-        for label in _labels_of(
-            ruling, ruling.entry_ids[:EXAMPLES], ruling.other_entry_ids[:EXAMPLES]
-        ):
-            found.pop(frozenset((label.a, label.b)), None)
-            found[frozenset((label.a, label.b))] = label
-    return list(found.values())
+        sides = ruling.entry_ids[:EXAMPLES], ruling.other_entry_ids[:EXAMPLES]
+        for label in _labels_of(ruling, *sides):
+            pair = frozenset((label.a, label.b))
+            # Taken out first: the answer is in the order of the words that count.
+            by_pair.pop(pair, None)
+            by_pair[pair] = label
+    return list(by_pair.values())
 
 
 def last_word(rulings: Iterable[Ruling], a: str, b: str) -> Label | None:
     """The newest word on two reports, if there is one."""
-    found = None
+    pair = (a, b)
+    newest = None
     for ruling in rulings:
-        if {a, b} <= {*ruling.entry_ids, *ruling.other_entry_ids}:
-            asked = [
-                [name for name in side if name in (a, b)]
-                for side in (ruling.entry_ids, ruling.other_entry_ids)
-            ]
-            found = next(_labels_of(ruling, *asked), found)
-    return found
+        # Only the two of interest are paired: a word may name hundreds of reports.
+        moved = [name for name in ruling.entry_ids if name in pair]
+        stayed = [name for name in ruling.other_entry_ids if name in pair]
+        newest = next(_labels_of(ruling, moved, stayed), newest)
+    return newest
 
 
 def _labels_of(
-    ruling: Ruling, ones: Iterable[str], others: Iterable[str]
+    ruling: Ruling, moved: Sequence[str], stayed: Sequence[str]
 ) -> Iterator[Label]:
-    ones = list(ones)
-    joined = ruling.verb is Verb.JOIN
-    yield from (Label(a, b, joined, ruling) for a, b in product(ones, others))
-    if not joined:
-        yield from (Label(a, b, True, ruling) for a, b in combinations(ones, 2))
+    is_join = ruling.verb is Verb.JOIN
+    for a, b in product(moved, stayed):
+        yield Label(a, b, is_join, ruling)
+    if is_join:
+        return
+    # Of two that stayed nothing is said: the operator named those that moved.
+    for a, b in combinations(moved, 2):
+        yield Label(a, b, True, ruling)
 
 
 def example_of(known: Known) -> Example:
     """A report as it is kept to learn from."""
-    m = known.message
+    message = known.message
     return Example(
-        m.entry_id, m.lang, m.title, text_of(m), known.site, m.url, m.published_at
+        message.entry_id,
+        message.lang,
+        message.title,
+        text_of(message),
+        known.site,
+        message.url,
+        message.published_at,
     )
 
 
 def row_of(label: Label, examples: Mapping[str, Example]) -> dict[str, object] | None:
     """The pair with its texts; None when a report has none that was kept."""
-    a, b = examples.get(label.a), examples.get(label.b)
+    a = examples.get(label.a)
+    b = examples.get(label.b)
     if a is None or b is None:
         return None
-    sides = {"a": _side(a), "b": _side(b)}
-    if not all(side["title"] or side["text"] for side in sides.values()):
+    if not _has_text(a) or not _has_text(b):
         return None
     ruling = label.ruling
-    said = {
+    return {
+        "lang": a.lang,
+        "a": _side(a),
+        "b": _side(b),
+        "same": int(label.same),
         "ruling": ruling.ruling_id,
         "ruled_at": ruling.ruled_at,
         "operator": ruling.operator,
         "why": ruling.why,
     }
-    return {"lang": a.lang, **sides, "same": int(label.same), **said}
+
+
+def _has_text(example: Example) -> bool:
+    return bool(example.title or example.text)
 
 
 def _side(example: Example) -> dict[str, str]:
+    published = ""
+    if example.published_at:
+        published = example.published_at.isoformat()
     return {
         "id": example.entry_id,
         "lang": example.lang,
@@ -99,5 +118,5 @@ def _side(example: Example) -> dict[str, str]:
         "text": example.text,
         "source": example.source,
         "url": example.url,
-        "published": example.published_at.isoformat() if example.published_at else "",
+        "published": published,
     }

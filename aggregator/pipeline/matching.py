@@ -14,7 +14,7 @@ from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.nearest import nearest
+from aggregator.dedup.nearest import Nearest, nearest
 from aggregator.dedup.rows import is_readable, unpacked_rows
 from aggregator.dedup.similarity import JOIN
 from aggregator.model import (
@@ -44,10 +44,10 @@ class Matcher:
         """Take in published reports from the log; returns how many cannot be read, since another version wrote them:
         they cost the matches with them, not the index."""
         readable = [record for record in records if is_readable(record.packed)]
-        rows = unpacked_rows(
-            (record.packed for record in readable), self._index.rows.kind
-        )
-        self._index.learn(rows, [record.event_id for record in readable])
+        packed = [record.packed for record in readable]
+        event_ids = [record.event_id for record in readable]
+        rows = unpacked_rows(packed, self._index.rows.kind)
+        self._index.learn(rows, event_ids)
         for record in readable:
             for absorbed in record.absorbs:
                 self._index.merge(record.event_id, absorbed)
@@ -55,33 +55,37 @@ class Matcher:
         return len(records) - len(readable)
 
     def assigned(
-        self, entries: Sequence[Entry], meanings: Sequence[bytes] | None = None
+        self, entries: Sequence[Entry], embeddings: Sequence[bytes] | None = None
     ) -> Iterator[tuple[Fingerprint, Assignment]]:
         """The event of each entry, put into the index before the next one is asked for.
 
-        `meanings` are the vectors of the entries' titles and leads, where `[dedup] meaning` asks for them.
+        `embeddings` are those of the entries' titles and leads, where `[dedup] meaning` asks for them.
         """
-        vectors = [b""] * len(entries) if meanings is None else meanings
-        prints = [
-            fingerprint(entry, vector)
-            for entry, vector in zip(entries, vectors, strict=True)
+        if embeddings is None:
+            embeddings = [b""] * len(entries)
+        fingerprints = [
+            fingerprint(entry, embedding)
+            for entry, embedding in zip(entries, embeddings, strict=True)
         ]
-        answers = assign_all(
-            prints,
+        assignments = assign_all(
+            fingerprints,
             self._index,
             self._settings,
             new_event=event_id_of,
             obey=self._obedient,
         )
-        for made, answer in zip(prints, answers, strict=True):
-            for absorbed in answer.absorbs:
-                self._apart.merge(answer.event_id or "", absorbed)
-            yield made, answer
+        for mark, assignment in zip(fingerprints, assignments, strict=True):
+            # What was held apart from an absorbed event is held apart from its survivor.
+            for absorbed in assignment.absorbs:
+                self._apart.merge(assignment.event_id or "", absorbed)
+            yield mark, assignment
 
     def event_of(self, entry_id: str) -> str | None:
+        """The event of a report in the window; None: it is not in it."""
         return self._index.event_of(entry_id)
 
     def expire(self, now: datetime) -> int:
+        """Let go of the reports that have left the window; returns how many."""
         return self._index.expire(now)
 
     # --- the operator's word ----------------------------------------------------------------------------------
@@ -105,28 +109,39 @@ class Matcher:
             if self._index.event_of(entry_id) is not None:
                 self._index.move(entry_id, event_id)
 
-    def _obedient(self, made: Fingerprint, assignment: Assignment) -> Assignment:
+    def _obedient(self, mark: Fingerprint, assignment: Assignment) -> Assignment:
         """The assignment as operators' words leave it."""
         event_id = assignment.event_id
         if event_id is None or not self._apart:
             return assignment
-        twins = self._apart.of(event_id) if assignment.reason != "same_url" else ()
-        found = nearest(made, self._index, (event_id, *twins)) if twins else None
-        if (
-            found is None
-            or found.event_id == event_id
-            or found.log_odds < JOIN[self._settings.strictness]
-        ):
+        nearer = self._nearer_twin(mark, event_id, assignment)
+        if nearer is None:
             return without_forbidden(assignment, event_id, self._apart)
+        related = [other for other in assignment.related if other != nearer.event_id]
         return replace(
             assignment,
-            event_id=found.event_id,
-            score=found.score,
-            reason="copy" if found.is_copy else "operator",
-            best_entry_id=found.entry_id,
-            is_copy=found.is_copy,
+            event_id=nearer.event_id,
+            score=nearer.score,
+            reason="copy" if nearer.is_copy else "operator",
+            best_entry_id=nearer.entry_id,
+            is_copy=nearer.is_copy,
             absorbs=(),
-            related=tuple(
-                other for other in assignment.related if other != found.event_id
-            ),
+            related=tuple(related),
         )
+
+    def _nearer_twin(
+        self, mark: Fingerprint, event_id: str, assignment: Assignment
+    ) -> Nearest | None:
+        """The report that is nearest, where it lies in an event held apart from this one, and near enough to join."""
+        # The same address is the same report: nothing was weighed, so nothing is weighed again.
+        if assignment.reason == "same_url":
+            return None
+        twins = self._apart.of(event_id)
+        if not twins:
+            return None
+        neighbour = nearest(mark, self._index, (event_id, *twins))
+        if neighbour is None or neighbour.event_id == event_id:
+            return None
+        if neighbour.log_odds < JOIN[self._settings.strictness]:
+            return None
+        return neighbour

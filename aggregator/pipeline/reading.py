@@ -82,7 +82,7 @@ class ReadRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decided:
+class _EntryOutcome:
     """One entry's outcome, with what follows from it. `lag_s`: first seen minus stated time, of a new dated entry;
     `content_hash`: of an entry that is known by it from now on, which need not be read again as long as it stays."""
 
@@ -124,22 +124,23 @@ def read(request: ReadRequest) -> ReadResult:
 
     Items that stood in the last document, byte for byte, are left out where every outcome is the same without them.
     """
-    remembered = unpacked(request.seen_items) if request.language else Remembered()
+    remembered = Remembered()
+    if request.language:
+        # Without it the language is told from the items' own text, so none may be left out.
+        remembered = unpacked(request.seen_items)
     parsed = _parsed(request, remembered.items)
     if isinstance(parsed, ParsedFeed) and len(parsed.entries) < len(parsed.items):
         rest = _read_rest(request, parsed, remembered)
         if rest is not None:
             return rest
+        # An item that was left out matters after all: it is to be published, or the frame changed.
         parsed = _parsed(request, {})
     match parsed:
         case Unparsable():
             return parsed
         case ParsedFeed():
-            return _read_feed(
-                request,
-                parsed,
-                [_Item(facts_of(entry), entry) for entry in parsed.entries],
-            )
+            items = [_Item(facts_of(entry), entry) for entry in parsed.entries]
+            return _read_feed(request, parsed, items)
 
 
 def _parsed(request: ReadRequest, seen: Container[str]) -> ParsedFeed | Unparsable:
@@ -203,10 +204,11 @@ def _read_feed(
         request.title or parsed.title,
         request.language or _language(request.feed, parsed),
     )
-    decided = [
-        _decided(context, item, found)
-        for item, found in zip(items, identified.entries, strict=True)
+    outcomes = [
+        _outcome_of(context, item, identity)
+        for item, identity in zip(items, identified.entries, strict=True)
     ]
+    notices = [outcome.notice for outcome in outcomes if outcome.notice]
     return FeedRead(
         title=context.title,
         language=context.language,
@@ -214,91 +216,100 @@ def _read_feed(
         version=parsed.version,
         hints=parsed.hints,
         identity=identified.rule,
-        entries=_oldest_first(decided),
-        known={one.key: one.known for one in decided if one.known},
-        outcomes=Counter(one.outcome.value for one in decided),
-        reasons=Counter(one.reason for one in decided if one.reason),
-        lags=()
-        if request.first_poll
-        else tuple(one.lag_s for one in decided if one.lag_s is not None),
-        notices=(*identified.notices, *(one.notice for one in decided if one.notice)),
-        notes=(*parsed.notes, *_cut_notes(decided)),
+        entries=_oldest_first(outcomes),
+        known={outcome.key: outcome.known for outcome in outcomes if outcome.known},
+        outcomes=Counter(outcome.outcome.value for outcome in outcomes),
+        reasons=Counter(outcome.reason for outcome in outcomes if outcome.reason),
+        lags=_lags(request, outcomes),
+        notices=(*identified.notices, *notices),
+        notes=(*parsed.notes, *_cut_notes(outcomes)),
         dropped_count=parsed.dropped_count,
-        seen_items=_remembered(request, parsed, items, decided),
+        seen_items=_remembered(request, parsed, items, outcomes),
     )
+
+
+def _lags(request: ReadRequest, outcomes: Sequence[_EntryOutcome]) -> tuple[float, ...]:
+    """The evidence of a wrong clock. A backlog is none: its entries are as old as they say."""
+    if request.first_poll:
+        return ()
+    lags = (outcome.lag_s for outcome in outcomes)
+    return tuple(lag_s for lag_s in lags if lag_s is not None)
 
 
 def _remembered(
     request: ReadRequest,
     parsed: ParsedFeed,
     items: Sequence[_Item],
-    decided: Sequence[_Decided],
+    outcomes: Sequence[_EntryOutcome],
 ) -> str:
     """What the next reading has to know of the items; '' of a document that is to be read whole."""
     if not parsed.items:
         return ""
-    rows = []
-    for digest, item, one in zip(parsed.items, items, decided, strict=True):
-        if (
-            one.content_hash
-            or one.outcome is Outcome.REJECTED
-            or one.reason == REPEATED
-        ):
-            rows.append((digest, SeenItem(item.facts, content_start(one.content_hash))))
-    return packed(_frame(request, parsed), rows)
+    seen: list[tuple[str, SeenItem]] = []
+    for digest, item, outcome in zip(parsed.items, items, outcomes, strict=True):
+        if _is_settled_by_its_bytes(outcome):
+            start = content_start(outcome.content_hash)
+            seen.append((digest, SeenItem(item.facts, start)))
+    return packed(_frame(request, parsed), seen)
 
 
-def _cut_notes(decided: Sequence[_Decided]) -> tuple[str, ...]:
+def _is_settled_by_its_bytes(outcome: _EntryOutcome) -> bool:
+    """Whether the same bytes have the same outcome next time: a muted edit's may be published then."""
+    if outcome.content_hash or outcome.outcome is Outcome.REJECTED:
+        return True
+    return outcome.reason == REPEATED
+
+
+def _cut_notes(outcomes: Sequence[_EntryOutcome]) -> tuple[str, ...]:
     """What an operator can do something about, by `max_document`."""
-    documents = (one.entry.document for one in decided if one.entry)
-    count = sum(document.rstrip().endswith(CUT_MARK.strip()) for document in documents)
-    return (
-        (f"{count} documents were longer than max_document and are cut",)
-        if count
-        else ()
-    )
+    mark = CUT_MARK.strip()
+    documents = (outcome.entry.document for outcome in outcomes if outcome.entry)
+    count = sum(document.rstrip().endswith(mark) for document in documents)
+    if not count:
+        return ()
+    return (f"{count} documents were longer than max_document and are cut",)
 
 
 def _language(feed: Feed, parsed: ParsedFeed) -> str | None:
     """The feed's language as its text shows it: a Chinese feed that claims `en-us` has Chinese dates all the same."""
-    sample = "\n".join(
-        normalise.clean_title(entry.title) for entry in parsed.entries[:LANGUAGE_SAMPLE]
+    sample = parsed.entries[:LANGUAGE_SAMPLE]
+    titles = (normalise.clean_title(entry.title) for entry in sample)
+    language = language_of(
+        configured=feed.language,
+        feed=parsed.language,
+        entry=None,
+        text="\n".join(titles),
     )
-    found = language_of(
-        configured=feed.language, feed=parsed.language, entry=None, text=sample
-    )
-    return None if found == UNDETERMINED else found
+    return None if language == UNDETERMINED else language
 
 
-def _oldest_first(decided: list[_Decided]) -> tuple[Entry, ...]:
+def _oldest_first(outcomes: list[_EntryOutcome]) -> tuple[Entry, ...]:
     """The entries to publish, by the time matching uses; undated ones as feeds list them, the last being the oldest."""
-    entries = [one.entry for one in reversed(decided) if one.entry]
-    return tuple(
-        sorted(entries, key=lambda entry: entry.matched_at or entry.first_seen_at)
-    )
+    entries = [outcome.entry for outcome in reversed(outcomes) if outcome.entry]
+    entries.sort(key=lambda entry: entry.matched_at or entry.first_seen_at)
+    return tuple(entries)
 
 
-def _decided(context: _Context, item: _Item, found: Identity) -> _Decided:
-    if found.rejected == REPEATED:
-        return _Decided(Outcome.SEEN, found.rejected)
-    if found.rejected:
-        return _Decided(Outcome.REJECTED, found.rejected)
-    known, parsed = context.request.known.get(found.identity_key), item.parsed
-    if parsed is None:
-        return _left_out(context, item, found, known)
-    return (
-        _first_sighting(context, parsed, found)
-        if known is None
-        else _again(context, parsed, found, known)
-    )
+def _outcome_of(context: _Context, item: _Item, identity: Identity) -> _EntryOutcome:
+    # The document lists it twice, and its other listing has the outcome.
+    if identity.rejected == REPEATED:
+        return _EntryOutcome(Outcome.SEEN, identity.rejected)
+    if identity.rejected:
+        return _EntryOutcome(Outcome.REJECTED, identity.rejected)
+    known = context.request.known.get(identity.identity_key)
+    if item.parsed is None:
+        return _left_out(context, item, identity, known)
+    if known is None:
+        return _first_sighting(context, item.parsed, identity)
+    return _again(context, item.parsed, identity, known)
 
 
 # --- entries seen for the first time --------------------------------------------------------------------------
 
 
 def _first_sighting(
-    context: _Context, parsed: ParsedEntry, found: Identity
-) -> _Decided:
+    context: _Context, parsed: ParsedEntry, identity: Identity
+) -> _EntryOutcome:
     request = context.request
     facts = normalise.entry_facts(
         parsed, feed=request.feed, feed_language=context.language
@@ -307,30 +318,31 @@ def _first_sighting(
     known = KnownEntry(
         content_hash=facts.content_hash,
         first_seen_at=request.now,
-        link_key=found.link_key,
-        title_key=found.title_key,
-        guid_key=found.guid_key,
+        link_key=identity.link_key,
+        title_key=identity.title_key,
+        guid_key=identity.guid_key,
         last_seen_at=request.now,
         date_stated=stated_at is not None,
     )
-    if _is_suppressed(request, stated_at):
-        return _Decided(
-            Outcome.SEEN,
-            "backlog",
-            key=found.identity_key,
-            known=known,
-            content_hash=known.content_hash,
-        )
-    entry = _entry(context, parsed, facts, found, known)
-    lag_s = (request.now - stated_at).total_seconds() if stated_at else None
-    return _Decided(
+    outcome = _EntryOutcome(
         Outcome.NEW,
-        entry=entry,
-        key=found.identity_key,
+        key=identity.identity_key,
         known=known,
-        lag_s=lag_s,
         content_hash=known.content_hash,
     )
+    if _is_suppressed(request, stated_at):
+        return replace(outcome, outcome=Outcome.SEEN, reason="backlog")
+    entry = _entry(
+        context,
+        parsed,
+        facts,
+        identity,
+        known,
+    )
+    if stated_at is None:
+        return replace(outcome, entry=entry)
+    lag = request.now - stated_at
+    return replace(outcome, entry=entry, lag_s=lag.total_seconds())
 
 
 def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
@@ -350,7 +362,7 @@ def _entry(
     context: _Context,
     parsed: ParsedEntry,
     facts: EntryFacts,
-    found: Identity,
+    identity: Identity,
     known: KnownEntry,
 ) -> Entry:
     request = context.request
@@ -359,8 +371,8 @@ def _entry(
         feed=request.feed,
         feed_title=context.title,
         feed_language=context.language,
-        entry_id=found.entry_id,
-        identity_key=found.identity_key,
+        entry_id=identity.entry_id,
+        identity_key=identity.identity_key,
         first_seen_at=known.first_seen_at,
         revision=known.revision,
         clock_error=request.clock_error,
@@ -373,65 +385,80 @@ def _entry(
 
 
 def _again(
-    context: _Context, parsed: ParsedEntry, found: Identity, known: KnownEntry
-) -> _Decided:
+    context: _Context,
+    parsed: ParsedEntry,
+    identity: Identity,
+    known: KnownEntry,
+) -> _EntryOutcome:
     request = context.request
     facts = normalise.entry_facts(
         parsed, feed=request.feed, feed_language=context.language
     )
     content_hash = facts.content_hash
     if normalise.is_same_content(content_hash, known.content_hash):
-        return _seen(context, found, known, content_hash)
-    named = _with_aliases(known, found)
+        return _seen(context, identity, known, content_hash)
+    named = _with_aliases(known, identity)
     seen = replace(named, last_seen_at=request.now)
     counted = _with_edit(seen, request.now)
     if counted.edit_count > EDITS_TOLD:
-        return _muted(context, parsed, found, counted)
+        return _muted(context, parsed, identity, counted)
     edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
-    entry = _entry(context, parsed, facts, found, edited)
-    return _Decided(
+    entry = _entry(
+        context,
+        parsed,
+        facts,
+        identity,
+        edited,
+    )
+    return _EntryOutcome(
         Outcome.EDITED,
         entry=entry,
-        key=found.identity_key,
+        key=identity.identity_key,
         known=edited,
         content_hash=content_hash,
     )
 
 
 def _left_out(
-    context: _Context, item: _Item, found: Identity, known: KnownEntry | None
-) -> _Decided:
+    context: _Context,
+    item: _Item,
+    identity: Identity,
+    known: KnownEntry | None,
+) -> _EntryOutcome:
     """An entry whose bytes are as they were: seen, if what is known of it is what they say."""
-    if (
-        known is None
-        or not item.content
-        or content_start(known.content_hash) != item.content
-    ):
+    if known is None or not item.content:
         raise _NeedsReadingError
-    return _seen(context, found, known, known.content_hash)
+    if content_start(known.content_hash) != item.content:
+        # Its record was written since, by other bytes: an edit that the feed's hub delivered.
+        raise _NeedsReadingError
+    return _seen(context, identity, known, known.content_hash)
 
 
 def _seen(
-    context: _Context, found: Identity, known: KnownEntry, content_hash: str
-) -> _Decided:
+    context: _Context,
+    identity: Identity,
+    known: KnownEntry,
+    content_hash: str,
+) -> _EntryOutcome:
     """An entry that is as it was; its record is written where it would say something else, or grew old."""
-    now, key = context.request.now, found.identity_key
-    named = replace(_with_aliases(known, found), content_hash=content_hash)
+    now = context.request.now
+    key = identity.identity_key
+    named = replace(_with_aliases(known, identity), content_hash=content_hash)
     if named == known and now - known.last_seen_at < SIGHTING_STEP:
-        return _Decided(Outcome.SEEN, key=key, content_hash=content_hash)
+        return _EntryOutcome(Outcome.SEEN, key=key, content_hash=content_hash)
     seen = replace(named, last_seen_at=now)
-    return _Decided(Outcome.SEEN, key=key, known=seen, content_hash=content_hash)
+    return _EntryOutcome(Outcome.SEEN, key=key, known=seen, content_hash=content_hash)
 
 
-def _with_aliases(known: KnownEntry, found: Identity) -> KnownEntry:
-    aliases = (found.guid_key, found.link_key, found.title_key)
+def _with_aliases(known: KnownEntry, identity: Identity) -> KnownEntry:
+    aliases = (identity.guid_key, identity.link_key, identity.title_key)
     if aliases == (known.guid_key, known.link_key, known.title_key):
         return known
     return replace(
         known,
-        guid_key=found.guid_key,
-        link_key=found.link_key,
-        title_key=found.title_key,
+        guid_key=identity.guid_key,
+        link_key=identity.link_key,
+        title_key=identity.title_key,
     )
 
 
@@ -443,14 +470,22 @@ def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:
 
 
 def _muted(
-    context: _Context, parsed: ParsedEntry, found: Identity, counted: KnownEntry
-) -> _Decided:
+    context: _Context,
+    parsed: ParsedEntry,
+    identity: Identity,
+    counted: KnownEntry,
+) -> _EntryOutcome:
     """The old hash is kept, so that the content which stands when the span is over is published as one edit."""
+    outcome = _EntryOutcome(
+        Outcome.SEEN,
+        "muted",
+        key=identity.identity_key,
+        known=counted,
+    )
     if counted.edit_count > EDITS_TOLD + 1:
-        return _Decided(Outcome.SEEN, "muted", key=found.identity_key, known=counted)
+        # Told once: content that churns at every poll has ads or counters in it (reader#225).
+        return outcome
     title = normalise.clean_title(parsed.title) or parsed.link
     detail = f"edited more than {EDITS_TOLD} times in 24 h; further edits wait until then: {title[:200]}"
     notice = Notice("muted", context.request.feed.feed_id, "", detail)
-    return _Decided(
-        Outcome.SEEN, "muted", key=found.identity_key, known=counted, notice=notice
-    )
+    return replace(outcome, notice=notice)

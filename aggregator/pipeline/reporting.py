@@ -48,12 +48,14 @@ class Reported:
 
 def event_id_of(entry_id: str) -> str:
     """The id of the event whose first report is this entry: `e` and 20 hex digits."""
-    return f"e{hashlib.sha256(entry_id.encode()).hexdigest()[:20]}"
+    digest = hashlib.sha256(entry_id.encode()).hexdigest()
+    return f"e{digest[:20]}"
 
 
 def message_id_of(kind: Kind, *parts: str) -> str:
     """32 hex digits that follow from what the message tells."""
-    return hashlib.sha256("\0".join((kind, *parts)).encode()).hexdigest()[:32]
+    content = "\0".join((kind, *parts))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def reported(
@@ -67,50 +69,86 @@ def reported(
 ) -> Reported:
     """A new entry's report. `events` holds the records of `assignment.event_id` and of those it absorbs, where kept;
     under an absorbed id stands its survivor."""
-    asked = assignment.event_id or event_id_of(entry.entry_id)
-    before = _standing(events, asked)
-    event_id = before.event_id if before else asked
-    event = (
-        grown(before, entry, assignment)
-        if before
-        else begun(event_id, entry, assignment)
-    )
-    kind = Kind.JOINED if assignment.event_id else Kind.NEW
-    absorbed = tuple(
-        events[a]
-        for a in assignment.absorbs
-        if a in events and events[a].event_id == a != event_id
-    )
+    event = _with_report(entry, assignment, events)
+    absorbed = _absorbed(events, assignment.absorbs, survivor=event.event_id)
     for other in absorbed:
         event = merged(event, other)
     report = report_message(
-        kind, entry, event, score=assignment.score, reason=assignment.reason
+        Kind.JOINED if assignment.event_id else Kind.NEW,
+        entry,
+        event,
+        score=assignment.score,
+        reason=assignment.reason,
     )
     merges = tuple(merge_message(event, other.event_id) for other in absorbed)
-    event, queued = queued_reports(event, entry, report, merges, queues)
-    record = FingerprintRecord(
-        entry.entry_id,
-        event_id,
-        entry.feed_id,
-        entry.first_seen_at,
-        packed,
-        absorbs=tuple(other.event_id for other in absorbed),
-        decision=Decision(
-            assignment.score, assignment.reason, assignment.best_entry_id
-        ),
+    event, queued = queued_reports(
+        event,
+        entry,
+        report,
+        merges,
+        queues,
     )
-    gone = tuple(replace(other, merged_into=event_id) for other in absorbed)
+    aliases = tuple(replace(other, merged_into=event.event_id) for other in absorbed)
     publication = Publication(
         stream_id,
         entry.entry_id,
         entry.revision,
-        event_id,
+        event.event_id,
         (report, *merges),
         queued,
-        (event, *gone),
-        record,
+        (event, *aliases),
+        _fingerprint_record(
+            entry,
+            event,
+            assignment,
+            packed,
+            absorbed,
+        ),
     )
-    return Reported(publication, event, gone)
+    return Reported(publication, event, aliases)
+
+
+def _with_report(
+    entry: Entry, assignment: Assignment, events: Mapping[str, Event]
+) -> Event:
+    asked = assignment.event_id or event_id_of(entry.entry_id)
+    before = _standing(events, asked)
+    if before is None:
+        # Also of an event whose record has lapsed: it begins anew under its id.
+        return begun(asked, entry, assignment)
+    return grown(before, entry, assignment)
+
+
+def _absorbed(
+    events: Mapping[str, Event], event_ids: Iterable[str], *, survivor: str
+) -> tuple[Event, ...]:
+    """The events to merge: those that still stand for themselves."""
+    standing = []
+    for event_id in event_ids:
+        event = events.get(event_id)
+        # Under an id that was absorbed before lies its survivor: it was merged then.
+        if event is not None and event.event_id == event_id != survivor:
+            standing.append(event)
+    return tuple(standing)
+
+
+def _fingerprint_record(
+    entry: Entry,
+    event: Event,
+    assignment: Assignment,
+    packed: bytes,
+    absorbed: Iterable[Event],
+) -> FingerprintRecord:
+    decision = Decision(assignment.score, assignment.reason, assignment.best_entry_id)
+    return FingerprintRecord(
+        entry.entry_id,
+        event.event_id,
+        entry.feed_id,
+        entry.first_seen_at,
+        packed,
+        absorbs=tuple(other.event_id for other in absorbed),
+        decision=decision,
+    )
 
 
 def revised(
@@ -123,21 +161,31 @@ def revised(
 ) -> Reported:
     """An edited entry's report. `event_id` None: its event is no longer kept, and begins anew under its own id."""
     own = event_id or event_id_of(entry.entry_id)
-    standing = _standing(events, own)
-    before = standing or begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
-    event = _with_edit(before, entry)
-    own = event.event_id
-    message = report_message(Kind.EDITED, entry, event, score=1.0, reason="edited")
-    if (
-        standing is None
-    ):  # which queues had the event is no longer known: none is to have it twice
+    before = _standing(events, own)
+    if before is None:
+        before = begun(own, entry, Assignment(entry.entry_id, None, 1.0, "new"))
+        # Which queues had the event is no longer known: none is to have it twice.
         queues = [queue for queue in queues if queue.deliver == "reports"]
-    event, queued = queued_reports(event, entry, message, (), queues)
+    event = _with_edit(before, entry)
+    message = report_message(
+        Kind.EDITED,
+        entry,
+        event,
+        score=1.0,
+        reason="edited",
+    )
+    event, queued = queued_reports(
+        event,
+        entry,
+        message,
+        (),
+        queues,
+    )
     publication = Publication(
         stream_id,
         entry.entry_id,
         entry.revision,
-        own,
+        event.event_id,
         (message,),
         queued,
         (event,),
@@ -148,8 +196,10 @@ def revised(
 
 def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
     """The event as it stands now: under an absorbed id may lie an older record of its survivor."""
-    found = events.get(event_id)
-    return events.get(found.event_id, found) if found else None
+    event = events.get(event_id)
+    if event is None:
+        return None
+    return events.get(event.event_id, event)
 
 
 # --- events ---------------------------------------------------------------------------------------------------
@@ -158,7 +208,11 @@ def _standing(events: Mapping[str, Event], event_id: str) -> Event | None:
 def source_of(entry: Entry) -> Source:
     """The report as an event lists it."""
     return Source(
-        entry.feed_id, entry.entry_id, entry.url, entry.title, entry.published_at
+        entry.feed_id,
+        entry.entry_id,
+        entry.url,
+        entry.title,
+        entry.published_at,
     )
 
 
@@ -185,18 +239,18 @@ def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
     """The event with one report more."""
     voter = voter_of(entry)
     # A feed may claim any host in its links: one that was counted lowers the count, a new one counts for nothing.
-    independent = not assignment.is_copy and {voter, entry.site}.isdisjoint(
-        event.independent_sites
-    )
+    is_counted = not {voter, entry.site}.isdisjoint(event.independent_sites)
+    is_independent = not assignment.is_copy and not is_counted
+    sites = event.independent_sites
+    if is_independent:
+        sites = (*sites, voter)[:SITES_KEPT]
     return replace(
         event,
         last_seen_at=max(event.last_seen_at, entry.first_seen_at),
         sources=kept_sources((*event.sources, source_of(entry))),
         source_count=event.source_count + 1,
-        independent_sites=(*event.independent_sites, voter)[:SITES_KEPT]
-        if independent
-        else event.independent_sites,
-        independent_count=event.independent_count + independent,
+        independent_sites=sites,
+        independent_count=event.independent_count + is_independent,
         related=_union(event.related, assignment.related)[:RELATED_KEPT],
         lead=event.lead or lead_of(entry.title, entry.text),
         image=event.image or image_of(entry.document),
@@ -228,14 +282,16 @@ def merged(event: Event, other: Event) -> Event:
 
 
 def _with_edit(event: Event, entry: Entry) -> Event:
-    sources = tuple(
-        source_of(entry) if s.entry_id == entry.entry_id else s for s in event.sources
-    )
+    sources = list(event.sources)
+    for position, source in enumerate(sources):
+        if source.entry_id == entry.entry_id:
+            sources[position] = source_of(entry)
+    event = replace(event, sources=tuple(sources))
+    # An event is shown by the words of its first report.
     if not sources or sources[0].entry_id != entry.entry_id:
-        return replace(event, sources=sources)
+        return event
     return replace(
         event,
-        sources=sources,
         title=entry.title,
         lead=lead_of(entry.title, entry.text) or event.lead,
         image=image_of(entry.document) or event.image,
@@ -244,11 +300,10 @@ def _with_edit(event: Event, entry: Entry) -> Event:
 
 def kept_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """The first report and the newest ones."""
-    return (
-        sources
-        if len(sources) <= SOURCES_KEPT
-        else (sources[0], *sources[-(SOURCES_KEPT - 1) :])
-    )
+    if len(sources) <= SOURCES_KEPT:
+        return sources
+    newest = sources[-(SOURCES_KEPT - 1) :]
+    return (sources[0], *newest)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
@@ -259,7 +314,12 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def report_message(
-    kind: Kind, entry: Entry, event: Event, *, score: float, reason: str
+    kind: Kind,
+    entry: Entry,
+    event: Event,
+    *,
+    score: float,
+    reason: str,
 ) -> Message:
     """What consumers are told of a report."""
     return Message(
@@ -327,22 +387,29 @@ def queued_reports(
     """What each queue is told. An event queue is served once: when the event has had a report that matches *and* has
     enough sources, whichever comes last. So three outlets may say quake, tremor and 地震."""
     told: list[tuple[str, Message]] = []
-    served, matched = list(event.queues_served), list(event.queues_matched)
+    served = list(event.queues_served)
+    matched = list(event.queues_matched)
     for queue in queues:
         is_enough = event.independent_count >= queue.min_sources
         if queue.deliver == "reports":
             if is_enough and matches(queue.match, entry):
                 told.append((queue.name, report))
         elif queue.name in served:
+            # It has had the event: of a merge alone it has not heard.
             told.extend((queue.name, merge) for merge in merges)
         elif queue.name in matched or matches(queue.match, entry):
             if is_enough:
                 told.append((queue.name, report))
-            (served if is_enough else matched).append(queue.name)
-    waiting = tuple(name for name in dict.fromkeys(matched) if name not in served)
-    return replace(event, queues_served=tuple(served), queues_matched=waiting), tuple(
-        told
+                served.append(queue.name)
+            else:
+                matched.append(queue.name)
+    waiting = [name for name in dict.fromkeys(matched) if name not in served]
+    event = replace(
+        event,
+        queues_served=tuple(served),
+        queues_matched=tuple(waiting),
     )
+    return event, tuple(told)
 
 
 class Matchable(Protocol):
@@ -362,21 +429,23 @@ class Matchable(Protocol):
 
 def matches(match: Match, entry: Matchable) -> bool:
     """Does an entry pass a queue's filter? Keys are joined by AND, the values of one key by OR."""
-    return (
-        (not match.categories or not set(match.categories).isdisjoint(entry.categories))
-        and (not match.feeds or entry.feed_id in match.feeds)
-        and (
-            not match.languages
-            or any(_speaks(entry.lang, wanted) for wanted in match.languages)
-        )
-        and (
-            not match.words
-            or mentions.any_of(match.words, Report(entry.title, entry.text, entry.lang))
-        )
-    )
+    if match.categories and set(match.categories).isdisjoint(entry.categories):
+        return False
+    if match.feeds and entry.feed_id not in match.feeds:
+        return False
+    if match.languages:
+        speaks = (_speaks(entry.lang, wanted) for wanted in match.languages)
+        if not any(speaks):
+            return False
+    if not match.words:
+        return True
+    # Last, since it reads the whole text.
+    report = Report(entry.title, entry.text, entry.lang)
+    return mentions.any_of(match.words, report)
 
 
 def _speaks(lang: str, wanted: str) -> bool:
     """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
-    lang, wanted = lang.lower(), wanted.lower()
+    lang = lang.lower()
+    wanted = wanted.lower()
     return lang == wanted or lang.startswith(f"{wanted}-")

@@ -28,6 +28,7 @@ from aggregator.model import (
     RulingPublication,
     RulingRequest,
     RulingState,
+    Source,
     Verb,
 )
 from aggregator.pipeline import reporting
@@ -60,18 +61,17 @@ class Case:
 def ruled(case: Case) -> RulingPublication:
     """What follows from the word."""
     request = case.request
-    asked = (*request.names, request.into) if request.into else request.names
-    unknown = [name for name in asked if name not in case.events]
+    names = request.names
+    if request.into:
+        names = (*names, request.into)
+    unknown = [name for name in names if name not in case.events]
     if unknown:
-        return _answered(
-            case,
-            RulingState.REFUSED,
-            f"no report or event is kept as {', '.join(unknown)}",
-        )
-    if request.verb is Verb.JOIN and len(request.names) != 2:
-        return _answered(case, RulingState.REFUSED, "join takes two events")
+        words = ", ".join(unknown)
+        return _refused(case, f"no report or event is kept as {words}")
     match request.verb:
         case Verb.JOIN:
+            if len(request.names) != 2:
+                return _refused(case, "join takes two events")
             return _joined(case)
         case Verb.SPLIT:
             return _split(case)
@@ -84,84 +84,105 @@ def refused(stream_id: str, ruling_id: str, text: str) -> RulingPublication:
     )
 
 
-def _answered(
-    case: Case, state: RulingState, text: str, event_id: str = ""
-) -> RulingPublication:
-    return RulingPublication(
-        case.stream_id, case.request.ruling_id, RulingAnswer(state, text, event_id)
-    )
+def _refused(case: Case, text: str) -> RulingPublication:
+    return refused(case.stream_id, case.request.ruling_id, text)
+
+
+def _unchanged(case: Case, text: str, event_id: str = "") -> RulingPublication:
+    answer = RulingAnswer(RulingState.UNCHANGED, text, event_id)
+    return RulingPublication(case.stream_id, case.request.ruling_id, answer)
 
 
 # --- join -----------------------------------------------------------------------------------------------------
 
 
 def _joined(case: Case) -> RulingPublication:
-    events = [case.events[name] for name in case.request.names]
-    if len({event.event_id for event in events}) == 1:
-        return _answered(
-            case,
-            RulingState.UNCHANGED,
-            f"they are one event already: {events[0].event_id}",
-        )
+    request = case.request
+    events = [case.events[name] for name in request.names]
+    event_ids = {event.event_id for event in events}
+    if len(event_ids) == 1:
+        [event_id] = event_ids
+        return _unchanged(case, f"they are one event already: {event_id}")
     survivor, absorbed = sorted(events, key=lambda event: event.first_seen_at)
-    known = [case.reports.of(event) for event in (survivor, absorbed)]
+    reports = case.reports.of(survivor)
+    absorbed_reports = case.reports.of(absorbed)
+    all_reports = [*reports, *absorbed_reports]
     after = reporting.merged(survivor, absorbed)
-    merge = _said(reporting.merge_message(after, absorbed.event_id), case)
-    after, queued = _queued_join(case, after, merge, [*known[0], *known[1]])
+    merge = _as_operators(reporting.merge_message(after, absorbed.event_id), case)
+    after, queued = _queued_join(case, after, merge, all_reports)
     ruling = Ruling(
-        ruling_id=case.request.ruling_id,
+        ruling_id=request.ruling_id,
         verb=Verb.JOIN,
         event_id=survivor.event_id,
         other_id=absorbed.event_id,
-        entry_ids=_examples(known[0], case.request.names),
-        other_entry_ids=_examples(known[1], case.request.names),
+        entry_ids=_examples(reports, request.names),
+        other_entry_ids=_examples(absorbed_reports, request.names),
         ruled_at=case.now,
-        operator=case.request.operator,
-        why=case.request.why,
+        operator=request.operator,
+        why=request.why,
     )
     text = f"{absorbed.event_id} is now one with {after.event_id}, which has {_counted(after)}"
     return RulingPublication(
         case.stream_id,
-        case.request.ruling_id,
+        request.ruling_id,
         RulingAnswer(RulingState.APPLIED, text, after.event_id),
         ruling,
         (merge,),
         queued,
         (after, replace(absorbed, merged_into=after.event_id)),
-        _kept_examples(ruling, [*known[0], *known[1]]),
+        _labelled_examples(ruling, all_reports),
     )
 
 
 def _queued_join(
-    case: Case, after: Event, merge: Message, known: Sequence[Known]
+    case: Case,
+    after: Event,
+    merge: Message,
+    known: Sequence[Known],
 ) -> tuple[Event, tuple[tuple[str, Message], ...]]:
     """What queues are told: the merge where they had an event of the two; else the first of its reports that they ask
     for, where there are enough sources only now (the first of all, where that one's text is no longer known)."""
     told: list[tuple[str, Message]] = []
+    entries = [entry_of(report) for report in known]
     for queue in case.queues:
         if queue.deliver != "events":
             continue
         if queue.name in after.queues_served:
             told.append((queue.name, merge))
             continue
-        for entry in sorted(
-            map(entry_of, known),
-            key=lambda entry: not reporting.matches(queue.match, entry),
-        ):
-            message = _said(
-                reporting.report_message(
-                    Kind.JOINED, entry, after, score=1.0, reason=OPERATOR
-                ),
-                case,
-            )
-            served, found = reporting.queued_reports(
-                after, entry, message, (), (queue,)
-            )
-            after = served
-            if found:
-                told += found
-                break
+        after, messages = _queued_first(case, after, entries, queue)
+        told += messages
     return after, tuple(told)
+
+
+def _queued_first(
+    case: Case,
+    event: Event,
+    entries: Sequence[Entry],
+    queue: Queue,
+) -> tuple[Event, tuple[tuple[str, Message], ...]]:
+    """The first report that a queue is told of an event it has not had, those that match before others."""
+    matching = [e for e in entries if reporting.matches(queue.match, e)]
+    others = [e for e in entries if not reporting.matches(queue.match, e)]
+    for entry in (*matching, *others):
+        message = reporting.report_message(
+            Kind.JOINED,
+            entry,
+            event,
+            score=1.0,
+            reason=OPERATOR,
+        )
+        message = _as_operators(message, case)
+        event, queued = reporting.queued_reports(
+            event,
+            entry,
+            message,
+            (),
+            (queue,),
+        )
+        if queued:
+            return event, queued
+    return event, ()
 
 
 # --- split ----------------------------------------------------------------------------------------------------
@@ -170,42 +191,48 @@ def _queued_join(
 def _split(case: Case) -> RulingPublication:
     request = case.request
     into = case.events[request.into] if request.into else None
-    left = {case.events[name].event_id: case.events[name] for name in request.names}
-    if into is not None and set(left) == {into.event_id}:
-        return _answered(
-            case, RulingState.UNCHANGED, f"already in {into.event_id}", into.event_id
-        )
-    if len(left) > 1:
-        return _answered(
-            case,
-            RulingState.REFUSED,
-            f"the reports are of several events: {', '.join(sorted(left))}",
-        )
+    events = [case.events[name] for name in request.names]
+    event_ids = {event.event_id for event in events}
+    if into is not None and event_ids == {into.event_id}:
+        return _unchanged(case, f"already in {into.event_id}", into.event_id)
+    if len(event_ids) > 1:
+        words = ", ".join(sorted(event_ids))
+        return _refused(case, f"the reports are of several events: {words}")
     if len(request.names) > MOST_MOVED:
-        return _answered(
-            case, RulingState.REFUSED, f"one word can move {MOST_MOVED} reports at most"
-        )
-    [event] = left.values()
-    known = case.reports.of(event)
-    moved = [one for one in known if one.message.entry_id in request.names]
-    gone = set(request.names) - {one.message.entry_id for one in moved}
-    if gone:
-        return _answered(
-            case,
-            RulingState.REFUSED,
-            f"too old to be split off: {', '.join(sorted(gone))}",
-        )
+        return _refused(case, f"one word can move {MOST_MOVED} reports at most")
+    event = events[-1]
+    moved: list[Known] = []
+    stayed: list[Known] = []
+    for report in case.reports.of(event):
+        side = moved if report.message.entry_id in request.names else stayed
+        side.append(report)
+    # Neither a message tells of them nor the event's own list: there is nothing to tell them anew from.
+    forgotten = set(request.names) - _entry_ids(moved)
+    if forgotten:
+        words = ", ".join(sorted(forgotten))
+        return _refused(case, f"too old to be split off: {words}")
     if event.source_count <= len(moved):
         return _all_of_it(case, event, into)
-    return _parted(case, event, into, moved, [one for one in known if one not in moved])
+    return _parted(
+        case,
+        event,
+        into,
+        moved,
+        stayed,
+    )
+
+
+def _entry_ids(reports: Iterable[Known]) -> set[str]:
+    return {report.message.entry_id for report in reports}
 
 
 def _all_of_it(case: Case, event: Event, into: Event | None) -> RulingPublication:
     if into is None:
         text = f"there is nothing else in {event.event_id}: {_counted(event)}"
-        return _answered(case, RulingState.UNCHANGED, text, event.event_id)
+        return _unchanged(case, text, event.event_id)
+    # An event of no report cannot stand, and a merge is told otherwise than a split.
     text = f"there is nothing else in {event.event_id}: join it with {into.event_id} instead"
-    return _answered(case, RulingState.REFUSED, text)
+    return _refused(case, text)
 
 
 def _parted(
@@ -215,53 +242,59 @@ def _parted(
     moved: Sequence[Known],
     stayed: Sequence[Known],
 ) -> RulingPublication:
-    request = case.request
-    target, messages = into, list[Message]()
-    queued = list[tuple[str, Message]]()
-    event_id = into.event_id if into else _new_id(moved[0], request.ruling_id)
-    for one in moved:
-        target, message, told = _moved(case, one, target, event_id, event)
-        messages.append(message)
-        queued += told
-    assert target is not None
+    target, messages, queued = _moved(case, moved, event, into)
     rest = _rematched(_without(event, moved, stayed), stayed, case.queues)
-    first = next(
-        one for one in stayed if one.message.entry_id == rest.sources[0].entry_id
-    )
-    edit = _told(case, Kind.EDITED, entry_of(first), rest)
-    queued += [
-        (q.name, edit)
-        for q in case.queues
-        if q.deliver == "reports" and _passes(q, rest, entry_of(first))
-    ]
-    ruling = Ruling(
-        ruling_id=request.ruling_id,
-        verb=Verb.SPLIT,
-        event_id=target.event_id,
-        other_id=event.event_id,
-        entry_ids=tuple(one.message.entry_id for one in moved),
-        other_entry_ids=_examples(stayed, ()),
-        ruled_at=case.now,
-        apart=tuple(
-            dict.fromkeys(
-                e for e in (event.event_id, *case.apart) if e != target.event_id
-            )
-        ),
-        operator=request.operator,
-        why=request.why,
+    first = entry_of(_first_of(rest, stayed))
+    edit = _told(case, Kind.EDITED, first, rest)
+    for queue in case.queues:
+        if queue.deliver == "reports" and _passes(queue, rest, first):
+            queued.append((queue.name, edit))
+    ruling = _split_ruling(
+        case,
+        target,
+        event,
+        moved,
+        stayed,
     )
     text = f"{target.event_id} has {_counted(target)} now, {event.event_id} has {_counted(rest)}"
-    answer = RulingAnswer(RulingState.APPLIED, text, target.event_id)
-    examples = _kept_examples(ruling, [*moved, *stayed])
     return RulingPublication(
         case.stream_id,
-        request.ruling_id,
-        answer,
+        case.request.ruling_id,
+        RulingAnswer(RulingState.APPLIED, text, target.event_id),
         ruling,
         (*messages, edit),
         tuple(queued),
         (target, rest),
-        examples,
+        _labelled_examples(ruling, [*moved, *stayed]),
+    )
+
+
+def _first_of(event: Event, reports: Iterable[Known]) -> Known:
+    first_id = event.sources[0].entry_id
+    return next(report for report in reports if report.message.entry_id == first_id)
+
+
+def _split_ruling(
+    case: Case,
+    target: Event,
+    left: Event,
+    moved: Sequence[Known],
+    stayed: Sequence[Known],
+) -> Ruling:
+    # What was held apart from the event that is split is held apart from its part, too.
+    apart = dict.fromkeys((left.event_id, *case.apart))
+    apart.pop(target.event_id, None)
+    return Ruling(
+        ruling_id=case.request.ruling_id,
+        verb=Verb.SPLIT,
+        event_id=target.event_id,
+        other_id=left.event_id,
+        entry_ids=tuple(report.message.entry_id for report in moved),
+        other_entry_ids=_examples(stayed, ()),
+        ruled_at=case.now,
+        apart=tuple(apart),
+        operator=case.request.operator,
+        why=case.request.why,
     )
 
 
@@ -272,57 +305,100 @@ def _new_id(first: Known, ruling_id: str) -> str:
 
 
 def _moved(
-    case: Case, one: Known, target: Event | None, event_id: str, left: Event
-) -> tuple[Event, Message, tuple[tuple[str, Message], ...]]:
-    """One report's move: its new event after it, and what is told."""
-    entry = entry_of(one)
-    assignment = Assignment(
-        entry.entry_id, event_id, 1.0, OPERATOR, is_copy=one.is_copy
-    )
-    kind = Kind.JOINED if target else Kind.NEW
-    after = (
-        reporting.grown(target, entry, assignment)
-        if target
-        else reporting.begun(event_id, entry, assignment)
-    )
-    message = replace(_told(case, kind, entry, after), split_from=left.event_id)
-    after, queued = reporting.queued_reports(after, entry, message, (), case.queues)
-    return after, message, queued
+    case: Case,
+    reports: Sequence[Known],
+    left: Event,
+    into: Event | None,
+) -> tuple[Event, list[Message], list[tuple[str, Message]]]:
+    """Their new event after the move, what is told of it, and what queues are told."""
+    messages: list[Message] = []
+    queued: list[tuple[str, Message]] = []
+    event_id = into.event_id if into else _new_id(reports[0], case.request.ruling_id)
+    for report in reports:
+        entry = entry_of(report)
+        assignment = Assignment(
+            entry.entry_id,
+            event_id,
+            1.0,
+            OPERATOR,
+            is_copy=report.is_copy,
+        )
+        if into is None:
+            kind = Kind.NEW
+            into = reporting.begun(event_id, entry, assignment)
+        else:
+            kind = Kind.JOINED
+            into = reporting.grown(into, entry, assignment)
+        message = _told(case, kind, entry, into)
+        message = replace(message, split_from=left.event_id)
+        messages.append(message)
+        into, told = reporting.queued_reports(
+            into,
+            entry,
+            message,
+            (),
+            case.queues,
+        )
+        queued += told
+    assert into is not None  # at least one report moves
+    return into, messages, queued
 
 
 def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> Event:
     """The event after reports have left it; what is not known of those that stayed is as it was."""
-    names = {one.message.entry_id for one in moved}
     count = event.source_count - len(moved)
-    sources = tuple(source for source in event.sources if source.entry_id not in names)
-    if len(sources) < min(len(stayed), reporting.SOURCES_KEPT):
-        sources = reporting.kept_sources(
-            tuple(reporting.source_of(entry_of(one)) for one in stayed)
-        )
-    first = next(one for one in stayed if one.message.entry_id == sources[0].entry_id)
-    gone = {one.publisher for one in moved if not one.is_copy}
-    gone -= {one.publisher for one in stayed if not one.is_copy}
-    stay = [site for site in event.independent_sites if site not in gone]
-    sites = tuple(dict.fromkeys((*stay, first.publisher)))
-    seen = (
-        [at for one in stayed if (at := one.message.first_seen_at)]
-        if len(stayed) == count
-        else []
+    event = replace(
+        event,
+        sources=_sources_without(event, moved, stayed),
+        source_count=count,
     )
+    first = _first_of(event, stayed)
+    sites = _sites_without(event, moved, stayed, first)
+    # The count may be above the sites that are remembered: what lies beyond them stays counted.
+    beyond_count = event.independent_count - len(event.independent_sites)
+    seen_at: list[datetime] = []
+    if len(stayed) == count:
+        # Of each report it is known when it came, so the event's times can be set anew.
+        times = (report.message.first_seen_at for report in stayed)
+        seen_at = [at for at in times if at is not None]
     return replace(
         event,
         lang=first.message.lang,
         title=first.message.title,
         categories=first.message.categories,
-        first_seen_at=min(seen, default=event.first_seen_at),
-        last_seen_at=max(seen, default=event.last_seen_at),
-        sources=sources,
-        source_count=count,
+        first_seen_at=min(seen_at, default=event.first_seen_at),
+        last_seen_at=max(seen_at, default=event.last_seen_at),
         independent_sites=sites,
-        independent_count=event.independent_count
-        - len(event.independent_sites)
-        + len(sites),
+        independent_count=beyond_count + len(sites),
     )
+
+
+def _sources_without(
+    event: Event, moved: Sequence[Known], stayed: Sequence[Known]
+) -> tuple[Source, ...]:
+    moved_ids = _entry_ids(moved)
+    sources = [s for s in event.sources if s.entry_id not in moved_ids]
+    if len(sources) >= min(len(stayed), reporting.SOURCES_KEPT):
+        return tuple(sources)
+    # The event listed only its newest: those between its first and them have room now.
+    listed = (reporting.source_of(entry_of(report)) for report in stayed)
+    return reporting.kept_sources(tuple(listed))
+
+
+def _sites_without(
+    event: Event,
+    moved: Sequence[Known],
+    stayed: Sequence[Known],
+    first: Known,
+) -> tuple[str, ...]:
+    """The independent publishers that are left; that of the event's first report always counts."""
+    gone = _voters(moved) - _voters(stayed)
+    sites = [site for site in event.independent_sites if site not in gone]
+    return tuple(dict.fromkeys((*sites, first.publisher)))
+
+
+def _voters(reports: Iterable[Known]) -> set[str]:
+    return {report.publisher for report in reports if not report.is_copy}
 
 
 def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) -> Event:
@@ -330,70 +406,83 @@ def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) ->
     known, the marks stand."""
     if len(stayed) < rest.source_count:
         return rest
-    entries = [entry_of(one) for one in stayed]
-    matching = {
-        queue.name
-        for queue in queues
-        if any(reporting.matches(queue.match, entry) for entry in entries)
-    }
-    return replace(
-        rest,
-        queues_matched=tuple(name for name in rest.queues_matched if name in matching),
-    )
+    entries = [entry_of(report) for report in stayed]
+    matching: set[str] = set()
+    for queue in queues:
+        if any(reporting.matches(queue.match, entry) for entry in entries):
+            matching.add(queue.name)
+    matched = [name for name in rest.queues_matched if name in matching]
+    return replace(rest, queues_matched=tuple(matched))
 
 
 # --- messages -------------------------------------------------------------------------------------------------
 
 
-def _said(message: Message, case: Case) -> Message:
+def _as_operators(message: Message, case: Case) -> Message:
     """The message, marked as an operator's word."""
     return replace(
-        message, reason=OPERATOR, operator=case.request.operator, why=case.request.why
+        message,
+        reason=OPERATOR,
+        operator=case.request.operator,
+        why=case.request.why,
     )
 
 
-def _told(case: Case, kind: Kind, entry: Entry, event: Event) -> Message:
+def _told(
+    case: Case,
+    kind: Kind,
+    entry: Entry,
+    event: Event,
+) -> Message:
     """A report's message once more. Its id holds the ruling's, since the report may have been in this event before."""
-    told = _said(
-        reporting.report_message(kind, entry, event, score=1.0, reason=OPERATOR), case
+    message = reporting.report_message(
+        kind,
+        entry,
+        event,
+        score=1.0,
+        reason=OPERATOR,
     )
-    name = reporting.message_id_of(
+    message_id = reporting.message_id_of(
         kind,
         event.event_id,
         entry.entry_id,
         str(entry.revision),
         case.request.ruling_id,
     )
-    return replace(told, id=name)
+    return replace(_as_operators(message, case), id=message_id)
 
 
 def _passes(queue: Queue, event: Event, entry: Entry) -> bool:
-    return event.independent_count >= queue.min_sources and reporting.matches(
-        queue.match, entry
-    )
+    if event.independent_count < queue.min_sources:
+        return False
+    return reporting.matches(queue.match, entry)
 
 
 def _examples(known: Iterable[Known], named: Sequence[str]) -> tuple[str, ...]:
     """Reports of one side for a ruling to name, those the operator named first."""
-    names = [one.message.entry_id for one in known]
-    return tuple(sorted(names, key=lambda name: name not in named))[:REPORTS_NAMED]
+    names = [report.message.entry_id for report in known]
+    names.sort(key=lambda name: name not in named)
+    return tuple(names[:REPORTS_NAMED])
 
 
-def _kept_examples(ruling: Ruling, known: Iterable[Known]) -> tuple[Example, ...]:
+def _labelled_examples(ruling: Ruling, known: Iterable[Known]) -> tuple[Example, ...]:
     """The reports of a ruling's labelled pairs, of which messages are kept, to be kept beyond these."""
-    names = {name for label in labels([ruling]) for name in (label.a, label.b)}
-    return tuple(
-        example_of(one)
-        for one in known
-        if one.message.id and one.message.entry_id in names
-    )
+    names: set[str] = set()
+    for label in labels([ruling]):
+        names |= {label.a, label.b}
+    examples: list[Example] = []
+    for report in known:
+        # Of a report that only the event lists there is no text to learn from.
+        if report.message.id and report.message.entry_id in names:
+            examples.append(example_of(report))
+    return tuple(examples)
 
 
 def _counted(event: Event) -> str:
-    reports = "1 report" if event.source_count == 1 else f"{event.source_count} reports"
-    sources = (
-        "1 independent source"
-        if event.independent_count == 1
-        else f"{event.independent_count} independent sources"
-    )
+    reports = _number_of(event.source_count, "report")
+    sources = _number_of(event.independent_count, "independent source")
     return f"{reports} of {sources}"
+
+
+def _number_of(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
