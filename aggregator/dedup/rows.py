@@ -89,14 +89,16 @@ def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Row
 
     Raises ValueError when one of them is of no known version.
     """
-    flat: list[bytes] = []
+    padded: list[bytes] = []
     langs: list[int] = []
-    for given in packed:
-        one = upgraded(given)
-        lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(one)
+    for record in packed:
+        current = upgraded(record)
+        parts = parts_of(current)
+        lang, title, titles, bodies, shingles, kinds, values, meaning = parts
         langs.append(lang_hash(lang.decode()))
-        flat += (
-            one[:HEADER_BYTES],
+        # Padded and read by one call for all: a restart reads hundreds of thousands.
+        padded += (
+            current[:HEADER_BYTES],
             title.ljust(TITLE_BYTES, b"\0"),
             titles.ljust(4 * TITLE_TOKENS, b"\0"),
             bodies.ljust(4 * BODY_TOKENS, b"\0"),
@@ -105,22 +107,23 @@ def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Row
             values.ljust(4 * NUMBERS, b"\0"),
             meaning.ljust(MEANING_BYTES, b"\0"),
         )
-    read = np.frombuffer(b"".join(flat), _FLAT)
-    rows = np.zeros(len(read), kind)
+    flat = np.frombuffer(b"".join(padded), _FLAT)
+    rows = np.zeros(len(flat), kind)
     for name in kind.names or ():
-        rows[name] = (
-            langs
-            if name == "lang"
-            else halved_meanings(read[name])
-            if name == "meaning"
-            else read[name]
-        )
+        if name == "lang":
+            rows[name] = langs
+        elif name == "meaning":
+            rows[name] = halved_meanings(flat[name])
+        else:
+            rows[name] = flat[name]
     return rows
 
 
 _STEP = np.float32(0.353)
 """Standard deviations between two of 15 levels: of steps tried on normal numbers that with the least error, 0.013."""
 _HIGHEST = 7
+_NIBBLE = np.uint8(4)
+_TINY = np.float32(1e-6)
 
 
 def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -129,30 +132,30 @@ def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
     A hundredth of the variance is lost. Zeros stay zeros.
     """
     full = vectors.reshape(-1, MEANING_AXES).astype(np.float32)
-    spread = np.sqrt(np.einsum("ij,ij->i", full, full) / np.float32(full.shape[1]))[
-        :, None
-    ]
-    levels = np.clip(
-        np.round(full / np.maximum(spread * _STEP, np.float32(1e-6))),
-        -_HIGHEST,
-        _HIGHEST,
-    )
+    variance = np.einsum("ij,ij->i", full, full) / np.float32(MEANING_AXES)
+    spread = np.sqrt(variance)[:, None]
+    # Vectors that are not known are zeros, and have no spread to divide by.
+    step = np.maximum(spread * _STEP, _TINY)
+    levels = np.clip(np.round(full / step), -_HIGHEST, _HIGHEST)
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
-    halved: NDArray[np.uint8] = nibbles[:, ::2] | nibbles[:, 1::2] << np.uint8(4)
+    lower = nibbles[:, ::2]
+    upper = nibbles[:, 1::2]
+    halved: NDArray[np.uint8] = lower | upper << _NIBBLE
     return halved.reshape(len(vectors), MEANING_BYTES // 2)
 
 
 def meanings(rows: Rows) -> NDArray[np.float32]:
     """(rows, 2, `MEANING_AXES`) unit vectors of the rows' titles and leads; zeros where one is not known."""
     halved = np.ascontiguousarray(rows["meaning"])
-    found = np.empty((len(rows), MEANING_BYTES), np.float32)
-    found[:, ::2] = (halved << np.uint8(4)).view(np.int8) >> np.int8(4)
-    found[:, 1::2] = halved.view(np.int8) >> np.int8(4)
-    vectors: NDArray[np.float32] = (
-        found.reshape(-1, 2, MEANING_AXES) * learned.meaning_scale()
-    )
-    lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
-    vectors /= np.maximum(lengths, np.float32(1e-6))[:, :, None]
+    levels = np.empty((len(rows), MEANING_BYTES), np.float32)
+    # Shifted down as signed numbers, which keeps the sign of a half.
+    levels[:, ::2] = (halved << _NIBBLE).view(np.int8) >> np.int8(4)
+    levels[:, 1::2] = halved.view(np.int8) >> np.int8(4)
+    axes = levels.reshape(-1, 2, MEANING_AXES)
+    vectors: NDArray[np.float32] = axes * learned.meaning_scale()
+    squares = np.einsum("ijk,ijk->ij", vectors, vectors)
+    lengths = np.maximum(np.sqrt(squares), _TINY)
+    vectors /= lengths[:, :, None]
     return vectors
 
 
@@ -172,7 +175,7 @@ def is_readable(packed: bytes) -> bool:
 
 def row_array(prints: Iterable[Fingerprint], kind: np.dtype[np.void] = ROW) -> Rows:
     """Fingerprints as an array of a kind of row. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
-    return unpacked_rows((one.pack() for one in prints), kind)
+    return unpacked_rows((fingerprint.pack() for fingerprint in prints), kind)
 
 
 class _Block:
@@ -182,19 +185,22 @@ class _Block:
 
     def __init__(self, number: int, kind: np.dtype[np.void]) -> None:
         self.rows = np.zeros(BLOCK, kind)
-        self.events = np.arange(
-            number * BLOCK, number * BLOCK + BLOCK, dtype=np.int64
-        ).data
+        # As memory views: reading one number of an array takes several times as long.
+        first = number * BLOCK
+        self.events = np.arange(first, first + BLOCK, dtype=np.int64).data
         self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")
         self.times = np.zeros(BLOCK, np.uint32).data
 
 
 def times(rows: Rows) -> NDArray[np.uint32]:
     """When each row's report was published, else when it was first seen: epoch seconds."""
-    found: NDArray[np.uint32] = np.where(
-        rows["matched"] == NEVER, rows["first_seen"], rows["matched"]
+    published = rows["matched"]
+    instants: NDArray[np.uint32] = np.where(
+        published == NEVER,
+        rows["first_seen"],
+        published,
     )
-    return found
+    return instants
 
 
 class RowStore:
@@ -219,11 +225,12 @@ class RowStore:
             if number not in self._blocks:
                 self._blocks[number] = _Block(number, self.kind)
             block = self._blocks[number]
-            here = min(BLOCK - at, len(new))
-            block.rows[at : at + here] = new[:here]
-            block.times[at : at + here] = times(new[:here]).data
-            self.next += here
-            new = new[here:]
+            count = min(BLOCK - at, len(new))
+            part = new[:count]
+            block.rows[at : at + count] = part
+            block.times[at : at + count] = times(part).data
+            self.next += count
+            new = new[count:]
         return first
 
     def drop_before(self, slot: int) -> None:
@@ -239,45 +246,45 @@ class RowStore:
 
     def many(self, slots: NDArray[np.int64]) -> Rows:
         """The rows of live slots, copied."""
+        # Block by block, since NumPy copies the rows of one array at a time.
         order = np.argsort(slots)
         blocks, places = np.divmod(slots[order], BLOCK)
         numbers, starts = np.unique(blocks, return_index=True)
-        found = np.empty(len(slots), self.kind)
+        gathered = np.empty(len(slots), self.kind)
         bounds = pairwise([*starts.tolist(), len(slots)])
         for number, (start, end) in zip(numbers.tolist(), bounds, strict=True):
-            found[order[start:end]] = self._blocks[number].rows[places[start:end]]
-        return found
+            block = self._blocks[number]
+            gathered[order[start:end]] = block.rows[places[start:end]]
+        return gathered
 
     def newest(self, count: int) -> Iterator[tuple[int, Rows]]:
         """(slot of the first, rows), as views, of the blocks that hold the newest `count` live rows, newest first."""
-        end, oldest = self.next, max(self.oldest, self.next - count)
+        end = self.next
+        oldest = max(self.oldest, self.next - count)
         while end > oldest:
             number = (end - 1) // BLOCK
-            start = max(number * BLOCK, oldest)
-            yield (
-                start,
-                self._blocks[number].rows[
-                    start - number * BLOCK : end - number * BLOCK
-                ],
-            )
+            first = number * BLOCK
+            start = max(first, oldest)
+            rows = self._blocks[number].rows
+            yield start, rows[start - first : end - first]
             end = start
 
     def views(self, start: int, end: int) -> Iterator[Rows]:
         """The rows of the slots from `start` to before `end`, oldest first, as views of the blocks that hold them."""
         while start < end:
             number = start // BLOCK
-            stop = min(end, (number + 1) * BLOCK)
-            yield self._blocks[number].rows[
-                start - number * BLOCK : stop - number * BLOCK
-            ]
+            first = number * BLOCK
+            stop = min(end, first + BLOCK)
+            rows = self._blocks[number].rows
+            yield rows[start - first : stop - first]
             start = stop
 
     def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
         """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""
         at = slot % BLOCK
-        seen: NDArray[np.uint32] = self._blocks[slot // BLOCK].rows["first_seen"][
-            at : min(at + count, BLOCK)
-        ]
+        end = min(at + count, BLOCK)
+        block = self._blocks[slot // BLOCK]
+        seen: NDArray[np.uint32] = block.rows["first_seen"][at:end]
         return seen
 
     def at(self, slot: int) -> int:
@@ -297,9 +304,11 @@ class RowStore:
     def set_event(self, slot: int, event: int, event_id: str) -> None:
         """Make a live slot one of an event. Raises ValueError when `event_id` is longer than `EVENT_ID_BYTES`."""
         name = event_id.encode()
+        # NumPy would cut it without a word, and the event would go by another id.
         if len(name) > EVENT_ID_BYTES:
-            raise ValueError(
-                f"event_id {event_id!r} is longer than {EVENT_ID_BYTES} bytes"
-            )
+            longest = f"{EVENT_ID_BYTES} bytes"
+            raise ValueError(f"event_id {event_id!r} is longer than {longest}")
         block = self._blocks[slot // BLOCK]
-        block.events[slot % BLOCK], block.names[slot % BLOCK] = event, name
+        at = slot % BLOCK
+        block.events[at] = event
+        block.names[at] = name
