@@ -38,17 +38,21 @@ class Apart:
         for other in self._others.pop(absorbed, set()):
             self._others[other].discard(absorbed)
             self.keep(survivor, (other,))
+            # The two themselves were held apart, and now there is nothing left to hold.
             if not self._others[other]:
                 del self._others[other]
 
     def may_absorb(self, event_ids: Iterable[str], absorbs: Sequence[str]) -> list[str]:
         """Those of `absorbs` that can be made one with `event_ids` and with each other, the first ones first."""
-        together, kept = set(event_ids), []
+        together = set(event_ids)
+        allowed = []
         for event_id in absorbs:
-            if together.isdisjoint(self._others.get(event_id, ())):
+            others = self._others.get(event_id, ())
+            if together.isdisjoint(others):
+                # From now on whatever is held apart from it is held apart from all.
                 together.add(event_id)
-                kept.append(event_id)
-        return kept
+                allowed.append(event_id)
+        return allowed
 
 
 def apart_of(rulings: Iterable[Ruling], aliases: Mapping[str, str]) -> Apart:
@@ -56,23 +60,23 @@ def apart_of(rulings: Iterable[Ruling], aliases: Mapping[str, str]) -> Apart:
 
     Events that an operator joined after they were split are one by their aliases, and so no longer apart.
     """
-    found = Apart()
+    apart = Apart()
     for ruling in rulings:
         event_id = aliases.get(ruling.event_id, ruling.event_id)
-        found.keep(event_id, (aliases.get(other, other) for other in ruling.apart))
-    return found
+        others = [aliases.get(other, other) for other in ruling.apart]
+        apart.keep(event_id, others)
+    return apart
 
 
 def without_forbidden(
-    assignment: Assignment, event_id: str, apart: Apart
+    assignment: Assignment,
+    event_id: str,
+    apart: Apart,
 ) -> Assignment:
     """The assignment to `event_id` without the merges that an operator has ruled out; these become `related`."""
-    kept = tuple(apart.may_absorb((event_id,), assignment.absorbs))
-    if kept == assignment.absorbs:
+    allowed = tuple(apart.may_absorb((event_id,), assignment.absorbs))
+    if allowed == assignment.absorbs:
         return assignment
-    refused = tuple(other for other in assignment.absorbs if other not in kept)
-    return replace(
-        assignment,
-        absorbs=kept,
-        related=tuple(dict.fromkeys((*refused, *assignment.related))),
-    )
+    refused = [other for other in assignment.absorbs if other not in allowed]
+    related = dict.fromkeys((*refused, *assignment.related))
+    return replace(assignment, absorbs=allowed, related=tuple(related))

@@ -48,7 +48,9 @@ class PairTest:
 def field(row: Row, key: str) -> str:
     """A row's value as text, empty when it is missing or null."""
     value = row.get(key)
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    return str(value)
 
 
 def _instant(raw: str) -> datetime | None:
@@ -56,7 +58,9 @@ def _instant(raw: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(raw)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        if at.tzinfo is None:
+            return at.replace(tzinfo=UTC)
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"`published` should be a time as ISO 8601 writes it, not {raw!r}"
@@ -76,14 +80,10 @@ def entry_of(
     published = _instant(field(row, "published"))
     url = field(row, "url")
     name = field(row, "id")
-    host = (
-        re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL)
-        if "://" in url
-        else ""
-    )
+    source = field(row, "source")
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],
-        feed_id=field(row, "source"),
+        feed_id=source,
         revision=0,
         identity_key=name,
         guid=name,
@@ -102,8 +102,15 @@ def entry_of(
         content_hash="",
         text=field(row, "text")[:MAX_TEXT],
         document="",
-        site=field(row, "source") or host,
+        site=source or _host(url),
     )
+
+
+def _host(url: str) -> str:
+    """What stands for the publisher of a row that names none."""
+    if "://" not in url:
+        return ""
+    return re.sub(r"^\w+://(?:www\.)?([^/:?#]*).*$", r"\1", url, flags=re.DOTALL)
 
 
 def entries(
@@ -136,34 +143,54 @@ def backtest(
     `on_entry` is called after each row, for progress; `join_at` (log-odds) stands in for the strictness, in a sweep;
     `prints` are the rows' fingerprints, where known.
     """
-    index, survivors = Index(settings), dict[str, str]()
+    index = Index(settings)
+    survivors: dict[str, str] = {}
     given: list[tuple[str, str]] = []
-    joined = 0
-    kept = list(rows)
-    stream = entries(kept, canonical_url=canonical_url)
-    for start in range(0, len(kept), BATCH):
-        some = list(islice(stream, BATCH))
-        index.expire(some[0].first_seen_at)
-        made = prints[start : start + BATCH] or prints_of(some, settings)
-        answers = assign_all(made, index, settings, new_event=event_id, join_at=join_at)
-        for entry, answer in zip(some, answers, strict=True):
-            event = answer.event_id or event_id(entry.entry_id)
-            survivors.update(dict.fromkeys(answer.absorbs, event))
-            joined += answer.event_id is not None
+    joined_count = 0
+    all_rows = list(rows)
+    stream = entries(all_rows, canonical_url=canonical_url)
+    for start in range(0, len(all_rows), BATCH):
+        batch = list(islice(stream, BATCH))
+        # Before the batch and not before each entry, as the daemon does.
+        index.expire(batch[0].first_seen_at)
+        fingerprints = prints[start : start + BATCH] or prints_of(batch, settings)
+        assignments = assign_all(
+            fingerprints,
+            index,
+            settings,
+            new_event=event_id,
+            join_at=join_at,
+        )
+        for entry, assignment in zip(batch, assignments, strict=True):
+            event = assignment.event_id or event_id(entry.entry_id)
+            survivors.update(dict.fromkeys(assignment.absorbs, event))
+            joined_count += assignment.event_id is not None
             given.append((entry.identity_key, event))
             if on_entry:
                 on_entry()
-    labels = [
-        (name, row.get("cluster")) for (name, _), row in zip(given, kept, strict=True)
-    ]
-    truth = {name: str(cluster) for name, cluster in labels if cluster is not None}
     final = tuple((name, survivor_of(event, survivors)) for name, event in given)
-    quality = (
-        scores.clustering(truth, dict(final))
-        if truth and len(truth) == len(given)
-        else None
+    return Backtest(
+        events=final,
+        event_count=len({event for _, event in final}),
+        joined_count=joined_count,
+        merged_count=len(survivors),
+        quality=_quality(all_rows, dict(final)),
     )
-    return Backtest(final, len({e for _, e in final}), joined, len(survivors), quality)
+
+
+def _quality(
+    rows: Sequence[Row],
+    events: Mapping[str, str],
+) -> scores.Quality | None:
+    """The scores, if every row has a label: those without would count as events of their own."""
+    truth: dict[str, str] = {}
+    for row in rows:
+        cluster = row.get("cluster")
+        if cluster is not None:
+            truth[field(row, "id")] = str(cluster)
+    if not truth or len(truth) < len(rows):
+        return None
+    return scores.clustering(truth, events)
 
 
 def survivor_of(event: str, survivors: Mapping[str, str]) -> str:
@@ -180,7 +207,8 @@ def pair(
     canonical_url: Callable[[str], str] = str,
 ) -> Comparison:
     """The comparison of a row's `a` and `b`, each judged with the shipped prior alone; `lang` may stand beside them."""
-    one, other = prints_of(_sides(row, canonical_url), settings or DedupSettings())
+    sides = _sides(row, canonical_url)
+    one, other = prints_of(sides, settings or DedupSettings())
     return compared(one, other)
 
 
@@ -191,9 +219,9 @@ def _sides(row: Row, canonical_url: Callable[[str], str]) -> list[Entry]:
         inner = row[side]
         if not isinstance(inner, Mapping):
             raise ValueError(f"`{side}` is not an object")
-        sides.append(
-            entry_of({"lang": row.get("lang"), **inner}, canonical_url=canonical_url)
-        )
+        # Files of pairs in one language say so once.
+        report = {"lang": row.get("lang"), **inner}
+        sides.append(entry_of(report, canonical_url=canonical_url))
     return sides
 
 
@@ -204,19 +232,22 @@ def pair_test(
     canonical_url: Callable[[str], str] = str,
 ) -> PairTest:
     """Judge each pair alone."""
-    kept = list(rows)
-    prints = prints_of(
-        [side for row in kept for side in _sides(row, canonical_url)], settings
-    )
-    comparisons = [
-        compared(one, other)
-        for one, other in zip(prints[::2], prints[1::2], strict=True)
-    ]
+    all_rows = list(rows)
+    sides: list[Entry] = []
+    for row in all_rows:
+        sides += _sides(row, canonical_url)
+    # All at once: the encoder takes texts of one length together.
+    prints = prints_of(sides, settings)
+    pairs = zip(prints[::2], prints[1::2], strict=True)
+    comparisons = [compared(one, other) for one, other in pairs]
     decisions = [is_same(comparison, settings) for comparison in comparisons]
-    truth = [bool(int(str(row["same"]))) for row in kept if row.get("same") is not None]
-    quality = (
-        scores.pairs(truth, decisions)
-        if truth and len(truth) == len(decisions)
-        else None
+    labels = [row.get("same") for row in all_rows]
+    quality = None
+    if labels and None not in labels:
+        truth = [bool(int(str(label))) for label in labels]
+        quality = scores.pairs(truth, decisions)
+    return PairTest(
+        decisions=tuple(decisions),
+        numbers=tuple(comparison.score for comparison in comparisons),
+        quality=quality,
     )
-    return PairTest(tuple(decisions), tuple(one.score for one in comparisons), quality)

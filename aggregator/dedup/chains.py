@@ -28,32 +28,43 @@ class Chains:
 
     def push(self, slot: int, keys: Sequence[int]) -> None:
         """Post `slot` under each of its keys; slots come in rising order."""
-        block, at = divmod(slot * self._width, self._span)
-        found = self._blocks.get(block)
-        if found is None:
-            found = (
-                np.zeros(self._span, np.uint32).data,
-                np.zeros(self._span, np.uint32).data,
-            )
-            self._blocks[block] = found
-        links, names = found
+        first = slot * self._width
+        block, at = divmod(first, self._span)
+        links, names = self._block(block)
         heads = self._heads
-        posting = slot * self._width + 1
         for i, key in enumerate(keys):
             names[at + i] = key
-            if key:
-                head = heads[key & _MASK]
-                distance = posting + i - head
-                links[at + i] = distance if head and distance <= 0xFFFFFFFF else 0
-                heads[key & _MASK] = posting + i
+            if not key:
+                continue
+            bucket = key & _MASK
+            # Numbered from 1: a head of 0 says that the bucket is empty.
+            posting = first + 1 + i
+            head = heads[bucket]
+            distance = posting - head
+            # Further back than 32 bits reach, the chain ends: such slots left the window long ago.
+            links[at + i] = distance if head and distance <= 0xFFFFFFFF else 0
+            heads[bucket] = posting
+
+    def _block(self, number: int) -> tuple[memoryview, memoryview]:
+        """Distances and keys of a block. As memory views: an array takes twice as long for one number."""
+        block = self._blocks.get(number)
+        if block is None:
+            links = np.zeros(self._span, np.uint32)
+            names = np.zeros(self._span, np.uint32)
+            block = links.data, names.data
+            self._blocks[number] = block
+        return block
 
     def slots(self, key: int, *, oldest: int) -> Iterator[int]:
         """The slots posted under `key`, newest first, none before `oldest`."""
         posting = self._heads[key & _MASK]
-        least, width, span = oldest * self._width, self._width, self._span
+        width = self._width
+        span = self._span
+        least = oldest * width
         while posting > least:
             block, at = divmod(posting - 1, span)
             links, names = self._blocks[block]
+            # A bucket holds the postings of several keys.
             if names[at] == key:
                 yield (posting - 1) // width
             distance = links[at]

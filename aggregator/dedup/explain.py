@@ -216,11 +216,13 @@ def explained(
     comparison = compared(a, b, frequency)
     same = is_same(comparison, settings)
     threshold = PAIR_THRESHOLD[settings.strictness]
+    answer = "the same event" if same else "different events"
     relation = "at least" if same else "below"
     verdict = (
-        f"{'the same event' if same else 'different events'}: score {comparison.score:.2f}, {relation} "
+        f"{answer}: score {comparison.score:.2f}, {relation} "
         f"{threshold:.2f} ({settings.strictness.value}). {_reasons(comparison)}"
     )
+    # Two headlines do not show a template, but the stream may: then the daemon answers otherwise.
     if comparison.is_refill:
         verdict += (
             " Both are headlines of one publisher that differ in one place only: where it has filled the same words "
@@ -234,10 +236,11 @@ def explained(
 
 def _reasons(comparison: Comparison) -> str:
     """The three most telling features for it, and against it."""
+    # What moves the log-odds by less has no say in a score of two digits.
     speaking = [f for f in comparison.features if abs(f.contribution) >= 0.05]
-    found = []
+    sentences = []
     for word, sign in (("For it", 1), ("Against it", -1)):
-        telling = [phrase(f) for f in speaking if f.contribution * sign > 0][:3]
+        telling = [phrase(f) for f in speaking if f.contribution * sign > 0]
         if telling:
-            found.append(f"{word}: {'; '.join(telling)}.")
-    return " ".join(found)
+            sentences.append(f"{word}: {'; '.join(telling[:3])}.")
+    return " ".join(sentences)

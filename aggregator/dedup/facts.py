@@ -40,9 +40,9 @@ _SCALE_WORDS = {
     1e9: "b bn billion billions milliard milliards milliarden bilhoes bilhao млрд миллиард миллиардов",
     1e12: "trillion tn 万亿 兆",
 }
-_SCALE = {
-    word: factor for factor, words in _SCALE_WORDS.items() for word in words.split()
-}
+_SCALE: dict[str, float] = {}
+for _factor, _words_of_it in _SCALE_WORDS.items():
+    _SCALE |= dict.fromkeys(_words_of_it.split(), _factor)
 
 
 def _either(words: str) -> str:
@@ -111,9 +111,12 @@ def _value(number: str, scale: str | None = None) -> float:
     grouped = re.sub(r"[.,](?=\d{3}(?!\d))", "", number)
     try:
         value = float(grouped.replace(",", ".", 1).replace(",", ""))
-    except ValueError:  # 1.2.3 and the like: only equality matters
+    except ValueError:
+        # 1.2.3 and the like: only equality matters.
         value = float(crc32(number.encode()) % 1_000_003)
-    return value * _SCALE.get(scale.strip(), 1.0) if scale else value
+    if scale:
+        value *= _SCALE.get(scale.strip(), 1.0)
+    return value
 
 
 @lru_cache(maxsize=1 << 14)
@@ -124,6 +127,7 @@ def _label_kind(word: str) -> int:
 def _ordinal(text: str) -> float:
     if text.isdigit():
         return float(text)
+    # 十二 is 12 and 二十 is 20: what is not written is one ten, or no units.
     tens, ten, units = text.partition("十")
     if ten:
         return 10.0 * _ORDINALS.get(tens, 1) + _ORDINALS.get(units, 0)
@@ -131,6 +135,7 @@ def _ordinal(text: str) -> float:
 
 
 def _contest(us: str, them: str) -> float:
+    # The winner first, since each side's reporter writes its own team's goals first.
     high, low = sorted((int(us), int(them)), reverse=True)
     return float(high * 1000 + low)
 
@@ -142,12 +147,11 @@ def _date(groups: dict[str, str]) -> float:
     """Month and day as one number."""
     if "month" in groups:
         return float(groups["month"]) * 100 + float(groups["day"])
-    name, day = (
-        (groups["month2"], groups["day2"])
-        if "day2" in groups
-        else (groups["month3"], groups["day3"])
-    )
-    return (lexicon.MONTH_OF.get(name) or _ACCENTED[name]) * 100 + float(day)
+    # "3 May" or "May 3".
+    place = "2" if "day2" in groups else "3"
+    name = groups["month" + place]
+    month = lexicon.MONTH_OF.get(name) or _ACCENTED[name]
+    return month * 100 + float(groups["day" + place])
 
 
 _PLAIN = {
@@ -189,12 +193,16 @@ def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
     if key == "ordinal":
         return _label_kind("第" + groups["of"]), _ordinal(groups["ordinal"])
     if key == "label":
-        return _label_kind(groups["label"]), _value(
-            groups["plain"], groups.get("plainscale")
-        )
-    number, unit = groups["count"], groups.get("unit", "")
-    kind = VERSION if "." in number and not unit else _label_kind(unit[:6])
-    return kind, _value(number, groups.get("countscale"))
+        value = _value(groups["plain"], groups.get("plainscale"))
+        return _label_kind(groups["label"]), value
+    number = groups["count"]
+    unit = groups.get("unit", "")
+    value = _value(number, groups.get("countscale"))
+    # "3.11" of nothing is a version; "3.11 million" is said of something.
+    if "." in number and not unit:
+        return VERSION, value
+    # Cut, so that "firefighter" and "firefighters" are one kind.
+    return _label_kind(unit[:6]), value
 
 
 _HINT = re.compile(r"\d|[第号]")
@@ -204,21 +212,25 @@ def numbers(text: str, *, limit: int) -> list[tuple[int, float]]:
     """The first `limit` different typed numbers of a cleaned text."""
     if not _HINT.search(text):
         return []
-    found: dict[tuple[int, float], None] = {}
+    # A dict for the order in which they stand.
+    typed: dict[tuple[int, float], None] = {}
     for match in _PATTERN.finditer(text.casefold()):
-        groups = {k: v for k, v in match.groupdict().items() if v}
-        if groups:
-            found[_typed(groups)] = None
-            if len(found) == limit:
-                break
-    return list(found)
+        groups = {name: part for name, part in match.groupdict().items() if part}
+        if not groups:
+            continue
+        typed[_typed(groups)] = None
+        if len(typed) == limit:
+            break
+    return list(typed)
 
 
 _SIDES: dict[str, int] = {}
-for _i, (_name, _one, _other) in enumerate(lexicon.OPPOSITES):
-    for _words, _bit in ((_one, 1 << (2 * _i)), (_other, 2 << (2 * _i))):
-        for _word in _words:
-            _SIDES[_word] = _SIDES.get(_word, 0) | _bit
+for _pair, (_, _one, _other) in enumerate(lexicon.OPPOSITES):
+    # A word may be a side of several pairs: "beats" is said of a contest and of expectations.
+    for _word in _one:
+        _SIDES[_word] = _SIDES.get(_word, 0) | 1 << (2 * _pair)
+    for _word in _other:
+        _SIDES[_word] = _SIDES.get(_word, 0) | 2 << (2 * _pair)
 
 
 def direction(folded_words: list[str]) -> int:

@@ -8,6 +8,7 @@ fixed-width form (see `rows`) is what the index keeps in NumPy arrays.
 
 from __future__ import annotations
 
+import operator
 import re
 import struct
 from collections import Counter
@@ -88,31 +89,41 @@ class Fingerprint:
 
     def pack(self) -> bytes:
         """All of it in at most about 500 bytes, little endian, version first."""
-        title, lang = self.title.encode(), self.lang.encode()[:16]
-        counts = (
+        title = self.title.encode()
+        lang = self.lang.encode()[:16]
+        header = _HEADER.pack(
+            VERSION,
+            self.entry_id.encode(),
+            self.site,
+            self.url,
+            _NEVER if self.matched is None else self.matched,
+            self.first_seen,
+            self.body_words,
+            self.directions,
+            self.shape,
+            len(lang) << 8 | len(title),
             len(self.title_tokens),
             len(self.body_tokens),
             len(self.shingles),
             len(self.numbers),
+            len(self.meaning),
+            self.names,
+            self.feed,
         )
-        matched = _NEVER if self.matched is None else self.matched
-        header = _HEADER.pack(
-            VERSION, self.entry_id.encode(), self.site, self.url, matched, self.first_seen, self.body_words,
-            self.directions, self.shape, len(lang) << 8 | len(title), *counts, len(self.meaning), self.names, self.feed,
-        )  # fmt: skip
         kinds = [kind for kind, _ in self.numbers]
         values = [value for _, value in self.numbers]
         tokens = (*self.title_tokens, *self.body_tokens, *self.shingles)
-        tail = struct.pack(
-            f"<{len(tokens)}I{counts[3]}H{counts[3]}f", *tokens, *kinds, *values
-        )
+        form = f"<{len(tokens)}I{len(kinds)}H{len(values)}f"
+        tail = struct.pack(form, *tokens, *kinds, *values)
         return header + lang + title + tail + self.meaning
 
     @classmethod
     def unpack(cls, packed: bytes) -> Fingerprint:
         """The fingerprint `pack` was given, or one of version 1. Raises ValueError on bytes of no known version."""
         packed = upgraded(packed)
-        lang, title, titles, bodies, shingles, kinds, values, meaning = parts_of(packed)
+        parts = parts_of(packed)
+        lang, title, titles, bodies, shingles, kinds, values, meaning = parts
+        numbers = zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)
         header = _HEADER.unpack_from(packed)
         (
             _,
@@ -143,16 +154,19 @@ class Fingerprint:
             title_tokens=_unpacked("I", titles),
             body_tokens=_unpacked("I", bodies),
             shingles=_unpacked("I", shingles),
-            numbers=tuple(
-                zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)
-            ),
+            numbers=tuple(numbers),
             meaning=meaning,
             feed=feed,
         )
 
 
 def _unpacked(code: str, raw: bytes) -> tuple[int, ...]:
-    return struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
+    count = len(raw) // struct.calcsize(code)
+    return struct.unpack(f"<{count}{code}", raw)
+
+
+_MOST = (TITLE_TOKENS, BODY_TOKENS, SHINGLES, NUMBERS, MEANING_BYTES)
+"""Of the parts behind language and title, in their order."""
 
 
 def parts_of(
@@ -165,9 +179,8 @@ def parts_of(
     """
     if len(packed) < HEADER_BYTES or packed[0] != VERSION:
         raise ValueError(f"not a fingerprint of version {VERSION}")
-    title_bytes, lang_bytes, titles, bodies, shingles, numbers, meant = packed[
-        _LENGTHS : _LENGTHS + 7
-    ]
+    title_bytes, lang_bytes, *counts = packed[_LENGTHS : _LENGTHS + 7]
+    titles, bodies, shingles, numbers, meant = counts
     lang = HEADER_BYTES + lang_bytes
     title = lang + title_bytes
     title_tokens = title + 4 * titles
@@ -176,9 +189,9 @@ def parts_of(
     kinds = samples + 2 * numbers
     values = kinds + 4 * numbers
     end = values + meant
-    most = TITLE_TOKENS, BODY_TOKENS, SHINGLES, NUMBERS, MEANING_BYTES
-    held = titles, bodies, shingles, numbers, meant
-    if len(packed) != end or any(n > m for n, m in zip(held, most, strict=True)):
+    # What reads these parts pads them to their full width: one that is wider would run over into the next row.
+    is_wider = any(map(operator.gt, counts, _MOST))
+    if len(packed) != end or is_wider:
         raise ValueError(
             f"not a fingerprint of version {VERSION}: its parts do not fill it"
         )
@@ -200,10 +213,13 @@ def upgraded(packed: bytes) -> bytes:
     if len(packed) < _OLD_HEADER_BYTES or packed[0] != 1:
         return packed
     header = bytearray(packed[:_OLD_HEADER_BYTES])
-    meant = header[_LENGTHS + 6]
-    header[0], header[_LENGTHS + 6] = VERSION, 0
-    end = len(packed) - meant
-    return bytes(header) + bytes(4) + packed[_OLD_HEADER_BYTES:end]
+    header[0] = VERSION
+    # Vectors of other axes say nothing beside ours.
+    meaning_at = _LENGTHS + 6
+    end = len(packed) - header[meaning_at]
+    header[meaning_at] = 0
+    no_feed = bytes(4)
+    return bytes(header) + no_feed + packed[_OLD_HEADER_BYTES:end]
 
 
 def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
@@ -215,24 +231,29 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
     lang, title, body = _texts(entry)
-    title_words = _distinct(words(title, lang=lang, limit=2 * TITLE_TOKENS))[
-        :TITLE_TOKENS
-    ]
+    # Twice as many words, since a title may repeat some.
+    title_words = words(title, lang=lang, limit=2 * TITLE_TOKENS)
+    title_words = _distinct(title_words)[:TITLE_TOKENS]
+    title_tokens = tuple(word.token for word in title_words)
     body_words = words(body, lang=lang, limit=BODY_WORDS)
+    folded_letters = folded_title(title)
+    # "Lottery numbers of 3 May" and "of 4 May" have one shape.
+    shape = re.sub(r"\d+", "0", folded_letters)
+    published = entry.matched_at
     return Fingerprint(
         entry_id=entry.entry_id,
         lang=lang,
         site=_hash32(entry.site),
         url=_url_hash(entry.canonical_url),
-        matched=None if entry.matched_at is None else _seconds(entry.matched_at),
+        matched=None if published is None else _seconds(published),
         first_seen=_seconds(entry.first_seen_at),
         body_words=len(body_words),
         directions=facts.direction([folded(word.surface) for word in title_words]),
-        shape=_hash32(re.sub(r"\d+", "0", folded_title(title))),
+        shape=_hash32(shape),
         names=_name_bits(title_words, body, body_words, lang),
-        title=_cut(folded_title(title)),
-        title_tokens=tuple(word.token for word in title_words),
-        body_tokens=_weightiest(body_words, {word.token for word in title_words}, lang),
+        title=_cut(folded_letters),
+        title_tokens=title_tokens,
+        body_tokens=_weightiest(body_words, set(title_tokens), lang),
         shingles=_shingles(body_words),
         numbers=_numbers(title, body),
         meaning=meaning,
@@ -256,23 +277,19 @@ _LEAD_LEAST = 40
 def _lead(body: str) -> str:
     """The first sentence of a body, or its first `_LEAD_LONGEST` characters."""
     start = body[:_LEAD_LONGEST]
-    ends = (
-        found.end()
-        for found in _SENTENCE_END.finditer(start)
-        if found.end() >= _LEAD_LEAST
-    )
-    return start[: next(ends, len(start))].strip()
+    for full_stop in _SENTENCE_END.finditer(start):
+        if full_stop.end() >= _LEAD_LEAST:
+            return start[: full_stop.end()].strip()
+    return start.strip()
 
 
 def _texts(entry: Entry) -> tuple[str, str, str]:
     """Language, headline and body, cleaned."""
     lang = entry.lang.lower()[:16]
     body = cleaned(entry.text[:BODY_CHARACTERS], lang=lang).strip()
-    return (
-        lang,
-        headline(cleaned(entry.title, lang=lang).strip()) or body[:UNTITLED_CHARACTERS],
-        body,
-    )
+    title = cleaned(entry.title, lang=lang).strip()
+    # Microblogs' entries have no title: what they say stands in the body.
+    return lang, headline(title) or body[:UNTITLED_CHARACTERS], body
 
 
 _SEPARATOR = re.compile(
@@ -282,36 +299,42 @@ _SEPARATOR = re.compile(
 
 def headline(title: str) -> str:
     """A title without the publisher's and section's names at its end ("… | World | The Daily"), if enough is left."""
-    parts = list(_SEPARATOR.finditer(title))
-    for cut in parts:
-        kept, tail = title[: cut.start()], title[cut.end() :]
-        if _is_enough(kept) and all(
-            _is_signature(part) for part in _SEPARATOR.split(tail)
-        ):
-            return kept
+    for separator in _SEPARATOR.finditer(title):
+        head = title[: separator.start()]
+        segments = _SEPARATOR.split(title[separator.end() :])
+        if _is_enough(head) and all(map(_is_signature, segments)):
+            return head
     return title
 
 
-def _is_enough(kept: str) -> bool:
-    return len(kept.split()) >= 4 or (len(kept) >= 10 and kept[-1] >= "\u3040")
+def _is_enough(head: str) -> bool:
+    # Scripts without spaces (kana and all behind it) write a headline as one word.
+    is_unspaced = head[-1:] >= "\u3040"
+    return len(head.split()) >= 4 or (len(head) >= 10 and is_unspaced)
 
 
 def _is_signature(part: str) -> bool:
     """Whether a segment reads like a name: few words, no digit that could be a fact, capitals if it has case."""
     names = part.split()
-    return (
-        0 < len(names) <= 6
-        and len(part) <= 45
-        and (part[0].isupper() or part[0] == part[0].swapcase() or "." in part)
-        and sum(n[0].isupper() or n[0] == n[0].swapcase() for n in names if n)
-        >= (len(names) + 1) // 2
-    )
+    if not 0 < len(names) <= 6 or len(part) > 45:
+        return False
+    # A site's address signs in small letters: "bbc.co.uk".
+    if not _may_start_name(part[0]) and "." not in part:
+        return False
+    # Half of them, since names have small words too: "The Voice of the Coast".
+    like_names = sum(_may_start_name(name[0]) for name in names)
+    return like_names >= (len(names) + 1) // 2
 
 
-def _distinct(found: list[Word]) -> list[Word]:
+def _may_start_name(letter: str) -> bool:
+    """Whether it is a capital, or of a script without capitals."""
+    return letter.isupper() or letter == letter.swapcase()
+
+
+def _distinct(some: list[Word]) -> list[Word]:
     """Each token where it first stands."""
     first: dict[int, Word] = {}
-    for word in found:
+    for word in some:
         first.setdefault(word.token, word)
     return list(first.values())
 
@@ -332,6 +355,7 @@ def _hash32(text: str) -> int:
 def _url_hash(url: str) -> int:
     """64 bits of an address that names one page; 0 for none and for a bare front page."""
     path = url.partition("://")[2].partition("/")[2]
+    # Some feeds give every entry the address of their front page.
     if not path.strip("/"):
         return 0
     # Two CRCs would not do: for addresses of one length the second follows from the first.
@@ -339,23 +363,24 @@ def _url_hash(url: str) -> int:
 
 
 def _seconds(instant: datetime) -> int:
-    return min(max(int((instant - EPOCH).total_seconds()), 0), _NEVER - 1)
+    seconds = int((instant - EPOCH).total_seconds())
+    return min(max(seconds, 0), _NEVER - 1)
 
 
 def _numbers(title: str, body: str) -> tuple[tuple[int, float], ...]:
     """Numbers of the title, marked so, then of the lead, in the precision they are kept in."""
-    in_title = [
-        (kind | facts.IN_TITLE, value)
-        for kind, value in facts.numbers(title, limit=NUMBERS)
-    ]
+    in_title = facts.numbers(title, limit=NUMBERS)
     in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
-    known = {(kind & ~facts.IN_TITLE, value) for kind, value in in_title}
-    found = in_title + [number for number in in_lead if number not in known]
-    return tuple((kind, _single(value)) for kind, value in found[:NUMBERS])
+    numbers = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
+    # A lead repeats the title's numbers: told once, there is room for others.
+    numbers += [number for number in in_lead if number not in in_title]
+    return tuple((kind, _single(value)) for kind, value in numbers[:NUMBERS])
 
 
 def _single(value: float) -> float:
-    return float(struct.unpack("<f", struct.pack("<f", min(value, 3e38)))[0])
+    """A number as a packed fingerprint gives it back, so that a restart compares the same ones."""
+    packed = struct.pack("<f", min(value, 3e38))
+    return float(struct.unpack("<f", packed)[0])
 
 
 def _name_bits(
@@ -366,60 +391,65 @@ def _name_bits(
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     Names of the prior are names at the start of a sentence too.
     """
-    every = is_title_case(title_words)
-    lower = {w.token for w in body_words if w.surface[0].islower()}
-    upper = (
-        {w.token for w in body_words if is_capital_inside(w, body)} if every else set()
-    )
+    is_all_capital = is_title_case(title_words)
     known = learned.names(lang.partition("-")[0])
+    inside: set[int] = set()
+    if is_all_capital:
+        inside.update(w.token for w in body_words if is_capital_inside(w, body))
+    lower = {word.token for word in body_words if word.surface[0].islower()}
     bits = 0
     for i, word in enumerate(title_words):
-        if (
-            word.is_unspaced
-            or not word.surface[0].isupper()
-            or folded(word.surface) in lexicon.STOP_WORDS
-        ):
+        if word.token in lower or not _may_be_name(word):
             continue
-        named = word.token in upper if every and body_words else i > 0 and not every
-        if word.token not in lower and (
-            named or word.surface.isupper() or word.token in known
-        ):
+        is_inside = word.token in inside or (i > 0 and not is_all_capital)
+        if is_inside or word.surface.isupper() or word.token in known:
             bits |= 1 << i
     return bits
 
 
+def _may_be_name(word: Word) -> bool:
+    # Scripts without spaces have no capitals to tell a name by.
+    if word.is_unspaced or not word.surface[0].isupper():
+        return False
+    return folded(word.surface) not in lexicon.STOP_WORDS
+
+
 def is_title_case(title_words: list[Word]) -> bool:
     """Whether a headline writes every word with a capital, but for stop words and short ones."""
-    spaced = [
-        w.surface
-        for w in title_words
-        if not w.is_unspaced and w.surface[0].isalpha() and len(w.surface) > 3
-    ]
-    return all(
-        surface[0].isupper() or surface in lexicon.STOP_WORDS for surface in spaced
-    )
+    for word in title_words:
+        surface = word.surface
+        # Style guides leave short words small: "of", "the", "and".
+        if word.is_unspaced or len(surface) <= 3 or not surface[0].isalpha():
+            continue
+        if not surface[0].isupper() and surface not in lexicon.STOP_WORDS:
+            return False
+    return True
 
 
 def is_capital_inside(word: Word, body: str) -> bool:
     """Whether a body's word has a capital in the middle of a sentence."""
-    return (
-        word.surface[0].isupper()
-        and body[max(word.start - 2, 0) : word.start].strip(" ").isalpha()
-    )
+    if not word.surface[0].isupper():
+        return False
+    # Behind a full stop or a quotation mark a capital says nothing.
+    before = body[max(word.start - 2, 0) : word.start]
+    return before.strip(" ").isalpha()
 
 
 def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
     counts = Counter(word.token for word in body_words)
-    for word in body_words[:40]:
+    # Words of the lead count twice: news tells first what it is about.
+    for word in body_words[:LEAD_WORDS]:
         counts[word.token] += 1
-    candidates = [t for t in counts if t not in known]
-    if len(candidates) > BODY_TOKENS:
-        rarity = prior_rarity(candidates, lang)
-        often = np.minimum([counts[t] for t in candidates], 4)
-        order = np.argsort(-np.asarray(rarity) * (0.4 + often), kind="stable")
-        candidates = [candidates[i] for i in order[:BODY_TOKENS].tolist()]
-    return tuple(candidates)
+    candidates = [token for token in counts if token not in known]
+    if len(candidates) <= BODY_TOKENS:
+        return tuple(candidates)
+    rarity = np.asarray(prior_rarity(candidates, lang))
+    # A word that is said more often than four times says no more by it (a guess).
+    often = np.minimum([counts[token] for token in candidates], 4)
+    weights = rarity * (0.4 + often)
+    order = np.argsort(-weights, kind="stable")
+    return tuple(candidates[i] for i in order[:BODY_TOKENS].tolist())
 
 
 def _shingles(body_words: list[Word]) -> tuple[int, ...]:
@@ -430,10 +460,9 @@ def _shingles(body_words: list[Word]) -> tuple[int, ...]:
     tokens = [word.token for word in body_words]
     if len(tokens) < 2 * SHINGLE_WORDS:
         return ()
-    lead = _run_hashes(tokens[:LEAD_WORDS])[: SHINGLES // 2]
-    return tuple(
-        lead + [h for h in _run_hashes(tokens) if h not in lead][: SHINGLES - len(lead)]
-    )
+    of_lead = _run_hashes(tokens[:LEAD_WORDS])[: SHINGLES // 2]
+    others = [number for number in _run_hashes(tokens) if number not in of_lead]
+    return tuple(of_lead + others[: SHINGLES - len(of_lead)])
 
 
 _SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
@@ -443,11 +472,10 @@ _SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
 def _run_hashes(tokens: list[int]) -> list[int]:
     count = len(tokens) - SHINGLE_WORDS + 1
     numbers = np.array(tokens, dtype=np.uint64)
-    mixed = sum(
-        weight * numbers[at : at + count] for at, weight in enumerate(_SHINGLE_WEIGHTS)
-    )
-    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(
-        0xFFFFFFFF
-    )  # overflow leaves the lower 32 bits right
-    found: list[int] = np.unique(hashes).tolist()
-    return found
+    mixed = np.zeros(count, np.uint64)
+    for at, weight in enumerate(_SHINGLE_WEIGHTS):
+        mixed += weight * numbers[at : at + count]
+    # Overflow leaves the lower 32 bits right.
+    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)
+    smallest_first: list[int] = np.unique(hashes).tolist()
+    return smallest_first

@@ -26,6 +26,7 @@ from aggregator.dedup import learned
 Tokens = NDArray[np.uint32]
 Floats = NDArray[np.float32]
 
+_LEAST_SHARE = np.float32(2e-5)
 MAX_RARITY = -math.log(2e-5)
 PRIOR_DOCUMENTS = 1000.0
 """Weight of the prior against the stream."""
@@ -87,10 +88,10 @@ class Counts:
 
 def rarity_of(counts: Floats, documents: Floats) -> Floats:
     """Rarity of tokens that stand in (reports, tokens) counts of (reports,) documents."""
-    share = (counts + np.float32(UNSEEN)) / np.maximum(documents, np.float32(1))[
-        :, None
-    ]
-    rarity: Floats = -np.log(np.clip(share, np.float32(2e-5), np.float32(1.0)))
+    # Documents may be none: those that are compared are taken out of the counts.
+    all_documents = np.maximum(documents, np.float32(1))
+    share = (counts + np.float32(UNSEEN)) / all_documents[:, None]
+    rarity: Floats = -np.log(np.clip(share, _LEAST_SHARE, np.float32(1.0)))
     return rarity
 
 
@@ -112,24 +113,34 @@ class Frequency:
         self._change(tokens, langs, titles, sites, 1)
 
     def discard(
-        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens
+        self,
+        tokens: Tokens,
+        langs: Tokens,
+        titles: Tokens,
+        sites: Tokens,
     ) -> None:
         """Take documents that were added out of the counts again."""
         self._change(tokens, langs, titles, sites, -1)
 
     def counts(
-        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens
+        self,
+        tokens: Tokens,
+        langs: Tokens,
+        titles: Tokens,
+        sites: Tokens,
     ) -> Counts:
         """In how many documents (documents, any) tokens stand, each row in the language whose `lang_hash` is given."""
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)
-        known = sites > 0
         site_buckets = _buckets(titles, sites[:, None], SITE_BUCKETS)
+        of_site = self._site_documents[sites % SITES]
+        # Reports of no known site have no site in common.
+        site_documents = np.where(sites > 0, of_site, 0)
         return Counts(
             self._prior[buckets] + self._counts[buckets].astype(np.float32),
             self._documents[langs % LANGUAGES].astype(np.float32),
             self._site_counts[site_buckets].astype(np.float32),
-            np.where(known, self._site_documents[sites % SITES], 0).astype(np.float32),
+            site_documents.astype(np.float32),
         )
 
     def rarity(self, tokens: Tokens, langs: Tokens) -> Floats:
@@ -137,40 +148,50 @@ class Frequency:
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)
         counts = self._prior[buckets] + self._counts[buckets].astype(np.float32)
-        rarity = rarity_of(
-            counts, self._documents[langs % LANGUAGES].astype(np.float32)
-        )
+        documents = self._documents[langs % LANGUAGES].astype(np.float32)
+        rarity = rarity_of(counts, documents)
         rarity[tokens == 0] = 0
         return rarity
 
     def _change(
-        self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens, by: int
+        self,
+        tokens: Tokens,
+        langs: Tokens,
+        titles: Tokens,
+        sites: Tokens,
+        by: int,
     ) -> None:
         self._meet(langs)
-        _count(self._counts, tokens, langs, BUCKETS, by)
+        # `add.at`, since a language or token comes several times and each is to count.
         np.add.at(self._documents, langs % LANGUAGES, by)
+        _count(self._counts, tokens, langs, by)
         known = sites > 0
-        _count(self._site_counts, titles[known], sites[known], SITE_BUCKETS, by)
-        np.add.at(self._site_documents, sites[known] % SITES, by)
+        known_sites = sites[known]
+        np.add.at(self._site_documents, known_sites % SITES, by)
+        _count(self._site_counts, titles[known], known_sites, by)
 
     def _meet(self, langs: Tokens) -> None:
         """Start languages that are new from their priors."""
         for key in set(langs.tolist()) - self._met:
             self._met.add(key)
-            tokens, shares = learned.prior(_languages_with_a_prior().get(key, ""))
-            np.add.at(
-                self._prior,
-                _buckets(tokens, np.uint32(key), BUCKETS),
-                shares * np.float32(PRIOR_DOCUMENTS),
-            )
+            lang = _languages_with_a_prior().get(key, "")
+            tokens, shares = learned.prior(lang)
+            buckets = _buckets(tokens, np.uint32(key), BUCKETS)
+            np.add.at(self._prior, buckets, shares * np.float32(PRIOR_DOCUMENTS))
 
 
 def _buckets(tokens: Tokens, salt: Tokens | np.uint32, size: int) -> Tokens:
-    return ((tokens ^ salt) * _MIX) >> np.uint32(32 - (size.bit_length() - 1))
+    bits = size.bit_length() - 1
+    # The upper bits of the product: the lower ones depend on the lower bits of the token alone.
+    return ((tokens ^ salt) * _MIX) >> np.uint32(32 - bits)
 
 
 def _count(
-    counts: NDArray[np.int32], tokens: Tokens, salts: Tokens, size: int, by: int
+    counts: NDArray[np.int32],
+    tokens: Tokens,
+    salts: Tokens,
+    by: int,
 ) -> None:
     there = tokens > 0
-    np.add.at(counts, _buckets(tokens, salts[:, None], size)[there], by)
+    buckets = _buckets(tokens, salts[:, None], len(counts))
+    np.add.at(counts, buckets[there], by)

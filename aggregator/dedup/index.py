@@ -427,15 +427,12 @@ class Index:
         it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
         """
         in_batch = _InBatch.of(found_by.keys)
-        in_window = self._posted(found_by, in_batch)
-        before_it = self._in_batch(found_by, in_batch)
-        query, slot, weight = map(
-            np.concatenate, zip(in_window, before_it, strict=True)
-        )
+        query, slot, weight = self._posted(found_by, in_batch)
+        query_too, slot_too, weight_too = self._in_batch(found_by, in_batch)
         return self._heaviest(
-            query,
-            slot,
-            weight,
+            np.concatenate([query, query_too]),
+            np.concatenate([slot, slot_too]),
+            np.concatenate([weight, weight_too]),
             count=len(found_by.keys),
             limit=limit,
         )

@@ -7,6 +7,8 @@ Words are written folded (no accents, lower case); entries for Chinese are bigra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 _STOP_WORDS = """
 a about after against al am amid an and are as at au auf aus aux avec be been before bei but by can ce cette com con
 could cua da dans das de del dem den der des die do dos down du e ein eine einem einen el em en es est et for from fur
@@ -138,9 +140,8 @@ gender: men men's mens hombres masculino masculin messieurs manner herren муж
 def _lines(text: str) -> list[tuple[str, str]]:
     """(name, words) of each line, the indented ones joined to the line they go on."""
     joined = text.strip().replace("\n    ", " ").split("\n")
-    return [
-        (name, words) for name, _, words in (line.partition(": ") for line in joined)
-    ]
+    parts = [line.partition(": ") for line in joined]
+    return [(name, words) for name, _, words in parts]
 
 
 _MONTHS = """
@@ -209,26 +210,26 @@ COMPOUND_HEADS = frozenset(_COMPOUND_HEADS.split())
 """Concepts that German, Dutch and Scandinavian compounds end in."""
 
 
-CONCEPT_OF: dict[str, str] = {
-    word: concept for concept, words in _lines(_CONCEPTS) for word in words.split()
-}
-OPPOSITES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = tuple(
-    (name, frozenset(one.split()), frozenset(other.split()))
-    for name, words in _lines(_OPPOSITES)
-    for one, _, other in [words.partition(" | ")]
-)
+CONCEPT_OF: dict[str, str] = {}
+for _concept, _words in _lines(_CONCEPTS):
+    CONCEPT_OF |= dict.fromkeys(_words.split(), _concept)
+
+
+def _opposites() -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    for name, words in _lines(_OPPOSITES):
+        one, _, other = words.partition(" | ")
+        yield name, frozenset(one.split()), frozenset(other.split())
+
+
+OPPOSITES = tuple(_opposites())
 """Names of the pairs, and the words of either side."""
-MONTH_OF = {
-    word: month
-    for month, words in enumerate(_MONTHS.strip().split("\n"), 1)
-    for word in words.split()
-}
+MONTH_OF: dict[str, int] = {}
+for _month, _names in enumerate(_MONTHS.strip().split("\n"), 1):
+    MONTH_OF |= dict.fromkeys(_names.split(), _month)
 ORDINALS = tuple("|".join(line.split()) for line in _ORDINALS.strip().split("\n"))
 """A pattern for each quarter, of the words before "quarter"."""
-VARIANTS = {
-    variant: name
-    for line in _VARIANTS.strip().split("\n")
-    for name, *variants in [line.split()]
-    for variant in variants
-}
+VARIANTS: dict[str, str] = {}
+for _line in _VARIANTS.strip().split("\n"):
+    _name, *_variants = _line.split()
+    VARIANTS |= dict.fromkeys(_variants, _name)
 """The name that stands for each variant."""

@@ -42,12 +42,14 @@ def nearest(
     fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]
 ) -> Nearest | None:
     """The event that holds the nearest report, the first of `event_ids` among equals; None when none has any here."""
-    named = [
-        (event_id, name)
-        for event_id in event_ids
-        for name in index.reports_of(event_id)[-COMPARED:]
-    ]
-    slots = [slot for _, name in named if (slot := index.slot_of(name)) is not None]
+    reports: list[tuple[str, str]] = []
+    slots: list[int] = []
+    for event_id in event_ids:
+        for entry_id in index.reports_of(event_id)[-COMPARED:]:
+            slot = index.slot_of(entry_id)
+            if slot is not None:
+                reports.append((event_id, entry_id))
+                slots.append(slot)
     if not slots:
         return None
     query = index.counted(row_array([fingerprint], index.rows.kind))
@@ -56,10 +58,11 @@ def nearest(
     table = features(query, np.zeros(len(slots), np.intp), others)
     log_odds = learned.model().log_odds(table)
     best = int(log_odds.argmax())
-    event_id, entry_id = named[best]
+    event_id, entry_id = reports[best]
+    shingles_shared = table[best, INDEX["shingles_shared"]]
     return Nearest(
         event_id,
         entry_id,
         float(log_odds[best]),
-        bool(table[best, INDEX["shingles_shared"]] >= COPY),
+        bool(shingles_shared >= COPY),
     )

@@ -24,17 +24,19 @@ def nearest_by_meaning(
     extra `meaning`.
     """
     [asked] = vectors([(query, "")])
-    told = [(event_id, _meaning(data)) for event_id, data in packed]
-    known = [
-        (event_id, meaning)
-        for event_id, meaning in told
-        if len(meaning) == len(asked) > 0
-    ]
-    if not known:
+    event_ids: list[str] = []
+    meanings: list[bytes] = []
+    for event_id, fingerprint in packed:
+        meaning = _meaning(fingerprint)
+        # Of a query of nothing but spaces there is none either.
+        if len(meaning) == len(asked) > 0:
+            event_ids.append(event_id)
+            meanings.append(meaning)
+    if not meanings:
         return {}
-    cosines = _titles([meaning for _, meaning in known]) @ _titles([asked])[0]
+    cosines = _titles(meanings) @ _titles([asked])[0]
     best: dict[str, float] = {}
-    for (event_id, _), cosine in zip(known, cosines, strict=True):
+    for event_id, cosine in zip(event_ids, cosines, strict=True):
         if cosine >= LEAST_LIKENESS:
             best[event_id] = max(best.get(event_id, 0.0), float(cosine))
     return best
@@ -43,7 +45,8 @@ def nearest_by_meaning(
 def _meaning(packed: bytes) -> bytes:
     try:
         return parts_of(upgraded(packed))[-1]
-    except ValueError:  # another version wrote it
+    except ValueError:
+        # A later version wrote it, before a return to this one.
         return b""
 
 

@@ -25,43 +25,40 @@ def neighbours(rows: Rows, store: RowStore) -> list[list[int]]:
     same, most first. A slot from `store.next` on is one of the rows themselves, before the one that asks."""
     queries = _unit(rows)
     cosines, slots = _best(np.tril(queries @ queries.T, -1), store.next)
-    for first, some in store.newest(AMONG):
-        for start in range(0, len(some), AT_ONCE):
-            more, there = _best(
-                queries @ _unit(some[start : start + AT_ONCE]).T, first + start
-            )
-            cosines, slots = (
-                np.concatenate([cosines, more], 1),
-                np.concatenate([slots, there], 1),
-            )
+    for first, block in store.newest(AMONG):
+        for start in range(0, len(block), AT_ONCE):
+            part = _unit(block[start : start + AT_ONCE])
+            more_cosines, more_slots = _best(queries @ part.T, first + start)
+            cosines = np.concatenate([cosines, more_cosines], 1)
+            slots = np.concatenate([slots, more_slots], 1)
+    # Stable, so that of equal ones those of the batch come first, whatever the window holds.
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+    best_slots = np.take_along_axis(slots, order, 1)
+    is_alike = np.take_along_axis(cosines, order, 1) >= LIKE
     return [
-        [
-            slot
-            for slot, cosine in zip(
-                found[columns].tolist(), row[columns].tolist(), strict=True
-            )
-            if cosine >= LIKE
-        ]
-        for columns, found, row in zip(order, slots, cosines, strict=True)
-    ]
+        row[alike].tolist()
+        for row, alike in zip(best_slots, is_alike, strict=True)
+    ]  # fmt: skip
 
 
 def _best(
     table: NDArray[np.float32], first: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The `NEIGHBOURS` greatest numbers of each row, and their columns counted from `first`."""
-    if table.shape[1] > NEIGHBOURS:
+    width = table.shape[1]
+    if width > NEIGHBOURS:
         columns = np.argpartition(-table, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     else:
-        columns = np.broadcast_to(np.arange(table.shape[1]), table.shape)
+        columns = np.broadcast_to(np.arange(width), table.shape)
     return np.take_along_axis(table, columns, 1), columns + first
 
 
 def _unit(rows: Rows) -> NDArray[np.float32]:
     """Vectors of title and lead together, of length 1; unknown ones stay 0."""
     vectors = meanings(rows)
-    found = vectors[:, 0] + LEAD * vectors[:, 1]
-    lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
-    found /= np.maximum(lengths, np.float32(1e-6))[:, None]
-    return found
+    titles = vectors[:, 0]
+    leads = vectors[:, 1]
+    both = titles + LEAD * leads
+    lengths = np.sqrt(np.einsum("ij,ij->i", both, both))
+    both /= np.maximum(lengths, np.float32(1e-6))[:, None]
+    return both

@@ -46,15 +46,17 @@ def places_in(tokens: tuple[int, ...]) -> list[Named]:
     named: list[Named] = []
     at = 0
     while at < len(tokens):
-        pair = (
-            known.get(pair_key(tokens[at], tokens[at + 1]))
-            if at + 1 < len(tokens)
-            else None
-        )
-        place = known.get(tokens[at]) if pair is None else pair
+        length = 2
+        place = None
+        if at + 1 < len(tokens):
+            place = known.get(pair_key(tokens[at], tokens[at + 1]))
+        # York is no place in "New York".
+        if place is None:
+            length = 1
+            place = known.get(tokens[at])
         if place is not None:
             named.append(Named(at, place))
-        at += 1 if pair is None else 2
+        at += length
     return named
 
 
@@ -66,11 +68,14 @@ def distance(one: int, other: int) -> int:
     region, other_region = one >> CITY_BITS, other >> CITY_BITS
     if region >> REGION_BITS != other_region >> REGION_BITS:
         return 3
+    # A whole country holds the place in it.
     if not region & _REGION or not other_region & _REGION:
         return 0
     if region != other_region:
         return 2
-    return 1 if one & _CITY and other & _CITY else 0
+    # A whole region holds its cities, else they are two of them.
+    are_cities = one & _CITY and other & _CITY
+    return 1 if are_cities else 0
 
 
 def is_exact(one: int, other: int) -> bool:

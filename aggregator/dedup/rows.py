@@ -185,7 +185,7 @@ class _Block:
 
     def __init__(self, number: int, kind: np.dtype[np.void]) -> None:
         self.rows = np.zeros(BLOCK, kind)
-        # As memory views: reading one number of an array takes several times as long.
+        # As memory views: reading one number of an array takes twice as long.
         first = number * BLOCK
         self.events = np.arange(first, first + BLOCK, dtype=np.int64).data
         self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Score:
     @property
     def f1(self) -> float:
         both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
+        if not both:
+            return 0.0
+        return 2 * self.precision * self.recall / both
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Quality:
 
 
 def _ratio(part: float, whole: float) -> float:
+    # Of no decisions none was wrong.
     return part / whole if whole else 1.0
 
 
@@ -40,26 +44,36 @@ def clustering(
     truth: Mapping[str, Hashable], predicted: Mapping[str, Hashable]
 ) -> Quality:
     """The quality of `predicted` events; an entry without a prediction counts as an event of its own."""
-    cells: Counter[tuple[Hashable, Hashable]] = Counter()
+    overlaps: Counter[tuple[Hashable, Hashable]] = Counter()
+    true_sizes = Counter[Hashable]()
+    event_sizes = Counter[Hashable]()
     for entry, cluster in truth.items():
-        cells[
-            cluster,
-            ("event", predicted[entry]) if entry in predicted else ("alone", entry),
-        ] += 1
-    true, found = Counter[Hashable](), Counter[Hashable]()
-    for (cluster, event), count in cells.items():
-        true[cluster] += count
-        found[event] += count
+        # Marked, so that an entry alone is no event that bears its name.
+        event: Hashable = ("alone", entry)
+        if entry in predicted:
+            event = ("event", predicted[entry])
+        overlaps[cluster, event] += 1
+        true_sizes[cluster] += 1
+        event_sizes[event] += 1
+    precision = 0.0
+    recall = 0.0
+    for (cluster, event), size in overlaps.items():
+        precision += size * size / event_sizes[event]
+        recall += size * size / true_sizes[cluster]
     total = len(truth)
-    precision = sum(n * n / found[event] for (_, event), n in cells.items())
-    recall = sum(n * n / true[cluster] for (cluster, _), n in cells.items())
-    both, said, held = (
-        sum(n * (n - 1) // 2 for n in c.values()) for c in (cells, found, true)
-    )
+    both = _pair_count(overlaps)
     return Quality(
         Score(_ratio(precision, total), _ratio(recall, total)),
-        Score(_ratio(both, said), _ratio(both, held)),
+        Score(
+            _ratio(both, _pair_count(event_sizes)),
+            _ratio(both, _pair_count(true_sizes)),
+        ),
     )
+
+
+def _pair_count(sizes: Mapping[Any, int]) -> int:
+    """How many pairs of entries stand together in groups of these sizes."""
+    return sum(size * (size - 1) // 2 for size in sizes.values())
 
 
 def pairs(truth: Sequence[bool], predicted: Sequence[bool]) -> Score:

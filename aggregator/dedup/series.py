@@ -10,6 +10,7 @@ or what fills it now must be a word unheard of, as names are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
@@ -27,9 +28,8 @@ MOST_KEPT = 16
 """Tokens that it has at most: two long titles with one other word are one title edited (both are guesses)."""
 UNHEARD = 9.0
 """Rarity from which on a word is unheard of, as names are: one report in 8,000 (a guess); the prior's are below 8."""
-_BY_BIGRAMS = np.array(
-    [lang_hash(lang) for lang in ("zh", "yue", "ja", "th", "lo", "km", "my")]
-)
+_LANGUAGES_OF_BIGRAMS = ("zh", "yue", "ja", "th", "lo", "km", "my")
+_BY_BIGRAMS = np.array([lang_hash(lang) for lang in _LANGUAGES_OF_BIGRAMS])
 """Languages in which a filling has some unheard-of token nearly always, and a name nothing else."""
 
 
@@ -62,51 +62,75 @@ def refills(
         & (table[:, INDEX["shingles_shared"]] < 0.5)
         & (table[:, INDEX["shared_title_weight"]] > 0)
     )
-    some = np.flatnonzero(likely)
-    if not len(some):
+    places = np.flatnonzero(likely)
+    if not len(places):
         return []
-    mine, theirs = query[some], others[some]
-    own, count = (side["title_count"].astype(np.intp) for side in (mine, theirs))
-    one, other = (
-        np.ascontiguousarray(side["tokens"][:, :TITLE_TOKENS])
-        for side in (mine, theirs)
-    )
-    least = np.minimum(own, count)
-    start = np.minimum(_alike(one, other), least)
-    end = np.minimum(
-        _alike(_backwards(one, own), _backwards(other, count)), least - start
-    )
-    kept, longest = start + end, np.maximum(own, count) - start - end
-    is_one = (
-        (own > kept)
-        & (count > kept)
-        & (kept >= np.maximum(longest, LEAST_KEPT))
-        & (kept <= MOST_KEPT)
-    )
-    column = np.arange(TITLE_TOKENS)
-    within, within_other = (
-        (column >= start[:, None]) & (column < (length - end)[:, None])
-        for length in (own, count)
-    )
-    filler = np.where(within_other, other, np.uint32(0)).sum(1, dtype=np.uint64)
-    rarity = frequency.rarity(one, mine["lang"])
-    rarest, commonest = (
-        (rarity * within).max(1),
-        np.where(within, rarity, np.inf).min(1),
-    )
-    is_unheard = (
-        np.where(np.isin(mine["lang"], _BY_BIGRAMS), commonest, rarest) >= UNHEARD
-    )
-    is_other = is_unheard | (table[some, INDEX["hours_apart"]] >= RECURS_AFTER)
-    found = (
-        array[is_one].tolist()
-        for array in (some, start, end, filler, longest, is_other)
-    )
-    return [(row, Refill(*rest)) for row, *rest in zip(*found, strict=True)]
+    mine = query[places]
+    own = _Titles.of(mine)
+    other = _Titles.of(others[places])
+    shorter = np.minimum(own.count, other.count)
+    longer = np.maximum(own.count, other.count)
+    start = np.minimum(_alike(own.tokens, other.tokens), shorter)
+    # Not what the start has already: "day after day" begins and ends with one word.
+    end = np.minimum(_alike(own.backwards(), other.backwards()), shorter - start)
+    template = start + end
+    longest = longer - template
+    # Both have something in between: where one has nothing, words were added or left out.
+    is_filled = shorter > template
+    is_one = template >= np.maximum(longest, LEAST_KEPT)
+    is_refill = is_filled & is_one & (template <= MOST_KEPT)
+    theirs = np.where(other.within(start, end), other.tokens, np.uint32(0))
+    filler = theirs.sum(1, dtype=np.uint64)
+    is_unheard = _is_unheard(mine, own, own.within(start, end), frequency)
+    is_later = table[places, INDEX["hours_apart"]] >= RECURS_AFTER
+    columns = (places, start, end, filler, longest, is_unheard | is_later)
+    chosen = [column[is_refill].tolist() for column in columns]
+    return [(row, Refill(*rest)) for row, *rest in zip(*chosen, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Titles:
+    """(rows, `TITLE_TOKENS`) tokens of titles, 0 behind their end, and how many each has."""
+
+    tokens: NDArray[np.uint32]
+    count: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, rows: Rows) -> _Titles:
+        tokens = np.ascontiguousarray(rows["tokens"][:, :TITLE_TOKENS])
+        return cls(tokens, rows["title_count"].astype(np.intp))
+
+    def within(self, start: NDArray[np.intp], end: NDArray[np.intp]) -> Bools:
+        """Which tokens stand between the first `start` and the last `end` of their row."""
+        column = np.arange(TITLE_TOKENS)
+        stop = self.count - end
+        return (column >= start[:, None]) & (column < stop[:, None])
+
+    def backwards(self) -> NDArray[np.uint32]:
+        """The tokens of each row, last first, then zeros."""
+        column = self.count[:, None] - 1 - np.arange(TITLE_TOKENS)
+        turned = np.take_along_axis(self.tokens, np.maximum(column, 0), 1)
+        return np.where(column >= 0, turned, np.uint32(0))
+
+
+def _is_unheard(
+    rows: Rows,
+    titles: _Titles,
+    filling: Bools,
+    frequency: Frequency,
+) -> Bools:
+    """Whether what fills each title is unheard of: one of its words, or in scripts of bigrams all of them."""
+    rarity = frequency.rarity(titles.tokens, rows["lang"])
+    rarest = (rarity * filling).max(1)
+    commonest = np.where(filling, rarity, np.inf).min(1)
+    is_by_bigrams = np.isin(rows["lang"], _BY_BIGRAMS)
+    unheard: Bools = np.where(is_by_bigrams, commonest, rarest) >= UNHEARD
+    return unheard
 
 
 def of_a_series(
-    found: Sequence[tuple[int, Refill]], event: Callable[[int], int]
+    refilled: Sequence[tuple[int, Refill]],
+    event: Callable[[int], int],
 ) -> set[int]:
     """The slots, of those given with their refills, whose headlines are of one template with the entry's.
 
@@ -114,14 +138,21 @@ def of_a_series(
     by the number that `event` gives for a slot, or the entry tells neither on.
     """
     series: set[int] = set()
-    for (slot, a), (slot2, b) in combinations(found, 2):
-        is_one_template = min(a.start, b.start) + min(a.end, b.end) >= max(
-            LEAST_KEPT, a.longest, b.longest
-        )
+    for (slot, a), (slot2, b) in combinations(refilled, 2):
+        # The same headline again is a retelling, not a third filling.
+        if a.filler == b.filler or not _are_one_template(a, b):
+            continue
+        # A source that tells one event on ("kills four", "kills six") has no template.
         are_two = (a.is_other and b.is_other) or event(slot) != event(slot2)
-        if a.filler != b.filler and is_one_template and are_two:
+        if are_two:
             series |= {slot, slot2}
     return series
+
+
+def _are_one_template(a: Refill, b: Refill) -> bool:
+    """Whether they share enough with the entry in the same place."""
+    shared = min(a.start, b.start) + min(a.end, b.end)
+    return shared >= max(LEAST_KEPT, a.longest, b.longest)
 
 
 def _alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.intp]:
@@ -129,13 +160,3 @@ def _alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.int
     differs: Bools = np.column_stack([one != other, np.ones(len(one), bool)])
     first: NDArray[np.intp] = differs.argmax(1)
     return first
-
-
-def _backwards(
-    tokens: NDArray[np.uint32], count: NDArray[np.intp]
-) -> NDArray[np.uint32]:
-    """The `count` tokens of each row, last first, then zeros."""
-    column = count[:, None] - 1 - np.arange(TITLE_TOKENS)
-    return np.where(
-        column >= 0, np.take_along_axis(tokens, np.maximum(column, 0), 1), np.uint32(0)
-    )

@@ -8,6 +8,7 @@ what is usual for unrelated reports: contributions need not add up, since the mo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import starmap
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from aggregator.dedup.features import (
     MEANINGS,
     NAMES,
     RECURRING,
+    Floats,
     counted,
     features,
     is_recurring,
@@ -30,9 +32,7 @@ from aggregator.model import DedupSettings, Strictness
 
 JOIN = {Strictness.STRICT: 0.9, Strictness.BALANCED: 0.2, Strictness.LOOSE: -0.5}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
-PAIR_THRESHOLD = {
-    strictness: score_of(log_odds) for strictness, log_odds in JOIN.items()
-}
+PAIR_THRESHOLD = {strictness: score_of(odds) for strictness, odds in JOIN.items()}
 """The same as scores: 0.71, 0.55, 0.38. Two reports alone are judged as a report and an event of one."""
 
 
@@ -70,33 +70,32 @@ def compared(
     both = counted(row_array([a, b], MEANT_ROW), known)
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     judge = model or learned.model()
+    log_odds = float(judge.log_odds(table)[0])
+    contributions = log_odds - judge.log_odds(_swapped(table))
+    if is_recurring(table)[0]:
+        log_odds = RECURRING
+    values = zip(NAMES, table[0].tolist(), contributions.tolist(), strict=True)
+    named = starmap(Feature, values)
+    telling = sorted(named, key=lambda feature: -abs(feature.contribution))
+    # A report is of one event with itself, even where the forest has seen no pair like it.
+    score = 1.0 if _content(a) == _content(b) else score_of(log_odds)
+    is_refill = bool(refills(table, both.rows[:1], both.rows[1:], known))
+    return Comparison(score, tuple(telling), is_refill)
+
+
+def _swapped(table: Floats) -> Floats:
+    """A pair's features, (1, features), once for each of them: with what is usual of strangers in its place."""
     usual = learned.usual().copy()
-    if (
-        table[0, -1] < 0
-    ):  # stays unknown: another forest judges pairs whose meanings are known
+    # Stays unknown: another forest judges pairs whose meanings are known.
+    if table[0, -1] < 0:
         usual[[INDEX[name] for name in MEANINGS]] = -1
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)
-    log_odds = float(judge.log_odds(table)[0])
-    contributions = log_odds - judge.log_odds(swapped)
-    if is_recurring(table)[0]:
-        log_odds = RECURRING
-    found = [
-        Feature(name, float(table[0, i]), float(contributions[i]))
-        for i, name in enumerate(NAMES)
-    ]
-    found.sort(key=lambda feature: -abs(feature.contribution))
-    score = 1.0 if _same_content(a, b) else score_of(log_odds)
-    return Comparison(
-        score, tuple(found), bool(refills(table, both.rows[:1], both.rows[1:], known))
-    )
+    return swapped
 
 
-def _same_content(a: Fingerprint, b: Fingerprint) -> bool:
-    one, other = (
-        (f.title_tokens, f.body_tokens, f.numbers, f.lang, f.matched) for f in (a, b)
-    )
-    return one == other
+def _content(of: Fingerprint) -> tuple[object, ...]:
+    return of.title_tokens, of.body_tokens, of.numbers, of.lang, of.matched
 
 
 def is_same(comparison: Comparison, settings: DedupSettings) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.scores import Quality, clustering
 from aggregator.dedup.similarity import JOIN
+from aggregator.dedup.trees import score_of
 from aggregator.model import DedupSettings
 
 STEPS = (-2.5, -1.7, -1.2, -0.8, -0.5, -0.2, 0.2, 0.5, 0.9, 1.3, 1.7, 2.2)
@@ -40,24 +40,24 @@ def sweep(
 
     Raises ValueError as `truth_of` does, before any work.
     """
-    kept = list(rows)
-    truth = truth_of(kept)
-    prints = prints or prints_of(
-        list(entries(kept, canonical_url=canonical_url)), settings
-    )
+    all_rows = list(rows)
+    truth = truth_of(all_rows)
+    # Once for all steps, which differ in the threshold alone.
+    if not prints:
+        stream = entries(all_rows, canonical_url=canonical_url)
+        prints = prints_of(list(stream), settings)
     names = {value: strictness.value for strictness, value in JOIN.items()}
     points = []
     for step in STEPS:
-        found = backtest(
-            kept, settings, canonical_url=canonical_url, join_at=step, prints=prints
-        ).events
-        points.append(
-            Point(
-                1 / (1 + math.exp(-step)),
-                names.get(step, ""),
-                clustering(truth, dict(found)),
-            )
+        answer = backtest(
+            all_rows,
+            settings,
+            canonical_url=canonical_url,
+            join_at=step,
+            prints=prints,
         )
+        quality = clustering(truth, dict(answer.events))
+        points.append(Point(score_of(step), names.get(step, ""), quality))
         if on_step:
             on_step()
     return points
@@ -67,11 +67,12 @@ def truth_of(rows: Sequence[Row]) -> dict[str, str]:
     """The true cluster of each row, by id. Raises ValueError naming the row that cannot be scored."""
     truth: dict[str, str] = {}
     for number, row in enumerate(rows, 1):
-        name, cluster = field(row, "id"), row.get("cluster")
+        name = field(row, "id")
+        cluster = row.get("cluster")
         if cluster is None:
-            raise ValueError(
-                f"a sweep needs a `cluster` in every row; row {number} has none"
-            )
+            needed = "a sweep needs a `cluster` in every row"
+            raise ValueError(f"{needed}; row {number} has none")
+        # Two rows of one name would be one entry with two events.
         if name in truth:
             raise ValueError(f"row {number} has an `id` that stands before: {name}")
         truth[name] = str(cluster)
@@ -82,11 +83,16 @@ def truth_of(rows: Sequence[Row]) -> dict[str, str]:
 
 def svg(points: Sequence[Point], *, title: str) -> str:
     """B-cubed precision, recall and F1 over the score to join at, as one SVG document."""
-    lines = {
-        "precision": [p.quality.b_cubed.precision for p in points],
-        "recall": [p.quality.b_cubed.recall for p in points],
-        "F1": [p.quality.b_cubed.f1 for p in points],
+    lines: dict[str, list[tuple[float, float]]] = {
+        "precision": [],
+        "recall": [],
+        "F1": [],
     }
+    for point in points:
+        b_cubed = point.quality.b_cubed
+        lines["precision"].append((point.score, b_cubed.precision))
+        lines["recall"].append((point.score, b_cubed.recall))
+        lines["F1"].append((point.score, b_cubed.f1))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"',
         'font-family="sans-serif" font-size="12">',
@@ -96,22 +102,21 @@ def svg(points: Sequence[Point], *, title: str) -> str:
         *_axes(),
         *(_mark(point) for point in points if point.name),
     ]
-    for i, (name, values) in enumerate(lines.items()):
-        parts.append(
-            _line([(p.score, v) for p, v in zip(points, values, strict=True)], name, i)
-        )
+    for place, (name, line) in enumerate(lines.items()):
+        parts.append(_line(line, name, place))
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _x(score: float) -> float:
-    return round(_MARGIN + score * (_WIDTH - 2 * _MARGIN), 1)
+    width = _WIDTH - 2 * _MARGIN
+    return round(_MARGIN + score * width, 1)
 
 
 def _y(value: float) -> float:
     """Values from 0.5 up are shown; lower ones lie on the bottom line."""
-    return round(
-        _HEIGHT - _MARGIN - max(value - 0.5, 0) * 2 * (_HEIGHT - 2 * _MARGIN), 1
-    )
+    height = _HEIGHT - 2 * _MARGIN
+    above_half = max(value - 0.5, 0) * 2
+    return round(_HEIGHT - _MARGIN - above_half * height, 1)
 
 
 def _axes() -> list[str]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from itertools import filterfalse
 from typing import NamedTuple
 from zlib import crc32
 
@@ -74,38 +75,47 @@ def _opencc(config: str) -> opencc.OpenCC:
 
 def _simplified(text: str) -> str:
     """Chinese in simplified characters and, where it was written in traditional ones, the mainland's words."""
-    plain = str(_opencc("t2s").convert(text))
-    return _VARIANT.sub(
-        lambda found: lexicon.VARIANTS[found.group()],
-        plain if plain == text else str(_opencc("tw2sp").convert(text)),
-    )
+    simplified = str(_opencc("t2s").convert(text))
+    # Only of what was traditional: the mainland uses some of Taiwan's words for other things.
+    if simplified != text:
+        simplified = str(_opencc("tw2sp").convert(text))
+    return _VARIANT.sub(_mainland_name, simplified)
+
+
+def _mainland_name(variant: re.Match[str]) -> str:
+    return lexicon.VARIANTS[variant.group()]
 
 
 def cleaned(text: str, *, lang: str) -> str:
     """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+        # Chinese, Cantonese or a language that is not known; Japanese has characters of its own.
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
             text = _simplified(text)
-    return _QUARTER.sub(_quarter, text) if _may_hold_quarter(text) else text
+    if _may_hold_quarter(text):
+        text = _QUARTER.sub(_quarter, text)
+    return text
 
 
 def _may_hold_quarter(text: str) -> bool:
+    """Looked for first, by substring where that does: the whole pattern is slow, and few texts hold a quarter."""
     if text.isascii() and "Q" not in text:
         lower = text.lower()
         return "quart" in lower or "trimest" in lower
     return _QUARTER_HINT.search(text) is not None
 
 
-def _quarter(found: re.Match[str]) -> str:
-    kind = str(found.lastgroup)
-    number = (
-        kind[1]
-        if kind in ("q1", "q2", "q3", "q4")
-        else lexicon.HAN_DIGITS.get(found[kind], found[kind])
-    )
-    before = found.string[max(found.start() - 1, 0) : found.start()]
-    after = found.string[found.end() : found.end() + 1]
+def _quarter(match: re.Match[str]) -> str:
+    kind = str(match.lastgroup)
+    # Ordinals in words have a group for each quarter; others say the number themselves.
+    if kind in ("q1", "q2", "q3", "q4"):
+        number = kind[1]
+    else:
+        number = lexicon.HAN_DIGITS.get(match[kind], match[kind])
+    before = match.string[max(match.start() - 1, 0) : match.start()]
+    after = match.string[match.end() : match.end() + 1]
+    # Chinese writes it into the run of characters, where "Q1" needs room to be a token.
     return " " * _is_latin(before) + f"Q{number}" + " " * _is_latin(after)
 
 
@@ -119,28 +129,25 @@ def token(word: str) -> int:
     return crc32(word.encode())
 
 
+_FOLDED = str.maketrans({"’": "'", "ß": "ss", "ø": "o", "ł": "l", "đ": "d"})
+"""Letters that Unicode does not take apart."""
+
+
 @lru_cache(maxsize=1 << 16)
 def folded(word: str) -> str:
     """`word` in one case, without accents and without a possessive ending."""
     word = word.casefold()
     if not word.isascii():
-        word = "".join(
-            c
-            for c in unicodedata.normalize("NFKD", word)
-            if not unicodedata.combining(c)
-        )
-        word = (
-            word.replace("’", "'")
-            .replace("ß", "ss")
-            .replace("ø", "o")
-            .replace("ł", "l")
-            .replace("đ", "d")
-        )
+        decomposed = unicodedata.normalize("NFKD", word)
+        letters = filterfalse(unicodedata.combining, decomposed)
+        word = "".join(letters).translate(_FOLDED)
     head, apostrophe, tail = word.partition("'")
     if not apostrophe:
         return word
     # l'Iran, d'Argent, qu'il keep the second part; Iran's, don't keep the first.
-    return tail if len(head) <= 2 and len(tail) > 2 else head
+    if len(head) <= 2 and len(tail) > 2:
+        return tail
+    return head
 
 
 @lru_cache(maxsize=1 << 16)
@@ -148,8 +155,11 @@ def stem(word: str) -> str:
     """A folded Latin or Cyrillic word without its ending, at most `STEM_LENGTH` letters."""
     if word.isascii():
         return _latin_stem(word)
+    # Russian and its neighbours decline by the last one or two letters.
     if "а" <= word[0] <= "я":
-        return word[: min(STEM_LENGTH, max(4, len(word) - 2))]
+        length = max(4, len(word) - 2)
+        return word[: min(STEM_LENGTH, length)]
+    # Arabic writes its article and the noun as one word.
     if word.startswith("ال") and len(word) > 4:
         word = word[2:]
     return word[:STEM_LENGTH]
@@ -159,13 +169,12 @@ def _latin_stem(word: str) -> str:
     if len(word) > STEM_LENGTH:
         word = word[: STEM_LENGTH + 1]
     for ending in ("ing", "ed", "es", "s"):
-        if (
-            word.endswith(ending)
-            and len(word) - len(ending) >= 3
-            and not word.endswith("ss")
-        ):
+        # "bus", "red", "king" are whole, and "ss" is no plural.
+        is_whole = len(word) - len(ending) < 3 or word.endswith("ss")
+        if word.endswith(ending) and not is_whole:
             word = word[: -len(ending)]
             break
+    # "strike" and "strik(ing)", "casa" and "cas(as)".
     if len(word) > 3 and word[-1] in "eaoy":
         word = word[:-1]
     return word[:STEM_LENGTH]
@@ -173,19 +182,29 @@ def _latin_stem(word: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _spaced_token(surface: str, is_vietnamese: bool) -> int:
+    # Accents make the word, and there are no endings to cut.
     if is_vietnamese:
         return token(unicodedata.normalize("NFC", surface.casefold()))
     word = folded(surface)
     if not word:
         return token(surface)
     concept = lexicon.CONCEPT_OF.get(word)
-    return token("=" + concept) if concept else token(stem(word))
+    if concept:
+        return _concept_token(concept)
+    return token(stem(word))
 
 
 @lru_cache(maxsize=1 << 16)
 def _bigram_token(bigram: str) -> int:
     concept = lexicon.CONCEPT_OF.get(bigram)
-    return token("=" + concept) if concept else token(bigram)
+    if concept:
+        return _concept_token(concept)
+    return token(bigram)
+
+
+def _concept_token(concept: str) -> int:
+    # Marked, so that the concept's name in one language is no word of another.
+    return token("=" + concept)
 
 
 _COMPOUNDING = frozenset(("de", "nl", "sv", "da", "nb", "nn", "no"))
@@ -197,29 +216,31 @@ _LONGEST_HEAD = max(map(len, lexicon.COMPOUND_HEADS))
 @lru_cache(maxsize=1 << 14)
 def _compound(word: str) -> int:
     """Where the head of a folded compound begins, if that is one of `lexicon.COMPOUND_HEADS`; else 0."""
-    starts = range(max(_LEAST_PART, len(word) - _LONGEST_HEAD), len(word))
-    return next(
-        (start for start in starts if word[start:] in lexicon.COMPOUND_HEADS), 0
-    )
+    first = max(_LEAST_PART, len(word) - _LONGEST_HEAD)
+    for start in range(first, len(word)):
+        if word[start:] in lexicon.COMPOUND_HEADS:
+            return start
+    return 0
 
 
 def _parts(run: str, start: int) -> list[Word]:
     """A word of a compounding language as one token or two."""
     word = folded(run)
+    # A concept is known as a whole: "Waldbrand" is a wildfire, not a "Brand" beside a "Wald".
     cut = 0 if word in lexicon.CONCEPT_OF else _compound(word)
     if not cut:
         return [Word(run, _spaced_token(run, False), start, False)]
+    # Folding may lengthen a word ("ß"): then the cut fits only the folded one.
     spelled = run if len(run) == len(word) else word
-    return [
-        Word(part, _spaced_token(part, False), start, False)
-        for part in (spelled[:cut], spelled[cut:])
-    ]
+    parts = (spelled[:cut], spelled[cut:])
+    return [Word(part, _spaced_token(part, False), start, False) for part in parts]
 
 
 class _SpacedTokens(dict[str, int]):
     """Words that stand for themselves, and their tokens: what a text holds most of, found by one look."""
 
     def note(self, run: str, number: int) -> None:
+        # Emptied whole when full: a cache that keeps the order of use costs more than a look.
         if len(self) >= _SPACED_KEPT:
             self.clear()
         self[run] = number
@@ -231,21 +252,24 @@ _SPACED = {is_vietnamese: _SpacedTokens() for is_vietnamese in (False, True)}
 
 def words(text: str, *, lang: str, limit: int) -> list[Word]:
     """The first `limit` tokens of a cleaned text, in order."""
-    vietnamese, compounding = lang[:2] == "vi", lang[:2] in _COMPOUNDING
+    vietnamese = lang[:2] == "vi"
+    compounding = lang[:2] in _COMPOUNDING
+    # One word may be two tokens there, and a known word is one.
     known = {} if compounding else _SPACED[vietnamese]
-    found: list[Word] = []
+    read: list[Word] = []
     at = 0
-    for run in _RUN.findall(text):  # and where each stands: twice as fast as `finditer`
+    # And where each stands: twice as fast as `finditer`.
+    for run in _RUN.findall(text):
         at = text.index(run, at)
         number = known.get(run)
         if number is None:
-            found.extend(_words_of(run, at, vietnamese, compounding))
+            read.extend(_words_of(run, at, vietnamese, compounding))
         else:
-            found.append(_new(Word, (run, number, at, False)))
-        if len(found) >= limit:
+            read.append(_new(Word, (run, number, at, False)))
+        if len(read) >= limit:
             break
         at += len(run)
-    return _without_dates(found)[:limit]
+    return _without_dates(read)[:limit]
 
 
 _new = tuple.__new__
@@ -255,17 +279,21 @@ _new = tuple.__new__
 def _words_of(run: str, at: int, vietnamese: bool, compounding: bool) -> list[Word]:
     """The tokens of one run, none of a single letter."""
     first = run[0]
+    # The comparison spares most words the pattern.
     if first >= "\u0e00" and _UNSPACED.match(first):
         return _bigrams(run, at)
     if first.isdigit():
         return [Word(run, token(run), at, False)]
+    # "F-16s" and "F16" are one name.
     if not run.isalpha() and _DIGIT.search(run):
         code = run.removesuffix("s")
-        return [Word(code, token(code.replace("-", "").casefold()), at, False)]
+        number = token(code.replace("-", "").casefold())
+        return [Word(code, number, at, False)]
+    # Vietnamese has words of one letter ("ý", "ở").
     if len(run) == 1 and not vietnamese:
         return []
     if compounding:
-        return _parts(run, at) if len(run) > 1 else []
+        return _parts(run, at)
     number = _spaced_token(run, vietnamese)
     _SPACED[vietnamese].note(run, number)
     return [Word(run, number, at, False)]
@@ -274,23 +302,27 @@ def _words_of(run: str, at: int, vietnamese: bool, compounding: bool) -> list[Wo
 _BETWEEN = frozenset(("st", "nd", "rd", "th", "er", "de", "of"))
 
 
-def _without_dates(found: list[Word]) -> list[Word]:
+def _without_dates(read: list[Word]) -> list[Word]:
     """The tokens without days of the year: every report of a day may name it, so it is no evidence of an event."""
     dates: set[int] = set()
-    for i, word in enumerate(found):
+    for i, word in enumerate(read):
         if word.surface[0].isdigit() and len(word.surface) <= 2:
-            dates.update(_around(found, i))
-    return [word for i, word in enumerate(found) if i not in dates] if dates else found
+            dates.update(_around(read, i))
+    if not dates:
+        return read
+    return [word for i, word in enumerate(read) if i not in dates]
 
 
-def _around(found: list[Word], day: int) -> list[int]:
+def _around(read: list[Word], day: int) -> list[int]:
     """The places of a day's number and of its month, which stands before or after it, if it has one."""
     after = day + 1
-    while after < len(found) and found[after].surface in _BETWEEN:
+    while after < len(read) and read[after].surface in _BETWEEN:
         after += 1
-    if after < len(found) and _is_month(found[after]):
+    if after < len(read) and _is_month(read[after]):
         return list(range(day, after + 1))
-    return [day - 1, day] if day and _is_month(found[day - 1]) else []
+    if day and _is_month(read[day - 1]):
+        return [day - 1, day]
+    return []
 
 
 def _is_month(word: Word) -> bool:
@@ -298,9 +330,11 @@ def _is_month(word: Word) -> bool:
 
 
 def _bigrams(run: str, start: int) -> list[Word]:
+    # A character between digits or signs stands alone.
     if len(run) == 1:
         return [Word(run, _bigram_token(run), start, True)]
+    bigrams = map(str.__add__, run, run[1:])
     return [
-        Word(run[i : i + 2], _bigram_token(run[i : i + 2]), start + i, True)
-        for i in range(len(run) - 1)
+        Word(bigram, _bigram_token(bigram), at, True)
+        for at, bigram in enumerate(bigrams, start)
     ]
