@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, text
+from aggregator.engine.scripts import Argument, Engine, blocking, text
 from aggregator.engine.watch_store import Row, row_of
 from aggregator.errors import EngineRefused
 from aggregator.model import Notice
@@ -33,28 +33,25 @@ class DeliveryStore:
         """The oldest messages of a stream queue: those read before and not acknowledged, or with `fresh` those after
         them, waiting at most `block` (2 s at most) for one. Makes the group where there is none."""
         key = self._keys.queue(queue)
-        waiting: tuple[Argument, ...] = (
-            "BLOCK",
-            min(BLOCK_MS, block // timedelta(milliseconds=1)),
-        )
+        # `>` reads what nobody was given yet, an id what this consumer was given before: that is never waited for.
+        start = ">" if fresh else "0"
         words: list[Argument] = ["XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", count]
-        words += [
-            *(waiting if fresh and block else ()),
-            "STREAMS",
-            key,
-            ">" if fresh else "0",
-        ]
+        if fresh:
+            words += blocking(block)
+        words += ["STREAMS", key, start]
         try:
             answer = await self._engine.command(*words)
         except EngineRefused as error:
+            # No stream yet, or one that an operator or a restart without persistence took away with its group.
             if "NOGROUP" not in str(error):
                 raise
             await self._make_group(key)
             return []
-        rows = (answer or {}).get(key.encode(), ())
+        page = (answer or {}).get(key.encode(), ())
+        # A message that was trimmed while it was pending comes without fields.
         return [
             row_of(f"queue:{queue}", stream_id, fields or {})
-            for stream_id, fields in rows
+            for stream_id, fields in page
         ]
 
     async def _make_group(self, key: str) -> None:
@@ -62,6 +59,7 @@ class DeliveryStore:
         try:
             await self._engine.command("XGROUP", "CREATE", key, GROUP, "0", "MKSTREAM")
         except EngineRefused as error:
+            # Another daemon, or the first try of a call that redis-py repeated, has made it.
             if "BUSYGROUP" not in str(error):
                 raise
 
@@ -74,9 +72,7 @@ class DeliveryStore:
     ) -> bool:
         """They never will: acknowledges the message and tells of it. False: it had been acknowledged before."""
         keys = (self._keys.queue(queue), self._keys.trouble)
-        answer = await self._engine.script(
-            "give_up",
-            keys,
-            (GROUP, stream_id, 1, *notice_arguments(self._engine, [notice], at)),
-        )
+        told = notice_arguments(self._engine, [notice], at)
+        arguments = (GROUP, stream_id, 1, *told)
+        answer = await self._engine.script("give_up", keys, arguments)
         return text(answer) == "done"

@@ -18,14 +18,28 @@ from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
 from aggregator.engine.codec import ALIAS, ENTRY, EVENT, Unreadable, decode
-from aggregator.engine.holds import NOT_LEADING
+from aggregator.engine.holds import NOT_LEADING, raise_if_not_leading
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.outgoing import deliveries, message_arguments
-from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, ms_or_now, text
+from aggregator.engine.outgoing import (
+    deliveries,
+    event_arguments,
+    message_arguments,
+    report_counts,
+)
+from aggregator.engine.scripts import (
+    Argument,
+    Engine,
+    batches,
+    blocking,
+    ms_or_now,
+    text,
+)
+from aggregator.engine.wire import span_ms
 from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import (
     Entry,
     Event,
+    FingerprintRecord,
     Kind,
     Notice,
     Publication,
@@ -35,7 +49,10 @@ from aggregator.model import (
 BATCH = 32
 """Publications in one script: 32 of 5 KB took 4 to 7 ms, in which the server serves nobody else, on two cores with a
 load of 5 to 7 (tests/bench/engine_store.py)."""
+PAGE = 500
+"""Events in one MGET."""
 ALIAS_STEPS = 50
+"""Merges followed from one id: anybody can write a circle of aliases."""
 _COUNTED = {
     Kind.NEW: "new_event",
     Kind.JOINED: "joined_event",
@@ -63,12 +80,12 @@ class Waiting:
     @property
     def entries(self) -> tuple[tuple[str, Entry], ...]:
         """Those before the first that cannot be read."""
-        found = []
+        readable = []
         for stream_id, row in self.rows:
             if isinstance(row, Unreadable):
                 break
-            found.append((stream_id, row))
-        return tuple(found)
+            readable.append((stream_id, row))
+        return tuple(readable)
 
 
 class EventStore:
@@ -90,21 +107,22 @@ class EventStore:
         self, worker: str, lease: timedelta, *, now: datetime | None = None
     ) -> Lead:
         """Like `lead`, and tells who leads otherwise. `worker` names one process: host, process id, start."""
-        arguments = (worker, _ms(lease), ms_or_now(now))
+        arguments = (worker, span_ms(lease), ms_or_now(now))
         answer = await self._engine.script(
             "lead", (self._keys.leader, self._keys.token), arguments
         )
         token, leader, lapses = map(text, answer)
-        return Lead(
-            int(token) if token else None, leader, wire.instant_of(int(lapses) * 1000)
-        )
+        lapses_at = wire.instant_of_ms(lapses)
+        if not token:
+            return Lead(None, leader, lapses_at)
+        return Lead(int(token), leader, lapses_at)
 
     async def renew(
         self, token: int, lease: timedelta, *, now: datetime | None = None
     ) -> None:
         """Prolongs the lead. Raises StaleToken when another worker has it, or the server has forgotten it."""
         answer = await self._engine.script(
-            "renew", (self._keys.leader,), (token, _ms(lease), ms_or_now(now))
+            "renew", (self._keys.leader,), (token, span_ms(lease), ms_or_now(now))
         )
         if text(answer) == "gone":
             raise StaleToken(
@@ -132,44 +150,34 @@ class EventStore:
 
         The same ones come again until they are published or rejected.
         """
-        wait = min(BLOCK_MS, _ms(block))
-        waiting: tuple[Argument, ...] = ("BLOCK", wait) if wait > 0 else ()
+        key = self._keys.entries
         answer = await self._engine.command(
-            "XREAD", "COUNT", count, *waiting, "STREAMS", self._keys.entries, "0-0"
+            "XREAD", "COUNT", count, *blocking(block), "STREAMS", key, "0-0"
         )
-        rows = answer.get(self._keys.entries.encode(), ())
-        return Waiting(
-            tuple(
-                (text(stream_id), decode(ENTRY, fields)) for stream_id, fields in rows
-            )
-        )
+        page = answer.get(key.encode(), ())
+        rows = [(text(stream_id), decode(ENTRY, fields)) for stream_id, fields in page]
+        return Waiting(tuple(rows))
 
     async def reject_entry(
         self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None
     ) -> None:
         """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
-        arguments = [
-            token,
-            stream_id,
-            1,
-            *notice_arguments(self._engine, [notice], at or _stream_time(stream_id)),
-        ]
-        answer = await self._engine.script(
-            "reject",
-            (self._keys.leader, self._keys.entries, self._keys.trouble),
-            arguments,
-        )
-        if text(answer) == "stale":
-            raise StaleToken(NOT_LEADING)
+        # The entry's own time: after a repeat the notice has the same id.
+        told_at = at or wire.instant_of_id(stream_id)
+        told = notice_arguments(self._engine, [notice], told_at)
+        keys = (self._keys.leader, self._keys.entries, self._keys.trouble)
+        answer = await self._engine.script("reject", keys, [token, stream_id, 1, *told])
+        raise_if_not_leading(answer)
 
     # --- events ---
 
     async def event_of(self, entry_id: str) -> str | None:
         """The event an entry was given to, an absorbed one resolved; None when it was never published, or long ago."""
-        [found] = await self._engine.many([("HVALS", self._keys.gate(entry_id))])
-        if not found:
+        [event_ids] = await self._engine.many([("HVALS", self._keys.gate(entry_id))])
+        if not event_ids:
             return None
-        event_id = text(found[0])
+        # One for each revision, all the same: an edit never moves an entry to another event.
+        event_id = text(event_ids[0])
         event = (await self.by_ids([event_id])).get(event_id)
         return event.event_id if event else event_id
 
@@ -180,49 +188,47 @@ class EventStore:
         and those whose record is damaged, which begin anew with their next report.
 
         Raises UnreadableRecord, which names the key, for one that a later version wrote; `strict`: for damaged ones."""
-        found: dict[str, Event] = {}
-        asked = {event_id: event_id for event_id in event_ids}
+        events: dict[str, Event] = {}
+        pending = {event_id: event_id for event_id in event_ids}
         for _ in range(ALIAS_STEPS):
-            if not asked:
+            if not pending:
                 break
-            records = await self._event_records(
-                list(dict.fromkeys(asked.values())), strict
-            )
-            here = {first: records[at] for first, at in asked.items() if at in records}
-            found |= here
-            asked = {
-                first: event.merged_into
-                for first, event in here.items()
-                if event.merged_into
-            }
-        return found
+            names = list(dict.fromkeys(pending.values()))
+            records = await self._event_records(names, strict)
+            absorbed: dict[str, str] = {}
+            for event_id, name in pending.items():
+                event = records.get(name)
+                if event is None:
+                    continue
+                events[event_id] = event
+                if event.merged_into:
+                    absorbed[event_id] = event.merged_into
+            pending = absorbed
+        return events
 
     async def named(self, name: str) -> Event | None:
         """The event as it stands of an event id, or of the entry id of one of its reports. Raises UnreadableRecord."""
-        found = (await self.by_ids([name], strict=True)).get(name)
-        if found is not None:
-            return found
+        event = (await self.by_ids([name], strict=True)).get(name)
+        if event is not None:
+            return event
         event_id = await self.event_of(name)
-        return (
-            (await self.by_ids([event_id], strict=True)).get(event_id)
-            if event_id
-            else None
-        )
+        if event_id is None:
+            return None
+        return (await self.by_ids([event_id], strict=True)).get(event_id)
 
     async def _event_records(
         self, event_ids: Sequence[str], strict: bool
     ) -> dict[str, Event]:
-        found: dict[str, Event] = {}
-        for start in range(0, len(event_ids), 500):
-            page = event_ids[start : start + 500]
-            answers = await self._engine.command(
-                "MGET", *(self._keys.event(event_id) for event_id in page)
-            )
+        events: dict[str, Event] = {}
+        for page in batches(event_ids, PAGE):
+            answers = await self._engine.command("MGET", *map(self._keys.event, page))
             for event_id, value in zip(page, answers, strict=True):
-                event = self._event(event_id, value, strict) if value else None
+                if not value:
+                    continue
+                event = self._event(event_id, value, strict)
                 if event is not None:
-                    found[event_id] = event
-        return found
+                    events[event_id] = event
+        return events
 
     def _event(self, event_id: str, value: bytes, strict: bool) -> Event | None:
         key = self._keys.event(event_id)
@@ -230,6 +236,7 @@ class EventStore:
         if not isinstance(event, Unreadable):
             return event
         self._engine.slips.note(EVENT.name, key, event)
+        # A later version's event must not begin anew: that worker still appends to it.
         if event.is_later or strict:
             raise UnreadableRecord(key, event.why[:200], is_later=event.is_later)
         return None
@@ -250,100 +257,75 @@ class EventStore:
         so call again with the same publications, which answers for all.
         """
         published: list[Published] = []
-        for start in range(0, len(publications), BATCH):
-            batch = publications[start : start + BATCH]
+        for batch in batches(publications, BATCH):
             answers, why = await self._publish(token, batch, now)
-            published += [
-                Published(event_id=text(event_id), repeated=text(flag) == "1")
-                for event_id, flag in answers
-            ]
-            if text(why) != "done":
-                if text(why) == "stale" or not published:
-                    raise StaleToken(_REFUSED[text(why)])
-                break
+            for event_id, flag in answers:
+                repeated = text(flag) == "1"
+                published.append(Published(text(event_id), repeated))
+            if why == "done":
+                continue
+            # What was published before the refusal stands, and its answers change the index.
+            if why == "stale" or not published:
+                raise StaleToken(_REFUSED[why])
+            break
         return published
 
     async def _publish(
         self, token: int, batch: Sequence[Publication], now: datetime | None
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    ) -> tuple[list[tuple[bytes, bytes]], str]:
         keys = self._keys
+        retention = self._engine.retention
+        pushed_at = now or datetime.now(UTC)
         arguments: list[Argument] = [
             keys.prefix,
             token,
             ms_or_now(now),
-            _ms(self._engine.retention.events),
-        ]
-        arguments += [
-            _ms(self._engine.retention.digest),
+            span_ms(retention.events),
+            span_ms(retention.digest),
             self._engine.list_cap,
             len(batch),
         ]
         for publication in batch:
-            arguments += self.publication_arguments(
-                publication, pushed_at=now or datetime.now(UTC)
-            )
-        answers, why = await self._engine.script(
-            "publish",
-            (
-                keys.leader,
-                keys.entries,
-                keys.events,
-                keys.reports,
-                keys.fingerprints,
-                keys.merged,
-                keys.dropped,
-            ),
-            arguments,
+            arguments += self.publication_arguments(publication, pushed_at=pushed_at)
+        written = (
+            keys.leader,
+            keys.entries,
+            keys.events,
+            keys.reports,
+            keys.fingerprints,
+            keys.merged,
+            keys.dropped,
         )
-        return answers, why
+        answers, why = await self._engine.script("publish", written, arguments)
+        return answers, text(why)
 
     def publication_arguments(
         self, publication: Publication, *, pushed_at: datetime
     ) -> list[Argument]:
         """What the script is told of one entry. ValueError: it holds what cannot be written."""
-        counts: Counter[str] = Counter(
-            _COUNTED[message.kind] for message in publication.messages
-        )
-        stats: list[Argument] = [
-            part
-            for name, number in counts.items()
-            for part in (f"reports:{name}", number)
-        ]
-        events: list[Argument] = [
-            part
-            for e in publication.events
-            for part in (e.event_id, wire.encode(e), e.merged_into)
-        ]
         sent = deliveries(self._engine, publication.messages, publication.queued)
-        return [
-            *(
-                publication.stream_id,
-                publication.entry_id,
-                publication.revision,
-                publication.event_id,
-            ),
-            wire.record_bytes(publication.record) if publication.record else "",
-            wire.decision_bytes(publication.record.decision)
-            if publication.record
-            else "",
-            *(len(publication.events), len(sent), len(stats)),
-            *events,
-            *(
-                part
-                for message, targets in sent
-                for part in message_arguments(self._keys, message, targets, pushed_at)
-            ),
-            *stats,
+        counts = Counter(_COUNTED[message.kind] for message in publication.messages)
+        stats = report_counts(counts)
+        arguments: list[Argument] = [
+            publication.stream_id,
+            publication.entry_id,
+            publication.revision,
+            publication.event_id,
+            *_record_arguments(publication.record),
+            len(publication.events),
+            len(sent),
+            len(stats),
+            *event_arguments(publication.events),
         ]
+        for message, targets in sent:
+            arguments += message_arguments(self._keys, message, targets, pushed_at)
+        return arguments + stats
 
     async def aliases(self) -> dict[str, str]:
         """Absorbed event id → the event that finally stands for it."""
         key = self._keys.merged
-        direct: dict[str, str] = {}
-        for absorbed, value in (await self._engine.command("HGETALL", key)).items():
-            survivor = self._engine.readable(ALIAS, f"{key} {text(absorbed)}", value)
-            if survivor is not None:
-                direct[text(absorbed)] = survivor
+        values = await self._engine.command("HGETALL", key)
+        direct = self._engine.readable_fields(ALIAS, key, values.items())
         return {absorbed: _end_of(absorbed, direct) for absorbed in direct}
 
 
@@ -354,17 +336,16 @@ _REFUSED = {
 }
 
 
+def _record_arguments(record: FingerprintRecord | None) -> tuple[Argument, Argument]:
+    """The record and its decision; '' of an edit, which writes no record."""
+    if record is None:
+        return "", ""
+    return wire.record_bytes(record), wire.decision_bytes(record.decision)
+
+
 def _end_of(event_id: str, direct: Mapping[str, str]) -> str:
     for _ in range(ALIAS_STEPS):
         if event_id not in direct:
             break
         event_id = direct[event_id]
     return event_id
-
-
-def _stream_time(stream_id: str) -> datetime:
-    return wire.instant_of(int(stream_id.partition("-")[0]) * 1000)
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

@@ -9,7 +9,7 @@ from datetime import datetime
 from aggregator.engine.codec import FINGERPRINT
 from aggregator.engine.event_store import EventStore
 from aggregator.engine.ruling_store import RulingStore
-from aggregator.engine.scripts import Engine, text
+from aggregator.engine.scripts import Engine
 from aggregator.model import FingerprintRecord, Ruling, Verb
 
 PAGE = 2_000
@@ -34,57 +34,47 @@ class FingerprintStore:
 
         The whole log is read: its ids are the server's times, `since` is a worker's. What cannot be read is left out.
         """
+        key = self._keys.fingerprints
         standing = await self._standing_events()
-        start = "-"
-        while rows := await self._engine.command(
-            "XRANGE", self._keys.fingerprints, start, "+", "COUNT", PAGE
-        ):
-            records = self._engine.readable_rows(
-                FINGERPRINT, self._keys.fingerprints, rows
-            )
-            yield [
-                standing.of(record)
-                for record in records
-                if record.first_seen_at >= since
-            ]
-            start = f"({text(rows[-1][0])}"
+        async for page in self._engine.pages(key, "-", PAGE):
+            records = self._engine.readable_rows(FINGERPRINT, key, page)
+            live = [record for record in records if record.first_seen_at >= since]
+            yield [standing.of(record) for record in live]
 
     async def of(self, entry_ids: Iterable[str]) -> dict[str, FingerprintRecord]:
         """The records of these reports by entry id, with the events that stand today; those not in the log are missing.
 
         The log is read from its end, as far as needed: for one that is not there, whole.
         """
-        wanted, found = set(entry_ids), dict[str, FingerprintRecord]()
+        key = self._keys.fingerprints
+        missing = set(entry_ids)
+        records: dict[str, FingerprintRecord] = {}
+        if not missing:
+            return records
         standing = await self._standing_events()
-        end = "+"
-        while wanted and (
-            rows := await self._engine.command(
-                "XREVRANGE", self._keys.fingerprints, end, "-", "COUNT", PAGE
-            )
-        ):
-            for record in self._engine.readable_rows(
-                FINGERPRINT, self._keys.fingerprints, rows
-            ):
-                if record.entry_id in wanted:
-                    wanted.discard(record.entry_id)
-                    found[record.entry_id] = standing.of(record)
-            end = f"({text(rows[-1][0])}"
-        return found
+        async for page in self._engine.pages_backwards(key, PAGE):
+            for record in self._engine.readable_rows(FINGERPRINT, key, page):
+                if record.entry_id in missing:
+                    missing.discard(record.entry_id)
+                    records[record.entry_id] = standing.of(record)
+            if not missing:
+                break
+        return records
 
     async def _standing_events(self) -> _StandingEvents:
-        return _StandingEvents(
-            await self._events.aliases(), _moved_by(await self._rulings.applied())
-        )
+        aliases = await self._events.aliases()
+        rulings = await self._rulings.applied()
+        return _StandingEvents(aliases, _moved_by(rulings))
 
 
 def _moved_by(rulings: Iterable[Ruling]) -> dict[str, str]:
     """Entry id → the event that an operator moved it to last."""
-    return {
-        entry_id: ruling.event_id
-        for ruling in rulings
-        if ruling.verb is Verb.SPLIT
-        for entry_id in ruling.entry_ids
-    }
+    moved: dict[str, str] = {}
+    for ruling in rulings:
+        # A join is told by the aliases.
+        if ruling.verb is Verb.SPLIT:
+            moved |= dict.fromkeys(ruling.entry_ids, ruling.event_id)
+    return moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import Engine, text
+from aggregator.engine.wire import span_ms
 from aggregator.errors import StaleToken
 from aggregator.model import Notice
 
@@ -34,12 +35,15 @@ class Holds:
     @property
     def why_not_poll(self) -> str:
         """Why nothing should be claimed now; '' when polling may go on."""
-        too_many = self.waiting_count > MOST_WAITING
-        return (
-            "more entries wait for the event stage than may"
-            if too_many
-            else self.slow_consumer
-        )
+        if self.waiting_count > MOST_WAITING:
+            return "more entries wait for the event stage than may"
+        return self.slow_consumer
+
+
+def raise_if_not_leading(answer: bytes) -> None:
+    """Raises StaleToken when a script answered that the token is not the leader's."""
+    if text(answer) == "stale":
+        raise StaleToken(NOT_LEADING)
 
 
 class HoldStore:
@@ -59,27 +63,19 @@ class HoldStore:
 
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""
+        key = self._keys.slow
         if reason:
-            await self._engine.command(
-                "SET",
-                self._keys.slow,
-                reason,
-                "PX",
-                SLOW_LAPSES // timedelta(milliseconds=1),
-            )
+            await self._engine.command("SET", key, reason, "PX", span_ms(SLOW_LAPSES))
         else:
-            await self._engine.command("DEL", self._keys.slow)
+            await self._engine.command("DEL", key)
 
     async def hold_events(
         self, token: int, reason: str, notice: Notice, *, at: datetime
     ) -> bool:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
-        answer = await self._engine.script(
-            "hold",
-            (self._keys.leader, self._keys.held, self._keys.trouble),
-            [token, reason, 1, *notice_arguments(self._engine, [notice], at)],
-        )
-        if text(answer) == "stale":
-            raise StaleToken(NOT_LEADING)
+        told = notice_arguments(self._engine, [notice], at)
+        keys = (self._keys.leader, self._keys.held, self._keys.trouble)
+        answer = await self._engine.script("hold", keys, [token, reason, 1, *told])
+        raise_if_not_leading(answer)
         return text(answer) == "told"

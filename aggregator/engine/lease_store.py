@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from aggregator.engine import wire
 from aggregator.engine.codec import LEASE
-from aggregator.engine.scripts import Engine, text
+from aggregator.engine.scripts import Engine
 from aggregator.model import Lease
 
 
@@ -24,43 +24,41 @@ class LeaseStore:
 
     async def of(self, feed_id: str) -> Lease | None:
         """The feed's subscription; None where there is none, or it cannot be read."""
-        [value] = await self._engine.many([("HGET", self._keys.leases, feed_id)])
-        return (
-            self._engine.readable(LEASE, f"{self._keys.leases} {feed_id}", value)
-            if value
-            else None
-        )
+        key = self._keys.leases
+        [value] = await self._engine.many([("HGET", key, feed_id)])
+        if not value:
+            return None
+        return self._engine.readable(LEASE, f"{key} {feed_id}", value)
 
     async def all(self) -> Mapping[str, Lease]:
         """All of them by feed id."""
-        [values] = await self._engine.many([("HGETALL", self._keys.leases)])
-        found: dict[str, Lease] = {}
-        for feed_id, value in (values or {}).items():
-            lease = self._engine.readable(
-                LEASE, f"{self._keys.leases} {text(feed_id)}", value
-            )
-            if lease is not None:
-                found[text(feed_id)] = lease
-        return found
+        key = self._keys.leases
+        [answer] = await self._engine.many([("HGETALL", key)])
+        values = (answer or {}).items()
+        return self._engine.readable_fields(LEASE, key, values)
 
     async def swap(
         self, feed_id: str, before: Lease | None, after: Lease | None
     ) -> bool:
         """Puts `after` (None: nothing) in the place of `before`; False when something else stands there. What cannot be
         read counts as nothing."""
-        stands = b"" if before is None else wire.encode(before)
-        fresh = b"" if after is None else wire.encode(after)
+        key = self._keys.leases
+        standing = _bytes_of(before)
         if before is None and await self.of(feed_id) is None:
-            [unread] = await self._engine.many([("HGET", self._keys.leases, feed_id)])
-            stands = unread or b""
-        return bool(
-            await self._engine.script(
-                "swap_field", (self._keys.leases,), (feed_id, stands, fresh)
-            )
-        )
+            # The script compares bytes: what cannot be read must be named to be replaced.
+            [unread] = await self._engine.many([("HGET", key, feed_id)])
+            standing = unread or b""
+        arguments = (feed_id, standing, _bytes_of(after))
+        return bool(await self._engine.script("swap_field", (key,), arguments))
 
     async def websub_secret(self, proposed: bytes) -> bytes:
         """The secret of the installation: the one that stands, else the one proposed from now on."""
-        await self._engine.command("SET", self._keys.websub_secret, proposed, "NX")
-        [stands] = await self._engine.many([("GET", self._keys.websub_secret)])
-        return bytes(stands or proposed)
+        key = self._keys.websub_secret
+        await self._engine.command("SET", key, proposed, "NX")
+        # Read even after our own SET: its answer says nothing after a retry.
+        [standing] = await self._engine.many([("GET", key)])
+        return bytes(standing or proposed)
+
+
+def _bytes_of(lease: Lease | None) -> bytes:
+    return b"" if lease is None else wire.encode(lease)

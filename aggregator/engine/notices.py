@@ -9,7 +9,7 @@ from hashlib import sha256
 import orjson
 
 from aggregator.engine import wire
-from aggregator.engine.scripts import Argument, Engine
+from aggregator.engine.scripts import Argument, Engine, flattened
 from aggregator.model import Notice
 from aggregator.visible import visible
 
@@ -21,26 +21,18 @@ def notice_arguments(
     arguments: list[Argument] = []
     for notice in notices:
         fields = notice_fields(notice, at)
-        flat = [part for pair in fields.items() for part in pair]
         channel = f"{engine.keys.trouble_channel}{notice.feed_id}"
-        payload = orjson.dumps(
-            {
-                **{name: value for name, value in fields.items() if name != "json"},
-                "v": wire.VERSION,
-            }
-        )
-        arguments += [len(flat), *flat, channel, payload]
+        # The field `json` holds what goes to the channel: a subscriber needs one form only.
+        payload = fields["json"]
+        arguments += [2 * len(fields), *flattened(fields.items()), channel, payload]
     return arguments
 
 
 def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
     """A line of `agg:trouble`; its id follows from its content."""
     stamp = wire.iso(at)
-    digest = sha256(
-        "\0".join(
-            (notice.kind, notice.feed_id, notice.host, stamp, notice.detail)
-        ).encode()
-    ).hexdigest()
+    content = (notice.kind, notice.feed_id, notice.host, stamp, notice.detail)
+    digest = sha256("\0".join(content).encode()).hexdigest()
     plain = {
         "v": str(wire.VERSION),
         "id": digest[:32],

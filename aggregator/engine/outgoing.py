@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from aggregator.engine import wire
 from aggregator.engine.keys import Keys
-from aggregator.engine.scripts import Argument, Engine
-from aggregator.model import Kind, Message, Queue
+from aggregator.engine.scripts import Argument, Engine, flattened
+from aggregator.model import Event, Kind, Message, Queue
 
 
 def deliveries(
@@ -27,39 +27,73 @@ def deliveries(
         queue = engine.queues.get(name)
         if queue is None:
             continue  # taken out of feeds.toml between assigning and publishing
-        same = next((targets for known, targets in sent if known == message), None)
-        if same is None:
-            sent.append((message, [queue]))
-        else:
-            same.append(queue)
+        _targets_of(message, sent).append(queue)
     return sent
+
+
+def _targets_of(
+    message: Message, sent: list[tuple[Message, list[str | Queue]]]
+) -> list[str | Queue]:
+    """Where the message goes already; of a new one nowhere yet."""
+    for known, targets in sent:
+        # By value: a queue with filters of its own is given a message made anew.
+        if known == message:
+            return targets
+    targets = []
+    sent.append((message, targets))
+    return targets
 
 
 def message_arguments(
     keys: Keys, message: Message, targets: Sequence[str | Queue], pushed_at: datetime
 ) -> list[Argument]:
     """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
-    public = [target for target in targets if isinstance(target, str)]
-    queues = [target for target in targets if isinstance(target, Queue)]
-    streams = public + [
-        keys.queue(queue.name) for queue in queues if queue.kind == "stream"
-    ]
-    lists = [keys.queue(queue.name) for queue in queues if queue.kind == "list"]
-    flat = (
-        [part for pair in wire.message_fields(message).items() for part in pair]
-        if streams
-        else []
-    )
+    streams: list[str] = []
+    lists: list[str] = []
+    is_public = False
+    for target in targets:
+        if isinstance(target, str):
+            streams.append(target)
+            is_public = True
+        elif target.kind == "stream":
+            streams.append(keys.queue(target.name))
+        else:
+            lists.append(keys.queue(target.name))
+    fields: list[Argument] = []
+    if streams:
+        fields = flattened(wire.message_fields(message).items())
+    queued = channel = notification = b""
+    if lists:
+        queued = wire.message_json(message, pushed_at=pushed_at)
+    if is_public:
+        channel = f"{keys.event_channel}{wire.channel_tail(message)}".encode()
+        notification = wire.notification_json(message)
     return [
-        *counted(flat),
+        *counted(fields),
         *counted(streams),
         *counted(lists),
-        wire.message_json(message, pushed_at=pushed_at) if lists else "",
-        f"{keys.event_channel}{wire.channel_tail(message)}" if public else "",
-        wire.notification_json(message) if public else "",
+        queued,
+        channel,
+        notification,
     ]
 
 
-def counted(values: Sequence[str]) -> list[Argument]:
+def event_arguments(events: Iterable[Event]) -> list[Argument]:
+    """As scripts take events: id, record, the id of the survivor of one that was absorbed."""
+    arguments: list[Argument] = []
+    for event in events:
+        arguments += [event.event_id, wire.encode(event), event.merged_into]
+    return arguments
+
+
+def report_counts(counts: Mapping[str, int]) -> list[Argument]:
+    """As scripts add to the hourly counts: field, number, …"""
+    arguments: list[Argument] = []
+    for name, number in counts.items():
+        arguments += [f"reports:{name}", number]
+    return arguments
+
+
+def counted(values: Sequence[Argument]) -> list[Argument]:
     """The values behind their number, as scripts read them."""
     return [len(values), *values]

@@ -10,13 +10,13 @@ method may be called again after EngineDown: what was done before is not done tw
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import islice
 
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
@@ -25,10 +25,13 @@ from aggregator.engine.scripts import (
     OTHER_TYPE,
     Argument,
     Engine,
+    batches,
+    flattened,
     ms_or_now,
     nonce,
     text,
 )
+from aggregator.engine.wire import span_ms
 from aggregator.errors import StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, KnownEntry, Notice, Poll, PollState
 
@@ -83,9 +86,12 @@ class Claims:
     @property
     def left_count(self) -> int:
         """How many of the feeds asked for are no longer due: claimed now, or by another worker a moment ago."""
-        return len(self.claims) + sum(
-            skip.why in (Skip.CLAIMED, Skip.EARLY) for skip in self.skipped
-        )
+        # EARLY: another worker has polled it since, and set its next due time.
+        taken = [skip for skip in self.skipped if skip.why in _TAKEN]
+        return len(self.claims) + len(taken)
+
+
+_TAKEN = (Skip.CLAIMED, Skip.EARLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,69 +119,67 @@ class PollStore:
     async def register(self, feeds: Mapping[str, datetime]) -> None:
         """Makes exactly these feeds known, the new ones due at the time given. Known ones keep their due time; one no
         longer listed leaves the due set, and what was seen of it is kept."""
-        ids, ahead = iter(feeds), await self._server_ahead(None)
-        while page := list(islice(ids, PAGE)):
+        ahead = await self._server_ahead(None)
+        for page in batches(list(feeds), PAGE):
             pairs: list[Argument] = []
             for feed_id in page:
-                pairs += [wire.milliseconds(feeds[feed_id] + ahead), feed_id]
+                due_at = feeds[feed_id] + ahead
+                pairs += [wire.milliseconds(due_at), feed_id]
+            # The set first: a feed in `due` that is not in it would never be forgotten.
             await self._engine.command("SADD", self._keys.feeds, *page)
+            # NX: a known feed's due time is a claim's lease while it is being polled.
             await self._engine.command("ZADD", self._keys.due, "NX", *pairs)
-        gone = [feed_id for feed_id in await self.feed_ids() if feed_id not in feeds]
-        for start in range(0, len(gone), PAGE):
-            await self._engine.command(
-                "ZREM", self._keys.due, *gone[start : start + PAGE]
-            )
+        registered = await self.feed_ids()
+        removed = [feed_id for feed_id in registered if feed_id not in feeds]
+        for page in batches(removed, PAGE):
+            await self._engine.command("ZREM", self._keys.due, *page)
 
     async def feed_ids(self) -> list[str]:
         """Every registered feed, the one due first in front."""
-        return [
-            text(member)
-            for member in await self._engine.command("ZRANGE", self._keys.due, 0, -1)
-        ]
+        members = await self._engine.command("ZRANGE", self._keys.due, 0, -1)
+        return [text(member) for member in members]
 
     async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
         """The state of each feed; None for one never polled (or whose record this version cannot read)."""
-        found: dict[str, PollState | None] = {}
-        for start in range(0, len(feed_ids), PAGE):
-            page = feed_ids[start : start + PAGE]
+        states: dict[str, PollState | None] = {}
+        for page in batches(feed_ids, PAGE):
             answers = await self._engine.many(
                 [("HGET", self._keys.feed(feed_id), "state") for feed_id in page]
             )
             for feed_id, answer in zip(page, answers, strict=True):
-                place = f"{self._keys.feed(feed_id)} state"
-                found[feed_id] = (
-                    None
-                    if answer is None
-                    else self._engine.readable(POLL_STATE, place, answer)
-                )
-        return found
+                states[feed_id] = self._state(feed_id, answer)
+        return states
+
+    def _state(self, feed_id: str, answer: bytes | None) -> PollState | None:
+        if answer is None:
+            return None
+        place = f"{self._keys.feed(feed_id)} state"
+        return self._engine.readable(POLL_STATE, place, answer)
 
     async def healths(self, feed_ids: Sequence[str]) -> Counter[str]:
         """How many of the feeds are in which health, those never polled as `new`. The server counts: reading 100,000
         states here took 2.4 s, the counts take 0.13."""
         counts: Counter[str] = Counter()
-        for start in range(0, len(feed_ids), PAGE):
-            page = feed_ids[start : start + PAGE]
+        for page in batches(feed_ids, PAGE):
             answer = await self._engine.script(
                 "healths", (self._keys.due,), (self._keys.prefix, *page)
             )
+            # Lua answers a flat list: health, count, health, count, …
             for health, count in zip(answer[::2], answer[1::2], strict=True):
                 counts[text(health)] += int(count)
         return counts
 
     async def due_times(self, feed_ids: Sequence[str]) -> dict[str, datetime | None]:
         """When each feed is due; None: never by itself, or not registered."""
-        scores: list[object] = []
-        for start in range(0, len(feed_ids), PAGE):
-            scores += await self._engine.command(
-                "ZMSCORE", self._keys.due, *feed_ids[start : start + PAGE]
-            )
-        return {
-            feed_id: _due_at(score)
-            for feed_id, score in zip(feed_ids, scores, strict=True)
-        }
+        due_times: dict[str, datetime | None] = {}
+        for page in batches(feed_ids, PAGE):
+            scores = await self._engine.command("ZMSCORE", self._keys.due, *page)
+            for feed_id, score in zip(page, scores, strict=True):
+                due_times[feed_id] = _due_at(score)
+        return due_times
 
     async def due_counts(self, *, now: datetime | None = None) -> DueCounts:
+        """How many feeds are registered, due, and parked, by the server's clock."""
         latest = wire.milliseconds(now or await self._engine.server_time())
         total, due, parked = await self._engine.many(
             [
@@ -202,9 +206,12 @@ class PollStore:
         """
         if now is not None:
             return _ZERO
-        if self._ahead is None or time.monotonic() >= self._ahead_until:
+        is_stale = time.monotonic() >= self._ahead_until
+        if self._ahead is None or is_stale:
             ahead = await self._engine.server_time() - datetime.now(UTC)
-            self._ahead = ahead if abs(ahead) >= CLOCKS_AGREE else _ZERO
+            if abs(ahead) < CLOCKS_AGREE:
+                ahead = _ZERO
+            self._ahead = ahead
             self._ahead_until = time.monotonic() + AHEAD_KEPT.total_seconds()
         return self._ahead
 
@@ -229,28 +236,28 @@ class PollStore:
         due set is read in pages (claimed feeds leave its head, which the next page allows for), and of each host only
         the first feed is tried, since it can have one connection.
         """
-        mark = nonce()
+        call = _ClaimCall(lease, spacing, nonce(), latest="", now=now)
         claims: list[Claim] = []
         skipped: list[Skipped] = []
-        tried: set[str] = set()
-        start, size = 0, min(PAGE, max(limit, 1))
+        tried_hosts: set[str] = set()
+        start = 0
+        size = min(PAGE, max(limit, 1))
         while True:
             now_ms, page = await self._engine.script(
                 "due", (self._keys.due,), (ms_or_now(now), start, size)
             )
-            candidates = _one_of_each_host(
-                [text(member) for member in page], hosts, tried
-            )
-            found = await self._claim(
-                candidates, limit - len(claims), lease, spacing, mark, "", now
-            )
-            claims += found.claims
-            skipped += found.skipped
-            if len(claims) >= limit or len(page) < size:
-                return Claims(
-                    claims=tuple(claims), skipped=tuple(skipped), now_at=_at_ms(now_ms)
-                )
-            start, size = start + size - found.left_count, DUE_PAGE
+            candidates = _one_of_each_host(page, hosts, tried_hosts)
+            answer = await self._claim(candidates, limit - len(claims), call)
+            claims += answer.claims
+            skipped += answer.skipped
+            is_last_page = len(page) < size
+            if len(claims) >= limit or is_last_page:
+                now_at = wire.instant_of_ms(now_ms)
+                return Claims(tuple(claims), tuple(skipped), now_at)
+            # What was claimed has left the head of the due set, so that the rest has moved up.
+            start += size - answer.left_count
+            # Behind the first page stand hosts that are held or open: thousands of feeds of one, it may be.
+            size = DUE_PAGE
 
     async def claim_these(
         self,
@@ -261,135 +268,127 @@ class PollStore:
         now: datetime | None = None,
     ) -> Claims:
         """Takes exactly these feeds (id → host), due or not, where nobody has them and their hosts are free."""
-        return await self._claim(
-            list(feeds.items()), len(feeds), lease, spacing, nonce(), NEVER, now
-        )
+        call = _ClaimCall(lease, spacing, nonce(), latest=NEVER, now=now)
+        return await self._claim(list(feeds.items()), len(feeds), call)
 
     async def _claim(
-        self,
-        candidates: Sequence[tuple[str, str]],
-        limit: int,
-        lease: timedelta,
-        spacing: timedelta,
-        mark: str,
-        latest: str,
-        now: datetime | None,
+        self, candidates: Sequence[tuple[str, str]], limit: int, call: _ClaimCall
     ) -> Claims:
-        head: list[Argument] = [
-            self._keys.prefix,
-            ms_or_now(now),
-            _ms(lease),
-            _ms(spacing),
-        ]
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         server_ms = "0"  # only without candidates
-        for start in range(0, len(candidates), PAGE):
-            pairs = [part for pair in candidates[start : start + PAGE] for part in pair]
-            arguments = [*head, limit - len(claims), mark, latest, *pairs]
+        for page in batches(candidates, PAGE):
+            arguments = [
+                self._keys.prefix,
+                ms_or_now(call.now),
+                span_ms(call.lease),
+                span_ms(call.spacing),
+                limit - len(claims),
+                call.nonce,
+                call.latest,
+                *flattened(page),
+            ]
             server_ms, taken, left = await self._engine.script(
                 "claim", (self._keys.due, self._keys.token), arguments
             )
-            read = [self._claimed(answer) for answer in taken]
-            claims += [one for one in read if isinstance(one, Claim)]
-            skipped += [one for one in read if isinstance(one, Skipped)] + [
-                self._skipped(answer) for answer in left
-            ]
+            for answer in taken:
+                claim = self._claimed(answer)
+                if isinstance(claim, Claim):
+                    claims.append(claim)
+                else:
+                    skipped.append(claim)
+            skipped += [self._skipped(answer) for answer in left]
             if len(claims) >= limit:
                 break
-        return Claims(tuple(claims), tuple(skipped), _at_ms(server_ms))
+        return Claims(tuple(claims), tuple(skipped), wire.instant_of_ms(server_ms))
 
     async def claimed(
         self, feed_ids: Sequence[str], *, now: datetime | None = None
     ) -> dict[str, datetime]:
         """Those of the feeds that a worker has now (whoever it is), with the time at which the claim lapses."""
-        latest = now or await self._engine.server_time()
-        found: dict[str, datetime] = {}
-        for start in range(0, len(feed_ids), PAGE):
-            page = feed_ids[start : start + PAGE]
-            leases = await self._instants(page, self._keys.feed, "lease")
-            found.update(
-                {
-                    feed_id: lapses
-                    for feed_id, lapses in leases.items()
-                    if lapses > latest
-                }
-            )
-        return found
+        return await self._instants_ahead(feed_ids, self._keys.feed, "lease", now)
 
-    async def _instants(
-        self, names: Sequence[str], key_of: Callable[[str], str], field: str
+    async def _instants_ahead(
+        self,
+        names: Sequence[str],
+        key_of: Callable[[str], str],
+        field: str,
+        now: datetime | None,
     ) -> dict[str, datetime]:
-        """The times that stand in one field of each name's hash; those without one are missing."""
-        answers = await self._engine.many(
-            [("HGET", key_of(name), field) for name in names]
-        )
-        found: dict[str, datetime] = {}
-        for name, answer in zip(names, answers, strict=True):
-            at = (
-                self._engine.readable(INSTANT, f"{key_of(name)} {field}", answer)
-                if answer
-                else None
+        """The times to come that stand in one field of each name's hash; names without one are missing."""
+        latest = now or await self._engine.server_time()
+        instants: dict[str, datetime] = {}
+        for page in batches(names, PAGE):
+            answers = await self._engine.many(
+                [("HGET", key_of(name), field) for name in page]
             )
-            if at is not None:
-                found[name] = at
-        return found
+            for name, answer in zip(page, answers, strict=True):
+                if not answer:
+                    continue
+                place = f"{key_of(name)} {field}"
+                at = self._engine.readable(INSTANT, place, answer)
+                if at is not None and at > latest:
+                    instants[name] = at
+        return instants
 
     def _claimed(self, answer: Sequence[bytes]) -> Claim | Skipped:
         """A claim as the script gave it. A feed whose state is damaged begins anew (its known entries stand, so nothing
         is published twice); one whose state a later version wrote is left to that."""
-        feed_id, token, lapses = text(answer[0]), int(answer[1]), _at_ms(answer[2])
-        state = (
-            decode(POLL_STATE, answer[3])
-            if len(answer) > 3 and answer[3] is not None
-            else None
-        )
+        feed_id = text(answer[0])
+        token = int(answer[1])
+        lapses_at = wire.instant_of_ms(answer[2])
+        # Lua ends a list at its first nil: a feed never polled answers without its state.
+        if len(answer) <= 3 or answer[3] is None:
+            return Claim(feed_id, token, lapses_at, None)
+        state = decode(POLL_STATE, answer[3])
         if not isinstance(state, Unreadable):
-            return Claim(feed_id, token, lapses, state)
-        self._engine.slips.note(
-            POLL_STATE.name, f"{self._keys.feed(feed_id)} state", state
-        )
-        return (
-            Skipped(feed_id, Skip.UNREADABLE, lapses)
-            if state.is_later
-            else Claim(feed_id, token, lapses, None)
-        )
+            return Claim(feed_id, token, lapses_at, state)
+        place = f"{self._keys.feed(feed_id)} state"
+        self._engine.slips.note(POLL_STATE.name, place, state)
+        if state.is_later:
+            return Skipped(feed_id, Skip.UNREADABLE, lapses_at)
+        return Claim(feed_id, token, lapses_at, None)
 
     def _skipped(self, answer: Sequence[bytes]) -> Skipped:
-        feed_id, why, until = text(answer[0]), Skip(text(answer[1])), text(answer[2])
+        feed_id, reason, until = map(text, answer)
+        why = Skip(reason)
         if why is Skip.UNREADABLE:
-            self._engine.slips.note(
-                "key", until, Unreadable(OTHER_TYPE.format(key=until))
-            )
+            # Of a key of another type, claim.lua answers the key in the place of the time.
+            other_type = Unreadable(OTHER_TYPE.format(key=until))
+            self._engine.slips.note("key", until, other_type)
             return Skipped(feed_id, why, None)
-        return Skipped(feed_id, why, _due_at(float(until)) if float(until) else None)
+        if float(until) == 0:
+            return Skipped(feed_id, why, None)
+        return Skipped(feed_id, why, _due_at(float(until)))
 
     async def release(
         self, claim: Claim, *, due_at: datetime, now: datetime | None = None
     ) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
-        answer = await self._engine.script(
-            "release",
-            (self._keys.due, self._keys.feed(claim.feed_id)),
-            (
-                self._keys.prefix,
-                claim.feed_id,
-                claim.token,
-                ms_or_now(now),
-                await self._due(due_at, now),
-            ),
+        arguments = (
+            self._keys.prefix,
+            claim.feed_id,
+            claim.token,
+            ms_or_now(now),
+            await self._due(due_at, now),
         )
+        keys = (self._keys.due, self._keys.feed(claim.feed_id))
+        answer = await self._engine.script("release", keys, arguments)
         _raise_if_stale(answer, claim)
 
     async def renew_claim(
         self, claim: Claim, lease: timedelta, *, now: datetime | None = None
     ) -> None:
         """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
-        answer = await self._engine.script(
-            "renew_claim",
-            (self._keys.due, self._keys.feed(claim.feed_id)),
-            (self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now), _ms(lease)),
+        arguments = (
+            self._keys.prefix,
+            claim.feed_id,
+            claim.token,
+            ms_or_now(now),
+            span_ms(lease),
         )
+        keys = (self._keys.due, self._keys.feed(claim.feed_id))
+        answer = await self._engine.script("renew_claim", keys, arguments)
         _raise_if_stale(answer, claim)
 
     async def hold_host(
@@ -407,13 +406,7 @@ class PollStore:
     ) -> dict[str, datetime]:
         """Those of `hosts` that are held now, with the end of it."""
         names = list(dict.fromkeys(hosts))
-        latest = now or await self._engine.server_time()
-        found: dict[str, datetime] = {}
-        for start in range(0, len(names), PAGE):
-            page = names[start : start + PAGE]
-            ends = await self._instants(page, self._keys.host, "held")
-            found.update({host: end for host, end in ends.items() if end > latest})
-        return found
+        return await self._instants_ahead(names, self._keys.host, "held", now)
 
     # --- what a poll reads and writes ---
 
@@ -421,58 +414,52 @@ class PollStore:
         """The feed's known entries by identity key."""
         key = self._keys.known(feed_id)
         [answer] = await self._engine.many([("HGETALL", key)])
-        found: dict[str, KnownEntry] = {}
-        for field, value in (answer or {}).items():
-            known = self._engine.readable(KNOWN_ENTRY, f"{key} {text(field)}", value)
-            if known is not None:
-                found[text(field)] = known
-        return found
+        values = (answer or {}).items()
+        return self._engine.readable_fields(KNOWN_ENTRY, key, values)
 
     async def commit(self, poll: Poll, *, now: datetime | None = None) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
         the claim has passed to another worker, nothing was written. ValueError: it has no claim."""
-        claim, keys = poll.claim, self._keys
+        claim = poll.claim
         if claim is None:
             raise ValueError(f"feed {poll.state.feed_id} was not claimed for this poll")
-        answer = await self._engine.script(
-            "commit",
-            (
-                *(keys.due, keys.feed(claim.feed_id), keys.known(claim.feed_id)),
-                *(keys.entries, keys.trouble, keys.host(poll.host)),
-            ),
-            self._commit_arguments(claim, poll, now, await self._server_ahead(now)),
+        keys = (
+            self._keys.due,
+            self._keys.feed(claim.feed_id),
+            self._keys.known(claim.feed_id),
+            self._keys.entries,
+            self._keys.trouble,
+            self._keys.host(poll.host),
         )
+        ahead = await self._server_ahead(now)
+        arguments = self._commit_arguments(claim, poll, now, ahead)
+        answer = await self._engine.script("commit", keys, arguments)
         _raise_if_stale(answer, claim)
 
     def _commit_arguments(
         self, claim: Claim, poll: Poll, now: datetime | None, ahead: timedelta
     ) -> list[Argument]:
-        known = [
-            part
-            for key, value in poll.known.items()
-            for part in (key, wire.known_bytes(value))
-        ]
+        known: list[Argument] = []
+        for identity_key, entry in poll.known.items():
+            known += [identity_key, wire.known_bytes(entry)]
         counts = _counts(poll)
-        hold = poll.own_hold_until_at
+        notices_at = poll.state.last_poll_at or EPOCH
         return [
-            *(self._keys.prefix, claim.feed_id, claim.token, ms_or_now(now)),
-            *(
-                wire.encode(poll.state),
-                _due(poll.due_at, ahead),
-                "" if hold is None else _due(hold, ahead),
-            ),
-            *(
-                _ms(self._engine.retention.digest),
-                len(poll.entries),
-                len(known),
-                len(poll.notices),
-                len(counts),
-            ),
-            *(wire.encode(entry) for entry in poll.entries),
+            self._keys.prefix,
+            claim.feed_id,
+            claim.token,
+            ms_or_now(now),
+            wire.encode(poll.state),
+            _due(poll.due_at, ahead),
+            _hold_until(poll.own_hold_until_at, ahead),
+            span_ms(self._engine.retention.digest),
+            len(poll.entries),
+            len(known),
+            len(poll.notices),
+            len(counts),
+            *map(wire.encode, poll.entries),
             *known,
-            *notice_arguments(
-                self._engine, poll.notices, poll.state.last_poll_at or EPOCH
-            ),
+            *notice_arguments(self._engine, poll.notices, notices_at),
             *counts,
         ]
 
@@ -494,23 +481,23 @@ class PollStore:
         when its poll has ended), KeyError for a feed that was never polled, UnreadableRecord.
         """
         key = self._keys.feed(feed_id)
-        tail: list[Argument] = [
-            "" if due_at is None else await self._due(due_at, now),
-            len(notices),
-        ]
-        tail += notice_arguments(
-            self._engine, notices, at or now or await self._engine.server_time()
-        )
+        due: Argument = ""
+        if due_at is not None:
+            due = await self._due(due_at, now)
+        told_at = at or now or await self._engine.server_time()
+        tail: list[Argument] = [due, len(notices)]
+        tail += notice_arguments(self._engine, notices, told_at)
+        # The script refuses when another state stands than the one changed here: then that one is changed.
         for _ in range(CHANGE_TRIES):
             before = await self._engine.command("HGET", key, "state")
             if before is None:
                 raise KeyError(feed_id)
-            stood = decode(POLL_STATE, before)
-            if isinstance(stood, Unreadable):
+            standing = decode(POLL_STATE, before)
+            if isinstance(standing, Unreadable):
                 raise UnreadableRecord(
-                    f"{key} state", stood.why, is_later=stood.is_later
+                    f"{key} state", standing.why, is_later=standing.is_later
                 )
-            state = change(stood)
+            state = change(standing)
             answer = await self._engine.script(
                 "change_state",
                 (self._keys.due, key, self._keys.trouble),
@@ -526,14 +513,12 @@ class PollStore:
         self, due: Mapping[str, datetime | None], *, now: datetime | None = None
     ) -> None:
         """The same for many feeds at once; those that are being polled now are left to their polls."""
-        ids = iter(due)
-        while page := list(islice(ids, PAGE)):
-            arguments: list[Argument] = [ms_or_now(now), _ms(FAR_LEASE)]
+        for page in batches(list(due), PAGE):
+            arguments: list[Argument] = [ms_or_now(now), span_ms(FAR_LEASE)]
             for feed_id in page:
                 arguments += [feed_id, await self._due(due[feed_id], now)]
-            await self._engine.script(
-                "set_due", (self._keys.due, *map(self._keys.feed, page)), arguments
-            )
+            keys = (self._keys.due, *map(self._keys.feed, page))
+            await self._engine.script("set_due", keys, arguments)
 
     async def set_due(
         self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None
@@ -542,40 +527,52 @@ class PollStore:
         poll will set it."""
         arguments = (
             ms_or_now(now),
-            _ms(FAR_LEASE),
+            span_ms(FAR_LEASE),
             feed_id,
             await self._due(due_at, now),
         )
-        return bool(
-            await self._engine.script(
-                "set_due", (self._keys.due, self._keys.feed(feed_id)), arguments
-            )
-        )
+        keys = (self._keys.due, self._keys.feed(feed_id))
+        return bool(await self._engine.script("set_due", keys, arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class _ClaimCall:
+    """What is the same for every page of one call. `latest`: the due time up to which feeds are taken; '' is now."""
+
+    lease: timedelta
+    spacing: timedelta
+    nonce: str
+    latest: str
+    now: datetime | None
 
 
 def _one_of_each_host(
-    page: Sequence[str], hosts: Mapping[str, str], tried: set[str]
+    page: Sequence[bytes], hosts: Mapping[str, str], tried_hosts: set[str]
 ) -> list[tuple[str, str]]:
-    """(feed id, host) of the first feed of each host not yet in `tried`, which is added to; '' is no host."""
-    found = []
-    for feed_id in page:
+    """(feed id, host) of the first feed of each host not yet tried; '' is no host. Adds to `tried_hosts`."""
+    candidates = []
+    for member in page:
+        feed_id = text(member)
         host = hosts.get(feed_id)
-        if host is None or (host and host in tried):
+        # Another worker's configuration names this feed, ours does not (yet, or any more).
+        if host is None:
             continue
-        tried.add(host)
-        found.append((feed_id, host))
-    return found
+        if host and host in tried_hosts:
+            continue
+        tried_hosts.add(host)
+        candidates.append((feed_id, host))
+    return candidates
 
 
 def _counts(poll: Poll) -> list[Argument]:
     """What this poll adds to the hourly counts: field, number, …"""
-    counts = {f"polls:{poll.result}": 1} if poll.result else {}
-    counts |= {
-        f"entries:{outcome}": number
-        for outcome, number in poll.outcomes.items()
-        if number
-    }
-    return [part for pair in counts.items() for part in pair]
+    counts: list[Argument] = []
+    if poll.result:
+        counts += [f"polls:{poll.result}", 1]
+    for outcome, number in poll.outcomes.items():
+        if number:
+            counts += [f"entries:{outcome}", number]
+    return counts
 
 
 def _raise_if_stale(answer: bytes, claim: Claim) -> None:
@@ -589,15 +586,13 @@ def _due(due_at: datetime | None, ahead: timedelta) -> Argument:
     return NEVER if due_at is None else wire.milliseconds(due_at + ahead)
 
 
+def _hold_until(until_at: datetime | None, ahead: timedelta) -> Argument:
+    """'' holds nothing; a hold has no NEVER."""
+    return "" if until_at is None else wire.milliseconds(until_at + ahead)
+
+
 def _due_at(score: object) -> datetime | None:
-    if score is None or (number := float(str(score))) == float("inf"):
+    if score is None:
         return None
-    return _at_ms(number)
-
-
-def _at_ms(ms: float | str | bytes) -> datetime:
-    return EPOCH + timedelta(milliseconds=float(ms))
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    due_ms = float(str(score))
+    return None if math.isinf(due_ms) else wire.instant_of_ms(due_ms)

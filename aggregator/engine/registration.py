@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import Engine, nonce, text
+from aggregator.engine.scripts import Engine, batches, nonce, text
 from aggregator.model import Notice
 
 PAGE = 500
@@ -36,6 +35,7 @@ class RegistrationStore:
         self._keys = engine.keys
 
     async def standing(self) -> Registered:
+        """What the server knows now. EngineDown, EngineRefused."""
         mark, count = await self._engine.many(
             [("GET", self._keys.installation), ("ZCARD", self._keys.due)]
         )
@@ -44,17 +44,14 @@ class RegistrationStore:
     async def unregistered(self, feed_ids: Sequence[str]) -> list[str]:
         """Those of the feeds that the due set does not hold."""
         missing: list[str] = []
-        names = iter(feed_ids)
-        while page := list(islice(names, PAGE)):
+        for page in batches(feed_ids, PAGE):
             [scores] = await self._engine.many([("ZMSCORE", self._keys.due, *page)])
-            known = scores or [None] * len(
-                page
-            )  # another type stands there: none of them is known
-            missing += [
-                feed_id
-                for feed_id, score in zip(page, known, strict=True)
-                if score is None
-            ]
+            if scores is None:  # another type stands there: none of them is known
+                missing += page
+                continue
+            for feed_id, score in zip(page, scores, strict=True):
+                if score is None:
+                    missing.append(feed_id)
         return missing
 
     async def mark_installation(
@@ -68,8 +65,5 @@ class RegistrationStore:
             len(notices),
             *notice_arguments(self._engine, notices, at),
         ]
-        return text(
-            await self._engine.script(
-                "mark", (self._keys.installation, self._keys.trouble), arguments
-            )
-        )
+        keys = (self._keys.installation, self._keys.trouble)
+        return text(await self._engine.script("mark", keys, arguments))

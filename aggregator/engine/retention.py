@@ -31,8 +31,16 @@ from aggregator.engine.codec import (
 )
 from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
-from aggregator.engine.scripts import Argument, Engine, ms_or_now, text
+from aggregator.engine.scripts import (
+    Argument,
+    Engine,
+    batches,
+    flattened,
+    ms_or_now,
+    text,
+)
 from aggregator.engine.slips import Slip
+from aggregator.engine.wire import span_ms
 from aggregator.errors import EngineRefused
 from aggregator.model import EPOCH, Notice
 
@@ -74,10 +82,11 @@ class TrimReport:
     @property
     def why_pause(self) -> str:
         """Why polling should wait: `slow_down` is set and streams over their cap wait for a consumer. '' if not."""
-        held = ", ".join(one.name for one in self.trimmed if one.held_by_group)
-        return (
-            f"a consumer group is behind on {held} (on_slow_consumer)" if held else ""
-        )
+        held = [stream.name for stream in self.trimmed if stream.held_by_group]
+        if not held:
+            return ""
+        names = ", ".join(held)
+        return f"a consumer group is behind on {names} (on_slow_consumer)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,38 +115,40 @@ class RetentionStore:
 
     async def groups(self) -> list[GroupLag]:
         """Every consumer group of every public stream."""
-        found = []
+        lags = []
         for name, (key, _) in self._engine.public_streams().items():
             for row in await self._engine.script("groups", (key,), (LAG_COUNTED,)):
-                group, consumers, pending, delivered, lag = row
-                at = wire.instant_of(int(text(delivered).partition("-")[0]) * 1000)
-                found.append(
-                    GroupLag(
-                        name, text(group), int(lag), int(pending), int(consumers), at
-                    )
+                group, consumers, pending, delivered_id, waiting = row
+                lag = GroupLag(
+                    stream=name,
+                    group=text(group),
+                    waiting_count=int(waiting),
+                    pending_count=int(pending),
+                    consumer_count=int(consumers),
+                    last_delivered_at=wire.instant_of_id(text(delivered_id)),
                 )
-        return found
+                lags.append(lag)
+        return lags
 
     # --- streams and queues ---
 
     async def trim(self, *, now: datetime | None = None) -> TrimReport:
         """Applies [retention] to everything public, tells what a cap dropped (list queues' too), and notes for all
         workers whether polling should wait."""
-        streams = {
-            name: place
-            for name, place in self._engine.public_streams().items()
-            if not name.startswith("queue:")
-        }
         trimmed: list[Trimmed] = []
-        for name, (key, age) in streams.items():
-            trimmed += await self._unless_refused(
-                key, self._trim_stream(name, key, age, now)
-            )
+        for name, (key, age) in self._engine.public_streams().items():
+            # Queues come below by their keys' types: one taken out of feeds.toml is not listed here.
+            if name.startswith("queue:"):
+                continue
+            trimming = self._trim_stream(name, key, age, now)
+            trimmed += await self._unless_refused(key, trimming)
         for name in await self._queue_names():
+            queue_trimming = self._trim_queue(name, now)
             trimmed += await self._unless_refused(
-                self._keys.queue(name), self._trim_queue(name, now)
+                self._keys.queue(name), queue_trimming
             )
-        report = TrimReport(tuple(trimmed), tuple(await self._tell_dropped(now)))
+        notices = await self._tell_dropped(now)
+        report = TrimReport(tuple(trimmed), tuple(notices))
         await self._holds.note_slow_consumer(report.why_pause)
         return report
 
@@ -156,10 +167,8 @@ class RetentionStore:
         """Every queue that is configured, or was and may still hold messages."""
         if self._engine.queues:
             await self._engine.command("SADD", self._keys.queues, *self._engine.queues)
-        return sorted(
-            text(name)
-            for name in await self._engine.command("SMEMBERS", self._keys.queues)
-        )
+        members = await self._engine.command("SMEMBERS", self._keys.queues)
+        return sorted(map(text, members))
 
     async def _trim_queue(self, name: str, now: datetime | None) -> Trimmed | None:
         """What the queue's key holds decides, since a removed queue has no kind any more. An empty stream that nobody
@@ -180,72 +189,78 @@ class RetentionStore:
     async def _trim_stream(
         self, name: str, key: str, age: timedelta, now: datetime | None
     ) -> Trimmed:
-        kept = self._engine.retention
+        retention = self._engine.retention
+        never_unacknowledged = retention.on_slow_consumer == "slow_down"
         arguments: list[Argument] = [
             ms_or_now(now),
-            _ms(age),
-            kept.max_stream_bytes,
-            _ms(kept.forget_group),
+            span_ms(age),
+            retention.max_stream_bytes,
+            span_ms(retention.forget_group),
+            "1" if never_unacknowledged else "",
+            CAP_STEP,
         ]
-        arguments += ["1" if kept.on_slow_consumer == "slow_down" else "", CAP_STEP]
-        expired = dropped = 0
-        more, held = True, False
-        forgotten: tuple[str, ...] = ()
-        while more:
-            answer = await self._engine.script(
-                "trim_stream", (key, self._keys.groups, self._keys.dropped), arguments
-            )
-            expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
-            more, held = text(answer[3]) == "1", text(answer[4]) == "1"
-            forgotten = tuple(map(text, answer[5]))
-        return Trimmed(name, expired, dropped, held, forgotten)
+        keys = (key, self._keys.groups, self._keys.dropped)
+        expired_count = dropped_count = 0
+        # One call drops CAP_STEP at most, since the server serves nobody else meanwhile.
+        while True:
+            answer = await self._engine.script("trim_stream", keys, arguments)
+            expired, dropped, _, more, held, forgotten = answer
+            expired_count += int(expired)
+            dropped_count += int(dropped)
+            if text(more) != "1":
+                break
+        return Trimmed(
+            name,
+            expired_count,
+            dropped_count,
+            held_by_group=text(held) == "1",
+            forgotten_groups=tuple(map(text, forgotten)),
+        )
 
     async def _trim_list(self, name: str, now: datetime | None) -> Trimmed:
         key = self._keys.queue(name)
-        limit = (
-            now or await self._engine.server_time()
-        ) - self._engine.retention.queues
-        expired = dropped = 0
+        now_at = now or await self._engine.server_time()
+        limit = now_at - self._engine.retention.queues
+        max_bytes = self._engine.retention.max_stream_bytes
+        expired_count = dropped_count = 0
         while True:
+            # Producers push at the head (LPUSH), so the oldest stand at the tail.
             tail = await self._engine.command("LRANGE", key, -LIST_STEP, -1)
             old = self._older(key, list(reversed(tail)), limit)
-            answer = await self._engine.script(
-                "trim_list",
-                (key, self._keys.dropped),
-                (self._engine.retention.max_stream_bytes, *old),
+            # They are named by value: a consumer may have popped some since they were read.
+            expired, dropped = await self._engine.script(
+                "trim_list", (key, self._keys.dropped), (max_bytes, *old)
             )
-            expired, dropped = expired + int(answer[0]), dropped + int(answer[1])
-            if int(answer[0]) < LIST_STEP:
-                return Trimmed(f"queue:{name}", expired, dropped)
+            expired_count += int(expired)
+            dropped_count += int(dropped)
+            if int(expired) < LIST_STEP:
+                return Trimmed(f"queue:{name}", expired_count, dropped_count)
 
     async def _tell_dropped(self, now: datetime | None) -> list[Notice]:
         """Writes one notice for each stream or queue from which a cap dropped something since the last time."""
-        place = self._keys.dropped
-        counts: dict[str, int] = {}
-        for field, value in (await self._engine.command("HGETALL", place)).items():
-            count = self._engine.readable(COUNT, f"{place} {text(field)}", value)
-            if count is not None:
-                counts[text(field)] = count
+        key = self._keys.dropped
+        values = await self._engine.command("HGETALL", key)
+        counts = self._engine.readable_fields(COUNT, key, values.items())
         if not counts:
             return []
         at = now or await self._engine.server_time()
+        # `<stream> <group>` says what one group lost of it: that is part of the stream's notice.
+        streams = sorted(field for field in counts if " " not in field)
         notices = [
-            Notice("dropped", "", "", _dropped_detail(key, counts))
-            for key in sorted(counts)
-            if " " not in key
+            Notice("dropped", "", "", _dropped_detail(stream, counts))
+            for stream in streams
         ]
-        flat: list[Argument] = [
-            part for field, count in counts.items() for part in (field, str(count))
+        expected: list[Argument] = []
+        for field, count in counts.items():
+            expected += [field, str(count)]
+        arguments = [
+            len(expected),
+            *expected,
+            len(notices),
+            *notice_arguments(self._engine, notices, at),
         ]
         answer = await self._engine.script(
-            "tell_dropped",
-            (self._keys.dropped, self._keys.trouble),
-            [
-                len(flat),
-                *flat,
-                len(notices),
-                *notice_arguments(self._engine, notices, at),
-            ],
+            "tell_dropped", (self._keys.dropped, self._keys.trouble), arguments
         )
         return notices if text(answer) == "done" else []
 
@@ -260,9 +275,8 @@ class RetentionStore:
         for value in values:
             queued_at = decode(QUEUED_AT, value)
             if isinstance(queued_at, Unreadable):
-                self._engine.slips.note(
-                    QUEUED_AT.name, f"{key} {text(value)[:40]!r}", queued_at
-                )
+                place = f"{key} {text(value)[:40]!r}"
+                self._engine.slips.note(QUEUED_AT.name, place, queued_at)
                 unread.append(value)
             elif queued_at >= limit:
                 break
@@ -277,10 +291,11 @@ class RetentionStore:
         last = wire.milliseconds(at - MINUTES_KEPT) // 3_600_000
         first = wire.milliseconds(at - self._engine.retention.digest) // 3_600_000
         hours = range(max(first, self._compacted_hour), last)
-        for start in range(0, len(hours), _SCAN):
-            keys = [self._keys.stats(hour) for hour in hours[start : start + _SCAN]]
-            there = await self._engine.many([("EXISTS", key) for key in keys])
-            for key, exists in zip(keys, there, strict=True):
+        for page in batches(hours, _SCAN):
+            keys = [self._keys.stats(hour) for hour in page]
+            # After a start all hours of [retention] digest are looked at, of which most may hold nothing.
+            answers = await self._engine.many([("EXISTS", key) for key in keys])
+            for key, exists in zip(keys, answers, strict=True):
                 if exists:
                     await self._engine.script("compact_stats", (key,), ())
         self._compacted_hour = max(self._compacted_hour, last)
@@ -295,58 +310,55 @@ class RetentionStore:
             return []
         at = now or await self._engine.server_time()
         notices = [Notice("dropped", "", "", _slip_detail(slip)) for slip in slips]
+        places = [slip.place for slip in slips]
         arguments: list[Argument] = [
             ms_or_now(now),
             MOST_PLACES,
             len(slips),
-            *(slip.place for slip in slips),
+            *places,
+            *notice_arguments(self._engine, notices, at),
         ]
-        arguments += notice_arguments(self._engine, notices, at)
         told = await self._engine.script(
             "tell_slips", (self._keys.unreadable, self._keys.trouble), arguments
         )
         self._engine.slips.told(len(slips))
-        return [notices[int(place) - 1] for place in told]
+        # Lua counts from 1.
+        return [notices[int(number) - 1] for number in told]
 
     async def forget_slips(self, *, now: datetime | None = None) -> int:
         """Forgets what was told so long ago that its notice has gone, too."""
-        before = (
-            now or await self._engine.server_time()
-        ) - self._engine.retention.trouble
+        now_at = now or await self._engine.server_time()
+        before = now_at - self._engine.retention.trouble
         return await self._forget_stamped(self._keys.unreadable, before)
 
     # --- our own records ---
 
     async def trim_fingerprints(self, before: datetime) -> int:
         """Drops the head of the fingerprint log up to the first record first seen at `before` or later."""
-        dropped = 0
-        while rows := await self._engine.command(
-            "XRANGE", self._keys.fingerprints, "-", "+", "COUNT", _SCAN
-        ):
-            live = next(
-                (
-                    place
-                    for place, row in enumerate(rows)
-                    if self._first_seen_at(row) >= before
-                ),
-                None,
+        key = self._keys.fingerprints
+        dropped_count = 0
+        async for page in self._engine.pages(key, "-", _SCAN):
+            live_id = self._first_live_id(page, before)
+            first_kept_id = live_id or _after(text(page[-1][0]))
+            dropped_count += int(
+                await self._engine.command("XTRIM", key, "MINID", "=", first_kept_id)
             )
-            if live == 0:
+            if live_id:
                 break
-            keep = _after(text(rows[-1][0])) if live is None else text(rows[live][0])
-            dropped += int(
-                await self._engine.command(
-                    "XTRIM", self._keys.fingerprints, "MINID", "=", keep
-                )
-            )
-            if live is not None:
-                break
-        return dropped
+        return dropped_count
 
-    def _first_seen_at(self, row: tuple[bytes, Mapping[bytes, bytes]]) -> datetime:
-        """Of a line of the fingerprint log; what cannot be read counts as old."""
-        record = decode(FINGERPRINT, row[1])
-        return EPOCH if isinstance(record, Unreadable) else record.first_seen_at
+    def _first_live_id(
+        self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]], before: datetime
+    ) -> str:
+        """The id of the first record first seen at `before` or later; '' for none. What cannot be read counts as
+        old."""
+        for stream_id, fields in page:
+            record = decode(FINGERPRINT, fields)
+            if isinstance(record, Unreadable):
+                continue
+            if record.first_seen_at >= before:
+                return text(stream_id)
+        return ""
 
     async def forget_known(self, *, now: datetime | None = None) -> int:
         """Looks through the known entries of the next FEEDS_STEP feeds, and forgets what left its feed `seen` ago.
@@ -358,43 +370,40 @@ class RetentionStore:
             "SSCAN", self._keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP
         )
         self._known_cursor = int(cursor)
-        return sum(
-            [
-                await self._forget_known_of(text(feed_id), at, now)
-                for feed_id in feed_ids
-            ]
-        )
+        forgotten_count = 0
+        for feed_id in feed_ids:
+            forgotten_count += await self._forget_known_of(text(feed_id), at, now)
+        return forgotten_count
 
     async def _forget_known_of(
         self, feed_id: str, at: datetime, now: datetime | None
     ) -> int:
-        keys, limit, forgotten, cursor = (
-            self._keys,
-            at - self._engine.retention.seen,
-            0,
-            -1,
-        )
-        while cursor != 0:
-            cursor, fields = await self._engine.command(
-                "HSCAN", keys.known(feed_id), max(cursor, 0), "COUNT", _SCAN
+        keys = self._keys
+        key = keys.known(feed_id)
+        limit = at - self._engine.retention.seen
+        forgotten_count = 0
+        cursor = 0
+        while True:
+            answer, values = await self._engine.command(
+                "HSCAN", key, cursor, "COUNT", _SCAN
             )
-            cursor = int(cursor)
-            name = keys.known(feed_id)
+            cursor = int(answer)
             old = [
                 (field, value)
-                for field, value in fields.items()
-                if self._last_seen(name, field, value) < limit
+                for field, value in values.items()
+                if self._last_seen(key, field, value) < limit
             ]
             if old:
-                flat = [part for pair in old for part in pair]
-                forgotten += int(
-                    await self._engine.script(
-                        "forget_fields", (keys.known(feed_id),), flat
-                    )
+                # With the value read: one that a poll has seen again since stays.
+                forgotten_count += int(
+                    await self._engine.script("forget_fields", (key,), flattened(old))
                 )
-        places = (keys.due, keys.feed(feed_id), keys.known(feed_id), keys.feeds)
+            # HSCAN begins and ends with the cursor 0.
+            if cursor == 0:
+                break
+        places = (keys.due, keys.feed(feed_id), key, keys.feeds)
         await self._engine.script("forget_feed", places, (feed_id, ms_or_now(now)))
-        return forgotten
+        return forgotten_count
 
     def _last_seen(self, key: str, field: bytes, value: bytes) -> datetime:
         """Of a known entry. One that is damaged is forgotten; a later version's is left to that."""
@@ -406,39 +415,37 @@ class RetentionStore:
 
     async def forget_merged(self, *, now: datetime | None = None) -> int:
         """Forgets aliases of absorbed events whose records have expired."""
-        return await self._forget_stamped(
-            self._keys.merged,
-            (now or await self._engine.server_time()) - self._engine.retention.events,
-        )
+        now_at = now or await self._engine.server_time()
+        before = now_at - self._engine.retention.events
+        return await self._forget_stamped(self._keys.merged, before)
 
     async def forget_rulings(self, before: datetime) -> int:
         """Forgets the rulings applied before, and the reports that only these named; answers how many rulings."""
         await self._forget_stamped(self._keys.examples, before)
-        return int(
-            await self._engine.command(
-                "XTRIM",
-                self._keys.rulings,
-                "MINID",
-                "=",
-                max(0, wire.milliseconds(before)),
-            )
+        # A window longer than the time since 1970 begins below zero, which is no stream id.
+        first_kept_id = max(0, wire.milliseconds(before))
+        trimmed = await self._engine.command(
+            "XTRIM", self._keys.rulings, "MINID", "=", first_kept_id
         )
+        return int(trimmed)
 
     async def _forget_stamped(self, key: str, before: datetime) -> int:
         """Deletes the fields of a hash whose values end in `|ms` of an earlier time; answers how many."""
-        old: list[bytes] = []
-        for field, value in (await self._engine.command("HGETALL", key)).items():
+        old: list[tuple[bytes, bytes]] = []
+        values = await self._engine.command("HGETALL", key)
+        for field, value in values.items():
             stamped = self._engine.readable(STAMPED, f"{key} {text(field)}", value)
-            if stamped is not None and stamped[1] < before:
-                old += [field, value]
-        forgotten = 0
-        for start in range(0, len(old), 2 * _SCAN):
-            forgotten += int(
-                await self._engine.script(
-                    "forget_fields", (key,), old[start : start + 2 * _SCAN]
-                )
+            if stamped is None:
+                continue
+            _, stamped_at = stamped
+            if stamped_at < before:
+                old.append((field, value))
+        forgotten_count = 0
+        for page in batches(old, _SCAN):
+            forgotten_count += int(
+                await self._engine.script("forget_fields", (key,), flattened(page))
             )
-        return forgotten
+        return forgotten_count
 
 
 def _after(stream_id: str) -> str:
@@ -452,19 +459,12 @@ def _slip_detail(slip: Slip) -> str:
 
 def _dropped_detail(key: str, counts: dict[str, int]) -> str:
     """One sentence: how many, and what each group lost of it."""
-    groups = {
-        field.removeprefix(f"{key} "): number
-        for field, number in counts.items()
-        if field.startswith(f"{key} ")
-    }
-    lost = "; ".join(
-        f"group {group} had not acknowledged {number} of them"
-        for group, number in sorted(groups.items())
-    )
-    return f"{key}: {counts[key]} messages dropped by the size limit" + (
-        f" ({lost})" if lost else ""
-    )
-
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    told = f"{key}: {counts[key]} messages dropped by the size limit"
+    losses = []
+    for field in sorted(counts):
+        stream, _, group = field.partition(" ")
+        if stream == key and group:
+            losses.append(f"group {group} had not acknowledged {counts[field]} of them")
+    if not losses:
+        return told
+    return f"{told} ({'; '.join(losses)})"

@@ -22,10 +22,15 @@ from aggregator.engine.codec import (
     Unreadable,
     decode,
 )
-from aggregator.engine.holds import NOT_LEADING
-from aggregator.engine.outgoing import deliveries, message_arguments
-from aggregator.engine.scripts import Argument, Engine, ms_or_now, text
-from aggregator.errors import StaleToken
+from aggregator.engine.holds import raise_if_not_leading
+from aggregator.engine.outgoing import (
+    deliveries,
+    event_arguments,
+    message_arguments,
+    report_counts,
+)
+from aggregator.engine.scripts import Argument, Engine, batches, ms_or_now, text
+from aggregator.engine.wire import span_ms
 from aggregator.model import (
     Example,
     Kind,
@@ -40,7 +45,8 @@ from aggregator.model import (
 ANSWER_KEPT = timedelta(days=7)
 """How long an answer can be asked for; a guess: whoever asks waits seconds."""
 _WAITING = RulingAnswer(RulingState.WAITING, "no event worker has answered yet")
-_MS = timedelta(milliseconds=1)
+PAGE = 500
+"""Reports in one HMGET."""
 _COUNTED = {Kind.NEW: "split", Kind.JOINED: "split", Kind.MERGED: "merged"}
 
 
@@ -68,7 +74,7 @@ class RulingStore:
             request.ruling_id,
             wire.encode(request),
             wire.encode(_WAITING),
-            ANSWER_KEPT // _MS,
+            span_ms(ANSWER_KEPT),
         )
         return text(await self._engine.script("ask", keys, arguments)) == "done"
 
@@ -100,69 +106,57 @@ class RulingStore:
         self, token: int, publication: RulingPublication, *, now: datetime | None = None
     ) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
-        keys, p = self._keys, publication
-        first = (
+        keys = self._keys
+        written = (
             keys.leader,
             keys.asked,
             keys.rulings,
             keys.examples,
             keys.events,
             keys.reports,
+            keys.merged,
+            keys.dropped,
+            keys.ruling(publication.ruling_id),
         )
-        places = (*first, keys.merged, keys.dropped, keys.ruling(p.ruling_id))
-        head: list[Argument] = [
+        arguments: list[Argument] = [
             keys.prefix,
             token,
             ms_or_now(now),
-            self._engine.retention.events // _MS,
-        ]
-        head += [
-            self._engine.retention.digest // _MS,
+            span_ms(self._engine.retention.events),
+            span_ms(self._engine.retention.digest),
             self._engine.list_cap,
-            p.stream_id,
-            wire.encode(p.answer),
-            ANSWER_KEPT // _MS,
+            publication.stream_id,
+            wire.encode(publication.answer),
+            span_ms(ANSWER_KEPT),
         ]
-        answer = await self._engine.script(
-            "rule",
-            places,
-            [*head, *self._ruling_arguments(p, now or datetime.now(UTC))],
-        )
-        if text(answer) == "stale":
-            raise StaleToken(NOT_LEADING)
+        arguments += self._ruling_arguments(publication, now or datetime.now(UTC))
+        answer = await self._engine.script("rule", written, arguments)
+        raise_if_not_leading(answer)
         return text(answer) == "done"
 
     def _ruling_arguments(
-        self, p: RulingPublication, pushed_at: datetime
+        self, publication: RulingPublication, pushed_at: datetime
     ) -> list[Argument]:
-        ruling = p.ruling
-        moved = ruling.entry_ids if ruling and ruling.verb is Verb.SPLIT else ()
-        sent = deliveries(self._engine, p.messages, p.queued)
-        counts = Counter(
-            _COUNTED[message.kind] for message in p.messages if message.kind in _COUNTED
-        )
-        return [
-            wire.encode(ruling) if ruling else "",
-            ruling.event_id if ruling else "",
-            *(len(moved), len(p.examples), len(p.events), len(sent), 2 * len(counts)),
+        moved = _moved(publication.ruling)
+        sent = deliveries(self._engine, publication.messages, publication.queued)
+        kinds = [message.kind for message in publication.messages]
+        counts = Counter(_COUNTED[kind] for kind in kinds if kind in _COUNTED)
+        stats = report_counts(counts)
+        arguments: list[Argument] = [
+            *_ruling_and_event(publication.ruling),
+            len(moved),
+            len(publication.examples),
+            len(publication.events),
+            len(sent),
+            len(stats),
             *moved,
-            *(part for one in p.examples for part in (one.entry_id, wire.encode(one))),
-            *(
-                part
-                for e in p.events
-                for part in (e.event_id, wire.encode(e), e.merged_into)
-            ),
-            *(
-                part
-                for message, targets in sent
-                for part in message_arguments(self._keys, message, targets, pushed_at)
-            ),
-            *(
-                part
-                for name, number in counts.items()
-                for part in (f"reports:{name}", number)
-            ),
         ]
+        for example in publication.examples:
+            arguments += [example.entry_id, wire.encode(example)]
+        arguments += event_arguments(publication.events)
+        for message, targets in sent:
+            arguments += message_arguments(self._keys, message, targets, pushed_at)
+        return arguments + stats
 
     async def applied(self) -> list[Ruling]:
         """The operators' words that were applied and are still kept, oldest first.
@@ -174,18 +168,25 @@ class RulingStore:
 
     async def examples(self, entry_ids: Sequence[str]) -> dict[str, Example]:
         """The reports that rulings name, by entry id; those of which nothing is kept are missing."""
-        found: dict[str, Example] = {}
-        for start in range(0, len(entry_ids), 500):
-            page = entry_ids[start : start + 500]
-            answers = await self._engine.command("HMGET", self._keys.examples, *page)
-            for name, value in zip(page, answers, strict=True):
-                example = (
-                    self._engine.readable(
-                        EXAMPLE, f"{self._keys.examples} {name}", value
-                    )
-                    if value
-                    else None
-                )
-                if example is not None:
-                    found[name] = example
-        return found
+        key = self._keys.examples
+        examples: dict[str, Example] = {}
+        for page in batches(entry_ids, PAGE):
+            answers = await self._engine.command("HMGET", key, *page)
+            values = zip(page, answers, strict=True)
+            examples |= self._engine.readable_fields(EXAMPLE, key, values)
+        return examples
+
+
+def _ruling_and_event(ruling: Ruling | None) -> tuple[Argument, Argument]:
+    """The ruling, and the event whose gates the moved reports get; '' of a request that was refused."""
+    if ruling is None:
+        return "", ""
+    return wire.encode(ruling), ruling.event_id
+
+
+def _moved(ruling: Ruling | None) -> tuple[str, ...]:
+    """The reports whose gates name another event from now on."""
+    # A join needs none: the absorbed event's id stays, as an alias.
+    if ruling is None or ruling.verb is not Verb.SPLIT:
+        return ()
+    return ruling.entry_ids

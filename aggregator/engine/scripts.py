@@ -11,11 +11,12 @@ A script's text is `lua/common.lua` followed by its own file; it is sent once an
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from itertools import chain
 from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
@@ -24,7 +25,7 @@ from aggregator.engine.client import Client, database_of, engine_errors
 from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
 from aggregator.engine.slips import Slips
-from aggregator.engine.wire import milliseconds
+from aggregator.engine.wire import milliseconds, span_ms
 from aggregator.model import EPOCH, Queue, RetentionSettings
 
 Argument = str | bytes | int
@@ -41,15 +42,15 @@ LIST_CAP = 100_000
 def script_text(name: str) -> str:
     """What the server runs: the common functions, then the script."""
     folder = files("aggregator.engine") / "lua"
-    return "\n".join(
-        (folder / f"{part}.lua").read_text(encoding="utf-8")
-        for part in ("common", name)
-    )
+    common = (folder / "common.lua").read_text(encoding="utf-8")
+    own = (folder / f"{name}.lua").read_text(encoding="utf-8")
+    return f"{common}\n{own}"
 
 
 @cache
 def script_hash(name: str) -> str:
     """By which the server knows a script it was sent before."""
+    # Redis chose SHA-1; it names a script of ours and guards nothing.
     return sha1(script_text(name).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -61,6 +62,25 @@ def ms_or_now(now: datetime | None) -> str:
 def nonce() -> str:
     """Marks one call, so that its repeat is recognised as the same."""
     return secrets.token_hex(8)
+
+
+def batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The values, `size` at a time: while a command runs, the server serves nobody else."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def flattened(groups: Iterable[Iterable[Argument]]) -> list[Argument]:
+    """The members of all groups behind each other, as commands and scripts take pairs."""
+    return list(chain.from_iterable(groups))
+
+
+def blocking(wait: timedelta) -> tuple[Argument, ...]:
+    """The words that make a read wait, BLOCK_MS at most; none for a read that does not."""
+    # BLOCK 0 would wait for ever.
+    if wait <= timedelta(0):
+        return ()
+    return ("BLOCK", min(BLOCK_MS, span_ms(wait)))
 
 
 class Engine:
@@ -96,6 +116,7 @@ class Engine:
                 return await self.client.execute_command(
                     "EVALSHA", script_hash(name), len(keys), *keys, *arguments
                 )
+            # The first call on this server, or the first after its restart or a SCRIPT FLUSH.
             except NoScriptError:
                 return await self.client.execute_command(
                     "EVAL", script_text(name), len(keys), *keys, *arguments
@@ -109,13 +130,14 @@ class Engine:
             async with self.client.pipeline(transaction=False) as pipe:
                 for words in commands:
                     pipe.execute_command(*words)
+                # One key of another type must not cost the answers of the others.
                 answers = await pipe.execute(raise_on_error=False)
             return [
-                self._own(text(words[1]), answer)
+                self._answer_of(text(words[1]), answer)
                 for words, answer in zip(commands, answers, strict=True)
             ]
 
-    def _own(self, key: str, answer: Any) -> Any:
+    def _answer_of(self, key: str, answer: Any) -> Any:
         """The answer, None for one that the key's type forbids. Raises any other error of the server."""
         if not isinstance(answer, Exception):
             return answer
@@ -135,14 +157,48 @@ class Engine:
     def readable_rows(
         self, kind: RecordKind[T], key: str, rows: Iterable[tuple[Any, Any]]
     ) -> list[T]:
-        """The records of a stream's or a hash's rows (id or field, value), without those that cannot be read."""
-        records = [
-            self.readable(kind, f"{key} {text(row)}", value) for row, value in rows
-        ]
-        return [record for record in records if record is not None]
+        """The records of a stream's rows (id, fields), without those that cannot be read."""
+        records: list[T] = []
+        for stream_id, fields in rows:
+            record = self.readable(kind, f"{key} {text(stream_id)}", fields)
+            if record is not None:
+                records.append(record)
+        return records
+
+    def readable_fields(
+        self, kind: RecordKind[T], key: str, values: Iterable[tuple[Any, Any]]
+    ) -> dict[str, T]:
+        """The records of a hash by field, without those that are not there (None) or cannot be read."""
+        records: dict[str, T] = {}
+        for field, value in values:
+            if value is None:
+                continue
+            record = self.readable(kind, f"{key} {text(field)}", value)
+            if record is not None:
+                records[text(field)] = record
+        return records
+
+    async def pages(
+        self, key: str, start: str, count: int
+    ) -> AsyncIterator[list[tuple[Any, Any]]]:
+        """The rows of a stream from the id `start` (`-` for its first) on, `count` at a time."""
+        while page := await self.command("XRANGE", key, start, "+", "COUNT", count):
+            yield page
+            start = f"({text(page[-1][0])}"
+
+    async def pages_backwards(
+        self, key: str, count: int
+    ) -> AsyncIterator[list[tuple[Any, Any]]]:
+        """The rows of a stream from its last one back, `count` at a time."""
+        end = "+"
+        while page := await self.command("XREVRANGE", key, end, "-", "COUNT", count):
+            yield page
+            end = f"({text(page[-1][0])}"
 
     async def server_time(self) -> datetime:
         """The clock that counts, since workers' clocks differ."""
+        # redis-py asks every node of a cluster for TIME; a script with a key of ours is answered where the other
+        # scripts take their time.
         answer = await self.command(
             "EVAL", "return redis.call('TIME')", 1, self.keys.due
         )
@@ -151,19 +207,21 @@ class Engine:
 
     def public_streams(self) -> dict[str, tuple[str, timedelta]]:
         """Short name → key and how long its messages are kept."""
-        keys, kept = self.keys, self.retention
+        keys = self.keys
+        retention = self.retention
         streams = {
-            "events": (keys.events, kept.events),
-            "reports": (keys.reports, kept.reports),
-            "digest": (keys.digest, kept.digest),
-            "trouble": (keys.trouble, kept.trouble),
+            "events": (keys.events, retention.events),
+            "reports": (keys.reports, retention.reports),
+            "digest": (keys.digest, retention.digest),
+            "trouble": (keys.trouble, retention.trouble),
         }
-        queues = [
-            queue.name for queue in self.queues.values() if queue.kind == "stream"
-        ]
-        return streams | {
-            f"queue:{name}": (keys.queue(name), kept.queues) for name in queues
-        }
+        for queue in self.queues.values():
+            if queue.kind == "stream":
+                streams[f"queue:{queue.name}"] = (
+                    keys.queue(queue.name),
+                    retention.queues,
+                )
+        return streams
 
     async def close(self) -> None:
         """Ends the connections."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -26,7 +26,15 @@ from aggregator.engine.codec import (
 )
 from aggregator.engine.event_store import EventStore, Lead
 from aggregator.engine.risks import risks_of
-from aggregator.engine.scripts import BLOCK_MS, Argument, Engine, text
+from aggregator.engine.scripts import (
+    Argument,
+    Engine,
+    batches,
+    blocking,
+    flattened,
+    text,
+)
+from aggregator.engine.wire import span_ms
 from aggregator.errors import EngineRefused, UnreadableRecord
 from aggregator.model import Digest, Event, Message, Totals
 
@@ -65,36 +73,41 @@ class WatchStore:
             "window_to": wire.iso(digest.window_to_at),
             "json": whole,
         }
-        flat: list[Argument] = [part for pair in fields.items() for part in pair]
-        keep_ms = self._engine.retention.digest // timedelta(milliseconds=1)
-        answer = await self._engine.script(
-            "append_digest",
-            (self._keys.digest, self._keys.gate(f"digest:{digest.id}")),
-            [
-                keep_ms,
-                self._keys.digest_channel,
-                digest_notification(digest, whole),
-                *flat,
-            ],
-        )
+        arguments = [
+            span_ms(self._engine.retention.digest),
+            self._keys.digest_channel,
+            digest_notification(digest, whole),
+            *flattened(fields.items()),
+        ]
+        keys = (self._keys.digest, self._keys.gate(f"digest:{digest.id}"))
+        answer = await self._engine.script("append_digest", keys, arguments)
         return text(answer) == "done"
 
     async def digests(self, since: datetime) -> list[Digest]:
         """Those appended since, oldest first."""
-        found = [
-            self.record_of(DIGEST, row) async for row in self.rows("digest", since)
-        ]
-        return [digest for digest in found if digest is not None]
+        return await self._records_of(DIGEST, "digest", since)
 
     async def newest_digest(self) -> Digest | None:
         """The digest appended last, however long ago; None when there is none."""
-        for stream_id, fields in await self._engine.command(
+        # More than one row is asked for because the last may be anybody's.
+        rows = await self._engine.command(
             "XREVRANGE", self._keys.digest, "+", "-", "COUNT", _PAGE
-        ):
+        )
+        for stream_id, fields in rows:
             digest = self.digest_of(row_of("digest", stream_id, fields))
             if digest is not None:
                 return digest
         return None
+
+    async def _records_of(
+        self, kind: RecordKind[T], stream: str, since: datetime
+    ) -> list[T]:
+        records: list[T] = []
+        async for row in self.rows(stream, since):
+            record = self.record_of(kind, row)
+            if record is not None:
+                records.append(record)
+        return records
 
     def record_of(self, kind: RecordKind[T], row: Row) -> T | None:
         """What a line of a public stream holds; None for what is not ours, which is noted."""
@@ -104,68 +117,52 @@ class WatchStore:
     async def totals(self, since: datetime, *, until: datetime | None = None) -> Totals:
         """Counts of the minutes that begin in the window, the first one whole; of hours more than `MINUTES_KEPT` ago
         those that begin in it."""
+        # 1 ms, so that what was counted in the same one is within the window.
         last = until or await self._engine.server_time() + timedelta(milliseconds=1)
-        window = range(
-            wire.milliseconds(since) // _MINUTE_MS,
-            -(wire.milliseconds(last) // -_MINUTE_MS),
-        )
+        first_minute = wire.milliseconds(since) // _MINUTE_MS
+        end_minute = -(wire.milliseconds(last) // -_MINUTE_MS)
+        window = range(first_minute, end_minute)
         hours = range(window.start // 60, (window.stop - 1) // 60 + 1)
         sums: Counter[str] = Counter()
-        for start in range(0, len(hours), _PAGE):
-            page = hours[start : start + _PAGE]
-            for hour, answer in zip(page, await self._stats(page), strict=True):
-                for field, number in self._counts(
-                    self._keys.stats(hour), answer
-                ).items():
-                    minute, name = _minute_and_name(field)
-                    if 60 * hour + minute in window:
-                        sums[name] += number
+        for page in batches(hours, _PAGE):
+            for hour, counts in (await self._counts_of(page)).items():
+                sums += _within(window, hour, counts)
         return Totals(
             polls=_under("polls", sums),
             entries=_under("entries", sums),
             reports=_under("reports", sums),
         )
 
-    async def _stats(self, hours: Sequence[int]) -> list[Mapping[bytes, bytes]]:
-        answers = await self._engine.many(
-            [("HGETALL", self._keys.stats(hour)) for hour in hours]
-        )
-        return [answer or {} for answer in answers]
-
-    def _counts(self, key: str, answer: Mapping[bytes, bytes]) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for name, value in answer.items():
-            number = self._engine.readable(COUNT, f"{key} {text(name)}", value)
-            if number is not None:
-                counts[text(name)] = number
+    async def _counts_of(self, hours: Sequence[int]) -> dict[int, dict[str, int]]:
+        """Hour since 1970 → its counts by field."""
+        keys = [self._keys.stats(hour) for hour in hours]
+        answers = await self._engine.many([("HGETALL", key) for key in keys])
+        counts: dict[int, dict[str, int]] = {}
+        for hour, key, answer in zip(hours, keys, answers, strict=True):
+            values = (answer or {}).items()
+            counts[hour] = self._engine.readable_fields(COUNT, key, values)
         return counts
 
     async def trouble(self, since: datetime) -> list[Trouble]:
         """The notices since, oldest first."""
-        found = [
-            self.record_of(TROUBLE, row) async for row in self.rows("trouble", since)
-        ]
-        return [trouble for trouble in found if trouble is not None]
+        return await self._records_of(TROUBLE, "trouble", since)
 
     async def memory_bytes(self) -> int:
         """What the server uses; 0 where it does not say."""
-        with engine_errors():
-            found = await self._engine.client.info("memory")
-        return int(found.get("used_memory", 0)) if isinstance(found, Mapping) else 0
+        memory = await self._info("memory")
+        return int(memory.get("used_memory", 0))
 
     async def server_risks(self) -> tuple[str, ...]:
         """What of the server's settings may cost us data, a sentence each; nothing of what it does not tell."""
+        memory = await self._info("memory")
+        persistence = await self._info("persistence")
+        return risks_of({**memory, **persistence}, await self._snapshots())
+
+    async def _info(self, section: str) -> Mapping[str, Any]:
+        """A section of the server's INFO; empty where it does not tell."""
         with engine_errors():
-            memory, persistence = (
-                await self._engine.client.info("memory"),
-                await self._engine.client.info("persistence"),
-            )
-        known = (
-            {**memory, **persistence}
-            if isinstance(memory, Mapping) and isinstance(persistence, Mapping)
-            else {}
-        )
-        return risks_of(known, await self._snapshots())
+            info = await self._engine.client.info(section)
+        return info if isinstance(info, Mapping) else {}
 
     async def _snapshots(self) -> str | None:
         """The server's setting `save`, None where it does not let us ask."""
@@ -173,8 +170,10 @@ class WatchStore:
             answer = await self._engine.command("CONFIG", "GET", "save")
         except EngineRefused:  # managed servers and our own users.acl do not allow it
             return None
-        values = answer if isinstance(answer, Mapping) else {}
-        return next((text(value) for value in values.values()), None)
+        # A server that knows no such setting answers an empty map.
+        if not isinstance(answer, Mapping) or not answer:
+            return None
+        return text(next(iter(answer.values())))
 
     # --- workers ---
 
@@ -183,19 +182,16 @@ class WatchStore:
         [values] = await self._engine.many(
             [("HMGET", self._keys.leader, "worker", "token", "lapses")]
         )
-        found = (
-            None
-            if values is None or None in values
-            else self._engine.readable(LEADER, self._keys.leader, values)
-        )
-        if found is None:
+        # No hash, or one of which a field is missing: nobody has led yet.
+        if values is None or None in values:
             return None
-        worker, token, lapses_at = found
-        return (
-            Lead(token, worker, lapses_at)
-            if lapses_at > await self._engine.server_time()
-            else None
-        )
+        leader = self._engine.readable(LEADER, self._keys.leader, values)
+        if leader is None:
+            return None
+        worker, token, lapses_at = leader
+        if lapses_at <= await self._engine.server_time():
+            return None
+        return Lead(token, worker, lapses_at)
 
     # --- messages ---
 
@@ -203,23 +199,16 @@ class WatchStore:
         """A public stream's lines from `since` on (by the server's clock when they were written)."""
         key = self._engine.public_streams()[stream][0]
         start = str(max(0, wire.milliseconds(since)))
-        while page := await self._engine.command(
-            "XRANGE", key, start, "+", "COUNT", _PAGE
-        ):
-            for row in page:
-                yield row_of(stream, *row)
-            start = f"({text(page[-1][0])}"
+        async for page in self._engine.pages(key, start, _PAGE):
+            for stream_id, fields in page:
+                yield row_of(stream, stream_id, fields)
 
     async def newest_rows(self, stream: str) -> AsyncIterator[Row]:
         """A public stream's lines, the newest first."""
         key = self._engine.public_streams()[stream][0]
-        end = "+"
-        while page := await self._engine.command(
-            "XREVRANGE", key, end, "-", "COUNT", _PAGE
-        ):
-            for row in page:
-                yield row_of(stream, *row)
-            end = f"({text(page[-1][0])}"
+        async for page in self._engine.pages_backwards(key, _PAGE):
+            for stream_id, fields in page:
+                yield row_of(stream, stream_id, fields)
 
     async def messages(
         self, since: datetime, *, stream: str = "reports"
@@ -242,12 +231,13 @@ class WatchStore:
         """The events that had a report since, each once as it stands now (survivors of merges), oldest report first.
 
         One whose record cannot be read is left out: what people watch does not stop at it."""
-        ids: dict[str, None] = {}
+        event_ids: dict[str, None] = {}
         async for row in self.rows("reports", since):
             if self.message_of(row) is not None:
-                ids[row.fields["event_id"]] = None
-        found = await self.readable_events(list(ids))
-        return list({event.event_id: event for event in found.values()}.values())
+                event_ids[row.fields["event_id"]] = None
+        events = await self.readable_events(list(event_ids))
+        # Two ids may stand for one survivor.
+        return list({event.event_id: event for event in events.values()}.values())
 
     async def readable_events(self, event_ids: list[str]) -> dict[str, Event]:
         """The events by the ids asked for, survivors for absorbed ones; those that cannot be read are left out."""
@@ -257,20 +247,23 @@ class WatchStore:
             middle = len(event_ids) // 2
             if middle == 0:
                 return {}
-        return await self.readable_events(
-            event_ids[:middle]
-        ) | await self.readable_events(event_ids[middle:])
+        # One record that cannot be read fails all asked for with it: halve until it stands alone.
+        former = await self.readable_events(event_ids[:middle])
+        latter = await self.readable_events(event_ids[middle:])
+        return former | latter
 
     async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
         """Where each stream ends now: give it to `tail` to get only what comes later."""
         public = self._engine.public_streams()
+        keys = [public[name][0] for name in streams]
         answers = await self._engine.many(
-            [("XREVRANGE", public[name][0], "+", "-", "COUNT", 1) for name in streams]
+            [("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys]
         )
-        return {
-            name: text(rows[0][0]) if rows else "0-0"
-            for name, rows in zip(streams, answers, strict=True)
-        }
+        last_ids = dict.fromkeys(streams, "0-0")
+        for name, page in zip(streams, answers, strict=True):
+            if page:
+                last_ids[name] = text(page[0][0])
+        return last_ids
 
     async def tail(
         self,
@@ -282,31 +275,33 @@ class WatchStore:
         """What stands behind the given ids, oldest first in each stream; waits at most `block` (2 s at most) for it."""
         public = self._engine.public_streams()
         names = {public[stream][0]: stream for stream in last_ids}
-        wait = min(BLOCK_MS, block // timedelta(milliseconds=1))
-        blocking = ("BLOCK", wait) if wait > 0 else ()
         answer = await self._engine.command(
-            "XREAD", "COUNT", count, *blocking, "STREAMS", *names, *last_ids.values()
+            "XREAD",
+            "COUNT",
+            count,
+            *blocking(block),
+            "STREAMS",
+            *names,
+            *last_ids.values(),
         )
-        return [
-            row_of(names[text(key)], *row)
-            for key, rows in answer.items()
-            for row in rows
-        ]
+        rows: list[Row] = []
+        for key, page in answer.items():
+            stream = names[text(key)]
+            rows += [row_of(stream, stream_id, fields) for stream_id, fields in page]
+        return rows
 
 
 def digest_notification(digest: Digest, whole: bytes) -> bytes:
     """The digest as JSON under 16,000 bytes: with as many of its events as fit, the first ones."""
-    value = {**orjson.loads(whole), "v": wire.VERSION, "trouble": [], "slow": []}
     if len(whole) < wire.NOTIFICATION_BYTES:
         return whole
-    events = value["events"]
-    while (
-        len(found := orjson.dumps({**value, "events": events}))
-        >= wire.NOTIFICATION_BYTES
-        and events
-    ):
-        events = events[: len(events) * 3 // 4]
-    return found
+    value = {**orjson.loads(whole), "v": wire.VERSION, "trouble": [], "slow": []}
+    while True:
+        notification = orjson.dumps(value)
+        if len(notification) < wire.NOTIFICATION_BYTES or not value["events"]:
+            return notification
+        # A quarter at a time: writing it out anew for each event would be quadratic.
+        value["events"] = value["events"][: len(value["events"]) * 3 // 4]
 
 
 def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
@@ -318,20 +313,30 @@ def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
     )
 
 
+def _within(window: range, hour: int, counts: Mapping[str, int]) -> Counter[str]:
+    """What was counted in the minutes of `window` (since 1970), by name."""
+    sums: Counter[str] = Counter()
+    for field, number in counts.items():
+        minute, name = _minute_and_name(field)
+        if 60 * hour + minute in window:
+            sums[name] += number
+    return sums
+
+
 def _minute_and_name(field: str) -> tuple[int, str]:
     """The minute of its hour that a count is of, 0 for one of the whole hour, and what is counted."""
     minute, colon, name = field.partition(":")
-    return (
-        (int(minute), name)
-        if colon and minute.isdecimal() and len(minute) == 2
-        else (0, field)
-    )
+    # After two days the minutes are added up (compact_stats.lua): `polls:ok` in the place of `07:polls:ok`.
+    is_of_minute = colon and minute.isdecimal() and len(minute) == 2
+    if not is_of_minute:
+        return 0, field
+    return int(minute), name
 
 
 def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:
-    head = f"{group}:"
-    return {
-        name.removeprefix(head): number
-        for name, number in sums.items()
-        if name.startswith(head)
-    }
+    counts: dict[str, int] = {}
+    for name, number in sums.items():
+        head, _, tail = name.partition(":")
+        if head == group:
+            counts[tail] = number
+    return counts

@@ -41,6 +41,7 @@ NOTIFICATION_BYTES = 16_000
 _HEAD = b'{"v":1,'
 _ANY_HEAD = re.compile(rb'\{"v":(\d{1,9}),')
 _US = timedelta(microseconds=1)
+_MS = timedelta(milliseconds=1)
 _RECORD = struct.Struct(">BqBBBH")
 _WORDS = {
     Kind.NEW: "new",
@@ -104,9 +105,24 @@ def milliseconds(at: datetime) -> int:
     return -(microseconds(at) // -1000)
 
 
+def span_ms(span: timedelta) -> int:
+    """A span in whole milliseconds, as scripts and commands take it."""
+    return span // _MS
+
+
 def instant_of(us: int) -> datetime:
     """The instant so many microseconds after 1970."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def instant_of_ms(ms: float | str | bytes) -> datetime:
+    """The instant so many milliseconds after 1970, as scripts answer it."""
+    return EPOCH + timedelta(milliseconds=float(ms))
+
+
+def instant_of_id(stream_id: str) -> datetime:
+    """When a row of a stream was added, by the server's clock: its id begins with the milliseconds."""
+    return instant_of_ms(stream_id.partition("-")[0])
 
 
 def known_bytes(known: KnownEntry) -> bytes:
