@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any, TypeVar
@@ -112,8 +112,7 @@ def _is_refusal(error: BaseException | None) -> bool:
 
 
 class _Retry(Retry):
-    """Tries again where that can help: redis-py otherwise asks a server that refuses our password again and again, at
-    every level of its own calls (a recursion that ran for minutes)."""
+    """Tries again where that can help."""
 
     async def call_with_retry(
         self,
@@ -123,15 +122,20 @@ class _Retry(Retry):
         with_failure_count: bool = False,
     ) -> T:
         def may_pass(error: Exception) -> bool:
-            return not _is_refusal(error) and (
-                is_retryable is None or is_retryable(error)
-            )
+            # redis-py asks a server that refuses our password again and again, at every level of its own calls: a
+            # recursion that ran for minutes.
+            if _is_refusal(error):
+                return False
+            return is_retryable is None or is_retryable(error)
 
         return await super().call_with_retry(do, fail, may_pass, with_failure_count)
 
 
 def connect(
-    url: str, *, key_prefix: str = "agg", client_name: str = "aggregator"
+    url: str,
+    *,
+    key_prefix: str = "agg",
+    client_name: str = "aggregator",
 ) -> Client:
     """A client that connects at its first command; close it with `aclose()`. ConfigError: the URL cannot be used."""
     try:
@@ -143,7 +147,10 @@ def connect(
 
 
 def _client(
-    parts: SplitResult, url: str, options: dict[str, Any], key_prefix: str
+    parts: SplitResult,
+    url: str,
+    options: dict[str, Any],
+    key_prefix: str,
 ) -> Client:
     _check_database(parts)
     _check_place(parts)
@@ -159,18 +166,16 @@ def _client(
 
 
 def _check_database(parts: SplitResult) -> None:
-    """ValueError: the URL names a database that is no number. redis-py takes such a one for database 0."""
+    """ValueError: the URL names a database that is no number."""
     named = parse_qs(parts.query).get("db", [""])[-1]
-    match parts.scheme:
-        case "redis" | "rediss":
-            named = named or parts.path.strip("/")
-        case "redis+sentinel":
-            named = named or parts.path.strip("/").partition("/")[2]
-        case "redis+cluster" | "rediss+cluster" if parts.path.strip("/") not in (
-            "",
-            "0",
-        ):
-            raise ValueError("a cluster has one database only: leave the path out")
+    path = parts.path.strip("/")
+    if parts.scheme in ("redis", "rediss"):
+        named = named or path
+    elif parts.scheme == "redis+sentinel":
+        named = named or path.partition("/")[2]
+    elif parts.scheme.endswith("+cluster") and path not in ("", "0"):
+        raise ValueError("a cluster has one database only: leave the path out")
+    # redis-py takes `/news` for database 0.
     if named and not (named.isascii() and named.isdecimal()):
         raise ValueError(
             f"the database must be a number: redis://host:6379/0; it is {named!r}"
@@ -187,29 +192,27 @@ _OPTIONS = frozenset(
 
 def _check_place(parts: SplitResult) -> None:
     """ValueError: what redis-py would only find when it connects, or never."""
-    if parts.scheme == "unix" and (
-        parts.netloc.rpartition("@")[2] or parts.path in ("", "/")
-    ):
-        raise ValueError(
-            "the path of a socket stands after three slashes: unix:///run/redis/redis.sock"
-        )
+    if parts.scheme == "unix":
+        # unix://run/redis.sock: `run` is a host to urlsplit.
+        host = parts.netloc.rpartition("@")[2]
+        if host or parts.path in ("", "/"):
+            raise ValueError(
+                "the path of a socket stands after three slashes: unix:///run/redis/redis.sock"
+            )
     if parts.scheme in ("redis", "rediss") and parts.port == 0:
         raise ValueError("port 0 is no port: redis://host:6379/0")
     if parts.scheme in ("redis", "rediss", "unix"):
-        unknown = sorted(
-            set(parse_qs(parts.query)) - _OPTIONS - {"db", "max_connections"}
-        )
+        known = _OPTIONS | {"db", "max_connections"}
+        unknown = sorted(set(parse_qs(parts.query)) - known)
         if unknown:
             raise ValueError(f"there is no option named {unknown[0]!r}")
 
 
 def database_of(client: Client) -> int:
     """The number of the database that the client speaks to; a cluster has one."""
-    return (
-        int(client.connection_pool.connection_kwargs.get("db") or 0)
-        if isinstance(client, Redis)
-        else 0
-    )
+    if not isinstance(client, Redis):
+        return 0
+    return int(client.connection_pool.connection_kwargs.get("db") or 0)
 
 
 def without_secrets(url: str) -> str:
@@ -226,18 +229,19 @@ def _options(client_name: str) -> dict[str, Any]:
         "health_check_interval": HEALTH_CHECK_S,
         "client_name": client_name,
         "protocol": 3,
+        # Answers have one shape then, whatever the protocol and the command.
         "legacy_responses": False,
     }
 
 
 def _addresses(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
-    found = []
+    addresses = []
     for place in parts.netloc.rpartition("@")[2].split(","):
-        one = urlsplit(f"//{place}")
-        if not one.hostname:
+        node = urlsplit(f"//{place}")
+        if not node.hostname:
             raise ValueError(f"no host in {place!r}")
-        found.append((one.hostname, one.port or default_port))
-    return found
+        addresses.append((node.hostname, node.port or default_port))
+    return addresses
 
 
 def _login(parts: SplitResult) -> dict[str, Any]:
@@ -253,21 +257,16 @@ def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
             "the path must name the service: redis+sentinel://host:26379/mymaster"
         )
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    tls: dict[str, Any] = (
-        {"ssl": True} if query.get("ssl", "").lower() in ("1", "true", "yes") else {}
-    )
-    sentinel_login = {
-        name: query[f"sentinel_{name}"]
-        for name in ("username", "password")
-        if f"sentinel_{name}" in query
-    }
-    timeouts = {
-        name: options[name]
-        for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")
-    }
+    tls: dict[str, Any] = {}
+    if query.get("ssl", "").lower() in ("1", "true", "yes"):
+        tls["ssl"] = True
+    # A Sentinel has users of its own: the data server's password is not told to it.
+    sentinel_options = {**_sentinel_login(query), **tls}
+    for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol"):
+        sentinel_options[name] = options[name]
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         _addresses(parts, 26379),
-        sentinel_kwargs={**timeouts, **tls, **sentinel_login},
+        sentinel_kwargs=sentinel_options,
         **_login(parts),
         **options,
         **tls,
@@ -282,29 +281,42 @@ def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
     return client
 
 
+def _sentinel_login(query: Mapping[str, str]) -> dict[str, Any]:
+    login: dict[str, Any] = {}
+    for name in ("username", "password"):
+        value = query.get(f"sentinel_{name}")
+        if value is not None:
+            login[name] = value
+    return login
+
+
 class _SentinelClient(Redis):
-    """Closes its connections to the Sentinels too, which redis-py leaves open."""
+    """Closes its connections to the Sentinels, too."""
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         await super().aclose(close_connection_pool)
         pool = self.connection_pool
         assert isinstance(pool, SentinelConnectionPool)
+        # redis-py leaves these open.
         for sentinel in pool.sentinel_manager.sentinels:
             await sentinel.aclose()
 
 
 def _cluster(
-    parts: SplitResult, options: dict[str, Any], key_prefix: str
+    parts: SplitResult,
+    options: dict[str, Any],
+    key_prefix: str,
 ) -> RedisCluster:
-    if not (
-        key_prefix.startswith("{") and key_prefix.endswith("}") and len(key_prefix) > 2
-    ):
+    in_braces = key_prefix.startswith("{") and key_prefix.endswith("}")
+    # `{}` is no hash tag: the whole key is hashed then.
+    if not in_braces or len(key_prefix) <= 2:
         message = f'a cluster needs key_prefix = "{{{key_prefix}}}", in braces: all our keys must be in one slot'
         raise ConfigError(Problem(message, key="aggregator.key_prefix"))
     nodes = [ClusterNode(host, port) for host, port in _addresses(parts, 6379)]
     tls: dict[str, Any] = {"ssl": True} if parts.scheme.startswith("rediss") else {}
     return RedisCluster(
         startup_nodes=nodes,
+        # Our keys lie in one slot: what other nodes lack does not concern us.
         require_full_coverage=False,
         max_connections=MAX_CONNECTIONS,
         **_login(parts),
@@ -318,6 +330,7 @@ def engine_errors() -> Iterator[None]:
     """Turns what redis-py raises into EngineDown (may pass) and EngineRefused (will not), with what to do."""
     try:
         yield
+    # A value that redis-py cannot send is a fault of ours, not the server's.
     except failed.DataError:
         raise
     except (failed.RedisError, OSError) as error:
@@ -336,9 +349,9 @@ def _translated(error: Exception) -> EngineDown | EngineRefused:
         return EngineRefused(
             f"the Redis server refuses us: check user and password in redis_url ({error})"
         )
-    if isinstance(error, failed.ResponseError) and not isinstance(
-        error, failed.ClusterError
-    ):
+    # redis-py derives ClusterError, a node that is not there, from ResponseError.
+    is_of_cluster = isinstance(error, failed.ClusterError)
+    if isinstance(error, failed.ResponseError) and not is_of_cluster:
         return EngineRefused(f"the Redis server refuses a command of ours ({error})")
     if _out_of_files(error):
         limit = "this process may open no more files or connections: raise its limit (`ulimit -n`, LimitNOFILE=)"
@@ -352,10 +365,12 @@ def _out_of_files(error: BaseException | None) -> bool:
     """Whether a connection failed for our own limit; redis-py names the cause in its text alone, or as its cause."""
     if error is None:
         return False
-    numbers = (errno.EMFILE, errno.ENFILE)
-    is_own = isinstance(error, OSError) and error.errno in numbers
-    is_told = any(os.strerror(number) in str(error) for number in numbers)
-    return is_own or is_told or _out_of_files(error.__cause__)
+    for number in (errno.EMFILE, errno.ENFILE):
+        if isinstance(error, OSError) and error.errno == number:
+            return True
+        if os.strerror(number) in str(error):
+            return True
+    return _out_of_files(error.__cause__)
 
 
 def _code(error: Exception) -> str:
@@ -369,4 +384,7 @@ def _code(error: Exception) -> str:
         (failed.ClusterDownError, "CLUSTERDOWN"),
         (failed.TryAgainError, "TRYAGAIN"),
     )
-    return next((code for kind, code in codes if isinstance(error, kind)), "")
+    for kind, code in codes:
+        if isinstance(error, kind):
+            return code
+    return ""

@@ -28,7 +28,12 @@ class DeliveryStore:
         self._keys = engine.keys
 
     async def undelivered(
-        self, queue: str, *, count: int, fresh: bool, block: timedelta = timedelta(0)
+        self,
+        queue: str,
+        *,
+        count: int,
+        fresh: bool,
+        block: timedelta = timedelta(0),
     ) -> list[Row]:
         """The oldest messages of a stream queue: those read before and not acknowledged, or with `fresh` those after
         them, waiting at most `block` (2 s at most) for one. Makes the group where there is none."""
@@ -68,7 +73,12 @@ class DeliveryStore:
         await self._engine.command("XACK", self._keys.queue(queue), GROUP, *stream_ids)
 
     async def give_up(
-        self, queue: str, stream_id: str, notice: Notice, *, at: datetime
+        self,
+        queue: str,
+        stream_id: str,
+        notice: Notice,
+        *,
+        at: datetime,
     ) -> bool:
         """They never will: acknowledges the message and tells of it. False: it had been acknowledged before."""
         keys = (self._keys.queue(queue), self._keys.trouble)

@@ -66,7 +66,8 @@ async def ping(
     """The first line of the answer to one inline command, '' when nobody listens or answers in time."""
     try:
         reader, writer = await asyncio.wait_for(
-            asyncio.open_unix_connection(socket), patience_s
+            asyncio.open_unix_connection(socket),
+            patience_s,
         )
     except (OSError, TimeoutError):
         return ""
@@ -75,11 +76,9 @@ async def ping(
             writer.write(f"AUTH {login[0]} {login[1]}\r\n".encode())
             await asyncio.wait_for(reader.readline(), patience_s)
         writer.write(f"{words}\r\n".encode())
-        return (
-            (await asyncio.wait_for(reader.readline(), patience_s))
-            .decode(errors="replace")
-            .strip()
-        )
+        line = await asyncio.wait_for(reader.readline(), patience_s)
+        return line.decode(errors="replace").strip()
+    # SHUTDOWN answers by ending the connection.
     except (OSError, TimeoutError):
         return ""
     finally:
@@ -143,6 +142,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
+        """For our own connections. EngineDown before `start`."""
         return self.running.url
 
     @property
@@ -164,7 +164,8 @@ class EmbeddedServer:
             if await self._is_ready():
                 event = "server_started" if self.is_owner else "server_attached"
                 self._report(
-                    event, {"socket": self.running.socket, "pid": self.running.pid}
+                    event,
+                    {"socket": self.running.socket, "pid": self.running.pid},
                 )
                 return self.running
             if asyncio.get_running_loop().time() > deadline:
@@ -178,12 +179,12 @@ class EmbeddedServer:
         pause = WATCH_S
         while True:
             await asyncio.sleep(pause)
-            if self.is_owner or (self._child is None and is_locked(self._place)):
+            # The server holds the lock: where it is taken, another daemon's server runs.
+            runs_elsewhere = self._child is None and is_locked(self._place)
+            if self.is_owner or runs_elsewhere:
                 continue
-            self._report(
-                "server_died",
-                {"returncode": self._child.returncode if self._child else None},
-            )
+            code = self._child.returncode if self._child else None
+            self._report("server_died", {"returncode": code})
             self._child = None
             try:
                 await self.start()
@@ -191,7 +192,8 @@ class EmbeddedServer:
             except (EngineMissing, EngineDown) as error:
                 pause = min(30.0, pause * 2)
                 self._report(
-                    "server_start_failed", {"error": str(error), "retry_s": pause}
+                    "server_start_failed",
+                    {"error": str(error), "retry_s": pause},
                 )
 
     async def stop(self, deadline: float | None = None) -> None:
@@ -203,12 +205,11 @@ class EmbeddedServer:
         child, self._child = self._child, None
         if child is None:
             return
-        left = (
-            STOP_TIMEOUT_S
-            if deadline is None
-            else deadline - asyncio.get_running_loop().time()
-        )
-        patience_s = max(LEAST_STOP_S, min(STOP_TIMEOUT_S, left)) / 4
+        left_s = STOP_TIMEOUT_S
+        if deadline is not None:
+            left_s = min(left_s, deadline - asyncio.get_running_loop().time())
+        # Four steps share it: SHUTDOWN, its end, SIGTERM, SIGKILL.
+        patience_s = max(LEAST_STOP_S, left_s) / 4
         if child.poll() is None and self._running is not None:
             await ping(
                 self._running.socket,
@@ -258,22 +259,19 @@ class EmbeddedServer:
         )
         write_private(place.configuration, text)
         place.turn_log()
+        # A server that was killed leaves its socket, which nobody can bind again.
         socket.unlink(missing_ok=True)
         self._child = _child(program, place, descriptor)
-        self._running = Running(str(socket), self._child.pid, self._listen, users)
-        write_private(
-            place.running,
-            json.dumps(
-                {"socket": str(socket), "pid": self._child.pid, "listen": self._listen}
-            ),
-        )
+        pid = self._child.pid
+        self._running = Running(str(socket), pid, self._listen, users)
+        facts = {"socket": str(socket), "pid": pid, "listen": self._listen}
+        write_private(place.running, json.dumps(facts))
 
     async def _is_ready(self) -> bool:
         running = self._running if self.is_owner else self._place.read_running()
-        if (
-            running is None
-            or await ping(running.socket, login=running.login) != "+PONG"
-        ):
+        if running is None:
+            return False
+        if await ping(running.socket, login=running.login) != "+PONG":
             return False
         self._running = running
         return True
@@ -293,6 +291,9 @@ _SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PAT
 
 def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[bytes]:
     """The server process, in a session of its own so that a Ctrl-C does not end it before the daemon has ended."""
+    inherited = {
+        name: os.environ[name] for name in _SERVER_ENVIRONMENT if name in os.environ
+    }
     with place.log.open("ab") as log:
         return subprocess.Popen(
             [program, place.configuration],
@@ -302,16 +303,13 @@ def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[byt
             cwd=place.directory,
             pass_fds=(descriptor,),
             start_new_session=True,
-            env={
-                name: os.environ[name]
-                for name in _SERVER_ENVIRONMENT
-                if name in os.environ
-            },
+            env=inherited,
             preexec_fn=_dies_with(os.getpid()),
         )
 
 
 def _dies_with(parent: int) -> Callable[[], None] | None:
+    # macOS has no such signal; there the next daemon attaches to the server left behind.
     if sys.platform != "linux":
         return None
 

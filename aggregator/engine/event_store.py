@@ -98,18 +98,28 @@ class EventStore:
     # --- the lead ---
 
     async def lead(
-        self, worker: str, lease: timedelta, *, now: datetime | None = None
+        self,
+        worker: str,
+        lease: timedelta,
+        *,
+        now: datetime | None = None,
     ) -> int | None:
         """The fencing token when this worker leads from now on (or led already), None when another does."""
         return (await self.lead_or_leader(worker, lease, now=now)).token
 
     async def lead_or_leader(
-        self, worker: str, lease: timedelta, *, now: datetime | None = None
+        self,
+        worker: str,
+        lease: timedelta,
+        *,
+        now: datetime | None = None,
     ) -> Lead:
         """Like `lead`, and tells who leads otherwise. `worker` names one process: host, process id, start."""
         arguments = (worker, span_ms(lease), ms_or_now(now))
         answer = await self._engine.script(
-            "lead", (self._keys.leader, self._keys.token), arguments
+            "lead",
+            (self._keys.leader, self._keys.token),
+            arguments,
         )
         token, leader, lapses = map(text, answer)
         lapses_at = wire.instant_of_ms(lapses)
@@ -118,11 +128,17 @@ class EventStore:
         return Lead(int(token), leader, lapses_at)
 
     async def renew(
-        self, token: int, lease: timedelta, *, now: datetime | None = None
+        self,
+        token: int,
+        lease: timedelta,
+        *,
+        now: datetime | None = None,
     ) -> None:
         """Prolongs the lead. Raises StaleToken when another worker has it, or the server has forgotten it."""
         answer = await self._engine.script(
-            "renew", (self._keys.leader,), (token, span_ms(lease), ms_or_now(now))
+            "renew",
+            (self._keys.leader,),
+            (token, span_ms(lease), ms_or_now(now)),
         )
         if text(answer) == "gone":
             raise StaleToken(
@@ -131,10 +147,17 @@ class EventStore:
         if text(answer) == "stale":
             raise StaleToken(NOT_LEADING)
 
-    async def resign(self, token: int, *, now: datetime | None = None) -> None:
+    async def resign(
+        self,
+        token: int,
+        *,
+        now: datetime | None = None,
+    ) -> None:
         """Ends the lead, so that a stand-by takes over at once. Without it nothing changes."""
         await self._engine.script(
-            "renew", (self._keys.leader,), (token, 0, ms_or_now(now))
+            "renew",
+            (self._keys.leader,),
+            (token, 0, ms_or_now(now)),
         )
 
     # --- the entries that wait ---
@@ -144,7 +167,10 @@ class EventStore:
         return int(await self._engine.command("XLEN", self._keys.entries))
 
     async def next_entries(
-        self, count: int, *, block: timedelta = timedelta(0)
+        self,
+        count: int,
+        *,
+        block: timedelta = timedelta(0),
     ) -> Waiting:
         """The `count` oldest waiting entries; when there are none, waits for one, at most `block` (2 s at most).
 
@@ -152,14 +178,25 @@ class EventStore:
         """
         key = self._keys.entries
         answer = await self._engine.command(
-            "XREAD", "COUNT", count, *blocking(block), "STREAMS", key, "0-0"
+            "XREAD",
+            "COUNT",
+            count,
+            *blocking(block),
+            "STREAMS",
+            key,
+            "0-0",
         )
         page = answer.get(key.encode(), ())
         rows = [(text(stream_id), decode(ENTRY, fields)) for stream_id, fields in page]
         return Waiting(tuple(rows))
 
     async def reject_entry(
-        self, token: int, stream_id: str, notice: Notice, *, at: datetime | None = None
+        self,
+        token: int,
+        stream_id: str,
+        notice: Notice,
+        *,
+        at: datetime | None = None,
     ) -> None:
         """Takes an entry that cannot be published off the stream, with a notice. Raises StaleToken."""
         # The entry's own time: after a repeat the notice has the same id.
@@ -182,7 +219,10 @@ class EventStore:
         return event.event_id if event else event_id
 
     async def by_ids(
-        self, event_ids: Sequence[str], *, strict: bool = False
+        self,
+        event_ids: Sequence[str],
+        *,
+        strict: bool = False,
     ) -> dict[str, Event]:
         """The events by the ids asked for; an absorbed one gives its survivor. Unknown and expired ones are missing,
         and those whose record is damaged, which begin anew with their next report.
@@ -217,7 +257,9 @@ class EventStore:
         return (await self.by_ids([event_id], strict=True)).get(event_id)
 
     async def _event_records(
-        self, event_ids: Sequence[str], strict: bool
+        self,
+        event_ids: Sequence[str],
+        strict: bool,
     ) -> dict[str, Event]:
         events: dict[str, Event] = {}
         for page in batches(event_ids, PAGE):
@@ -230,7 +272,12 @@ class EventStore:
                     events[event_id] = event
         return events
 
-    def _event(self, event_id: str, value: bytes, strict: bool) -> Event | None:
+    def _event(
+        self,
+        event_id: str,
+        value: bytes,
+        strict: bool,
+    ) -> Event | None:
         key = self._keys.event(event_id)
         event = decode(EVENT, value)
         if not isinstance(event, Unreadable):
@@ -271,7 +318,10 @@ class EventStore:
         return published
 
     async def _publish(
-        self, token: int, batch: Sequence[Publication], now: datetime | None
+        self,
+        token: int,
+        batch: Sequence[Publication],
+        now: datetime | None,
     ) -> tuple[list[tuple[bytes, bytes]], str]:
         keys = self._keys
         retention = self._engine.retention
@@ -300,7 +350,10 @@ class EventStore:
         return answers, text(why)
 
     def publication_arguments(
-        self, publication: Publication, *, pushed_at: datetime
+        self,
+        publication: Publication,
+        *,
+        pushed_at: datetime,
     ) -> list[Argument]:
         """What the script is told of one entry. ValueError: it holds what cannot be written."""
         sent = deliveries(self._engine, publication.messages, publication.queued)

@@ -20,7 +20,10 @@ class FingerprintStore:
     """The records of published reports, each with the event that stands today."""
 
     def __init__(
-        self, engine: Engine, events: EventStore, rulings: RulingStore
+        self,
+        engine: Engine,
+        events: EventStore,
+        rulings: RulingStore,
     ) -> None:
         self._engine = engine
         self._keys = engine.keys

@@ -70,7 +70,12 @@ class HoldStore:
             await self._engine.command("DEL", key)
 
     async def hold_events(
-        self, token: int, reason: str, notice: Notice, *, at: datetime
+        self,
+        token: int,
+        reason: str,
+        notice: Notice,
+        *,
+        at: datetime,
     ) -> bool:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""

@@ -38,7 +38,10 @@ class LeaseStore:
         return self._engine.readable_fields(LEASE, key, values)
 
     async def swap(
-        self, feed_id: str, before: Lease | None, after: Lease | None
+        self,
+        feed_id: str,
+        before: Lease | None,
+        after: Lease | None,
     ) -> bool:
         """Puts `after` (None: nothing) in the place of `before`; False when something else stands there. What cannot be
         read counts as nothing."""

@@ -15,7 +15,9 @@ from aggregator.visible import visible
 
 
 def notice_arguments(
-    engine: Engine, notices: Sequence[Notice], at: datetime
+    engine: Engine,
+    notices: Sequence[Notice],
+    at: datetime,
 ) -> list[Argument]:
     """The notices as scripts take them: number of fields, fields, channel, payload."""
     arguments: list[Argument] = []

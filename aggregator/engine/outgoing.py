@@ -12,7 +12,9 @@ from aggregator.model import Event, Kind, Message, Queue
 
 
 def deliveries(
-    engine: Engine, messages: Iterable[Message], queued: Iterable[tuple[str, Message]]
+    engine: Engine,
+    messages: Iterable[Message],
+    queued: Iterable[tuple[str, Message]],
 ) -> list[tuple[Message, list[str | Queue]]]:
     """Each distinct message with where it goes: keys of streams and queues."""
     sent: list[tuple[Message, list[str | Queue]]] = []
@@ -32,11 +34,12 @@ def deliveries(
 
 
 def _targets_of(
-    message: Message, sent: list[tuple[Message, list[str | Queue]]]
+    message: Message,
+    sent: list[tuple[Message, list[str | Queue]]],
 ) -> list[str | Queue]:
     """Where the message goes already; of a new one nowhere yet."""
     for known, targets in sent:
-        # By value: a queue with filters of its own is given a message made anew.
+        # The script gets it once, however many queues take it: with its document it has some 5 KB.
         if known == message:
             return targets
     targets = []
@@ -45,7 +48,10 @@ def _targets_of(
 
 
 def message_arguments(
-    keys: Keys, message: Message, targets: Sequence[str | Queue], pushed_at: datetime
+    keys: Keys,
+    message: Message,
+    targets: Sequence[str | Queue],
+    pushed_at: datetime,
 ) -> list[Argument]:
     """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
     streams: list[str] = []

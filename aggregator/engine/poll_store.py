@@ -162,7 +162,9 @@ class PollStore:
         counts: Counter[str] = Counter()
         for page in batches(feed_ids, PAGE):
             answer = await self._engine.script(
-                "healths", (self._keys.due,), (self._keys.prefix, *page)
+                "healths",
+                (self._keys.due,),
+                (self._keys.prefix, *page),
             )
             # Lua answers a flat list: health, count, health, count, …
             for health, count in zip(answer[::2], answer[1::2], strict=True):
@@ -236,7 +238,13 @@ class PollStore:
         due set is read in pages (claimed feeds leave its head, which the next page allows for), and of each host only
         the first feed is tried, since it can have one connection.
         """
-        call = _ClaimCall(lease, spacing, nonce(), latest="", now=now)
+        call = _ClaimCall(
+            lease,
+            spacing,
+            nonce(),
+            latest="",
+            now=now,
+        )
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         tried_hosts: set[str] = set()
@@ -244,7 +252,9 @@ class PollStore:
         size = min(PAGE, max(limit, 1))
         while True:
             now_ms, page = await self._engine.script(
-                "due", (self._keys.due,), (ms_or_now(now), start, size)
+                "due",
+                (self._keys.due,),
+                (ms_or_now(now), start, size),
             )
             candidates = _one_of_each_host(page, hosts, tried_hosts)
             answer = await self._claim(candidates, limit - len(claims), call)
@@ -268,11 +278,20 @@ class PollStore:
         now: datetime | None = None,
     ) -> Claims:
         """Takes exactly these feeds (id → host), due or not, where nobody has them and their hosts are free."""
-        call = _ClaimCall(lease, spacing, nonce(), latest=NEVER, now=now)
+        call = _ClaimCall(
+            lease,
+            spacing,
+            nonce(),
+            latest=NEVER,
+            now=now,
+        )
         return await self._claim(list(feeds.items()), len(feeds), call)
 
     async def _claim(
-        self, candidates: Sequence[tuple[str, str]], limit: int, call: _ClaimCall
+        self,
+        candidates: Sequence[tuple[str, str]],
+        limit: int,
+        call: _ClaimCall,
     ) -> Claims:
         claims: list[Claim] = []
         skipped: list[Skipped] = []
@@ -289,7 +308,9 @@ class PollStore:
                 *flattened(page),
             ]
             server_ms, taken, left = await self._engine.script(
-                "claim", (self._keys.due, self._keys.token), arguments
+                "claim",
+                (self._keys.due, self._keys.token),
+                arguments,
             )
             for answer in taken:
                 claim = self._claimed(answer)
@@ -303,7 +324,10 @@ class PollStore:
         return Claims(tuple(claims), tuple(skipped), wire.instant_of_ms(server_ms))
 
     async def claimed(
-        self, feed_ids: Sequence[str], *, now: datetime | None = None
+        self,
+        feed_ids: Sequence[str],
+        *,
+        now: datetime | None = None,
     ) -> dict[str, datetime]:
         """Those of the feeds that a worker has now (whoever it is), with the time at which the claim lapses."""
         return await self._instants_ahead(feed_ids, self._keys.feed, "lease", now)
@@ -362,7 +386,11 @@ class PollStore:
         return Skipped(feed_id, why, _due_at(float(until)))
 
     async def release(
-        self, claim: Claim, *, due_at: datetime, now: datetime | None = None
+        self,
+        claim: Claim,
+        *,
+        due_at: datetime,
+        now: datetime | None = None,
     ) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
         arguments = (
@@ -377,7 +405,11 @@ class PollStore:
         _raise_if_stale(answer, claim)
 
     async def renew_claim(
-        self, claim: Claim, lease: timedelta, *, now: datetime | None = None
+        self,
+        claim: Claim,
+        lease: timedelta,
+        *,
+        now: datetime | None = None,
     ) -> None:
         """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
         arguments = (
@@ -392,7 +424,11 @@ class PollStore:
         _raise_if_stale(answer, claim)
 
     async def hold_host(
-        self, host: str, until_at: datetime, *, now: datetime | None = None
+        self,
+        host: str,
+        until_at: datetime,
+        *,
+        now: datetime | None = None,
     ) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
         await self._engine.script(
@@ -402,7 +438,10 @@ class PollStore:
         )
 
     async def held_hosts(
-        self, hosts: Iterable[str], *, now: datetime | None = None
+        self,
+        hosts: Iterable[str],
+        *,
+        now: datetime | None = None,
     ) -> dict[str, datetime]:
         """Those of `hosts` that are held now, with the end of it."""
         names = list(dict.fromkeys(hosts))
@@ -417,7 +456,12 @@ class PollStore:
         values = (answer or {}).items()
         return self._engine.readable_fields(KNOWN_ENTRY, key, values)
 
-    async def commit(self, poll: Poll, *, now: datetime | None = None) -> None:
+    async def commit(
+        self,
+        poll: Poll,
+        *,
+        now: datetime | None = None,
+    ) -> None:
         """Writes all that a poll found, frees its host, ends the claim. A repeat changes nothing. Raises StaleToken:
         the claim has passed to another worker, nothing was written. ValueError: it has no claim."""
         claim = poll.claim
@@ -437,7 +481,11 @@ class PollStore:
         _raise_if_stale(answer, claim)
 
     def _commit_arguments(
-        self, claim: Claim, poll: Poll, now: datetime | None, ahead: timedelta
+        self,
+        claim: Claim,
+        poll: Poll,
+        now: datetime | None,
+        ahead: timedelta,
     ) -> list[Argument]:
         known: list[Argument] = []
         for identity_key, entry in poll.known.items():
@@ -495,7 +543,9 @@ class PollStore:
             standing = decode(POLL_STATE, before)
             if isinstance(standing, Unreadable):
                 raise UnreadableRecord(
-                    f"{key} state", standing.why, is_later=standing.is_later
+                    f"{key} state",
+                    standing.why,
+                    is_later=standing.is_later,
                 )
             state = change(standing)
             answer = await self._engine.script(
@@ -510,7 +560,10 @@ class PollStore:
         )
 
     async def set_due_times(
-        self, due: Mapping[str, datetime | None], *, now: datetime | None = None
+        self,
+        due: Mapping[str, datetime | None],
+        *,
+        now: datetime | None = None,
     ) -> None:
         """The same for many feeds at once; those that are being polled now are left to their polls."""
         for page in batches(list(due), PAGE):
@@ -521,7 +574,11 @@ class PollStore:
             await self._engine.script("set_due", keys, arguments)
 
     async def set_due(
-        self, feed_id: str, due_at: datetime | None, *, now: datetime | None = None
+        self,
+        feed_id: str,
+        due_at: datetime | None,
+        *,
+        now: datetime | None = None,
     ) -> bool:
         """Sets when a registered feed is polled next; None: never by itself. False: it is being polled now, and that
         poll will set it."""
@@ -547,7 +604,9 @@ class _ClaimCall:
 
 
 def _one_of_each_host(
-    page: Sequence[bytes], hosts: Mapping[str, str], tried_hosts: set[str]
+    page: Sequence[bytes],
+    hosts: Mapping[str, str],
+    tried_hosts: set[str],
 ) -> list[tuple[str, str]]:
     """(feed id, host) of the first feed of each host not yet tried; '' is no host. Adds to `tried_hosts`."""
     candidates = []

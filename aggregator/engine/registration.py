@@ -55,7 +55,11 @@ class RegistrationStore:
         return missing
 
     async def mark_installation(
-        self, before: str, notices: Sequence[Notice], *, at: datetime
+        self,
+        before: str,
+        notices: Sequence[Notice],
+        *,
+        at: datetime,
     ) -> str:
         """Puts a new mark in the place of `before` ('' for none) and tells the notices; answers the mark that stands,
         another worker's where that came first (nothing is told then)."""

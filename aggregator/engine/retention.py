@@ -145,7 +145,8 @@ class RetentionStore:
         for name in await self._queue_names():
             queue_trimming = self._trim_queue(name, now)
             trimmed += await self._unless_refused(
-                self._keys.queue(name), queue_trimming
+                self._keys.queue(name),
+                queue_trimming,
             )
         notices = await self._tell_dropped(now)
         report = TrimReport(tuple(trimmed), tuple(notices))
@@ -153,7 +154,9 @@ class RetentionStore:
         return report
 
     async def _unless_refused(
-        self, key: str, trimming: Awaitable[Trimmed | None]
+        self,
+        key: str,
+        trimming: Awaitable[Trimmed | None],
     ) -> list[Trimmed]:
         """What was trimmed; a key that is not ours to trim costs the others nothing."""
         try:
@@ -180,14 +183,21 @@ class RetentionStore:
             trimmed = await self._trim_list(name, now)
         elif kind == "stream":
             trimmed = await self._trim_stream(
-                f"queue:{name}", key, self._engine.retention.queues, now
+                f"queue:{name}",
+                key,
+                self._engine.retention.queues,
+                now,
             )
         if name not in self._engine.queues:
             await self._engine.script("forget_queue", (key, self._keys.queues), (name,))
         return trimmed
 
     async def _trim_stream(
-        self, name: str, key: str, age: timedelta, now: datetime | None
+        self,
+        name: str,
+        key: str,
+        age: timedelta,
+        now: datetime | None,
     ) -> Trimmed:
         retention = self._engine.retention
         never_unacknowledged = retention.on_slow_consumer == "slow_down"
@@ -229,7 +239,9 @@ class RetentionStore:
             old = self._older(key, list(reversed(tail)), limit)
             # They are named by value: a consumer may have popped some since they were read.
             expired, dropped = await self._engine.script(
-                "trim_list", (key, self._keys.dropped), (max_bytes, *old)
+                "trim_list",
+                (key, self._keys.dropped),
+                (max_bytes, *old),
             )
             expired_count += int(expired)
             dropped_count += int(dropped)
@@ -260,11 +272,18 @@ class RetentionStore:
             *notice_arguments(self._engine, notices, at),
         ]
         answer = await self._engine.script(
-            "tell_dropped", (self._keys.dropped, self._keys.trouble), arguments
+            "tell_dropped",
+            (self._keys.dropped, self._keys.trouble),
+            arguments,
         )
         return notices if text(answer) == "done" else []
 
-    def _older(self, key: str, values: Sequence[bytes], limit: datetime) -> list[bytes]:
+    def _older(
+        self,
+        key: str,
+        values: Sequence[bytes],
+        limit: datetime,
+    ) -> list[bytes]:
         """The values from the oldest on that came into the queue before `limit`.
 
         What a consumer put back in its own words has no time: it came before what stands nearer to the head, so it goes
@@ -319,7 +338,9 @@ class RetentionStore:
             *notice_arguments(self._engine, notices, at),
         ]
         told = await self._engine.script(
-            "tell_slips", (self._keys.unreadable, self._keys.trouble), arguments
+            "tell_slips",
+            (self._keys.unreadable, self._keys.trouble),
+            arguments,
         )
         self._engine.slips.told(len(slips))
         # Lua counts from 1.
@@ -348,7 +369,9 @@ class RetentionStore:
         return dropped_count
 
     def _first_live_id(
-        self, page: Sequence[tuple[bytes, Mapping[bytes, bytes]]], before: datetime
+        self,
+        page: Sequence[tuple[bytes, Mapping[bytes, bytes]]],
+        before: datetime,
     ) -> str:
         """The id of the first record first seen at `before` or later; '' for none. What cannot be read counts as
         old."""
@@ -367,7 +390,11 @@ class RetentionStore:
         """
         at = now or await self._engine.server_time()
         cursor, feed_ids = await self._engine.command(
-            "SSCAN", self._keys.feeds, self._known_cursor, "COUNT", FEEDS_STEP
+            "SSCAN",
+            self._keys.feeds,
+            self._known_cursor,
+            "COUNT",
+            FEEDS_STEP,
         )
         self._known_cursor = int(cursor)
         forgotten_count = 0
@@ -376,7 +403,10 @@ class RetentionStore:
         return forgotten_count
 
     async def _forget_known_of(
-        self, feed_id: str, at: datetime, now: datetime | None
+        self,
+        feed_id: str,
+        at: datetime,
+        now: datetime | None,
     ) -> int:
         keys = self._keys
         key = keys.known(feed_id)
@@ -385,7 +415,11 @@ class RetentionStore:
         cursor = 0
         while True:
             answer, values = await self._engine.command(
-                "HSCAN", key, cursor, "COUNT", _SCAN
+                "HSCAN",
+                key,
+                cursor,
+                "COUNT",
+                _SCAN,
             )
             cursor = int(answer)
             old = [
@@ -405,7 +439,12 @@ class RetentionStore:
         await self._engine.script("forget_feed", places, (feed_id, ms_or_now(now)))
         return forgotten_count
 
-    def _last_seen(self, key: str, field: bytes, value: bytes) -> datetime:
+    def _last_seen(
+        self,
+        key: str,
+        field: bytes,
+        value: bytes,
+    ) -> datetime:
         """Of a known entry. One that is damaged is forgotten; a later version's is left to that."""
         known = decode(KNOWN_ENTRY, value)
         if not isinstance(known, Unreadable):
@@ -425,7 +464,11 @@ class RetentionStore:
         # A window longer than the time since 1970 begins below zero, which is no stream id.
         first_kept_id = max(0, wire.milliseconds(before))
         trimmed = await self._engine.command(
-            "XTRIM", self._keys.rulings, "MINID", "=", first_kept_id
+            "XTRIM",
+            self._keys.rulings,
+            "MINID",
+            "=",
+            first_kept_id,
         )
         return int(trimmed)
 

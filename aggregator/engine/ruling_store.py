@@ -91,7 +91,12 @@ class RulingStore:
     async def next_asked(self) -> Asked | None:
         """The oldest request that waits; the same one comes again until `rule` has answered it."""
         rows = await self._engine.command(
-            "XRANGE", self._keys.asked, "-", "+", "COUNT", 1
+            "XRANGE",
+            self._keys.asked,
+            "-",
+            "+",
+            "COUNT",
+            1,
         )
         if not rows:
             return None
@@ -103,7 +108,11 @@ class RulingStore:
         return Asked(text(stream_id), ruling_id, request)
 
     async def rule(
-        self, token: int, publication: RulingPublication, *, now: datetime | None = None
+        self,
+        token: int,
+        publication: RulingPublication,
+        *,
+        now: datetime | None = None,
     ) -> bool:
         """Applies a word whole and answers it; False: it has been answered before. Raises StaleToken."""
         keys = self._keys
@@ -135,7 +144,9 @@ class RulingStore:
         return text(answer) == "done"
 
     def _ruling_arguments(
-        self, publication: RulingPublication, pushed_at: datetime
+        self,
+        publication: RulingPublication,
+        pushed_at: datetime,
     ) -> list[Argument]:
         moved = _moved(publication.ruling)
         sent = deliveries(self._engine, publication.messages, publication.queued)

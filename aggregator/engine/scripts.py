@@ -108,18 +108,29 @@ class Engine:
             return await self.client.execute_command(*words)
 
     async def script(
-        self, name: str, keys: Sequence[str], arguments: Sequence[Argument]
+        self,
+        name: str,
+        keys: Sequence[str],
+        arguments: Sequence[Argument],
     ) -> Any:
         """What the script answers. Raises EngineDown, EngineRefused; after either, all of it or nothing was done."""
         with engine_errors():
             try:
                 return await self.client.execute_command(
-                    "EVALSHA", script_hash(name), len(keys), *keys, *arguments
+                    "EVALSHA",
+                    script_hash(name),
+                    len(keys),
+                    *keys,
+                    *arguments,
                 )
             # The first call on this server, or the first after its restart or a SCRIPT FLUSH.
             except NoScriptError:
                 return await self.client.execute_command(
-                    "EVAL", script_text(name), len(keys), *keys, *arguments
+                    "EVAL",
+                    script_text(name),
+                    len(keys),
+                    *keys,
+                    *arguments,
                 )
 
     async def many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
@@ -146,7 +157,12 @@ class Engine:
             return None
         raise answer
 
-    def readable(self, kind: RecordKind[T], place: str, data: Any) -> T | None:
+    def readable(
+        self,
+        kind: RecordKind[T],
+        place: str,
+        data: Any,
+    ) -> T | None:
         """The record, or None for what cannot be read, which is noted. `place`: key and row, as people look for it."""
         record = decode(kind, data)
         if isinstance(record, Unreadable):
@@ -155,7 +171,10 @@ class Engine:
         return record
 
     def readable_rows(
-        self, kind: RecordKind[T], key: str, rows: Iterable[tuple[Any, Any]]
+        self,
+        kind: RecordKind[T],
+        key: str,
+        rows: Iterable[tuple[Any, Any]],
     ) -> list[T]:
         """The records of a stream's rows (id, fields), without those that cannot be read."""
         records: list[T] = []
@@ -166,7 +185,10 @@ class Engine:
         return records
 
     def readable_fields(
-        self, kind: RecordKind[T], key: str, values: Iterable[tuple[Any, Any]]
+        self,
+        kind: RecordKind[T],
+        key: str,
+        values: Iterable[tuple[Any, Any]],
     ) -> dict[str, T]:
         """The records of a hash by field, without those that are not there (None) or cannot be read."""
         records: dict[str, T] = {}
@@ -179,7 +201,10 @@ class Engine:
         return records
 
     async def pages(
-        self, key: str, start: str, count: int
+        self,
+        key: str,
+        start: str,
+        count: int,
     ) -> AsyncIterator[list[tuple[Any, Any]]]:
         """The rows of a stream from the id `start` (`-` for its first) on, `count` at a time."""
         while page := await self.command("XRANGE", key, start, "+", "COUNT", count):
@@ -187,7 +212,9 @@ class Engine:
             start = f"({text(page[-1][0])}"
 
     async def pages_backwards(
-        self, key: str, count: int
+        self,
+        key: str,
+        count: int,
     ) -> AsyncIterator[list[tuple[Any, Any]]]:
         """The rows of a stream from its last one back, `count` at a time."""
         end = "+"
@@ -200,7 +227,10 @@ class Engine:
         # redis-py asks every node of a cluster for TIME; a script with a key of ours is answered where the other
         # scripts take their time.
         answer = await self.command(
-            "EVAL", "return redis.call('TIME')", 1, self.keys.due
+            "EVAL",
+            "return redis.call('TIME')",
+            1,
+            self.keys.due,
         )
         seconds, micros = map(int, answer)
         return EPOCH + timedelta(seconds=seconds, microseconds=micros)

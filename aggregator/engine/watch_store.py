@@ -91,7 +91,12 @@ class WatchStore:
         """The digest appended last, however long ago; None when there is none."""
         # More than one row is asked for because the last may be anybody's.
         rows = await self._engine.command(
-            "XREVRANGE", self._keys.digest, "+", "-", "COUNT", _PAGE
+            "XREVRANGE",
+            self._keys.digest,
+            "+",
+            "-",
+            "COUNT",
+            _PAGE,
         )
         for stream_id, fields in rows:
             digest = self.digest_of(row_of("digest", stream_id, fields))
@@ -100,7 +105,10 @@ class WatchStore:
         return None
 
     async def _records_of(
-        self, kind: RecordKind[T], stream: str, since: datetime
+        self,
+        kind: RecordKind[T],
+        stream: str,
+        since: datetime,
     ) -> list[T]:
         records: list[T] = []
         async for row in self.rows(stream, since):
@@ -114,7 +122,12 @@ class WatchStore:
         key = self._engine.public_streams()[row.stream][0]
         return self._engine.readable(kind, f"{key} {row.stream_id}", row.fields)
 
-    async def totals(self, since: datetime, *, until: datetime | None = None) -> Totals:
+    async def totals(
+        self,
+        since: datetime,
+        *,
+        until: datetime | None = None,
+    ) -> Totals:
         """Counts of the minutes that begin in the window, the first one whole; of hours more than `MINUTES_KEPT` ago
         those that begin in it."""
         # 1 ms, so that what was counted in the same one is within the window.
@@ -138,7 +151,12 @@ class WatchStore:
         keys = [self._keys.stats(hour) for hour in hours]
         answers = await self._engine.many([("HGETALL", key) for key in keys])
         counts: dict[int, dict[str, int]] = {}
-        for hour, key, answer in zip(hours, keys, answers, strict=True):
+        for hour, key, answer in zip(
+            hours,
+            keys,
+            answers,
+            strict=True,
+        ):
             values = (answer or {}).items()
             counts[hour] = self._engine.readable_fields(COUNT, key, values)
         return counts
@@ -211,7 +229,10 @@ class WatchStore:
                 yield row_of(stream, stream_id, fields)
 
     async def messages(
-        self, since: datetime, *, stream: str = "reports"
+        self,
+        since: datetime,
+        *,
+        stream: str = "reports",
     ) -> AsyncIterator[Message]:
         """The messages of `events`, `reports` or a stream queue, with their documents."""
         async for row in self.rows(stream, since):

@@ -78,21 +78,24 @@ def encode(record: object) -> bytes:
 
 def decode(cls: type[R], data: bytes) -> R:
     """The record `encode` wrote. ValueError: no such record; LaterVersionError: one of a later version."""
-    if not data.startswith(_HEAD):
-        head = _ANY_HEAD.match(data)
-        kind = LaterVersionError if head and int(head[1]) > VERSION else ValueError
-        raise kind(f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}")
-    return _adapter(cls).validate_json(data)
+    if data.startswith(_HEAD):
+        return _adapter(cls).validate_json(data)
+    message = f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}"
+    head = _ANY_HEAD.match(data)
+    if head and int(head[1]) > VERSION:
+        raise LaterVersionError(message)
+    raise ValueError(message)
 
 
 def _check_version(what: str, version: int | str) -> None:
     """ValueError: not ours; LaterVersionError: of a later version."""
-    if str(version) == str(VERSION):
+    stated = str(version)
+    if stated == str(VERSION):
         return
-    later = str(version).isdecimal() and int(version) > VERSION
-    raise (LaterVersionError if later else ValueError)(
-        f"a {what} of version {str(version)[:20]}"
-    )
+    message = f"a {what} of version {stated[:20]}"
+    if stated.isdecimal() and int(stated) > VERSION:
+        raise LaterVersionError(message)
+    raise ValueError(message)
 
 
 def microseconds(at: datetime) -> int:
@@ -127,24 +130,23 @@ def instant_of_id(stream_id: str) -> datetime:
 
 def known_bytes(known: KnownEntry) -> bytes:
     """A known entry in about 110 bytes: fields joined by `|`, instants in microseconds."""
-    edits = (
-        "" if known.edits_since_at is None else str(microseconds(known.edits_since_at))
+    edits_since = ""
+    if known.edits_since_at is not None:
+        edits_since = str(microseconds(known.edits_since_at))
+    fields = (
+        str(VERSION),
+        str(microseconds(known.first_seen_at)),
+        str(microseconds(known.last_seen_at)),
+        str(known.revision),
+        edits_since,
+        str(known.edit_count),
+        "1" if known.date_stated else "0",
+        known.link_key,
+        known.title_key,
+        known.guid_key,
+        known.content_hash,
     )
-    return "|".join(
-        (
-            str(VERSION),
-            str(microseconds(known.first_seen_at)),
-            str(microseconds(known.last_seen_at)),
-            str(known.revision),
-            edits,
-            str(known.edit_count),
-            "1" if known.date_stated else "0",
-            known.link_key,
-            known.title_key,
-            known.guid_key,
-            known.content_hash,
-        )
-    ).encode()
+    return "|".join(fields).encode()
 
 
 def known_entry(data: bytes) -> KnownEntry:
@@ -182,14 +184,15 @@ def known_entry(data: bytes) -> KnownEntry:
 
 def record_bytes(record: FingerprintRecord) -> bytes:
     """A fingerprint record: a head of 14 bytes, three ids, absorbed ids, the packed fingerprint."""
-    absorbs = ",".join(record.absorbs)
-    parts = [
-        part.encode()
-        for part in (record.entry_id, record.event_id, record.feed_id, absorbs)
-    ]
-    head = _RECORD.pack(
-        VERSION, microseconds(record.first_seen_at), *(len(part) for part in parts)
+    names = (
+        record.entry_id,
+        record.event_id,
+        record.feed_id,
+        ",".join(record.absorbs),
     )
+    parts = [name.encode() for name in names]
+    sizes = map(len, parts)
+    head = _RECORD.pack(VERSION, microseconds(record.first_seen_at), *sizes)
     return b"".join((head, *parts, record.packed))
 
 
@@ -200,7 +203,13 @@ def decision_bytes(decision: Decision | None) -> bytes:
     """
     if decision is None:
         return b""
-    return f"{VERSION}|{decision.score!r}|{decision.best_entry_id}|{decision.reason}".encode()
+    fields = (
+        str(VERSION),
+        repr(decision.score),
+        decision.best_entry_id,
+        decision.reason,
+    )
+    return "|".join(fields).encode()
 
 
 def decision_of(data: bytes) -> Decision | None:
@@ -221,9 +230,12 @@ def fingerprint_record(data: bytes, decision: bytes = b"") -> FingerprintRecord:
         version, first, *sizes = _RECORD.unpack_from(data)
     except struct.error as error:
         raise ValueError("a fingerprint record cut short") from error
-    start = _RECORD.size
-    entry, event, feed, end = (start := start + size for size in sizes)
     _check_version("fingerprint record", version)
+    entry_size, event_size, feed_size, absorbs_size = sizes
+    entry = _RECORD.size + entry_size
+    event = entry + event_size
+    feed = event + feed_size
+    end = feed + absorbs_size
     if len(data) < end:
         raise ValueError(f"a fingerprint record cut short at {len(data)} bytes")
     absorbs = data[feed:end].decode()
@@ -243,17 +255,17 @@ def fingerprint_record(data: bytes, decision: bytes = b"") -> FingerprintRecord:
 
 def iso(at: datetime | None) -> str:
     """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
-    return (
-        ""
-        if at is None
-        else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
-    )
+    if at is None:
+        return ""
+    return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def instant_from_iso(text: str) -> datetime | None:
     """The instant that `iso` wrote. ValueError: none, or one without its zone."""
-    at = datetime.fromisoformat(text) if text else None
-    if at is not None and at.tzinfo is None:
+    if not text:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
         raise ValueError(f"a time without its zone: {text[:40]!r}")
     return at
 
@@ -316,14 +328,17 @@ def message_fields(message: Message) -> dict[str, str]:
 def message_of_fields(fields: Mapping[str, str]) -> Message:
     """The message a consumer finds in a stream's fields. ValueError or KeyError: it is none."""
     _check_version("message", fields["v"])
+    # Those that a stream's rows of earlier versions lack have the record's defaults.
     others: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
-    others |= {name: _texts(fields[name]) for name in _LISTS}
+    for name in _LISTS:
+        others[name] = _texts(fields[name])
+    sources = orjson.loads(fields["sources"])
     return Message(
         kind=Kind(fields["kind"]),
         revision=int(fields["revision"]),
         published_at=instant_from_iso(fields["published_at"]),
         first_seen_at=instant_from_iso(fields["first_seen_at"]),
-        sources=tuple(_source_of(source) for source in orjson.loads(fields["sources"])),
+        sources=tuple(map(_source_of, sources)),
         source_count=int(fields["source_count"]),
         independent_count=int(fields["independent_count"]),
         score=float(fields["score"]),
@@ -332,37 +347,34 @@ def message_of_fields(fields: Mapping[str, str]) -> Message:
 
 
 _PLAIN = (
-    *(
-        "id",
-        "event_id",
-        "entry_id",
-        "feed_id",
-        "lang",
-        "title",
-        "url",
-        "guid",
-        "author",
-        "published_raw",
-    ),
-    *(
-        "date_source",
-        "reason",
-        "document",
-        "merged_into",
-        "merged_from",
-        "split_from",
-        "operator",
-        "why",
-    ),
+    "id",
+    "event_id",
+    "entry_id",
+    "feed_id",
+    "lang",
+    "title",
+    "url",
+    "guid",
+    "author",
+    "published_raw",
+    "date_source",
+    "reason",
+    "document",
+    "merged_into",
+    "merged_from",
+    "split_from",
+    "operator",
+    "why",
 )
 
 
 def _texts(text: str) -> tuple[str, ...]:
     values = orjson.loads(text)
-    if not isinstance(values, list) or not all(
-        isinstance(value, str) for value in values
-    ):
+    if not isinstance(values, list):
         raise ValueError(f"no list of texts: {text[:40]!r}")
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"no list of texts: {text[:40]!r}")
     return tuple(values)
 
 
@@ -379,10 +391,10 @@ def _source_of(value: Mapping[str, str]) -> Source:
 def message_json(message: Message, *, pushed_at: datetime | None = None) -> bytes:
     """The whole message as one JSON object, its document included: what a list queue holds. `pushed_at`: when it comes
     into the queue, from which its age there counts."""
-    pushed = {} if pushed_at is None else {"pushed_at": iso(pushed_at)}
-    return orjson.dumps(
-        {**_notification(message), "document": message.document, **pushed}
-    )
+    value = {**_notification(message), "document": message.document}
+    if pushed_at is not None:
+        value["pushed_at"] = iso(pushed_at)
+    return orjson.dumps(value)
 
 
 def notification_json(message: Message) -> bytes:
@@ -395,36 +407,42 @@ def notification_json(message: Message) -> bytes:
     value["sources"] = []
     if len(orjson.dumps(value)) >= NOTIFICATION_BYTES:
         value = _shortened(value)
-    value["sources"] = _fitting(
-        sources, NOTIFICATION_BYTES - len(orjson.dumps(value)) - 1
-    )
+    room_bytes = NOTIFICATION_BYTES - len(orjson.dumps(value)) - 1
+    value["sources"] = _fitting(sources, room_bytes)
     return orjson.dumps(value)
 
 
 def _shortened(value: dict[str, Any]) -> dict[str, Any]:
-    """Without lists, its texts cut (an address is dropped): for a title or address of many kilobytes."""
-    short = {**value, **{name: [] for name in _LISTS}}
+    """Without lists, its texts cut: for a title or address of many kilobytes."""
+    short: dict[str, Any] = {**value, **dict.fromkeys(_LISTS, ())}
     for name in _CUT:
-        if len(short[name]) > _CUT_CHARS:
-            short[name] = "" if name in ("url", "guid") else short[name][:_CUT_CHARS]
+        text = short[name]
+        if len(text) <= _CUT_CHARS:
+            continue
+        # Half an address leads to another page, or to none.
+        short[name] = "" if name in ("url", "guid") else text[:_CUT_CHARS]
     return short
 
 
 def _fitting(sources: list[dict[str, str]], room_bytes: int) -> list[dict[str, str]]:
     """The first source and then the newest that fit into `room_bytes`, in their order."""
-    kept: list[int] = []
-    for place in (*range(min(1, len(sources))), *range(len(sources) - 1, 0, -1)):
+    first = range(min(1, len(sources)))
+    newest = range(len(sources) - 1, 0, -1)
+    fitting: list[int] = []
+    for place in (*first, *newest):
         size = len(orjson.dumps(sources[place])) + 1
         if size > room_bytes:
             break
         room_bytes -= size
-        kept.append(place)
-    return [sources[place] for place in sorted(kept)]
+        fitting.append(place)
+    return [sources[place] for place in sorted(fitting)]
 
 
 def channel_tail(message: Message) -> str:
     """`<kind>:<language>:<feed id>`; a merge goes by its survivor's first feed."""
-    feed_id = message.feed_id or (message.sources[0].feed_id if message.sources else "")
+    feed_id = message.feed_id
+    if not feed_id and message.sources:
+        feed_id = message.sources[0].feed_id
     return f"{_WORDS[message.kind]}:{primary_language(message.lang)}:{feed_id}"
 
 
