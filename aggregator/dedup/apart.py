@@ -79,4 +79,8 @@ def without_forbidden(
         return assignment
     refused = [other for other in assignment.absorbs if other not in allowed]
     related = dict.fromkeys((*refused, *assignment.related))
-    return replace(assignment, absorbs=allowed, related=tuple(related))
+    return replace(
+        assignment,
+        absorbs=allowed,
+        related=tuple(related),
+    )

@@ -155,7 +155,10 @@ class Weights:
         return tensor
 
     def bytes_of(
-        self, name: str, rows: int, columns: int
+        self,
+        name: str,
+        rows: int,
+        columns: int,
     ) -> tuple[NDArray[np.int8], Floats]:
         """A matrix in 8 bits, and by what each of its rows was multiplied for that."""
         if name in self._tuned:
@@ -351,7 +354,11 @@ def _norm(weights: Weights, spec: Any, name: str) -> None:
 
 
 def _linear(
-    weights: Weights, spec: Any, names: Sequence[str], rows: int, columns: int
+    weights: Weights,
+    spec: Any,
+    names: Sequence[str],
+    rows: int,
+    columns: int,
 ) -> None:
     """One matrix, or several below one another."""
     matrices: list[NDArray[np.int8]] = []

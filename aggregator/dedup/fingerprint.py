@@ -384,7 +384,10 @@ def _single(value: float) -> float:
 
 
 def _name_bits(
-    title_words: list[Word], body: str, body_words: list[Word], lang: str
+    title_words: list[Word],
+    body: str,
+    body_words: list[Word],
+    lang: str,
 ) -> int:
     """Which title words look like names: capital letters where the sentence does not ask for them.
 
@@ -435,7 +438,11 @@ def is_capital_inside(word: Word, body: str) -> bool:
     return before.strip(" ").isalpha()
 
 
-def _weightiest(body_words: list[Word], known: set[int], lang: str) -> tuple[int, ...]:
+def _weightiest(
+    body_words: list[Word],
+    known: set[int],
+    lang: str,
+) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
     counts = Counter(word.token for word in body_words)
     # Words of the lead count twice: news tells first what it is about.

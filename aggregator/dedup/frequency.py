@@ -107,7 +107,13 @@ class Frequency:
         self._site_counts = np.zeros(SITE_BUCKETS, np.int32)
         self._site_documents = np.zeros(SITES, np.int32)
 
-    def add(self, tokens: Tokens, langs: Tokens, titles: Tokens, sites: Tokens) -> None:
+    def add(
+        self,
+        tokens: Tokens,
+        langs: Tokens,
+        titles: Tokens,
+        sites: Tokens,
+    ) -> None:
         """Count documents: (documents, any) tokens with 0 for none, (documents,) languages by `lang_hash`, (documents,
         any) tokens of the titles, (documents,) sites with 0 for unknown."""
         self._change(tokens, langs, titles, sites, 1)
@@ -180,7 +186,11 @@ class Frequency:
             np.add.at(self._prior, buckets, shares * np.float32(PRIOR_DOCUMENTS))
 
 
-def _buckets(tokens: Tokens, salt: Tokens | np.uint32, size: int) -> Tokens:
+def _buckets(
+    tokens: Tokens,
+    salt: Tokens | np.uint32,
+    size: int,
+) -> Tokens:
     bits = size.bit_length() - 1
     # The upper bits of the product: the lower ones depend on the lower bits of the token alone.
     return ((tokens ^ salt) * _MIX) >> np.uint32(32 - bits)

@@ -111,7 +111,9 @@ def _text_key(salt: int, text: str) -> int:
 
 
 def _rarest(
-    tokens: NDArray[np.uint32], rarity: Floats, count: int
+    tokens: NDArray[np.uint32],
+    rarity: Floats,
+    count: int,
 ) -> tuple[NDArray[np.uint64], Floats]:
     """The `count` rarest tokens of each row, rarest first, with their rarities; 0 where there are no more."""
     # One sort of whole numbers instead of an argsort: the bits of floats from 0 up are in the order of the floats.
@@ -484,7 +486,13 @@ class Index:
         )
 
     def _heaviest(
-        self, query: Slots, slot: Slots, weight: Floats, *, count: int, limit: int
+        self,
+        query: Slots,
+        slot: Slots,
+        weight: Floats,
+        *,
+        count: int,
+        limit: int,
     ) -> list[list[int]]:
         """Sums weights by (query, slot) and cuts. Sorts packed numbers: what NumPy does fastest."""
         if not len(query):

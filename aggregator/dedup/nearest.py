@@ -39,7 +39,9 @@ class Nearest:
 
 
 def nearest(
-    fingerprint: Fingerprint, index: Index, event_ids: Sequence[str]
+    fingerprint: Fingerprint,
+    index: Index,
+    event_ids: Sequence[str],
 ) -> Nearest | None:
     """The event that holds the nearest report, the first of `event_ids` among equals; None when none has any here."""
     reports: list[tuple[str, str]] = []

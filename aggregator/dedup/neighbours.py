@@ -32,7 +32,8 @@ def neighbours(rows: Rows, store: RowStore) -> list[list[int]]:
             cosines = np.concatenate([cosines, more_cosines], 1)
             slots = np.concatenate([slots, more_slots], 1)
     # Stable, so that of equal ones those of the batch come first, whatever the window holds.
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+    order = np.argsort(-cosines, axis=1, kind="stable")
+    order = order[:, :NEIGHBOURS]
     best_slots = np.take_along_axis(slots, order, 1)
     is_alike = np.take_along_axis(cosines, order, 1) >= LIKE
     return [

@@ -46,7 +46,11 @@ class Postings:
             self._next = np.repeat(self._next, 2)
 
     def recent(
-        self, keys: Keys, *, next_slot: int, live: int
+        self,
+        keys: Keys,
+        *,
+        next_slot: int,
+        live: int,
     ) -> tuple[Slots, NDArray[np.bool_]]:
         """(…, DEPTH) slots of the newest reports posted under each of (…) keys, and which of them are any.
 

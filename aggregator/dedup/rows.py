@@ -301,7 +301,12 @@ class RowStore:
     def event_id(self, slot: int) -> str:
         return self.raw_event_id(slot).decode()
 
-    def set_event(self, slot: int, event: int, event_id: str) -> None:
+    def set_event(
+        self,
+        slot: int,
+        event: int,
+        event_id: str,
+    ) -> None:
         """Make a live slot one of an event. Raises ValueError when `event_id` is longer than `EVENT_ID_BYTES`."""
         name = event_id.encode()
         # NumPy would cut it without a word, and the event would go by another id.

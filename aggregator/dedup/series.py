@@ -49,7 +49,10 @@ class Refill(NamedTuple):
 
 
 def refills(
-    table: Floats, query: Rows, others: Rows, frequency: Frequency
+    table: Floats,
+    query: Rows,
+    others: Rows,
+    frequency: Frequency,
 ) -> list[tuple[int, Refill]]:
     """(row of the table, what it is) of the pairs of one source's headlines that differ in one run of tokens alone.
 

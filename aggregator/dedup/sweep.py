@@ -148,7 +148,11 @@ def _mark(point: Point) -> str:
     )
 
 
-def _line(points: Sequence[tuple[float, float]], name: str, place: int) -> str:
+def _line(
+    points: Sequence[tuple[float, float]],
+    name: str,
+    place: int,
+) -> str:
     path = " ".join(f"{_x(score)},{_y(value)}" for score, value in points)
     colour = _COLOURS[name]
     return (

@@ -55,7 +55,8 @@ class Word(NamedTuple):
     is_unspaced: bool
 
 
-_VARIANT = re.compile("|".join(sorted(lexicon.VARIANTS, key=len, reverse=True)))
+_LONGEST_FIRST = sorted(lexicon.VARIANTS, key=len, reverse=True)
+_VARIANT = re.compile("|".join(_LONGEST_FIRST))
 _QUARTER_HINT = re.compile("(?i:quart|trimest|кварт)|季度|四半期|분기|[1-4]Q|Q[1-4]FY")
 _SPOKEN = "|".join(
     rf"(?P<q{number}>{words})" for number, words in enumerate(lexicon.ORDINALS, 1)
@@ -276,7 +277,12 @@ _new = tuple.__new__
 """Makes a `Word` in half the time that its own constructor takes."""
 
 
-def _words_of(run: str, at: int, vietnamese: bool, compounding: bool) -> list[Word]:
+def _words_of(
+    run: str,
+    at: int,
+    vietnamese: bool,
+    compounding: bool,
+) -> list[Word]:
     """The tokens of one run, none of a single letter."""
     first = run[0]
     # The comparison spares most words the pattern.
