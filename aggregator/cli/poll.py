@@ -24,7 +24,7 @@ from aggregator.config_values import web_addresses
 from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
 from aggregator.daemon.files import Loaded
-from aggregator.daemon.polled import poll_facts
+from aggregator.daemon.poll_log import poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.fingerprint import told_by

@@ -1,4 +1,4 @@
-"""The poll stage at work: claim what is due, fetch, have it read by a child, settle, commit.
+"""The poll stage at work: claim what is due, fetch, have it read by a child, commit.
 
 Rules: it has no state but Redis and a short record of which hosts answered lately; a failure in one poll never
 reaches another; nothing counts as fetched that is not committed; on shutdown unfinished claims are given back.
@@ -17,14 +17,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.polled import HostTimes, tell_polled, tend_hub
+from aggregator.daemon.poll_log import HostTimes, log_poll
 from aggregator.daemon.registering import registered
+from aggregator.daemon.shutdown import left
 from aggregator.daemon.turns import Read, Turns
 from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
 from aggregator.fetch.slots import interval_waited
 from aggregator.fetch.subscriber import Delivery, Subscriber
+from aggregator.fetch.websub import advertised_hub
 from aggregator.hosts import host_of
 from aggregator.model import (
     Caching,
@@ -115,7 +117,7 @@ class PollStage:
         self._is_offline = False
         """Whether the last word about our own network was that it is down."""
         self._times = HostTimes()
-        self._turns = Turns(settings.fetch.parse_processes or os.cpu_count() or 1)
+        self._turns = Turns(_process_count(settings))
         self._stopping = False
         self._claiming = asyncio.Lock()
         """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
@@ -126,15 +128,13 @@ class PollStage:
     def use(self, settings: Settings, feeds: tuple[Feed, ...]) -> None:
         """Take over a configuration; polls in flight end under the one they began with."""
         self.settings = settings
-        processes = settings.fetch.parse_processes or os.cpu_count() or 1
+        processes = _process_count(settings)
         if processes != self._turns.processes:
+            # Bodies that wait now keep the turns they have; only later ones get the new number.
             self._turns = Turns(processes)
-        self.feeds: Mapping[str, Feed] = {
-            feed.feed_id: feed for feed in feeds if feed.enabled
-        }
-        self.hosts = {
-            feed_id: host_of(feed.url) for feed_id, feed in self.feeds.items()
-        }
+        enabled = [feed for feed in feeds if feed.enabled]
+        self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in enabled}
+        self.hosts = {feed.feed_id: host_of(feed.url) for feed in enabled}
         """Whose slot each feed takes; `register` and a commit put in the host of an adopted address."""
 
     async def register(self, *, at_once: bool = False) -> None:
@@ -142,17 +142,25 @@ class PollStage:
 
         `at_once`: new ones are due now, not spread.
         """
-        feeds, hosts = self.feeds, self.hosts  # a reload replaces both
+        # A reload replaces both while this waits: they have to be of one configuration.
+        feeds = self.feeds
+        hosts = self.hosts
         states = await registered(
-            self._store, feeds, hosts, clock=self._clock, at_once=at_once
+            self._store,
+            feeds,
+            hosts,
+            clock=self._clock,
+            at_once=at_once,
         )
-        if self._push is not None:
-            for feed_id, state in states.items():
-                if state.lease is not None and self._push.lease_of(feed_id) is None:
-                    self._push.restore({feed_id: state.lease})
-            self._ending = asyncio.create_task(
-                self._end_subscriptions(self._push), name="end subscriptions"
-            )
+        if self._push is None:
+            return
+        for feed_id, state in states.items():
+            if state.lease is not None and self._push.lease_of(feed_id) is None:
+                self._push.restore({feed_id: state.lease})
+        self._ending = asyncio.create_task(
+            self._end_subscriptions(self._push),
+            name="end subscriptions",
+        )
 
     async def _end_subscriptions(self, push: Subscriber) -> None:
         """Of feeds that are no longer listed; hubs take their time, and nobody waits for them."""
@@ -163,82 +171,72 @@ class PollStage:
 
     @property
     def lease(self) -> timedelta:
+        """How long a claim holds: longer than all that one poll may wait for."""
         fetch = self.settings.fetch
-        return (
-            fetch.timeout
-            + fetch.parse_timeout
-            + interval_waited(fetch.per_host_interval)
-            + LEASE_MARGIN
-        )
+        spacing = interval_waited(fetch.per_host_interval)
+        return fetch.timeout + fetch.parse_timeout + spacing + LEASE_MARGIN
 
     # --- rounds -----------------------------------------------------------------------------------------------
 
     async def round(self) -> int:
         """Claim and poll until nothing that is due can be claimed, at most for LONGEST_ROUND; answers how many polls
         were begun."""
-        begun = 0
-        end = asyncio.get_running_loop().time() + LONGEST_ROUND.total_seconds()
-        while asyncio.get_running_loop().time() < end and await self._may_claim():
+        begun_count = 0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST_ROUND.total_seconds()
+        while loop.time() < end and await self._may_claim():
             claims = await self._begin_due()
-            begun += len(claims)
+            begun_count += len(claims)
             if not claims:
                 break
-            await self._a_place()
-        return begun
+            await self._until_free()
+        return begun_count
 
     async def once(self) -> tuple[int, tuple[Skipped, ...]]:
         """Poll every feed that is due now, each once; waits for spacing, not for holds or the claims of others."""
-        asked: set[str] = set()
+        remaining = dict(self.hosts)
+        asked_count = 0
         while not self._stopping:
-            left = {
-                feed_id: host
-                for feed_id, host in self.hosts.items()
-                if feed_id not in asked
-            }
-            claims = await self._claim(left)
+            claims = await self._claim(remaining)
             for claim in claims.claims:
-                asked.add(claim.feed_id)
+                # Each once: a feed with a short interval may fall due again while others wait.
+                del remaining[claim.feed_id]
+                asked_count += 1
                 self._begin(claim)
-            if not claims.claims and not self._running:
-                soon = [
-                    s
-                    for s in claims.skipped
-                    if s.why.value in ("spaced", "open") and s.feed_id not in asked
-                ]
-                if not soon:
-                    return len(asked), await self._left_over(asked)
+            if claims.claims:
+                await self._until_free()
+                continue
+            if not self._running:
+                waits_for_its_host = any(
+                    skipped.feed_id in remaining
+                    and skipped.why in (Skip.SPACED, Skip.OPEN)
+                    for skipped in claims.skipped
+                )
+                if not waits_for_its_host:
+                    return asked_count, await self._left_over(list(remaining))
                 await asyncio.sleep(0.05)
-            await self._a_place() if claims.claims else await self._one_done()
-        return len(asked), ()
+            await self._until_one_ends()
+        return asked_count, ()
 
-    async def _left_over(self, asked: set[str]) -> tuple[Skipped, ...]:
-        """The feeds that are due and were not asked: their hosts are held, or another worker has them."""
-        ids = [feed_id for feed_id in self.feeds if feed_id not in asked]
-        now, engine_now = self._clock.now(), self._clock.for_engine()
-        claimed = await self._store.polls.claimed(ids, now=engine_now)
-        held = await self._store.polls.held_hosts(
-            (self.hosts[feed_id] for feed_id in ids), now=engine_now
-        )
-        due = await self._store.polls.due_times(ids)
-        theirs = [
-            Skipped(feed_id, Skip.CLAIMED, lapses_at)
-            for feed_id, lapses_at in claimed.items()
-        ]
-        waiting = [
-            i
-            for i in ids
-            if i not in claimed
-            and (at := due[i])
-            and at <= now
-            and self.hosts[i] in held
-        ]
-        return (
-            *theirs,
-            *(
-                Skipped(feed_id, Skip.HELD, held[self.hosts[feed_id]])
-                for feed_id in waiting
-            ),
-        )
+    async def _left_over(self, feed_ids: Sequence[str]) -> tuple[Skipped, ...]:
+        """Which of these are due and were not asked: their hosts are held, or another worker has them."""
+        now = self._clock.now()
+        engine_now = self._clock.for_engine()
+        hosts = [self.hosts[feed_id] for feed_id in feed_ids]
+        claimed = await self._store.polls.claimed(feed_ids, now=engine_now)
+        held = await self._store.polls.held_hosts(hosts, now=engine_now)
+        due = await self._store.polls.due_times(feed_ids)
+        skipped: list[Skipped] = []
+        for feed_id, lapses_at in claimed.items():
+            skipped.append(Skipped(feed_id, Skip.CLAIMED, lapses_at))
+        for feed_id in feed_ids:
+            due_at = due[feed_id]
+            held_until_at = held.get(self.hosts[feed_id])
+            if feed_id in claimed or due_at is None or due_at > now:
+                continue
+            if held_until_at is not None:
+                skipped.append(Skipped(feed_id, Skip.HELD, held_until_at))
+        return tuple(skipped)
 
     async def _begin_due(self) -> tuple[Claim, ...]:
         """Claim what is due and begin to poll it; nothing once we are to stop."""
@@ -251,11 +249,12 @@ class PollStage:
         return claims
 
     async def _claim(self, hosts: Mapping[str, str] | None = None) -> Claims:
-        free = self._free_count()
         started = asyncio.get_running_loop().time()
+        if hosts is None:
+            hosts = self.hosts
         claims = await self._store.polls.claim(
-            free,
-            hosts=self.hosts if hosts is None else hosts,
+            self._free_count(),
+            hosts=hosts,
             lease=self.lease,
             spacing=self.settings.fetch.per_host_interval,
             now=self._clock.for_engine(),
@@ -270,9 +269,11 @@ class PollStage:
         self._metrics.show_waiting(holds.waiting_count)
         reason = holds.why_not_poll
         if reason != self.paused_by:
-            log.warning("polling_paused", reason=reason) if reason else log.info(
-                "polling_resumed"
-            )
+            # Once for each reason: it is looked at every second.
+            if reason:
+                log.warning("polling_paused", reason=reason)
+            else:
+                log.info("polling_resumed")
             self.paused_by = reason
         return not reason
 
@@ -281,32 +282,34 @@ class PollStage:
         they can take."""
         if self._turns.is_full:
             return 0
-        return max(
-            0,
-            self.settings.fetch.concurrency
-            - len(self._running)
-            + self._turns.long_count,
-        )
+        fetching_count = len(self._running) - self._turns.long_count
+        return max(0, self.settings.fetch.concurrency - fetching_count)
 
     def typical_elapsed(self) -> dict[str, timedelta]:
         """The median time each host took to answer lately."""
         return self._times.medians()
 
-    async def _a_place(self) -> None:
+    async def _until_free(self) -> None:
         """Wait until a poll may begin, at most a second, so that a round also notices what has fallen due since."""
         if not self._free_count():
-            await self._one_done()
+            await self._until_one_ends()
 
-    async def _one_done(self) -> None:
-        if self._running:
-            await asyncio.wait(
-                self._running, timeout=1, return_when=asyncio.FIRST_COMPLETED
-            )
+    async def _until_one_ends(self) -> None:
+        if not self._running:
+            return
+        await asyncio.wait(
+            self._running,
+            timeout=1,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
 
     def _begin(self, claim: Claim) -> None:
         task = asyncio.create_task(self._guarded(claim), name=f"poll {claim.feed_id}")
         self._running[task] = claim
-        task.add_done_callback(lambda done: self._running.pop(done, None))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
 
     async def stop(self, deadline: float | None = None) -> None:
         """Claim nothing more, let polls in flight end, give back the claims of those that do not in time.
@@ -318,49 +321,55 @@ class PollStage:
         if self._ending is not None:
             self._ending.cancel()
         loop = asyncio.get_running_loop()
-        end = loop.time() + STOP_LIMIT.total_seconds() if deadline is None else deadline
+        if deadline is None:
+            deadline = loop.time() + STOP_LIMIT.total_seconds()
+        # A claim under way may still be answered: its polls are then among those that are given back.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(
-                self._claiming.acquire(), CLAIM_PATIENCE.total_seconds()
+                self._claiming.acquire(),
+                CLAIM_PATIENCE.total_seconds(),
             )
             self._claiming.release()
         if not self._running:
             return
-        drain_s = min(
-            DRAIN.total_seconds(), end - GIVE_BACK_LIMIT.total_seconds() - loop.time()
-        )
-        _, late = await asyncio.wait(self._running, timeout=max(0.0, drain_s))
-        claims = [self._running[task] for task in late if task in self._running]
+        drain_end = deadline - GIVE_BACK_LIMIT.total_seconds()
+        drain_s = min(DRAIN.total_seconds(), left(drain_end))
+        _, late = await asyncio.wait(self._running, timeout=drain_s)
+        if not late:
+            return
+        # Read before they are cancelled: a task that has ended forgets its claim.
+        claims = [self._running[task] for task in late]
         for task in late:
             task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=max(0.0, end - loop.time()))
+        await asyncio.wait(late, timeout=left(deadline))
+        give_back_s = max(0.1, left(deadline))
         await self._give_all_back(
-            claims, min(GIVE_BACK_LIMIT.total_seconds(), max(0.1, end - loop.time()))
+            claims,
+            min(GIVE_BACK_LIMIT.total_seconds(), give_back_s),
         )
 
     async def _give_all_back(self, claims: Sequence[Claim], seconds: float) -> None:
         """All at once: one after another they would wait for a server that hangs, 13 s each."""
-        giving = [asyncio.create_task(self._give_back(claim)) for claim in claims]
-        _, late = (
-            await asyncio.wait(giving, timeout=seconds)
-            if giving
-            else ((), set[asyncio.Task[None]]())
-        )
+        releases = [asyncio.create_task(self._give_back(claim)) for claim in claims]
+        _, late = await asyncio.wait(releases, timeout=seconds)
+        if not late:
+            return
         for task in late:
             task.cancel()
-        if late:
-            log.info(
-                "claims_left_to_lapse",
-                count=len(late),
-                error="the server did not answer in time",
-            )
-            await asyncio.wait(late, timeout=0.5)
+        log.info(
+            "claims_left_to_lapse",
+            count=len(late),
+            error="the server did not answer in time",
+        )
+        await asyncio.wait(late, timeout=0.5)
 
     async def _give_back(self, claim: Claim) -> None:
+        """The feed is due now, so that the next worker, or our next start, asks it at once."""
         try:
             await self._store.polls.release(
-                claim, due_at=self._clock.now(), now=self._clock.for_engine()
+                claim,
+                due_at=self._clock.now(),
+                now=self._clock.for_engine(),
             )
         except (EngineError, StaleToken) as error:
             log.info("claim_left_to_lapse", feed_id=claim.feed_id, error=str(error))
@@ -371,20 +380,21 @@ class PollStage:
         """The guard around one feed's poll: whatever happens in it stays in it."""
         feed = self.feeds.get(claim.feed_id)
         if feed is None:
+            # A reload took it out between the claim and now.
             await self._give_back(claim)
             return
         try:
-            polled = await self.poll(claim, feed)
-            await self._pace_anew(feed, polled.state)
+            poll = await self.poll(claim, feed)
+            await self._pace_anew(feed, poll.state)
             if self._push is not None:
-                await tend_hub(self._push, polled)
+                await _tend_hub(self._push, poll)
         except StaleToken as error:
             log.warning("claim_lost", feed_id=feed.feed_id, error=str(error))
         except EngineError as error:
             log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(error))
         except Exception as error:
             log.exception("poll_broke", feed_id=feed.feed_id)
-            await self._settle_broken(claim, feed, error)
+            await self._commit_broken(claim, feed, error)
 
     async def _pace_anew(self, feed: Feed, state: PollState) -> None:
         """A poll ends under the configuration it began with; where a reload came in between, its due time is set by the
@@ -392,24 +402,26 @@ class PollStage:
         current = self.feeds.get(feed.feed_id)
         if current is None or current == feed:
             return
-        due_at = restart.due_at(
-            current, with_feed(state, current), now=self._clock.now()
+        state_now = with_feed(state, current)
+        due_at = restart.due_at(current, state_now, now=self._clock.now())
+        if due_at == state.next_poll_at:
+            return
+        await self._store.polls.set_due_times(
+            {feed.feed_id: due_at},
+            now=self._clock.for_engine(),
         )
-        if due_at != state.next_poll_at:
-            await self._store.polls.set_due_times(
-                {feed.feed_id: due_at}, now=self._clock.for_engine()
-            )
 
-    async def _settle_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
+    async def _commit_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
         state = self._state(claim, feed, self._clock.now())
         detail = f"a fault of ours, please report it: {type(error).__name__}"
+        result = FetchFailed(state.url, FailureKind.INTERNAL, detail)
         try:
-            await self.settle(
+            await self.commit_result(
                 claim,
                 feed,
                 state,
-                FetchFailed(state.url, FailureKind.INTERNAL, detail),
+                result,
                 None,
             )
         except (EngineError, StaleToken) as lost:
@@ -423,22 +435,34 @@ class PollStage:
         self._metrics.observe("fetch", result.elapsed)
         self._times.note(host_of(feed.url), result.elapsed)
         read = await self.read_body(claim, feed, state, result)
-        return await self.settle(claim, feed, state, result, read, dry_run=dry_run)
+        return await self.commit_result(
+            claim,
+            feed,
+            state,
+            result,
+            read,
+            dry_run=dry_run,
+        )
 
     async def state_of(self, feed: Feed) -> PollState | None:
         """What is remembered of a feed, None before its first poll."""
-        return (await self._store.polls.states([feed.feed_id])).get(feed.feed_id)
+        states = await self._store.polls.states([feed.feed_id])
+        return states.get(feed.feed_id)
 
     def _host(self, feed: Feed) -> str:
         return self.hosts.get(feed.feed_id) or host_of(feed.url)
 
     def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
-        return (
-            with_feed(claim.state, feed) if claim.state else first_state(feed, now=now)
-        )
+        if claim.state is None:
+            return first_state(feed, now=now)
+        return with_feed(claim.state, feed)
 
     async def read_body(
-        self, claim: Claim, feed: Feed, state: PollState, result: FetchResult
+        self,
+        claim: Claim,
+        feed: Feed,
+        state: PollState,
+        result: FetchResult,
     ) -> ReadResult | None:
         """What a child makes of a new body; None when there is none, or it is the one last read.
 
@@ -446,6 +470,7 @@ class PollStage:
         """
         if not isinstance(result, Fetched) or is_unchanged(state, result):
             return None
+        # Documents that went over their limits would go over them at every poll (feedparser#562).
         if is_killed_again(state, result, now=self._clock.now()):
             return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
@@ -485,7 +510,7 @@ class PollStage:
             seen_items=state.seen_items,
         )
 
-    async def settle(
+    async def commit_result(
         self,
         claim: Claim,
         feed: Feed,
@@ -498,7 +523,11 @@ class PollStage:
         """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
         now = self._clock.now()
         offline = self._judged_outage(state, result, now)
-        lease = await self._push.refresh(feed.feed_id) if self._push else None
+        lease, pushed = None, False
+        if self._push is not None:
+            # Another worker may have answered the hub's verification meanwhile: the server knows.
+            lease = await self._push.refresh(feed.feed_id)
+            pushed = self._push.delivers(feed.feed_id)
         poll = poll_record(
             feed,
             claim,
@@ -508,13 +537,14 @@ class PollStage:
             host=self._host(feed),
             now=now,
             offline=offline,
-            pushed=self._push is not None and self._push.delivers(feed.feed_id),
+            pushed=pushed,
             lease=lease,
         )
-        if not dry_run:
-            poll = self._with_outage_told(poll, result, offline=offline)
-            await self._commit(poll)
-            tell_polled(self._metrics, poll)
+        if dry_run:
+            return poll
+        poll = self._with_outage_notice(poll, result, offline=offline)
+        await self._commit(poll)
+        log_poll(self._metrics, poll)
         return poll
 
     def _judged_outage(
@@ -525,23 +555,23 @@ class PollStage:
         self._outcomes.append(host_outcome(result, at=now, votes=votes))
         return is_local_outage(self._outcomes, now=now)
 
-    def _with_outage_told(
+    def _with_outage_notice(
         self, poll: Poll, result: FetchResult, *, offline: bool
     ) -> Poll:
         """With a notice when an outage begins, and when an answer from outside ends it."""
-        ends = self._is_offline and not self._outcomes[-1].unreached
-        if offline is self._is_offline or not (offline or ends):
+        if offline is self._is_offline:
+            return poll
+        if not offline and self._outcomes[-1].unreached:
+            # One host that fails by its own fault does not show that the network is up.
             return poll
         self._is_offline = offline
-        kind, words = (
-            ("failing", OUTAGE)
-            if offline
-            else ("recovered", "our own network is up again")
-        )
-        detail = (
-            f"{words}: {result.detail}" if isinstance(result, FetchFailed) else words
-        )
-        return replace(poll, notices=(*poll.notices, Notice(kind, "", "", detail)))
+        kind, detail = "recovered", "our own network is up again"
+        if offline:
+            kind, detail = "failing", OUTAGE
+        if isinstance(result, FetchFailed):
+            detail = f"{detail}: {result.detail}"
+        notice = Notice(kind, "", "", detail)
+        return replace(poll, notices=(*poll.notices, notice))
 
     def clock_moved(self) -> None:
         """What hosts answered by the clock before tells nothing now."""
@@ -552,20 +582,25 @@ class PollStage:
         claims = await self._claim_now(feed)
         for claim in claims:
             state = self._state(claim, feed, self._clock.now())
-            await self.settle(
-                claim, feed, state, body, await self.read_body(claim, feed, state, body)
+            read = await self.read_body(claim, feed, state, body)
+            await self.commit_result(
+                claim,
+                feed,
+                state,
+                body,
+                read,
             )
         return bool(claims)
 
     async def _claim_now(self, feed: Feed) -> tuple[Claim, ...]:
         """The claim of a feed, due or not; nothing when another has it, or its host is not free."""
-        host = {feed.feed_id: self._host(feed)}
-        now = self._clock.for_engine()
-        return (
-            await self._store.polls.claim_these(
-                host, lease=self.lease, spacing=timedelta(0), now=now
-            )
-        ).claims
+        claims = await self._store.polls.claim_these(
+            {feed.feed_id: self._host(feed)},
+            lease=self.lease,
+            spacing=timedelta(0),
+            now=self._clock.for_engine(),
+        )
+        return claims.claims
 
     # --- hubs -------------------------------------------------------------------------------------------------
 
@@ -578,10 +613,13 @@ class PollStage:
         if feed is None:
             return
         try:
-            if not delivery.body or not await self._take_delivery(feed, delivery):
-                await self._store.polls.set_due(
-                    feed.feed_id, self._clock.now(), now=self._clock.for_engine()
-                )
+            if delivery.body and await self._take_delivery(feed, delivery):
+                return
+            await self._store.polls.set_due(
+                feed.feed_id,
+                self._clock.now(),
+                now=self._clock.for_engine(),
+            )
         except (EngineError, StaleToken) as error:
             log.warning("delivery_left_to_poll", feed_id=feed.feed_id, error=str(error))
 
@@ -606,12 +644,17 @@ class PollStage:
         if not isinstance(read, FeedRead):
             await self._give_back(claim)
             return False
-        lease = self._push.lease_of(feed.feed_id) if self._push else None
         poll = delivery_record(
-            feed, claim, state, read, host=self._host(feed), now=now, lease=lease
+            feed,
+            claim,
+            state,
+            read,
+            host=self._host(feed),
+            now=now,
+            lease=self._push.lease_of(feed.feed_id) if self._push else None,
         )
         await self._commit(poll)
-        tell_polled(self._metrics, replace(poll, fetched=body))
+        log_poll(self._metrics, replace(poll, fetched=body))
         return True
 
     async def _commit(self, poll: Poll) -> None:
@@ -620,12 +663,34 @@ class PollStage:
         if poll.state.feed_id in self.hosts:
             self.hosts[poll.state.feed_id] = host_of(poll.state.url)
         if poll.host_hold_until_at and not poll.own_hold_until_at:
+            # Not the host whose slot the claim holds, so its key is not among the commit's.
             await self._store.polls.hold_host(
-                poll.held_host, poll.host_hold_until_at, now=self._clock.for_engine()
+                poll.held_host,
+                poll.host_hold_until_at,
+                now=self._clock.for_engine(),
             )
         self._observe("commit", started)
 
     def _observe(self, step: str, started: float) -> None:
-        self._metrics.observe(
-            step, timedelta(seconds=asyncio.get_running_loop().time() - started)
-        )
+        elapsed_s = asyncio.get_running_loop().time() - started
+        self._metrics.observe(step, timedelta(seconds=elapsed_s))
+
+
+def _process_count(settings: Settings) -> int:
+    return settings.fetch.parse_processes or os.cpu_count() or 1
+
+
+async def _tend_hub(push: Subscriber, poll: Poll) -> None:
+    """After a poll: tell the subscription what the hub had not announced, and ask the hub when it is time."""
+    if poll.result == "failed":
+        return
+    state = poll.state
+    new_count = 0
+    if isinstance(poll.read, FeedRead):
+        new_count = poll.read.outcomes.get("new", 0)
+    push.note_poll(state.feed_id, new_count=new_count)
+    links: tuple[tuple[str, str], ...] = ()
+    if isinstance(poll.fetched, Fetched):
+        links = poll.fetched.links
+    hub = advertised_hub(links, state.hints, feed_url=state.url)
+    await push.tend(state.feed_id, hub)
