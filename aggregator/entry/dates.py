@@ -28,7 +28,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from aggregator.entry.hour_words import hour_meant, without_hour_words
-from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS
+from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS, TWO_WORDS
 from aggregator.entry.zones import local_offset, zone_at_start
 
 _LONGEST = 100
@@ -46,6 +46,14 @@ _COMMON = re.compile(
 _EPOCH = re.compile(r"(\d{9,10}|\d{12,13}|\d{16})(?:\.\d{1,9})?")
 _BUDDHIST_YEAR = re.compile(r"(?<!\d)2[4-6]\d\d(?!\d)")
 """Thai feeds count years from 543 BC, also in dates that are otherwise English or ISO; no feed is of the year 2400."""
+_ERAS = {"令和": 2018, "平成": 1988, "民國": 1911, "民国": 1911}
+_ERA = re.compile(rf"({'|'.join(_ERAS)}) ?(\d{{1,3}}|元) ?年")
+"""Years of Japanese reigns and of the Republic of China, before their first."""
+_DOTTED_TIME = re.compile(
+    r"(?:(?<=\d{4} )|(?<=klo )|(?<=kl )|(?<=kl\. )|(?<=um )|(?<=pukul ))"
+    r"(?:[01]?\d|2[0-4])\.[0-5]\d(?:\.[0-5]\d)?(?![\d.])"
+)
+"""After a year; Finns, Danes and Indonesians write a time so."""
 _BASIC = re.compile(
     r"\A(\d{4})-?(\d\d)-?(\d\d)(?:[t ](\d\d)(?:(\d\d)(\d\d)?)?(?:[.,]\d+)?)? ?(z|utc|gmt|[+-]\d\d(?::?\d\d)?)\Z"
 )
@@ -146,7 +154,10 @@ def instant(raw: str, *, language: str | None) -> datetime | None:
         text = _BUDDHIST_YEAR.sub(lambda found: str(int(found[0]) - 543), text)
     if re.fullmatch(r"\d+(?:t\d+)?(?:\.\d+)?", text):
         return _from_digits(text, tag)
-    text = _BASIC.sub(_extended, text)
+    text = _ERA.sub(_common_year, _BASIC.sub(_extended, text))
+    text = _DOTTED_TIME.sub(lambda found: found[0].replace(".", ":"), text)
+    for words, month in TWO_WORDS.items():
+        text = text.replace(words, month)
     clock = _clock(text, tag)
     if clock is None:
         return None
@@ -164,6 +175,11 @@ def _common_instant(common: re.Match[str]) -> datetime | None:
         ).astimezone(UTC)
     except ValueError:  # the 31st of June
         return None
+
+
+def _common_year(era: re.Match[str]) -> str:
+    year = 1 if era[2] == "元" else int(era[2])
+    return f"{_ERAS[era[1]] + year}年"
 
 
 def _extended(basic: re.Match[str]) -> str:

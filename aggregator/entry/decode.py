@@ -110,13 +110,26 @@ _OF_LANGUAGE = {
     language: encodings.split()
     for languages, encodings in (
         ("zh cn", "gb18030 big5hkscs"),
-        ("ru uk bg be mk sr kk ky tg mn", "cp1251 koi8_r"),
+        ("ru bg mk sr kk ky tg mn", "cp1251 koi8_r"),
+        ("uk be", "cp1251 koi8_u"),
         ("ko", "cp949"),
     )
     for language in languages.split()
 }
 """What undeclared bytes of a language are tried as first, told apart by charset-normalizer. Without it 13 of 60 single
 Chinese titles became Korean."""
+
+_SCRIPT = {
+    language: letters
+    for languages, letters in (
+        ("zh cn", r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"),
+        ("ja", r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"),
+        ("ko", r"[\u3000-\u303f\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]"),
+        ("ru uk bg be mk sr kk ky tg mn", r"[\u0400-\u04ff]"),
+    )
+    for language in languages.split()
+}
+"""The letters of languages whose encodings are told apart by charset-normalizer, or by kana."""
 
 _CENTRAL, _BALTIC, _WESTERN = (
     "cp1250 iso8859_2",
@@ -159,6 +172,13 @@ _SURELY_LETTERS = 0.9
 """Share of a language's own letters from which its encoding is taken. A guess: below 1 for a foreign name or a sign."""
 _MANY_LETTERS = 4
 """So many of them are evidence against a claim of Latin-1; a guess, two words of a language written beyond ASCII."""
+_MANY_LATIN_LETTERS = 2
+"""So many where the language is written in Latin letters, of which a foreign word gives none by accident; a guess."""
+_LATIN = frozenset(_LETTERS) - {
+    *("he", "iw", "yi", "ar", "fa", "ur", "ps", "el", "th"),
+}
+_SHIFT = re.compile(rb"\x1b\$[@B].*?\x1b\([BJ]", re.DOTALL)
+"""ISO-2022-JP's way from ASCII to kanji and back; browsers know it by this, too."""
 
 _DECLARATION = re.compile(
     rb"\A\s{0,64}<\?xml[^>]{0,256}?\bencoding\s*=\s*[\"']\s*([A-Za-z0-9._:+-]{1,40})\s*[\"']",
@@ -207,12 +227,7 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
         return _read(body, wide)
     claims = _claims(body, content_type)
     if body.isascii():
-        return _read(
-            body,
-            claims[0]
-            if claims and claims[0].startswith(("iso2022", "hz"))
-            else "utf-8",
-        )
+        return _read(body, _seven_bits(body, claims))
     found = _without_a_mark(body, claims)
     # windows-1258 has tone marks apart from their letters; everyone else writes Vietnamese composed.
     return (
@@ -222,30 +237,33 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
     )
 
 
+def _seven_bits(body: bytes, claims: list[str]) -> str:
+    """The encoding of a body without a byte above 127."""
+    if claims and claims[0].startswith(("iso2022", "hz")):
+        return claims[0]
+    return "iso2022_jp" if _SHIFT.search(body) else "utf-8"
+
+
 def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
     text, share = _as_utf8(body)
     if share == 1.0 and not _is_accident(text, claims):
         return _once(Decoded(text, "utf-8", 0))
     if share >= _MOSTLY:
         return _read(body, "utf-8")
-    own = _own_encoding(body)
     for claim in claims:
         strict = _strict(body, claim)
         if strict is not None:
-            better = (
-                own
-                if claim == "cp1252" and own and _speaks_against(body, strict, own)
-                else claim
-            )
-            return _read(body, better) if better != claim else Decoded(strict, claim, 0)
+            better = _better_than_latin1(body, strict) if claim == "cp1252" else ""
+            return _read(body, better) if better else Decoded(strict, claim, 0)
     for claim in claims:
         nearly = _nearly(body, claim)
         if nearly is not None:
-            return nearly
+            better = _better_than_latin1(body, nearly.text) if claim == "cp1252" else ""
+            return _read(body, better) if better else nearly
     too_few = (
         "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
     )
-    detected = own or ("" if too_few else _detected(body))
+    detected = _own_encoding(body) or ("" if too_few else _detected(body))
     return _read(body, detected or next(iter(claims), "utf-8"))
 
 
@@ -401,11 +419,26 @@ def _share_of_letters(text: str, letters: str) -> float:
     return len(re.findall(letters, others)) / len(others) if others else 0.0
 
 
-def _speaks_against(body: bytes, claimed: str, own: str) -> bool:
-    """Whether the language's own encoding shows more of its letters than a claim of Latin-1 does."""
-    letters = _LETTERS[_language(body)][1]
+def _better_than_latin1(body: bytes, claimed: str) -> str:
+    """The encoding that shows more letters of the feed's language than a claim of Latin-1 does, '' for none."""
+    language = _language(body)
+    if language in _SCRIPT:
+        own, letters = _detected_script(body, language), _SCRIPT[language]
+    else:
+        own, letters = _own_encoding(body), _LETTERS.get(language, ([], ""))[1]
+    if not own:
+        return ""
     count = len(re.findall(letters, _strict(body, own) or ""))
-    return count >= _MANY_LETTERS and count > len(re.findall(letters, claimed))
+    least = _MANY_LATIN_LETTERS if language in _LATIN else _MANY_LETTERS
+    is_better = count >= least and count > len(re.findall(letters, claimed))
+    return own if is_better else ""
+
+
+def _detected_script(body: bytes, language: str) -> str:
+    """The encoding found in the text, if nearly all of it is then in the language's script."""
+    found = _detected(body)
+    share = _share_of_letters(_strict(body, found) or "", _SCRIPT[language])
+    return found if share >= _SURELY_LETTERS else ""
 
 
 def _is_japanese(sample: bytes, encoding: str) -> bool:

@@ -13,6 +13,8 @@ from aggregator.entry.tokens import Attribute, Token, attributes, start_tags
 from aggregator.entry.urls import absolute_url
 
 _RESOLVED = frozenset({"href", "src", "poster", "background", "cite", "longdesc"})
+IMAGES = ("img", "image")
+"""A browser reads `<image>` as `<img>`."""
 LAZY = (
     "data-src",
     "data-original",
@@ -78,6 +80,8 @@ _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,]*)|(?=,|$|\s))")
 _WORTH = re.compile(
     r"\b(?:href|src|srcset|poster|background|cite|longdesc)\b", re.IGNORECASE
 )
+_HEAD_CHARS = 4096
+"""A base address stands before what it counts for; a guess, far beyond the head of a page."""
 _HTTPS_ONLY = frozenset({"iframe", "video", "audio", "source", "track"})
 
 Edit = tuple[int, int, str]
@@ -88,14 +92,27 @@ def edited(html: str, *, base_url: str) -> str:
     changes: list[Edit] = []
     places = _places(html)
     for token in start_tags(html):
-        if token.name == "img" or _WORTH.search(html, token.start, token.end):
+        is_image = token.name in IMAGES
+        if is_image or _WORTH.search(html, token.start, token.end):
             held = {one.name: one for one in attributes(html, token)}
             changes += _addresses(token, held, places, base_url)
-            if token.name == "img":
+            if is_image:
                 changes += _image(token, held, base_url)
-            if token.name in ("img", "source"):
+            if is_image or token.name == "source":
                 changes += _set(token, held, base_url)
     return applied(html, changes)
+
+
+def base_of(html: str, base_url: str) -> str:
+    """What relative addresses of a text are relative to: its own `<base href>`, which a body does not keep, first."""
+    if "<base" not in html[:_HEAD_CHARS].lower():
+        return base_url
+    for token in start_tags(html[:_HEAD_CHARS]):
+        if token.name == "base":
+            for one in attributes(html, token):
+                if one.name == "href":
+                    return absolute_url(base_url, one.value) or base_url
+    return base_url
 
 
 def applied(html: str, changes: list[Edit]) -> str:
@@ -174,7 +191,7 @@ def _addresses(
 ) -> list[Edit]:
     changes = []
     for one in held.values():
-        if one.place is None or (token.name == "img" and one.name == "src"):
+        if one.place is None or (token.name in IMAGES and one.name == "src"):
             continue
         if one.name in _RESOLVED:
             resolved = _resolved(

@@ -1,8 +1,9 @@
 """The picture that stands for an entry: `headimg` and `thumbnail` of its document.
 
 The order: the first usable picture of the body, else of the feed's own fields, else of the body one that may be a
-counter or a placeholder by its form. Counters that are known, by service or by a form no picture has, never count:
-many have no width or height (every item of NPR ends with one).
+counter or a placeholder by its form, or an advertiser's: no size, and a name that is not surely a picture's. Counters
+that are known, by service or by a form no picture has, never count: many have no width or height (every item of NPR
+ends with one).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
-from aggregator.entry.edits import is_inline, is_named_empty, shown_source
+from aggregator.entry.edits import IMAGES, is_inline, is_named_empty, shown_source
 from aggregator.entry.tokens import Attribute, attributes, start_tags
 from aggregator.entry.urls import absolute_url, front_matter_url
 
@@ -30,8 +31,16 @@ _SERVICES = (
     "bat.bing.com analytics.twitter.com px.ads.linkedin.com gemius.pl ivwbox.de ioam.de xiti.com estat.com "
     "webtrekk.net wt-eu02.net omtrdc.net 2o7.net cnzz.com histats.com track.hubspot.com pixel.parsely.com "
     "buysellads.com pubmatic.com adnxs.com adsrvr.org rlcdn.com counter.theconversation.com hits.theguardian.com "
-    "feedblitz.com sitemeter.com clustrmaps.com extreme-dm.com flattr.com/button tinypass.com"
+    "feedblitz.com sitemeter.com clustrmaps.com extreme-dm.com flattr.com/button tinypass.com "
+    "ga-beacon.appspot.com plausible.io etracker.com simpleanalyticscdn.com tinylytics.app/pixel "
+    "b.hatena.ne.jp/entry/image b.hatena.ne.jp/entry/button addtoany.com/buttons feedly.com/img/follows"
 )
+_ADVERTISERS = (
+    "awin1.com amazon-adsystem.com zanox.com zanox-affiliate.de linksynergy.com tradedoubler.com valuecommerce.com "
+    "a8.net afl.rakuten.co.jp i.moshimo.com ftjcfx.com tqlkg.com lduhtrp.net awltovhc.com afcyhf.com "
+    "shareasale.com/image tradetracker.net belboon.de googlesyndication.com"
+)
+"""Affiliate networks put a picture of one pixel behind each link."""
 _BEACON_NAMES = (
     "track|tracking|tracker|beacon|pixel|px|count|counter|hits?|stats?|impressions?|analytics|collect|ping|"
     "clear|transparent|blank|spacer|1x1"
@@ -39,7 +48,9 @@ _BEACON_NAMES = (
 _NO_PICTURE = r"gif|png|php|aspx?|ashx|cgi|jsp|pl|js"
 """How the names of counters end, where they end in something; a photograph is no gif."""
 _COUNTER = re.compile(
-    rf"//(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, _SERVICES.split()))})(?:[/?:]|$)"
+    rf"//(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, f'{_SERVICES} {_ADVERTISERS}'.split()))})(?:[/?:]|$)"
+    r"|assoc-amazon\.[a-z.]+/(?:e|s)/(?:ir|noscript)\?|blogger(?:\.googleusercontent)?\.com/tracker/|/mf\.gif(?:$|\?)"
+    r"|/wf/open\?|/open\.aspx\?|st-hatena\.com/images/(?:append|entry-button)"
     r"|//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//feedproxy\.google\.com/|//(?:feeds?|rss)\d?\.[^/?]+/~[a-z]{1,2}/"
     r"|facebook\.com/tr/?(?:\?|$)|//media\.npr\.org/include/images/tracking/|//t\.co/i/adsct"
     r"|/(?:matomo|piwik)(?:\.php|\.js)?/?\?|/__utm\.gif|/b/ss/|/hm\.gif\?|[?&](?:feed-stats-post-id|republication-pixel)="
@@ -54,10 +65,20 @@ _COUNTER = re.compile(
 )
 """Known services, then forms: a last segment named so, a query without a path, `b.gif?…`."""
 _SUSPECT = re.compile(
-    r"\.gif\?(?!(?:itok|w|width|h|height|raw|resize|fit|size|quality|format|v|ver|t|ssl|auto|crop)=)|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)",
+    r"\.gif\?(?!(?:itok|w|width|h|height|raw|resize|fit|size|quality|format|v|ver|t|ssl|auto|crop)=)|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)"
+    r"|/(?:facebook|twitter|linkedin|pinterest|whatsapp|telegram|reddit|rss|e?mail|share|print)(?:[_-]?(?:icon|logo|button|share))?\d*"
+    r"\.(?:gif|png|svg)(?:$|\?)",
     re.IGNORECASE,
 )
-"""May be a counter: giphy's pictures are `.gif?`, too; what asks for a size or a version is a picture."""
+"""May be a counter: giphy's pictures are `.gif?`, too; what asks for a size or a version is a picture. Or a button."""
+_SURE = re.compile(
+    r"\.(?:jpe?g|png|webp|avif|heic|svg|bmp|tiff?)(?![a-z])|[?&=](?:jpe?g|png|webp|avif)\b|"
+    r"(?:image|img|photo|pic|media|upload|thumb|cover|poster)",
+    re.IGNORECASE,
+)
+"""A name of a picture; counters and advertisers without a size have others, and so have few pictures."""
+_FACE = re.compile(r"//(?:[\w-]+\.)?gravatar\.com/(?:avatar|blavatar)/", re.IGNORECASE)
+"""The author's face or the site's sign, which wordpress.com names first among the pictures of every post."""
 _SHOWN = frozenset({"video", "audio", "iframe", "object", "embed", "svg", "math"})
 _HIDDEN = re.compile(
     r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)"
@@ -67,14 +88,16 @@ _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> str:
     """The picture of an entry, as `headimg` holds it; '' if there is none."""
+    own = [usable_image(one, base_url=base_url) for one in candidates]
+    stated = next((url for url in own if url and not _FACE.search(url)), "")
     suspect = ""
-    for source in _sources(html):
+    for source, is_sized in _sources(html):
         url = usable_image(source, base_url=base_url)
-        if url and not _is_suspect(source):
+        is_sure = is_sized or not stated or bool(_SURE.search(source))
+        if url and is_sure and not _is_suspect(source):
             return front_matter_url(url)
         suspect = suspect or url
-    usable = (usable_image(one, base_url=base_url) for one in candidates)
-    return front_matter_url(next(filter(None, usable), suspect))
+    return front_matter_url(stated or suspect)
 
 
 def shows_media(html: str) -> bool:
@@ -85,7 +108,8 @@ def shows_media(html: str) -> bool:
         ):
             return True
     return any(
-        not is_counter(source) and not _is_suspect(source) for source in _sources(html)
+        not is_counter(source) and not _is_suspect(source)
+        for source, _ in _sources(html)
     )
 
 
@@ -114,18 +138,22 @@ def image_of(document: str) -> str:
     return "" if url.startswith(_FALLBACK_HEAD) else url
 
 
-def _sources(html: str) -> Iterator[str]:
-    """What the images of some markup show, hidden and tiny ones left out."""
+def _sources(html: str) -> Iterator[tuple[str, bool]]:
+    """What the images of some markup show, and whether they state a size; hidden and tiny ones left out."""
     for token in start_tags(html):
-        if token.name == "img":
+        if token.name in IMAGES:
             held = {one.name: one for one in attributes(html, token)}
             source = "" if is_tiny(held) else shown_source(held)
             if source and not is_inline(source):
-                yield source
+                yield source, "width" in held or "height" in held
 
 
 def _is_suspect(source: str) -> bool:
-    return is_named_empty(source) or bool(_SUSPECT.search(source))
+    return (
+        is_named_empty(source)
+        or bool(_SUSPECT.search(source))
+        or bool(_FACE.search(source))
+    )
 
 
 def is_tiny(held: dict[str, Attribute]) -> bool:

@@ -3,16 +3,18 @@
 A value of the wrong type counts as absent, except that numbers and booleans become text where text is due: one wrong
 field never costs the item, one wrong item never costs its siblings. Items that are no objects are left out and noted.
 Relative addresses are relative to `home_page_url` (its author: https://github.com/manton/JSONFeed/issues/8), that to
-the feed's.
+the feed's. An item without a page has its id, where that is an address, as the specification would have it be.
+A comma behind the last member, as templates write it, is passed over.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from aggregator.entry.newest import newest_of
-from aggregator.entry.urls import absolute_url
+from aggregator.entry.urls import absolute_url, stated_url
 from aggregator.model import FeedHints, Markup, ParsedEntry, ParsedFeed
 
 _IMAGE = "image/"
@@ -21,13 +23,26 @@ MOST_DIGITS = 300
 """As a number in XML would be read: a float has no more. One such integer must not cost the feed its items."""
 
 
+_LAST_COMMA = re.compile(
+    r'(?P<kept>"(?:[^"\\]|\\.?)*+(?:"|\Z))|,(?=\s*[\]}])', re.DOTALL
+)
+"""A string, or a comma with nothing behind it: a template's `{% for %}` leaves one."""
+
+
 def json_object(text: str) -> dict[str, Any] | None:
     """The object that the text holds, None if it is no JSON object (or nested too deep to be one)."""
+    value = _value(text)
+    if value is None:
+        value = _value(_LAST_COMMA.sub(r"\g<kept>", text))
+    return value if isinstance(value, dict) else None
+
+
+def _value(text: str) -> object:
+    """What some JSON says, None for what is none."""
     try:
-        value = json.loads(text, strict=False, parse_int=_integer)
+        return json.loads(text, strict=False, parse_int=_integer)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _integer(digits: str) -> int | str:
@@ -49,8 +64,7 @@ def parsed_json_feed(
     document: dict[str, Any], *, url: str, encoding: str, max_entries: int
 ) -> ParsedFeed:
     """The feed an object holds; `url` is where it came from."""
-    listed = document.get("items")
-    items = listed if isinstance(listed, list) else []
+    items = _items(document.get("items"))
     objects = [item for item in items if isinstance(item, dict)]
     kept = _newest(objects, max_entries)
     notes = (
@@ -58,7 +72,7 @@ def parsed_json_feed(
         if len(objects) == len(items)
         else (f"{len(items) - len(objects)} items are no objects",)
     )
-    home = absolute_url(url, _text(document.get("home_page_url")))
+    home = absolute_url(url, stated_url(_text(document.get("home_page_url"))))
     return ParsedFeed(
         version="json11"
         if _text(document.get("version")).rstrip("/").endswith("1.1")
@@ -74,6 +88,13 @@ def parsed_json_feed(
     )
 
 
+def _items(value: object) -> list[object]:
+    """PHP writes a list that was filtered as an object of its numbers, Go an empty one as null."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
 def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     if len(items) <= limit:
         return items
@@ -86,7 +107,11 @@ def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
 
 def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedEntry:
     stated = _text(item.get("url")) or _text(item.get("external_url"))
-    link = _resolved(stated, base) or _attached(item, base)
+    link = (
+        _resolved(stated, base)
+        or absolute_url("", _text(item.get("id")))
+        or _attached(item, base)
+    )
     markup = _text(item.get("content_html"))
     return ParsedEntry(
         guid=_text(item.get("id")),
@@ -109,7 +134,8 @@ def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedE
 
 def _resolved(address: str, base: str) -> str:
     """The absolute form of an address, or it as it is where there is none."""
-    return (absolute_url(base, address) or address) if address else ""
+    stated = stated_url(address)
+    return (absolute_url(base, stated) or stated) if stated else ""
 
 
 def _known_link(stated: str) -> str:

@@ -94,10 +94,40 @@ _NAMES = (
     ডিসে ডিসেম্বর டிச டிசம்பர் ธค ธันวาคม დეკ დეკემბერი 十二月
     """,
 )
+_ARABIC = (
+    "جانفي",
+    "شباط فيفري",
+    "آذار اذار",
+    "نيسان أفريل افريل ابريل",
+    "أيار ايار ماي",
+    "حزيران جوان",
+    "تموز جويلية يوليوز",
+    "آب اب أوت غشت",
+    "أيلول ايلول شتنبر",
+    "اكتوبر",
+    "نونبر",
+    "دجنبر",
+)
+"""Of Syria, Lebanon, Iraq, Algeria, Tunisia and Morocco, and spellings without hamza."""
 MONTHS = {
-    word: number for number, words in enumerate(_NAMES, 1) for word in words.split()
+    word: number
+    for names in (_NAMES, _ARABIC)
+    for number, words in enumerate(names, 1)
+    for word in words.split()
 }
-"""Word to number of the month, 1 to 12."""
+MONTHS |= {
+    f"ב{word}": number for word, number in MONTHS.items() if "\u05d0" <= word < "\u05f0"
+}
+"""Word to number of the month, 1 to 12. Hebrew writes "in" as the first letter of the word."""
+TWO_WORDS = {
+    "كانون الثاني": "يناير",
+    "تشرين الأول": "أكتوبر",
+    "تشرين الاول": "أكتوبر",
+    "تشرين الثاني": "نوفمبر",
+    "كانون الأول": "ديسمبر",
+    "كانون الاول": "ديسمبر",
+}
+"""Months of the Levant named by two words, as the others name them."""
 
 CROATIAN = {"listopada": 10, "listopad": 10, "lis": 10, "lip": 6, "srp": 7}
 """What these words mean in Croatian."""

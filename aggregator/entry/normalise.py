@@ -15,6 +15,7 @@ from hashlib import sha256
 from aggregator.entry.boilerplate import matching_text, without_counters
 from aggregator.entry.characters import one_line
 from aggregator.entry.dates import instant
+from aggregator.entry.edits import base_of
 from aggregator.entry.front_matter import (
     FrontMatter,
     document,
@@ -26,6 +27,8 @@ from aggregator.entry.language import language_of
 from aggregator.entry.markup import escaped_text, safe_body
 from aggregator.entry.text import (
     decoded_references,
+    escaped_once,
+    is_markup_as_text,
     plain_text,
     title_text,
     without_cdata_marks,
@@ -47,7 +50,7 @@ from aggregator.model import (
     ParsedEntry,
 )
 
-HASH_RULES = "2"
+HASH_RULES = "3"
 """Goes up whenever the same bytes of a feed may give another title, address, time or text than before. What is known
 under other rules is not compared but taken as it is now: after an upgrade no entry that stands is published as edited.
 Hashes of the first rules have no number."""
@@ -195,10 +198,11 @@ def _document(
     settings: DocumentSettings,
 ) -> str:
     """The front matter and the body below it."""
+    base_url = parsed.base_url or url or public_address(feed.url)
     body = _body(
         text,
         title=title,
-        base_url=parsed.base_url or url or public_address(feed.url),
+        base_url=base_of(text.body.value, base_url),
         settings=settings,
     )
     headimg = _headimg(
@@ -314,11 +318,19 @@ def entry_text(parsed: ParsedEntry) -> EntryText:
 def _readable(markup: Markup) -> Markup:
     """The text as its publisher meant it: without an escaped CDATA mark round it, void elements void."""
     value = markup.value
-    if value.startswith("<![CDATA["):
+    if value[:9].upper() == "<![CDATA[":
         value = without_cdata_marks(value).strip()
     if markup.xhtml:
         value = _EMPTY_VOID.sub(r"<\1\2/>", value)
+    if not markup.html:
+        return _readable_text(replace(markup, value=value))
+    value = escaped_once(value)
     return markup if value == markup.value else replace(markup, value=value)
+
+
+def _readable_text(markup: Markup) -> Markup:
+    is_html = is_markup_as_text(markup.value[:_MAX_READ_CHARS])
+    return replace(markup, html=True) if is_html else markup
 
 
 def _shows_media(markup: Markup) -> bool:

@@ -3,8 +3,9 @@
 `parsed_feed` answers for any bytes. JSON Feed is read by `json_feed`, everything else by `xml_feed`; what both give
 is mapped here to the same records. Rules of the mapping:
 
-- link: the first alternate that is a page; FeedBurner's original link before its redirecting one; without one a guid
-  that is an address and says nothing against it; else what is enclosed. guid: as published.
+- link: the first alternate that is a page; FeedBurner's original link before its redirecting one; without one that
+  leads anywhere a guid that is an address and says nothing against it; else what Atom calls related; else what is
+  enclosed. guid: as published.
 - relative addresses: `xml:base` first; in RSS the channel's link (feeds come from feed hosts, where the path does not
   exist: https://cyber.harvard.edu/rss/relativeURI.html), else the feed's address.
 - title and texts keep their markup. An RSS title always counts as HTML (half the feeds escape it, and the reader of
@@ -35,7 +36,7 @@ from aggregator.entry.decode import decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
 from aggregator.entry.text import without_cdata_marks
-from aggregator.entry.urls import absolute_url
+from aggregator.entry.urls import absolute_url, stated_url
 from aggregator.entry.xml_feed import TRUNCATED, FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import (
     FailureKind,
@@ -54,6 +55,12 @@ _REFERENCE = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S+|[^\s:]*/[^\s:]*", re.IGNORECASE)
 """What a guid that stands for the link looks like: an address or a path, no number, `urn:` or `tag:`."""
+_LEADS_NOWHERE = re.compile(r"#|(?!https?:)[a-z][a-z0-9+.-]*:(?!//)", re.IGNORECASE)
+"""A link of a page's own script: `#`, `javascript:void(0)`."""
+_REGISTERED_RELATIONS = re.compile(
+    r"https?://www\.iana\.org/assignments/(?:link-)?relations?/", re.IGNORECASE
+)
+"""RFC 4287 section 4.2.7.2: a relation may be written as its address."""
 _PICTURE_ELEMENTS = (
     "thumbnail",
     "thumb",
@@ -199,7 +206,7 @@ def _from_xml(
     raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]
 ) -> ParsedFeed:
     language = _string(raw.feed, "language") or None
-    home = absolute_url(url, _string(raw.feed, "link"))
+    home = absolute_url(url, stated_url(_string(raw.feed, "link")))
     is_rss = raw.version.startswith("rss")
     bases = _Bases(url, home if is_rss and home else url)
     atom = raw.version.startswith("atom")
@@ -247,7 +254,11 @@ def _entry(
     stated_base = _string(entry, "x_base")
     own_base = stated_base if stated_base != bases.feed_url else ""
     page = _resolved(_page(entry, guid), own_base or bases.site_url)
-    link = page or _enclosed(entry, own_base or bases.site_url)
+    link = (
+        page
+        or _enclosed(entry, own_base or bases.site_url)
+        or _resolved(_stated(entry, guid), own_base or bases.site_url)
+    )
     known_link = _known_link(entry, guid, own_base or bases.feed_url)
     text_base = _string(chosen, "base") or stated_base
     stated = (
@@ -278,7 +289,8 @@ def _entry(
 
 def _resolved(address: str, base: str) -> str:
     """The absolute form of an address, or it as it is where there is none."""
-    return (absolute_url(base, address) or address) if address else ""
+    stated = stated_url(address)
+    return (absolute_url(base, stated) or stated) if stated else ""
 
 
 def _string(holder: FeedDict, key: str) -> str:
@@ -298,25 +310,46 @@ def _list(holder: FeedDict, key: str) -> Sequence[FeedDict]:
 
 def _page(entry: FeedDict, guid: str) -> str:
     """The address of the entry's page as published, '' where it names none."""
+    stated = _stated(entry, guid)
+    if stated and not _LEADS_NOWHERE.match(stated):
+        return stated
+    is_permalink = dict.get(entry, "x_permalink", True)
+    if is_permalink and _ADDRESS.fullmatch(guid):
+        return guid
+    related = (*_linked(entry, "related"), *_linked(entry, "via"))
+    return next((_string(each, "href") for each in related), "")
+
+
+def _stated(entry: FeedDict, guid: str) -> str:
+    """What the entry calls its link, wherever that leads."""
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):
         return original
     stated = _alternate(entry) or _string(entry, "x_link")
-    if stated:
-        return stated
     link = _string(entry, "link")  # feedparser puts a guid here, too
-    if link and link != guid:
-        return link
-    is_permalink = dict.get(entry, "x_permalink", True)
-    return guid if is_permalink and _ADDRESS.fullmatch(guid) else ""
+    return stated or (link if link != guid else "")
+
+
+def _linked(entry: FeedDict, relation: str) -> list[FeedDict]:
+    """The links of an entry with this relation to it; one without any is an alternate."""
+    return [
+        each
+        for each in _list(entry, "links")
+        if _string(each, "href") and _relation(each) == relation
+    ]
+
+
+def _relation(link: FeedDict) -> str:
+    stated = _REGISTERED_RELATIONS.sub("", _string(link, "rel"))
+    return stated.lower() or "alternate"
 
 
 def _alternate(entry: FeedDict) -> str:
-    alternates = [
-        each
-        for each in _list(entry, "links")
-        if each.get("rel") == "alternate" and _string(each, "href")
-    ]
+    return _preferred(_linked(entry, "alternate"))
+
+
+def _preferred(alternates: Sequence[FeedDict]) -> str:
+    """The first that is a page, else the first; '' without any."""
     pages = [
         each
         for each in alternates
@@ -353,12 +386,17 @@ def _known_link(entry: FeedDict, guid: str, base: str) -> str:
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):
         return original
-    stated = _alternate(entry)
-    if stated:
-        return _resolved(stated, base)
+    stated = _preferred(
+        [
+            each
+            for each in _list(entry, "links")
+            if each.get("rel") == "alternate" and _string(each, "href")
+        ]
+    )
     link = _string(entry, "link")
-    if link != guid:
-        return _resolved(link, base)
+    if stated or link != guid:
+        known = stated or link
+        return absolute_url(base, known) or known
     return (
         absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
     )

@@ -5,8 +5,9 @@ document. A post without them says less, or something else ("Growth is per day")
 
 - a formula its TeX (`alttext`, an annotation, MathJax' scripts), else its text;
 - a check box ☑ or ☐;
-- an object, film and sound of other hosts the link inside them, else a link to them; so does a frame, but without a
-  link inside only where the post shows nothing else, since most frames beside a text are advertisements;
+- an object, film and sound of other hosts the link inside them, else a link to them; so does a frame that is a player
+  by its address, any other without a link inside only where the post shows nothing else, since most frames beside a
+  text are advertisements;
 - tiny and hidden ones, counters and buttons of networks nothing.
 
 Works on tokens, in time linear in their number; what comes out is sanitised after all.
@@ -30,10 +31,16 @@ _WORTH = re.compile(
     r"<(?:iframe|video|audio|object|applet|embed|math|input|script)\b", re.IGNORECASE
 )
 _BUTTONS = re.compile(
-    r"//(?:[\w-]+\.)*(?:facebook\.com/plugins/|platform\.twitter\.com/widgets|plusone\.google\.com|"
+    r"//(?:[\w-]+\.)*(?:facebook\.com/plugins/(?!video|post)|platform\.twitter\.com/widgets|plusone\.google\.com|"
     r"googletagmanager\.com|googlesyndication\.com|amazon-adsystem\.com|addthis\.com|disqus\.com)",
     re.IGNORECASE,
 )
+_PLAYER = re.compile(
+    r"//(?:[\w-]+\.)*(?:embed|player|w)\.[^/?#]+/|/(?:embed|embeds|embedded|embeddedplayer|player|players|oembed|videoembed|video_ext)\b"
+    r"|/plugins/(?:video|post)\.php|[?&](?:embed|video|podcast|episode)[\w-]*=",
+    re.IGNORECASE,
+)
+"""SoundCloud, Bandcamp, Odysee, Spotify, PeerTube, maps: what such a frame shows is what the post is about."""
 _LINKED = re.compile(r"<a\s[^>]*\bhref\s*=", re.IGNORECASE)
 _TEX_SCRIPT = re.compile(
     r"math/(?:tex|latex|asciimath)\b(?P<display>[^\"']*mode\s*=\s*display)?",
@@ -51,6 +58,8 @@ _TOLD = -(10**6)
 """Depth of a fraction whose first part is told: no further end tag brings it to none."""
 _KATEX = re.compile(r"\bkatex-mathml\b[^<>]*>\s*\Z")
 """KaTeX' MathML is hidden beside the same formula in HTML."""
+_KATEX_HTML = re.compile(r"(?:</[a-z]+>\s*)*<span[^<>]*\bkatex-html\b", re.IGNORECASE)
+"""That HTML is boxes put in place by KaTeX' style sheet: without it `1/2` reads `21`, so the TeX is told instead."""
 
 
 def without_replaced(html: str, *, embeds: Collection[str]) -> str:
@@ -87,6 +96,8 @@ class _Telling:
         """Links to the frames that go."""
         self._dropping = ""
         """The film or sound of another host that is open: of it only the text inside stays."""
+        self._told_katex = False
+        """Whether the next HTML of KaTeX repeats a formula that is told."""
 
     def told(self) -> str:
         parts: list[str] = []
@@ -116,6 +127,8 @@ class _Telling:
                 return self._script(at, token)
             case "iframe":
                 return self._frame(at, token)
+            case "span" if self._repeats_katex(token):
+                return _Step("", self._closing(at) + 1)
             case _:
                 return _Step(self._instead(token), at + 1)
 
@@ -164,7 +177,10 @@ class _Telling:
         end = self._closing(at)
         inside = self._html[token.end : self._tokens[end].start]
         if _KATEX.search(self._html, max(0, token.start - 200), token.start):
-            return _Step("", end + 1)
+            is_repeated = _KATEX_HTML.match(self._html, self._tokens[end].end)
+            self._told_katex = is_repeated is not None
+            if not self._told_katex:
+                return _Step("", end + 1)
         held = self._held(token)
         stated = held["alttext"].value if "alttext" in held else ""
         annotated = _TEX_ANNOTATION.search(inside)
@@ -174,6 +190,12 @@ class _Telling:
             or _formula_text(inside)
         )
         return _Step(escape(" ".join(said.split()), quote=False), end + 1)
+
+    def _repeats_katex(self, token: Token) -> bool:
+        if not self._told_katex or "katex-html" not in self._text(token):
+            return False
+        self._told_katex = False
+        return True
 
     def _script(self, at: int, token: Token) -> _Step:
         """MathJax keeps TeX in scripts; any other script is left to the sanitiser."""
@@ -202,8 +224,10 @@ class _Telling:
         inside = self._tokens[at + 1] if at + 1 < len(self._tokens) else token
         content = self._text(inside) if inside.piece is Piece.RAW else ""
         if not _LINKED.search(content):
-            self._frames.append(self._link(token))
-            content = ""
+            content = self._link(token)
+            if not _PLAYER.search(content):
+                self._frames.append(content)
+                content = ""
         return _Step(content, at + 1 + (inside.piece is Piece.RAW))
 
     def _object(self, token: Token) -> str:

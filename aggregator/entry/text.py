@@ -6,10 +6,10 @@ Block elements separate lines, inline ones do not; scripts, styles and comments 
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 from html.entities import html5
 
-from aggregator.entry.tokens import Piece, Token, tokens, without_tags
+from aggregator.entry.tokens import Piece, Token, attributes, tokens, without_tags
 
 _BLOCKS = frozenset(
     {
@@ -170,12 +170,39 @@ _SURELY_MARKUP = re.compile(
 )
 
 
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL | re.IGNORECASE)
+_ESCAPED_CDATA = re.compile(
+    r"\s*&lt;!\[CDATA\[(.*)\]\]&gt;\s*", re.DOTALL | re.IGNORECASE
+)
+_ESCAPED_MARKUP = re.compile(
+    r"\s*&lt;(p|div|table|ul|ol|h[1-6]|blockquote|figure|section|article)\b[^<]*&lt;/\1&gt;\s*",
+    re.IGNORECASE,
+)
+_MARKUP_AS_TEXT = re.compile(
+    r"\s*<(p|div|table|ul|ol|h[1-6]|blockquote|figure|section|article)\b.*</\1>\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def without_cdata_marks(text: str) -> str:
     """The text without CDATA marks that were escaped, or set twice, and so became part of it (xueqiu.com)."""
-    return _CDATA.sub(r"\1", text) if "<![CDATA[" in text else text
+    return _CDATA.sub(r"\1", text) if "<![" in text else text
+
+
+def escaped_once(html: str) -> str:
+    """Markup that its publisher escaped once too often, all of it from the first block to the last, or the CDATA mark
+    round it; any other as it is: where one tag is real, the escaped ones are spoken of."""
+    if "<" in html or "&lt;" not in html:
+        return html
+    marked = _ESCAPED_CDATA.fullmatch(html)
+    if marked:
+        return unescape(marked[1])
+    return unescape(html) if _ESCAPED_MARKUP.fullmatch(html) else html
+
+
+def is_markup_as_text(text: str) -> bool:
+    """Whether a plain text is markup from the first block to the last: its publisher forgot `type="html"`."""
+    return _MARKUP_AS_TEXT.fullmatch(text) is not None
 
 
 def plain_text(html: str) -> str:
@@ -274,6 +301,12 @@ def _is_spoken_of(title: str, token: Token) -> bool:
     return not (leads_into_text and not title[: token.start].strip())
 
 
+def _alternative(title: str, token: Token) -> str:
+    """What a picture in a title says: an emoji of WordPress, a logo that stands for a name."""
+    stated = [one for one in attributes(title, token) if one.name == "alt"]
+    return escape(stated[0].value, quote=False) if stated else ""
+
+
 def _shown(title: str, token: Token, spoken_of: set[int]) -> str:
     """What of a token stays in a title."""
     text = title[token.start : token.end]
@@ -283,6 +316,8 @@ def _shown(title: str, token: Token, spoken_of: set[int]) -> str:
         case Piece.START | Piece.END:
             if token.name not in _KNOWN or token.start in spoken_of:
                 return text
+            if token.name == "img":
+                return _alternative(title, token)
             return " " if token.name in _BLOCKS else ""
         case Piece.COMMENT:
             return "" if text.startswith("<!--") else text

@@ -103,6 +103,13 @@ _OF_OTHER_PAGES = re.compile(r"youtu\.be|google|ampproject")
 _HOSTS_KEPT = 4096
 
 
+_LINE_BREAK = re.compile(r"[ \t]*[\r\n]\s*")
+_TWICE = re.compile(r"\Ahttps?://[^/?#]*(?=https?://)", re.IGNORECASE)
+"""A site's address before a whole one: `https://a.examplehttps://a.example/1`, `http://https://a.example/1`."""
+_SCHEME_SLIP = re.compile(r"\A(https?)(?::/(?!/)|:/{3,}|//)", re.IGNORECASE)
+_WWW = re.compile(r"www\d?\.[\w-]+\.[\w.-]+(?:[:/?#]|\Z)", re.IGNORECASE)
+
+
 class _Parts(NamedTuple):
     """An http(s) address taken apart: `host` lower case without userinfo and port, `port` with its colon or ''."""
 
@@ -132,6 +139,18 @@ def absolute_url(base: str, url: str) -> str:
     if not _SCHEME.match(cleaned):
         cleaned = _joined(_cleaned(base), cleaned)
     return cleaned if _parts(cleaned) else ""
+
+
+def stated_url(text: str) -> str:
+    """What a publisher's field for an address means, its slips mended; a relative address stays one.
+
+    Templates break a line inside it, put a whole address behind the site's own, leave out a slash, a colon or the
+    scheme. Links in a text are none of this: a browser shows where they lead.
+    """
+    address = _LINE_BREAK.sub("", text.strip(_EDGE))
+    address = _TWICE.sub("", address, count=1)
+    address = _SCHEME_SLIP.sub(r"\1://", address, count=1)
+    return f"//{address}" if _WWW.match(address) else address
 
 
 def canonical_url(url: str) -> str:

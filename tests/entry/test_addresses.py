@@ -53,6 +53,22 @@ PAGE = "https://town.example/n/1"
         ('<link>/n/1</link><enclosure url="https://cdn.example/1.mp3"/>', PAGE),
         ('<guid>https://town.example/n/1</guid><enclosure url="https://cdn.example/1.mp3"/>', PAGE),
         ('<guid isPermaLink="false">e1</guid><enclosure url="https://cdn.example/1.mp3"/>', "https://cdn.example/1.mp3"),
+        ("<link>https://town.example/\n      n/1</link>", PAGE),
+        ("<link>https://town.example/n/1\n   ?a=1</link>", PAGE + "?a=1"),
+        ("<link>www.town.example/n/1</link>", "https://www.town.example/n/1"),
+        ("<link>www.shtml/n/1</link>", "https://town.example/www.shtml/n/1"),
+        ("<link>http://https://town.example/n/1</link>", PAGE),
+        ("<link>https://town.examplehttps://town.example/n/1</link>", PAGE),
+        ("<link>https://town.example/r/https://other.example/n/1</link>", "https://town.example/r/https://other.example/n/1"),
+        ("<link>https:/town.example/n/1</link>", PAGE),
+        ("<link>https:///town.example/n/1</link>", PAGE),
+        ("<link>https//town.example/n/1</link>", PAGE),
+        ("<link>#</link><guid>https://town.example/n/1</guid>", PAGE),
+        ("<link>javascript:void(0)</link><guid>https://town.example/n/1</guid>", PAGE),
+        ('<link>#</link><guid isPermaLink="false">e1</guid><enclosure url="https://cdn.example/1.mp3"/>', "https://cdn.example/1.mp3"),
+        ('<link>#x</link><guid isPermaLink="false">e1</guid>', "https://town.example/#x"),
+        ("<guid>www.town.example/n/1</guid>", "https://www.town.example/n/1"),
+        ('<atom:link rel="self" href="/s"/><atom:link rel="related" href="/n/1"/>', PAGE),
     ],
 )  # fmt: skip
 def test_the_address_of_an_rss_item(item: str, url: str) -> None:
@@ -73,6 +89,8 @@ def test_the_address_of_an_rss_item(item: str, url: str) -> None:
             "https://base.example/x/n/1",
         ),
         ("https://town.example/", 'xml:base="/x/"', "https://feeds.host.example/x/n/1"),
+        ("www.town.example", "", "https://www.town.example/n/1"),
+        ("http:/town.example", "", "http://town.example/n/1"),
         ("&lt;![CDATA[https://town.example/]]&gt;", "", PAGE),
     ],
 )
@@ -125,6 +143,17 @@ def test_a_link_of_rss_1_is_relative_to_the_channel_too() -> None:
             '<link href=""/><link rel="alternate" href="https://town.example/n/1"/>',
             PAGE,
         ),
+        ('<link rel="" href="https://town.example/n/1"/>', PAGE),
+        (
+            '<link rel="http://www.iana.org/assignments/relation/alternate" href="https://town.example/n/1"/>',
+            PAGE,
+        ),
+        ('<link rel="related" href="https://town.example/n/1"/>', PAGE),
+        (
+            '<link rel="via" href="https://other.example/"/><link rel="related" href="https://town.example/n/1"/>',
+            PAGE,
+        ),
+        ('<link rel="edit" href="https://town.example/edit/1"/>', ""),
     ],
 )
 def test_the_address_of_an_atom_entry(inside: str, url: str) -> None:
@@ -180,6 +209,19 @@ def json_feed(item: dict[str, object], **head: object) -> str:
             {},
             "https://town.example/blog/n/1",
         ),
+        ({"id": PAGE}, {}, PAGE),
+        ({"id": "n/1"}, {}, ""),
+        (
+            {"id": PAGE, "external_url": "https://other.example/"},
+            {},
+            "https://other.example/",
+        ),
+        ({"url": "www.town.example/n/1"}, {}, "https://www.town.example/n/1"),
+        (
+            {"url": "n/1"},
+            {"home_page_url": "www.town.example"},
+            "https://www.town.example/n/1",
+        ),
     ],
 )
 def test_the_address_of_a_json_item(
@@ -200,6 +242,30 @@ def test_pictures_and_links_in_json_bodies_are_relative_to_the_home_page() -> No
         image(only(json_feed({"url": "n/1", "image": "f.png"})))
         == "https://town.example/blog/f.png"
     )
+
+
+def test_a_base_element_of_a_body_is_what_its_addresses_are_relative_to() -> None:
+    markup = '<base href="https://img.example/d/"><img src="f.png"><a href="m">m</a>'
+    one = only(rss(f"<link>/n/1</link><description><![CDATA[{markup}]]></description>"))
+    assert (image(one), one.url) == ("https://img.example/d/f.png", PAGE)
+    assert 'href="https://img.example/d/m"' in body(one)
+    assert "<base" not in body(one)
+
+
+@pytest.mark.parametrize(
+    ("items", "count"),
+    [
+        ('[{"id": "1", "content_text": "a,]"},]', 1),
+        ('[{"id": "1", "content_text": "a",}, ]', 1),
+        ('{"0": {"id": "1"}, "2": {"id": "3"}}', 2),
+        ("null", 0),
+    ],
+)
+def test_items_of_json_as_templates_and_php_write_them(items: str, count: int) -> None:
+    text = f'{{"version": "https://jsonfeed.org/version/1", "title": "T", "items": {items}}}'
+    parsed = parsed_feed(text.encode(), content_type=None, url=URL)
+    assert isinstance(parsed, ParsedFeed)
+    assert len(parsed.entries) == count
 
 
 def test_pictures_and_links_in_rss_bodies_are_relative_to_the_page() -> None:
@@ -230,6 +296,19 @@ def test_pictures_and_links_in_rss_bodies_are_relative_to_the_page() -> None:
         (rss("<title>T</title><link></link><guid>https://town.example/n/1</guid>"), ""),
         (rss("<title>T</title><link>https://town.example/n/1</link>"), None),
         (json_feed({"url": "n/1"}), ""),
+        (json_feed({"id": "https://town.example/n/1"}), ""),
+        (
+            rss("<title>T</title><link>www.town.example/1</link>"),
+            "https://feeds.host.example/town/www.town.example/1",
+        ),
+        (
+            rss("<title>T</title><link>#</link><guid>https://town.example/n/1</guid>"),
+            "https://feeds.host.example/town/rss",
+        ),
+        (
+            atom('<title>T</title><link rel="" href="https://town.example/n/1"/>'),
+            "",
+        ),
         (json_feed({"url": "https://town.example/n/1"}), None),
     ],
 )

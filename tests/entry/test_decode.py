@@ -173,6 +173,11 @@ TITLES = [
     ("fr", "Été à la plage", "cp1252"),
     ("de", "Brücke eröffnet", "cp1252"),
     ("ru", "Открыт новый мост через реку", "cp1251 koi8_r"),
+    ("uk", "Відкрито новий міст, її чекали", "cp1251 koi8_u"),
+    ("bg", "Отвориха новия мост над реката", "cp1251"),
+    ("zh", "新码头下周一正式开放", "gb18030"),
+    ("ja", "新しい橋がきのう開通した", "cp932 euc_jp"),
+    ("ko", "새 다리가 오늘 열렸다고 한다", "cp949"),
 ]
 CASES = [
     (language, title, encoding)
@@ -206,7 +211,7 @@ def test_one_short_item_is_read_by_the_language_the_feed_states(
 
 @pytest.mark.parametrize(
     ("language", "title", "encoding"),
-    [case for case in CASES if case[0] not in ("fr", "de", "et", "ru")],
+    [case for case in CASES if case[0] not in ("fr", "de", "et")],
 )
 @pytest.mark.parametrize(
     "claim",
@@ -228,7 +233,33 @@ def test_the_language_outweighs_a_claim_that_cannot_be_right(
     assert decoded(body, claim).text == text
 
 
-@pytest.mark.parametrize("language", ["pl", "el", "he", "tr", "cs", "lt"])
+@pytest.mark.parametrize(
+    ("language", "title", "encoding"),
+    [
+        ("tr", "Iğdır'da köprü", "iso8859_9"),
+        ("pl", "Kładka w środę", "iso8859_2"),
+        ("cs", "Nový most, říká", "cp1250"),
+        ("lt", "Šį rytą", "cp1257"),
+    ],
+)
+def test_two_letters_are_evidence_where_the_script_is_latin(
+    language: str, title: str, encoding: str
+) -> None:
+    text = f"<rss><channel><language>{language}</language><title>{title}</title></channel></rss>"
+    found = decoded(text.encode(encoding), "text/xml; charset=iso-8859-1")
+    assert found.text == text
+
+
+@pytest.mark.parametrize("claim", [None, "text/xml", "text/xml; charset=utf-8"])
+def test_japanese_in_seven_bits_is_known_by_its_shifts(claim: str | None) -> None:
+    text = feed(JAPANESE)
+    assert decoded(text.encode("iso2022_jp"), claim).text == text
+    assert decoded(feed("cost: $B9 (B)").encode(), claim).encoding == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "language", ["pl", "el", "he", "tr", "cs", "lt", "ru", "zh", "ko"]
+)
 def test_latin1_that_reads_as_latin1_stays_in_a_feed_of_any_language(
     language: str,
 ) -> None:

@@ -56,6 +56,21 @@ COUNTERS = [
     "https://mc.yandex.ru/watch/1",
     "https://hm.baidu.com/hm.gif?si=1",
     "//town.example/matomo.php?rec=1",
+    "https://ga-beacon.appspot.com/UA-1/x",
+    "https://www.awin1.com/cshow.php?s=1",
+    "https://ir-na.amazon-adsystem.com/e/ir?t=x",
+    "https://www.assoc-amazon.de/e/ir?t=x",
+    "https://ad.zanox.com/ppv/?1",
+    "https://ad.linksynergy.com/fs-bin/show?id=1",
+    "https://www.ftjcfx.com/image-1-2",
+    "https://ad.jp.ap.valuecommerce.com/servlet/gifbanner?sid=1",
+    "https://blogger.googleusercontent.com/tracker/1/2",
+    "https://rss.town.example/c/1/f/1/mf.gif",
+    "https://u1.ct.town.example/wf/open?upn=1",
+    "https://click.town.example/open.aspx?ffcb10",
+    "https://b.hatena.ne.jp/entry/image/https://town.example/1",
+    "http://b.st-hatena.com/images/append.gif",
+    "https://static.addtoany.com/buttons/share_save_171_16.png",
 ]
 
 
@@ -209,3 +224,48 @@ def test_each_picture_of_noscript_is_kept_unless_it_is_shown_already() -> None:
         1,
     )  # one picture has both data-src and src
     assert "noscript" not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://t.example/o/abc",
+        "https://t.example/p/abc?id=1",
+        "https://t.example/open.gif",
+        "https://eel.example/a.gif",
+        "https://secure.gravatar.com/avatar/abc?s=96",
+        "https://town.example/icons/facebook.png",
+        "https://town.example/share-button.gif",
+    ],
+)
+def test_what_is_not_surely_a_picture_gives_way_to_the_feeds_own(url: str) -> None:
+    markup = f'<p>Eels.</p><img src="{url}">'
+    assert image(only(item(markup, f'<media:thumbnail url="{THUMB}"/>'))) == THUMB
+    assert image(only(item(markup))) == url
+
+
+@pytest.mark.parametrize(
+    "img",
+    [
+        '<img src="https://town.example/p/abc" width="600">',
+        '<img src="https://town.example/p/abc?format=jpg">',
+        '<img src="https://images.town.example/p/abc">',
+        '<img src="https://town.example/uploads/abc">',
+        '<image src="https://town.example/eel.jpg">',
+    ],
+)
+def test_what_is_surely_a_picture_of_the_body_comes_first(img: str) -> None:
+    found = image(only(item(f"<p>Eels.</p>{img}", f'<media:thumbnail url="{THUMB}"/>')))
+    assert found not in ("", THUMB)
+
+
+def test_the_authors_face_is_no_picture_of_a_post() -> None:
+    face = '<media:content url="https://0.gravatar.com/avatar/1?s=96" medium="image"/>'
+    own = f'<media:content url="{REAL}" medium="image"/>'
+    assert image(only(item("<p>Eels.</p>", face + own))) == REAL
+    assert image(only(item("<p>Eels.</p>", face))) == ""
+
+
+def test_an_image_element_is_edited_like_an_img() -> None:
+    shown = body(only(item('<p>Eels.</p><image src="/eel.jpg">')))
+    assert 'src="https://town.example/eel.jpg" referrerpolicy="no-referrer"' in shown

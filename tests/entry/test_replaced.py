@@ -45,6 +45,7 @@ TEX = '<annotation encoding="application/x-tex">e^&lt;-3t</annotation>'
         ('<script type="math/tex; mode=display">a &lt; b</script>', "\\[a &amp;lt; b\\]"),
         ('<script type="math/asciimath">e^-3t</script>', "\\(e^-3t\\)"),
         ('<span class="katex"><span class="katex-mathml"><math><mi>x</mi></math></span><span aria-hidden="true">x</span></span>', "<span>"),
+        (f'<span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>e</mi></mrow>{TEX}</semantics></math></span><span class="katex-html" aria-hidden="true"><span>e</span><span>t3-</span></span></span>', '<span class="katex"><span class="katex-mathml">e^&lt;-3t</span></span>'),
     ],
 )  # fmt: skip
 def test_a_formula_keeps_what_it_says(markup: str, said: str) -> None:
@@ -88,7 +89,13 @@ LINK = '<a href="https://band.example/lock">Lock by The Weirs</a>'
         (f'<iframe src="https://player.example/1">{LINK}</iframe>', LINK),
         (f'<p>Hear it: <iframe src="https://player.example/1">{LINK}</iframe></p>', f"<p>Hear it: {LINK}</p>"),
         ('<iframe src="https://player.example/1"></iframe>', '<a href="https://player.example/1">https://player.example/1</a>'),
-        ('<p><iframe src="https://player.example/1"></iframe></p>', '<p></p><a href="https://player.example/1">https://player.example/1</a>'),
+        ('<p><iframe src="https://show.example/1"></iframe></p>', '<p></p><a href="https://show.example/1">https://show.example/1</a>'),
+        ('<p>New:</p><iframe src="https://w.sound.example/player/?url=x"></iframe>', '<p>New:</p><a href="https://w.sound.example/player/?url=x">https://w.sound.example/player/?url=x</a>'),
+        ('<figure><iframe src="https://film.example/$/embed/1"></iframe></figure><p>Text.</p>', '<figure><a href="https://film.example/$/embed/1">https://film.example/$/embed/1</a> </figure><p>Text.</p>'),
+        ('<p>Text.</p><iframe title="A map" src="https://maps.example/maps/embed?pb=1"></iframe>', '<p>Text.</p><a href="https://maps.example/maps/embed?pb=1">A map</a>'),
+        ('<p>Text.</p><iframe src="about:blank" data-src="https://www.youtube.com/embed/e1"></iframe>', '<p>Text.</p><a href="https://www.youtube.com/embed/e1">https://www.youtube.com/embed/e1</a>'),
+        ('<p>Text.</p><iframe width="1" height="1" src="https://t.example/embed/1"></iframe>', "<p>Text.</p>"),
+        ('<p>Text.</p><iframe src="https://www.facebook.com/plugins/like.php?href=x"></iframe>', "<p>Text.</p>"),
         ('<iframe title="The lock, a film" src="//player.example/1"></iframe>', '<a href="https://player.example/1">The lock, a film</a>'),
         ('<iframe data-src="https://player.example/1" src="about:blank"></iframe>', '<a href="https://player.example/1">https://player.example/1</a>'),
         ('<iframe src="/film/1"></iframe>', '<a href="https://town.example/film/1">/film/1</a>'),

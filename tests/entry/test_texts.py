@@ -77,6 +77,9 @@ MARKS = "<![CDATA[{}]]>"
         ("<![CDATA[Forty boats.", "Forty boats."),
         (MARKS.format("Forty") + MARKS.format(" boats."), "Forty boats."),
         (MARKS.format("Forty > boats"), "Forty > boats"),
+        ("<![cdata[Forty boats.]]>", "Forty boats."),
+        (escape(MARKS.format("Forty boats.")), "Forty boats."),
+        (escape(MARKS.format("<p>Forty boats.</p>")), "<p>Forty boats.</p>"),
     ],
 )
 def test_an_escaped_cdata_mark_round_a_body_is_taken_off(
@@ -166,6 +169,9 @@ def test_an_escaped_cdata_mark_round_a_title_is_taken_off(written: str) -> None:
         ("Harbour opens</a>", "Harbour opens"),
         ("<title>Harbour</title>", "Harbour"),
         ("<script>x()</script>Harbour", "Harbour"),
+        ('<img src="/l.png" alt="Quay &amp; Co">: ferry late', "Quay & Co: ferry late"),
+        ('Ferry <img class="wp-smiley" alt="⛴" src="/f.png"> late', "Ferry ⛴ late"),
+        ('<img src="/l.png">Ferry', "Ferry"),
         ("Gates < 5 m & > 3 m", "Gates < 5 m & > 3 m"),
     ],
 )
@@ -240,6 +246,40 @@ def test_void_elements_of_markup_that_was_not_escaped_stay_void() -> None:
     )
     xhtml = "<xhtml:body><xhtml:p>One<xhtml:br/>two</xhtml:p></xhtml:body>"
     assert "</br>" not in body(only(rss(f"<title>T</title>{xhtml}")))
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>Forty &amp; more.</p>",
+        "<p>Forty</p>\n<p>boats.</p>",
+        "<div>Forty<br>boats</div>",
+    ],
+)
+def test_markup_that_was_escaped_once_too_often_is_markup(markup: str) -> None:
+    twice = escape(escape(markup))
+    for element in ("description", "content:encoded"):
+        one = only(rss(f"<title>Quota</title><{element}>{twice}</{element}>"))
+        assert body(one) == markup
+    for written in (
+        f"<summary>{escape(markup)}</summary>",
+        f"<content>{escape(markup)}</content>",
+    ):
+        assert body(only(atom(f"<title>Quota</title>{written}"))) == markup
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>Write &lt;p&gt;x&lt;/p&gt; so.</p>",
+        "Write &lt;p&gt;x&lt;/p&gt; so.",
+        "&lt;b&gt; is bold &lt;/b&gt;",
+        "&lt;p&gt; opens a paragraph",
+    ],
+)
+def test_tags_that_a_text_speaks_of_stay_text(markup: str) -> None:
+    one = only(rss(f"<title>HTML</title><description>{escape(markup)}</description>"))
+    assert body(one) == markup
 
 
 @pytest.mark.parametrize(
