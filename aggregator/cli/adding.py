@@ -14,6 +14,7 @@ from aggregator.cli.surroundings import use_temporary_directory
 from aggregator.config_values import web_addresses
 from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
+from aggregator.daemon.encoder import CHILDREN_LOAD
 from aggregator.errors import ConfigError, EngineError, Problem
 from aggregator.model import (
     Feed,
@@ -150,7 +151,7 @@ async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
         wall=limits.parse_timeout,
         cpu=limits.parse_cpu,
         memory_bytes=limits.parse_memory_bytes,
-        preload=assembly.READERS_LOAD,
+        preload=CHILDREN_LOAD,
     ) as sandbox:
         answer = await sandbox.run((page.body, page.url, page.content_type))
     if isinstance(answer, Killed):

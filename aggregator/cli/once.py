@@ -18,6 +18,7 @@ import structlog
 
 from aggregator.cli import engines
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.encoder import Encoder
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.registering import registered
 from aggregator.daemon.shutdown import Shutdown
@@ -133,9 +134,9 @@ async def _drain(store: Store, read: Loaded) -> None:
     from aggregator.watch.progress import Progress
 
     metrics = Metrics()
-    async with assembly.Meanings(metrics) as meanings:
+    async with Encoder(metrics) as encoder:
         stage = assembly.event_stage(
-            store, read, meanings, metrics=metrics, progress=Progress(ALLOWANCES)
+            store, read, encoder, metrics=metrics, progress=Progress(ALLOWANCES)
         )
         try:
             await stage.drain()

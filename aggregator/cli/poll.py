@@ -23,6 +23,7 @@ from aggregator.config import feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.daemon import assembly, files
 from aggregator.daemon.clock import machine_time
+from aggregator.daemon.encoder import Encoder
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.poll_log import poll_facts
 from aggregator.daemon.polling import PollStage
@@ -115,7 +116,7 @@ async def _polled(
         fetching = await stack.enter_async_context(
             assembly.Fetching(read.configuration.settings, metrics)
         )
-        meanings = await stack.enter_async_context(assembly.Meanings(metrics))
+        encoder = await stack.enter_async_context(Encoder(metrics))
         stage = assembly.poll_stage(
             store or _NoServer(), fetching, read, metrics=metrics
         )
@@ -133,13 +134,13 @@ async def _polled(
                 done.append(
                     (
                         _Ended(feed, polled, committed=not dry),
-                        await _outcomes(read, store, polled, meanings),
+                        await _outcomes(read, store, polled, encoder),
                     )
                 )
         if store is not None and not dry_run:
             progress = Progress({"event": timedelta(hours=1)})
             event = assembly.event_stage(
-                store, read, meanings, metrics=metrics, progress=progress
+                store, read, encoder, metrics=metrics, progress=progress
             )
             await event.drain()
             await event.close()
@@ -225,7 +226,7 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
 
 
 async def _outcomes(
-    read: Loaded, store: Store | None, polled: Poll, meanings: assembly.Meanings
+    read: Loaded, store: Store | None, polled: Poll, encoder: Encoder
 ) -> Outcomes:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
     found = polled.read
@@ -240,7 +241,7 @@ async def _outcomes(
             matcher.learn(records)
     new = [entry for entry in found.entries if not entry.revision]
     meant = (
-        await meanings.of([told_by(entry) for entry in new])
+        await encoder.encode([told_by(entry) for entry in new])
         if dedup.meaning and new
         else None
     )

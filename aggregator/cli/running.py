@@ -22,6 +22,7 @@ from aggregator.daemon import assembly
 from aggregator.daemon.archive import Archive
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, Daemon, Parts
+from aggregator.daemon.encoder import Encoder
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.shutdown import Shutdown
@@ -60,10 +61,10 @@ async def daemon(
             if role == "event"
             else await _polling(stack, engine, read, metrics)
         )
-        meanings = await stack.enter_async_context(assembly.Meanings(metrics))
+        encoder = await stack.enter_async_context(Encoder(metrics))
         event = (
             assembly.event_stage(
-                engine.store, read, meanings, metrics=metrics, progress=progress
+                engine.store, read, encoder, metrics=metrics, progress=progress
             )
             if role != "poll"
             else None

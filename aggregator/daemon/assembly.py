@@ -6,12 +6,11 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -19,10 +18,10 @@ from aggregator import __version__
 from aggregator.children.sandbox import Killed, Sandbox
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.delivering import Deliveries, SecretMissingError
-from aggregator.daemon.eventing import MEANT_BATCH, EventStage
+from aggregator.daemon.encoder import CHILDREN_LOAD, Encoder
+from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.polling import PollStage
-from aggregator.dedup.meaning import vectors
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
 from aggregator.fetch.credentials import MissingCredentials, secret_of
@@ -53,10 +52,6 @@ WEBSUB_PATH = "/websub"
 
 
 # --- fetching and reading -------------------------------------------------------------------------------------
-
-
-READERS_LOAD = (read.__module__, "aggregator.pipeline.warmed")
-"""What the processes that read feeds have in common: the reader and the language model, 100 MB that they share."""
 
 
 class Fetching:
@@ -140,7 +135,7 @@ class Fetching:
                     wall=limits.parse_timeout,
                     cpu=limits.parse_cpu,
                     memory_bytes=limits.parse_memory_bytes,
-                    preload=READERS_LOAD,
+                    preload=CHILDREN_LOAD,
                 )
             )
             return fetcher, sandbox, stack.pop_all()
@@ -209,7 +204,7 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
         wall=PICTURE_LIMIT,
         cpu=PICTURE_LIMIT,
         memory_bytes=limits.parse_memory_bytes,
-        preload=READERS_LOAD,
+        preload=CHILDREN_LOAD,
     )
     async with fetcher_of(replace(settings, fetch=limits)) as fetcher, children:
 
@@ -243,60 +238,6 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
             await proxy.close()
 
 
-# --- meanings -------------------------------------------------------------------------------------------------
-
-
-LONGEST_MEANT = timedelta(seconds=8)
-"""How long the child may take for `MEANT_BATCH` headlines: less than the lease of the event stage, which waits."""
-
-ENCODER_IDLE = timedelta(minutes=5)
-"""Its child holds 260 MB and takes 2 s of processor time to load: it waits longer than readers do. A guess."""
-
-
-class Meanings:
-    """The encoder of headlines in a child process, started at the first one: its C code stays out of the daemon."""
-
-    def __init__(
-        self, metrics: Metrics, *, preload: Sequence[str] = READERS_LOAD
-    ) -> None:
-        self._metrics = metrics
-        # What the readers share, whichever of the two starts first; the encoder loads its own modules.
-        self._sandbox = Sandbox(
-            vectors,
-            processes=1,
-            wall=LONGEST_MEANT,
-            cpu=4 * LONGEST_MEANT,
-            memory_bytes=2 << 30,
-            preload=preload,
-            idle=ENCODER_IDLE,
-        )
-
-    async def __aenter__(self) -> Meanings:
-        await self._sandbox.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: Any) -> None:
-        await self._sandbox.__aexit__(*error)
-
-    async def of(self, told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
-        """The vectors of each (title, lead). Where the child was killed the rest has none, and goes by its words."""
-        found: list[bytes] = []
-        for start in range(0, len(told), MEANT_BATCH):
-            answer = await self._sandbox.run(tuple(told[start : start + MEANT_BATCH]))
-            if isinstance(answer, Killed):
-                missing = len(told) - start
-                self._metrics.count_killed(answer.reason)
-                log.warning(
-                    "meanings_missing",
-                    entries=missing,
-                    reason=answer.reason,
-                    detail=answer.detail,
-                )
-                return found + [b""] * missing
-            found += answer
-        return found
-
-
 # --- the stages -----------------------------------------------------------------------------------------------
 
 
@@ -326,7 +267,7 @@ def poll_stage(
 def event_stage(
     store: Store,
     read: Loaded,
-    meanings: Meanings,
+    encoder: Encoder,
     *,
     metrics: Metrics,
     progress: Progress,
@@ -340,7 +281,7 @@ def event_stage(
         progress=progress,
         clock=clock or Clock(),
         worker=worker_name(),
-        meanings=meanings.of,
+        encode=encoder.encode,
     )
 
 

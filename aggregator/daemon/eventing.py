@@ -21,6 +21,7 @@ import structlog
 
 from aggregator.daemon.breaking import Breaker
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.encoder import ENCODED_BATCH
 from aggregator.daemon.loading import loaded_index
 from aggregator.daemon.ruling import follow
 from aggregator.dedup.fingerprint import Fingerprint, told_by
@@ -46,15 +47,14 @@ T = TypeVar("T")
 
 BATCH = 200
 """Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
-MEANT_BATCH = 50
-"""The same where `[dedup] meaning` is on: two seconds at most, well within the lease (tests/bench/meaning_cost.py)."""
-MOST_MEANT = 2000
+MOST_ENCODED = 2000
 """When more entries wait, they are matched by their words alone until fewer do: about a minute of one core's encoding.
 So a burst does not wait for the encoder."""
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=4)
 BLOCK = timedelta(seconds=1)
 STAND_BY = timedelta(seconds=2)
+FIRST_PAUSE = timedelta(seconds=0.5)
 LONGEST_PAUSE = timedelta(seconds=15)
 STAGE = "event"
 
@@ -70,8 +70,8 @@ class _Assigned:
     assignment: Assignment | None = None
 
 
-Meanings = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[bytes]]]
-"""Answers with the vectors of each (title, lead), empty where there are none."""
+Encode = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[bytes]]]
+"""Answers with the embedding of each (title, lead), empty where there is none."""
 
 
 class _LogMovedError(Exception):
@@ -90,10 +90,10 @@ class EventStage:
         progress: Progress,
         clock: Clock,
         worker: str,
-        meanings: Meanings,
+        encode: Encode,
     ) -> None:
         self._store = store
-        self._meanings = meanings
+        self._encode = encode
         self._settings = settings
         self._metrics = metrics
         self._progress = progress
@@ -113,6 +113,7 @@ class EventStage:
 
     @property
     def leads(self) -> bool:
+        """Whether this worker's is the lead, as far as it knows."""
         return self._token is not None
 
     @property
@@ -137,24 +138,28 @@ class EventStage:
         while not self._stopping.is_set():
             self._beat()
             try:
-                busy = await self._turn()
-                pause = timedelta(0) if busy else STAND_BY
+                leads = await self._turn()
+                pause = timedelta(0) if leads else STAND_BY
             except StaleToken as error:
                 log.warning("lead_lost", error=str(error))
                 self._drop_lead()
                 pause = STAND_BY
             except EngineError as error:
+                # The server may have been restored to an earlier state while it was away.
                 self._is_stale = True
-                pause = min(LONGEST_PAUSE, max(timedelta(seconds=0.5), pause * 2))
+                pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, pause * 2))
                 log.warning(
-                    "event_stage_waits", error=str(error), retry_s=pause.total_seconds()
+                    "event_stage_waits",
+                    error=str(error),
+                    retry_s=pause.total_seconds(),
                 )
             except EventsHeld as held:
-                pause = await self._sit_out(held)
+                pause = await self._wait_in_the_lead(held)
             await self._wait(pause)
         await self._resign()
 
     def stop(self) -> None:
+        """Ask `run` to end after its batch."""
         self._stopping.set()
 
     async def drain(self) -> None:
@@ -162,17 +167,20 @@ class EventStage:
 
         Raises EventsHeld, EngineError.
         """
-        while (
-            await self._store.events.waiting_count()
-            or await self._store.rulings.asked_count()
-        ):
+        while await self._has_work():
             try:
                 if not await self._turn():
                     await self._wait(timedelta(seconds=0.2))
             except StaleToken:
                 self._drop_lead()
 
+    async def _has_work(self) -> bool:
+        if await self._store.events.waiting_count():
+            return True
+        return bool(await self._store.rulings.asked_count())
+
     async def close(self) -> None:
+        """Give up the lead after `drain`."""
         await self._resign()
 
     async def _turn(self) -> bool:
@@ -183,15 +191,18 @@ class EventStage:
         if self._is_stale:
             await self._load()
         has_ruled = await self._follow_operators()
-        await self.assign_waiting(block=timedelta(0) if has_ruled else BLOCK)
+        # After a word there may be another: an operator waits for each of them.
+        block = timedelta(0) if has_ruled else BLOCK
+        await self.assign_waiting(block=block)
         self._is_fresh = False
         self._metrics.show_window(len(self._index))
         return True
 
     async def _wait(self, span: timedelta) -> None:
-        if span:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), span.total_seconds())
+        if not span:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), span.total_seconds())
 
     def _beat(self) -> None:
         self._progress.beat(STAGE, asyncio.get_running_loop().time())
@@ -201,7 +212,9 @@ class EventStage:
 
     async def _take_lead(self) -> bool:
         token = await self._store.events.lead(
-            self._worker, LEASE, now=self._clock.for_engine()
+            self._worker,
+            LEASE,
+            now=self._clock.for_engine(),
         )
         if token is None:
             return False
@@ -213,15 +226,17 @@ class EventStage:
         return True
 
     async def _keep_lead(self) -> None:
+        if self._token is None:
+            return
         now = asyncio.get_running_loop().time()
-        if (
-            self._token is not None
-            and now - self._renewed > RENEW_EVERY.total_seconds()
-        ):
-            await self._store.events.renew(
-                self._token, LEASE, now=self._clock.for_engine()
-            )
-            self._renewed = now
+        if now - self._renewed <= RENEW_EVERY.total_seconds():
+            return
+        await self._store.events.renew(
+            self._token,
+            LEASE,
+            now=self._clock.for_engine(),
+        )
+        self._renewed = now
 
     async def _stay(self) -> None:
         """Between two steps of something long: keep the lead, and let others run."""
@@ -248,35 +263,40 @@ class EventStage:
         """Build the index from the fingerprint log of the window."""
         dedup = self._settings.dedup
         self._index = await loaded_index(
-            self._store, dedup, now=self._clock.now(), meanwhile=self._stay
+            self._store,
+            dedup,
+            now=self._clock.now(),
+            meanwhile=self._stay,
         )
         self._is_fresh = True
-        self._is_stale = dedup != self._settings.dedup  # reloaded while we read
+        # A reload may have changed [dedup] while we read.
+        self._is_stale = dedup != self._settings.dedup
 
     # --- the operator's word ----------------------------------------------------------------------------------
 
     async def _follow_operators(self) -> bool:
         """Apply what operators asked for, oldest first, while the index is what is published; whether there was any."""
         has_ruled = False
-        while (
-            self._token is not None
-            and not self._is_stale
-            and (asked := await self._store.rulings.next_asked())
-        ):
-            clock, queues = self._clock, self._settings.queues
-            done = await follow(
+        while self._token is not None and not self._is_stale:
+            asked = await self._store.rulings.next_asked()
+            if asked is None:
+                break
+            has_ruled = True
+            publication = await follow(
                 asked,
                 self._store,
                 self._token,
                 self._index,
-                queues=queues,
-                clock=clock,
+                queues=self._settings.queues,
+                clock=self._clock,
                 meanwhile=self._stay,
             )
-            self._is_stale |= done is None
-            for message in done.messages if done else ():
+            if publication is None:
+                # Another leader followed it: our index has not taken it in.
+                self._is_stale = True
+                continue
+            for message in publication.messages:
                 self._metrics.count_message(message.kind.value)
-            has_ruled = True
         return has_ruled
 
     # --- one batch --------------------------------------------------------------------------------------------
@@ -292,9 +312,8 @@ class EventStage:
         try:
             if self._breaker.suspect is None:
                 return await self._assign_batch(token, block)
-            await self._breaker.judge(
-                token, self._breaker.suspect, self._would_go_through
-            )
+            suspect = self._breaker.suspect
+            await self._breaker.judge(token, suspect, self._would_go_through)
         except _LogMovedError:
             log.warning(
                 "index_ahead_of_server",
@@ -304,24 +323,28 @@ class EventStage:
         return 0
 
     async def _assign_batch(self, token: int, block: timedelta) -> int:
-        most = MEANT_BATCH if await self._asks_meanings() else BATCH
-        waiting = await self._store.events.next_entries(
-            1 if self._breaker.alone else most, block=block
-        )
+        most = ENCODED_BATCH if await self._uses_embeddings() else BATCH
+        if self._breaker.alone:
+            # One of them broke its batch: one at a time it shows itself.
+            most = 1
+        waiting = await self._store.events.next_entries(most, block=block)
         entries = waiting.entries
-        meanings = await self._unbroken(self._meanings_of(entries))
-        if isinstance(meanings, Exception):
-            return self._broke(entries, meanings)
-        if self._is_stale:  # [dedup] was changed while we waited
+        embeddings = await self._unbroken(self._embeddings_of(entries))
+        if isinstance(embeddings, Exception):
+            return self._broke(entries, embeddings)
+        if self._is_stale:
+            # A reload changed [dedup] while we waited.
             return 0
         if not entries:
             await self._breaker.stopped_at(token, waiting)
             return 0
-        done = await self._unbroken(self._assign_and_publish(token, entries, meanings))
-        if isinstance(done, Exception):
-            return self._broke(entries, done)
-        await self._breaker.got_through(token, done)
-        return done
+        count = await self._unbroken(
+            self._assign_and_publish(token, entries, embeddings)
+        )
+        if isinstance(count, Exception):
+            return self._broke(entries, count)
+        await self._breaker.got_through(token, count)
+        return count
 
     def _broke(self, entries: Sequence[tuple[str, Entry]], error: Exception) -> int:
         log.error(
@@ -338,6 +361,7 @@ class EventStage:
         try:
             return await work
         except UnreadableRecord as error:
+            # An EngineError that no waiting mends: the entry's own event cannot be read.
             broke: Exception = error
         except (EngineError, StaleToken, _LogMovedError):
             raise
@@ -350,21 +374,20 @@ class EventStage:
     async def _would_go_through(self, stream_id: str, entry: Entry) -> bool:
         """Whether this entry could be published; it is not. The index is loaded again afterwards."""
 
-        async def prepare() -> int:
-            meanings = await self._meanings_of([(stream_id, entry)])
-            publications = await self._publications(
-                list(self._assigned([(stream_id, entry)], meanings))
-            )
-            now = self._clock.now()
-            return sum(
-                bool(self._store.events.publication_arguments(p, pushed_at=now))
-                for p in publications
-            )
-
         self._is_stale = True
-        return await self._unbroken(prepare()) == 1
+        return await self._unbroken(self._prepared(stream_id, entry)) is True
 
-    async def _sit_out(self, held: EventsHeld) -> timedelta:
+    async def _prepared(self, stream_id: str, entry: Entry) -> bool:
+        """All steps of a publication but the last."""
+        entries = [(stream_id, entry)]
+        embeddings = await self._embeddings_of(entries)
+        assigned = list(self._assigned(entries, embeddings))
+        [publication] = await self._publications(assigned)
+        now = self._clock.now()
+        arguments = self._store.events.publication_arguments(publication, pushed_at=now)
+        return bool(arguments)
+
+    async def _wait_in_the_lead(self, held: EventsHeld) -> timedelta:
         """Wait before the next try, in the lead; answers how long to wait without it, where a later version is to."""
         if held.is_later:
             log.error("event_stage_held", reason=str(held), resigns=True)
@@ -373,9 +396,8 @@ class EventStage:
         try:
             await self._breaker.until_next_try(self._in_the_lead)
         except (EngineError, StaleToken) as error:
-            log.info(
-                "hold_ended", error=str(error)
-            )  # the next round meets the same, and acts on it
+            # The next round meets the same, and acts on it.
+            log.info("hold_ended", error=str(error))
         return timedelta(0)
 
     async def _in_the_lead(self, span: timedelta) -> bool:
@@ -387,105 +409,122 @@ class EventStage:
 
     # --- one batch, in steps ----------------------------------------------------------------------------------
 
-    async def _asks_meanings(self) -> bool:
+    async def _uses_embeddings(self) -> bool:
         """Whether headlines are compared by meaning now."""
         if not self._settings.dedup.meaning:
             return False
         count = await self._store.events.waiting_count()
-        if (count > MOST_MEANT) is not self._is_rushed:
-            self._is_rushed = count > MOST_MEANT
-            log.warning(
-                "meanings_passed_over" if self._is_rushed else "meanings_resumed",
-                waiting=count,
-            )
-        return not self._is_rushed
+        is_rushed = count > MOST_ENCODED
+        if is_rushed is not self._is_rushed:
+            self._is_rushed = is_rushed
+            event = "meanings_passed_over" if is_rushed else "meanings_resumed"
+            log.warning(event, waiting=count)
+        return not is_rushed
 
-    async def _meanings_of(
+    async def _embeddings_of(
         self, entries: Sequence[tuple[str, Entry]]
     ) -> Sequence[bytes] | None:
-        """The vectors of the new entries' titles and leads, in order; None where meanings are off, or passed over."""
+        """Those of the new entries' titles and leads, in order; None where they are off, or passed over."""
         if not self._settings.dedup.meaning or self._is_rushed:
             return None
-        told = [told_by(entry) for _, entry in entries if not entry.revision]
-        return await self._meanings(told) if told else ()
+        # An edit never moves an entry to another event: it is not compared.
+        texts = [told_by(entry) for _, entry in entries if not entry.revision]
+        if not texts:
+            return ()
+        return await self._encode(texts)
 
     async def _assign_and_publish(
         self,
         token: int,
         entries: Sequence[tuple[str, Entry]],
-        meanings: Sequence[bytes] | None,
+        embeddings: Sequence[bytes] | None,
     ) -> int:
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         self._index.expire(self._clock.now())
-        assigned = list(self._assigned(entries, meanings))
-        seconds = asyncio.get_running_loop().time() - started
+        assigned = list(self._assigned(entries, embeddings))
+        seconds = loop.time() - started
         publications = await self._publications(assigned)
-        published = asyncio.get_running_loop().time()
+        publish_started = loop.time()
         answers = await self._store.events.publish(
-            token, publications, now=self._clock.for_engine()
+            token,
+            publications,
+            now=self._clock.for_engine(),
         )
-        self._metrics.observe(
-            "publish", timedelta(seconds=asyncio.get_running_loop().time() - published)
-        )
+        publish_s = loop.time() - publish_started
+        self._metrics.observe("publish", timedelta(seconds=publish_s))
         if _differ(publications, answers):
             self._is_stale = True
-        self._tell(publications, answers, seconds=seconds)
+        self._log_batch(publications, answers, seconds=seconds)
         return len(answers)
 
     def _assigned(
-        self, entries: Sequence[tuple[str, Entry]], meanings: Sequence[bytes] | None
+        self, entries: Sequence[tuple[str, Entry]], embeddings: Sequence[bytes] | None
     ) -> Iterator[_Assigned]:
         """Every entry with its event, in order: an edit goes to the event its report is in when its turn comes."""
         new = [entry for _, entry in entries if not entry.revision]
-        if not self._is_fresh and any(
-            self._index.event_of(entry.entry_id) for entry in new
-        ):
-            raise _LogMovedError
-        answers = self._index.assigned(new, meanings)
+        # A new entry that the index knows was published before, and the server has forgotten it: `everysec` may lose
+        # the last second. Just after loading the index is what the server holds, so a repeat is no sign of that.
+        if not self._is_fresh:
+            is_known = any(self._index.event_of(entry.entry_id) for entry in new)
+            if is_known:
+                raise _LogMovedError
+        answers = self._index.assigned(new, embeddings)
         for stream_id, entry in entries:
             if entry.revision:
-                yield _Assigned(stream_id, entry, self._index.event_of(entry.entry_id))
-            else:
-                made, assignment = next(answers)
-                yield _Assigned(stream_id, entry, assignment.event_id, made, assignment)
+                event_id = self._index.event_of(entry.entry_id)
+                yield _Assigned(stream_id, entry, event_id)
+                continue
+            mark, assignment = next(answers)
+            yield _Assigned(
+                stream_id,
+                entry,
+                assignment.event_id,
+                mark,
+                assignment,
+            )
 
     async def _publications(self, assigned: Sequence[_Assigned]) -> list[Publication]:
         """What to publish, each with the events as the ones before it leave them."""
         events = await self._store.events.by_ids(_event_ids(assigned))
         publications: list[Publication] = []
-        for one in assigned:
-            done = await self._reported(one, events)
-            events[done.event.event_id] = done.event
-            events |= {absorbed.event_id: done.event for absorbed in done.absorbed}
-            publications.append(done.publication)
+        for answer in assigned:
+            report = await self._reported(answer, events)
+            events[report.event.event_id] = report.event
+            for absorbed in report.absorbed:
+                events[absorbed.event_id] = report.event
+            publications.append(report.publication)
         return publications
 
-    async def _reported(self, one: _Assigned, events: dict[str, Event]) -> Reported:
-        if one.assignment is None or one.fingerprint is None:
-            event_id = one.event_id or await self._store.events.event_of(
-                one.entry.entry_id
-            )
+    async def _reported(self, answer: _Assigned, events: dict[str, Event]) -> Reported:
+        entry, event_id = answer.entry, answer.event_id
+        if answer.assignment is None or answer.fingerprint is None:
+            if event_id is None:
+                # Its report has left the window; the server knows its event for longer.
+                event_id = await self._store.events.event_of(entry.entry_id)
             if event_id and event_id not in events:
                 events |= await self._store.events.by_ids([event_id])
             return revised(
-                one.entry,
+                entry,
                 event_id,
-                stream_id=one.stream_id,
+                stream_id=answer.stream_id,
                 events=events,
                 queues=self._settings.queues,
             )
-        if one.event_id and one.event_id not in events and not self._is_fresh:
+        # The index names an event that the server has not: it was restored to an earlier state. Just after loading, the
+        # log itself names it, and its record has lapsed.
+        if event_id and event_id not in events and not self._is_fresh:
             raise _LogMovedError
         return reported(
-            one.entry,
-            one.assignment,
-            stream_id=one.stream_id,
-            packed=one.fingerprint.pack(),
+            entry,
+            answer.assignment,
+            stream_id=answer.stream_id,
+            packed=answer.fingerprint.pack(),
             events=events,
             queues=self._settings.queues,
         )
 
-    def _tell(
+    def _log_batch(
         self,
         publications: Sequence[Publication],
         answers: Sequence[Published],
@@ -493,22 +532,23 @@ class EventStage:
         seconds: float,
     ) -> None:
         counts: Counter[str] = Counter()
+        # The server answers up to the first it refused: there may be fewer answers.
         for publication, answer in zip(publications, answers, strict=False):
-            for message in publication.messages if not answer.repeated else ():
+            if answer.repeated:
+                counts["repeated"] += 1
+                continue
+            for message in publication.messages:
                 counts[_OUTCOME_OF[message.kind]] += 1
                 self._metrics.count_message(message.kind.value)
-            counts["repeated"] += answer.repeated
         for outcome, count in counts.items():
             self._metrics.count_report(outcome, count)
-        self._metrics.observe(
-            "assign", timedelta(seconds=seconds / max(len(publications), 1))
-        )
+        each_s = seconds / max(len(publications), 1)
+        self._metrics.observe("assign", timedelta(seconds=each_s))
         self._metrics.show_window(len(self._index))
-        facts = {outcome: count for outcome, count in counts.items() if count}
         log.info(
             "entries_assigned",
             entries=len(answers),
-            **facts,
+            **counts,
             window=len(self._index),
             ms=round(seconds * 1000),
         )
@@ -525,17 +565,17 @@ _OUTCOME_OF = {
 def _event_ids(assigned: Sequence[_Assigned]) -> list[str]:
     """Every event whose record is needed, each once."""
     wanted: dict[str, None] = {}
-    for one in assigned:
-        absorbed = one.assignment.absorbs if one.assignment else ()
-        wanted |= dict.fromkeys(
-            event_id for event_id in (one.event_id, *absorbed) if event_id
-        )
+    for answer in assigned:
+        if answer.event_id:
+            wanted[answer.event_id] = None
+        if answer.assignment is not None:
+            wanted |= dict.fromkeys(answer.assignment.absorbs)
     return list(wanted)
 
 
 def _differ(publications: Sequence[Publication], answers: Sequence[Published]) -> bool:
     """Whether the server holds something else than the index: the script's answer is what counts."""
-    same = all(
-        p.event_id == a.event_id for p, a in zip(publications, answers, strict=False)
-    )
-    return len(answers) < len(publications) or not same
+    if len(answers) < len(publications):
+        return True
+    pairs = zip(publications, answers, strict=False)
+    return any(asked.event_id != answer.event_id for asked, answer in pairs)

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import psutil
 
-from aggregator.daemon.assembly import Meanings
+from aggregator.daemon.encoder import Encoder
 from aggregator.dedup.neighbours import AMONG, neighbours
 from aggregator.dedup.rows import BLOCK, MEANT_ROW, Rows, RowStore
 from aggregator.watch.metrics import Metrics
@@ -26,11 +26,11 @@ LEAD = "At least three people were hurt on Tuesday when it happened, officials o
 
 async def encoding(headlines: list[str], batch: int) -> tuple[float, float, int]:
     """(seconds, processor seconds, bytes of its own) that the child needs for the headlines, after its first one."""
-    async with Meanings(Metrics()) as meanings:
-        await meanings.of([("A ship runs aground", "")])
+    async with Encoder(Metrics()) as encoder:
+        await encoder.encode([("A ship runs aground", "")])
         started, before = time.perf_counter(), _used()
         for i in range(0, len(headlines), batch):
-            await meanings.of(
+            await encoder.encode(
                 [
                     (title, f"{title}: {LEAD}"[:120])
                     for title in headlines[i : i + batch]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from aggregator.cli import main
-from aggregator.daemon import assembly, files
+from aggregator.daemon import encoder, files
 
 
 def vectors(_headlines: Sequence[str]) -> list[bytes]:
@@ -18,7 +18,7 @@ def vectors(_headlines: Sequence[str]) -> list[bytes]:
 if __name__ == "__main__":
     from tests.daemon import busy_encoder
 
-    assembly.vectors = busy_encoder.vectors
-    assembly.LONGEST_MEANT = timedelta(minutes=5)
+    encoder.vectors = busy_encoder.vectors
+    encoder.ENCODING_LIMIT = timedelta(minutes=5)
     files.is_installed = lambda: True
     main(sys.argv[1:])

@@ -66,7 +66,7 @@ class Stages:
             clock=self.clock,
         )
         self.poll_stage.use(self.settings, feeds)
-        self.meanings: Callable[[Sequence[str]], Sequence[bytes]] = vectors
+        self.encoder: Callable[[Sequence[str]], Sequence[bytes]] = vectors
         self.event_stage = self.worker()
 
     def worker(self) -> EventStage:
@@ -78,11 +78,11 @@ class Stages:
             progress=Progress({"event": timedelta(hours=1)}),
             clock=self.clock,
             worker=f"worker-{next(self._numbers)}",
-            meanings=self._meanings,
+            encode=self._encode,
         )
 
-    async def _meanings(self, told: Sequence[tuple[str, str]]) -> Sequence[bytes]:
-        return self.meanings(told)
+    async def _encode(self, texts: Sequence[tuple[str, str]]) -> Sequence[bytes]:
+        return self.encoder(texts)
 
     async def _fetch(self, request: PollRequest) -> FetchResult:
         self.requests.append(request)

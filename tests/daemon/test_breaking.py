@@ -258,7 +258,7 @@ async def test_a_headline_whose_meaning_cannot_be_asked_for_costs_its_entry_only
             raise ValueError("no vector for this")
         return [b""] * len(told)
 
-    stages.meanings = break_at_the_budget
+    stages.encoder = break_at_the_budget
     stages.bodies["a"], stages.bodies["b"] = (
         rss(("1", BUDGET)),
         rss(("2", QUAKE), ("3", QUAKE_TOO, RESCUE), site="b"),
@@ -283,7 +283,7 @@ async def test_what_breaks_by_our_own_fault_costs_no_entry(
     )
     stages.bodies["a"] = rss(("1", QUAKE), ("2", BUDGET), ("3", RESCUE))
     await stages.poll("a")
-    stages.meanings = _breaks_at(QUAKE, error)
+    stages.encoder = _breaks_at(QUAKE, error)
     await asyncio.wait_for(_drained(stages), 30)
     assert {m.title for m in await stages.messages()} == {QUAKE, BUDGET, RESCUE}
     assert "dropped" not in await trouble(store)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.daemon.assembly import Meanings
+from aggregator.daemon.encoder import Encoder
 from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.watch.metrics import Metrics
@@ -31,8 +31,8 @@ CHINESE = ("美联储宣布降息50个基点", "美联储宣布降息50个基点
 
 @pytest.mark.skipif(is_installed(), reason="the extra `meaning` is installed here")
 async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
-    async with Meanings(Metrics(), preload=()) as meanings:
-        assert await meanings.of([("A ship runs aground", ""), ("Another", "")]) == [
+    async with Encoder(Metrics(), preload=()) as encoder:
+        assert await encoder.encode([("A ship runs aground", ""), ("Another", "")]) == [
             b"",
             b"",
         ]
@@ -40,18 +40,18 @@ async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
 
 MEANINGS_FIRST = """
 import asyncio, datetime
-from aggregator.daemon.assembly import READERS_LOAD, Meanings
+from aggregator.daemon.encoder import CHILDREN_LOAD, Encoder
 from aggregator.children.sandbox import Sandbox
 from aggregator.watch.metrics import Metrics
 from tests.children.functions import obey
 
 
 async def main():
-    async with Meanings(Metrics()) as meanings:
-        await meanings.of([("A ship runs aground", "")])
+    async with Encoder(Metrics()) as encoder:
+        await encoder.encode([("A ship runs aground", "")])
     while_reading = datetime.timedelta(seconds=20)
     async with Sandbox(obey, processes=1, wall=while_reading, cpu=while_reading, memory_bytes=1 << 30) as readers:
-        print(*[await readers.run(("is_loaded", name)) for name in (*READERS_LOAD, "aggregator.dedup.meaning")])
+        print(*[await readers.run(("is_loaded", name)) for name in (*CHILDREN_LOAD, "aggregator.dedup.meaning")])
 
 
 if __name__ == "__main__":
@@ -77,8 +77,8 @@ def test_an_encoder_that_starts_first_leaves_readers_what_they_share(tmp_path: P
 @encoder
 @pytest.mark.slow
 async def test_the_child_answers_with_a_vector_for_each_headline():
-    async with Meanings(Metrics(), preload=()) as meanings:
-        found = await meanings.of(
+    async with Encoder(Metrics(), preload=()) as encoder:
+        found = await encoder.encode(
             [("A ship runs aground", "It is empty."), ("", ""), ("货轮搁浅", "")]
         )
     assert [len(vector) for vector in found] == [MEANING_BYTES, 0, MEANING_BYTES]

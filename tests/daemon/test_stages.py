@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from aggregator.daemon.eventing import BATCH, MOST_MEANT
+from aggregator.daemon.eventing import BATCH, MOST_ENCODED
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
@@ -431,7 +431,7 @@ async def test_reports_that_mean_the_same_in_two_languages_join_and_do_so_after_
         replace(feed("c"), language="zh"),
         settings=MEANT,
     )
-    stages.meanings = by_topic
+    stages.encoder = by_topic
     await stages.run("a", rss(("1", QUAKE)))
     await stages.run("b", rss(("2", QUAKE_IN_CHINESE), site="b"))
     stages.now += timedelta(seconds=16)
@@ -446,7 +446,7 @@ async def test_without_an_answer_of_the_encoder_reports_are_matched_by_their_wor
     store: Store,
 ):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
-    stages.meanings = lambda told: [b""] * len(told)
+    stages.encoder = lambda told: [b""] * len(told)
     await stages.run("a", rss(("1", QUAKE)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
@@ -457,10 +457,10 @@ async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask
 ):
     stages = Stages(store, feed("a"), feed("b"), settings=MEANT)
     asked: list[str] = []
-    stages.meanings = lambda told: (
+    stages.encoder = lambda told: (
         asked.extend(title for title, _ in told) or [b""] * len(told)
     )
-    half = MOST_MEANT // 2
+    half = MOST_ENCODED // 2
     stages.bodies["a"] = rss(*((f"a{n}", f"Bulletin {n} of a") for n in range(half)))
     stages.bodies["b"] = rss(
         *((f"b{n}", f"Bulletin {n} of b") for n in range(half + 1)), site="b"
@@ -469,13 +469,13 @@ async def test_a_burst_is_matched_by_words_alone_until_it_is_short_enough_to_ask
         await stages.poll(name)
     await stages.assign()
     assert await store.events.waiting_count() == 0
-    assert len(asked) == MOST_MEANT + 1 - BATCH
+    assert len(asked) == MOST_ENCODED + 1 - BATCH
 
 
 async def test_turning_meanings_on_keeps_the_window(store: Store):
     stages = Stages(store, feed("a"), feed("b"))
     await stages.run("a", rss(("1", QUAKE)))
-    stages.meanings = by_topic
+    stages.encoder = by_topic
     stages.event_stage.use(replace(stages.settings, dedup=DedupSettings(meaning=True)))
     await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
