@@ -122,23 +122,30 @@ class _Section(BaseModel):
 
 
 def _section(
-    name: str, record: type, *, only: Iterable[str] | None = None, **special: Any
+    name: str,
+    record: type,
+    *,
+    only: Iterable[str] | None = None,
+    **special: Any,
 ) -> type[_Section]:
     hints = get_type_hints(record)
-    wanted = [f for f in fields(record) if only is None or f.name in only]
     columns: dict[str, Any] = {}
-    for column in wanted:
-        is_size = column.name.endswith("_bytes")
-        form = special.get(column.name) or (
-            Size if is_size else _BY_TYPE.get(hints[column.name], hints[column.name])
-        )
+    for column in fields(record):
+        if only is not None and column.name not in only:
+            continue
+        form = special.get(column.name) or _form(column.name, hints[column.name])
         required = column.default is MISSING and column.default_factory is MISSING
         alias = _ALIASES.get(column.name, column.name)
-        columns[column.name] = (
-            form,
-            Field(alias=alias) if required else Field(default=None, alias=alias),
-        )
+        key = Field(alias=alias) if required else Field(default=None, alias=alias)
+        columns[column.name] = (form, key)
     return create_model(name, __base__=_Section, **columns)
+
+
+def _form(name: str, hint: Any) -> Any:
+    # In the record a whole number, in the file a text with its unit.
+    if name.endswith("_bytes"):
+        return Size
+    return _BY_TYPE.get(hint, hint)
 
 
 _Aggregator = _section(
@@ -169,7 +176,11 @@ _Fetch = _section(
 _Documents = _section("documents", DocumentSettings, embeds=tuple[HostName, ...])
 _Dedup = _section("dedup", DedupSettings, strictness=Strictness)
 _Digest = _section(
-    "digest", DigestSettings, cron=Cron, timezone=TimeZone, dir=Directory
+    "digest",
+    DigestSettings,
+    cron=Cron,
+    timezone=TimeZone,
+    dir=Directory,
 )
 _Retention = _section(
     "retention",
@@ -221,11 +232,16 @@ _FEED_FORMS: dict[str, Any] = {
     ],
     "user_agent": HeaderValue,
 }
-_Defaults = _section("defaults", Feed, only=_DEFAULTS, **_FEED_FORMS)
+_Defaults = _section(
+    "defaults",
+    Feed,
+    only=_DEFAULTS,
+    **_FEED_FORMS,
+)
 _FeedBase = _section(
     "feed",
     Feed,
-    only=[f.name for f in fields(Feed) if f.name not in ("feed_id", "auth")],
+    only={column.name for column in fields(Feed)} - {"feed_id", "auth"},
     **_FEED_FORMS,
 )
 
@@ -303,38 +319,47 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     try:
         parsed = _File.model_validate(tables)
     except ValidationError as error:
-        places = Places(text)
-        raise ConfigError(
-            *sorted(problems(error, _File, file, places), key=lambda p: p.line or 0)
-        ) from None
+        against_schema = problems(error, _File, file, Places(text))
+        in_order = sorted(against_schema, key=lambda problem: problem.line or 0)
+        raise ConfigError(*in_order) from None
     settings = _settings(parsed)
     feeds = tuple(_feed(table, parsed, settings) for table in parsed.feed)
-    found = [
+    feed_ids = {feed.feed_id for feed in feeds}
+    contradictions = [
         *_feed_problems(feeds, parsed.feed),
-        *_queue_problems(parsed, feeds),
+        *_queue_problems(parsed, feed_ids),
         *_bound_problems(settings, feeds),
+        *_notify_problems(parsed.notify, feed_ids),
     ]
-    found += _notify_problems(parsed.notify, {feed.feed_id for feed in feeds})
-    if found:
-        places = Places(text)
-        raise ConfigError(
-            *(replace(p, file=file, line=places.line(path_of(p.key))) for p in found)
-        )
+    if contradictions:
+        raise ConfigError(*_placed(contradictions, text, file))
     return Configuration(
-        settings, feeds, names_feeds="feed" in tables, is_blank=is_blank
+        settings,
+        feeds,
+        names_feeds="feed" in tables,
+        is_blank=is_blank,
     )
+
+
+def _placed(problems: Iterable[Problem], text: str, file: str) -> Iterator[Problem]:
+    """The problems, with file and line."""
+    # Only a file that has a mistake is read for its lines.
+    places = Places(text)
+    for problem in problems:
+        line = places.line(path_of(problem.key))
+        yield replace(problem, file=file, line=line)
 
 
 def _tables(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        # Before 3.14 tomllib tells the line in its text alone.
         where = re.search(r"line (\d+)", str(error))
         line = int(where[1]) if where else None
         remedy = _toml_remedy(text, str(error))
-        raise ConfigError(
-            Problem(f"not valid TOML: {error}{remedy}", file=file, line=line)
-        ) from None
+        problem = Problem(f"not valid TOML: {error}{remedy}", file=file, line=line)
+        raise ConfigError(problem) from None
 
 
 def _toml_remedy(text: str, error: str) -> str:
@@ -349,11 +374,10 @@ def _toml_remedy(text: str, error: str) -> str:
 
 def schema_of_file() -> dict[str, Any]:
     """The JSON Schema of a feeds.toml, as editors check it: types, names and bounds, not what only the whole tells."""
-    made = _File.model_json_schema(by_alias=True)
-    without_null = _without_null(made)
+    schema = _without_null(_File.model_json_schema(by_alias=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **without_null,
+        **schema,
         "title": "feeds.toml",
     }
 
@@ -364,55 +388,67 @@ def _without_null(node: Any) -> Any:
         return [_without_null(inner) for inner in node]
     if not isinstance(node, dict):
         return node
-    kept = {
-        key: _without_null(inner)
-        for key, inner in node.items()
-        if not (key == "default" and inner is None)
-    }
-    choices = kept.get("anyOf")
+    schema = {key: _without_null(inner) for key, inner in node.items()}
+    if schema.get("default", "") is None:
+        del schema["default"]
+    choices = schema.get("anyOf")
     if not isinstance(choices, list):
-        return kept
-    real = [choice for choice in choices if choice != {"type": "null"}]
-    rest = {key: inner for key, inner in kept.items() if key != "anyOf"}
-    return rest | (real[0] if len(real) == 1 else {"anyOf": real})
+        return schema
+    schema["anyOf"] = [choice for choice in choices if choice != {"type": "null"}]
+    if len(schema["anyOf"]) == 1:
+        [choice] = schema.pop("anyOf")
+        schema |= choice
+    return schema
 
 
 def feed_id_for(url: str) -> str:
     """The id of a feed that names none: a slug of host and path, and 6 hex digits of the URL's sha256."""
     parts = urlsplit(url)
-    words = re.sub(
-        r"[^a-z0-9]+",
-        "-",
-        f"{parts.hostname or ''}{parts.path}".lower().removeprefix("www."),
-    )
+    address = f"{parts.hostname or ''}{parts.path}".lower().removeprefix("www.")
+    words = re.sub(r"[^a-z0-9]+", "-", address).strip("-")
     digest = hashlib.sha256(url.encode()).hexdigest()[:6]
-    return f"{words.strip('-')[:57].rstrip('-') or 'feed'}-{digest}"
+    # 57 and a dash and 6 digits are the 64 characters that an id may have.
+    slug = words[:57].rstrip("-") or "feed"
+    return f"{slug}-{digest}"
 
 
 def _settings(parsed: _File) -> Settings:
-    def record(base: Any, section: _Section | None) -> Any:
-        return replace(base, **_given(section))
-
-    queues = tuple(
-        Queue(q.name, q.kind, q.deliver, q.min_sources, record(Match(), q.match))
-        for q in parsed.queue
-    )
+    server = parsed.server or _Listening()
+    http = parsed.http or _Http()
+    queues = [_queue(table) for table in parsed.queue]
     notifies = tuple(_notify(table) for table in parsed.notify)
+    # A notify is fed by a queue of its own, with the promise of the queues.
+    queues += [notify.queue for notify in notifies]
     settings: Settings = replace(
-        record(Settings(), parsed.aggregator),
-        server_listen=parsed.server.listen if parsed.server else None,
-        http_listen=parsed.http.listen if parsed.http else None,
-        http_public_url=parsed.http.public_url if parsed.http else None,
-        http_pictures=parsed.http.pictures if parsed.http else True,
-        fetch=record(FetchSettings(), parsed.fetch),
-        documents=record(DocumentSettings(), parsed.documents),
-        dedup=record(DedupSettings(), parsed.dedup),
-        digest=record(DigestSettings(), parsed.digest),
-        retention=record(RetentionSettings(), parsed.retention),
-        queues=(*queues, *(notify.queue for notify in notifies)),
+        _record(Settings(), parsed.aggregator),
+        server_listen=server.listen,
+        http_listen=http.listen,
+        http_public_url=http.public_url,
+        http_pictures=http.pictures,
+        fetch=_record(FetchSettings(), parsed.fetch),
+        documents=_record(DocumentSettings(), parsed.documents),
+        dedup=_record(DedupSettings(), parsed.dedup),
+        digest=_record(DigestSettings(), parsed.digest),
+        retention=_record(RetentionSettings(), parsed.retention),
+        queues=tuple(queues),
         notifies=notifies,
     )
     return settings
+
+
+def _record(default: Any, section: _Section | None) -> Any:
+    """The record as the file's table sets it."""
+    return replace(default, **_given(section))
+
+
+def _queue(table: _QueueTable) -> Queue:
+    return Queue(
+        table.name,
+        table.kind,
+        table.deliver,
+        table.min_sources,
+        match=_record(Match(), table.match),
+    )
 
 
 MAIL_EVERY = timedelta(hours=1)
@@ -420,21 +456,13 @@ MAIL_EVERY = timedelta(hours=1)
 
 
 def _notify(table: _NotifyTable) -> Notify:
-    given = {
-        name: getattr(table, name) for name in ("name", "to", "deliver", "min_sources")
-    }
-    given |= {
-        name: getattr(table, name)
-        for name in ("smtp", "sender")
-        if getattr(table, name) is not None
-    }
-    is_mail = table.to.startswith("mailto:")
-    return Notify(
-        **given,
-        match=replace(Match(), **_given(table.match)),
-        secret=Auth("bearer", **table.secret.given()) if table.secret else None,
-        every=table.every or (MAIL_EVERY if is_mail else timedelta(0)),
-    )
+    given = table.given()
+    given["match"] = _record(Match(), table.match)
+    if table.secret is not None:
+        given["secret"] = Auth("bearer", **table.secret.given())
+    if table.every is None and table.to.startswith("mailto:"):
+        given["every"] = MAIL_EVERY
+    return Notify(**given)
 
 
 def _given(section: _Section | None) -> dict[str, Any]:
@@ -449,67 +477,65 @@ def _feed(table: Any, parsed: _File, settings: Settings) -> Feed:
     defaults: dict[str, Any] = _given(parsed.defaults)
     given = table.given()
     given.pop("id", None)
-    auth = given.pop("auth", None)
-    headers = tuple(given.pop("headers", {}).items())
-    return Feed(
-        feed_id=table.id or feed_id_for(table.url),
-        headers=headers,
-        auth=Auth(**auth.given()) if auth else None,
-        **(limits | defaults | given),
-    )
+    given["headers"] = tuple(given.get("headers", {}).items())
+    if table.auth is not None:
+        given["auth"] = Auth(**table.auth.given())
+    feed_id = table.id or feed_id_for(table.url)
+    # The feed's own keys before [defaults], these before what [fetch] says of all.
+    return Feed(feed_id=feed_id, **(limits | defaults | given))
 
 
 def _feed_problems(
-    feeds: tuple[Feed, ...], tables: list[_FeedTable]
+    feeds: tuple[Feed, ...],
+    tables: list[_FeedTable],
 ) -> Iterator[Problem]:
-    ids = Counter(feed.feed_id for feed in feeds)
+    uses = Counter(feed.feed_id for feed in feeds)
     for position, (feed, table) in enumerate(zip(feeds, tables, strict=True)):
         key = f"feed[{position}]"
-        if ids[feed.feed_id] > 1 and table.id:
-            yield Problem(
-                f'the id "{feed.feed_id}" is used {ids[feed.feed_id]} times; ids must differ',
-                f"{key}.id",
-            )
-        elif ids[feed.feed_id] > 1:
-            yield Problem(
-                f"the url {feed.url} is there twice; remove one, or give them ids",
-                f"{key}.url",
-            )
+        use_count = uses[feed.feed_id]
+        if use_count > 1 and table.id:
+            text = f'the id "{feed.feed_id}" is used {use_count} times; ids must differ'
+            yield Problem(text, f"{key}.id")
+        elif use_count > 1:
+            # An id that is derived repeats with its address.
+            text = f"the url {feed.url} is there twice; remove one, or give them ids"
+            yield Problem(text, f"{key}.url")
         if feed.min_interval > feed.max_interval:
-            yield Problem(
-                "min_interval is longer than max_interval; swap or change one",
-                f"{key}.min_interval",
-            )
+            text = "min_interval is longer than max_interval; swap or change one"
+            yield Problem(text, f"{key}.min_interval")
         if feed.auth:
             yield from _auth_problems(feed.auth, f"{key}.auth")
 
 
+_WHERE_SECRET = (
+    'say where the secret is: either environment = "VARIABLE" or file = "/path"'
+)
+
+
 def _auth_problems(auth: Auth, key: str) -> Iterator[Problem]:
     if bool(auth.environment) == bool(auth.file):
-        yield Problem(
-            'say where the secret is: either environment = "VARIABLE" or file = "/path"',
-            key,
-        )
+        yield Problem(_WHERE_SECRET, key)
     if auth.scheme == "basic" and not auth.user:
         yield Problem('basic needs a user = "…"', key)
 
 
 def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Problem]:
     """Bounds of different tables that contradict each other."""
-    kept, window = settings.retention, settings.dedup.window
-    if kept.events < window:
-        text = f"{spoken(kept.events)} is shorter than the [dedup] window of {spoken(window)}"
+    retention = settings.retention
+    window = settings.dedup.window
+    # A lapsed event would come as `joined` with one source.
+    if retention.events < window:
+        text = f"{spoken(retention.events)} is shorter than the [dedup] window of {spoken(window)}"
         yield Problem(
             f"{text}: an event would lapse while reports still join it",
             "retention.events",
         )
     # An entry is forgotten after its last sighting: it must be seen again before, or it is published again.
-    longest = max(
-        (feed.max_interval for feed in feeds), default=Feed("", "").max_interval
-    )
+    intervals = [feed.max_interval for feed in feeds]
+    longest = max(intervals, default=Feed("", "").max_interval)
     least = max(window, 2 * longest)
-    if kept.seen < least:
-        text = f"{spoken(kept.seen)} is shorter than the window, or than twice the longest max_interval"
+    if retention.seen < least:
+        text = f"{spoken(retention.seen)} is shorter than the window, or than twice the longest max_interval"
         yield Problem(
             f"{text}: entries would be published again; at least {spoken(least)}",
             "retention.seen",
@@ -518,70 +544,70 @@ def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Pro
         text = f"at most {MOST_CONCURRENCY}, since each poll in flight needs a connection to Redis"
         yield Problem(f"{text}; start more poll workers instead", "fetch.concurrency")
     if settings.http_listen and settings.http_listen == settings.server_listen:
-        yield Problem(
-            f"{settings.http_listen} is [server] listen, too; choose another port",
-            "http.listen",
-        )
+        text = f"{settings.http_listen} is [server] listen, too; choose another port"
+        yield Problem(text, "http.listen")
 
 
-def _queue_problems(parsed: _File, feeds: tuple[Feed, ...]) -> Iterator[Problem]:
-    names = Counter(queue.name for queue in parsed.queue)
-    known = {feed.feed_id for feed in feeds}
+def _queue_problems(parsed: _File, feed_ids: set[str]) -> Iterator[Problem]:
+    uses = Counter(queue.name for queue in parsed.queue)
     for position, queue in enumerate(parsed.queue):
-        if names[queue.name] > 1:
-            yield Problem(
-                f'two queues are named "{queue.name}"; rename one',
-                f"queue[{position}].name",
-            )
-        for unknown in sorted(set(_given(queue.match).get("feeds", ())) - known):
-            yield Problem(
-                f'no feed has the id "{unknown}"{nearest(unknown, known)}',
-                f"queue[{position}].match",
-            )
+        key = f"queue[{position}]"
+        if uses[queue.name] > 1:
+            text = f'two queues are named "{queue.name}"; rename one'
+            yield Problem(text, f"{key}.name")
+        yield from _match_problems(queue.match, feed_ids, f"{key}.match")
 
 
-def _notify_problems(tables: list[_NotifyTable], feeds: set[str]) -> Iterator[Problem]:
-    names = Counter(table.name for table in tables)
+def _notify_problems(
+    tables: list[_NotifyTable],
+    feed_ids: set[str],
+) -> Iterator[Problem]:
+    uses = Counter(table.name for table in tables)
     for position, table in enumerate(tables):
         key = f"notify[{position}]"
-        if names[table.name] > 1:
-            yield Problem(
-                f'two notifies are named "{table.name}"; rename one', f"{key}.name"
-            )
-        if table.secret is not None and bool(table.secret.environment) == bool(
-            table.secret.file
-        ):
-            yield Problem(
-                'say where the secret is: either environment = "VARIABLE" or file = "/path"',
-                f"{key}.secret",
-            )
-        for unknown in sorted(set(_given(table.match).get("feeds", ())) - feeds):
-            yield Problem(
-                f'no feed has the id "{unknown}"{nearest(unknown, feeds)}',
-                f"{key}.match",
-            )
+        if uses[table.name] > 1:
+            text = f'two notifies are named "{table.name}"; rename one'
+            yield Problem(text, f"{key}.name")
+        secret = table.secret
+        if secret is not None and bool(secret.environment) == bool(secret.file):
+            yield Problem(_WHERE_SECRET, f"{key}.secret")
+        yield from _match_problems(table.match, feed_ids, f"{key}.match")
+
+
+def _match_problems(
+    match: _Section | None,
+    feed_ids: set[str],
+    key: str,
+) -> Iterator[Problem]:
+    wanted = set(_given(match).get("feeds", ()))
+    for unknown in sorted(wanted - feed_ids):
+        text = f'no feed has the id "{unknown}"{nearest(unknown, feed_ids)}'
+        yield Problem(text, key)
 
 
 def unheard(configuration: Configuration) -> Iterator[str]:
     """One sentence for each category or language that a queue asks for and no feed has: nothing is wrong with the file,
     but the queue may wait for ever."""
     feeds = [feed for feed in configuration.feeds if feed.enabled]
-    categories = {category for feed in feeds for category in feed.categories}
+    categories: set[str] = set()
+    for feed in feeds:
+        categories.update(feed.categories)
     languages = {feed.language.lower() for feed in feeds if feed.language}
-    is_sure = len([feed for feed in feeds if feed.language]) == len(feeds)
+    remark = ""
+    if not all(feed.language for feed in feeds):
+        remark = "; feeds without `language` may still be found to write it"
     for queue in configuration.settings.queues:
         for category in queue.match.categories:
             if category not in categories:
                 yield f'queue "{queue.name}": no feed has the category "{category}"{nearest(category, categories)}'
         for language in queue.match.languages:
-            if not any(_is_of(spoken, language.lower()) for spoken in languages):
-                rest = (
-                    ""
-                    if is_sure
-                    else "; feeds without `language` may still be found to write it"
-                )
-                yield f'queue "{queue.name}": no feed has the language "{language}"{rest}'
+            if not _is_spoken(language.lower(), languages):
+                yield f'queue "{queue.name}": no feed has the language "{language}"{remark}'
 
 
-def _is_of(spoken: str, wanted: str) -> bool:
-    return spoken == wanted or spoken.startswith(f"{wanted}-")
+def _is_spoken(wanted: str, languages: Iterable[str]) -> bool:
+    """Whether one of the languages is the wanted one: `zh` takes every kind of Chinese (RFC 4647, basic filtering)."""
+    return any(
+        language == wanted or language.startswith(f"{wanted}-")
+        for language in languages
+    )

@@ -13,42 +13,52 @@ from aggregator.errors import Problem
 
 
 def problems(
-    error: ValidationError, root: type[BaseModel], file: str, places: Places
+    error: ValidationError,
+    root: type[BaseModel],
+    file: str,
+    places: Places,
 ) -> Iterator[Problem]:
     """What pydantic found against the schema `root`, in its order."""
-    for one in error.errors():
-        path = tuple(part for part in one["loc"] if part != "[key]")
-        if one["type"] == "extra_forbidden":
-            *table, key = path
-            text = f"unknown key{_meant(root, tuple(table), str(key))}"
-        elif one["type"] == "missing":
-            text = "this key must be given"
-        elif one["type"] in _IN_WORDS:
-            text = f"{_IN_WORDS[one['type']].format_map(_limits(one))}{_seen(one)}"
-        else:
-            text = f"{one['msg'].removeprefix('Value error, ')}{_seen(one)}"
+    for fault in error.errors():
+        # pydantic names the keys of a mapping (`headers`) by a part of their own.
+        path = tuple(part for part in fault["loc"] if part != "[key]")
+        text = _sentence(fault, path, root)
         yield Problem(text, _dotted(path), file, places.line(path))
+
+
+def _sentence(fault: Any, path: tuple[str | int, ...], root: type[BaseModel]) -> str:
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        *table, key = path
+        return f"unknown key{_meant(root, tuple(table), str(key))}"
+    if kind == "missing":
+        return "this key must be given"
+    if kind in _IN_WORDS:
+        return f"{_IN_WORDS[kind].format_map(_limits(fault))}{_seen(fault)}"
+    # Our own validators raise a ValueError that says what to write.
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{message}{_seen(fault)}"
 
 
 def _meant(root: type[BaseModel], table: tuple[str | int, ...], key: str) -> str:
     """Where an unknown key belongs, or which one of its table it may have meant."""
     known = _known_keys(root, table)
+    tables = sorted(_known_keys(root, ()))
     homes = [
-        name
-        for name in sorted(_known_keys(root, ()))
-        if key in _known_keys(root, (name,))
+        _headed(root, name) for name in tables if key in _known_keys(root, (name,))
     ]
+    # A key in capitals is in its table already.
     if homes and key.lower() not in known:
-        return f"; it belongs into {' or '.join(_headed(root, name) for name in homes)}"
+        return f"; it belongs into {' or '.join(homes)}"
     return nearest(key, known)
 
 
 def _headed(root: type[BaseModel], table: str) -> str:
-    is_list = any(
-        getattr(kind, "__origin__", None) is list
-        for kind in _kinds(root.model_fields[table].annotation)
-    )
-    return f"[[{table}]]" if is_list else f"[{table}]"
+    """The head of a table as it is written."""
+    for kind in _kinds(root.model_fields[table].annotation):
+        if getattr(kind, "__origin__", None) is list:
+            return f"[[{table}]]"
+    return f"[{table}]"
 
 
 _IN_WORDS = {
@@ -68,18 +78,17 @@ _IN_WORDS = {
 """What pydantic finds, as people who write the file need to hear it."""
 
 
-def _limits(one: Any) -> dict[str, Any]:
-    return {"key": one["loc"][-1], **one.get("ctx", {})}
+def _limits(fault: Any) -> dict[str, Any]:
+    return {"key": fault["loc"][-1], **fault.get("ctx", {})}
 
 
-def _seen(one: Any) -> str:
+def _seen(fault: Any) -> str:
     """The offending value, where pydantic's own text leaves it out."""
-    value = one["input"]
-    return (
-        ""
-        if one["type"] == "value_error" or isinstance(value, dict | list)
-        else f" (found {value!r})"
-    )
+    value = fault["input"]
+    # Our own sentences quote it; a whole table would fill the screen.
+    if fault["type"] == "value_error" or isinstance(value, dict | list):
+        return ""
+    return f" (found {value!r})"
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
@@ -88,11 +97,14 @@ def nearest(key: str, known: Iterable[str]) -> str:
     from rapidfuzz.distance import Levenshtein
 
     names = sorted(known)
-    found = process.extractOne(
-        key.lower(), names, scorer=Levenshtein.normalized_similarity, score_cutoff=0.5
+    best = process.extractOne(
+        key.lower(),
+        names,
+        scorer=Levenshtein.normalized_similarity,
+        score_cutoff=0.5,
     )
-    if found:
-        return f'; did you mean "{found[0]}"?'
+    if best:
+        return f'; did you mean "{best[0]}"?'
     return f"; known here: {', '.join(names)}" if names else ""
 
 
@@ -101,23 +113,27 @@ def _known_keys(root: type[BaseModel], table: tuple[str | int, ...]) -> set[str]
     for part in table:
         if isinstance(part, int):
             continue
-        column = next(
-            (c for name, c in model.model_fields.items() if (c.alias or name) == part),
-            None,
-        )
+        column = _columns(model).get(part)
         if column is None:
             return set()
-        model = next(
-            (
-                kind
-                for kind in _kinds(column.annotation)
-                if hasattr(kind, "model_fields")
-            ),
-            None,
-        )
+        model = _model_in(column.annotation)
         if model is None:
             return set()
-    return {column.alias or name for name, column in model.model_fields.items()}
+    return set(_columns(model))
+
+
+def _columns(model: Any) -> dict[str, Any]:
+    """The fields of a table by the keys that the file has for them."""
+    fields = model.model_fields.items()
+    return {column.alias or name: column for name, column in fields}
+
+
+def _model_in(annotation: Any) -> Any:
+    """The table within `list[Table] | None`; None where there is none."""
+    for kind in _kinds(annotation):
+        if hasattr(kind, "model_fields"):
+            return kind
+    return None
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
@@ -127,14 +143,16 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
-    return "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in path
-    ).removeprefix(".")
+    dotted = ""
+    for part in path:
+        dotted += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return dotted.removeprefix(".")
 
 
 def path_of(dotted: str) -> tuple[str | int, ...]:
     """A dotted key as `Places` knows it."""
-    return tuple(int(p) if p.isdigit() else p for p in re.findall(r"[^.\[\]]+", dotted))
+    parts = re.findall(r"[^.\[\]]+", dotted)
+    return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
 class Places:
@@ -149,6 +167,7 @@ class Places:
                 table = (array[1], counts[array[1]])
                 counts[array[1]] += 1
                 self._lines[table] = number
+                # A fault of all of them together stands at the first.
                 self._lines.setdefault((array[1],), number)
             elif head := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
                 table = self._inside(tuple(head[1].split(".")), counts)
@@ -159,9 +178,10 @@ class Places:
     @staticmethod
     def _inside(names: tuple[str, ...], counts: Counter[str]) -> tuple[str | int, ...]:
         """`[feed.auth]` belongs to the newest `[[feed]]`."""
-        return (
-            (names[0], counts[names[0]] - 1, *names[1:]) if counts[names[0]] else names
-        )
+        table, *inner = names
+        if not counts[table]:
+            return names
+        return (table, counts[table] - 1, *inner)
 
     def line(self, path: tuple[str | int, ...]) -> int | None:
         """The line of a key, or of the nearest thing around it."""

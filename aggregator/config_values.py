@@ -34,27 +34,25 @@ _SIZES = {
 
 
 _ADDRESS = r"[^@\s<>(),;]+@[^@\s<>(),;]+"
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(rf"-?(?:{_DURATION_PART.pattern})+")
 
 
 def duration(text: object) -> timedelta:
     """`"90s"`, `"15m"`, `"72h"`, `"7d"`, `"2w"`, also `"1h30m"` and a leading minus. Raises ValueError."""
     if isinstance(text, timedelta):
         return text
-    parts = (
-        re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text)
-        if isinstance(text, str)
-        else []
-    )
-    if not parts or re.sub(r"^-", "", str(text)) != "".join(
-        number + unit for number, unit in parts
-    ):
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError(
             f'write a duration with its unit, such as "90s", "15m", "72h" or "7d", not {text!r}'
         )
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    seconds = 0.0
+    for number, unit in _DURATION_PART.findall(text):
+        seconds += float(number) * _UNITS[unit]
     if seconds > 3650 * 86400:
         raise ValueError(f"{text!r} is longer than ten years")
-    return timedelta(seconds=-seconds if str(text).startswith("-") else seconds)
+    span = timedelta(seconds=seconds)
+    return -span if text.startswith("-") else span
 
 
 def spoken(span: timedelta) -> str:
@@ -68,23 +66,23 @@ def spoken(span: timedelta) -> str:
 
 def size_bytes(text: object) -> int:
     """`"256KiB"`, `"10MiB"`, `"1GiB"`, `"5MB"` or a whole number of bytes. Raises ValueError."""
+    # True is an int to Python.
     if isinstance(text, int) and not isinstance(text, bool):
         return text
-    found = (
-        re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
-        if isinstance(text, str)
-        else None
-    )
-    if not found or found[2] not in _SIZES:
-        raise ValueError(
-            f'write a size with its unit, such as "256KiB" or "10MiB", not {text!r}'
-        )
-    return int(float(found[1]) * _SIZES[found[2]])
+    remedy = f'write a size with its unit, such as "256KiB" or "10MiB", not {text!r}'
+    if not isinstance(text, str):
+        raise ValueError(remedy)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text)
+    if match is None or match[2] not in _SIZES:
+        raise ValueError(remedy)
+    number, unit = match.groups()
+    return int(float(number) * _SIZES[unit])
 
 
 _COPIED_ROUND = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff<>\"'`“”‘’«»"
 _SUBSCRIBING = re.compile(
-    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)", re.IGNORECASE
+    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)",
+    re.IGNORECASE,
 )
 """Schemes of "subscribe" links, before an address or in place of its scheme."""
 _WEB = re.compile(r"https?:/*", re.IGNORECASE)
@@ -94,7 +92,8 @@ _BARE = re.compile(
 )
 
 _LOCAL = re.compile(
-    r"localhost\b|\[|[\d.]+(?:[:/?#]|\Z)|[^/?#]+:\d+(?:[/?#]|\Z)", re.IGNORECASE
+    r"localhost\b|\[|[\d.]+(?:[:/?#]|\Z)|[^/?#]+:\d+(?:[/?#]|\Z)",
+    re.IGNORECASE,
 )
 
 
@@ -105,32 +104,40 @@ def web_addresses(text: str) -> tuple[str, ...]:
     have it; without any scheme it is https, and http for hosts without https. A port or a number in place of a name
     speaks for a server of one's own, and http.
     """
-    bare = re.sub(
-        r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND)
-    )  # a long one is wrapped in mails
-    subscribing = _SUBSCRIBING.match(bare)
-    rest = bare[subscribing.end() :] if subscribing else bare.removeprefix("//")
-    web = _WEB.match(rest)
-    if web:
-        scheme = "https" if web[0].lower().startswith("https") else "http"
-        candidates = [f"{scheme}://{rest[web.end() :]}"]
-    elif subscribing:
-        candidates = [f"http://{rest}"]
-    elif _BARE.fullmatch(rest):
-        candidates = [f"https://{rest}", f"http://{rest}"]
-        if _LOCAL.match(rest):
-            candidates.reverse()
-    else:
+    # A long one is wrapped in mails.
+    bare = re.sub(r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND))
+    candidates = _candidates(bare)
+    if not candidates:
         raise ValueError(
             f"{_shown(text)} is no web address: write it whole, such as https://example.org/feed.xml"
         )
-    return tuple(http_url(re.sub(r"\s+", "%20", candidate)) for candidate in candidates)
+    return tuple(http_url(re.sub(r"\s+", "%20", address)) for address in candidates)
+
+
+def _candidates(bare: str) -> list[str]:
+    subscribing = _SUBSCRIBING.match(bare)
+    rest = bare.removeprefix("//")
+    if subscribing:
+        rest = bare[subscribing.end() :]
+    web = _WEB.match(rest)
+    if web:
+        # `http:/example.org` and `HTTPS://` come out of mails and spreadsheets.
+        scheme = "https" if web[0].lower().startswith("https") else "http"
+        return [f"{scheme}://{rest[web.end() :]}"]
+    if subscribing:
+        return [f"http://{rest}"]
+    if not _BARE.fullmatch(rest):
+        return []
+    if _LOCAL.match(rest):
+        return [f"http://{rest}", f"https://{rest}"]
+    return [f"https://{rest}", f"http://{rest}"]
 
 
 def _shown(text: str) -> str:
     """An address for a message, without user and password, which it may hold even where it is none."""
-    head, at, tail = text.strip().rpartition("@")
-    return repr(f"{head.partition('//')[0]}//{tail}" if at and "//" in head else tail)
+    head, _, tail = text.strip().rpartition("@")
+    scheme, slashes, _ = head.partition("//")
+    return repr(f"{scheme}//{tail}") if slashes else repr(tail)
 
 
 def http_url(text: str) -> str:
@@ -159,15 +166,18 @@ def _notify_to(text: str) -> str:
         host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
-    if parts.scheme in ("http", "https") and host:
-        return text
-    if (
-        parts.scheme == "ntfy"
-        and host
-        and re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", parts.path)
-    ):
-        return text
-    if parts.scheme == "mailto" and re.fullmatch(_ADDRESS, parts.path):
+    match parts.scheme:
+        case "http" | "https":
+            is_place = bool(host)
+        case "ntfy":
+            # ntfy's own rule for a topic.
+            is_topic = re.fullmatch(r"/[A-Za-z0-9_-]{1,64}", parts.path)
+            is_place = bool(host and is_topic)
+        case "mailto":
+            is_place = bool(re.fullmatch(_ADDRESS, parts.path))
+        case _:
+            is_place = False
+    if is_place:
         return text
     places = 'write "https://…", "ntfy://host/topic" or "mailto:me@example.org"'
     raise ValueError(f"{text!r} is no place to send to: {places}")
@@ -179,6 +189,7 @@ def _smtp(text: str) -> str:
         host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
+    # A password here would be shown by whatever shows the address.
     if parts.scheme != "smtp" or not host or parts.password:
         raise ValueError(
             f'{text!r} is no mail server: write "smtp://user@host:587", and the password as secret'
@@ -189,14 +200,14 @@ def _smtp(text: str) -> str:
 def _listen_address(text: str) -> str:
     host, _, port = text.rpartition(":")
     is_port = port.isascii() and port.isdecimal() and int(port) <= 65535
-    if not is_port or not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", host):
-        everywhere = (
-            ', for all its addresses "0.0.0.0:9191"' if host in ("", "*") else ""
-        )
-        raise ValueError(
-            f'{text!r} is not an address to listen on: write "127.0.0.1:9191"{everywhere}'
-        )
-    return text
+    is_host = re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", host)
+    if is_port and is_host:
+        return text
+    remedy = 'write "127.0.0.1:9191"'
+    # `:9191` and `*:9191` mean all addresses to other servers.
+    if host in ("", "*"):
+        remedy += ', for all its addresses "0.0.0.0:9191"'
+    raise ValueError(f"{text!r} is not an address to listen on: {remedy}")
 
 
 def _place(text: str) -> str:
@@ -207,7 +218,12 @@ def _place(text: str) -> str:
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Days of the week as crontab(5) counts them."""
-_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+_SOME_DAY = datetime(
+    2024,
+    1,
+    1,
+    tzinfo=UTC,
+)
 
 
 def _cron(text: str) -> str:
@@ -218,14 +234,14 @@ def _cron(text: str) -> str:
 
     *fields, days = text.split() or [""]
     try:
-        named = " ".join(
-            [*fields, ",".join(_named_days(part) for part in days.split(","))]
-        )
+        named_days = ",".join(map(_named_days, days.split(",")))
+        named = " ".join([*fields, named_days])
         trigger = CronTrigger.from_crontab(named, timezone=UTC)
     except ValueError as error:
         raise ValueError(
             f'{text!r} is not a cron expression such as "0 * * * *": {error}'
         ) from None
+    # 31 February: APScheduler takes it, and never runs.
     if trigger.get_next_fire_time(None, _SOME_DAY) is None:
         raise ValueError(f"{text!r} names a day that never comes")
     return named
@@ -233,16 +249,21 @@ def _cron(text: str) -> str:
 
 def _named_days(part: str) -> str:
     """`1-5`, `0`, `*/2` as lists of names; anything else as it is."""
-    found = re.fullmatch(r"(?:(\d)(?:-(\d))?|\*(?=/))(?:/([1-9]\d*))?", part)
-    if found is None:
+    match = re.fullmatch(r"(?:(\d)(?:-(\d))?|\*(?=/))(?:/([1-9]\d*))?", part)
+    if match is None:
         return part
-    until = "6" if found[3] or not found[1] else found[1]
-    first, last = int(found[1] or 0), int(found[2] or until)
+    begin, end, step = match.groups()
+    first = int(begin or 0)
+    # `*/2` and `1/2` run on to the end of the week, `1` is one day.
+    last = 6 if step or not begin else first
+    if end:
+        last = int(end)
     if not 0 <= first <= last <= 7:
         raise ValueError(
             f"{part!r} is no range of days of the week: 0 and 7 are Sunday"
         )
-    return ",".join(dict.fromkeys(_DAYS[first : last + 1 : int(found[3] or 1)]))
+    days = _DAYS[first : last + 1 : int(step or 1)]
+    return ",".join(dict.fromkeys(days))
 
 
 def _timezone(text: str) -> str:
@@ -323,13 +344,15 @@ FeedId = Annotated[
 QueueName = Annotated[
     StrictStr,
     pattern(
-        r"[A-Za-z0-9_-]{1,64}", "is no queue name: use 1 to 64 letters, digits, _, -"
+        r"[A-Za-z0-9_-]{1,64}",
+        "is no queue name: use 1 to 64 letters, digits, _, -",
     ),
 ]
 Prefix = Annotated[
     StrictStr,
     pattern(
-        r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}", 'is no prefix such as "agg"'
+        r"[A-Za-z0-9_.-]{1,32}|\{[A-Za-z0-9_.-]{1,32}\}",
+        'is no prefix such as "agg"',
     ),
 ]
 Cron = Annotated[StrictStr, AfterValidator(_cron)]

@@ -34,14 +34,11 @@ def variable(name: str) -> str | None:
 def bare_environment() -> Iterator[None]:
     """For a process that is started now."""
     with _lock:
-        taken = {
-            name: value
-            for name, value in os.environ.items()
-            if not _KEPT.fullmatch(name)
-        }
-        for name in taken:
-            del os.environ[name]
+        removed: dict[str, str] = {}
+        for name in list(os.environ):
+            if not _KEPT.fullmatch(name):
+                removed[name] = os.environ.pop(name)
         try:
             yield
         finally:
-            os.environ.update(taken)
+            os.environ.update(removed)

@@ -35,14 +35,14 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (place, self.key, self.text) if part)
+        return ": ".join(filter(None, (place, self.key, self.text)))
 
 
 class ConfigError(AggregatorError):
     """The configuration or the command line cannot be used; `problems` holds everything found, in file order."""
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
 
@@ -65,12 +65,18 @@ class EngineRefused(EngineError):
 class UnreadableRecord(EngineRefused):
     """What stands under `key` cannot be read: damaged, or (`is_later`) written by a later version of this program."""
 
-    def __init__(self, key: str, why: str, *, is_later: bool) -> None:
+    def __init__(
+        self,
+        key: str,
+        why: str,
+        *,
+        is_later: bool,
+    ) -> None:
         remedy = (
-            "a later version of aggregator wrote it: start that version here"
-            if is_later
-            else f"delete it (redis-cli DEL '{key}'): it begins anew with the next report"
+            f"delete it (redis-cli DEL '{key}'): it begins anew with the next report"
         )
+        if is_later:
+            remedy = "a later version of aggregator wrote it: start that version here"
         super().__init__(f"{key} cannot be read ({why}); {remedy}")
         self.key = key
         self.is_later = is_later
@@ -79,7 +85,12 @@ class UnreadableRecord(EngineRefused):
 class EventsHeld(AggregatorError):
     """The event stage does not get past a waiting entry. Nothing is lost: it waits, and is tried again."""
 
-    def __init__(self, why: str, *, is_later: bool = False) -> None:
+    def __init__(
+        self,
+        why: str,
+        *,
+        is_later: bool = False,
+    ) -> None:
         super().__init__(f"the event stage waits: {why}")
         self.is_later = is_later
 
@@ -92,7 +103,12 @@ DISTRIBUTION = "feeds-to-events"
 """What the package is called where it is installed from: `aggregator` is another's there."""
 
 
-def install_command(extra: str, *, python: str, has_pip: bool) -> str:
+def install_command(
+    extra: str,
+    *,
+    python: str,
+    has_pip: bool,
+) -> str:
     """The shell command that adds an extra to the installation of this interpreter."""
     wanted = shlex.quote(f"{DISTRIBUTION}[{extra}]")
     if has_pip:

@@ -24,6 +24,7 @@ def host_of(url: str) -> str:
 def ascii_host(name: str) -> str:
     """`name` in lower-case ASCII (UTS 46, as browsers do); unchanged where it is not a name that IDNA allows."""
     lowered = name.lower().rstrip(".")
+    # `under_score.example` is no name to IDNA and one to the DNS.
     if lowered.isascii():
         return lowered
     try:
@@ -34,7 +35,6 @@ def ascii_host(name: str) -> str:
 
 def share(*parts: object) -> float:
     """A number in 0..1 that is the same for the same parts and evenly spread over different ones."""
-    digest = hashlib.blake2b(
-        "\0".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8
-    ).digest()
+    key = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(key, digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

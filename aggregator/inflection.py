@@ -36,7 +36,10 @@ BREAKING = RANGES["hangul"] + RANGES["katakana"] + RANGES["unspaced"]
 
 def script_of(word: str) -> str:
     """The script of a word by its first letter: a name of `RANGES`, else `latin`."""
-    return next((name for name, letters in _SCRIPT_OF if letters.match(word)), "latin")
+    for name, letters in _SCRIPT_OF:
+        if letters.match(word):
+            return name
+    return "latin"
 
 
 # --- endings --------------------------------------------------------------------------------------------------
@@ -103,29 +106,8 @@ _PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
 _PAIRS |= {"ca": _PAIRS["es"], "gl": _PAIRS["pt"]}
 """Language → endings of one and of many; only number changes there."""
 
-_ALONE = {
-    "en": frozenset(
-        (
-            "new",
-            "news",
-            "us",
-            "its",
-            "it",
-            "as",
-            "a",
-            "is",
-            "was",
-            "has",
-            "does",
-            "this",
-            "his",
-            "plus",
-            "i",
-            "no",
-            "on",
-        )
-    )
-}
+_ALONE_IN_ENGLISH = "new news us its it as a is was has does this his plus i no on"
+_ALONE = {"en": frozenset(_ALONE_IN_ENGLISH.split())}
 """Words whose other form would be another word: `new` is not found in "news"."""
 
 _OF_SCRIPT = {
@@ -186,15 +168,22 @@ def pattern_of(word: str, lang: str) -> tuple[str, str]:
 
 def _language(lang: str, script: str) -> str:
     """Whose endings count: the text's, where it is written in this script, else those of the script's commonest."""
-    is_own = _IN_SCRIPT.get(lang, "latin") == script and (
-        lang in _ENDINGS or lang in _PAIRS
-    )
-    return lang if is_own else _OF_SCRIPT.get(script, "")
+    is_own_script = _IN_SCRIPT.get(lang, "latin") == script
+    is_listed = lang in _ENDINGS or lang in _PAIRS
+    # "Kyiv" in a Ukrainian text, Путин in an English one.
+    if not is_own_script or not is_listed:
+        return _OF_SCRIPT.get(script, "")
+    return lang
 
 
 def _arabic(word: str) -> tuple[str, str]:
-    stem = word[2:] if word.startswith("ال") and len(word) > 4 else word
-    stem = stem[:-1] if stem.endswith("ه") and len(stem) > 3 else stem
+    stem = word
+    # The article: a text may have the word with it or without.
+    if stem.startswith("ال") and len(stem) > 4:
+        stem = stem[2:]
+    # ة, folded to ه, becomes ت before an ending.
+    if stem.endswith("ه") and len(stem) > 3:
+        stem = stem[:-1]
     if len(stem) < 3:
         return word, re.escape(word)
     persian = "|".join(sorted(_PERSIAN.split(), key=len, reverse=True))
@@ -202,7 +191,9 @@ def _arabic(word: str) -> tuple[str, str]:
 
 
 def _hebrew(word: str) -> tuple[str, str]:
-    stem = word[:-1] if word.endswith("ה") and len(word) > 3 else word
+    stem = word
+    if stem.endswith("ה") and len(stem) > 3:
+        stem = stem[:-1]
     if len(stem) < 3:
         return word, re.escape(word)
     return stem, f"{_HEBREW_BEFORE}{re.escape(stem)}{_HEBREW_BEHIND}"
@@ -212,56 +203,68 @@ def _hebrew(word: str) -> tuple[str, str]:
 def _spaced(word: str, lang: str) -> tuple[str, str]:
     forms = forms_of(word, lang)
     stem = _common(forms)
+    # The longest first: a pattern takes the first that fits.
     endings = sorted({form[len(stem) :] for form in forms}, key=len, reverse=True)
-    found = f"{re.escape(stem)}(?:{'|'.join(map(re.escape, endings))})"
-    if lang in COMPOUNDING and word.isalpha() and len(word) >= _LEAST_REST:
-        head = rf"(?:[^\W\d_]{{{_LEAST_REST},}})?" if word not in _NO_HEADS else ""
-        behind = (
-            rf"|{re.escape(word)}[^\W\d_]{{{_LEAST_REST},}}"
-            if len(word) >= _LEAST_FIRST
-            else ""
-        )
-        return stem, f"(?:{head}{found}{behind})"
-    return stem, found
+    inflected = f"{re.escape(stem)}(?:{'|'.join(map(re.escape, endings))})"
+    if lang not in COMPOUNDING or not word.isalpha() or len(word) < _LEAST_REST:
+        return stem, inflected
+    other_word = rf"[^\W\d_]{{{_LEAST_REST},}}"
+    before = behind = ""
+    if word not in _NO_HEADS:
+        before = f"(?:{other_word})?"
+    if len(word) >= _LEAST_FIRST:
+        behind = f"|{re.escape(word)}{other_word}"
+    return stem, f"(?:{before}{inflected}{behind})"
 
 
 def forms_of(word: str, lang: str) -> frozenset[str]:
     """The word's forms in a language, the word itself among them."""
+    # Devanagari ends in marks, which are no letters to Python; `C#` and `5G` have one form.
     is_word = word[-1:].isalpha() or script_of(word) == "devanagari"
-    if word in _ALONE.get(lang, ()) or not is_word:
+    alone = _ALONE.get(lang, frozenset())
+    if word in alone or not is_word:
         return frozenset((word,))
     forms = {word}
-    for one, many in _PAIRS.get(lang, ()):
-        forms.update(_exchanged(word, one, many))
-        forms.update(_exchanged(word, many, one))
+    for singular, plural in _PAIRS.get(lang, ()):
+        forms.update(_exchanged(word, singular, plural))
+        forms.update(_exchanged(word, plural, singular))
     endings = _ENDINGS.get(lang, "").split()
     for stem in _stems(word, endings):
         forms.add(stem)
         forms.update(stem + ending for ending in endings)
-    return frozenset(forms - (_ALONE.get(lang, frozenset()) - {word}))
+    return frozenset(forms - alone)
 
 
 def _exchanged(word: str, old: str, new: str) -> list[str]:
-    if not word.endswith(old) or len(word) - len(old) < (2 if old else 3):
+    """The word with another ending; none where too little of it would stay."""
+    stem_size = len(word) - len(old)
+    least_size = 2 if old else 3
+    if not word.endswith(old) or stem_size < least_size:
         return []
-    return [word[: len(word) - len(old)] + new]
+    return [word[:stem_size] + new]
 
 
 def _stems(word: str, endings: list[str]) -> list[str]:
+    """The word, and what stays of it without each of the endings that it has."""
     if len(word) < 3:
         return []
-    taken = [
-        word[: -len(e)]
-        for e in endings
-        if word.endswith(e) and len(word) - len(e) >= (3 if len(e) == 1 else 4)
-    ]
-    return [word, *taken]
+    stems = [word]
+    for ending in endings:
+        least_size = 3 if len(ending) == 1 else 4
+        stem_size = len(word) - len(ending)
+        if word.endswith(ending) and stem_size >= least_size:
+            stems.append(word[:stem_size])
+    return stems
 
 
 def _common(forms: frozenset[str]) -> str:
     """What all forms begin with."""
-    first, last = min(forms), max(forms)
+    # Of the first and the last in order, all between them have it, too.
+    first = min(forms)
+    last = max(forms)
     length = 0
-    while length < min(len(first), len(last)) and first[length] == last[length]:
+    for letter, other in zip(first, last, strict=False):
+        if letter != other:
+            break
         length += 1
     return first[:length]

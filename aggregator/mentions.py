@@ -29,7 +29,8 @@ from aggregator.inflection import BREAKING, RANGES, pattern_of, script_of
 # --- texts ----------------------------------------------------------------------------------------------------
 
 _APOSTROPHES = dict.fromkeys(
-    map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"), "'"
+    map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"),
+    "'",
 )
 _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
 _INVISIBLE = dict.fromkeys(
@@ -56,6 +57,7 @@ _OWN = {
     "œ": "oe",
 }
 _LETTERS = str.maketrans({**_OWN, "Œ": "OE", "ß": "ss", "ẞ": "SS"})
+"""Letters that Unicode does not take apart into a plain one and an accent."""
 _MOST_CHARACTERS = 10_000
 """Of a text, how much is read: the body that travels with an entry has 8,000 at most."""
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
@@ -84,31 +86,32 @@ def _written(text: str) -> str:
     if not text.isascii():
         text = text.translate(_INVISIBLE).translate(_APOSTROPHES).translate(_DASHES)
     text = " ".join(text.split())
-    return _BREAK.sub("\x1f", text) if _BREAKING.search(text) else text
+    if not _BREAKING.search(text):
+        return text
+    return _BREAK.sub("\x1f", text)
 
 
 def _cased(text: str, lang: str) -> str:
     """One spelling for what is the same word, in the letter case it has."""
     if not text.isascii():
         text = _spelled(unicodedata.normalize("NFKC", text), lang)
-    has_initials = (
-        _DOTTED.search(text) is not None
-    )  # five times as fast as looking for the whole pattern
-    return (
-        _INITIALS.sub(lambda found: found.group().replace(".", ""), text)
-        if has_initials
-        else text
-    )
+    # Five times as fast as looking for the whole pattern.
+    if not _DOTTED.search(text):
+        return text
+    return _INITIALS.sub(lambda initials: initials.group().replace(".", ""), text)
 
 
 def _spelled(text: str, lang: str) -> str:
     if _HAN.search(text):
+        # A blank between two characters parts no words: 人工 智能 is 人工智能.
         text = _BETWEEN_HAN.sub("", str(_simplifier().convert(text)))
     if lang == "vi":  # there accents make the word (dedup.words does likewise)
         return text
     if lang in ("es", "gl"):  # año and ano are two words
         text = text.replace("ñ", "\ue000").replace("Ñ", "\ue001")
-    text = text.translate(_LETTERS).translate(_BARE).translate(_ARABIC_LETTERS)
+    text = text.translate(_LETTERS)
+    text = text.translate(_BARE)
+    text = text.translate(_ARABIC_LETTERS)
     return text.replace("\ue000", "ñ").replace("\ue001", "Ñ")
 
 
@@ -134,21 +137,20 @@ _DROPPED_MARKS = (
 
 def _bare(letter: str) -> str | None:
     """A letter without accents, None for what is dropped. ё is е; й, ї and the letters of Indian scripts stay."""
-    code = ord(letter)
     if unicodedata.combining(letter):
-        return (
-            None
-            if any(first <= code <= last for first, last in _DROPPED_MARKS)
-            else letter
-        )
+        return None if _is_dropped(ord(letter)) else letter
     parts = unicodedata.normalize("NFD", letter)
+    # Letters of their own to those who write them, not и, і and у with an accent.
     if len(parts) == 1 or letter in "йЙїЇўЎ":
         return letter
-    return (
-        "".join(part for part in parts if _bare(part))
-        if ord(parts[1]) <= 0x06FF
-        else letter
-    )
+    # Behind Arabic the marks make the letter.
+    if ord(parts[1]) > 0x06FF:
+        return letter
+    return "".join(filter(_bare, parts))
+
+
+def _is_dropped(mark: int) -> bool:
+    return any(first <= mark <= last for first, last in _DROPPED_MARKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def _text(text: str, lang: str) -> Text:
 
 
 def _folded(cased: str) -> str:
+    # İ, the Turkish capital, folds to an i and a dot.
     return cased.casefold().replace("i\u0307", "i")
 
 
@@ -202,19 +205,26 @@ class _Item:
 
 
 def _parsed(item: str) -> _Item:
+    # A sign alone is no order but what is looked for: `-`, `=`, `*`.
     text = item.strip()
     is_without = text.startswith("-") and len(text) > 1
-    text = text[1:].lstrip() if is_without else text
+    if is_without:
+        text = text[1:].lstrip()
     in_title = text.lower().startswith("title:")
-    text = text[len("title:") :].lstrip() if in_title else text
+    if in_title:
+        text = text[len("title:") :].lstrip()
     is_exact = text.startswith("=") and len(text) > 1
-    text = text[1:].lstrip() if is_exact else text
+    if is_exact:
+        text = text[1:].lstrip()
     is_prefix = text.endswith("*") and len(text) > 1
-    text = text[:-1] if is_prefix else text
+    if is_prefix:
+        text = text[:-1]
     if len(text) > 2 and text[0] in '"“„«' and text[-1] in '"”“»':
         text = text[1:-1]
-    if text.endswith("*") and not is_prefix:  # "climate chang*" in quotes
-        text, is_prefix = text[:-1], True
+    # "climate chang*" in quotes
+    if text.endswith("*") and not is_prefix:
+        text = text[:-1]
+        is_prefix = True
     return _Item(text.strip(), is_without, in_title, is_exact, is_prefix)
 
 
@@ -247,11 +257,29 @@ def _folded_of(text: Text) -> str:
 def _finder(item: _Item, lang: str) -> _Finder:
     written = _written(item.text)
     if item.is_exact:
-        return _made(written, item, lang, _written_of, capitals=False)
+        return _made(
+            written,
+            item,
+            lang,
+            _written_of,
+            capitals=False,
+        )
     cased = _cased(written, lang)
     if is_name(cased):
-        return _made(cased, item, lang, _cased_of, capitals=True)
-    return _made(_folded(cased), item, lang, _folded_of, capitals=False)
+        return _made(
+            cased,
+            item,
+            lang,
+            _cased_of,
+            capitals=True,
+        )
+    return _made(
+        _folded(cased),
+        item,
+        lang,
+        _folded_of,
+        capitals=False,
+    )
 
 
 _LONGEST_NAME = 4
@@ -260,39 +288,60 @@ _LONGEST_NAME = 4
 
 def is_name(cased: str) -> bool:
     """Whether an item is a name in capitals: two letters at least, none of them small, no word long."""
-    if sum(letter.isupper() for letter in cased) < 2 or any(
-        letter.islower() for letter in cased
-    ):
+    capital_count = sum(map(str.isupper, cased))
+    if capital_count < 2 or any(map(str.islower, cased)):
         return False
-    return max(map(len, _PIECE.findall(cased)), default=0) <= _LONGEST_NAME
+    longest = max(map(len, _PIECE.findall(cased)), default=0)
+    return longest <= _LONGEST_NAME
 
 
 def _made(
-    text: str, item: _Item, lang: str, of: Callable[[Text], str], *, capitals: bool
+    text: str,
+    item: _Item,
+    lang: str,
+    of: Callable[[Text], str],
+    *,
+    capitals: bool,
 ) -> _Finder:
     pieces = _PIECE.findall(text)
+    if not text:
+        return _Finder(text, _NEVER, of)
     if not pieces:  # signs, emoji: as they are
-        return _Finder(text, re.compile(re.escape(text)) if text else _NEVER, of)
+        return _Finder(text, re.compile(re.escape(text)), of)
     parts: list[str] = []
     needles: list[str] = []
     for number, piece in enumerate(pieces):
         is_last = number == len(pieces) - 1
-        needle, pattern = _forms(piece, item, lang, capitals=capitals, is_last=is_last)
+        needle, pattern = _forms(
+            piece,
+            item,
+            lang,
+            capitals=capitals,
+            is_last=is_last,
+        )
         if number:
             parts.append(_gap(pieces[number - 1], piece))
         parts.append(_bounded(piece, pattern, is_open=is_last and item.is_prefix))
         needles.append(needle)
-    return _Finder(max(needles, key=len), re.compile("".join(parts)), of)
+    # `in` is many times as fast as a pattern: most reports hold no word of most items.
+    needle = max(needles, key=len)
+    return _Finder(needle, re.compile("".join(parts)), of)
 
 
 def _forms(
-    piece: str, item: _Item, lang: str, *, capitals: bool, is_last: bool
+    piece: str,
+    item: _Item,
+    lang: str,
+    *,
+    capitals: bool,
+    is_last: bool,
 ) -> tuple[str, str]:
     """(what every form has, the pattern of the forms) of one piece."""
     if item.is_exact or (is_last and item.is_prefix):
         return piece, re.escape(piece)
     if not capitals or not piece.isupper():
         return pattern_of(piece, lang)
+    # WHO and US must not be found in "who" and "us"; of four letters few are words, and newspapers write Nato.
     if len(piece) < _LONGEST_NAME or not piece.isalpha():
         return piece, f"{re.escape(piece)}s?"
     tail = "".join(f"[{letter}{letter.lower()}]" for letter in piece[1:])
@@ -301,28 +350,33 @@ def _forms(
 
 def _gap(before: str, behind: str) -> str:
     """Between two words stands something; between scripts that break by themselves there may be nothing."""
-    breaks = {"hangul", "katakana", "unspaced"}
-    return (
-        f"{_GAP}"
-        if not breaks & {script_of(before[-1]), script_of(behind[0])}
-        else f"(?:{_GAP})?"
-    )
+    scripts = {script_of(before[-1]), script_of(behind[0])}
+    if scripts & {"hangul", "katakana", "unspaced"}:
+        return f"(?:{_GAP})?"
+    return _GAP
 
 
-def _bounded(piece: str, pattern: str, *, is_open: bool) -> str:
+def _bounded(
+    piece: str,
+    pattern: str,
+    *,
+    is_open: bool,
+) -> str:
     """The pattern as a word of its own; `is_open`: more letters may follow."""
     match script_of(piece):
         case "unspaced":
             before, behind = "", f"(?![{_MARKS}])"
-        case (
-            "katakana"
-        ):  # テスト is none of コンテスト's words, サッカー is one of サッカーチーム's
+        case "katakana":
+            # テスト is none of コンテスト's words, サッカー is one of サッカーチーム's.
             before, behind = f"(?<![{RANGES['katakana']}])", ""
         case _ if re.search(f"[{_INDIC}]", piece):
             before, behind = rf"(?<![\w{_INDIC}])", rf"(?![\w{_INDIC}])"
         case _:
+            # `C` is no word of "C++" and "C#".
             before, behind = r"(?<!\w)", r"(?!\w|\+\+|#(?!\w))"
-    return f"{before}(?:{pattern}){'' if is_open else behind}"
+    if is_open:
+        behind = ""
+    return f"{before}(?:{pattern}){behind}"
 
 
 # --- asking ---------------------------------------------------------------------------------------------------
@@ -343,25 +397,33 @@ class Report:
         if not self.text:
             return title, title
         body = _text(self.text, lang)
-        joined = (
-            (title.written, body.written),
-            (title.cased, body.cased),
-            (title.folded, body.folded),
+        whole = Text(
+            title.written + _SEPARATOR + body.written,
+            title.cased + _SEPARATOR + body.cased,
+            title.folded + _SEPARATOR + body.folded,
         )
-        return title, Text(*(_SEPARATOR.join(pair) for pair in joined))
+        return title, whole
 
 
 @lru_cache(maxsize=1024)
 def _items(items: tuple[str, ...]) -> tuple[tuple[_Item, ...], tuple[_Item, ...]]:
     """(what is asked for, what must not be there)"""
-    parsed = [_parsed(item) for item in items]
-    wanted = [item for item in parsed if item.text and not item.is_without]
-    unwanted = [item for item in parsed if item.text and item.is_without]
+    wanted: list[_Item] = []
+    unwanted: list[_Item] = []
+    for item in map(_parsed, items):
+        if not item.text:
+            continue
+        if item.is_without:
+            unwanted.append(item)
+        else:
+            wanted.append(item)
     return tuple(wanted), tuple(unwanted)
 
 
 def _asked(
-    items: tuple[str, ...], report: Report, enough: Callable[[Iterable[bool]], bool]
+    items: tuple[str, ...],
+    report: Report,
+    enough: Callable[[Iterable[bool]], bool],
 ) -> bool:
     wanted, unwanted = _items(items)
     title, whole = report.parts()
@@ -370,9 +432,9 @@ def _asked(
     def finds(item: _Item) -> bool:
         return _finder(item, lang).finds(title if item.in_title else whole)
 
-    if any(finds(item) for item in unwanted):
+    if any(map(finds, unwanted)):
         return False
-    return not wanted or enough(finds(item) for item in wanted)
+    return not wanted or enough(map(finds, wanted))
 
 
 def is_empty(item: str) -> bool:

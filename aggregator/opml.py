@@ -30,7 +30,8 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ADDRESS_IN_TEXT = re.compile(r"(?<=[\s:])(?:xmlurl|feedurl|rssurl)\s*=", re.IGNORECASE)
 _END = re.compile(r"</(?:[\w.-]+:)?opml\s*>", re.IGNORECASE)
 _BARE_AMPERSAND = re.compile(
-    r"&(?!(?:#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)", re.IGNORECASE
+    r"&(?!(?:#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);)",
+    re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
 
@@ -73,17 +74,19 @@ def subscriptions_of_opml(body: bytes) -> Opml:
     text = _COMMENT.sub("", _DECLARATION.sub("", decoded(body, None).text))
     root = _tree(text)
     outlines = _outlines(root)
-    if root is None or (not _is_named(root, "opml") and not outlines):
-        raise ConfigError(
-            Problem("this is no OPML: its outermost element should be <opml>")
-        )
+    no_opml = Problem("this is no OPML: its outermost element should be <opml>")
+    if root is None:
+        raise ConfigError(no_opml)
+    # The outermost element may be missing or of another name: outlines are read all the same.
+    if not _is_named(root, "opml") and not outlines:
+        raise ConfigError(no_opml)
     feeds: dict[str, Subscription] = {}
     repeated_count = 0
     left_out: list[LeftOut] = []
     for outline in outlines:
         match _subscription(outline):
-            case Subscription() as read if read.url not in feeds:
-                feeds[read.url] = read
+            case Subscription() as first if first.url not in feeds:
+                feeds[first.url] = first
             case Subscription() as again:
                 merged = _merged(feeds[again.url], again)
                 feeds[again.url] = merged
@@ -91,54 +94,52 @@ def subscriptions_of_opml(body: bytes) -> Opml:
                 left_out += _lost_folder(merged, again)
             case LeftOut() as refused:
                 left_out.append(refused)
-            case None:
+            case None:  # a folder
                 pass
     left_out += _unread(text, root)
     return Opml(tuple(feeds.values()), repeated_count, tuple(left_out))
 
 
 def _tree(text: str) -> etree._Element | None:
-    """The document's tree.
-
-    What is not well-formed (attributes without quotes, quotes within quotes) costs lxml's recovering XML parser
-    addresses; the one for HTML keeps them.
-    """
+    """The document's tree."""
     data = _BARE_AMPERSAND.sub("&amp;", text).encode("utf-8", "replace")
-    root = _parsed(
-        data,
-        etree.XMLParser(
-            recover=True, resolve_entities=False, no_network=True, load_dtd=False
-        ),
+    xml_parser = etree.XMLParser(
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
     )
+    root = _parsed(data, xml_parser)
     if _address_count(root) == len(_ADDRESS_IN_TEXT.findall(text)):
         return root
-    as_html = _parsed(
-        data, etree.HTMLParser(recover=True, no_network=True, encoding="utf-8")
-    )
+    # Attributes without quotes, quotes within quotes: lxml's recovering XML parser loses addresses there, the one for
+    # HTML keeps them.
+    html_parser = etree.HTMLParser(recover=True, no_network=True, encoding="utf-8")
+    as_html = _parsed(data, html_parser)
     return max(root, as_html, key=_address_count)
 
 
 def _address_count(root: etree._Element | None) -> int:
-    return sum(
-        _local(str(key)) in _ADDRESS_NAMES
-        for outline in _outlines(root)
-        for key in outline.attrib
-    )
+    count = 0
+    for outline in _outlines(root):
+        names = [_local(str(key)) for key in outline.attrib]
+        count += sum(name in _ADDRESS_NAMES for name in names)
+    return count
 
 
 def _unread(text: str, root: etree._Element) -> Iterator[LeftOut]:
     """What stands in the text and in no outline of the tree."""
     unread_count = len(_ADDRESS_IN_TEXT.findall(text)) - _address_count(root)
     if unread_count > 0:
-        yield LeftOut(
-            f"{unread_count} outlines", "they are empty, cut off, or not written as XML"
-        )
+        why = "they are empty, cut off, or not written as XML"
+        yield LeftOut(f"{unread_count} outlines", why)
     if _is_named(root, "opml") and not _END.search(text):
         yield LeftOut("the end of the file", "it is cut off: there is no </opml>")
 
 
 def _parsed(
-    data: bytes, parser: etree.XMLParser | etree.HTMLParser
+    data: bytes,
+    parser: etree.XMLParser | etree.HTMLParser,
 ) -> etree._Element | None:
     try:
         return etree.fromstring(data, parser)
@@ -147,14 +148,13 @@ def _parsed(
 
 
 def _outlines(root: etree._Element | None) -> list[etree._Element]:
-    return (
-        []
-        if root is None
-        else [element for element in root.iter() if _is_named(element, "outline")]
-    )
+    if root is None:
+        return []
+    return [element for element in root.iter() if _is_named(element, "outline")]
 
 
 def _is_named(element: etree._Element, name: str) -> bool:
+    # The tag of a comment or a processing instruction is a function in lxml.
     return isinstance(element.tag, str) and _local(element.tag) == name
 
 
@@ -170,33 +170,37 @@ def _subscription(outline: etree._Element) -> Subscription | LeftOut | None:
     if not address:
         return _without_address(outline, kind)
     title = _title_of(outline)
+    name = title or "an outline"
     if _is_commented_out(outline):
-        return LeftOut(
-            title or "an outline", "it is commented out (isComment)", is_failure=False
-        )
+        return LeftOut(name, "it is commented out (isComment)", is_failure=False)
     if _RULES.search(kind):
-        return LeftOut(
-            title or "an outline",
-            f"it is no feed but a page to be read by rules ({kind})",
-        )
+        why = f"it is no feed but a page to be read by rules ({kind})"
+        return LeftOut(name, why)
     try:
+        # Exporters escape addresses twice, too.
         url = web_addresses(address.replace("&amp;", "&"))[0]
     except ValueError as error:
-        return LeftOut(title or "an outline", str(error))
+        return LeftOut(name, str(error))
     folders = _folders(outline)
-    path = folders + [name for name in _category(outline) if name not in folders]
-    section = path[-1] if len(path) > 1 else ""
+    path = folders + [part for part in _category(outline) if part not in folders]
     return Subscription(
-        url, title, path[0] if path else "", _attribute(outline, "htmlurl"), section
+        url,
+        title,
+        folder=path[0] if path else "",
+        site=_attribute(outline, "htmlurl"),
+        section=path[-1] if len(path) > 1 else "",
     )
 
 
 def _address(outline: etree._Element, kind: str) -> str:
     """`xmlUrl` in its spellings; `url`, which is a page's as well, where the outline says that it is a feed."""
-    stated = next(
-        filter(None, (_attribute(outline, name) for name in _ADDRESS_NAMES)), ""
-    )
-    return stated or (_attribute(outline, "url") if kind in _FEED_TYPES else "")
+    for name in _ADDRESS_NAMES:
+        stated = _attribute(outline, name)
+        if stated:
+            return stated
+    if kind in _FEED_TYPES:
+        return _attribute(outline, "url")
+    return ""
 
 
 def _without_address(outline: etree._Element, kind: str) -> LeftOut | None:
@@ -225,26 +229,26 @@ def _is_commented_out(outline: etree._Element) -> bool:
 
 def _folders(outline: etree._Element) -> list[str]:
     """The named outlines around it, the outermost first."""
-    around = [
-        _name_of(element)
-        for element in outline.iterancestors()
-        if _is_named(element, "outline")
-    ]
-    return [name for name in reversed(around) if name]
+    names = [""]
+    for element in outline.iterancestors():
+        if _is_named(element, "outline"):
+            names.append(_name_of(element))
+    return list(filter(None, reversed(names)))
 
 
 def _category(outline: etree._Element) -> list[str]:
     """The first of its categories, from the outermost inwards: `/Science/Tides,/Sea`."""
     first = _attribute(outline, "category").split(",")[0]
-    return [name for part in first.split("/") if (name := part.strip())]
+    return list(filter(None, map(str.strip, first.split("/"))))
 
 
 def _merged(first: Subscription, again: Subscription) -> Subscription:
     """One feed of two outlines: what the first leaves open the other says; a second folder is its section."""
     folder = first.folder or again.folder
-    section = first.section or next(
-        (name for name in (again.folder, again.section) if name != folder), ""
-    )
+    section = first.section
+    if not section:
+        second_folder = again.section if again.folder == folder else again.folder
+        section = "" if second_folder == folder else second_folder
     return replace(
         first,
         title=first.title or again.title,
@@ -254,12 +258,13 @@ def _merged(first: Subscription, again: Subscription) -> Subscription:
     )
 
 
-def _lost_folder(kept: Subscription, again: Subscription) -> Iterator[LeftOut]:
-    if again.folder not in ("", kept.folder, kept.section):
-        why = f"a feed has one folder and one section: {' / '.join(filter(None, (kept.folder, kept.section)))}"
-        yield LeftOut(
-            f"{kept.title or 'an outline'} in {again.folder}", why, is_failure=False
-        )
+def _lost_folder(merged: Subscription, again: Subscription) -> Iterator[LeftOut]:
+    if again.folder in ("", merged.folder, merged.section):
+        return
+    places = " / ".join(filter(None, (merged.folder, merged.section)))
+    why = f"a feed has one folder and one section: {places}"
+    name = f"{merged.title or 'an outline'} in {again.folder}"
+    yield LeftOut(name, why, is_failure=False)
 
 
 def _title_of(outline: etree._Element) -> str:
@@ -279,7 +284,7 @@ def _attribute(element: etree._Element, name: str) -> str:
 
 def _unescaped(name: str) -> str:
     """Names that an exporter escaped twice, or in HTML: `AT&amp;T`, `Caf&eacute;`."""
-    return one_line(_REFERENCE.sub(lambda found: unescape(found[0]), name))
+    return one_line(_REFERENCE.sub(lambda reference: unescape(reference[0]), name))
 
 
 def one_line(text: str) -> str:
@@ -292,20 +297,24 @@ def one_line(text: str) -> str:
 
 def opml_of(feeds: Iterable[Feed], *, title: str = "aggregator") -> str:
     """An OPML 2.0 document: group and section are folders, the site is the name."""
-    folders: dict[str, dict[str, list[Feed]]] = {}
+    groups: dict[str, dict[str, list[Feed]]] = {}
     for feed in feeds:
         group, _, section = (*feed.categories, "", "", "")[:3]
-        folders.setdefault(group, {}).setdefault(section, []).append(feed)
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">']
-    lines += [f"  <head><title>{escape(title)}</title></head>", "  <body>"]
-    for group, sections in folders.items():
-        inside = [
-            line
-            for section, members in sections.items()
-            for line in _folder(section, map(_outline, members))
-        ]
+        sections = groups.setdefault(group, {})
+        sections.setdefault(section, []).append(feed)
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<opml version="2.0">',
+        f"  <head><title>{escape(title)}</title></head>",
+        "  <body>",
+    ]
+    for group, sections in groups.items():
+        inside: list[str] = []
+        for section, members in sections.items():
+            inside += _folder(section, map(_outline, members))
         lines += [f"    {line}" for line in _folder(group, inside)]
-    return "\n".join([*lines, "  </body>", "</opml>", ""])
+    lines += ["  </body>", "</opml>", ""]
+    return "\n".join(lines)
 
 
 def _folder(name: str, lines: Iterable[str]) -> Sequence[str]:
@@ -320,7 +329,8 @@ def _folder(name: str, lines: Iterable[str]) -> Sequence[str]:
 
 
 def _outline(feed: Feed) -> str:
-    name = quoteattr(feed.categories[1] if len(feed.categories) > 1 else feed.feed_id)
-    return (
-        f'<outline type="rss" text={name} title={name} xmlUrl={quoteattr(feed.url)}/>'
-    )
+    site = feed.categories[1] if len(feed.categories) > 1 else feed.feed_id
+    name = quoteattr(site)
+    # Both: readers differ in which of the two they show.
+    names = f"text={name} title={name}"
+    return f'<outline type="rss" {names} xmlUrl={quoteattr(feed.url)}/>'

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from urllib.parse import urljoin, urlsplit
 
 import tomlkit
@@ -18,6 +19,7 @@ from tomlkit.items import Table
 from aggregator.config import NO_FEEDS, configuration, feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.errors import ConfigError, Problem
+from aggregator.model import Feed
 from aggregator.opml import LeftOut, Subscription, one_line
 
 _FEED_TYPE = re.compile(
@@ -29,10 +31,12 @@ _COMMENTS = re.compile(
     re.IGNORECASE,
 )
 _META_CHARSET = re.compile(
-    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})",
+    re.IGNORECASE,
 )
 _HEADER_CHARSET = re.compile(
-    r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})", re.IGNORECASE
+    r"charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})",
+    re.IGNORECASE,
 )
 _SUPERSETS = {
     "iso8859-1": "cp1252",
@@ -41,6 +45,10 @@ _SUPERSETS = {
     "gbk": "gb18030",
     "shift_jis": "cp932",
 }
+_HEAD = re.compile(r"\s*\[")
+_FEED_HEAD = re.compile(r"\s*\[\[\s*feed\s*\]\]")
+_INNER_HEAD = re.compile(r"\s*\[\s*feed\.")
+_BLANK_OR_COMMENT = re.compile(r"\s*(#.*)?\s*")
 _LONGEST_NAME = 100
 _NO_FEEDS_LINE = re.compile(r"^[ \t]*feeds?[ \t]*=[ \t]*\[\s*\][^\n]*\n?", re.MULTILINE)
 
@@ -59,41 +67,51 @@ def _web_host(url: str) -> str | None:
         host = parts.hostname
     except ValueError:
         return None
-    return host if parts.scheme in ("http", "https") else None
+    if parts.scheme not in ("http", "https"):
+        return None
+    return host
 
 
 # --- discovery ------------------------------------------------------------------------------------------------
 
 
 def feeds_of_page(
-    body: bytes, *, url: str, content_type: str | None = None
+    body: bytes,
+    *,
+    url: str,
+    content_type: str | None = None,
 ) -> list[Subscription]:
-    """The feeds an HTML page names in `<link rel=alternate>`, in the page's order; those of comments after the others
-    (some pages name them first, and nobody subscribes to a site for them), plain JSON and XML types last."""
+    """The feeds an HTML page names in `<link rel=alternate>`, in the page's order; those of comments after the others,
+    plain JSON and XML types last."""
+    text = _page_text(body, content_type)
+    parser = html.HTMLParser(recover=True, no_network=True)
     try:
-        page = html.fromstring(
-            _page_text(body, content_type),
-            parser=html.HTMLParser(recover=True, no_network=True),
-        )
+        page = html.fromstring(text, parser=parser)
+    # An empty document, or nothing but a comment.
     except (etree.ParserError, ValueError):
         return []
-    base = urljoin(
-        url, next((str(found.get("href", "")) for found in page.iter("base")), "")
-    )
-    found: list[tuple[int, Subscription]] = []
+    base = _base(page, url)
+    ranked: list[tuple[int, Subscription]] = []
     for link in page.iter("link"):
         rank = _rank(link)
-        one = _linked(link, base) if rank is not None else None
-        if (
-            rank is not None
-            and one is not None
-            and one.url.partition("#")[0] != url.partition("#")[0]
-        ):
-            found.append((rank, one))
+        if rank is None:
+            continue
+        feed = _linked(link, base)
+        # A page that names itself is no feed.
+        if feed is None or feed.url.partition("#")[0] == url.partition("#")[0]:
+            continue
+        ranked.append((rank, feed))
     unique: dict[str, Subscription] = {}
-    for _, one in sorted(found, key=lambda ranked: ranked[0]):
-        unique.setdefault(one.url, one)
+    for _, feed in sorted(ranked, key=itemgetter(0)):
+        unique.setdefault(feed.url, feed)
     return list(unique.values())
+
+
+def _base(page: etree._Element, url: str) -> str:
+    """What the page's relative addresses stand for; of several `<base>` the first counts (HTML, 4.2.3)."""
+    for element in page.iter("base"):
+        return urljoin(url, str(element.get("href", "")))
+    return url
 
 
 def feeds_named(page: tuple[bytes, str, str | None]) -> list[Subscription]:
@@ -104,154 +122,174 @@ def feeds_named(page: tuple[bytes, str, str | None]) -> list[Subscription]:
 
 def _page_text(body: bytes, content_type: str | None) -> str:
     """A page's text by its mark, the server's charset, its own, or as UTF-8 if it is that."""
-    header = _HEADER_CHARSET.search(content_type or "")
-    inside = _META_CHARSET.search(body[:4096])
-    stated = [header.group(1)] if header else []
-    stated += [inside.group(1).decode("ascii")] if inside else []
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        stated = ["utf-16"]
-    if body.startswith(codecs.BOM_UTF8):
-        stated = ["utf-8-sig"]
-    for label in (*stated, "utf-8", "cp1252"):
+    for label in (*_stated_charsets(body, content_type), "utf-8", "cp1252"):
         try:
             name = codecs.lookup(label).name
-            return re.sub(
-                r"^\s*<\?xml[^>]*\?>", "", body.decode(_SUPERSETS.get(name, name))
-            )
+            text = body.decode(_SUPERSETS.get(name, name))
         except (LookupError, UnicodeDecodeError):
             continue
+        # lxml refuses a text that states an encoding.
+        return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     return body.decode("cp1252", "replace")
+
+
+def _stated_charsets(body: bytes, content_type: str | None) -> list[str]:
+    # A mark at the beginning outweighs the rest, as in browsers.
+    if body.startswith(codecs.BOM_UTF8):
+        return ["utf-8-sig"]
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ["utf-16"]
+    stated = []
+    header = _HEADER_CHARSET.search(content_type or "")
+    if header:
+        stated.append(header[1])
+    inside = _META_CHARSET.search(body[:4096])
+    if inside:
+        stated.append(inside[1].decode("ascii"))
+    return stated
 
 
 def _rank(link: etree._Element) -> int | None:
     """How likely a link is the feed that was meant, 0 first; None for what is no link to a feed."""
-    if (
-        "alternate" not in str(link.get("rel", "")).lower()
-        or not str(link.get("href", "")).strip()
-    ):
+    href = _attribute(link, "href")
+    if "alternate" not in _attribute(link, "rel").lower() or not href:
         return None
-    kind = str(link.get("type", "")).split(";")[0].strip().lower()
+    kind = _attribute(link, "type").split(";")[0].strip().lower()
+    # WordPress names its API of a page in the same way.
     if kind in _GUESSED_TYPES:
         return 2
     if not _FEED_TYPE.fullmatch(kind):
         return None
-    return (
-        1 if _COMMENTS.search(f"{link.get('title', '')} {link.get('href', '')}") else 0
-    )
+    # Some pages name the feed of their comments first, and nobody subscribes to a site for it.
+    if _COMMENTS.search(f"{_attribute(link, 'title')} {href}"):
+        return 1
+    return 0
+
+
+def _attribute(element: etree._Element, name: str) -> str:
+    return str(element.get(name, "")).strip()
 
 
 def _linked(link: etree._Element, base: str) -> Subscription | None:
+    # `feed:https://…`, for browsers that knew feeds.
+    href = re.sub(r"^feed:(?://)?(?=https?:)", "", _attribute(link, "href"))
     try:
-        address = urljoin(
-            base,
-            re.sub(r"^feed:(?://)?(?=https?:)", "", str(link.get("href", "")).strip()),
-        )
+        address = urljoin(base, href)
     except ValueError:
         return None
     if _web_host(address) is None:
         return None
-    return Subscription(address, title=one_line(str(link.get("title", ""))))
+    return Subscription(address, title=one_line(_attribute(link, "title")))
 
 
 # --- feeds.toml -----------------------------------------------------------------------------------------------
 
 
 def with_subscriptions(
-    text: str, new: Sequence[Subscription], *, file: str, categories: Sequence[str] = ()
+    text: str,
+    new: Sequence[Subscription],
+    *,
+    file: str,
+    categories: Sequence[str] = (),
 ) -> tuple[str, list[str], list[str]]:
     """feeds.toml with feeds added at its end: (new text, ids added, URLs that were there already).
 
     Raises ConfigError when the file is broken, or would be.
     """
     present = {feed.url for feed in configuration(text, file=file).feeds}
-    added, known, tables = [], [], tomlkit.aot()
-    for one in new:
-        if one.url in present:
-            known.append(one.url)
+    added: list[str] = []
+    known: list[str] = []
+    tables = tomlkit.aot()
+    for subscription in new:
+        if subscription.url in present:
+            known.append(subscription.url)
             continue
-        present.add(one.url)
-        tables.append(_feed_table(one, categories))
-        added.append(feed_id_for(one.url))
+        present.add(subscription.url)
+        tables.append(_feed_table(subscription, categories))
+        added.append(feed_id_for(subscription.url))
     if not added:
         return text, added, known
-    changed = f"{_NO_FEEDS_LINE.sub('', text).rstrip()}\n\n{tomlkit.dumps({'feed': tables}).strip()}\n".lstrip()
+    # `feed = []` and [[feed]] would name the same key twice.
+    before = _NO_FEEDS_LINE.sub("", text).rstrip()
+    behind = tomlkit.dumps({"feed": tables}).strip()
+    changed = f"{before}\n\n{behind}\n".lstrip()
     configuration(changed, file=file)
     return changed, added, known
 
 
 def usable(new: Sequence[Subscription]) -> tuple[list[Subscription], list[LeftOut]]:
     """The feeds that feeds.toml can hold, and those it cannot: one of them must not cost the others."""
-    kept: list[Subscription] = []
+    subscriptions: list[Subscription] = []
     left_out: list[LeftOut] = []
-    for one in new:
+    for subscription in new:
         try:
-            with_subscriptions("", [one], file="")
+            with_subscriptions("", [subscription], file="")
         except ConfigError as error:
-            left_out.append(
-                LeftOut(
-                    one.title or without_user(one.url),
-                    "; ".join(problem.text for problem in error.problems),
-                )
-            )
+            name = subscription.title or without_user(subscription.url)
+            why = "; ".join(problem.text for problem in error.problems)
+            left_out.append(LeftOut(name, why))
         else:
-            kept.append(one)
-    return kept, left_out
+            subscriptions.append(subscription)
+    return subscriptions, left_out
 
 
-def _feed_table(one: Subscription, categories: Sequence[str]) -> Table:
+def _feed_table(subscription: Subscription, categories: Sequence[str]) -> Table:
     table = tomlkit.table()
-    table.add("url", one.url)
-    named = tuple(categories) or _categories(one)
-    if named:
-        table.add("categories", list(named))
+    table.add("url", subscription.url)
+    names = list(categories) or _categories(subscription)
+    if names:
+        table.add("categories", names)
     return table
 
 
-def _categories(one: Subscription) -> tuple[str, ...]:
-    """Folder, title and inner folder as group, site and section. A title without a folder keeps its level by the group
-    that a feed without one is given anyway; a folder without a title stands alone, its site is the feed's own title."""
-    if not one.title:
-        return (one.folder[:_LONGEST_NAME],) if one.folder else ()
-    if not one.folder:
-        group = "新闻" if re.search("[\u4e00-\u9fff]", one.title) else "News"
-        return (group, one.title[:_LONGEST_NAME])
-    names = (
-        (one.folder, one.title, one.section) if one.section else (one.folder, one.title)
-    )
-    return tuple(name[:_LONGEST_NAME] for name in names)
+def _categories(subscription: Subscription) -> list[str]:
+    """Folder, title and inner folder as group, site and section."""
+    folder = subscription.folder
+    title = subscription.title
+    # A folder without a title stands alone: its site is the feed's own title.
+    if not title:
+        names = [folder]
+    elif not folder:
+        # The title keeps its level by the group that a feed without one is given anyway.
+        group = "新闻" if re.search("[\u4e00-\u9fff]", title) else "News"
+        names = [group, title]
+    else:
+        names = [folder, title, subscription.section]
+    return [name[:_LONGEST_NAME] for name in names if name]
 
 
-def without_feed(text: str, feed_id: str, *, file: str) -> str:
+def without_feed(
+    text: str,
+    feed_id: str,
+    *,
+    file: str,
+) -> str:
     """feeds.toml less one feed and its own lines. Raises ConfigError when there is no such feed."""
     feeds = configuration(text, file=file).feeds
-    named = {feed_id, *_addresses(feed_id)}
-    position = next(
-        (
-            p
-            for p, feed in enumerate(feeds)
-            if feed.feed_id == feed_id or feed.url in named
-        ),
-        None,
-    )
+    position = _position(feeds, feed_id)
     if position is None:
-        raise ConfigError(
-            Problem(
-                f'no feed has the id or url "{feed_id}"; `aggregator feeds list` shows them',
-                file=file,
-            )
+        remark = (
+            f'no feed has the id or url "{feed_id}"; `aggregator feeds list` shows them'
         )
+        raise ConfigError(Problem(remark, file=file))
     changed = _without_table(text, position)
     rest = [feed for feed in feeds if feed is not feeds[position]]
     if not rest:  # said, since a file without feeds may as well have been cut off
         changed = f"{NO_FEEDS}\n\n{changed}"
+    # Cut by lines, proved by what is read: `feed = [{…}]` is written otherwise.
     if list(configuration(changed, file=file).feeds) != rest:
-        raise ConfigError(
-            Problem(
-                "its feeds are not written as [[feed]] tables; remove it by hand",
-                file=file,
-            )
-        )
+        remark = "its feeds are not written as [[feed]] tables; remove it by hand"
+        raise ConfigError(Problem(remark, file=file))
     return changed
+
+
+def _position(feeds: Sequence[Feed], name: str) -> int | None:
+    """Which of the feeds has this id or address; None: no one."""
+    addresses = {name, *_addresses(name)}
+    for position, feed in enumerate(feeds):
+        if feed.feed_id == name or feed.url in addresses:
+            return position
+    return None
 
 
 def _addresses(text: str) -> tuple[str, ...]:
@@ -264,14 +302,19 @@ def _addresses(text: str) -> tuple[str, ...]:
 def _without_table(text: str, position: int) -> str:
     """Cut the lines from a `[[feed]]` to its last key; comments after that belong to what follows."""
     lines = text.splitlines(keepends=True)
-    heads = [n for n, line in enumerate(lines) if re.match(r"\s*\[", line)]
-    starts = [n for n in heads if re.match(r"\s*\[\[\s*feed\s*\]\]", lines[n])]
-    start = starts[position] if position < len(starts) else len(lines)
-    end = next(
-        (n for n in heads if n > start and not re.match(r"\s*\[\s*feed\.", lines[n])),
-        len(lines),
-    )
-    while end > start and re.fullmatch(r"\s*(#.*)?\s*", lines[end - 1]):
+    starts: list[int] = []
+    ends: list[int] = []
+    for number, line in enumerate(lines):
+        if _FEED_HEAD.match(line):
+            starts.append(number)
+        # [feed.auth] belongs to the feed before it.
+        if _HEAD.match(line) and not _INNER_HEAD.match(line):
+            ends.append(number)
+    if position >= len(starts):
+        return text
+    start = starts[position]
+    end = min((number for number in ends if number > start), default=len(lines))
+    while end > start and _BLANK_OR_COMMENT.fullmatch(lines[end - 1]):
         end -= 1
     if end < len(lines) and not lines[end].strip():
         end += 1

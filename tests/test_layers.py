@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config_problems": {"errors"},
     "config": {"model", "errors", "config_values", "config_problems", "mentions"},
     "opml": {"model", "errors", "config_values", "entry", "visible"},
-    "subscriptions": {"errors", "config", "config_values", "opml"},
+    "subscriptions": {"errors", "model", "config", "config_values", "opml"},
     "pipeline": {
         "mentions",
         "model",

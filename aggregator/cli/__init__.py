@@ -122,7 +122,9 @@ def _run(arguments: Sequence[str]) -> int:
     """The exit status of one command."""
     try:
         status = commands.main(
-            list(arguments), prog_name="aggregator", standalone_mode=False
+            list(arguments),
+            prog_name="aggregator",
+            standalone_mode=False,
         )
     except click.exceptions.Abort:
         return 130
@@ -137,7 +139,9 @@ def _run(arguments: Sequence[str]) -> int:
         if error.errno not in _DISK_FULL:
             raise
         return _told(
-            AggregatorError(f"cannot write: {os.strerror(error.errno)}"), 1, arguments
+            AggregatorError(f"cannot write: {os.strerror(error.errno)}"),
+            1,
+            arguments,
         )
     return status if isinstance(status, int) else 0
 
@@ -146,6 +150,7 @@ def _told(error: AggregatorError, status: int, arguments: Sequence[str]) -> int:
     called = remedies.called(sys.argv[0], arguments)
     text = remedies.as_called(str(error), called)
     click.echo(
-        f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}", err=True
+        f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}",
+        err=True,
     )
     return status

@@ -45,11 +45,16 @@ from aggregator.watch.redaction import redacted
     help="Up to three, from the outermost inwards.",
 )
 @click.option(
-    "--force", is_flag=True, help="Add the URL as it is, without asking its server."
+    "--force",
+    is_flag=True,
+    help="Add the URL as it is, without asking its server.",
 )
 @options.config
 def add(
-    url: str, categories: tuple[str, ...], force: bool, config_file: str | None
+    url: str,
+    categories: tuple[str, ...],
+    force: bool,
+    config_file: str | None,
 ) -> None:
     """Add a feed; of an HTML page, the feed it names. Where there is no feeds.toml, one is made here.
 
@@ -78,7 +83,9 @@ def _web_addresses(text: str) -> tuple[str, ...]:
 
 
 async def _add_found(
-    read: files.Loaded, addresses: Sequence[str], categories: tuple[str, ...]
+    read: files.Loaded,
+    addresses: Sequence[str],
+    categories: tuple[str, ...],
 ) -> None:
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
     added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
@@ -95,13 +102,21 @@ async def _add_found(
 
 
 async def _hand_over(
-    read: files.Loaded, fetching: assembly.Fetching, feed_id: str, body: Fetched
+    read: files.Loaded,
+    fetching: assembly.Fetching,
+    feed_id: str,
+    body: Fetched,
 ) -> None:
     """Commit the body as the feed's first poll, where a server runs: adding a feed costs one request, not two."""
     feed = next(feed for feed in read.configuration.feeds if feed.feed_id == feed_id)
     try:
         async with engines.attached_engine(read) as engine:
-            stage = assembly.poll_stage(engine.store, fetching, read, metrics=Metrics())
+            stage = assembly.poll_stage(
+                engine.store,
+                fetching,
+                read,
+                metrics=Metrics(),
+            )
             await stage.register()
             await stage.adopt(feed, body)
     except EngineError as error:
@@ -109,7 +124,10 @@ async def _hand_over(
 
 
 async def _found(
-    read: files.Loaded, fetching: assembly.Fetching, url: str, body: Fetched
+    read: files.Loaded,
+    fetching: assembly.Fetching,
+    url: str,
+    body: Fetched,
 ) -> Subscription:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
@@ -138,7 +156,8 @@ async def _found(
         )
     for other in candidates[1:]:
         click.echo(
-            f"the page also names {redacted(other.url)} ({other.title})", err=True
+            f"the page also names {redacted(other.url)} ({other.title})",
+            err=True,
         )
     return candidates[0]
 

@@ -31,7 +31,8 @@ def check(config_file: str | None, as_json: bool) -> None:
     settings = read.configuration.settings
     if settings.redis_url:
         connect(
-            settings.redis_url, key_prefix=settings.key_prefix
+            settings.redis_url,
+            key_prefix=settings.key_prefix,
         )  # opens no connection; refuses what it cannot use
     effective = {
         "file": str(read.file.resolve()),
@@ -84,7 +85,8 @@ def _print(read: files.Loaded) -> None:
     feeds = read.configuration.feeds
     out = console()
     for line in toml_lines(
-        read.configuration.settings, digest_dir=str(read.digest_dir)
+        read.configuration.settings,
+        digest_dir=str(read.digest_dir),
     ):
         out.print(
             Text(

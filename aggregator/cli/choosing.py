@@ -41,7 +41,9 @@ def choosing(command: F) -> F:
 
 
 def match_of(
-    langs: tuple[str, ...], categories: tuple[str, ...], words: tuple[str, ...]
+    langs: tuple[str, ...],
+    categories: tuple[str, ...],
+    words: tuple[str, ...],
 ) -> Match:
     """What the options let through: keys joined by AND, the values of one key by OR."""
     return Match(categories=categories, languages=langs, words=words)

@@ -27,7 +27,9 @@ class SafeConsole(Console):
     """A console whose own colours reach the terminal, and nothing that stands in what it prints."""
 
     def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
+        self,
+        renderable: RenderableType,
+        options: ConsoleOptions | None = None,
     ) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
             yield (
@@ -46,5 +48,7 @@ def console(*, error: bool = False) -> Console:
     stream = unguarded(sys.stderr if error else sys.stdout)
     to_people = stream.isatty() or "COLUMNS" in os.environ
     return SafeConsole(
-        file=stream, highlight=False, width=None if to_people else FILE_WIDTH
+        file=stream,
+        highlight=False,
+        width=None if to_people else FILE_WIDTH,
     )

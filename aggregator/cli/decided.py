@@ -14,7 +14,9 @@ UNTITLED = "(title no longer kept)"
 
 
 async def titles(
-    store: Store, entry_ids: Iterable[str], since: datetime
+    store: Store,
+    entry_ids: Iterable[str],
+    since: datetime,
 ) -> dict[str, str]:
     """Titles of published reports by entry id, as their events list them; of those that these list no longer, as
     messages since then told them. What is not known is missing."""
@@ -78,7 +80,10 @@ def moved(rulings: Iterable[Ruling]) -> frozenset[str]:
 
 
 def in_words(
-    decision: Decision | None, best_title: str | None, *, is_moved: bool
+    decision: Decision | None,
+    best_title: str | None,
+    *,
+    is_moved: bool,
 ) -> str:
     """Why a report was put where it was, and whether an operator moved it, as the end of a sentence about it."""
     why = _why(decision, best_title)

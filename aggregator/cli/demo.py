@@ -37,7 +37,12 @@ LOOK_EVERY_SECONDS = 0.25
 
 
 @click.command()
-@click.option("--open", "opens", is_flag=True, help="Open the page in your browser.")
+@click.option(
+    "--open",
+    "opens",
+    is_flag=True,
+    help="Open the page in your browser.",
+)
 def demo(opens: bool) -> None:
     """See it at work: sample feeds in four languages, served, polled and matched on this machine.
 
@@ -48,7 +53,12 @@ def demo(opens: bool) -> None:
         asyncio.run(_demo(Path(folder), opens=opens, begun=begun))
 
 
-async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
+async def _demo(
+    folder: Path,
+    *,
+    opens: bool,
+    begun: float,
+) -> None:
     shown = outlets()
     stays = sys.stdout.isatty()
     async with _serving(shown) as urls:
@@ -65,22 +75,39 @@ async def _demo(folder: Path, *, opens: bool, begun: float) -> None:
         logs.configure(tell=people.log)
 
         async def beside(
-            store: Store, people: People, stop: Callable[[], None]
+            store: Store,
+            people: People,
+            stop: Callable[[], None],
         ) -> None:
             if opens:
                 webbrowser.open(people.page)
             await _until_told(
-                store, shown, None if stays else begun + LONGEST.total_seconds()
+                store,
+                shown,
+                None if stays else begun + LONGEST.total_seconds(),
             )
-            await _tell_end(store, people, shown, stays=stays)
+            await _tell_end(
+                store,
+                people,
+                shown,
+                stays=stays,
+            )
             if not stays:
                 stop()
 
-        await daemon(read, "all", source, people, beside=beside)
+        await daemon(
+            read,
+            "all",
+            source,
+            people,
+            beside=beside,
+        )
 
 
 async def _until_told(
-    store: Store, shown: Sequence[Outlet], deadline: float | None
+    store: Store,
+    shown: Sequence[Outlet],
+    deadline: float | None,
 ) -> None:
     """Wait until every report has its event."""
     total = sum(len(outlet.reports) for outlet in shown)
@@ -99,7 +126,11 @@ async def _report_count(store: Store) -> int:
 
 
 async def _tell_end(
-    store: Store, people: People, shown: Sequence[Outlet], *, stays: bool
+    store: Store,
+    people: People,
+    shown: Sequence[Outlet],
+    *,
+    stays: bool,
 ) -> None:
     events = await store.watch.events_since(datetime.now(UTC) - timedelta(hours=1))
     reports = sum(event.source_count for event in events)
@@ -157,7 +188,8 @@ async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
         if request.headers.get("If-None-Match") == f'"{etag}"':
             return web.Response(status=304)
         response = web.Response(
-            body=body, headers={"Content-Type": outlet.content_type}
+            body=body,
+            headers={"Content-Type": outlet.content_type},
         )
         response.etag = etag
         return response

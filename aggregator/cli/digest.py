@@ -50,7 +50,10 @@ FOLLOW_SECONDS = 2.0
     help="How many events to tell (default: [digest] top).",
 )
 @click.option(
-    "--follow", "-f", is_flag=True, help="Print each digest as the daemon makes it."
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Print each digest as the daemon makes it.",
 )
 @options.config
 def digest(
@@ -75,7 +78,11 @@ def digest(
 
 
 async def _digest(
-    read: Loaded, since: timedelta, lang: str | None, category: str | None, top: int
+    read: Loaded,
+    since: timedelta,
+    lang: str | None,
+    category: str | None,
+    top: int,
 ) -> Digest:
     feed_ids = [feed.feed_id for feed in read.configuration.feeds if feed.enabled]
     try:
@@ -92,7 +99,14 @@ async def _digest(
                 category=category,
             )
     except (EngineMissing, EngineDown) as error:
-        return _from_files(read, since, top, error, lang=lang, category=category)
+        return _from_files(
+            read,
+            since,
+            top,
+            error,
+            lang=lang,
+            category=category,
+        )
 
 
 def _from_files(
@@ -111,7 +125,12 @@ def _from_files(
         raise error
     click.echo(f"aggregator: {error}; this is from {read.digest_dir}", err=True)
     return joined_digest(
-        found, from_at=now - since, to_at=now, top=top, language=lang, category=category
+        found,
+        from_at=now - since,
+        to_at=now,
+        top=top,
+        language=lang,
+        category=category,
     )
 
 

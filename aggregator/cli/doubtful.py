@@ -42,7 +42,10 @@ from aggregator.pipeline.doubt import Doubt, Doubts, is_open
 @options.config
 @options.as_json
 def doubtful(
-    since: timedelta, count: int, config_file: str | None, as_json: bool
+    since: timedelta,
+    count: int,
+    config_file: str | None,
+    as_json: bool,
 ) -> None:
     """The reports nearest to the threshold: those that just joined an event, and those that nearly did.
 
@@ -117,7 +120,9 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
 
 
 async def _open(
-    store: Store, doubts: Sequence[Doubt], count: int
+    store: Store,
+    doubts: Sequence[Doubt],
+    count: int,
 ) -> list[tuple[Doubt, str]]:
     """The first `count` of those on which something is left to say, each with the event of the other report."""
     rulings = await store.rulings.applied()
@@ -133,7 +138,8 @@ async def _open(
 
 
 def _questions(
-    doubts: Sequence[tuple[Doubt, str]], titles: Mapping[str, str]
+    doubts: Sequence[tuple[Doubt, str]],
+    titles: Mapping[str, str],
 ) -> list[Question]:
     return [
         Question(
@@ -169,7 +175,12 @@ def _record(question: Question, threshold: float, suffix: str) -> dict[str, Any]
     }
 
 
-def _print(out: Console, head: str, questions: Sequence[Question], suffix: str) -> None:
+def _print(
+    out: Console,
+    head: str,
+    questions: Sequence[Question],
+    suffix: str,
+) -> None:
     if not questions:
         return
     out.print(Text(head, style="bold"), soft_wrap=True)

@@ -114,7 +114,8 @@ def _line(key: str, value: Any) -> str:
 
 def _size(count: int) -> str | int:
     return next(
-        (f"{count // size}{unit}" for unit, size in _SIZES if count % size == 0), count
+        (f"{count // size}{unit}" for unit, size in _SIZES if count % size == 0),
+        count,
     )
 
 

@@ -32,7 +32,8 @@ class Engine:
 
 @asynccontextmanager
 async def owned_engine(
-    read: Loaded, shutdown: Shutdown | None = None
+    read: Loaded,
+    shutdown: Shutdown | None = None,
 ) -> AsyncIterator[Engine]:
     """For a daemon: the configured server, or the embedded one, started or attached to. Raises EngineMissing.
 

@@ -77,7 +77,10 @@ def list_events(
 
 
 async def _events(
-    read: files.Loaded, since: timedelta, wanted: Match, min_sources: int
+    read: files.Loaded,
+    since: timedelta,
+    wanted: Match,
+    min_sources: int,
 ) -> list[Event]:
     async with engines.attached_engine(read) as engine:
         found = await engine.store.watch.events_since(
@@ -91,7 +94,12 @@ async def _events(
     return sorted(told, key=lambda event: event.last_seen_at, reverse=True)
 
 
-def _line(event: Event, names: dict[str, str], *, width: int) -> Text:
+def _line(
+    event: Event,
+    names: dict[str, str],
+    *,
+    width: int,
+) -> Text:
     sources = named(event.sources, names)
     headline = Headline(
         at=clock(event.last_seen_at, datetime.now(UTC)),

@@ -50,7 +50,10 @@ _by = click.option(
     help="Who says so; consumers are told.",
 )
 _why = click.option(
-    "--why", metavar="TEXT", default="", help="Why; consumers are told."
+    "--why",
+    metavar="TEXT",
+    default="",
+    help="Why; consumers are told.",
 )
 _wait = click.option(
     "--wait",
@@ -108,7 +111,12 @@ def join(
 
 
 @events.command()
-@click.argument("reports", nargs=-1, required=True, metavar="REPORT…")
+@click.argument(
+    "reports",
+    nargs=-1,
+    required=True,
+    metavar="REPORT…",
+)
 @click.option(
     "--into",
     metavar="EVENT",
@@ -159,7 +167,13 @@ async def _said(
         target = (await _of_events(store, (into,)))[0] if into else ""
         now = await store.server_time()
         request = RulingRequest(
-            secrets.token_hex(10), verb, found, target, operator, why, now
+            secrets.token_hex(10),
+            verb,
+            found,
+            target,
+            operator,
+            why,
+            now,
         )
         await store.rulings.ask(request)
         answer = await _answer(store, request.ruling_id, wait)
@@ -186,7 +200,8 @@ def _check_words(*words: str) -> None:
 async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names as event ids or entry ids that are known. Raises ConfigError."""
     addresses = await naming.entries_at(
-        store, [name for name in names if naming.is_address(name)]
+        store,
+        [name for name in names if naming.is_address(name)],
     )
     found = tuple(
         (addresses[name] or [name])[-1] if name in addresses else name for name in names
@@ -200,7 +215,8 @@ async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
 async def _of_reports(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names as entry ids of published reports, each once. Raises ConfigError."""
     addresses = await naming.entries_at(
-        store, [name for name in names if naming.is_address(name)]
+        store,
+        [name for name in names if naming.is_address(name)],
     )
     found: dict[str, None] = {}
     for name in names:
@@ -312,7 +328,9 @@ def show(name: str, config_file: str | None, as_json: bool) -> None:
         decision = shown.decisions.get(source.entry_id)
         best_title = shown.titles.get(decision.best_entry_id) if decision else None
         why = decided.in_words(
-            decision, best_title, is_moved=source.entry_id in shown.moved
+            decision,
+            best_title,
+            is_moved=source.entry_id in shown.moved,
         )
         out.print(Text(f"    {why}"), soft_wrap=True)
     if event.source_count > len(event.sources):
@@ -358,7 +376,9 @@ async def _shown(read: files.Loaded, name: str) -> Shown:
         }
         # The first report may have been weighed against one that came a window earlier.
         titles = await decided.titles(
-            store, best, event.first_seen_at - read.configuration.settings.dedup.window
+            store,
+            best,
+            event.first_seen_at - read.configuration.settings.dedup.window,
         )
         moved = decided.moved(rulings).intersection(listed)
         return Shown(event, held.of(event.event_id), decisions, titles, moved)

@@ -30,7 +30,12 @@ _UNSENT = (
 )
 
 
-def conversation(feed: Feed, poll: Poll, *, agent: str) -> list[str]:
+def conversation(
+    feed: Feed,
+    poll: Poll,
+    *,
+    agent: str,
+) -> list[str]:
     """One sentence a line. `agent`: the User-Agent of feeds that have none of their own."""
     return [*_asked(feed, poll, agent), *_answered(poll), *_read(poll), *_next(poll)]
 

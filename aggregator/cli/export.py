@@ -21,7 +21,9 @@ from aggregator.watch.wording import counted
 
 @click.command()
 @click.argument(
-    "directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path)
+    "directory",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
 )
 @click.option(
     "--all-reports",
@@ -53,7 +55,10 @@ def export(
     )
     names = source_names(read.configuration.feeds) if links else None
     made = exported(
-        messages, previous=read_index(directory), all_reports=all_reports, names=names
+        messages,
+        previous=read_index(directory),
+        all_reports=all_reports,
+        names=names,
     )
     try:
         done = write(directory, made.files, stale=made.stale)

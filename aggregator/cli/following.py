@@ -18,7 +18,10 @@ ROUND_PATIENCE_SECONDS = 180.0
 
 
 async def follow(
-    store: Store, people: People, *, feed_ids: Callable[[], Sequence[str]]
+    store: Store,
+    people: People,
+    *,
+    feed_ids: Callable[[], Sequence[str]],
 ) -> None:
     """Tell of the first round, then of events and digests as they come; goes on by itself after the server was away."""
     begun_at, last = await _started(store, people, feed_ids)
@@ -34,7 +37,9 @@ async def follow(
 
 
 async def _started(
-    store: Store, people: People, feed_ids: Callable[[], Sequence[str]]
+    store: Store,
+    people: People,
+    feed_ids: Callable[[], Sequence[str]],
 ) -> tuple[datetime, dict[str, str]]:
     while True:
         try:
@@ -66,7 +71,8 @@ async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
 async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
     times = await store.polls.due_times(list(feed_ids))
     return min(
-        (due_at for due_at in times.values() if due_at is not None), default=None
+        (due_at for due_at in times.values() if due_at is not None),
+        default=None,
     )
 
 

@@ -36,7 +36,10 @@ from aggregator.watch.wording import counted
 )
 @click.option("--empty", is_flag=True, help="The settings alone, without feeds.")
 def init(
-    directory: Path, languages: tuple[str, ...], themes: tuple[str, ...], empty: bool
+    directory: Path,
+    languages: tuple[str, ...],
+    themes: tuple[str, ...],
+    empty: bool,
 ) -> None:
     """Write a commented feeds.toml with a starter list into DIR (default: here); never over one that is there.
 

@@ -39,7 +39,10 @@ class LazyGroup(click.Group):
     """`places` in the order in which they are listed."""
 
     def __init__(
-        self, *arguments: Any, places: Mapping[str, Place], **options: Any
+        self,
+        *arguments: Any,
+        places: Mapping[str, Place],
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self.places = places
@@ -56,7 +59,9 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(
-        self, ctx: click.Context, formatter: click.HelpFormatter
+        self,
+        ctx: click.Context,
+        formatter: click.HelpFormatter,
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(
@@ -64,7 +69,9 @@ class LazyGroup(click.Group):
             )
 
     def shell_complete(
-        self, ctx: click.Context, incomplete: str
+        self,
+        ctx: click.Context,
+        incomplete: str,
     ) -> list[CompletionItem]:
         items = [
             CompletionItem(name, help=place.summary)
@@ -74,12 +81,16 @@ class LazyGroup(click.Group):
         return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
-        self, ctx: click.Context, args: list[str]
+        self,
+        ctx: click.Context,
+        args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Raises NoSuchCommand, which names the nearest of the commands that are not loaded either."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
             raise click.exceptions.NoSuchCommand(
-                error.command_name, possibilities=self.places, ctx=ctx
+                error.command_name,
+                possibilities=self.places,
+                ctx=ctx,
             ) from None

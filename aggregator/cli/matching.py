@@ -53,7 +53,12 @@ PAIR_STATE = "each pair alone, by the shipped frequencies of words, with nothing
 @click.argument("b")
 @options.config
 @options.as_json
-def explain(a: str, b: str, config_file: str | None, as_json: bool) -> None:
+def explain(
+    a: str,
+    b: str,
+    config_file: str | None,
+    as_json: bool,
+) -> None:
     """Why two reports are one event, or are not.
 
     A and B are entry ids or URLs of published reports, or files that hold documents.
@@ -228,12 +233,15 @@ def _is_file(name: str) -> bool:
 
 
 async def _sides(
-    store: Store, names: Sequence[str], settings: DedupSettings
+    store: Store,
+    names: Sequence[str],
+    settings: DedupSettings,
 ) -> list[Side]:
     """Published reports by entry id or URL, or documents in files. Raises ConfigError."""
     asked = [name for name in names if not _is_file(name)]
     at = await naming.entries_at(
-        store, [name for name in asked if naming.is_address(name)]
+        store,
+        [name for name in asked if naming.is_address(name)],
     )
     entry_ids = {name: next(iter(at.get(name, [])), name) for name in asked}
     records = await store.fingerprints.of(entry_ids.values())
@@ -376,7 +384,10 @@ def backtest(
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
     settings = with_meanings(
-        settings, meaning, len(rows), is_told=config_file is not None
+        settings,
+        meaning,
+        len(rows),
+        is_told=config_file is not None,
     )
     started = time.perf_counter()
     with _refusing(file):
@@ -400,7 +411,13 @@ def backtest(
     if predictions:
         _write(predictions, "".join(f"{line}\n" for line in lines))
     if swept:
-        facts["sweep"] = _sweep(rows, settings, prints, title=file.name, plot=plot)
+        facts["sweep"] = _sweep(
+            rows,
+            settings,
+            prints,
+            title=file.name,
+            plot=plot,
+        )
     _print_facts(facts, as_json)
 
 
@@ -409,7 +426,11 @@ MOST_ROWS_MEANT = 20_000
 
 
 def with_meanings(
-    settings: DedupSettings, asked: bool | None, count: int, *, is_told: bool
+    settings: DedupSettings,
+    asked: bool | None,
+    count: int,
+    *,
+    is_told: bool,
 ) -> DedupSettings:
     """`[dedup]` with meanings as asked; else as configured, where that `is_told`; else where it is soon done.
 
@@ -462,7 +483,9 @@ def _clusters(
     prints: Sequence[Fingerprint],
 ) -> tuple[list[str], dict[str, Any]]:
     with Progress(
-        console=console(error=True), disable=not sys.stderr.isatty(), transient=True
+        console=console(error=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
     ) as progress:
         bar = progress.add_task("assigning", total=len(rows))
         done = core.backtest(
@@ -485,7 +508,8 @@ def _clusters(
 
 
 def _pairs(
-    rows: list[Mapping[str, Any]], settings: DedupSettings
+    rows: list[Mapping[str, Any]],
+    settings: DedupSettings,
 ) -> tuple[list[str], dict[str, Any]]:
     try:
         done = core.pair_test(rows, settings, canonical_url=canonical_url)
@@ -514,7 +538,9 @@ def _sweep(
     plot: Path | None,
 ) -> list[Any]:
     with Progress(
-        console=console(error=True), disable=not sys.stderr.isatty(), transient=True
+        console=console(error=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
     ) as progress:
         bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
         points = sweeping.sweep(

@@ -16,7 +16,10 @@ config = click.option(
     help="The feeds.toml to use (default: ./feeds.toml, then the usual places).",
 )
 as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON, for programs.",
 )
 
 
@@ -26,7 +29,10 @@ class DurationType(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> timedelta:
         try:
             return duration(value)

@@ -93,25 +93,30 @@ class People:
             "trouble": self._on_trouble,
             "engine_unavailable": self._on_engine_down,
             "engine_available": lambda _: self._say(
-                "The Redis server answers again.", style="green"
+                "The Redis server answers again.",
+                style="green",
             ),
             "config_reloaded": self._on_reloaded,
             "config_refused": self._on_refused,
             "polling_paused": lambda line: self._say(
-                f"Polling pauses: {line.get('reason')}", style="yellow"
+                f"Polling pauses: {line.get('reason')}",
+                style="yellow",
             ),
             "polling_resumed": lambda _: self._say("Polling goes on.", style="green"),
             "meanings_passed_over": lambda _: self._say(PASSED_OVER, style="dim"),
             "meanings_resumed": lambda _: self._say(
-                "Headlines are compared by meaning again.", style="dim"
+                "Headlines are compared by meaning again.",
+                style="dim",
             ),
             "meanings_missing": self._on_meanings_missing,
             "stopping": lambda _: self._say(
-                "Stopping: polls in flight come to their end.", style="dim"
+                "Stopping: polls in flight come to their end.",
+                style="dim",
             ),
             "stopped": lambda _: self._say(f"Stopped. {farewell}"),
             "feed_skipped": lambda line: self._say(
-                f"{line.get('feed_id')} was not asked: {line.get('why')}", style="dim"
+                f"{line.get('feed_id')} was not asked: {line.get('why')}",
+                style="dim",
             ),
         }
 
@@ -157,7 +162,8 @@ class People:
         self._print(Text(""))
         if not count:
             self._say(
-                "There are no feeds yet: `aggregator feeds add URL`", style="yellow"
+                "There are no feeds yet: `aggregator feeds add URL`",
+                style="yellow",
             )
 
     def _on_polled(self, line: Line) -> None:
@@ -237,7 +243,12 @@ class People:
 
     # --- the first round ---
 
-    def begin_round(self, asked: Sequence[str], *, next_at: datetime | None) -> None:
+    def begin_round(
+        self,
+        asked: Sequence[str],
+        *,
+        next_at: datetime | None,
+    ) -> None:
         """The feeds that are due at the start; where none is, when the next one will be."""
         if asked:
             self._round = _Round(frozenset(asked), time.monotonic(), set(), {})
@@ -252,7 +263,12 @@ class People:
     def is_round_open(self) -> bool:
         return self._round is not None
 
-    def is_round_over(self, *, waiting_count: int, patience: float) -> bool:
+    def is_round_over(
+        self,
+        *,
+        waiting_count: int,
+        patience: float,
+    ) -> bool:
         """Whether everyone due has been asked and everything read has its event, or patience is at its end."""
         one = self._round
         if one is None:
@@ -373,12 +389,14 @@ class People:
         rest = record.event_count - min(len(record.events), MOST_OF_DIGEST)
         if rest > 0:
             self._say(
-                f"… and {counted(rest, 'more event')}: `aggregator digest`", style="dim"
+                f"… and {counted(rest, 'more event')}: `aggregator digest`",
+                style="dim",
             )
         if record.trouble_count:
             troubled = counted(record.trouble_count, "feed")
             self._say(
-                f"{troubled} in trouble: `aggregator status --failing`", style="yellow"
+                f"{troubled} in trouble: `aggregator status --failing`",
+                style="yellow",
             )
         self._print(Rule(style="dim"))
 
@@ -404,7 +422,12 @@ class People:
         """One sentence of whoever runs this."""
         self._say(words)
 
-    def _say(self, words: str, *, style: str = "") -> None:
+    def _say(
+        self,
+        words: str,
+        *,
+        style: str = "",
+    ) -> None:
         self._print(Text(plain(words), style=style))
 
     def _print(self, what: RenderableType) -> None:

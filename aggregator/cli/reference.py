@@ -63,7 +63,8 @@ def man_page(program: click.Command) -> list[str]:
     ]
     lines.append(".SH COMMANDS")
     for name, command, ctx in _commands(
-        program, click.Context(program, info_name=PROGRAM)
+        program,
+        click.Context(program, info_name=PROGRAM),
     ):
         lines += _section(name, command, ctx)
     lines += [
@@ -75,7 +76,9 @@ def man_page(program: click.Command) -> list[str]:
 
 
 def _commands(
-    group: click.Command, ctx: click.Context, before: str = ""
+    group: click.Command,
+    ctx: click.Context,
+    before: str = "",
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command with its whole name, those of groups after their group."""
     if not isinstance(group, click.Group):

@@ -20,7 +20,8 @@ def release(feed_id: str, config_file: str | None) -> None:
     """Let a quarantined or stopped (410) feed go on: it is polled again at once, when its host allows."""
     read = files.loaded(config_file)
     feed = next(
-        (feed for feed in read.configuration.feeds if feed.feed_id == feed_id), None
+        (feed for feed in read.configuration.feeds if feed.feed_id == feed_id),
+        None,
     )
     if feed is None:
         raise ConfigError(

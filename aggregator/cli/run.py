@@ -47,7 +47,9 @@ def run(config_file: str | None, once: bool, role: str) -> None:
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
     hear_nothing_yet(
-        signal.SIGUSR1, signal.SIGUSR2, *(() if once else (signal.SIGHUP,))
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        *(() if once else (signal.SIGHUP,)),
     )
     read = files.loaded(config_file or _offered())
     source = ConfigFile(read)
@@ -105,12 +107,19 @@ def configure_logs(source: ConfigFile) -> People | None:
         from aggregator.cli.console import console
         from aggregator.cli.people import People
 
-        people = People(console(), feeds=source.feeds, file=str(source.file), hint=HINT)
+        people = People(
+            console(),
+            feeds=source.feeds,
+            file=str(source.file),
+            hint=HINT,
+        )
         logs.configure(tell=people.log)
         return people
     stdout = os.fstat(sys.stdout.fileno())
     journal = logs.is_journal(
-        os.environ.get("JOURNAL_STREAM"), device=stdout.st_dev, inode=stdout.st_ino
+        os.environ.get("JOURNAL_STREAM"),
+        device=stdout.st_dev,
+        inode=stdout.st_ino,
     )
     form = logs.form_of(terminal=is_terminal, journal=journal, requested=requested)
     logs.configure(level=level or "info", form=form)

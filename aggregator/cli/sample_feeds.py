@@ -59,7 +59,12 @@ class Outlet:
         shown = [report for report in self.reports if report.after <= elapsed]
         return sorted(shown, key=lambda report: report.after, reverse=True)
 
-    def body(self, *, started_at: datetime, elapsed: timedelta) -> bytes:
+    def body(
+        self,
+        *,
+        started_at: datetime,
+        elapsed: timedelta,
+    ) -> bytes:
         """The feed as it is served `elapsed` after the start."""
         reports = self.listed(elapsed)
         match self.form:
@@ -104,7 +109,9 @@ def _report(row: dict[str, str | int | float], host: str, number: int) -> Sample
 
 
 def _rss(
-    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+    outlet: Outlet,
+    reports: Sequence[SampleReport],
+    started_at: datetime,
 ) -> bytes:
     root = ElementTree.Element("rss", version="2.0")
     channel = ElementTree.SubElement(root, "channel")
@@ -129,7 +136,9 @@ def _rss(
 
 
 def _atom(
-    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+    outlet: Outlet,
+    reports: Sequence[SampleReport],
+    started_at: datetime,
 ) -> bytes:
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": outlet.language})
     _texts(
@@ -154,7 +163,9 @@ def _atom(
 
 
 def _json(
-    outlet: Outlet, reports: Sequence[SampleReport], started_at: datetime
+    outlet: Outlet,
+    reports: Sequence[SampleReport],
+    started_at: datetime,
 ) -> bytes:
     items = []
     for report in reports:

@@ -47,7 +47,9 @@ class Hit:
 )
 @click.option("--lang", default="", help="Only events of this language, such as zh.")
 @click.option(
-    "--category", default="", help="Only events of this category, at any level."
+    "--category",
+    default="",
+    help="Only events of this category, at any level.",
 )
 @click.option(
     "--min-sources",
@@ -64,10 +66,15 @@ class Hit:
     help="How many to show.",
 )
 @click.option(
-    "--order", type=click.Choice(["top", "newest"]), default="newest", show_default=True
+    "--order",
+    type=click.Choice(["top", "newest"]),
+    default="newest",
+    show_default=True,
 )
 @click.option(
-    "--words-only", is_flag=True, help="Not by meaning, where the encoder is installed."
+    "--words-only",
+    is_flag=True,
+    help="Not by meaning, where the encoder is installed.",
 )
 @options.config
 @options.as_json
@@ -97,7 +104,11 @@ def search(
     )
     hits, names = asyncio.run(
         _found(
-            files.loaded(config_file), choice, since, count, by_meaning=not words_only
+            files.loaded(config_file),
+            choice,
+            since,
+            count,
+            by_meaning=not words_only,
         )
     )
     if as_json:
@@ -139,7 +150,11 @@ async def _found(
             and len(hits) < count
         ):
             hits += await _meant(
-                store, choice, events, {hit.event.event_id for hit in hits}, from_at
+                store,
+                choice,
+                events,
+                {hit.event.event_id for hit in hits},
+                from_at,
             )
         states = await store.polls.states(
             [feed.feed_id for feed in read.configuration.feeds]

@@ -22,7 +22,9 @@ def head() -> str:
 
 
 def starter(
-    *, languages: Sequence[str] = DEFAULT_LANGUAGES, themes: Sequence[str] = THEMES
+    *,
+    languages: Sequence[str] = DEFAULT_LANGUAGES,
+    themes: Sequence[str] = THEMES,
 ) -> str:
     """A whole feeds.toml: the settings, then each theme in each language there is a list of."""
     lists = [

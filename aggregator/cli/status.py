@@ -60,7 +60,9 @@ _TROUBLE = (Health.GONE, Health.QUARANTINED, Health.FAILING, Health.OFFLINE)
 @click.argument("names", nargs=-1, metavar="[ID]...")
 @click.option("--failing", is_flag=True, help="Only feeds in trouble.")
 @click.option(
-    "--secrets", is_flag=True, help="Show the users and passwords of [server] listen."
+    "--secrets",
+    is_flag=True,
+    help="Show the users and passwords of [server] listen.",
 )
 @options.config
 @options.as_json
@@ -104,7 +106,12 @@ def _chosen(feeds: Sequence[Feed], names: Sequence[str]) -> list[Feed]:
     return chosen
 
 
-async def _status(read: Loaded, feeds: list[Feed], *, secrets: bool) -> dict[str, Any]:
+async def _status(
+    read: Loaded,
+    feeds: list[Feed],
+    *,
+    secrets: bool,
+) -> dict[str, Any]:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         now = await store.server_time()
@@ -327,7 +334,8 @@ def _feeds_facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
         yield (
             "network",
             Text.assemble(
-                down, ": feeds are tried again, later each time, none is blamed"
+                down,
+                ": feeds are tried again, later each time, none is blamed",
             ),
         )
 
@@ -342,7 +350,12 @@ def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "user", f"{user}: {password}"
 
 
-def _table(feeds: list[dict[str, Any]], now: datetime, *, width: int) -> Table:
+def _table(
+    feeds: list[dict[str, Any]],
+    now: datetime,
+    *,
+    width: int,
+) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = [heading for heading, least in _COLUMNS if width >= least]
     for heading in headings:

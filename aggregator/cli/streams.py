@@ -19,17 +19,18 @@ from aggregator.watch.terminal import guarded, unguarded
 def open_streams() -> None:
     """Give a process that was started without stdin, stdout or stderr (`>&-`) the null device there: it has none to
     print to, and the next file it opens would be taken for the missing one."""
-    for number, name, mode in (
-        (0, "stdin", "r"),
-        (1, "stdout", "w"),
-        (2, "stderr", "w"),
-    ):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != number:
-                os.dup2(null, number)
-            # Never closed by us, as the interpreter's own are not.
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for number, name, mode in _STANDARD:
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+        # Never closed by us, as the interpreter's own are not.
+        stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+
+
+_STANDARD = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
 
 
 def use_utf8() -> None:

@@ -54,7 +54,8 @@ def import_opml(opml: BinaryIO, config_file: str | None) -> None:
     )
     if not new:
         click.echo(
-            "aggregator: no outline of it names a feed that can be added", err=True
+            "aggregator: no outline of it names a feed that can be added",
+            err=True,
         )
     if not new or any(outline.is_failure for outline in left_out):
         raise SystemExit(1)
@@ -100,14 +101,19 @@ def _is_blank(file: Path) -> bool:
 
 
 def add_feeds(
-    file: Path, new: list[Subscription], categories: tuple[str, ...]
+    file: Path,
+    new: list[Subscription],
+    categories: tuple[str, ...],
 ) -> list[str]:
     """Write the new feeds into the file and tell; answers with the ids added."""
     is_new = not file.exists()
     held = "" if is_new else files.read_text(file)
     before = held if held.strip() else starter.head()
     text, added, known = with_subscriptions(
-        before, new, file=str(file), categories=categories
+        before,
+        new,
+        file=str(file),
+        categories=categories,
     )
     if added and is_new:
         files.write_new(file, text)

@@ -41,7 +41,8 @@ def look_around(state_dir: Path, fetch: FetchSettings) -> None:
 
 
 def use_temporary_directory(
-    state_dir: Path, environment: Mapping[str, str] = os.environ
+    state_dir: Path,
+    environment: Mapping[str, str] = os.environ,
 ) -> Path:
     """Where temporary files go from now on, here and in child processes: the usual place, else the state directory.
 

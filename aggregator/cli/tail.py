@@ -44,7 +44,10 @@ _MARKS = {
 @click.command()
 @click.option("--reports", is_flag=True, help="Every report, not only new events.")
 @click.option(
-    "--follow", "-f", is_flag=True, help="Go on printing what is published from now on."
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Go on printing what is published from now on.",
 )
 @click.option(
     "--lines",
@@ -99,7 +102,11 @@ async def _tail(
         store = engine.store
         last = (await store.watch.last_ids([stream]))[stream]
         for row, message in await _newest(
-            store, stream, printing, count=count, since=since
+            store,
+            stream,
+            printing,
+            count=count,
+            since=since,
         ):
             printing.show(row, message)
         while follow:
@@ -139,7 +146,12 @@ def id_at(at: datetime) -> str:
     return f"{max(0, int(at.timestamp() * 1000))}-0"
 
 
-async def _more(store: Store, stream: str, last: str, printing: Printing) -> str:
+async def _more(
+    store: Store,
+    stream: str,
+    last: str,
+    printing: Printing,
+) -> str:
     try:
         rows = await store.watch.tail({stream: last}, block=BLOCK)
     except EngineDown as error:
@@ -159,7 +171,13 @@ async def _more(store: Store, stream: str, last: str, printing: Printing) -> str
 class Printing:
     """Which messages are printed, and how: JSON, a line as wide as the terminal, or one that `grep` finds whole."""
 
-    def __init__(self, feeds: Iterable[Feed], wanted: Match, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        feeds: Iterable[Feed],
+        wanted: Match,
+        *,
+        as_json: bool,
+    ) -> None:
         self._names = source_names(feeds)
         self._wanted = wanted
         self._as_json = as_json
@@ -184,7 +202,12 @@ class Printing:
         self._out.print(line(message, self._names, width=width), soft_wrap=True)
 
 
-def line(message: Message, names: Mapping[str, str], *, width: int | None) -> Text:
+def line(
+    message: Message,
+    names: Mapping[str, str],
+    *,
+    width: int | None,
+) -> Text:
     """One message for people, at most `width` columns wide; None: as long as it is, with its address at the end."""
     sources = named(message.sources, names) or (
         names.get(message.feed_id, message.feed_id),
@@ -203,7 +226,8 @@ def line(message: Message, names: Mapping[str, str], *, width: int | None) -> Te
     if width is not None:
         return headline_text(shown, width=width)
     return headline_text(shown, width=WHOLE).append(
-        f"  {message.url}" if message.url else "", style="dim"
+        f"  {message.url}" if message.url else "",
+        style="dim",
     )
 
 

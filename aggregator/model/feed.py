@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(
+    1970,
+    1,
+    1,
+    tzinfo=UTC,
+)
 
 
 UNDETERMINED = "und"

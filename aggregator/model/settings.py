@@ -60,7 +60,11 @@ class Notify:
     def queue(self) -> Queue:
         """The queue that holds what waits; no `[[queue]]` can have its name."""
         return Queue(
-            f"notify.{self.name}", "stream", self.deliver, self.min_sources, self.match
+            f"notify.{self.name}",
+            "stream",
+            self.deliver,
+            self.min_sources,
+            self.match,
         )
 
     @property
