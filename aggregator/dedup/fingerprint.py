@@ -18,10 +18,11 @@ from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.dedup import facts, learned, lexicon
 from aggregator.dedup.frequency import prior_rarity
-from aggregator.dedup.words import Word, cleaned, folded, words
+from aggregator.dedup.words import Tokens, Word, cleaned, folded, tokens, words
 from aggregator.model import EPOCH, Entry
 
 TITLE_TOKENS = 28
@@ -235,7 +236,7 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     title_words = words(title, lang=lang, limit=2 * TITLE_TOKENS)
     title_words = _distinct(title_words)[:TITLE_TOKENS]
     title_tokens = tuple(word.token for word in title_words)
-    body_words = words(body, lang=lang, limit=BODY_WORDS)
+    body_tokens = tokens(body, lang=lang, limit=BODY_WORDS)
     folded_letters = folded_title(title)
     # "Lottery numbers of 3 May" and "of 4 May" have one shape.
     shape = re.sub(r"\d+", "0", folded_letters)
@@ -247,14 +248,14 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
         url=_url_hash(entry.canonical_url),
         matched=None if published is None else _seconds(published),
         first_seen=_seconds(entry.first_seen_at),
-        body_words=len(body_words),
+        body_words=len(body_tokens.numbers),
         directions=facts.direction([folded(word.surface) for word in title_words]),
         shape=_hash32(shape),
-        names=_name_bits(title_words, body, body_words, lang),
+        names=_name_bits(title_words, body, body_tokens, lang),
         title=_cut(folded_letters),
         title_tokens=title_tokens,
-        body_tokens=_weightiest(body_words, set(title_tokens), lang),
-        shingles=_shingles(body_words),
+        body_tokens=_weightiest(body_tokens.numbers, set(title_tokens), lang),
+        shingles=_shingles(body_tokens.numbers),
         numbers=_numbers(title, body),
         meaning=meaning,
         feed=_hash32(entry.feed_id),
@@ -386,7 +387,7 @@ def _single(value: float) -> float:
 def _name_bits(
     title_words: list[Word],
     body: str,
-    body_words: list[Word],
+    body_tokens: Tokens,
     lang: str,
 ) -> int:
     """Which title words look like names: capital letters where the sentence does not ask for them.
@@ -396,10 +397,8 @@ def _name_bits(
     """
     is_all_capital = is_title_case(title_words)
     known = learned.names(lang.partition("-")[0])
-    inside: set[int] = set()
-    if is_all_capital:
-        inside.update(w.token for w in body_words if is_capital_inside(w, body))
-    lower = {word.token for word in body_words if word.surface[0].islower()}
+    inside = _capitals_inside(body, lang) if is_all_capital else set()
+    lower = _in_lower_case(body_tokens, {word.token for word in title_words})
     bits = 0
     for i, word in enumerate(title_words):
         if word.token in lower or not _may_be_name(word):
@@ -408,6 +407,21 @@ def _name_bits(
         if is_inside or word.surface.isupper() or word.token in known:
             bits |= 1 << i
     return bits
+
+
+def _in_lower_case(body_tokens: Tokens, wanted: set[int]) -> set[int]:
+    """Those of the `wanted` tokens that a body writes in lower case somewhere."""
+    return {
+        number
+        for surface, number in zip(*body_tokens, strict=True)
+        if number in wanted and surface[0].islower()
+    }
+
+
+def _capitals_inside(body: str, lang: str) -> set[int]:
+    """The tokens that a body writes with a capital in the middle of a sentence."""
+    body_words = words(body, lang=lang, limit=BODY_WORDS)
+    return {word.token for word in body_words if is_capital_inside(word, body)}
 
 
 def _may_be_name(word: Word) -> bool:
@@ -439,15 +453,15 @@ def is_capital_inside(word: Word, body: str) -> bool:
 
 
 def _weightiest(
-    body_words: list[Word],
+    numbers: list[int],
     known: set[int],
     lang: str,
 ) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
-    counts = Counter(word.token for word in body_words)
+    counts = Counter(numbers)
     # Words of the lead count twice: news tells first what it is about.
-    for word in body_words[:LEAD_WORDS]:
-        counts[word.token] += 1
+    for number in numbers[:LEAD_WORDS]:
+        counts[number] += 1
     candidates = [token for token in counts if token not in known]
     if len(candidates) <= BODY_TOKENS:
         return tuple(candidates)
@@ -459,30 +473,40 @@ def _weightiest(
     return tuple(candidates[i] for i in order[:BODY_TOKENS].tolist())
 
 
-def _shingles(body_words: list[Word]) -> tuple[int, ...]:
+def _shingles(numbers: list[int]) -> tuple[int, ...]:
     """The smallest hashes of all runs of `SHINGLE_WORDS` tokens, a sample that two equal texts share (Broder 1997).
 
     Half are of the lead, since one source's summary is often the start of another's full text.
     """
-    tokens = [word.token for word in body_words]
-    if len(tokens) < 2 * SHINGLE_WORDS:
+    if len(numbers) < 2 * SHINGLE_WORDS:
         return ()
-    of_lead = _run_hashes(tokens[:LEAD_WORDS])[: SHINGLES // 2]
-    others = [number for number in _run_hashes(tokens) if number not in of_lead]
-    return tuple(of_lead + others[: SHINGLES - len(of_lead)])
+    hashes = _run_hashes(numbers)
+    lead_runs = LEAD_WORDS - SHINGLE_WORDS + 1
+    of_lead = _smallest(hashes[:lead_runs], SHINGLES // 2)
+    others = [number for number in _smallest(hashes, SHINGLES) if number not in of_lead]
+    return (*of_lead, *others[: SHINGLES - len(of_lead)])
+
+
+def _smallest(hashes: NDArray[np.uint64], count: int) -> list[int]:
+    """The `count` smallest of the hashes, each once, in their order."""
+    ordered = np.sort(hashes)
+    # Few runs stand twice in a text.
+    few = list(dict.fromkeys(ordered[: 2 * count].tolist()))
+    if len(few) < count < len(ordered):
+        few = np.unique(ordered).tolist()
+    return few[:count]
 
 
 _SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
 """One for each of the `SHINGLE_WORDS` tokens of a run."""
 
 
-def _run_hashes(tokens: list[int]) -> list[int]:
-    count = len(tokens) - SHINGLE_WORDS + 1
-    numbers = np.array(tokens, dtype=np.uint64)
+def _run_hashes(numbers: list[int]) -> NDArray[np.uint64]:
+    """The hash of each run of `SHINGLE_WORDS` tokens, 32 bits."""
+    count = len(numbers) - SHINGLE_WORDS + 1
+    column = np.array(numbers, dtype=np.uint64)
     mixed = np.zeros(count, np.uint64)
     for at, weight in enumerate(_SHINGLE_WEIGHTS):
-        mixed += weight * numbers[at : at + count]
+        mixed += weight * column[at : at + count]
     # Overflow leaves the lower 32 bits right.
-    hashes = mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)
-    smallest_first: list[int] = np.unique(hashes).tolist()
-    return smallest_first
+    return mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)

@@ -13,6 +13,7 @@ of fixed size: collisions make a rare token look a little less rare, never more.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,17 +52,21 @@ def _languages_with_a_prior() -> dict[int, str]:
     return {lang_hash(lang): lang for lang in learned.languages()}
 
 
+_UNHEARD = -math.log(UNSEEN / PRIOR_DOCUMENTS)
+"""Rarity of a token that the prior does not hold."""
+
+
 @cache
-def _prior(lang: str) -> dict[int, float]:
-    tokens, shares = learned.prior(lang.partition("-")[0])
-    return dict(zip(tokens.tolist(), shares.tolist(), strict=True))
+def _prior_rarities(lang: str) -> dict[int, float]:
+    tokens, shares = learned.prior(lang)
+    rarities = map(operator.neg, map(math.log, shares.tolist()))
+    return dict(zip(tokens.tolist(), rarities, strict=True))
 
 
 def prior_rarity(tokens: Sequence[int], lang: str) -> list[float]:
     """Rarity by the shipped prior alone."""
-    known = _prior(lang)
-    least = UNSEEN / PRIOR_DOCUMENTS
-    return [-math.log(known.get(t, least)) for t in tokens]
+    known = _prior_rarities(lang.partition("-")[0])
+    return [known.get(token, _UNHEARD) for token in tokens]
 
 
 @dataclass(frozen=True, slots=True)

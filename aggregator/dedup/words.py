@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from itertools import filterfalse
+from itertools import compress, filterfalse
 from typing import NamedTuple
 from zlib import crc32
 
@@ -37,6 +37,10 @@ _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
 _RUN = re.compile(
     rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?"
 )
+_ASCII_RUN = re.compile(
+    rf"{_CODE}|\d+(?:[.,:/]\d+)*%?|[A-Za-z]+(?:'[A-Za-z]+)?", re.ASCII
+)
+"""The same for a text in ASCII, in half the time."""
 _DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _INVISIBLE = dict.fromkeys(
@@ -237,18 +241,24 @@ def _parts(run: str, start: int) -> list[Word]:
     return [Word(part, _spaced_token(part, False), start, False) for part in parts]
 
 
-class _SpacedTokens(dict[str, int]):
-    """Words that stand for themselves, and their tokens: what a text holds most of, found by one look."""
+class _Numbers(dict[str, int]):
+    """The tokens of runs of spaced scripts, 0 for one that is none: what a text holds most of, found by one look."""
 
-    def note(self, run: str, number: int) -> None:
+    def __init__(self, is_vietnamese: bool) -> None:
+        super().__init__()
+        self._is_vietnamese = is_vietnamese
+
+    def __missing__(self, run: str) -> int:
         # Emptied whole when full: a cache that keeps the order of use costs more than a look.
-        if len(self) >= _SPACED_KEPT:
+        if len(self) >= _NUMBERS_KEPT:
             self.clear()
-        self[run] = number
+        read = _words_of(run, 0, self._is_vietnamese, compounding=False)
+        number = self[run] = read[0].token if read else 0
+        return number
 
 
-_SPACED_KEPT = 1 << 16
-_SPACED = {is_vietnamese: _SpacedTokens() for is_vietnamese in (False, True)}
+_NUMBERS_KEPT = 1 << 16
+_NUMBERS = {is_vietnamese: _Numbers(is_vietnamese) for is_vietnamese in (False, True)}
 
 
 def words(text: str, *, lang: str, limit: int) -> list[Word]:
@@ -256,21 +266,54 @@ def words(text: str, *, lang: str, limit: int) -> list[Word]:
     vietnamese = lang[:2] == "vi"
     compounding = lang[:2] in _COMPOUNDING
     # One word may be two tokens there, and a known word is one.
-    known = {} if compounding else _SPACED[vietnamese]
+    known: dict[str, int] = {} if compounding else _NUMBERS[vietnamese]
     read: list[Word] = []
     at = 0
     # And where each stands: twice as fast as `finditer`.
-    for run in _RUN.findall(text):
+    for run in _runs(text):
         at = text.index(run, at)
         number = known.get(run)
-        if number is None:
-            read.extend(_words_of(run, at, vietnamese, compounding))
-        else:
+        # A code ("F-16s") is written shorter than it stands.
+        if number and run.isalpha():
             read.append(_new(Word, (run, number, at, False)))
+        else:
+            read.extend(_words_of(run, at, vietnamese, compounding))
         if len(read) >= limit:
             break
         at += len(run)
-    return _without_dates(read)[:limit]
+    dates = _dates([word.surface for word in read])
+    return [word for i, word in enumerate(read) if i not in dates][:limit]
+
+
+def _runs(text: str) -> list[str]:
+    """What a text's tokens are made of."""
+    pattern = _ASCII_RUN if text.isascii() else _RUN
+    return pattern.findall(text)
+
+
+class Tokens(NamedTuple):
+    """The tokens of a text, as it writes them and as numbers."""
+
+    surfaces: list[str]
+    numbers: list[int]
+
+
+def tokens(text: str, *, lang: str, limit: int) -> Tokens:
+    """The same as `words`, where nobody asks where they stand: with spaced scripts in a quarter of the time."""
+    is_spaced = text.isascii() or not _UNSPACED.search(text)
+    if not is_spaced or lang[:2] in _COMPOUNDING:
+        read = words(text, lang=lang, limit=limit)
+        return Tokens([word.surface for word in read], [word.token for word in read])
+    runs = _runs(text)
+    numbers = list(map(_NUMBERS[lang[:2] == "vi"].__getitem__, runs))
+    surfaces = list(compress(runs, numbers))[:limit]
+    numbers = list(filter(None, numbers))[:limit]
+    # Other scripts have digits of their own.
+    if text.isascii() and _DAYS.isdisjoint(surfaces):
+        return Tokens(surfaces, numbers)
+    dates = _dates(surfaces)
+    is_kept = [i not in dates for i in range(len(surfaces))]
+    return Tokens(list(compress(surfaces, is_kept)), list(compress(numbers, is_kept)))
 
 
 _new = tuple.__new__
@@ -300,39 +343,36 @@ def _words_of(
         return []
     if compounding:
         return _parts(run, at)
-    number = _spaced_token(run, vietnamese)
-    _SPACED[vietnamese].note(run, number)
-    return [Word(run, number, at, False)]
+    return [Word(run, _spaced_token(run, vietnamese), at, False)]
 
 
+_DAYS = frozenset(str(day) for day in range(100)) | {f"0{day}" for day in range(10)}
 _BETWEEN = frozenset(("st", "nd", "rd", "th", "er", "de", "of"))
 
 
-def _without_dates(read: list[Word]) -> list[Word]:
-    """The tokens without days of the year: every report of a day may name it, so it is no evidence of an event."""
+def _dates(surfaces: list[str]) -> set[int]:
+    """The places of days of the year: every report of a day may name it, so it is no evidence of an event."""
     dates: set[int] = set()
-    for i, word in enumerate(read):
-        if word.surface[0].isdigit() and len(word.surface) <= 2:
-            dates.update(_around(read, i))
-    if not dates:
-        return read
-    return [word for i, word in enumerate(read) if i not in dates]
+    for i, surface in enumerate(surfaces):
+        if surface[0].isdigit() and len(surface) <= 2:
+            dates.update(_around(surfaces, i))
+    return dates
 
 
-def _around(read: list[Word], day: int) -> list[int]:
+def _around(surfaces: list[str], day: int) -> list[int]:
     """The places of a day's number and of its month, which stands before or after it, if it has one."""
     after = day + 1
-    while after < len(read) and read[after].surface in _BETWEEN:
+    while after < len(surfaces) and surfaces[after] in _BETWEEN:
         after += 1
-    if after < len(read) and _is_month(read[after]):
+    if after < len(surfaces) and _is_month(surfaces[after]):
         return list(range(day, after + 1))
-    if day and _is_month(read[day - 1]):
+    if day and _is_month(surfaces[day - 1]):
         return [day - 1, day]
     return []
 
 
-def _is_month(word: Word) -> bool:
-    return word.surface[0] == "月" or folded(word.surface) in lexicon.MONTH_OF
+def _is_month(surface: str) -> bool:
+    return surface[0] == "月" or folded(surface) in lexicon.MONTH_OF
 
 
 def _bigrams(run: str, start: int) -> list[Word]:
