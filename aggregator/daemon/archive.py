@@ -56,18 +56,17 @@ class Archive:
         last = self._read_place()
         while True:
             try:
-                rows = together(
-                    await self._store.watch.tail(last, block=BLOCK, count=BATCH),
-                    batch=BATCH,
-                )
+                rows = await self._store.watch.tail(last, block=BLOCK, count=BATCH)
+                rows = together(rows, batch=BATCH)
                 if rows:
                     await asyncio.to_thread(self._write, rows, catalog)
                     last |= {row.stream: row.stream_id for row in rows}
                     self._is_listed = False
                 if not self._is_listed and self._index_is_due():
                     await asyncio.to_thread(self._write_index, catalog, last)
-                if rows:
-                    await asyncio.sleep(SETTLE_SECONDS if len(rows) < BATCH else 0)
+                # After a whole batch more waits: catching up after a day off must not take a day.
+                if 0 < len(rows) < BATCH:
+                    await asyncio.sleep(SETTLE_SECONDS)
             except (EngineError, OSError) as error:
                 log.error(
                     "archive_waits",
@@ -80,13 +79,13 @@ class Archive:
     def _write(self, rows: list[Row], catalog: Catalog) -> None:
         """Write the documents that these rows bring. Raises OSError."""
         changes = catalog.apply(archived(rows, self._store.watch.message_of))
-        done = write(self._directory, changes.files, stale=changes.stale)
-        for path, reason in done.refused:
+        report = write(self._directory, changes.files, stale=changes.stale)
+        for path, reason in report.refused:
             log.error("document_not_archived", path=path, reason=reason)
         log.info(
             "archived",
-            written=done.written_count,
-            removed=done.removed_count,
+            written=report.written_count,
+            removed=report.removed_count,
             documents=len(catalog),
         )
 
@@ -95,20 +94,23 @@ class Archive:
 
     def _write_index(self, catalog: Catalog, last: dict[str, str]) -> None:
         """Write the index, then the place up to which it lists. Raises OSError."""
-        begun = time.monotonic()
+        started = time.monotonic()
         write(self._directory, catalog.index_files())
         self._write_place(last)
         self._is_listed = True
-        self._index_due = time.monotonic() + INDEX_SHARE * (time.monotonic() - begun)
+        ended = time.monotonic()
+        self._index_due = ended + INDEX_SHARE * (ended - started)
 
     def _read_place(self) -> dict[str, str]:
         try:
-            kept = json.loads(self._place.read_text(encoding="utf-8"))
+            place = json.loads(self._place.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            kept = {}
-        return {stream: str(kept.get(stream, "0-0")) for stream in STREAMS}
+            # None yet, or cut off: files are written again, none is left out.
+            place = {}
+        return {stream: str(place.get(stream, "0-0")) for stream in STREAMS}
 
     def _write_place(self, last: dict[str, str]) -> None:
+        """By renaming, so that a crash leaves the old one or the new one."""
         fresh = self._place.with_suffix(".new")
         fresh.write_text(json.dumps(last), encoding="utf-8")
         fresh.replace(self._place)
@@ -120,12 +122,15 @@ def together(rows: list[Row], *, batch: int) -> list[Row]:
     A stream of which a whole batch came may hold more that is older than what others gave.
     """
     counts = Counter(row.stream for row in rows)
-    ends = [
-        max(_time(row) for row in rows if row.stream == name)
-        for name, count in counts.items()
-        if count >= batch
-    ]
-    return [row for row in rows if not ends or _time(row) <= min(ends)]
+    ends: list[tuple[int, ...]] = []
+    for stream, count in counts.items():
+        if count >= batch:
+            times = [_time(row) for row in rows if row.stream == stream]
+            ends.append(max(times))
+    if not ends:
+        return rows
+    end = min(ends)
+    return [row for row in rows if _time(row) <= end]
 
 
 def _time(row: Row) -> tuple[int, ...]:
@@ -136,11 +141,12 @@ def archived(
     rows: list[Row], message_of: Callable[[Row], Message | None]
 ) -> list[Message]:
     """The messages that concern the archive, in the order of their time: every report, and merges."""
-    wanted: list[Message] = []
+    messages: list[Message] = []
     for row in sorted(rows, key=_time):
         message = message_of(row)
-        if message is not None and (
-            row.stream == "reports" or message.kind is Kind.MERGED
-        ):
-            wanted.append(message)
-    return wanted
+        if message is None:
+            continue
+        # Of the events stream only merges: first reports stand in the reports stream, too.
+        if row.stream == "reports" or message.kind is Kind.MERGED:
+            messages.append(message)
+    return messages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import secrets
 import socket
@@ -70,13 +71,16 @@ class Fetching:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
         for closing in self._retired:
-            closing.cancel()  # it closes at once then
+            # It closes at once then.
+            closing.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
 
     async def fetch(self, request: PollRequest) -> FetchResult:
+        """As `Fetcher.fetch`."""
         return await self._fetcher.fetch(request)
 
     async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
+        """As `Fetcher.post`."""
         return await self._fetcher.post(url, form)
 
     async def read(
@@ -88,13 +92,13 @@ class Fetching:
         """
         limit = self._settings.fetch.parse_timeout
         is_first_look = wall is not None and wall < limit
-        answer = await self._sandbox.run(request, wall=wall if is_first_look else limit)
+        answer = await self._sandbox.run(request, wall=min(wall or limit, limit))
         if not isinstance(answer, Killed):
             return answer
+        stopped = f"reading it was stopped: {answer.detail}"
         if is_first_look and answer.reason == "wall":
-            return Unparsable(
-                FailureKind.PARSER_KILLED, f"reading it was stopped: {answer.detail}"
-            )
+            # It has a second look with its whole time: neither counted nor logged as killed yet.
+            return Unparsable(FailureKind.PARSER_KILLED, stopped)
         self._metrics.count_killed(answer.reason)
         log.warning(
             "parser_killed",
@@ -103,24 +107,20 @@ class Fetching:
             detail=answer.detail,
         )
         if answer.reason == "broken":
-            return Unparsable(
-                FailureKind.INTERNAL, f"it could not be read here: {answer.detail}"
-            )
-        return Unparsable(
-            FailureKind.PARSER_KILLED,
-            f"reading it was stopped: {answer.detail}",
-            is_final=True,
-        )
+            # A fault of ours: the publisher's document is not to blame.
+            detail = f"it could not be read here: {answer.detail}"
+            return Unparsable(FailureKind.INTERNAL, detail)
+        return Unparsable(FailureKind.PARSER_KILLED, stopped, is_final=True)
 
     async def renew(self, settings: Settings) -> None:
         """Use new settings from the next poll on; the old parts are closed when their time limits have passed."""
-        old, before = self._stack, self._settings.fetch
+        old = self._stack
+        before = self._settings.fetch
         self._fetcher, self._sandbox, self._stack = await self._opened(settings)
         self._settings = settings
         wait = before.timeout + before.parse_timeout
-        self._retired.append(
-            asyncio.create_task(_closed_later(old, wait.total_seconds()))
-        )
+        closing = asyncio.create_task(_closed_later(old, wait.total_seconds()))
+        self._retired.append(closing)
 
     async def _opened(
         self, settings: Settings
@@ -157,13 +157,18 @@ def fetcher_of(settings: Settings) -> Fetcher:
 
 
 def deliveries(
-    store: Store, read: Loaded, clock: Clock, leads: Callable[[], bool]
+    store: Store,
+    read: Loaded,
+    clock: Clock,
+    leads: Callable[[], bool],
 ) -> Deliveries:
     """What sends for `[[notify]]`; secrets that we make stand in the state directory."""
 
     def own_secret(notify: Notify) -> str | None:
+        if not notify.secret:
+            return None
         try:
-            return secret_of(notify.secret) if notify.secret else None
+            return secret_of(notify.secret)
         except MissingCredentials as error:
             raise SecretMissingError(str(error)) from None
 
@@ -178,6 +183,7 @@ def deliveries(
 
 # --- pictures -------------------------------------------------------------------------------------------------
 
+PICTURE_TYPES = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8"
 PICTURE_TIMEOUT = timedelta(seconds=10)
 PICTURE_BYTES = 8 * 1024 * 1024
 """A page's picture has 0.1 to 2 MB; what is larger is made for print. A guess."""
@@ -207,35 +213,47 @@ async def pictures(read: Loaded, metrics: Metrics) -> AsyncIterator[Pictures]:
         preload=CHILDREN_LOAD,
     )
     async with fetcher_of(replace(settings, fetch=limits)) as fetcher, children:
-
-        async def fetched(url: str) -> bytes | Missing:
-            accept = (
-                ("Accept", "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8"),
-            )
-            request = PollRequest(
-                "", url, Validators(), headers=accept, max_body_bytes=PICTURE_BYTES
-            )
-            answer = await fetcher.fetch(request)
-            if isinstance(answer, Fetched):
-                return answer.body
-            is_ours = isinstance(answer, FetchFailed) and (
-                answer.ours or answer.kind in _OURS
-            )
-            return Missing.FOR_NOW if is_ours else Missing.FOR_LONG
-
-        async def made(body: bytes) -> Mapping[str, bytes] | None:
-            answer = await children.run(body)
-            if isinstance(answer, Killed):
-                metrics.count_killed(answer.reason)
-                log.info("picture_refused", reason=answer.reason, detail=answer.detail)
-                return None
-            return answer
-
-        proxy = Pictures(read.state_dir / "pictures", fetch=fetched, reencode=made)
+        proxy = Pictures(
+            read.state_dir / "pictures",
+            fetch=functools.partial(_picture, fetcher),
+            reencode=functools.partial(_reencoded, children, metrics),
+        )
         try:
             yield proxy
         finally:
             await proxy.close()
+
+
+async def _picture(fetcher: Fetcher, url: str) -> bytes | Missing:
+    """A picture as its server sends it, or for how long it is missing."""
+    request = PollRequest(
+        "",
+        url,
+        Validators(),
+        headers=(("Accept", PICTURE_TYPES),),
+        max_body_bytes=PICTURE_BYTES,
+    )
+    answer = await fetcher.fetch(request)
+    if isinstance(answer, Fetched):
+        return answer.body
+    if isinstance(answer, FetchFailed) and (answer.ours or answer.kind in _OURS):
+        # Our own trouble is not held against the picture.
+        return Missing.FOR_NOW
+    return Missing.FOR_LONG
+
+
+async def _reencoded(
+    children: Sandbox[bytes, dict[str, bytes] | None],
+    metrics: Metrics,
+    body: bytes,
+) -> Mapping[str, bytes] | None:
+    """The picture made anew in a child, so that no reader's browser meets what the server sent; None: refused."""
+    answer = await children.run(body)
+    if isinstance(answer, Killed):
+        metrics.count_killed(answer.reason)
+        log.info("picture_refused", reason=answer.reason, detail=answer.detail)
+        return None
+    return answer
 
 
 # --- the stages -----------------------------------------------------------------------------------------------
@@ -286,7 +304,10 @@ def event_stage(
 
 
 async def subscriber(
-    store: Store, read: Loaded, fetching: Fetching, deliver: Deliver
+    store: Store,
+    read: Loaded,
+    fetching: Fetching,
+    deliver: Deliver,
 ) -> Subscriber | None:
     """The WebSub subscriptions, where `[http] public_url` says how hubs reach the status port."""
     settings = read.configuration.settings
@@ -320,13 +341,16 @@ def _installation_secret(file: Path) -> bytes:
     """The secret that callbacks and signatures derive from; made at first use, readable by us only."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(
-            file, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)
-        ) as made:
-            made.write(secrets.token_bytes(32))
+        with open(file, "xb", opener=_private) as opened:
+            opened.write(secrets.token_bytes(32))
     except FileExistsError:
         log.debug("secret_kept", file=str(file))
     return file.read_bytes()
+
+
+def _private(name: str, flags: int) -> int:
+    """An opener that leaves the file to us alone, from its first moment."""
+    return os.open(name, flags, 0o600)
 
 
 def worker_name() -> str:

@@ -17,6 +17,7 @@ from datetime import timedelta
 import structlog
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.shutdown import left
 from aggregator.engine.codec import Unreadable
 from aggregator.engine.event_store import Waiting
 from aggregator.engine.store import Store
@@ -76,7 +77,10 @@ class Breaker:
         self.held_by = (await self._store.holds.standing()).event_stage
 
     def lost_lead(self) -> None:
-        self.alone, self.suspect, self.held_by = 0, None, ""
+        """Forget what was ours to judge: the next leader meets the entry itself."""
+        self.alone = 0
+        self.suspect = None
+        self.held_by = ""
 
     # --- what happened ----------------------------------------------------------------------------------------
 
@@ -89,18 +93,21 @@ class Breaker:
 
     async def stopped_at(self, token: int, waiting: Waiting) -> None:
         """No entry can be read before what stands first, if anything does. Raises EngineError, StaleToken."""
-        for stream_id, row in waiting.rows[:1]:
-            self.suspect = _unread(stream_id, row)
-        if not waiting.rows and self.held_by:
-            await self._tell(token, "")
+        if waiting.rows:
+            stream_id, row = waiting.rows[0]
+            self.suspect = _unreadable_suspect(stream_id, row)
+        elif self.held_by:
+            # What held the stage is gone from the stream: trimmed, or rejected by another.
+            await self._announce(token, "")
 
     async def got_through(self, token: int, count: int) -> None:
         """So many were published. Raises EngineError, StaleToken."""
         self.alone = max(0, self.alone - count)
-        if count:
-            self._pause = timedelta(0)
-        if count and self.held_by:
-            await self._tell(token, "")
+        if not count:
+            return
+        self._pause = timedelta(0)
+        if self.held_by:
+            await self._announce(token, "")
 
     # --- what to do -------------------------------------------------------------------------------------------
 
@@ -109,42 +116,43 @@ class Breaker:
 
         Raises EventsHeld: wait; EngineError, StaleToken: judge again.
         """
-        rows = (await self._store.events.next_entries(ROW)).rows
-        waits = bool(rows) and rows[0][0] == suspect.stream_id
-        if waits and (suspect.is_blameless or not await _any(rows[1:], tried)):
-            await self._hold(token, suspect, len(rows))
-        if waits and not await self._goes_through_now(*rows[0], tried):
-            await self._reject(token, suspect)
-        self.alone, self.suspect = max(0, self.alone - 1), None
+        waiting = await self._store.events.next_entries(ROW)
+        rows = waiting.rows
+        if rows and rows[0][0] == suspect.stream_id:
+            if suspect.is_blameless or not await _any_goes_through(rows[1:], tried):
+                await self._hold(token, suspect, len(rows))
+            if not await self._goes_through_now(*rows[0], tried):
+                await self._reject(token, suspect)
+        self.alone = max(0, self.alone - 1)
+        self.suspect = None
 
     async def _goes_through_now(
         self, stream_id: str, entry: Entry | Unreadable, tried: Tried
     ) -> bool:
         """Whether what broke was a moment of ours: the entry goes through when it is tried once more."""
-        if (
-            stream_id == self._acquitted
-            or not isinstance(entry, Entry)
-            or not await tried(stream_id, entry)
-        ):
+        if stream_id == self._acquitted or not isinstance(entry, Entry):
+            return False
+        if not await tried(stream_id, entry):
             return False
         self._acquitted = stream_id
         log.warning("entry_went_through", stream_id=stream_id, feed_id=entry.feed_id)
         return True
 
     async def _hold(self, token: int, suspect: Suspect, row: int) -> None:
-        self.suspect, self.alone = None, max(1, self.alone)
-        self._row = (
-            ROW if suspect.is_blameless else row
-        )  # more entries would show nothing new of a blameless one
+        self.suspect = None
+        self.alone = max(1, self.alone)
+        self._row = row
+        if suspect.is_blameless:
+            # More entries would show nothing new: none is waited for.
+            self._row = ROW
         self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._pause * 2))
-        await self._tell(token, _words(suspect, row))
+        await self._announce(token, _words(suspect, row))
         raise EventsHeld(self.held_by, is_later=suspect.is_later)
 
     async def _reject(self, token: int, suspect: Suspect) -> None:
         why = f"an entry on the entries stream cannot be used: {suspect.name} {suspect.why}"
-        await self._store.events.reject_entry(
-            token, suspect.stream_id, Notice("dropped", suspect.feed_id, "", why[:1000])
-        )
+        notice = Notice("dropped", suspect.feed_id, "", why[:1000])
+        await self._store.events.reject_entry(token, suspect.stream_id, notice)
         self._metrics.count_report("rejected")
         log.error(
             "entry_unusable",
@@ -153,18 +161,19 @@ class Breaker:
             error=suspect.why,
         )
 
-    async def _tell(self, token: int, why: str) -> None:
+    async def _announce(self, token: int, why: str) -> None:
         """Note for everyone why the stage waits, or that it goes on."""
-        kind, detail = (
-            ("failing", f"the event stage waits: {why}")
-            if why
-            else ("recovered", "the event stage goes on")
-        )
-        told = await self._store.holds.hold_events(
-            token, why, Notice(kind, "", "", detail), at=self._clock.now()
+        kind, detail = "recovered", "the event stage goes on"
+        if why:
+            kind, detail = "failing", f"the event stage waits: {why}"
+        is_news = await self._store.holds.hold_events(
+            token,
+            why,
+            Notice(kind, "", "", detail),
+            at=self._clock.now(),
         )
         self.held_by = why
-        if told:
+        if is_news:
             log.warning("trouble", kind=kind, detail=detail)
 
     async def until_next_try(
@@ -174,23 +183,24 @@ class Breaker:
 
         `between` waits so long in the lead, False when the stage is to stop. Raises what it raises, and EngineError.
         """
-        loop = asyncio.get_running_loop()
-        log.error(
-            "event_stage_held", reason=self.held_by, retry_s=self._pause.total_seconds()
-        )
-        end = loop.time() + self._pause.total_seconds()
-        while (left := end - loop.time()) > 0 and await between(
-            min(LOOK_EVERY, timedelta(seconds=left))
-        ):
-            if (
-                self._row < ROW
-                and (await self._store.holds.standing()).waiting_count > self._row
-            ):
+        pause_s = self._pause.total_seconds()
+        log.error("event_stage_held", reason=self.held_by, retry_s=pause_s)
+        end = asyncio.get_running_loop().time() + pause_s
+        while left(end) > 0:
+            span = min(LOOK_EVERY, timedelta(seconds=left(end)))
+            if not await between(span):
+                return
+            if self._row >= ROW:
+                continue
+            # Few entries showed nothing: one more that goes through would convict the first.
+            standing = await self._store.holds.standing()
+            if standing.waiting_count > self._row:
                 return
 
 
-async def _any(rows: Sequence[tuple[str, Entry | Unreadable]], tried: Tried) -> bool:
-    """Whether one of these would go through."""
+async def _any_goes_through(
+    rows: Sequence[tuple[str, Entry | Unreadable]], tried: Tried
+) -> bool:
     for stream_id, entry in rows:
         if isinstance(entry, Entry) and await tried(stream_id, entry):
             return True
@@ -209,14 +219,20 @@ def _suspect(stream_id: str, entry: Entry, error: Exception) -> Suspect:
             is_later=error.is_later,
         )
     why = f"{type(error).__name__}: {error}"
+    is_ours = isinstance(error, _OURS)
     return Suspect(
-        stream_id, why, entry.feed_id, name, is_blameless=isinstance(error, _OURS)
+        stream_id,
+        why,
+        entry.feed_id,
+        name,
+        is_blameless=is_ours,
     )
 
 
-def _unread(stream_id: str, row: Entry | Unreadable) -> Suspect:
+def _unreadable_suspect(stream_id: str, row: Entry | Unreadable) -> Suspect:
     why = row.why if isinstance(row, Unreadable) else ""
     if isinstance(row, Unreadable) and row.is_later:
+        # A roll-back: the version that wrote it can publish it, so it is kept for that.
         why = (
             f"entry {stream_id} cannot be read ({why}); "
             "a later version of aggregator wrote it: start that version here"

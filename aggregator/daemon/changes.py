@@ -29,21 +29,27 @@ def config_changes(before: Configuration, after: Configuration) -> Mapping[str, 
     """What a reload changes, in words for the log; empty when nothing does."""
     old = {feed.feed_id: feed for feed in before.feeds}
     new = {feed.feed_id: feed for feed in after.feeds}
-    changed = _changed(
-        before.settings, after.settings, [column.name for column in fields(Settings)]
+    in_both = old.keys() & new.keys()
+    settings = _changed(
+        before.settings,
+        after.settings,
+        [column.name for column in fields(Settings)],
     )
     digest = _changed(
-        before.settings.digest, after.settings.digest, RESTART_DIGEST_KEYS
+        before.settings.digest,
+        after.settings.digest,
+        RESTART_DIGEST_KEYS,
     )
-    found = {
+    needs_restart = [name for name in settings if name in RESTART_KEYS]
+    needs_restart += [f"digest.{name}" for name in digest]
+    changes = {
         "feeds_added": sorted(new.keys() - old.keys()),
         "feeds_removed": sorted(old.keys() - new.keys()),
-        "feeds_changed": sorted(i for i in old.keys() & new.keys() if old[i] != new[i]),
-        "settings_changed": changed,
-        "needs_restart": [name for name in changed if name in RESTART_KEYS]
-        + [f"digest.{name}" for name in digest],
+        "feeds_changed": sorted(name for name in in_both if old[name] != new[name]),
+        "settings_changed": settings,
+        "needs_restart": needs_restart,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in changes.items() if value}
 
 
 def _changed(old: object, new: object, names: Iterable[str]) -> list[str]:

@@ -20,4 +20,7 @@ class Clock:
     moved: bool = False
 
     def for_engine(self) -> datetime | None:
-        return self.now() if self.moved else None
+        """The time for a script's argument, None where the server's own is to be used."""
+        if self.moved:
+            return self.now()
+        return None

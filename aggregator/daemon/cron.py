@@ -40,47 +40,53 @@ class WallClockCron(BaseTrigger):  # type: ignore[misc]
 
     def following(self, at: datetime) -> datetime | None:
         """The first time after `at`, in UTC."""
-        return self._in_passing_time(at) if self._is_hourly else self._on_the_wall(at)
+        if self._is_hourly:
+            return self._in_passing_time(at)
+        return self._on_the_wall(at)
 
     def _on_the_wall(self, at: datetime) -> datetime | None:
         """Times that the clock skips come later than some that the clock shows after them: those are looked at, too."""
-        found: datetime | None = None
-        for wall in self._walls(self._wall(at) - self._skipped_before(at)):
-            if found is not None and wall > self._wall(found):
+        earliest: datetime | None = None
+        start = self._wall(at) - self._skipped_before(at)
+        for wall in self._walls(start):
+            if earliest is not None and wall > self._wall(earliest):
                 break
             instant = wall.replace(tzinfo=self._zone, fold=0).astimezone(UTC)
-            if instant > at and (found is None or instant < found):
-                found = instant
-        return found
+            if instant <= at:
+                continue
+            if earliest is None or instant < earliest:
+                earliest = instant
+        return earliest
 
     def _in_passing_time(self, at: datetime) -> datetime | None:
         """Counted by the offset from UTC that holds; where that ends before the time comes, on by the next one."""
-        offset = self._offset(at + _MOMENT)
-        while (
-            wall := next(
-                self._walls((at.astimezone(UTC) + offset).replace(tzinfo=None)), None
-            )
-        ) is not None:
+        while True:
+            offset = self._offset(at + _MOMENT)
+            shown = at.astimezone(UTC) + offset
+            wall = next(self._walls(shown.replace(tzinfo=None)), None)
+            if wall is None:
+                return None
             instant = wall.replace(tzinfo=timezone(offset)).astimezone(UTC)
             if self._offset(instant) == offset:
                 return instant
+            # The clock is set before that time comes: from there on the new offset counts.
             at = self._last_before_change(at + _MOMENT, instant)
-            offset = self._offset(at + _MOMENT)
-        return None
 
     def _last_before_change(self, low: datetime, high: datetime) -> datetime:
         """The last moment with the offset of `low`, found by bisection; `high` has another."""
         offset = self._offset(low)
         while high - low > _MOMENT:
             middle = low + (high - low) / 2
-            low, high = (
-                (middle, high) if self._offset(middle) == offset else (low, middle)
-            )
+            if self._offset(middle) == offset:
+                low = middle
+            else:
+                high = middle
         return low
 
     def _skipped_before(self, at: datetime) -> timedelta:
         """How much of the time that the clock should have shown in the last day was left out."""
-        return max(self._offset(at) - self._offset(at - LONGEST_SHIFT), timedelta(0))
+        shift = self._offset(at) - self._offset(at - LONGEST_SHIFT)
+        return max(shift, timedelta(0))
 
     def _offset(self, at: datetime) -> timedelta:
         offset = at.astimezone(self._zone).utcoffset()
@@ -94,6 +100,9 @@ class WallClockCron(BaseTrigger):  # type: ignore[misc]
     def _walls(self, after: datetime) -> Iterator[datetime]:
         """What a clock that is never set shows at each time of the expression, after one."""
         following = after.replace(tzinfo=UTC) + _MOMENT
-        while (found := self._fields.get_next_fire_time(None, following)) is not None:
-            yield found.replace(tzinfo=None)
-            following = found + _MOMENT
+        while True:
+            fires_at = self._fields.get_next_fire_time(None, following)
+            if fires_at is None:
+                return
+            yield fires_at.replace(tzinfo=None)
+            following = fires_at + _MOMENT

@@ -83,33 +83,43 @@ class Deliveries:
 
     async def run(self) -> None:
         """Until cancelled."""
+        cookies = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            cookie_jar=cookies, trust_env=False
         ) as session:
             while True:
                 self._changed.clear()
-                async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(self._send_all(one, session))
-                        for one in self._notifies
-                    ]
-                    await self._changed.wait()
-                    for task in tasks:
-                        task.cancel()
+                await self._send_until_changed(session)
+
+    async def _send_until_changed(self, session: aiohttp.ClientSession) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._send_all(notify, session))
+                for notify in self._notifies
+            ]
+            await self._changed.wait()
+            for task in tasks:
+                task.cancel()
 
     async def _send_all(self, notify: Notify, session: aiohttp.ClientSession) -> None:
         sender = sender_of(
-            notify, secret=lambda: self.secret_of(notify), session=session
+            notify,
+            secret=lambda: self.secret_of(notify),
+            session=session,
         )
-        queue, fresh = notify.queue.name, False
+        fresh = False
         while not _is_ending():
             if not self._leads():
-                fresh = False  # what the worker before us had begun comes first
+                # When we lead, what the worker before us had begun comes first.
+                fresh = False
                 await asyncio.sleep(LOOK.total_seconds())
                 continue
             try:
                 rows = await self._store.deliveries.undelivered(
-                    queue, count=sender.batch, fresh=fresh, block=BLOCK
+                    notify.queue.name,
+                    count=sender.batch,
+                    fresh=fresh,
+                    block=BLOCK,
                 )
                 if rows:
                     await self._deliver(notify, sender, rows)
@@ -125,47 +135,50 @@ class Deliveries:
         self, notify: Notify, sender: Sender, rows: Sequence[Row]
     ) -> None:
         """Until the rows have arrived, or are given up. Raises EngineError."""
-        parcels = []
+        deliveries = self._store.deliveries
+        queue = notify.queue.name
+        parcels: dict[str, Parcel] = {}
         for row in rows:
             message = self._store.watch.message_of(row) if row.fields else None
-            if message is None:  # trimmed while it waited, or not ours, which is noted
-                await self._store.deliveries.delivered(
-                    notify.queue.name, [row.stream_id]
-                )
-            else:
-                parcels.append(
-                    (row.stream_id, Parcel(message, wire.message_json(message)))
-                )
+            if message is None:
+                # Trimmed while it waited, or not ours, which is noted.
+                await deliveries.delivered(queue, [row.stream_id])
+                continue
+            parcels[row.stream_id] = Parcel(message, wire.message_json(message))
         if not parcels:
             return
-        result = await self._tried(notify, sender, [parcel for _, parcel in parcels])
+        result = await self._tried(notify, sender, list(parcels.values()))
         if isinstance(result, Sent):
-            await self._store.deliveries.delivered(
-                notify.queue.name, [stream_id for stream_id, _ in parcels]
-            )
+            await deliveries.delivered(queue, list(parcels))
             log.info("notified", name=notify.name, messages=len(parcels))
             return
-        for stream_id, parcel in parcels:
+        for stream_id, parcel in parcels.items():
             await self._give_up(notify, stream_id, parcel, result.detail)
 
     async def _tried(
         self, notify: Notify, sender: Sender, parcels: Sequence[Parcel]
     ) -> Sent | Refused:
         """Send until it arrives, or has been refused MOST_REFUSALS times in a row."""
-        pause, refusals, told = self._first_pause, 0, ""
+        pause = self._first_pause
+        refusal_count = 0
+        logged = ""
         while True:
             result = await self._attempt(sender, parcels)
             if isinstance(result, Sent):
                 return result
-            refusals = refusals + 1 if isinstance(result, Refused) else 0
-            if isinstance(result, Refused) and refusals >= MOST_REFUSALS:
-                return result
-            if result.detail != told:
-                told = result.detail
+            if isinstance(result, Refused):
+                refusal_count += 1
+                if refusal_count >= MOST_REFUSALS:
+                    return result
+            else:
+                # A receiver that is down has refused nothing: it is waited for.
+                refusal_count = 0
+            if result.detail != logged:
+                logged = result.detail
                 log.warning(
                     "notify_failed",
                     name=notify.name,
-                    detail=told,
+                    detail=logged,
                     again_s=pause.total_seconds(),
                 )
             await asyncio.sleep(_wait(result, pause).total_seconds())
@@ -178,14 +191,21 @@ class Deliveries:
             return Failed(str(error))
 
     async def _give_up(
-        self, notify: Notify, stream_id: str, parcel: Parcel, detail: str
+        self,
+        notify: Notify,
+        stream_id: str,
+        parcel: Parcel,
+        detail: str,
     ) -> None:
         message = parcel.message
         words = f"{notify.name}: {message.id} ({message.kind} of {message.event_id}) was refused: {detail}"
         log.error("notify_gave_up", name=notify.name, message=message.id, detail=detail)
         notice = Notice(UNDELIVERED, message.feed_id, "", words)
         await self._store.deliveries.give_up(
-            notify.queue.name, stream_id, notice, at=self._clock.now()
+            notify.queue.name,
+            stream_id,
+            notice,
+            at=self._clock.now(),
         )
 
     # --- secrets --------------------------------------------------------------------------------------------------
@@ -195,9 +215,11 @@ class Deliveries:
         own = self._read_secret(notify)
         if own is not None:
             return own
-        return self._made_secret(notify.name) if notify.is_signed else ""
+        if not notify.is_signed:
+            return ""
+        return self._generated_secret(notify.name)
 
-    def _made_secret(self, name: str) -> str:
+    def _generated_secret(self, name: str) -> str:
         file = self._directory / f"{name}.secret"
         try:
             return file.read_text(encoding="ascii").strip()
@@ -205,14 +227,15 @@ class Deliveries:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except (OSError, UnicodeDecodeError) as error:
             raise SecretMissingError(f"{file} cannot be read: {error}") from error
-        made = secrets.token_hex(32)
+        secret = secrets.token_hex(32)
         try:
+            # Its rights before its content: it is never readable by others.
             file.touch(mode=0o600, exist_ok=False)
-            file.write_text(made + "\n", encoding="ascii")
+            file.write_text(secret + "\n", encoding="ascii")
         except OSError as error:
             raise SecretMissingError(f"{file} cannot be written: {error}") from error
         log.info("notify_secret_made", name=name, file=str(file))
-        return made
+        return secret
 
 
 def _is_ending() -> bool:
@@ -222,9 +245,7 @@ def _is_ending() -> bool:
 
 
 def _wait(result: Failed | Refused, pause: timedelta) -> timedelta:
-    asked = result.after_s if isinstance(result, Failed) else None
-    return (
-        pause
-        if asked is None
-        else min(max(timedelta(seconds=asked), pause), LONGEST_ASKED)
-    )
+    if isinstance(result, Refused) or result.after_s is None:
+        return pause
+    asked = timedelta(seconds=result.after_s)
+    return min(max(asked, pause), LONGEST_ASKED)

@@ -52,13 +52,13 @@ def config_path(given: str | None, *, environment: Mapping[str, str]) -> Path:
     """The feeds.toml in force: the one given, else the first that exists. Raises ConfigError when there is none."""
     if given:
         return Path(given)
-    found = found_path(environment=environment)
-    if found is None:
+    file = found_path(environment=environment)
+    if file is None:
         looked = ", ".join(str(place) for place in places(environment))
         raise ConfigError(
             Problem(f"no feeds.toml found; looked for {looked}. {NO_FILE_REMEDY}")
         )
-    return found
+    return file
 
 
 def found_path(*, environment: Mapping[str, str] | None = None) -> Path | None:
@@ -68,26 +68,30 @@ def found_path(*, environment: Mapping[str, str] | None = None) -> Path | None:
 
 def places(environment: Mapping[str, str] | None = None) -> list[Path]:
     """Where a feeds.toml is looked for, in order."""
-    environment = os.environ if environment is None else environment
+    if environment is None:
+        environment = os.environ
     directories = [
         Path(),
-        *(
-            Path(d)
-            for d in environment.get("CONFIGURATION_DIRECTORY", "").split(":")
-            if d
-        ),
+        *_paths(environment, "CONFIGURATION_DIRECTORY"),
+        Path(platformdirs.user_config_dir(NAME)),
+        Path("/etc") / NAME,
     ]
-    directories += [Path(platformdirs.user_config_dir(NAME)), Path("/etc") / NAME]
     return [directory / "feeds.toml" for directory in directories]
+
+
+def _paths(environment: Mapping[str, str], name: str) -> list[Path]:
+    """The directories that systemd hands a service under this name, with colons between them."""
+    return [Path(text) for text in environment.get(name, "").split(":") if text]
 
 
 def loaded(
     given: str | None, *, environment: Mapping[str, str] | None = None
 ) -> Loaded:
     """Find and read the configuration. Raises ConfigError."""
-    surroundings = os.environ if environment is None else environment
-    file = config_path(given, environment=surroundings)
-    return loaded_from(file, surroundings)
+    if environment is None:
+        environment = os.environ
+    file = config_path(given, environment=environment)
+    return loaded_from(file, environment)
 
 
 def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
@@ -99,49 +103,48 @@ def begun(
     file: Path, text: str, *, environment: Mapping[str, str] | None = None
 ) -> Loaded:
     """The same of a file that is not written yet. Raises ConfigError."""
-    return _loaded(file, text, os.environ if environment is None else environment)
+    if environment is None:
+        environment = os.environ
+    return _loaded(file, text, environment)
 
 
 def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
     read = configuration(text, file=str(file))
-    if read.is_blank:  # a write that was cut off, or a file that is yet to be written: it must not remove every feed
-        raise ConfigError(
-            Problem(f"it says nothing: {NO_FEEDS_REMEDY}", file=str(file))
-        )
+    if read.is_blank:
+        # A write that was cut off, or a file that is yet to be written: it must not remove every feed.
+        problem = Problem(f"it says nothing: {NO_FEEDS_REMEDY}", file=str(file))
+        raise ConfigError(problem)
     if read.settings.dedup.meaning and not is_installed():
-        raise ConfigError(
-            Problem(
-                f"{no_encoder()}, or leave this key out",
-                key="dedup.meaning",
-                file=str(file),
-            )
-        )
+        remedy = f"{no_encoder()}, or leave this key out"
+        raise ConfigError(Problem(remedy, key="dedup.meaning", file=str(file)))
+    settings = read.settings
     base = file.resolve().parent
-    settings = replace(
-        read.settings,
-        dedup=decided(read.settings.dedup),
-        redis_url=_redis_url(read.settings, file, environment),
-    )
     state_dir = _state_dir(settings.state_dir, base, environment, file)
-    logs = next(
-        (Path(d) for d in environment.get("LOGS_DIRECTORY", "").split(":") if d),
-        state_dir,
-    )
-    digest_dir = (
-        _directory(base, settings.digest.dir, "digest.dir", file)
-        if settings.digest.dir
-        else logs / "digest"
-    )
+    logs_dirs = _paths(environment, "LOGS_DIRECTORY") or [state_dir]
+    digest_dir = logs_dirs[0] / "digest"
+    if settings.digest.dir:
+        digest_dir = _directory(base, settings.digest.dir, "digest.dir", file)
     archive_dir = settings.archive_dir
-    archive = (
-        str(_directory(base, archive_dir, "aggregator.archive_dir", file))
-        if archive_dir
-        else None
-    )
+    if archive_dir:
+        key = "aggregator.archive_dir"
+        archive_dir = str(_directory(base, archive_dir, key, file))
     for place in (file.resolve(), state_dir, digest_dir):
         _check_name(place)
-    absolute = replace(settings, state_dir=str(state_dir), archive_dir=archive)
-    return Loaded(file, text, replace(read, settings=absolute), state_dir, digest_dir)
+    settings = replace(
+        settings,
+        dedup=decided(settings.dedup),
+        redis_url=_redis_url(settings, file, environment),
+        state_dir=str(state_dir),
+        archive_dir=archive_dir or None,
+    )
+    in_force = replace(read, settings=settings)
+    return Loaded(
+        file,
+        text,
+        in_force,
+        state_dir,
+        digest_dir,
+    )
 
 
 def _redis_url(
@@ -150,20 +153,15 @@ def _redis_url(
     """The address of the server from where it is kept: it holds a password, and feeds.toml is read by many."""
     given = [key for key in _REDIS_KEYS if getattr(settings, key)]
     if len(given) > 1:
-        raise ConfigError(
-            Problem(
-                f"name one of {', '.join(given)}",
-                key=f"aggregator.{given[1]}",
-                file=str(file),
-            )
-        )
+        words = f"name one of {', '.join(given)}"
+        key = f"aggregator.{given[1]}"
+        raise ConfigError(Problem(words, key=key, file=str(file)))
     if settings.redis_url_environment:
         url = environment.get(settings.redis_url_environment, "").strip()
         why = f"environment variable {settings.redis_url_environment} is not set"
     elif settings.redis_url_file:
-        url, why = _secret_line(
-            file.resolve().parent, settings.redis_url_file, environment
-        )
+        base = file.resolve().parent
+        url, why = _secret_line(base, settings.redis_url_file, environment)
     else:
         return settings.redis_url
     if not url:
@@ -175,22 +173,24 @@ def _secret_line(
     base: Path, name: str, environment: Mapping[str, str]
 ) -> tuple[str, str]:
     """The text of a file beside feeds.toml, or of a systemd credential (LoadCredential=), and why there is none."""
-    directory = environment.get("CREDENTIALS_DIRECTORY")
-    place = Path(directory) / name if directory and "/" not in name else base / name
+    place = base / name
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    # A bare name is a credential's where systemd hands over any.
+    if credentials and "/" not in name:
+        place = Path(credentials) / name
     try:
         return place.read_text(encoding="utf-8").strip(), f"{place} is empty"
-    except (OSError, UnicodeDecodeError) as error:
-        return (
-            "",
-            f"{place} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})",
-        )
+    except UnicodeDecodeError:
+        return "", f"{place} cannot be read (not UTF-8 text)"
+    except OSError as error:
+        return "", f"{place} cannot be read ({error.strerror})"
 
 
 def decided(dedup: DedupSettings) -> DedupSettings:
     """`[dedup]` with `meaning` on where the encoder is installed, if the configuration says neither."""
-    return (
-        dedup if dedup.meaning is not None else replace(dedup, meaning=is_installed())
-    )
+    if dedup.meaning is not None:
+        return dedup
+    return replace(dedup, meaning=is_installed())
 
 
 def read_text(file: Path) -> str:
@@ -223,12 +223,11 @@ def write_text(file: Path, text: str) -> None:
     try:
         fresh.write_text(text, encoding="utf-8")
         if target.exists():
-            held = target.stat()
-            fresh.chmod(held.st_mode & 0o777)
-            with contextlib.suppress(
-                PermissionError
-            ):  # only root can, and only root changes the owner by writing
-                os.chown(fresh, held.st_uid, held.st_gid)
+            before = target.stat()
+            fresh.chmod(before.st_mode & 0o777)
+            # Only root can, and only root changes the owner by writing.
+            with contextlib.suppress(PermissionError):
+                os.chown(fresh, before.st_uid, before.st_gid)
         fresh.replace(target)
     except OSError as error:
         fresh.unlink(missing_ok=True)
@@ -244,8 +243,9 @@ def write_new(file: Path, text: str) -> None:
         with file.open("x", encoding="utf-8") as fresh:
             fresh.write(text)
     except FileExistsError:
-        is_kept = "it is there already, and is left as it is; `aggregator check` tells what it says"
-        what = is_kept if file.is_file() else "something else of this name is there"
+        what = "something else of this name is there"
+        if file.is_file():
+            what = "it is there already, and is left as it is; `aggregator check` tells what it says"
         raise ConfigError(Problem(what, file=str(file))) from None
     except OSError as error:
         raise ConfigError(
@@ -263,24 +263,28 @@ def _check_name(place: Path) -> None:
         ) from None
 
 
-def _directory(base: Path, text: str, key: str, file: Path) -> Path:
+def _directory(
+    base: Path,
+    text: str,
+    key: str,
+    file: Path,
+) -> Path:
     """A directory that feeds.toml names, `~` for a home. Raises ConfigError."""
     try:
         return base / Path(text).expanduser()
     except RuntimeError:
-        raise ConfigError(
-            Problem(
-                f"{text!r}: there is no such home directory", key=key, file=str(file)
-            )
-        ) from None
+        what = f"{text!r}: there is no such home directory"
+        raise ConfigError(Problem(what, key=key, file=str(file))) from None
 
 
 def _state_dir(
-    configured: str | None, base: Path, environment: Mapping[str, str], file: Path
+    configured: str | None,
+    base: Path,
+    environment: Mapping[str, str],
+    file: Path,
 ) -> Path:
     if configured:
         return _directory(base, configured, "aggregator.state_dir", file).resolve()
-    given = next(
-        (d for d in environment.get("STATE_DIRECTORY", "").split(":") if d), None
-    )
-    return Path(given or platformdirs.user_state_dir(NAME)).resolve()
+    given = _paths(environment, "STATE_DIRECTORY")
+    given.append(Path(platformdirs.user_state_dir(NAME)))
+    return given[0].resolve()

@@ -27,22 +27,24 @@ async def loaded_index(
     started = asyncio.get_running_loop().time()
     rulings = await store.rulings.applied()
     index = Matcher(dedup, apart_of(rulings, await store.events.aliases()))
-    count = unreadable = 0
+    count = 0
+    unreadable_count = 0
     async for records in store.fingerprints.since(now - dedup.window):
-        unreadable += index.learn(records)
+        unreadable_count += index.learn(records)
         count += len(records)
         await meanwhile()
     seconds = asyncio.get_running_loop().time() - started
-    if unreadable:
+    if unreadable_count:
         log.error(
             "fingerprints_unreadable",
-            count=unreadable,
+            count=unreadable_count,
             reason="another version wrote them",
         )
-    facts = {
-        "rulings": len(rulings),
-        "meaning": bool(dedup.meaning),
-        "seconds": round(seconds, 2),
-    }
-    log.info("index_loaded", fingerprints=count, **facts)
+    log.info(
+        "index_loaded",
+        fingerprints=count,
+        rulings=len(rulings),
+        meaning=bool(dedup.meaning),
+        seconds=round(seconds, 2),
+    )
     return index

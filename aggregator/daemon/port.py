@@ -53,5 +53,6 @@ class StatusPort:
             self.is_open = True
 
     async def close(self) -> None:
+        """Take no more questions, and end the streams of those who watch."""
         if self._server is not None:
             await self._server.stop()

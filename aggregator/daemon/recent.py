@@ -36,11 +36,13 @@ class RecentReports:
 
     async def events(self, since_at: datetime) -> list[Event]:
         """The events with a report since then, as they stand now, each once."""
-        verdicts = await self.verdicts(since_at)
-        found = (self._events.get(verdict.event_id) for verdict in verdicts)
-        return list(
-            {event.event_id: event for event in found if event is not None}.values()
-        )
+        events: dict[str, Event] = {}
+        for verdict in await self.verdicts(since_at):
+            event = self._events.get(verdict.event_id)
+            if event is not None:
+                # By its own id: under an absorbed one lies its survivor.
+                events[event.event_id] = event
+        return list(events.values())
 
     async def verdicts(self, since_at: datetime) -> Sequence[Verdict]:
         """The reports told since then, the oldest first."""
@@ -49,21 +51,14 @@ class RecentReports:
         return [verdict for verdict in self._verdicts if verdict.told_at >= since_at]
 
     async def _catch_up(self, since_at: datetime) -> None:
-        loop_time = asyncio.get_running_loop().time()
-        if (
-            self._from_at is None
-            or since_at < self._from_at
-            or loop_time >= self._until
-        ):
-            self._verdicts, self._events = [], {}
-            self._from_at, self._until = since_at, loop_time + READ_ANEW.total_seconds()
-            self._last_id = (
-                f"{max(0, (since_at - EPOCH) // timedelta(milliseconds=1) - 1)}-0"
-            )
+        is_outdated = asyncio.get_running_loop().time() >= self._until
+        if self._from_at is None or since_at < self._from_at or is_outdated:
+            self._forget(since_at)
         changed: dict[str, None] = {}
-        while rows := await self._store.watch.tail(
-            {"reports": self._last_id}, count=_PAGE
-        ):
+        while True:
+            rows = await self._store.watch.tail({"reports": self._last_id}, count=_PAGE)
+            if not rows:
+                break
             self._last_id = rows[-1].stream_id
             for row in rows:
                 message = self._store.watch.message_of(row)
@@ -72,6 +67,17 @@ class RecentReports:
                     changed[message.event_id] = None
         del self._verdicts[:-MOST_VERDICTS]
         await self._read_events(changed)
+
+    def _forget(self, since_at: datetime) -> None:
+        """Begin anew with what was told since then."""
+        self._verdicts = []
+        self._events = {}
+        self._from_at = since_at
+        now = asyncio.get_running_loop().time()
+        self._until = now + READ_ANEW.total_seconds()
+        # Reading begins after the id that is named, so it is that of the millisecond before.
+        milliseconds = (since_at - EPOCH) // timedelta(milliseconds=1)
+        self._last_id = f"{max(0, milliseconds - 1)}-0"
 
     async def _read_events(self, changed: Iterable[str]) -> None:
         """Read those a report came to, and those that have been merged since."""
@@ -90,10 +96,10 @@ class RecentReports:
 
 
 def _verdict(message: Message, stream_id: str) -> Verdict:
-    told_at = EPOCH + timedelta(milliseconds=int(stream_id.partition("-")[0]))
-    times = [
-        at for at in (message.published_at, message.first_seen_at) if at is not None
-    ]
+    milliseconds, _, _ = stream_id.partition("-")
+    told_at = EPOCH + timedelta(milliseconds=int(milliseconds))
+    stated = (message.published_at, message.first_seen_at)
+    times = [at for at in stated if at is not None]
     return Verdict(
         told_at=told_at,
         reported_at=min(times, default=told_at),

@@ -44,25 +44,23 @@ async def registered(
     `at_once`: new ones are due now. Answers the states of those polled before. Raises EngineError.
     """
     now = clock.now()
-    states = {
-        feed_id: state
-        for feed_id, state in (await store.polls.states(list(feeds))).items()
-        if state is not None
-    }
-    fresh = max(len(feeds) - len(states), 1)
+    stored = await store.polls.states(list(feeds))
+    states = {name: state for name, state in stored.items() if state is not None}
+    new_count = max(len(feeds) - len(states), 1)
     due: dict[str, datetime] = {}
     changed: dict[str, datetime | None] = {}
     for feed_id, feed in feeds.items():
         state = states.get(feed_id)
         if state is None:
-            due[feed_id] = (
-                now if at_once else first_due_at(feed, now=now, feed_count=fresh)
-            )
+            due[feed_id] = now
+            if not at_once:
+                due[feed_id] = first_due_at(feed, now=now, feed_count=new_count)
             continue
         current = with_feed(state, feed)
         hosts[feed_id] = host_of(current.url)
         due_at = restart.due_at(feed, current, now=now, feed_count=len(feeds))
         due[feed_id] = due_at or now
+        # Registering leaves what stands: a due time that the core changed has to be set.
         if current is not state or due_at not in (None, state.next_poll_at):
             changed[feed_id] = due_at
     await store.polls.register(due)
@@ -97,15 +95,16 @@ class Registration:
                 self._mark = await self._store.registration.mark_installation(
                     "", (), at=self._clock.now()
                 )
-                self._registered, self.trouble, self._short_since = (
-                    configuration,
-                    "",
-                    None,
-                )
+                self._registered = configuration
+                self._all_is_well()
                 return
             standing = await self._store.registration.standing()
             if self._has_lost(standing, len(feeds)):
                 await self._again(standing, feeds, register)
+
+    def _all_is_well(self) -> None:
+        self.trouble = ""
+        self._short_since = None
 
     def forget(self) -> None:
         """Register at the next tick whatever stands there: the clock was set, by which due times were worked out."""
@@ -116,15 +115,15 @@ class Registration:
         if standing.mark != self._mark:
             return True
         if standing.feed_count >= count:
-            self.trouble, self._short_since = "", None
+            self._all_is_well()
             return False
         now = asyncio.get_running_loop().time()
         self._short_since = self._short_since or now
         self.trouble = f"the Redis server knows {standing.feed_count} of {count} feeds"
-        return (
-            standing.feed_count == 0
-            or now - self._short_since > PATIENCE.total_seconds()
-        )
+        if standing.feed_count == 0:
+            return True
+        # Another worker with an older feeds.toml may have taken ours out a moment ago, and will put them back.
+        return now - self._short_since > PATIENCE.total_seconds()
 
     async def _again(
         self,
@@ -133,20 +132,19 @@ class Registration:
         register: Callable[[], Awaitable[None]],
     ) -> None:
         missing = await self._store.registration.unregistered(list(feeds))
-        self.trouble = (
-            f"the Redis server knows {len(feeds) - len(missing)} of {len(feeds)} feeds"
-        )
-        notices = (
-            [_lost(standing, len(missing), len(feeds))]
-            if missing or not standing.mark
-            else []
-        )
+        known_count = len(feeds) - len(missing)
+        self.trouble = f"the Redis server knows {known_count} of {len(feeds)} feeds"
+        notices: list[Notice] = []
+        before = ""
+        if missing or not standing.mark:
+            notices.append(_loss_notice(standing, len(missing), len(feeds)))
+            before = standing.mark
         await register()
-        before = standing.mark if notices else ""
+        # One of several workers tells it: the one that replaces the mark that all of them saw.
         self._mark = await self._store.registration.mark_installation(
             before, notices, at=self._clock.now()
         )
-        self.trouble, self._short_since = "", None
+        self._all_is_well()
         for notice in notices:
             log.error(
                 "feeds_registered_again",
@@ -156,9 +154,10 @@ class Registration:
             )
 
 
-def _lost(standing: Registered, missing: int, count: int) -> Notice:
-    is_empty = missing == count and not standing.mark
-    what = "came back empty" if is_empty else "is another one, or lost data"
+def _loss_notice(standing: Registered, missing: int, count: int) -> Notice:
+    what = "is another one, or lost data"
+    if missing == count and not standing.mark:
+        what = "came back empty"
     detail = (
         f"the Redis server {what}: it knew {count - missing} of {count} feeds; they are registered again, what their "
         "publishers still list is published again; consumer groups that are gone have to be made again"

@@ -15,7 +15,7 @@ from aggregator.daemon.clock import Clock
 from aggregator.engine.ruling_store import Asked
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken, UnreadableRecord
-from aggregator.model import Event, Queue, RulingPublication
+from aggregator.model import Event, Queue, RulingPublication, RulingRequest
 from aggregator.pipeline.known import Reports
 from aggregator.pipeline.matching import Matcher
 from aggregator.pipeline.ruling import Case, refused, ruled
@@ -45,20 +45,25 @@ async def follow(
 
     Raises EngineError, StaleToken. `meanwhile` is called now and then while messages are read.
     """
-    done = await _consequence(
-        asked, store, index, queues=queues, now=clock.now(), meanwhile=meanwhile
+    publication = await _consequence(
+        asked,
+        store,
+        index,
+        queues=queues,
+        now=clock.now(),
+        meanwhile=meanwhile,
     )
-    if not await store.rulings.rule(token, done, now=clock.for_engine()):
+    if not await store.rulings.rule(token, publication, now=clock.for_engine()):
         return None
-    if done.ruling is not None:
-        index.obey(done.ruling)
+    if publication.ruling is not None:
+        index.obey(publication.ruling)
     log.info(
         "operator_ruled",
-        ruling_id=done.ruling_id,
-        state=done.answer.state.value,
-        text=done.answer.text,
+        ruling_id=publication.ruling_id,
+        state=publication.answer.state.value,
+        text=publication.answer.text,
     )
-    return done
+    return publication
 
 
 async def _consequence(
@@ -71,29 +76,26 @@ async def _consequence(
     meanwhile: Meanwhile,
 ) -> RulingPublication:
     """What follows from a request. Raises EngineError; a fault of ours refuses the request."""
-    if asked.request is None:
-        return refused(
-            asked.stream_id, asked.ruling_id, f"the request cannot be read: {asked.why}"
-        )
+    request = asked.request
+    if request is None:
+        text = f"the request cannot be read: {asked.why}"
+        return refused(asked.stream_id, asked.ruling_id, text)
     try:
-        request = asked.request
-        names = (*request.names, request.into) if request.into else request.names
-        events = {
-            name: event
-            for name in names
-            if (event := await store.events.named(name)) is not None
-        }
+        events = await _named_events(store, request)
         reports = await reports_of(store, list(events.values()), meanwhile)
-        apart = tuple(
-            dict.fromkeys(
-                other
-                for event in events.values()
-                for other in index.apart_of(event.event_id)
-            )
+        apart: dict[str, None] = {}
+        for event in events.values():
+            apart |= dict.fromkeys(index.apart_of(event.event_id))
+        case = Case(
+            asked.stream_id,
+            request,
+            events,
+            reports,
+            tuple(apart),
+            queues,
+            now,
         )
-        return ruled(
-            Case(asked.stream_id, request, events, reports, apart, queues, now)
-        )
+        return ruled(case)
     except UnreadableRecord as error:
         return refused(asked.stream_id, asked.ruling_id, str(error))
     except (EngineError, StaleToken):
@@ -104,24 +106,38 @@ async def _consequence(
         return refused(asked.stream_id, asked.ruling_id, text)
 
 
+async def _named_events(store: Store, request: RulingRequest) -> dict[str, Event]:
+    """The events that the request speaks of, by the names it has for them; what is not kept is missing."""
+    names = request.names
+    if request.into:
+        names = (*names, request.into)
+    events: dict[str, Event] = {}
+    for name in names:
+        event = await store.events.named(name)
+        if event is not None:
+            events[name] = event
+    return events
+
+
 async def reports_of(
     store: Store, events: list[Event], meanwhile: Meanwhile
 ) -> Reports:
     """What the reports stream tells of the reports of these events."""
-    states = await store.polls.states(
-        sorted({s.feed_id for event in events for s in event.sources})
-    )
+    feed_ids: set[str] = set()
+    for event in events:
+        feed_ids |= {source.feed_id for source in event.sources}
+    states = await store.polls.states(sorted(feed_ids))
     feed_urls = {
         feed_id: state.configured_url for feed_id, state in states.items() if state
     }
-    reports = Reports(
-        [event.event_id for event in events], await store.events.aliases(), feed_urls
-    )
+    event_ids = [event.event_id for event in events]
+    reports = Reports(event_ids, await store.events.aliases(), feed_urls)
     if not events:
         return reports
     since = min(event.first_seen_at for event in events) - BEFORE_EVENT
     count = 0
     async for row in store.watch.rows("reports", since):
+        # Of most rows two fields are enough: only what concerns the events is decoded.
         if reports.concerns(
             entry_id=row.fields.get("entry_id", ""),
             event_id=row.fields.get("event_id", ""),
@@ -131,5 +147,6 @@ async def reports_of(
                 reports.add(message)
         count += 1
         if count % ROWS_READ == 0:
+            # The lead lapses after 15 s of silence, and polls want their turn.
             await meanwhile()
     return reports

@@ -49,7 +49,12 @@ class Turns:
         return self._waiting_count >= MOST_WAITING * self.processes
 
     async def read(
-        self, read: Read, request: ReadRequest, *, keep: Keep, keep_every: timedelta
+        self,
+        read: Read,
+        request: ReadRequest,
+        *,
+        keep: Keep,
+        keep_every: timedelta,
     ) -> ReadResult:
         """The reading of one body, when its turn comes. Raises what `keep` raises."""
         async with _Turn(self._quick, keep, keep_every) as turn:
@@ -59,21 +64,21 @@ class Turns:
             finally:
                 self._waiting_count -= 1
             answer = await read(request, FIRST_LOOK)
-        if (
-            not isinstance(answer, Unparsable)
-            or answer.kind is not FailureKind.PARSER_KILLED
-            or answer.is_final
-        ):
+        if not isinstance(answer, Unparsable) or answer.is_final:
+            return answer
+        if answer.kind is not FailureKind.PARSER_KILLED:
             return answer
         if self.long_count >= LONG_WAITING * self.processes:
-            return Unparsable(
-                FailureKind.PARSER_KILLED,
-                f"{answer.detail}, and too many such documents wait",
-            )
+            detail = f"{answer.detail}, and too many such documents wait"
+            return Unparsable(FailureKind.PARSER_KILLED, detail)
         return await self._long_look(read, request, keep, keep_every)
 
     async def _long_look(
-        self, read: Read, request: ReadRequest, keep: Keep, keep_every: timedelta
+        self,
+        read: Read,
+        request: ReadRequest,
+        keep: Keep,
+        keep_every: timedelta,
     ) -> ReadResult:
         self.long_count += 1
         try:
@@ -103,6 +108,7 @@ class _Turn:
             self._places.release()
 
     async def come(self) -> None:
+        """Returns when the place is ours. Raises what `keep` raises."""
         started = asyncio.get_running_loop().time()
         while not self._has_come:
             try:
@@ -110,6 +116,7 @@ class _Turn:
                     self._has_come = await self._places.acquire()
             except TimeoutError:
                 await self._keep()
-        if asyncio.get_running_loop().time() - started > 1:
-            # it waited: is it still ours, and is there time enough to read it?
+        waited_s = asyncio.get_running_loop().time() - started
+        if waited_s > 1:
+            # Is it still ours, and is there time enough to read it?
             await self._keep()

@@ -12,6 +12,7 @@ import structlog
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.cron import WallClockCron
 from aggregator.daemon.recent import RecentReports
+from aggregator.daemon.ruling import BEFORE_EVENT
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError
 from aggregator.model import (
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 
 LIVE_BLOCK = timedelta(seconds=2)
 LIVE_RETRY_SECONDS = 2.0
+_UNKNOWN_PERIOD = timedelta(hours=1)
+"""Of a cron expression that never comes twice ("0 0 30 2 *"). A guess."""
 
 
 class Watching:
@@ -56,54 +59,57 @@ class Watching:
         self._recent = RecentReports(store)
 
     async def verdicts(self, *, since_at: datetime) -> Sequence[Verdict]:
+        """The reports told since then, the oldest first."""
         return await self._recent.verdicts(since_at)
 
     async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
-        found = await self._recent.events(since_at)
-        return sorted(found, key=lambda event: event.last_seen_at)[-limit:]
+        """The newest events with a report since then, as they stand now; the newest last."""
+        events = await self._recent.events(since_at)
+        events.sort(key=lambda event: event.last_seen_at)
+        return events[-limit:]
 
     async def event(self, event_id: str) -> Event | None:
-        return (await self._store.events.by_ids([event_id])).get(event_id)
+        """The event as it stands now; of an absorbed one, its survivor."""
+        events = await self._store.events.by_ids([event_id])
+        return events.get(event_id)
 
     async def reports(self, event_id: str) -> Sequence[Message]:
+        """What was told of the event's reports, the oldest first."""
         event = await self.event(event_id)
         if event is None:
             return []
-        since = event.first_seen_at - timedelta(hours=1)
-        found: list[Message] = []
+        since = event.first_seen_at - BEFORE_EVENT
+        messages: list[Message] = []
         async for message in self._store.watch.messages(since):
-            if (
-                message.split_from == event.event_id
-            ):  # an operator took the report out of this event
-                found = [line for line in found if line.entry_id != message.entry_id]
+            if message.split_from == event.event_id:
+                # An operator took the report out of this event.
+                entry_id = message.entry_id
+                messages = [m for m in messages if m.entry_id != entry_id]
             elif message.event_id == event.event_id and not _repeats(message):
-                found.append(message)
-        return found
+                messages.append(message)
+        return messages
 
     async def rulings(self, event_id: str) -> Sequence[Ruling]:
+        """Operators' words on the event, or on one that it absorbed, the oldest first."""
+        names = {event_id}
         aliases = await self._store.events.aliases()
-        names = {
-            event_id,
-            *(
-                absorbed
-                for absorbed, survivor in aliases.items()
-                if survivor == event_id
-            ),
-        }
-        return [
-            ruling
-            for ruling in await self._store.rulings.applied()
-            if {ruling.event_id, ruling.other_id} & names
-        ]
+        for absorbed, survivor in aliases.items():
+            if survivor == event_id:
+                names.add(absorbed)
+        rulings = await self._store.rulings.applied()
+        return [r for r in rulings if r.event_id in names or r.other_id in names]
 
     async def feeds(self) -> Sequence[PollState]:
+        """The states of our feeds that were polled before."""
         states = await self._store.polls.states(self._feed_ids())
         return [state for state in states.values() if state is not None]
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
+        """By (stream, consumer group): how many messages it has yet to acknowledge."""
+        lags = await self._store.retention.groups()
         return {
-            (g.stream, g.group): g.waiting_count + g.pending_count
-            for g in await self._store.retention.groups()
+            (lag.stream, lag.group): lag.waiting_count + lag.pending_count
+            for lag in lags
         }
 
     async def live(self) -> AsyncIterator[Message]:
@@ -111,9 +117,11 @@ class Watching:
         last = None
         while True:
             try:
-                last = last or await self._store.watch.last_ids(["reports"])
+                if last is None:
+                    last = await self._store.watch.last_ids(["reports"])
                 rows = await self._store.watch.tail(last, block=LIVE_BLOCK)
             except EngineError:
+                # Whoever watches the page need not load it again when the server is back.
                 await asyncio.sleep(LIVE_RETRY_SECONDS)
                 continue
             for row in rows:
@@ -123,10 +131,12 @@ class Watching:
                     yield message
 
     def ready(self) -> tuple[bool, Sequence[str]]:
+        """Whether the daemon does its work, and why not."""
         reasons = [*self._troubles(), *self.stuck()]
         return not reasons, reasons
 
     def stuck(self) -> Sequence[str]:
+        """The stages that have not moved for too long, with since when."""
         return self._progress.stuck(asyncio.get_running_loop().time())
 
 
@@ -153,7 +163,13 @@ async def made_digest(
     """
     states = await store.polls.states(feed_ids)
     if language or category:
-        totals = await _totals_of_messages(store, since, until, language, category)
+        totals = await _totals_of_messages(
+            store,
+            since,
+            until,
+            language,
+            category,
+        )
     else:
         totals = await store.watch.totals(since, until=until)
     return digest(
@@ -179,14 +195,14 @@ async def _totals_of_messages(
     reports: Counter[str] = Counter()
     end = int(until.timestamp() * 1000)
     async for row in store.watch.rows("reports", since):
-        if int(row.stream_id.partition("-")[0]) >= end:
+        milliseconds, _, _ = row.stream_id.partition("-")
+        if int(milliseconds) >= end:
             break
         message = store.watch.message_of(row)
-        if (
-            message is not None
-            and message.reason != OPERATOR
-            and passes(message, language, category)
-        ):
+        # An operator's word tells of reports once more: they were counted when they came.
+        if message is None or message.reason == OPERATOR:
+            continue
+        if passes(message, language, category):
             reports[_COUNTED[message.kind]] += 1
     entries = {
         "new": reports["new_event"] + reports["joined_event"],
@@ -226,13 +242,14 @@ class DigestMaker:
         """
         until = now.replace(second=0, microsecond=0)
         period = _period(settings, until)
+        since = until - period
         newest = await self._store.watch.newest_digest()
-        since = newest.window_to_at if newest else until - period
-        if since > until + period:  # the clock was ahead when the last one was made
-            since = until - period
+        # One that reaches far beyond now was made by a clock that was ahead: it must not silence the next year's.
+        if newest is not None and newest.window_to_at <= until + period:
+            since = newest.window_to_at
         if since >= until:
             return None
-        made = await made_digest(
+        latest = await made_digest(
             self._store,
             feed_ids=self._feed_ids(),
             since=since,
@@ -240,14 +257,15 @@ class DigestMaker:
             top=settings.top,
             elapsed=elapsed,
         )
-        if await self._store.watch.append_digest(made):
-            log.info("digest", **log_fields(made))
-            await self._write(made, now)
-        return made
+        # Of several workers that make it, one tells it.
+        if await self._store.watch.append_digest(latest):
+            log.info("digest", **log_fields(latest))
+            await self._write(latest, now)
+        return latest
 
-    async def _write(self, made: Digest, now: datetime) -> None:
+    async def _write(self, latest: Digest, now: datetime) -> None:
         try:
-            path = await asyncio.to_thread(self._files.write, made)
+            path = await asyncio.to_thread(self._files.write, latest)
             await asyncio.to_thread(self._files.expire, now)
         except OSError as error:
             log.error(
@@ -263,5 +281,9 @@ def _period(settings: DigestSettings, at: datetime) -> timedelta:
     """What the first digest covers: the time between two runs of `cron`, those after `at`."""
     trigger = WallClockCron(settings.cron, settings.timezone)
     first = trigger.following(at)
-    second = trigger.following(first) if first else None
-    return second - first if first and second else timedelta(hours=1)
+    if first is None:
+        return _UNKNOWN_PERIOD
+    second = trigger.following(first)
+    if second is None:
+        return _UNKNOWN_PERIOD
+    return second - first
