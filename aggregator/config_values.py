@@ -79,13 +79,20 @@ def size_bytes(text: object) -> int:
     return int(float(number) * _SIZES[unit])
 
 
-_COPIED_ROUND = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff<>\"'`“”‘’«»"
-_SUBSCRIBING = re.compile(
-    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune):(?:/*)",
-    re.IGNORECASE,
+_COPIED_ROUND = (
+    " \t\r\n\u00a0\u200b\u200e\u200f\u2060\u3000\ufeff<>\"'`“”‘’«»「」『』【】（）《》"
 )
-"""Schemes of "subscribe" links, before an address or in place of its scheme."""
-_WEB = re.compile(r"https?:/*", re.IGNORECASE)
+_COPIED_BEHIND = ",;，；、。"
+"""What ends the word an address was copied with; no address of a feed ends so."""
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+_SUBSCRIBING = re.compile(
+    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune|view-source):(?:/*)", re.IGNORECASE
+)
+"""Schemes of "subscribe" links, before an address or in place of its scheme; browsers' before what they show."""
+_WEB = re.compile(r"(?:https?(?:\s?[:：;]\s?/*|//+)\s?)+", re.IGNORECASE)
+"""The scheme, also mistyped or put twice: `https//`, `https：//`, `http://https://`."""
+_TWO = re.compile(r"\shttps?://", re.IGNORECASE)
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|[^\s.%][^\s%]*", re.IGNORECASE)
 _BARE = re.compile(
     r"(?:localhost|\[[0-9a-f:.]+\]|[^\s/?#@:]+\.[^\s/?#@:.]+\.?)(?::\d+)?(?:[/?#].*)?",
     re.IGNORECASE,
@@ -104,14 +111,15 @@ def web_addresses(text: str) -> tuple[str, ...]:
     have it; without any scheme it is https, and http for hosts without https. A port or a number in place of a name
     speaks for a server of one's own, and http.
     """
-    # A long one is wrapped in mails.
-    bare = re.sub(r"\s*[\t\r\n]\s*", "", text.strip(_COPIED_ROUND))
+    bare = _without_surroundings(text)
+    if _TWO.search(bare):
+        raise ValueError(f"{_shown(text)} holds two addresses: give one at a time")
     candidates = _candidates(bare)
     if not candidates:
         raise ValueError(
             f"{_shown(text)} is no web address: write it whole, such as https://example.org/feed.xml"
         )
-    return tuple(http_url(re.sub(r"\s+", "%20", address)) for address in candidates)
+    return tuple(map(_written_out, candidates))
 
 
 def _candidates(bare: str) -> list[str]:
@@ -121,8 +129,9 @@ def _candidates(bare: str) -> list[str]:
         rest = bare[subscribing.end() :]
     web = _WEB.match(rest)
     if web:
-        # `http:/example.org` and `HTTPS://` come out of mails and spreadsheets.
-        scheme = "https" if web[0].lower().startswith("https") else "http"
+        # `http:/example.org` and `HTTPS://` come out of mails and spreadsheets; of two schemes the last is meant.
+        last = web[0].lower().rpartition("http")[2]
+        scheme = "https" if last.startswith("s") else "http"
         return [f"{scheme}://{rest[web.end() :]}"]
     if subscribing:
         return [f"http://{rest}"]
@@ -131,6 +140,27 @@ def _candidates(bare: str) -> list[str]:
     if _LOCAL.match(rest):
         return [f"http://{rest}", f"https://{rest}"]
     return [f"https://{rest}", f"http://{rest}"]
+
+
+def _without_surroundings(text: str) -> str:
+    """The address alone, of what was copied with it."""
+    bare = text.strip(_COPIED_ROUND).rstrip(_COPIED_BEHIND).strip(_COPIED_ROUND)
+    if bare.startswith("(") and bare.endswith(")"):
+        bare = bare[1:-1]
+    # A long one is wrapped in mails.
+    joined = re.sub(r"\s*[\t\r\n]\s*", "", bare)
+    return _UNSEEN.sub("", joined)
+
+
+def _written_out(address: str) -> str:
+    """The address as a browser would send it. Raises ValueError where its host can be none."""
+    path, mark, query = address.partition("?")
+    slashed = path.replace("\\", "/") + mark + query
+    url = http_url(re.sub(r"\s+", "%20", slashed))
+    host = urlsplit(url).hostname or ""
+    if ".." in host or not _HOST.fullmatch(host):
+        raise ValueError(f"{_shown(url)} is not a URL: its host is none")
+    return url
 
 
 def _shown(text: str) -> str:

@@ -205,6 +205,8 @@ def _address(outline: etree._Element, kind: str) -> str:
 
 def _without_address(outline: etree._Element, kind: str) -> LeftOut | None:
     """Why an outline without the address of a feed gives none; None for a folder."""
+    if _is_of_a_feed(outline) or _is_of_a_program(outline):
+        return None
     name = _title_of(outline) or "an outline"
     page = _attribute(outline, "url") or _attribute(outline, "htmlurl")
     if kind == "include":
@@ -219,6 +221,17 @@ def _without_address(outline: etree._Element, kind: str) -> LeftOut | None:
     if len(outline) == 0:  # an empty folder, a note
         return LeftOut(name, "it names no address", is_failure=False)
     return None
+
+
+def _is_of_a_feed(outline: etree._Element) -> bool:
+    """Whether it stands inside a feed: Overcast lists the episodes that were played."""
+    around = outline.getparent()
+    return around is not None and bool(_attribute(around, "xmlurl"))
+
+
+def _is_of_a_program(outline: etree._Element) -> bool:
+    """Whether it is no subscription by its folder: tt-rss exports its preferences, labels and filters as outlines."""
+    return any(name.startswith("tt-rss-") for name in _folders(outline))
 
 
 def _is_commented_out(outline: etree._Element) -> bool:
@@ -268,11 +281,11 @@ def _lost_folder(merged: Subscription, again: Subscription) -> Iterator[LeftOut]
 
 
 def _title_of(outline: etree._Element) -> str:
-    return _unescaped(_attribute(outline, "title") or _attribute(outline, "text"))
+    return unescaped(_attribute(outline, "title") or _attribute(outline, "text"))
 
 
 def _name_of(outline: etree._Element) -> str:
-    return _unescaped(_attribute(outline, "text") or _attribute(outline, "title"))
+    return unescaped(_attribute(outline, "text") or _attribute(outline, "title"))
 
 
 def _attribute(element: etree._Element, name: str) -> str:
@@ -282,8 +295,8 @@ def _attribute(element: etree._Element, name: str) -> str:
     return ""
 
 
-def _unescaped(name: str) -> str:
-    """Names that an exporter escaped twice, or in HTML: `AT&amp;T`, `Caf&eacute;`."""
+def unescaped(name: str) -> str:
+    """Names that an exporter or a template escaped twice, or in HTML: `AT&amp;T`, `Caf&eacute;`."""
     return one_line(_REFERENCE.sub(lambda reference: unescape(reference[0]), name))
 
 

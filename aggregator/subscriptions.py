@@ -20,10 +20,16 @@ from aggregator.config import NO_FEEDS, configuration, feed_id_for
 from aggregator.config_values import web_addresses
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed
-from aggregator.opml import LeftOut, Subscription, one_line
+from aggregator.opml import LeftOut, Subscription, unescaped
 
 _FEED_TYPE = re.compile(
     r"(?:application|text)/(?:[\w.-]*\+?(?:rss|atom|rdf|feed)(?:\+xml|\+json)?)"
+)
+_NO_FEED = re.compile(r"/wp-json/|oembed|[{}]|%s", re.IGNORECASE)
+"""An interface of WordPress under the type of JSON; a template that nobody filled in."""
+_NAMED_LIKE_A_FEED = re.compile(
+    r"/(?:feed|rss|atom)/?\Z|[./](?:rss|atom|rdf)(?:\.xml)?\Z|/(?:feed|index)\.xml\Z|/feed\.json\Z",
+    re.IGNORECASE,
 )
 _GUESSED_TYPES = ("application/json", "text/xml", "application/xml")
 _COMMENTS = re.compile(
@@ -31,7 +37,7 @@ _COMMENTS = re.compile(
     re.IGNORECASE,
 )
 _META_CHARSET = re.compile(
-    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})",
+    rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*[\"']?\s*([A-Za-z0-9._:-]{1,40})",
     re.IGNORECASE,
 )
 _HEADER_CHARSET = re.compile(
@@ -82,7 +88,8 @@ def feeds_of_page(
     content_type: str | None = None,
 ) -> list[Subscription]:
     """The feeds an HTML page names in `<link rel=alternate>`, in the page's order; those of comments after the others,
-    plain JSON and XML types last."""
+    plain JSON and XML types last. A page that names none so: its links to addresses of its own site that are named
+    like feeds."""
     text = _page_text(body, content_type)
     parser = html.HTMLParser(recover=True, no_network=True)
     try:
@@ -92,7 +99,7 @@ def feeds_of_page(
         return []
     base = _base(page, url)
     ranked: list[tuple[int, Subscription]] = []
-    for link in page.iter("link"):
+    for link in page.iter("link", "a"):
         rank = _rank(link)
         if rank is None:
             continue
@@ -104,7 +111,23 @@ def feeds_of_page(
     unique: dict[str, Subscription] = {}
     for _, feed in sorted(ranked, key=itemgetter(0)):
         unique.setdefault(feed.url, feed)
-    return list(unique.values())
+    return list(unique.values()) or _named_like_feeds(page, base, url)
+
+
+def _named_like_feeds(page: etree._Element, base: str, url: str) -> list[Subscription]:
+    unique: dict[str, Subscription] = {}
+    for anchor in page.iter("a"):
+        feed = _linked(anchor, base)
+        if feed is None or _web_host(feed.url) != _web_host(url):
+            continue
+        path = re.split("[?#]", feed.url)[0]
+        if _NAMED_LIKE_A_FEED.search(path):
+            unique.setdefault(feed.url, feed)
+    return sorted(unique.values(), key=_is_of_comments)
+
+
+def _is_of_comments(feed: Subscription) -> bool:
+    return _COMMENTS.search(feed.url) is not None
 
 
 def _base(page: etree._Element, url: str) -> str:
@@ -151,14 +174,16 @@ def _stated_charsets(body: bytes, content_type: str | None) -> list[str]:
 
 def _rank(link: etree._Element) -> int | None:
     """How likely a link is the feed that was meant, 0 first; None for what is no link to a feed."""
+    relations = _attribute(link, "rel").lower()
     href = _attribute(link, "href")
-    if "alternate" not in _attribute(link, "rel").lower() or not href:
+    if "alternate" not in relations and "feed" not in relations.split():
         return None
     kind = _attribute(link, "type").split(";")[0].strip().lower()
     # WordPress names its API of a page in the same way.
     if kind in _GUESSED_TYPES:
         return 2
-    if not _FEED_TYPE.fullmatch(kind):
+    is_untyped_feed = not kind and "feed" in relations.split()
+    if not _FEED_TYPE.fullmatch(kind) and not is_untyped_feed:
         return None
     # Some pages name the feed of their comments first, and nobody subscribes to a site for it.
     if _COMMENTS.search(f"{_attribute(link, 'title')} {href}"):
@@ -171,15 +196,17 @@ def _attribute(element: etree._Element, name: str) -> str:
 
 
 def _linked(link: etree._Element, base: str) -> Subscription | None:
-    # `feed:https://…`, for browsers that knew feeds.
-    href = re.sub(r"^feed:(?://)?(?=https?:)", "", _attribute(link, "href"))
+    href = _attribute(link, "href")
+    if not href or href.startswith("#") or _NO_FEED.search(href):
+        return None
     try:
-        address = urljoin(base, href)
+        # `feed:https://…`, for browsers that knew feeds.
+        is_subscribing = href.lower().startswith("feed:")
+        whole = href if is_subscribing else urljoin(base, href)
+        address = web_addresses(whole)[0]
     except ValueError:
         return None
-    if _web_host(address) is None:
-        return None
-    return Subscription(address, title=one_line(_attribute(link, "title")))
+    return Subscription(address, title=unescaped(_attribute(link, "title")))
 
 
 # --- feeds.toml -----------------------------------------------------------------------------------------------

@@ -258,3 +258,21 @@ def test_every_outline_has_one_end(rows: list[tuple[str, dict[str, str]]]):
     assert len(opml.feeds) + opml.repeated_count + len(opml.left_out) - len(
         without_own_end
     ) == len(rows)
+
+
+def test_episodes_and_preferences_of_other_programs_are_no_subscriptions():
+    overcast = f'<outline {A_FEED}><outline type="podcast-episode" title="1" url="https://a.example/1"/></outline>'
+    preferences = (
+        '<outline text="tt-rss-prefs"><outline pref-name="X" value="1"/></outline>'
+    )
+    opml = read(overcast, preferences)
+    assert [feed.url for feed in opml.feeds] == ["https://a.example/f"]
+    assert opml.left_out == ()
+
+
+def test_an_address_without_a_possible_host_costs_its_outline():
+    opml = read(
+        '<outline type="rss" xmlUrl="https://a .example/f"/>', f"<outline {A_FEED}/>"
+    )
+    assert [feed.url for feed in opml.feeds] == ["https://a.example/f"]
+    assert [one.is_failure for one in opml.left_out] == [True]

@@ -150,13 +150,13 @@ def test_opml_written_reads_back(rows: list[list[str]]):
 
 
 def test_a_page_tells_of_its_feeds_typed_ones_first():
-    page = b"""<html><head><base href="/blog/"><link rel="alternate" type="application/json" href="/wp-json/1">
+    page = b"""<html><head><base href="/blog/"><link rel="alternate" type="application/json" href="/items.json">
         <link rel="alternate" type="application/rss+xml" title="All" href="feed.xml"><link rel="stylesheet" href="x.css">
         <link rel="alternate" type="application/atom+xml" href="https://b.example/atom"></head><body><p>hi</body></html>"""
     assert feeds_of_page(page, url="https://a.example/x") == [
         Subscription("https://a.example/blog/feed.xml", "All"),
         Subscription("https://b.example/atom"),
-        Subscription("https://a.example/wp-json/1"),
+        Subscription("https://a.example/items.json"),
     ]
 
 
@@ -210,6 +210,20 @@ PASTED = {
     "https:a.example/feed": "https://a.example/feed",
     "https://bücher.example/feed": "https://bücher.example/feed",
     "https://me:secret@a.example/feed": "https://me:secret@a.example/feed",
+    "「https://a.example/feed」": "https://a.example/feed",
+    "(https://a.example/feed)": "https://a.example/feed",
+    "https://a.example/f_(x)": "https://a.example/f_(x)",
+    "https://a.example/feed，": "https://a.example/feed",
+    "https://a.example/fe\u200bed": "https://a.example/feed",
+    "https：//a.example/feed": "https://a.example/feed",
+    "https;//a.example/feed": "https://a.example/feed",
+    "http//a.example/feed": "http://a.example/feed",
+    "https:// a.example/feed": "https://a.example/feed",
+    "http://https://a.example/feed": "https://a.example/feed",
+    "feed://https//a.example/feed": "https://a.example/feed",
+    "view-source:https://a.example/feed": "https://a.example/feed",
+    "https://a.example\\feed": "https://a.example/feed",
+    "https.example/feed": "https://https.example/feed",
 }
 
 
@@ -250,6 +264,9 @@ def test_without_a_scheme_http_is_the_second_guess():
         "https://a.example:port/",
         "file:///etc/passwd",
         "feed:",
+        "https://a .example/feed",
+        "https://.example/feed",
+        "https://a..example/feed",
     ],
 )
 def test_what_is_no_address_is_refused_in_words(text: str):
@@ -269,6 +286,11 @@ def test_a_refusal_tells_no_password(text: str):
     with pytest.raises(ValueError, match="is no") as caught:
         web_addresses(text)
     assert "secret" not in str(caught.value)
+
+
+def test_two_addresses_are_not_taken_for_one():
+    with pytest.raises(ValueError, match="two addresses"):
+        web_addresses("https://a.example/feed https://b.example/feed")
 
 
 EXPORTS = {
@@ -482,3 +504,35 @@ def test_a_file_that_names_no_feeds_is_told_from_one_that_says_nothing(
 ):
     read = configuration(text)
     assert (read.names_feeds, read.is_blank) == (False, is_blank)
+
+
+TOWN = "https://town.example/n/"
+
+
+@pytest.mark.parametrize(
+    ("markup", "urls"),
+    [
+        ('<link rel="feed" href="/feed">', ["/feed"]),
+        ('<a rel="alternate" type="application/rss+xml" href="/feed">RSS</a>', ["/feed"]),
+        ('<link rel="alternate" type="application/rss+xml" href="feed://town.example/feed">', ["/feed"]),
+        ('<link rel="alternate" type="application/json" href="/wp-json/wp/v2/posts/1">', []),
+        ('<link rel="alternate" type="application/rss+xml" href="{{ site.url }}/feed">', []),
+        ('<link rel="alternate" type="application/rss+xml" href="/my feed.xml">', ["/my%20feed.xml"]),
+        ('<a href="/about">x</a><a href="/rss.xml">RSS</a><a href="/feed/">all</a>', ["/rss.xml", "/feed/"]),
+        ('<a href="/comments/feed/">x</a><a href="/feed/">y</a>', ["/feed/", "/comments/feed/"]),
+        ('<a href="https://other.example/feed/">theirs</a>', []),
+        ('<a href="/rss.xml">RSS</a><link rel="alternate" type="application/atom+xml" href="/atom">', ["/atom"]),
+    ],
+)  # fmt: skip
+def test_the_feeds_that_a_page_names_in_other_ways(markup: str, urls: list[str]):
+    page = f"<html><head><title>T</title></head><body>{markup}</body></html>"
+    found = [one.url for one in feeds_of_page(page.encode(), url=TOWN)]
+    assert [url.partition("town.example")[2] for url in found] == urls
+
+
+def test_titles_of_a_pages_feeds_are_read_once_and_by_its_xml_declaration():
+    link = '<link rel="alternate" type="application/rss+xml" title="{}" href="/f"/>'
+    twice = link.format("Tom &amp;amp; Jerry").encode()
+    assert feeds_of_page(twice, url=TOWN)[0].title == "Tom & Jerry"
+    declared = f'<?xml version="1.0" encoding="euc-kr"?><html>{link.format("서울")}'
+    assert feeds_of_page(declared.encode("euc_kr"), url=TOWN)[0].title == "서울"

@@ -26,7 +26,7 @@ else:
 GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZLIB_START = b"\x78"
-_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "brotli", "zstd"})
 _DOCUMENTS = (b"<?xm", b"<rss", b"<fee", b"<rdf", b"<!DO", b"<htm")
 """How plain documents begin in their first four bytes; no stream of brotli or deflate does by accident."""
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
@@ -237,7 +237,7 @@ class BodyReader:
                 return self._gzip_without_magic(start)
             case "deflate":
                 return _Zlib()
-            case "br":
+            case "br" | "brotli":
                 return _Brotli()
             case "zstd":
                 return _Zstd()
