@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -45,8 +44,9 @@ from aggregator.watch.progress import Progress
 log = structlog.get_logger()
 
 EVENT_STAGE = "event stage"
+HOUSEKEEPING = "housekeeping"
 TICK = timedelta(seconds=1)
-HOUSEKEEPING = timedelta(seconds=60)
+HOUSEKEEPING_EVERY = timedelta(seconds=60)
 CONFIG_WATCH = timedelta(seconds=3)
 PULSE = timedelta(seconds=1)
 RISKS = timedelta(hours=1)
@@ -70,6 +70,9 @@ ALLOWANCES = {
     "loop": timedelta(seconds=30),
 }
 """How long a stage may go without a round before it counts as stuck: three fetch time limits."""
+
+
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Server(Protocol):
@@ -139,13 +142,14 @@ class Daemon:
         """Stages that were told of for not moving."""
         is_worker = parts.poll is None or parts.event is None
         self.port = StatusPort(parts.status, parts.status_address, is_shared=is_worker)
-        self._house = Housekeeping(
+        self.house = Housekeeping(
             parts.store,
             metrics=parts.metrics,
             clock=parts.clock,
             settings=lambda: self._configuration.settings,
+            leads=self._leads,
             feed_ids=self._feed_ids,
-            hosts=lambda: parts.poll.hosts if parts.poll else {},
+            hosts=self._hosts,
         )
         self._lasting: dict[str, asyncio.Task[None]] = {}
         """What runs from start to end, by name."""
@@ -161,7 +165,9 @@ class Daemon:
 
     def troubles(self) -> list[str]:
         """Why the daemon does not do its work, for `/readyz`."""
-        reasons = [self._engine_error] if self._engine_error else []
+        reasons: list[str] = []
+        if self._engine_error:
+            reasons.append(self._engine_error)
         if self._parts.poll is not None and self._registration.trouble:
             reasons.append(self._registration.trouble)
         if self._parts.event is not None and self._parts.event.held_by:
@@ -193,6 +199,7 @@ class Daemon:
         await self.port.open()
         if parts.server is not None:
             self._keep("server", parts.server.supervise)
+        self._keep(HOUSEKEEPING, self.house.run)
         if parts.event is not None:
             self._keep(EVENT_STAGE, parts.event.run)
         if parts.archive is not None:
@@ -200,9 +207,11 @@ class Daemon:
         if parts.deliveries is not None:
             parts.deliveries.use(self._configuration.settings.notifies)
             self._keep("deliveries", parts.deliveries.run)
+        # A server that takes long to answer must not keep systemd waiting for READY.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(
-                self._register_if_up(), FIRST_PATIENCE.total_seconds()
+                self._register_if_up(),
+                FIRST_PATIENCE.total_seconds(),
             )
         self._scheduler.start()
         self._scheduler.modify_job("risks", next_run_time=datetime.now(UTC))
@@ -215,17 +224,23 @@ class Daemon:
             return
         task = self._lasting[name] = asyncio.create_task(work(), name=name)
 
-        def ended(done: asyncio.Task[None]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if error is not None:
-                done.get_loop().call_later(self._start_again_s, self._keep, name, work)
-                log.error(
-                    "part_broke", part=name, again_s=self._start_again_s, exc_info=error
-                )
+        def ended(ended_task: asyncio.Task[None]) -> None:
+            error = _failure_of(ended_task)
+            if error is None:
+                return
+            loop = ended_task.get_loop()
+            loop.call_later(self._start_again_s, self._keep, name, work)
+            log.error(
+                "part_broke",
+                part=name,
+                again_s=self._start_again_s,
+                exc_info=error,
+            )
 
         task.add_done_callback(ended)
 
     def stop(self) -> None:
+        """Let `run` end everything and return."""
         self._stop.set()
 
     def _catch_signals(self) -> None:
@@ -240,11 +255,12 @@ class Daemon:
         log.info("stopping", signal=number.name)
 
     def _tell_status(self) -> None:
+        now = asyncio.get_running_loop().time()
         log.info(
             "daemon_status",
             status=self._status(),
             troubles=self.troubles(),
-            stuck=list(self._parts.progress.stuck(asyncio.get_running_loop().time())),
+            stuck=list(self._parts.progress.stuck(now)),
             parts=sorted(self._lasting),
         )
 
@@ -255,26 +271,22 @@ class Daemon:
 
     def _add_jobs(self) -> None:
         """All of them, anew where they are there: what APScheduler has worked out by the wall clock is forgotten."""
-        add = functools.partial(self._scheduler.add_job, replace_existing=True)
-        add(self._tick, IntervalTrigger(seconds=TICK.total_seconds()), id="tick")
-        add(
-            self._housekeep,
-            IntervalTrigger(seconds=HOUSEKEEPING.total_seconds()),
-            id="housekeeping",
-        )
-        add(
-            self._watch_config,
-            IntervalTrigger(seconds=CONFIG_WATCH.total_seconds()),
-            id="config",
-        )
-        add(
-            self._house.warn_of_risks,
-            IntervalTrigger(seconds=RISKS.total_seconds()),
-            id="risks",
-        )
-        add(self._pulse, IntervalTrigger(seconds=PULSE.total_seconds()), id="pulse")
+        self._add_job("tick", self._tick, every=TICK)
+        self._add_job("housekeeping", self._housekeep, every=HOUSEKEEPING_EVERY)
+        self._add_job("config", self._watch_config, every=CONFIG_WATCH)
+        self._add_job("risks", self.house.warn_of_risks, every=RISKS)
+        self._add_job("pulse", self._pulse, every=PULSE)
         if self._parts.event is not None:
-            add(self._make_digest, self._digest_trigger(), id="digest")
+            self._scheduler.add_job(
+                self._make_digest,
+                self._digest_trigger(),
+                id="digest",
+                replace_existing=True,
+            )
+
+    def _add_job(self, name: str, work: Job, *, every: timedelta) -> None:
+        trigger = IntervalTrigger(seconds=every.total_seconds())
+        self._scheduler.add_job(work, trigger, id=name, replace_existing=True)
 
     def _digest_trigger(self) -> WallClockCron:
         settings = self._configuration.settings.digest
@@ -284,37 +296,43 @@ class Daemon:
         """Notice when the wall clock was set (or the machine slept): due times are then looked at anew, and so are the
         jobs, since APScheduler keeps them by the wall clock alone, and would wait an hour for one set back by that."""
         loop = asyncio.get_running_loop()
-        apart_s = time.time() - loop.time()
+        difference_s = time.time() - loop.time()
         while True:
             await asyncio.sleep(CLOCK_WATCH.total_seconds())
-            by_s, apart_s = (
-                time.time() - loop.time() - apart_s,
-                time.time() - loop.time(),
-            )
+            before_s = difference_s
+            difference_s = time.time() - loop.time()
+            by_s = difference_s - before_s
             if abs(by_s) > CLOCK_STEP.total_seconds():
-                log.warning("clock_moved", by_s=round(by_s, 1))
-                self._add_jobs()
-                self._registration.forget()
-                self._parts.store.polls.clock_moved()
-                for stage in (self._parts.event, self._parts.poll):
-                    if stage is not None:
-                        stage.clock_moved()
+                self._clock_moved(by_s)
+
+    def _clock_moved(self, by_s: float) -> None:
+        log.warning("clock_moved", by_s=round(by_s, 1))
+        self._add_jobs()
+        self._registration.forget()
+        self._parts.store.polls.clock_moved()
+        for stage in (self._parts.event, self._parts.poll):
+            if stage is not None:
+                stage.clock_moved()
 
     async def _end(self) -> None:
         self._stop.set()
-        parts, deadline = self._parts, self._shutdown.deadline
+        parts = self._parts
+        deadline = self._shutdown.deadline
         if self._scheduler.running:
             self._scheduler.pause()
         if parts.event is not None:
-            parts.event.stop()  # it ends its batch and gives up the lead while polls end
-        first = [self.port.close()]
+            # It ends its batch and gives up the lead while polls end.
+            parts.event.stop()
+        polls_end = deadline - POLLS_END_BEFORE.total_seconds()
+        stops = [self.port.close(), self.house.stop(polls_end)]
         if parts.poll is not None:
-            first.append(parts.poll.stop(deadline - POLLS_END_BEFORE.total_seconds()))
-        ending = {asyncio.create_task(part) for part in first}
+            stops.append(parts.poll.stop(polls_end))
+        ending = {asyncio.create_task(stop) for stop in stops}
         await _all_ended(ending, deadline)
-        for part in ending:
-            if part.done() and not part.cancelled() and part.exception() is not None:
-                log.error("stop_broke", exc_info=part.exception())
+        for task in ending:
+            error = _failure_of(task) if task.done() else None
+            if error is not None:
+                log.error("stop_broke", exc_info=error)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await self._end_lasting(deadline)
@@ -325,10 +343,8 @@ class Daemon:
         for name, task in self._lasting.items():
             if name != EVENT_STAGE:
                 task.cancel()
-        await _all_ended(
-            {*self._lasting.values(), *self._reloads},
-            deadline - RESIGN_LIMIT.total_seconds(),
-        )
+        tasks = {*self._lasting.values(), *self._reloads}
+        await _all_ended(tasks, deadline - RESIGN_LIMIT.total_seconds())
 
     # --- jobs -------------------------------------------------------------------------------------------------
 
@@ -346,6 +362,7 @@ class Daemon:
         else:
             self._engine_is_up()
         if poll is not None:
+            # It moves, also where the server is away: a restart would not bring that back.
             self._parts.progress.beat("poll", asyncio.get_running_loop().time())
             self._parts.metrics.show_active("poll", self._parts.clock.now())
 
@@ -373,18 +390,29 @@ class Daemon:
         self._parts.metrics.show_engine(up=True)
 
     async def _housekeep(self) -> None:
-        parts = self._parts
+        """A round, and the status port, which another worker may have left free."""
+        self.house.wake()
         await self.port.open()
-        await self._house.round(leads=parts.event is not None and parts.event.leads)
+
+    def _leads(self) -> bool:
+        event = self._parts.event
+        return event is not None and event.leads
 
     def _feed_ids(self) -> list[str]:
         return [feed.feed_id for feed in self._configuration.feeds if feed.enabled]
 
+    def _hosts(self) -> Mapping[str, str]:
+        if self._parts.poll is None:
+            return {}
+        return self._parts.poll.hosts
+
     async def _make_digest(self) -> None:
         parts = self._parts
-        if parts.event is None or not parts.event.leads:
+        if not self._leads():
             return
-        elapsed = parts.poll.typical_elapsed() if parts.poll else {}
+        elapsed: Mapping[str, timedelta] = {}
+        if parts.poll is not None:
+            elapsed = parts.poll.typical_elapsed()
         try:
             await parts.digests.make(
                 now=parts.clock.now(),
@@ -400,7 +428,8 @@ class Daemon:
         self._parts.progress.beat("loop", now)
         stuck = self._parts.progress.stuck(now)
         stages = {words.partition(" ")[0] for words in stuck}
-        if stages - self._stuck:  # once for each stage: it is looked at every second
+        if stages - self._stuck:
+            # Once for each stage: it is looked at every second.
             log.error("stuck", stages=list(stuck))
         for stage in self._stuck - stages:
             log.info("moves_again", stage=stage)
@@ -409,11 +438,14 @@ class Daemon:
             self._parts.notifier.alive()
 
     def _status(self) -> str:
-        role = "polling" if self._parts.poll else "standing by"
-        leads = (
-            " and assigning" if self._parts.event and self._parts.event.leads else ""
-        )
-        return f"{len(self._feed_ids())} feeds, {role}{leads}{'; ' + self._engine_error if self._engine_error else ''}"
+        """One line for `systemctl status`."""
+        words = f"{len(self._feed_ids())} feeds, "
+        words += "polling" if self._parts.poll else "standing by"
+        if self._leads():
+            words += " and assigning"
+        if self._engine_error:
+            words += f"; {self._engine_error}"
+        return words
 
     # --- reload -----------------------------------------------------------------------------------------------
 
@@ -425,13 +457,10 @@ class Daemon:
     async def _reload(self) -> None:
         """Take over a changed feeds.toml; a broken one is refused, and the old configuration stays."""
         async with self._reloading:
-            self._parts.notifier.reloading(
-                monotonic_usec=int(asyncio.get_running_loop().time() * 1_000_000)
-            )
-            result, detail = (
-                "failed",
-                "a fault of ours, please report it: the log tells more",
-            )
+            now = asyncio.get_running_loop().time()
+            self._parts.notifier.reloading(monotonic_usec=int(now * 1_000_000))
+            result = "failed"
+            detail = "a fault of ours, please report it: the log tells more"
             try:
                 result, detail = await self._reloaded()
             finally:
@@ -441,9 +470,8 @@ class Daemon:
 
     async def _reloaded(self) -> tuple[str, str]:
         try:
-            fresh = await asyncio.to_thread(
-                self._parts.source.read
-            )  # 4 s for 100,000 feeds
+            # 4 s for 100,000 feeds.
+            fresh = await asyncio.to_thread(self._parts.source.read)
         except ConfigError as error:
             log.error(
                 "config_refused",
@@ -459,17 +487,15 @@ class Daemon:
         log.info("config_reloaded", **changes)
         if changes.get("needs_restart"):
             log.warning("config_needs_restart", keys=changes["needs_restart"])
-        return "applied", ", ".join(
-            f"{name}: {value}" for name, value in changes.items()
-        )
+        words = [f"{name}: {value}" for name, value in changes.items()]
+        return "applied", ", ".join(words)
 
     async def _use(self, fresh: Configuration) -> None:
         """What can fail comes first; then everything changes at once."""
-        parts, settings = self._parts, fresh.settings
-        if (
-            self._configuration.settings.fetch != settings.fetch
-            and parts.renew_fetching is not None
-        ):
+        parts = self._parts
+        settings = fresh.settings
+        is_fetching_changed = settings.fetch != self._configuration.settings.fetch
+        if is_fetching_changed and parts.renew_fetching is not None:
             await parts.renew_fetching(settings)
         self._configuration = fresh
         parts.store.use(retention=settings.retention, queues=settings.queues)
@@ -485,11 +511,20 @@ class Daemon:
 
 async def _all_ended(tasks: set[asyncio.Task[None]], deadline: float) -> None:
     """Wait for these until the deadline, then cancel those that go on."""
-    _, late = (
-        await asyncio.wait(tasks, timeout=left(deadline)) if tasks else (tasks, tasks)
-    )
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=left(deadline))
+    if not late:
+        return
     for task in late:
         task.cancel()
-    if late:
-        log.warning("stopped_late", parts=sorted(task.get_name() for task in late))
-        await asyncio.wait(late, timeout=CANCEL_LIMIT_S)
+    log.warning("stopped_late", parts=sorted(task.get_name() for task in late))
+    # redis-py may swallow a cancellation (Python 3.11): who goes on is left behind.
+    await asyncio.wait(late, timeout=CANCEL_LIMIT_S)
+
+
+def _failure_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What ended a task that was not cancelled, if it did not end by itself."""
+    if task.cancelled():
+        return None
+    return task.exception()

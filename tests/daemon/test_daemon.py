@@ -181,7 +181,7 @@ async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(
         third = worker(port, poll=None)
         async with running(third):
             other.close()
-            await third._housekeep()
+            await third.port.open()
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
             assert (await reader.readline()).split()[1] == b"200"
@@ -374,7 +374,7 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
     polling = Stages(elsewhere, feed("b"))
     polling.bodies["b"] = rss(("2", BUDGET), site="b")
     await polling.poll_stage.register(at_once=True)
-    await leader._housekeep()
+    await leader.house.round()
     assert await polling.poll_stage.round() == 0
     assert (
         polling.poll_stage.paused_by
@@ -388,7 +388,7 @@ async def test_a_slow_consumer_stops_the_poll_workers_of_all_machines_until_it_h
     await store.engine.client.execute_command(
         "XACK", "agg:reports", "asleep", *(row[0] for row in rows)
     )
-    await leader._housekeep()
+    await leader.house.round()
     assert await polling.poll_stage.round() == 1
     await polling.poll_stage.stop()
     await elsewhere.close()

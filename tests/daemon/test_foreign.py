@@ -179,7 +179,7 @@ class House:
         await stages.poll_stage.round()
         await stages.poll_stage._one_done()
         await stages.assign()
-        await self.daemon._housekeep()
+        await self.daemon.house.round()
         await self.digests.make(
             now=stages.now, settings=stages.settings.digest, elapsed={}
         )
@@ -264,13 +264,13 @@ async def test_a_slip_is_counted_and_told_once_whoever_meets_it(
     )
     for _ in range(3):
         await house.page()
-        await house.daemon._housekeep()
+        await house.daemon.house.round()
     [told] = await store.watch.trouble(START.replace(year=2000))
     assert told.notice.kind == "dropped"
     assert "agg:reports" in told.notice.detail
     assert store.engine.slips.counts == {"message": 1}
     another = House(Store(store.engine.client), tmp_path)
     await another.page()
-    await another.daemon._housekeep()
+    await another.daemon.house.round()
     assert another.store.engine.slips.counts == {"message": 1}
     assert len(await store.watch.trouble(START.replace(year=2000))) == 1

@@ -58,7 +58,7 @@ class Hour:
             await self.stages.poll_stage.round()
             await asyncio.gather(*self.stages.poll_stage._running)
             await self.stages.assign()
-            await self.daemon._housekeep()
+            await self.daemon.house.round()
 
     async def told(self) -> list[str]:
         """What `agg:trouble` says of dropped messages."""
@@ -189,7 +189,7 @@ async def test_with_slow_down_polling_waits_for_it_and_nothing_is_lost(
     assert asked < 60, "polling stopped when the stream was full"
     found = await read(store, "agg:reports", "sleeper")
     assert found == hour.served[: len(found)]
-    await hour.daemon._housekeep()
+    await hour.daemon.house.round()
     await hour.pass_by(1)
     found += await read(store, "agg:reports", "sleeper")
     assert found == hour.served
