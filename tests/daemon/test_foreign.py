@@ -177,7 +177,7 @@ class House:
         stages = self.stages
         await stages.poll_stage.register()
         await stages.poll_stage.round()
-        await stages.poll_stage._one_done()
+        await stages.poll_stage._until_one_ends()
         await stages.assign()
         await self.daemon.house.round()
         await self.digests.make(
