@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -134,22 +134,41 @@ def since_at(text: str, now: datetime) -> datetime:
 
 
 def is_chosen(event: Event, choice: Choice) -> bool:
-    """Whether the event passes the reader's filter, but for its time."""
-    return (
-        (not choice.language or speaks(event.lang, choice.language))
-        and (not choice.category or choice.category in event.categories)
-        and event.independent_count >= choice.min_sources
-        and (not choice.words or mentions_all(event, choice.words))
-    )
+    """Whether the event passes the reader's filter, but for its time. Of many events `searching` finds the words."""
+    if not passes(event, choice):
+        return False
+    if not choice.words:
+        return True
+    return mentions.all_of(mentions.split(choice.words), report_of(event))
 
 
-def mentions_all(event: Event, words: str) -> bool:
-    """Whether all the words are in the titles and the lead of the event, by the rules of `mentions`."""
+def passes(event: Event, choice: Choice) -> bool:
+    """Whether the event passes the reader's filter, but for its time and the words."""
+    if choice.language and not speaks(event.lang, choice.language):
+        return False
+    if choice.category and choice.category not in event.categories:
+        return False
+    return event.independent_count >= choice.min_sources
+
+
+def chosen_of(
+    events: Iterable[Event],
+    choice: Choice,
+    found: Collection[str] | None,
+) -> list[Event]:
+    """The events that pass the filter; `found` are the ids of those that hold its words, None: it has no words."""
+    chosen = [event for event in events if passes(event, choice)]
+    if found is None:
+        return chosen
+    return [event for event in chosen if event.event_id in found]
+
+
+def report_of(event: Event) -> mentions.Report:
+    """What words are looked for in: the titles and the lead of an event."""
+    titles = (source.title for source in event.sources)
     # A phrase does not reach from one title to the next.
-    told = " | ".join((event.lead, *(source.title for source in event.sources)))
-    return mentions.all_of(
-        mentions.split(words), mentions.Report(event.title, told, event.lang)
-    )
+    told = " | ".join((event.lead, *titles))
+    return mentions.Report(event.title, told, event.lang)
 
 
 def speaks(lang: str, wanted: str) -> bool:

@@ -127,6 +127,7 @@ class StatusServer:
         for stream in list(self._streams):
             stream.cancel()
         await self._broadcast.close()
+        self._kept.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -235,18 +236,20 @@ class StatusServer:
     async def _front(self, request: web.Request) -> web.Response:
         now = self._now()
         choice = choice_of(request.query, now=now)
-        events = await self._kept.events(choice.from_at(now), now)
+        from_at = choice.from_at(now)
         ready, reasons = self._watched.ready()
-        return answers.html(
-            self._pages.front(
-                await self._look(request),
-                events=events,
-                feeds=await self._kept.feeds(),
-                choice=choice,
-                now=now,
-                reasons=[] if ready else list(reasons) or ["starting"],
-            )
+        if not ready:
+            reasons = reasons or ["starting"]
+        page = self._pages.front(
+            await self._look(request),
+            events=await self._kept.events(from_at, now),
+            found=await self._kept.mentioning(choice.words, from_at, now),
+            feeds=await self._kept.feeds(),
+            choice=choice,
+            now=now,
+            reasons=[] if ready else reasons,
         )
+        return answers.html(page)
 
     async def _event(self, request: web.Request) -> web.Response:
         asked = request.match_info["event_id"]

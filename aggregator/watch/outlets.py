@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from aggregator.errors import AggregatorError
 from aggregator.model import Event
 from aggregator.watch import answers, api, syndication
-from aggregator.watch.choice import Choice, is_chosen, order_of
+from aggregator.watch.choice import Choice, chosen_of, first_of
 from aggregator.watch.syndication import Outlet
 from aggregator.watch.watched import Kept, Watched
 
@@ -92,40 +92,39 @@ class Outlets:
     async def _asked(self, request: web.Request) -> tuple[Sequence[Event], Outlet]:
         asked = api.filter_of(request.query)
         choice = asked.choice()
-        events = await self._chosen(choice)
+        chosen = await self._chosen(choice)
         query = f"?{request.query_string}" if request.query_string else ""
         outlet = Outlet(
-            self.base_of(request), query, await self._kept.names(), title=_title(choice)
+            self.base_of(request),
+            query,
+            await self._kept.names(),
+            title=_title(choice),
         )
-        return events[: asked.limit], outlet
+        return first_of(chosen, choice.order, asked.limit), outlet
 
     async def _chosen(self, choice: Choice) -> list[Event]:
         now = self._now()
-        told = await self._kept.events(choice.from_at(now), now)
-        return sorted(
-            (event for event in told if is_chosen(event, choice)),
-            key=order_of(choice.order),
-        )
+        from_at = choice.from_at(now)
+        told = await self._kept.events(from_at, now)
+        found = await self._kept.mentioning(choice.words, from_at, now)
+        return chosen_of(told, choice, found)
 
     # --- the API --------------------------------------------------------------------------------------------------
 
     async def _events(self, request: web.Request) -> web.Response:
         asked = api.events_query_of(request.query)
         choice = asked.choice(order=asked.order)
-        events, names = await self._chosen(choice), await self._kept.names()
+        chosen = await self._chosen(choice)
+        names = await self._kept.names()
         start = (asked.page - 1) * asked.limit
-        return _answered(
-            request,
-            api.EventPage(
-                events=[
-                    api.EventSummary.of(event, names)
-                    for event in events[start : start + asked.limit]
-                ],
-                total=len(events),
-                page=asked.page,
-                pages=max(-(-len(events) // asked.limit), 1),
-            ),
+        events = first_of(chosen, choice.order, start + asked.limit)[start:]
+        page = api.EventPage(
+            events=[api.EventSummary.of(event, names) for event in events],
+            total=len(chosen),
+            page=asked.page,
+            pages=max(-(-len(chosen) // asked.limit), 1),
         )
+        return _answered(request, page)
 
     async def _event(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])

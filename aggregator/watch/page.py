@@ -12,7 +12,14 @@ Jinja2 is used in this module only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
@@ -36,14 +43,14 @@ from aggregator.model import (
 )
 from aggregator.watch import timeline, translation, wording
 from aggregator.watch.api import filter_parameters
-from aggregator.watch.choice import WINDOWS, Choice, first_of, is_chosen
+from aggregator.watch.choice import WINDOWS, Choice, chosen_of, first_of
 from aggregator.watch.clock import (
     newest_at,
     ordered_sources,
     reported_at,
     reported_first_at,
 )
-from aggregator.watch.digest import host_of, is_told
+from aggregator.watch.digest import host_of
 from aggregator.watch.links import has_secrets, safe_link, shown_address
 from aggregator.watch.pictures import key_of
 from aggregator.watch.remedies import remedy_of
@@ -117,6 +124,12 @@ def event_of(message: Message) -> Event | None:
     )
 
 
+def _categories(events: Iterable[Event]) -> Iterator[str]:
+    """The categories of each event, each once."""
+    for event in events:
+        yield from dict.fromkeys(event.categories)
+
+
 class Pages:
     """The templates, loaded once. `is_pictured` says whether the picture at an address is to be shown."""
 
@@ -145,15 +158,12 @@ class Pages:
         choice: Choice,
         now: datetime,
         reasons: Sequence[str],
+        found: Collection[str] | None = None,
     ) -> str:
-        """The events of the chosen window. `reasons` says why the daemon is not ready, when it is not."""
+        """The events of the chosen window: `events` are those told in it, `found` the ids of those that hold the
+        words of the choice, None where it has none. `reasons` says why the daemon is not ready, when it is not."""
         from_at = choice.from_at(now)
-        told = [
-            event
-            for event in events
-            if is_told(event, from_at, now + timedelta(seconds=1))
-        ]
-        chosen = [event for event in told if is_chosen(event, choice)]
+        chosen = chosen_of(events, choice, found)
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
         page = min(choice.page, pages)
         start = (page - 1) * EVENTS_ON_A_PAGE
@@ -165,10 +175,8 @@ class Pages:
             events=first_of(chosen, choice.order, start + EVENTS_ON_A_PAGE)[start:],
             page=page,
             pages=pages,
-            languages=_tally(primary_language(event.lang) for event in told),
-            categories=_tally(
-                name for event in told for name in dict.fromkeys(event.categories)
-            )[:MAX_CATEGORIES],
+            languages=_tally(primary_language(event.lang) for event in events),
+            categories=_tally(_categories(events))[:MAX_CATEGORIES],
             windows=WINDOWS,
             least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),

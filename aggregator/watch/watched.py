@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from aggregator.model import Event, Message, PollState, Ruling, Verdict
 from aggregator.watch.digest import is_told
+from aggregator.watch.searching import Search
 
 Answer = TypeVar("Answer")
 
@@ -25,6 +33,8 @@ REACH_HOURS = (6, 24, 72, 168, 720)
 """How far back events are read: the windows of the page, and what is kept of events by default."""
 MOST_NEWEST = 500
 """Events that live pages ask for one by one; an older answer is let go."""
+MOST_SEARCHES = 20
+"""Answers to words that are kept; an older one is let go."""
 _SOON = timedelta(seconds=1)
 
 
@@ -77,18 +87,42 @@ class Kept:
         self._watched = watched
         self._fresh = Fresh()
         self._newest = Fresh(most=MOST_NEWEST)
+        self._searched = Fresh(most=MOST_SEARCHES)
+        self._search = Search()
+
+    def close(self) -> None:
+        """Begin no further search."""
+        self._search.close()
 
     async def events(self, from_at: datetime, now: datetime) -> Sequence[Event]:
         """The events with a report in [from_at, now]. Raises EngineError."""
+        events = await self._reaching(_reach(now - from_at), now)
+        return [event for event in events if is_told(event, from_at, now + _SOON)]
+
+    async def _reaching(self, hours: int, now: datetime) -> Sequence[Event]:
+        async def read() -> Sequence[Event]:
+            since_at = now - timedelta(hours=hours)
+            return await self._watched.events(since_at=since_at, limit=MAX_EVENTS_READ)
+
+        return await self._fresh(f"events {hours}", read)
+
+    async def mentioning(
+        self,
+        words: str,
+        from_at: datetime,
+        now: datetime,
+    ) -> Collection[str] | None:
+        """The ids of the events that hold all the words, at least those from `from_at` on; None: no words are asked
+        for. Raises EngineError."""
+        if not words:
+            return None
         hours = _reach(now - from_at)
 
-        async def read() -> Sequence[Event]:
-            return await self._watched.events(
-                since_at=now - timedelta(hours=hours), limit=MAX_EVENTS_READ
-            )
+        async def search() -> Collection[str]:
+            events = await self._reaching(hours, now)
+            return await self._search.mentioning(events, words)
 
-        events = await self._fresh(f"events {hours}", read)
-        return [event for event in events if is_told(event, from_at, now + _SOON)]
+        return await self._searched(f"words {hours} {words}", search)
 
     async def event(self, event_id: str) -> Event | None:
         """An event as it is now, asked for once by the pages that are open. Raises EngineError."""

@@ -126,7 +126,13 @@ def test_an_empty_day_says_what_happens_next():
         Look(), [], health="", words="", page=1, now=NOW
     )
     assert "No event matches" in pages.front(
-        Look(), events=EVENTS, feeds=[], choice=Choice(words="zzz"), now=NOW, reasons=[]
+        Look(),
+        events=EVENTS,
+        found=set(),
+        feeds=[],
+        choice=Choice(words="zzz"),
+        now=NOW,
+        reasons=[],
     )
     assert "No digest has been written yet" in pages.digest_days(Look(), [])
 
@@ -195,8 +201,7 @@ def test_a_page_of_20_000_events_is_quick_and_small():
     pages, events = Pages(version="", has_digests=False), busy_day(20_000)
     choices = {
         Choice(): 0.13,
-        Choice(order="newest"): 0.2,
-        Choice(words="ferry harbour"): 0.6,
+        Choice(order="newest"): 0.13,
     }
     for choice, most in choices.items():
         taken = []

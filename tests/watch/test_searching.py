@@ -1,0 +1,59 @@
+"""Which of many events hold some words: beside the event loop, each text prepared once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from aggregator.model import Event
+from aggregator.watch.choice import Choice, is_chosen
+from aggregator.watch.searching import Search
+
+from .sample import REPORTED, event_of_telling
+
+EVENTS = [event_of_telling(telling) for telling in REPORTED]
+LUNAR = EVENTS[0]
+
+
+class Watched(list[Event]):
+    """Events that know who read them."""
+
+    def __iter__(self) -> Iterator[Event]:
+        self.reader = threading.current_thread()
+        return super().__iter__()
+
+
+@pytest.fixture
+def search() -> Iterator[Search]:
+    search = Search()
+    yield search
+    search.close()
+
+
+@pytest.mark.parametrize(
+    "words", ["pictures MOON", "公交", '"far side"', "ferry -ice", "title:relay", "zzz"]
+)
+async def test_it_finds_what_the_filter_of_one_event_takes(search, words):
+    chosen = {e.event_id for e in EVENTS if is_chosen(e, Choice(words=words))}
+    assert set(await search.mentioning(EVENTS, words)) == chosen
+
+
+async def test_the_event_loop_is_not_held_up(search):
+    events = Watched(EVENTS)
+    await search.mentioning(events, "moon")
+    assert events.reader is not threading.current_thread()
+
+
+async def test_a_text_is_prepared_once_and_anew_when_its_event_changed(search):
+    await search.mentioning(EVENTS, "moon")
+    before = dict(search._prepared)
+    changed = replace(LUNAR, lead="A volcano was seen, too")
+    events = [changed, *EVENTS[1:-1]]
+    assert await search.mentioning(events, "volcano") == {LUNAR.event_id}
+    after = search._prepared
+    assert set(after) == {event.event_id for event in events}
+    same = [event.event_id for event in EVENTS[1:-1]]
+    assert all(after[event_id] is before[event_id] for event_id in same)
