@@ -29,7 +29,7 @@ from aggregator.daemon.poll_log import poll_facts
 from aggregator.daemon.polling import PollStage
 from aggregator.dedup.apart import apart_of
 from aggregator.dedup.fingerprint import told_by
-from aggregator.engine.poll_store import PollStore
+from aggregator.engine.poll_store import PollStore, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, EngineMissing, Problem
 from aggregator.model import (
@@ -68,83 +68,95 @@ def poll(
     A URL that is no configured feed is only looked at, as with --dry-run. Exit status 1: one could not be
     polled now, or failed.
     """
+    # The poll's own log lines say what is printed below.
     logs.configure(level="error", form=logs.Form.PRETTY)
     read = files.loaded(config_file)
     use_temporary_directory(read.state_dir)
-    found = asyncio.run(_polled(read, targets, dry_run=dry_run))
-    for one, outcomes in found:
+    agent = None
+    if explain:
+        agent = user_agent(read.configuration.settings.contact)
+    reports = asyncio.run(_reports(read, targets, dry_run=dry_run))
+    for report in reports:
         if as_json:
-            click.echo(orjson.dumps(_record(one, outcomes)))
+            click.echo(orjson.dumps(_record(report)))
         else:
-            _print(
-                one,
-                outcomes,
-                agent=user_agent(read.configuration.settings.contact)
-                if explain
-                else None,
-            )
-    if len(found) < len(targets) or any(
-        one.poll.result == "failed" for one, _ in found
-    ):
+            _print(report, agent=agent)
+    has_failed = any(report.poll.result == "failed" for report in reports)
+    if has_failed or len(reports) < len(targets):
         raise SystemExit(1)
 
 
-Outcomes = Sequence[tuple[Entry, Assignment | None]]
-
-
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """A poll as it is told of; not `committed`: it left no trace."""
+class PollReport:
+    """A poll as it is told of. Not `is_committed`: it left no trace. `outcomes`: each new or edited entry, with the
+    event it would be given to; None for an edit."""
 
     feed: Feed
     poll: Poll
-    committed: bool
+    is_committed: bool
+    outcomes: Sequence[tuple[Entry, Assignment | None]]
 
 
-async def _polled(
-    read: Loaded, targets: Sequence[str], *, dry_run: bool
-) -> list[tuple[_Ended, Outcomes]]:
+async def _reports(
+    read: Loaded,
+    targets: Sequence[str],
+    *,
+    dry_run: bool,
+) -> list[PollReport]:
+    """Those of the feeds that could be polled; of the others stderr says why."""
     feeds = [_feed(read, target) for target in targets]
-    strangers = {feed.feed_id for feed in feeds} - {
-        feed.feed_id for feed in read.configuration.feeds
-    }
+    configured_ids = {feed.feed_id for feed in read.configuration.feeds}
+    dry_ids = {feed.feed_id for feed in feeds}
+    if not dry_run:
+        # What is no feed of the configuration is only looked at.
+        dry_ids -= configured_ids
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        store = await _store(
-            stack, read, needed=not dry_run and len(strangers) < len(feeds)
-        )
+        is_server_needed = any(feed.feed_id not in dry_ids for feed in feeds)
+        store = await _store(stack, read, is_needed=is_server_needed)
         fetching = await stack.enter_async_context(
             assembly.Fetching(read.configuration.settings, metrics)
         )
         encoder = await stack.enter_async_context(Encoder(metrics))
         stage = assembly.poll_stage(
-            store or _NoServer(), fetching, read, metrics=metrics
+            store or _NoServer(),
+            fetching,
+            read,
+            metrics=metrics,
         )
-        done = []
+        reports: list[PollReport] = []
         for feed in feeds:
-            dry = dry_run or feed.feed_id in strangers
-            polled = await (
-                _look(stage, feed)
-                if dry or store is None
-                else _poll(stage, store, read, feed)
-            )
-            if isinstance(polled, str):
-                click.echo(f"aggregator: {polled}", err=True)
+            is_dry = feed.feed_id in dry_ids
+            if is_dry or store is None:
+                poll: Poll | str = await _look(stage, feed)
             else:
-                done.append(
-                    (
-                        _Ended(feed, polled, committed=not dry),
-                        await _outcomes(read, store, polled, encoder),
-                    )
-                )
+                poll = await _poll(stage, store, read, feed)
+            if isinstance(poll, str):
+                click.echo(f"aggregator: {poll}", err=True)
+                continue
+            outcomes = await _outcomes(read, store, poll, encoder)
+            reports.append(PollReport(feed, poll, not is_dry, outcomes))
         if store is not None and not dry_run:
-            progress = Progress({"event": timedelta(hours=1)})
-            event = assembly.event_stage(
-                store, read, encoder, metrics=metrics, progress=progress
-            )
-            await event.drain()
-            await event.close()
-        return done
+            await _publish(store, read, encoder, metrics)
+        return reports
+
+
+async def _publish(
+    store: Store,
+    read: Loaded,
+    encoder: Encoder,
+    metrics: Metrics,
+) -> None:
+    """What the polls committed, where no daemon does."""
+    stage = assembly.event_stage(
+        store,
+        read,
+        encoder,
+        metrics=metrics,
+        progress=Progress({"event": timedelta(hours=1)}),
+    )
+    await stage.drain()
+    await stage.close()
 
 
 class _NoServer(Store):
@@ -168,13 +180,21 @@ class _NothingKnown(PollStore):
         return {}
 
 
-async def _store(stack: AsyncExitStack, read: Loaded, *, needed: bool) -> Store | None:
-    if needed:
-        return (await stack.enter_async_context(engines.working_engine(read))).store
+async def _store(
+    stack: AsyncExitStack,
+    read: Loaded,
+    *,
+    is_needed: bool,
+) -> Store | None:
+    if is_needed:
+        engine = await stack.enter_async_context(engines.working_engine(read))
+        return engine.store
+    # A dry run on a machine where nothing runs yet: the feed is looked at as if it were new.
     try:
-        return (await stack.enter_async_context(engines.attached_engine(read))).store
+        engine = await stack.enter_async_context(engines.attached_engine(read))
     except EngineMissing:
         return None
+    return engine.store
 
 
 def _feed(read: Loaded, target: str) -> Feed:
@@ -184,15 +204,13 @@ def _feed(read: Loaded, target: str) -> Feed:
     try:
         addresses = web_addresses(target)
     except ValueError:
-        raise ConfigError(
-            Problem(
-                f'no feed has the id "{target}"; `aggregator feeds list` shows them'
-            )
-        ) from None
-    known = next(
-        (feed for feed in read.configuration.feeds if feed.url in addresses), None
-    )
-    return known or Feed(feed_id_for(addresses[0]), addresses[0])
+        text = f'no feed has the id "{target}"; `aggregator feeds list` shows them'
+        raise ConfigError(Problem(text)) from None
+    # As people paste it: without its scheme, or with `feed:` before it.
+    for feed in read.configuration.feeds:
+        if feed.url in addresses:
+            return feed
+    return Feed(feed_id_for(addresses[0]), addresses[0])
 
 
 async def _look(stage: PollStage, feed: Feed) -> Poll:
@@ -209,28 +227,37 @@ async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Pol
     await stage.register()
     host = stage.hosts[feed.feed_id]
     spacing = read.configuration.settings.fetch.per_host_interval
+    # Another worker may poll it now, or another feed of its host: that is over within a lease.
     for _ in range(int(stage.lease.total_seconds())):
-        got = await store.polls.claim_these(
-            {feed.feed_id: host}, lease=stage.lease, spacing=spacing
+        answer = await store.polls.claim_these(
+            {feed.feed_id: host},
+            lease=stage.lease,
+            spacing=spacing,
         )
-        if got.claims:
-            return await stage.poll(got.claims[0], feed)
-        if any(skipped.why.value == "held" for skipped in got.skipped):
+        if answer.claims:
+            return await stage.poll(answer.claims[0], feed)
+        # A host that asked to be left alone is, whoever asks.
+        if any(skipped.why is Skip.HELD for skipped in answer.skipped):
             break
         await asyncio.sleep(1)
-    why = ", ".join(
-        f"{s.why.value} until {s.until_at:%H:%M:%S}" if s.until_at else s.why.value
-        for s in got.skipped
-    )
+    why = ", ".join(map(_why, answer.skipped))
     return f"{feed.feed_id} cannot be polled now: {why}. --dry-run looks at it all the same"
 
 
+def _why(skipped: Skipped) -> str:
+    if skipped.until_at is None:
+        return skipped.why.value
+    return f"{skipped.why.value} until {skipped.until_at:%H:%M:%S}"
+
+
 async def _outcomes(
-    read: Loaded, store: Store | None, polled: Poll, encoder: Encoder
-) -> Outcomes:
+    read: Loaded,
+    store: Store | None,
+    poll: Poll,
+    encoder: Encoder,
+) -> list[tuple[Entry, Assignment | None]]:
     """Each new or edited entry, with the event it would be given to, by a copy of the index."""
-    found = polled.read
-    if not isinstance(found, FeedRead):
+    if not isinstance(poll.read, FeedRead):
         return []
     dedup = read.configuration.settings.dedup
     matcher = Matcher(dedup)
@@ -239,39 +266,46 @@ async def _outcomes(
         matcher = Matcher(dedup, apart)
         async for records in store.fingerprints.since(machine_time() - dedup.window):
             matcher.learn(records)
-    new = [entry for entry in found.entries if not entry.revision]
-    meant = (
-        await encoder.encode([told_by(entry) for entry in new])
-        if dedup.meaning and new
-        else None
-    )
-    answers = matcher.assigned(new, meant)
-    return [
-        (entry, None if entry.revision else next(answers)[1]) for entry in found.entries
-    ]
+    new = [entry for entry in poll.read.entries if not entry.revision]
+    embeddings = None
+    if dedup.meaning and new:
+        embeddings = await encoder.encode([told_by(entry) for entry in new])
+    assigned = matcher.assigned(new, embeddings)
+    outcomes: list[tuple[Entry, Assignment | None]] = []
+    for entry in poll.read.entries:
+        # An edit never moves an entry to another event.
+        if entry.revision:
+            outcomes.append((entry, None))
+        else:
+            _, assignment = next(assigned)
+            outcomes.append((entry, assignment))
+    return outcomes
 
 
 # --- telling --------------------------------------------------------------------------------------------------
 
 
-def _record(one: _Ended, outcomes: Outcomes) -> dict[str, Any]:
+def _record(report: PollReport) -> dict[str, Any]:
     return {
-        "feed_id": one.feed.feed_id,
-        "committed": one.committed,
-        **poll_facts(one.poll),
+        "feed_id": report.feed.feed_id,
+        "committed": report.is_committed,
+        **poll_facts(report.poll),
         "entries": [
-            {
-                "outcome": _outcome(entry, assignment),
-                "entry_id": entry.entry_id,
-                "event_id": assignment.event_id if assignment else None,
-                "title": entry.title,
-                "url": entry.url,
-                "lang": entry.lang,
-                "published_at": entry.published_at,
-                "score": assignment.score if assignment else None,
-            }
-            for entry, assignment in outcomes
+            _entry_record(entry, assignment) for entry, assignment in report.outcomes
         ],
+    }
+
+
+def _entry_record(entry: Entry, assignment: Assignment | None) -> dict[str, Any]:
+    return {
+        "outcome": _outcome(entry, assignment),
+        "entry_id": entry.entry_id,
+        "event_id": assignment.event_id if assignment else None,
+        "title": entry.title,
+        "url": entry.url,
+        "lang": entry.lang,
+        "published_at": entry.published_at,
+        "score": assignment.score if assignment else None,
     }
 
 
@@ -283,35 +317,37 @@ def _outcome(entry: Entry, assignment: Assignment | None) -> str:
 
 def user_agent(contact: str) -> str:
     """The User-Agent that `Fetcher` sends for feeds without one of their own."""
-    return f"aggregator/{__version__}" + (f" (+{contact})" if contact else "")
+    name = f"aggregator/{__version__}"
+    return f"{name} (+{contact})" if contact else name
 
 
-def _print(one: _Ended, outcomes: Outcomes, *, agent: str | None) -> None:
+def _print(report: PollReport, *, agent: str | None) -> None:
     """`agent`: what we call ourselves, to tell the conversation in words; None: only the facts."""
     out = console()
-    facts = poll_facts(one.poll)
-    mark = "[red]✗[/]" if facts["result"] == "failed" else "[green]✓[/]"
-    out.print(f"{mark} [bold]{one.feed.feed_id}[/] {facts['result']}", soft_wrap=True)
+    feed = report.feed
+    facts = poll_facts(report.poll)
+    result = facts.pop("result")
+    mark = "[red]✗[/]" if result == "failed" else "[green]✓[/]"
+    out.print(f"{mark} [bold]{feed.feed_id}[/] {result}", soft_wrap=True)
+    lines = [f"{name}: {value}" for name, value in facts.items()]
     if agent:
-        for line in conversation(one.feed, one.poll, agent=agent):
-            out.print(f"  {line}", soft_wrap=True, markup=False)
-    else:
-        for name, value in facts.items():
-            if name != "result":
-                out.print(f"  {name}: {value}", soft_wrap=True, markup=False)
-    if outcomes:
-        out.print(_table(outcomes))
-    if not one.committed:
+        lines = conversation(feed, report.poll, agent=agent)
+    for line in lines:
+        # Servers write into both: `[/b]` would be read as a tag.
+        out.print(f"  {line}", soft_wrap=True, markup=False)
+    if report.outcomes:
+        out.print(_table(report.outcomes))
+    if not report.is_committed:
         out.print("  nothing was stored or published", style="dim")
 
 
-def _table(outcomes: Outcomes) -> Table:
+def _table(outcomes: Sequence[tuple[Entry, Assignment | None]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("outcome", "published", "lang", "title"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "title")
     for entry, assignment in outcomes:
-        at = (
-            entry.published_at.strftime("%Y-%m-%d %H:%M") if entry.published_at else "-"
-        )
+        at = "-"
+        if entry.published_at:
+            at = f"{entry.published_at:%Y-%m-%d %H:%M}"
         table.add_row(_outcome(entry, assignment), at, entry.lang, Text(entry.title))
     return table

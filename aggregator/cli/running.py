@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +22,9 @@ from aggregator.daemon import assembly
 from aggregator.daemon.archive import Archive
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.daemon import ALLOWANCES, Daemon, Parts
+from aggregator.daemon.delivering import Deliveries
 from aggregator.daemon.encoder import Encoder
+from aggregator.daemon.eventing import EventStage
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.polling import PollStage
 from aggregator.daemon.shutdown import Shutdown
@@ -43,6 +45,22 @@ Beside = Callable[[Store, People, Callable[[], None]], Coroutine[Any, Any, None]
 """What runs beside a daemon on a terminal: it is given the store, the screen, and what ends the daemon."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What several parts of one daemon are made of."""
+
+    read: Loaded
+    engine: engines.Engine
+    source: ConfigFile
+    metrics: Metrics
+    progress: Progress
+    clock: Clock
+
+    @property
+    def store(self) -> Store:
+        return self.engine.store
+
+
 async def daemon(
     read: Loaded,
     role: str,
@@ -52,56 +70,23 @@ async def daemon(
     beside: Beside | None = None,
 ) -> None:
     """The daemon with all its parts, until it is told to stop. `beside` runs next to it and may end it."""
-    clock, shutdown = Clock(), Shutdown()
+    shutdown = Shutdown()
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
-        metrics, progress = Metrics(version=__version__), Progress(ALLOWANCES)
-        polling = (
-            _Polling()
-            if role == "event"
-            else await _polling(stack, engine, read, metrics)
+        common = _Common(
+            read,
+            engine,
+            source,
+            metrics=Metrics(version=__version__),
+            progress=Progress(ALLOWANCES),
+            clock=Clock(),
         )
-        encoder = await stack.enter_async_context(Encoder(metrics))
-        event = (
-            assembly.event_stage(
-                engine.store, read, encoder, metrics=metrics, progress=progress
-            )
-            if role != "poll"
-            else None
-        )
-        digests, pictures = _digest_files(read), await _pictures(stack, read, metrics)
-        watching = _watching(
-            engine, source, progress, clock, lambda: running.troubles()
-        )
-        made = Parts(
-            store=engine.store,
-            poll=polling.stage,
-            event=event,
-            metrics=metrics,
-            progress=progress,
-            notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
-            source=source,
-            digests=DigestMaker(
-                store=engine.store, files=digests, feed_ids=source.feed_ids
-            ),
-            clock=clock,
-            archive=_archive(read, engine) if event else None,
-            terminal=_terminal(
-                engine.store, source, people, beside, lambda: running.stop()
-            ),
-            deliveries=assembly.deliveries(
-                engine.store, read, clock, lambda: event.leads
-            )
-            if event
-            else None,
-            server=engine.server,
-            status=_status_server(
-                read, watching, metrics, digests, polling.push, pictures
-            ),
-            status_address=_status_address(read),
-            renew_fetching=polling.renew,
-        )
-        running = Daemon(made, read.configuration, shutdown=shutdown)
+        # These two ask the daemon that is made of them: when they do, it is there.
+        watching = _watching(common, lambda: running.troubles())
+        terminal = _terminal(common, people, beside, lambda: running.stop())
+        parts = await _parts(stack, common, role, watching)
+        parts = replace(parts, terminal=terminal)
+        running = Daemon(parts, read.configuration, shutdown=shutdown)
         log.info(
             "daemon_starting",
             version=__version__,
@@ -113,9 +98,71 @@ async def daemon(
             await running.run()
 
 
+async def _parts(
+    stack: AsyncExitStack,
+    common: _Common,
+    role: str,
+    watching: Watching,
+) -> Parts:
+    """Those that the role needs; what opens here is closed by `stack`."""
+    polling = _Polling()
+    if role != "event":
+        polling = await _polling(stack, common)
+    encoder = await stack.enter_async_context(Encoder(common.metrics))
+    matching = _Matching()
+    if role != "poll":
+        matching = _matching(common, encoder)
+    digests = _digest_files(common.read)
+    pictures = await _pictures(stack, common)
+    return Parts(
+        store=common.store,
+        poll=polling.stage,
+        event=matching.stage,
+        metrics=common.metrics,
+        progress=common.progress,
+        notifier=Notifier.from_environment(os.environ, pid=os.getpid()),
+        source=common.source,
+        digests=DigestMaker(
+            store=common.store,
+            files=digests,
+            feed_ids=common.source.feed_ids,
+        ),
+        clock=common.clock,
+        archive=matching.archive,
+        deliveries=matching.deliveries,
+        server=common.engine.server,
+        status=_status_server(common, watching, digests, polling.push, pictures),
+        status_address=_status_address(common.read),
+        renew_fetching=polling.renew,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """What a daemon with the event stage has and another has not."""
+
+    stage: EventStage | None = None
+    archive: Callable[[], Coroutine[Any, Any, None]] | None = None
+    deliveries: Deliveries | None = None
+
+
+def _matching(common: _Common, encoder: Encoder) -> _Matching:
+    stage = assembly.event_stage(
+        common.store,
+        common.read,
+        encoder,
+        metrics=common.metrics,
+        progress=common.progress,
+    )
+    # The worker that leads the event stage sends.
+    deliveries = assembly.deliveries(
+        common.store, common.read, common.clock, lambda: stage.leads
+    )
+    return _Matching(stage, _archive(common), deliveries)
+
+
 def _terminal(
-    store: Store,
-    source: ConfigFile,
+    common: _Common,
     people: People | None,
     beside: Beside | None,
     stop: Callable[[], None],
@@ -124,32 +171,24 @@ def _terminal(
         return None
 
     async def told() -> None:
-        following = follow(store, people, feed_ids=source.feed_ids)
+        parts = [follow(common.store, people, feed_ids=common.source.feed_ids)]
+        if beside is not None:
+            parts.append(beside(common.store, people, stop))
         try:
-            await (
-                following
-                if beside is None
-                else asyncio.gather(following, beside(store, people, stop))
-            )
+            await asyncio.gather(*parts)
         except OSError as error:  # the terminal was closed; the daemon goes on
             log.info("terminal_closed", error=str(error))
 
     return told
 
 
-def _watching(
-    engine: engines.Engine,
-    source: ConfigFile,
-    progress: Progress,
-    clock: Clock,
-    troubles: Callable[[], list[str]],
-) -> Watching:
+def _watching(common: _Common, troubles: Callable[[], list[str]]) -> Watching:
     return Watching(
-        store=engine.store,
-        feed_ids=source.feed_ids,
+        store=common.store,
+        feed_ids=common.source.feed_ids,
         troubles=troubles,
-        progress=progress,
-        clock=clock,
+        progress=common.progress,
+        clock=common.clock,
     )
 
 
@@ -162,19 +201,23 @@ class _Polling:
     renew: Callable[[Settings], Awaitable[None]] | None = None
 
 
-async def _polling(
-    stack: AsyncExitStack, engine: engines.Engine, read: Loaded, metrics: Metrics
-) -> _Polling:
+async def _polling(stack: AsyncExitStack, common: _Common) -> _Polling:
+    settings = common.read.configuration.settings
     fetching = await stack.enter_async_context(
-        assembly.Fetching(read.configuration.settings, metrics)
+        assembly.Fetching(settings, common.metrics)
     )
 
+    # The stage takes what the subscriber is pushed, and the subscriber what the stage finds out of hubs.
     async def deliver(delivery: Delivery) -> None:
         await stage.deliver(delivery)
 
-    push = await assembly.subscriber(engine.store, read, fetching, deliver)
+    push = await assembly.subscriber(common.store, common.read, fetching, deliver)
     stage = assembly.poll_stage(
-        engine.store, fetching, read, metrics=metrics, push=push
+        common.store,
+        fetching,
+        common.read,
+        metrics=common.metrics,
+        push=push,
     )
     return _Polling(stage, push, fetching.renew)
 
@@ -193,34 +236,29 @@ def _status_address(read: Loaded) -> tuple[str, int] | None:
     return address(listen) if listen else None
 
 
-def _archive(
-    read: Loaded, engine: engines.Engine
-) -> Callable[[], Coroutine[Any, Any, None]] | None:
-    directory = read.configuration.settings.archive_dir
+def _archive(common: _Common) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    directory = common.read.configuration.settings.archive_dir
     if directory is None:
         return None
-    return Archive(
-        engine.store, directory=Path(directory), place=read.state_dir / "archive.json"
-    ).run
+    place = common.read.state_dir / "archive.json"
+    return Archive(common.store, directory=Path(directory), place=place).run
 
 
 def _status_server(
-    read: Loaded,
+    common: _Common,
     watching: Watching,
-    metrics: Metrics,
     digests: DigestFiles,
     push: Subscriber | None,
     pictures: Pictures | None,
 ) -> StatusServer | None:
-    settings = read.configuration.settings
+    settings = common.read.configuration.settings
     if settings.http_listen is None:
         return None
-    zone = ZoneInfo(settings.digest.timezone)
     below = {assembly.WEBSUB_PATH: push.app()} if push else {}
     return StatusServer(
         watching,
-        metrics=metrics,
-        zone=zone,
+        metrics=common.metrics,
+        zone=ZoneInfo(settings.digest.timezone),
         version=__version__,
         digests=digests,
         below=below,
@@ -229,16 +267,16 @@ def _status_server(
     )
 
 
-async def _pictures(
-    stack: AsyncExitStack, read: Loaded, metrics: Metrics
-) -> Pictures | None:
-    settings = read.configuration.settings
+async def _pictures(stack: AsyncExitStack, common: _Common) -> Pictures | None:
+    settings = common.read.configuration.settings
     if settings.http_listen is None or not settings.http_pictures:
         return None
-    return await stack.enter_async_context(assembly.pictures(read, metrics))
+    pictures = assembly.pictures(common.read, common.metrics)
+    return await stack.enter_async_context(pictures)
 
 
 def address(listen: str) -> tuple[str, int]:
     """(host, port) of `127.0.0.1:9191` or `[::1]:9191`."""
+    # From the right: an IPv6 address has colons of its own.
     host, _, port = listen.rpartition(":")
     return host.strip("[]"), int(port)
