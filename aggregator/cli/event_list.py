@@ -10,7 +10,7 @@ import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import engines, options
+from aggregator.cli import engines, naming, options
 from aggregator.cli.choosing import choosing, match_of, takes_event
 from aggregator.cli.console import console
 from aggregator.daemon import files
@@ -20,7 +20,6 @@ from aggregator.watch.headlines import (
     clock,
     headline_text,
     named,
-    source_names,
 )
 
 
@@ -64,12 +63,13 @@ def list_events(
     """The events that had a report lately, the one with the newest report first."""
     read = files.loaded(config_file)
     wanted = match_of(langs, categories, words)
-    events = asyncio.run(_events(read, since, wanted, min_sources))[:count]
+    events, names = asyncio.run(_events(read, since, wanted, min_sources))
+    events = events[:count]
     if as_json:
         for event in events:
             click.echo(orjson.dumps(_record(event)))
         return
-    names, out = source_names(read.configuration.feeds), console()
+    out = console()
     for event in events:
         out.print(_line(event, names, width=out.width), soft_wrap=True)
     if not events:
@@ -81,17 +81,19 @@ async def _events(
     since: timedelta,
     wanted: Match,
     min_sources: int,
-) -> list[Event]:
+) -> tuple[list[Event], dict[str, str]]:
+    """The newest first, and what their sources are called."""
     async with engines.attached_engine(read) as engine:
-        found = await engine.store.watch.events_since(
-            await engine.store.server_time() - since
-        )
+        store = engine.store
+        recent = await store.watch.events_since(await store.server_time() - since)
+        names = await naming.source_names(store, read.configuration.feeds)
     told = [
         event
-        for event in found
+        for event in recent
         if event.independent_count >= min_sources and takes_event(wanted, event)
     ]
-    return sorted(told, key=lambda event: event.last_seen_at, reverse=True)
+    told.sort(key=lambda event: event.last_seen_at, reverse=True)
+    return told, names
 
 
 def _line(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from aggregator.cli import engines, options
+from aggregator.cli import engines, naming, options
 from aggregator.daemon import files
 from aggregator.daemon.archive import STREAMS, archived
+from aggregator.engine.watch_store import Row
 from aggregator.entry.files import export as exported
 from aggregator.errors import AggregatorError
 from aggregator.model import Message
 from aggregator.watch.archive import read_index, write
-from aggregator.watch.headlines import source_names
 from aggregator.watch.wording import counted
 
 
@@ -50,15 +50,14 @@ def export(
 ) -> None:
     """Write the documents of the window as files, in folders by category, with an index."""
     read = files.loaded(config_file)
-    messages = asyncio.run(
+    messages, names = asyncio.run(
         _messages(read, since or read.configuration.settings.dedup.window)
     )
-    names = source_names(read.configuration.feeds) if links else None
     made = exported(
         messages,
         previous=read_index(directory),
         all_reports=all_reports,
-        names=names,
+        names=names if links else None,
     )
     try:
         done = write(directory, made.files, stale=made.stale)
@@ -75,12 +74,16 @@ def export(
         raise SystemExit(1)
 
 
-async def _messages(read: files.Loaded, since: timedelta) -> list[Message]:
+async def _messages(
+    read: files.Loaded,
+    since: timedelta,
+) -> tuple[list[Message], dict[str, str]]:
+    """What is kept since then, and what its sources are called."""
     async with engines.attached_engine(read) as engine:
-        start = await engine.store.server_time() - since
-        rows = [
-            row
-            for stream in STREAMS
-            async for row in engine.store.watch.rows(stream, start)
-        ]
-        return archived(rows, engine.store.watch.message_of)
+        store = engine.store
+        start = await store.server_time() - since
+        rows: list[Row] = []
+        for stream in STREAMS:
+            rows += [row async for row in store.watch.rows(stream, start)]
+        names = await naming.source_names(store, read.configuration.feeds)
+        return archived(rows, store.watch.message_of), names

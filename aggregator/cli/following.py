@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from aggregator.cli import naming
 from aggregator.cli.people import People
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.errors import EngineError
+from aggregator.model import Digest, DigestEvent, Event, Message
 
 BLOCK = timedelta(seconds=1)
 RETRY_SECONDS = 2.0
@@ -29,7 +31,7 @@ async def follow(
         try:
             rows = await store.watch.tail(last, block=BLOCK)
             last |= {row.stream: row.stream_id for row in rows}
-            _tell(store, people, rows)
+            await _tell(store, people, rows)
             if people.is_round_open:
                 await _end_round(store, people, begun_at)
         except EngineError:  # the daemon's own log line says so
@@ -81,13 +83,37 @@ async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
         waiting_count=await store.events.waiting_count(),
         patience=ROUND_PATIENCE_SECONDS,
     ):
-        people.end_round(await store.watch.events_since(begun_at))
+        events = await store.watch.events_since(begun_at)
+        await _learn_titles(store, people, events)
+        people.end_round(events)
 
 
-def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
-    reports = [store.watch.message_of(row) for row in rows if row.stream == "reports"]
-    people.messages([message for message in reports if message is not None])
+async def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
+    messages: list[Message] = []
+    digests: list[Digest] = []
     for row in rows:
-        record = store.watch.digest_of(row) if row.stream == "digest" else None
-        if record is not None:
-            people.digest(record)
+        if row.stream == "digest":
+            record = store.watch.digest_of(row)
+            if record is not None:
+                digests.append(record)
+        else:
+            message = store.watch.message_of(row)
+            if message is not None:
+                messages.append(message)
+    await _learn_titles(store, people, messages)
+    people.messages(messages)
+    for record in digests:
+        await _learn_titles(store, people, record.events)
+        people.digest(record)
+
+
+async def _learn_titles(
+    store: Store,
+    people: People,
+    told: Sequence[Event | DigestEvent | Message],
+) -> None:
+    """Only of those that are told of: there may be a hundred thousand feeds."""
+    for event in told:
+        feed_ids = people.nameless(event.sources)
+        if feed_ids:
+            people.learn_titles(await naming.feed_titles(store, feed_ids))

@@ -6,6 +6,20 @@ from collections.abc import Sequence
 
 from aggregator.engine.store import Store
 from aggregator.entry.urls import canonical_url
+from aggregator.model import Feed
+from aggregator.watch import wording
+
+
+async def source_names(store: Store, feeds: Sequence[Feed]) -> dict[str, str]:
+    """What the source of each feed is called, as on the page."""
+    titles = await feed_titles(store, [feed.feed_id for feed in feeds])
+    return wording.source_names(feeds, titles)
+
+
+async def feed_titles(store: Store, feed_ids: Sequence[str]) -> dict[str, str]:
+    """The titles of feeds by their ids, '' where a feed has none or was never polled."""
+    states = await store.polls.states(feed_ids)
+    return {name: state.title if state else "" for name, state in states.items()}
 
 
 def is_address(name: str) -> bool:

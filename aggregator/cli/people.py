@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -20,7 +20,16 @@ from rich.rule import Rule
 from rich.text import Text
 
 from aggregator import __version__
-from aggregator.model import Digest, DigestEvent, Event, Feed, Health, Kind, Message
+from aggregator.model import (
+    Digest,
+    DigestEvent,
+    Event,
+    Feed,
+    Health,
+    Kind,
+    Message,
+    Source,
+)
 from aggregator.watch import wording
 from aggregator.watch.digest_text import plain
 from aggregator.watch.headlines import (
@@ -29,9 +38,8 @@ from aggregator.watch.headlines import (
     cut,
     headline_text,
     named,
-    source_names,
 )
-from aggregator.watch.wording import counted
+from aggregator.watch.wording import counted, site_of, source_names
 
 KEPT = "What was read is kept; the next start goes on from here."
 TOLD_AGAIN = (2, 3, 5, 10, 20, 50)
@@ -104,6 +112,7 @@ class People:
         self._has_progress = False
         self._told: dict[str, int] = {}
         """Event → the number of sources it was last told with."""
+        self._titles: dict[str, str] = {}
         self._down_at: float | None = None
         self._is_encoder_slow = False
         self._farewell = farewell
@@ -337,6 +346,16 @@ class People:
 
     # --- what is published ---
 
+    def nameless(self, sources: Iterable[Source]) -> list[str]:
+        """The feeds of these that are called by their titles, which were not learned yet."""
+        sited = {feed.feed_id for feed in self._feeds() if site_of(feed)}
+        named_already = sited | self._titles.keys()
+        return list({source.feed_id for source in sources} - named_already)
+
+    def learn_titles(self, titles: Mapping[str, str]) -> None:
+        """Call feeds without a site by their titles; '' is asked for again when it is needed."""
+        self._titles |= {name: title for name, title in titles.items() if title}
+
     def messages(self, batch: Sequence[Message]) -> None:
         """Tell of the events that formed or grew; nothing while the first round is on, which tells at its end."""
         if self._round is not None:
@@ -393,7 +412,7 @@ class People:
         if sources:
             title = sources[0].title or title
             url = sources[0].url
-        names = named(sources, source_names(self._feeds()))
+        names = named(sources, source_names(self._feeds(), self._titles))
         line = Headline(
             at=clock(event.first_seen_at, datetime.now(UTC)),
             title=title,

@@ -185,7 +185,7 @@ def _terminal(
 def _watching(common: _Common, troubles: Callable[[], list[str]]) -> Watching:
     return Watching(
         store=common.store,
-        feed_ids=common.source.feed_ids,
+        feeds=common.source.feeds,
         troubles=troubles,
         progress=common.progress,
         clock=common.clock,

@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from aggregator.cli import engines, options
+from aggregator.cli import engines, naming, options
 from aggregator.cli.console import console as console_of_stdout
 from aggregator.daemon import files
 from aggregator.dedup.nearness import nearest_by_meaning
@@ -156,14 +156,7 @@ async def _found(
                 {hit.event.event_id for hit in hits},
                 from_at,
             )
-        states = await store.polls.states(
-            [feed.feed_id for feed in read.configuration.feeds]
-        )
-    names = {
-        feed_id: state.title
-        for feed_id, state in states.items()
-        if state is not None and state.title
-    }
+        names = await naming.source_names(store, read.configuration.feeds)
     return hits[:count], names
 
 

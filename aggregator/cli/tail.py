@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import click
 import orjson
 from rich.text import Text
 
-from aggregator.cli import engines, options
+from aggregator.cli import engines, naming, options
 from aggregator.cli.choosing import choosing, match_of, takes_message
 from aggregator.cli.console import console
 from aggregator.daemon import files
@@ -19,13 +19,12 @@ from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.engine.wire import message_json
 from aggregator.errors import EngineDown
-from aggregator.model import Feed, Kind, Match, Message
+from aggregator.model import Kind, Match, Message
 from aggregator.watch.headlines import (
     Headline,
     clock,
     headline_text,
     named,
-    source_names,
 )
 
 LINES = 10
@@ -74,7 +73,7 @@ def tail(
     """Print the newest messages of the events stream (or, with --reports, of the reports stream)."""
     read = files.loaded(config_file)
     wanted = match_of(langs, categories, words)
-    printing = Printing(read.configuration.feeds, wanted, as_json=as_json)
+    printing = Printing(wanted, as_json=as_json)
     if count is None and since is None:
         count = LINES
     asyncio.run(
@@ -101,6 +100,7 @@ async def _tail(
     async with engines.attached_engine(read) as engine:
         store = engine.store
         last = (await store.watch.last_ids([stream]))[stream]
+        printing.names = await naming.source_names(store, read.configuration.feeds)
         for row, message in await _newest(
             store,
             stream,
@@ -171,14 +171,9 @@ async def _more(
 class Printing:
     """Which messages are printed, and how: JSON, a line as wide as the terminal, or one that `grep` finds whole."""
 
-    def __init__(
-        self,
-        feeds: Iterable[Feed],
-        wanted: Match,
-        *,
-        as_json: bool,
-    ) -> None:
-        self._names = source_names(feeds)
+    def __init__(self, wanted: Match, *, as_json: bool) -> None:
+        self.names: Mapping[str, str] = {}
+        """What sources are called, by their feeds' ids."""
         self._wanted = wanted
         self._as_json = as_json
         self._out = console()
@@ -199,7 +194,7 @@ class Printing:
             if self._out.is_terminal or "COLUMNS" in os.environ
             else None
         )
-        self._out.print(line(message, self._names, width=width), soft_wrap=True)
+        self._out.print(line(message, self.names, width=width), soft_wrap=True)
 
 
 def line(

@@ -19,6 +19,7 @@ from aggregator.model import (
     Digest,
     DigestSettings,
     Event,
+    Feed,
     Kind,
     Message,
     PollState,
@@ -46,13 +47,13 @@ class Watching:
         self,
         *,
         store: Store,
-        feed_ids: Callable[[], Sequence[str]],
+        feeds: Callable[[], Sequence[Feed]],
         troubles: Callable[[], Sequence[str]],
         progress: Progress,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._feed_ids = feed_ids
+        self.subscriptions = feeds
         self._troubles = troubles
         self._progress = progress
         self._clock = clock
@@ -101,7 +102,8 @@ class Watching:
 
     async def feeds(self) -> Sequence[PollState]:
         """The states of our feeds that were polled before."""
-        states = await self._store.polls.states(self._feed_ids())
+        feed_ids = [feed.feed_id for feed in self.subscriptions()]
+        states = await self._store.polls.states(feed_ids)
         return [state for state in states.values() if state is not None]
 
     async def groups(self) -> Mapping[tuple[str, str], int]:

@@ -145,7 +145,10 @@ class Report(_Answer):
 
     entry_id: str
     feed_id: str
-    source: Annotated[str, Field(description="the feed's title")]
+    source: Annotated[
+        str,
+        Field(description="the site among the feed's categories, else its title or id"),
+    ]
     title: str
     url: str
     published_at: Annotated[datetime, Field(description="never later than seen")]

@@ -8,7 +8,7 @@ sequence. Pure: it answers with something to print, and prints nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
-from aggregator.model import Feed, Source
+from aggregator.model import Source
 from aggregator.watch.digest_text import plain
 from aggregator.watch.wording import counted
 
@@ -38,15 +38,6 @@ class Headline:
     """Of the sources, those that only repeat another's words."""
     mark: str = ""
     """What kind of news it is, where that needs saying; '' where not."""
-
-
-def source_names(feeds: Iterable[Feed]) -> dict[str, str]:
-    """What people call each feed: the site among its categories, else its id."""
-    names = {}
-    for feed in feeds:
-        has_site = len(feed.categories) > 1
-        names[feed.feed_id] = feed.categories[1] if has_site else feed.feed_id
-    return names
 
 
 def named(sources: Sequence[Source], names: Mapping[str, str]) -> tuple[str, ...]:

@@ -225,7 +225,10 @@ class StatusServer:
     async def _look(self, request: web.Request) -> Look:
         """How this reader sees pages. Raises EngineError."""
         return Look(
-            self._zone_of(request), _tongue_of(request), await self._kept.names()
+            self._zone_of(request),
+            _tongue_of(request),
+            await self._kept.names(),
+            await self._kept.titles(),
         )
 
     def _zone_of(self, request: web.Request) -> tzinfo:

@@ -86,11 +86,13 @@ _HEALTH_ORDER = (*_BAD_HEALTH, Health.NEW, Health.OK)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a reader sees the pages: in which time zone, in which language; `names` are titles of feeds by their ids."""
+    """How a reader sees the pages: in which time zone, in which language; what sources are called by their feeds' ids,
+    and the titles of the feeds themselves, of which one source may have several."""
 
     zone: tzinfo = UTC
     tongue: str = "en"
     names: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def primary_language(tag: str) -> str:
@@ -363,6 +365,7 @@ def _environment() -> Environment:
         "address": shown_address,
         "has_secrets": has_secrets,
         "name": _name,
+        "feed_title": _feed_title,
         "dots": _dots,
         "sparks": timeline.sparks,
         "first_at": reported_first_at,
@@ -436,6 +439,11 @@ def _written_in(context: Context, tag: str) -> str:
 @pass_context
 def _name(context: Context, feed_id: str) -> str:
     return _look(context).names.get(feed_id) or feed_id
+
+
+@pass_context
+def _feed_title(context: Context, feed_id: str) -> str:
+    return _look(context).titles.get(feed_id) or feed_id
 
 
 @pass_context

@@ -19,9 +19,10 @@ from collections.abc import (
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from aggregator.model import Event, Message, PollState, Ruling, Verdict
+from aggregator.model import Event, Feed, Message, PollState, Ruling, Verdict
 from aggregator.watch.digest import is_told
 from aggregator.watch.searching import Search
+from aggregator.watch.wording import source_names
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +63,10 @@ class Watched(Protocol):
         ...
 
     async def feeds(self) -> Sequence[PollState]: ...
+
+    def subscriptions(self) -> Sequence[Feed]:
+        """The feeds as they are configured."""
+        ...
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
         """The lag of every consumer group, keyed by (stream, group)."""
@@ -146,11 +151,15 @@ class Kept:
         """The state of every feed. Raises EngineError."""
         return await self._fresh("feeds", self._watched.feeds)
 
-    async def names(self) -> Mapping[str, str]:
+    async def titles(self) -> Mapping[str, str]:
         """Titles of feeds by their ids; a feed without one is missing. Raises EngineError."""
-        return {
-            state.feed_id: state.title for state in await self.feeds() if state.title
-        }
+        states = await self.feeds()
+        return {state.feed_id: state.title for state in states if state.title}
+
+    async def names(self) -> Mapping[str, str]:
+        """What the source of each feed is called, by the feed's id. Raises EngineError."""
+        titles = await self.titles()
+        return {**titles, **source_names(self._watched.subscriptions(), titles)}
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
         """Raises EngineError."""

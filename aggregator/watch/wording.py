@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 
-from aggregator.model import Digest, DigestEvent, Event, Totals
+from aggregator.model import Digest, DigestEvent, Event, Feed, Totals
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -14,6 +15,24 @@ DAY = timedelta(days=1)
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 report`, `12,000 reports`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def source_names(
+    feeds: Iterable[Feed],
+    titles: Mapping[str, str],
+) -> dict[str, str]:
+    """What a source is called wherever it is told of, by its feed's id: the site that the operator wrote among the
+    categories, else the feed's own title, else its id. `titles` are by feed id, '' or missing where not known."""
+    names = {}
+    for feed in feeds:
+        title = titles.get(feed.feed_id, "")
+        names[feed.feed_id] = site_of(feed) or title or feed.feed_id
+    return names
+
+
+def site_of(feed: Feed) -> str:
+    """The site among a feed's categories, which are its group, site and section; '' where there is none."""
+    return feed.categories[1] if len(feed.categories) > 1 else ""
 
 
 def span(length: timedelta) -> str:

@@ -299,3 +299,13 @@ def test_no_line_is_wider_than_the_terminal():
 
 def told_sources(lines: Sequence[str]) -> list[str]:
     return [line.partition("  — ")[2] for line in lines]
+
+
+def test_a_feed_without_a_site_is_called_by_its_title_as_on_the_page(screen: Screen):
+    assert screen.people.nameless(sources("cna", "reuters", "zaobao")) == ["reuters"]
+    screen.people.learn_titles({"reuters": ""})
+    assert screen.people.nameless(sources("reuters")) == ["reuters"]
+    screen.people.learn_titles({"reuters": "Reuters World News"})
+    assert screen.people.nameless(sources("reuters")) == []
+    screen.people.messages([message("cna", "reuters")])
+    assert screen.lines[-1].endswith("— CNA, Reuters World News")

@@ -134,7 +134,7 @@ async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_r
         place = taken.getsockname()
         watching = Watching(
             store=store,
-            feed_ids=list,
+            feeds=list,
             troubles=list,
             progress=Progress({}),
             clock=stages.clock,
@@ -160,7 +160,7 @@ async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(
     def worker(port: int, **role: Any) -> Daemon:
         watching = Watching(
             store=store,
-            feed_ids=list,
+            feeds=list,
             troubles=list,
             progress=Progress({}),
             clock=stages.clock,

@@ -163,7 +163,7 @@ class House:
         )
         self.watching = Watching(
             store=store,
-            feed_ids=self.feed_ids,
+            feeds=lambda: list(self.stages.poll_stage.feeds.values()),
             troubles=list,
             progress=Progress({}),
             clock=self.stages.clock,

@@ -334,7 +334,7 @@ async def test_the_page_of_an_event_lists_the_reports_that_are_in_it_now(store: 
     fresh = (await follow(stages, Verb.SPLIT, reports["b"].entry_id)).event_id
     page = Watching(
         store=store,
-        feed_ids=list,
+        feeds=list,
         troubles=list,
         progress=Progress({}),
         clock=stages.clock,

@@ -15,6 +15,7 @@ from aggregator.errors import EngineDown
 from aggregator.model import (
     Event,
     FailureKind,
+    Feed,
     Health,
     Kind,
     Message,
@@ -431,6 +432,7 @@ class SampleDay:
     )
     ruled: list[Ruling] = field(default_factory=list)
     states: list[PollState] = field(default_factory=feeds_of_day)
+    configured: list[Feed] = field(default_factory=list)
     lags: dict[tuple[str, str], int] = field(
         default_factory=lambda: {("agg:events", "archive"): 3}
     )
@@ -477,6 +479,9 @@ class SampleDay:
     async def feeds(self) -> Sequence[PollState]:
         self._ask()
         return self.states
+
+    def subscriptions(self) -> Sequence[Feed]:
+        return self.configured
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
         self._ask()

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from aggregator.model import Feed
-from aggregator.watch.headlines import Headline, cut, headline_text, source_names
+from aggregator.watch.headlines import Headline, cut, headline_text
+from aggregator.watch.wording import source_names
 
 texts = st.text(max_size=200) | st.sampled_from(
     ["花莲近海发生6.1级地震，暂无伤亡报告" * 5, "", "\x1b[2J\x07", "a" * 300]
@@ -59,12 +60,17 @@ def test_wide_characters_take_two_columns():
     assert cut("short", 11) == "short"
 
 
-def test_a_feed_is_called_by_its_site_else_by_its_id():
+def test_a_source_is_called_by_its_site_else_by_its_title_else_by_its_id():
     feeds = (
         Feed("a", "https://a.example/", categories=("News", "The A", "World")),
         Feed("b", "https://b.example/"),
     )
-    assert source_names(feeds) == {"a": "The A", "b": "b"}
+    titles = {"a": "A: the latest headlines", "b": "B's own title", "c": ""}
+    assert source_names((*feeds, Feed("c", "https://c.example/")), titles) == {
+        "a": "The A",
+        "b": "B's own title",
+        "c": "c",
+    }
 
 
 def test_a_name_that_is_cut_says_how_many_more_there_are():

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from aggregator.model import Health, Kind, Message, Ruling, Totals, Verb
+from aggregator.model import Feed, Health, Kind, Message, Ruling, Totals, Verb
 from aggregator.watch.digest import digest
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.http import MAX_LIVE, StatusServer
@@ -776,3 +776,19 @@ async def test_the_chinese_pages_have_no_english_left(site):
         if words:
             left[path] = words
     assert left == {}
+
+
+async def test_a_source_has_one_name_on_the_page_in_the_feed_and_in_the_api(site):
+    first = site.day.events_held[0].sources[0].feed_id
+    site.day.configured = [
+        Feed(first, "https://orbit.example/", categories=("News", "The Orbit", "All"))
+    ]
+    event_id = site.day.events_held[0].event_id
+    page = await site.get(f"/events/{event_id}")
+    assert "The Orbit" in page
+    assert "Orbit Weekly" not in page
+    assert "The Orbit" in await site.get("/events.atom")
+    answer = json.loads(await site.get(f"/api/events/{event_id}"))
+    assert answer["reports"][0]["source"] == "The Orbit"
+    assert "Orbit Weekly" in await site.get(f"/feeds/{first}")
+    assert "Orbit Weekly" in await site.get("/statistics")
