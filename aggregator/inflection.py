@@ -10,6 +10,7 @@ Pure; imports nothing of ours.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 # --- scripts --------------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ _ENDINGS: dict[str, str] = {
 
 _PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
     "en": (("", "s"), ("s", "ses"), ("x", "xes"), ("z", "zes"), ("ch", "ches"), ("sh", "shes"), ("o", "oes"),
-           ("y", "ies"), ("sis", "ses"), ("fe", "ves"), ("f", "ves"), ("man", "men")),
+           ("y", "ies"), ("sis", "ses"), ("fe", "ves"), ("f", "ves")),
     "es": (("", "s"), ("", "es"), ("z", "ces")),
     "pt": (("", "s"), ("", "es"), ("ao", "oes"), ("ao", "aes"), ("ao", "aos"), ("al", "ais"), ("el", "eis"),
            ("il", "is"), ("ol", "ois"), ("m", "ns")),
@@ -105,6 +106,12 @@ _PAIRS: dict[str, tuple[tuple[str, str], ...]] = {
 }  # fmt: skip
 _PAIRS |= {"ca": _PAIRS["es"], "gl": _PAIRS["pt"]}
 """Language → endings of one and of many; only number changes there."""
+
+_IRREGULAR = {
+    "en": {"man": "men", "child": "children", "mouse": "mice", "foot": "feet", "tooth": "teeth", "goose": "geese"},
+    "nl": {"stad": "steden", "lid": "leden", "schip": "schepen", "kind": "kinderen"},
+}  # fmt: skip
+"""Language → endings of one and of many that stand for whole words, too: women, grandchildren, hoofdsteden."""
 
 _ALONE_IN_ENGLISH = "new news us its it as a is was has does this his plus i no on"
 _ALONE = {"en": frozenset(_ALONE_IN_ENGLISH.split())}
@@ -187,7 +194,8 @@ def _arabic(word: str) -> tuple[str, str]:
     if len(stem) < 3:
         return word, re.escape(word)
     persian = "|".join(sorted(_PERSIAN.split(), key=len, reverse=True))
-    return stem, f"{_ARABIC_BEFORE}{re.escape(stem)}(?:{_ARABIC_BEHIND}|{persian})"
+    behind = f"(?:{_ARABIC_BEHIND}|ه?(?:{persian}))"
+    return stem, f"{_ARABIC_BEFORE}{re.escape(stem)}{behind}"
 
 
 def _hebrew(word: str) -> tuple[str, str]:
@@ -228,11 +236,87 @@ def forms_of(word: str, lang: str) -> frozenset[str]:
     for singular, plural in _PAIRS.get(lang, ()):
         forms.update(_exchanged(word, singular, plural))
         forms.update(_exchanged(word, plural, singular))
+    for one, many in _IRREGULAR.get(lang, {}).items():
+        forms.update(_irregular(word, one, many))
+        forms.update(_irregular(word, many, one))
     endings = _ENDINGS.get(lang, "").split()
-    for stem in _stems(word, endings):
+    for stem in (*_stems(word, endings), *_changed_stems(word, lang)):
         forms.add(stem)
         forms.update(stem + ending for ending in endings)
     return frozenset(forms - alone)
+
+
+_ADJECTIVE = ("ый", "ий", "ая", "яя", "ое", "ее", "ые", "ие")
+_FLEETING = re.compile(r"(.+[^аеиоуыэюяьaeiouy])[еоe]([цкнлвnklc])[ьъ]?")
+_INSERTED = re.compile(r"(.{2,}[^аеиоуыэюяьйaeiouy])([кбнвkbn])[аиыayi]")
+
+
+def _changed_stems(word: str, lang: str) -> Iterator[str]:
+    """Stems that change inside before an ending: белый and белого, рынок and рынка, Київ and Києві, huis and huizen."""
+    match lang:
+        case "ru" | "uk" | "be":
+            yield from _east_slavic(word)
+        case "pl" | "cs" | "sk":
+            yield from _west_slavic(word)
+        case "nl":
+            yield from _dutch(word)
+        case _:
+            return
+
+
+def _east_slavic(word: str) -> Iterator[str]:
+    if word.endswith(_ADJECTIVE) and len(word) >= 5:
+        yield word[:-2]
+    if word.endswith(("ів", "їв")) and len(word) >= 4:
+        yield word[:-2] + ("єв" if word.endswith("їв") else "ов")
+        yield word[:-2] + "ев"
+    yield from _fleeting(word, "ео")
+
+
+def _west_slavic(word: str) -> Iterator[str]:
+    for old, new in (
+        ("ha", "z"),
+        ("ka", "c"),
+        ("ga", "dz"),
+        ("ra", "rz"),
+        ("cha", "s"),
+    ):
+        if word.endswith(old) and len(word) >= 5:
+            yield word[: -len(old)] + new
+    yield from _fleeting(word, "e")
+
+
+def _fleeting(word: str, vowels: str) -> Iterator[str]:
+    """A vowel that stands only where no ending follows: рынок, рынка; девушка, девушек; volby, voleb."""
+    dropped = _FLEETING.fullmatch(word)
+    if dropped:
+        yield dropped[1] + dropped[2]
+    inserted = _INSERTED.fullmatch(word)
+    if inserted:
+        yield from (f"{inserted[1]}{vowel}{inserted[2]}" for vowel in vowels)
+
+
+_SHORT = re.compile(r"(.*[^aeiou])([aeiou])([^aeiouyhjwx])")
+_LONG = re.compile(r"(.*)([aeou])\2([^aeiou])")
+
+
+def _dutch(word: str) -> Iterator[str]:
+    """The stem before `en`: bom, bommen; boot, boten; huis, huizen; brief, brieven."""
+    long = _LONG.fullmatch(word)
+    stem = f"{long[1]}{long[2]}{long[3]}" if long else word
+    if long:
+        yield stem
+    if _SHORT.fullmatch(word):
+        yield word + word[-1]
+    if word.endswith("s"):
+        yield stem[:-1] + "z"
+    if word.endswith("f"):
+        yield stem[:-1] + "v"
+
+
+def _irregular(word: str, old: str, new: str) -> list[str]:
+    """The other form of the word itself or of one that ends with it: women, but no omen of Oman."""
+    return [new] if word == old else _exchanged(word, old, new)
 
 
 def _exchanged(word: str, old: str, new: str) -> list[str]:

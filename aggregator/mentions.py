@@ -5,6 +5,7 @@ What an item of `words` may be (README, Words):
 - `earthquake`: the word in any form of number and case, in any letter case, with accents or without, in traditional or
   simplified characters; a part of a German compound; a run of letters where the script puts no spaces between words.
 - `climate change`, `"climate change"`: the words next to each other in this order, whatever white space is between.
+- `e-mail`, `F16`, `iPhone 17`: with a hyphen, a blank, or nothing between.
 - `WHO`: two to four capitals are a name, and "who" is none; "Nato" is found by `NATO`, too.
 - `=Exact`: as written: this letter case, these accents, this form.
 - `quake*`: every word that begins so.
@@ -29,9 +30,11 @@ from aggregator.inflection import BREAKING, RANGES, pattern_of, script_of
 # --- texts ----------------------------------------------------------------------------------------------------
 
 _APOSTROPHES = dict.fromkeys(
-    map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032"),
+    map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u0060\u00b4\uff07\u2032\u05f3"),
     "'",
 )
+_GERSHAYIM = {0x05F4: '"'}
+"""The sign inside Hebrew's abbreviations; most keyboards have only the quotation mark."""
 _DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
 _INVISIBLE = dict.fromkeys(
     [
@@ -64,6 +67,9 @@ _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _BETWEEN_HAN = re.compile(
     r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])"
 )
+_DEVANAGARI = re.compile("[\u0900-\u097f]")
+_NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d(?=[\u0915-\u0939])")
+"""हिन्दी and हिंदी, भूकम्प and भूकंप: a nasal before a consonant is a letter or a dot. The dot below goes, too."""
 _INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![\w]))?")
 _DOTTED = re.compile(r"\.[^\W\d_]\.")
 _BREAKING = re.compile(f"[{BREAKING}]")
@@ -105,6 +111,9 @@ def _spelled(text: str, lang: str) -> str:
     if _HAN.search(text):
         # A blank between two characters parts no words: 人工 智能 is 人工智能.
         text = _BETWEEN_HAN.sub("", str(_simplifier().convert(text)))
+    if _DEVANAGARI.search(text):
+        text = _NASAL.sub("\u0902", text).replace("\u0901", "\u0902")
+        text = text.replace("\u093c", "")
     if lang == "vi":  # there accents make the word (dedup.words does likewise)
         return text
     if lang in ("es", "gl"):  # año and ano are two words
@@ -131,7 +140,7 @@ class _Table(dict[int, str | None]):
 
 def _typed(character: str) -> str:
     """What people type for a character: nothing for an invisible one, plain apostrophes and dashes."""
-    return character.translate(_INVISIBLE | _APOSTROPHES | _DASHES)
+    return character.translate(_INVISIBLE | _APOSTROPHES | _DASHES | _GERSHAYIM)
 
 
 def _respelled(letter: str) -> str:
@@ -306,6 +315,8 @@ def _finder(item: _Item, lang: str) -> _Finder:
     )
 
 
+_LEAST_NAMED = 4
+"""Letters of a word to which a number may be joined. A guess."""
 _LONGEST_NAME = 4
 """Letters of a word that is taken for a name when it stands in capitals: `QUAKE` is only loud. A guess."""
 
@@ -327,15 +338,52 @@ def _made(
     *,
     capitals: bool,
 ) -> _Finder:
-    pieces = _PIECE.findall(text)
     if not text:
         return _Finder(text, _NEVER, of)
-    if not pieces:  # signs, emoji: as they are
+    if not _PIECE.search(text):  # signs, emoji: as they are
         return _Finder(text, re.compile(re.escape(text)), of)
+    spellings = [text] if item.is_exact else _spellings(text)
+    ways = [_phrase(one, item, lang, capitals=capitals) for one in spellings]
+    needles = max((needles for needles, _ in ways), key=len)
+    # `in` is many times as fast as a pattern: most reports hold no word of most items. What the pieces of the spelling
+    # with most of them have, the joined ones have, too.
+    needle = max(needles, key=len)
+    return _Finder(needle, re.compile("|".join(pattern for _, pattern in ways)), of)
+
+
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
+_NUMBERED = re.compile(r"(?<=[^\W\d_]{3}) (?=\d)")
+_NUMBER = re.compile(r"(?<=[^\W\d_])(?=\d)")
+_HYPHEN_ALONE = "\x1e"
+"""Between a letter or two and a number: F16 is F-16, but `A4` is not in "a 4% rise"."""
+
+
+def _spellings(text: str) -> list[str]:
+    """What is written in one word, with a hyphen, or in two: e-mail and email, F16 and F-16, iPhone 17 and iPhone17."""
+    joined = _NUMBERED.sub("", _HYPHEN.sub("", text))
+    parted = _NUMBER.sub(_parting, text)
+    return list(dict.fromkeys((text, joined, parted)))
+
+
+def _parting(place: re.Match[str]) -> str:
+    before = place.string[max(0, place.start() - 3) : place.start()]
+    return " " if len(before) == 3 and before.isalpha() else _HYPHEN_ALONE
+
+
+def _phrase(
+    text: str,
+    item: _Item,
+    lang: str,
+    *,
+    capitals: bool,
+) -> tuple[list[str], str]:
+    """(what each piece has in every form, the pattern of the pieces one behind the other) of one spelling."""
+    found = list(_PIECE.finditer(text))
     parts: list[str] = []
     needles: list[str] = []
-    for number, piece in enumerate(pieces):
-        is_last = number == len(pieces) - 1
+    for number, match in enumerate(found):
+        piece = match.group()
+        is_last = number == len(found) - 1
         needle, pattern = _forms(
             piece,
             item,
@@ -344,12 +392,13 @@ def _made(
             is_last=is_last,
         )
         if number:
-            parts.append(_gap(pieces[number - 1], piece))
-        parts.append(_bounded(piece, pattern, is_open=is_last and item.is_prefix))
+            before = found[number - 1]
+            is_hyphen = text[before.end() : match.start()] == _HYPHEN_ALONE
+            parts.append("-" if is_hyphen else _gap(before.group(), piece))
+        is_open = is_last and item.is_prefix
+        parts.append(_bounded(piece, pattern, is_open=is_open, is_exact=item.is_exact))
         needles.append(needle)
-    # `in` is many times as fast as a pattern: most reports hold no word of most items.
-    needle = max(needles, key=len)
-    return _Finder(needle, re.compile("".join(parts)), of)
+    return needles, "".join(parts)
 
 
 def _forms(
@@ -385,6 +434,7 @@ def _bounded(
     pattern: str,
     *,
     is_open: bool,
+    is_exact: bool,
 ) -> str:
     """The pattern as a word of its own; `is_open`: more letters may follow."""
     match script_of(piece):
@@ -395,6 +445,9 @@ def _bounded(
             before, behind = f"(?<![{RANGES['katakana']}])", ""
         case _ if re.search(f"[{_INDIC}]", piece):
             before, behind = rf"(?<![\w{_INDIC}])", rf"(?![\w{_INDIC}])"
+        case _ if piece.isalpha() and len(piece) >= _LEAST_NAMED and not is_exact:
+            # `iPhone` is a word of "iPhone17", `MI` is none of "MI5".
+            before, behind = r"(?<!\w)", r"(?![^\W\d]|\+\+|#(?!\w))"
         case _:
             # `C` is no word of "C++" and "C#".
             before, behind = r"(?<!\w)", r"(?!\w|\+\+|#(?!\w))"

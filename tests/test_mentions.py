@@ -115,7 +115,9 @@ ru | Россия | Из России | yes
 ru | елка | Новогодняя ёлка | yes
 ru | суд | Судно затонуло | no
 ru | Львов | Львы в зоопарке | no
-uk | Київ | У Києві дощ | no
+uk | Київ | У Києві дощ | yes
+uk | Харків | У Харкові тихо | yes
+uk | Зеленський | Слова Зеленського | yes
 uk | Україна | В Україні дощ | yes
 uk | Харків | Мешканці Харків | yes
 uk | м'яч | М’яч у грі | yes
@@ -189,6 +191,43 @@ th | รถ | รถไฟชนกัน | yes
 id | gempa | Gempanya kuat | yes
 fi | vaali | Vaaleissa voitti | yes
 hu | választás | A választásokban | yes
+en | man | Two men arrested | yes
+en | child | Children rescued | yes
+en | mouse | Mice overrun the farms | yes
+en | Oman | An omen of spring | no
+en | e-mail | Email leak | yes
+en | wi-fi | WiFi is down | yes
+en | health-care | A healthcare bill | yes
+en | F-16 | F16 jets | yes
+en | F16 | F-16 jets | yes
+en | G7 | G-7 leaders meet | yes
+en | A4 | A 4% rise | no
+en | covid19 | Covid 19 is back | yes
+en | covid | Covid19 is back | yes
+en | MI | The head of MI5 | no
+en | =Covid | Covid19 is back | no
+zh | iPhone | iPhone17发布 | yes
+zh | iPhone 17 | iPhone17发布 | yes
+nl | huis | Nieuwe huizen | yes
+nl | bom | Drie bommen | yes
+nl | boot | Twee boten | yes
+nl | brief | De brieven | yes
+nl | stad | Grote steden | yes
+cs | Praha | V Praze prší | yes
+cs | volby | Po skončení voleb | yes
+cs | povodeň | Povodně na Moravě | yes
+pl | Polska | W Polsce | yes
+sk | ministerka | Reč ministerke | yes
+ru | рынок | На рынке нефти | yes
+ru | отец | Дом отца | yes
+ru | девушка | Пять девушек | yes
+ru | Белый дом | Глава Белого дома | yes
+ru | новый год | После Нового года | yes
+fa | زلزله | زلزله‌ها | yes
+he | צה"ל | דובר צה״ל | yes
+he | צה״ל | דובר צה"ל | yes
+hi | हिंदी | हिन्दी दिवस | yes
+hi | भूकंप | भूकम्प से तबाही | yes
 und | earthquake | Two earthquakes | yes
 und | землетрясение | Землетрясения | yes
 """.strip().splitlines()
