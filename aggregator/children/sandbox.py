@@ -361,7 +361,9 @@ def _watch(sentinel: int) -> None:
 
 
 def _limited(
-    function: Callable[[Any], Any], argument: Any, cpu_seconds: float
+    function: Callable[[Any], Any],
+    argument: Any,
+    cpu_seconds: float,
 ) -> bytes | Killed:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -41,7 +41,13 @@ STREAMS = ("reports", "events")
 class Archive:
     """The archive of one installation."""
 
-    def __init__(self, store: Store, *, directory: Path, place: Path) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        directory: Path,
+        place: Path,
+    ) -> None:
         """`place`: the file that remembers how far the streams were read."""
         self._store = store
         self._directory = directory

@@ -57,7 +57,13 @@ class Suspect:
 class Breaker:
     """What one worker knows of the entry it does not get past, and what it does about it."""
 
-    def __init__(self, *, store: Store, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._metrics = metrics
         self._clock = clock
@@ -111,7 +117,12 @@ class Breaker:
 
     # --- what to do -------------------------------------------------------------------------------------------
 
-    async def judge(self, token: int, suspect: Suspect, tried: Tried) -> None:
+    async def judge(
+        self,
+        token: int,
+        suspect: Suspect,
+        tried: Tried,
+    ) -> None:
         """Reject the entry that broke alone if one of those behind it goes through, else wait.
 
         Raises EventsHeld: wait; EngineError, StaleToken: judge again.
@@ -127,7 +138,10 @@ class Breaker:
         self.suspect = None
 
     async def _goes_through_now(
-        self, stream_id: str, entry: Entry | Unreadable, tried: Tried
+        self,
+        stream_id: str,
+        entry: Entry | Unreadable,
+        tried: Tried,
     ) -> bool:
         """Whether what broke was a moment of ours: the entry goes through when it is tried once more."""
         if stream_id == self._acquitted or not isinstance(entry, Entry):
@@ -138,7 +152,12 @@ class Breaker:
         log.warning("entry_went_through", stream_id=stream_id, feed_id=entry.feed_id)
         return True
 
-    async def _hold(self, token: int, suspect: Suspect, row: int) -> None:
+    async def _hold(
+        self,
+        token: int,
+        suspect: Suspect,
+        row: int,
+    ) -> None:
         self.suspect = None
         self.alone = max(1, self.alone)
         self._row = row
@@ -207,7 +226,11 @@ async def _any_goes_through(
     return False
 
 
-def _suspect(stream_id: str, entry: Entry, error: Exception) -> Suspect:
+def _suspect(
+    stream_id: str,
+    entry: Entry,
+    error: Exception,
+) -> Suspect:
     name = f"{entry.entry_id} {entry.url or entry.title}:"
     if isinstance(error, UnreadableRecord):
         return Suspect(

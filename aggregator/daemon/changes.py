@@ -52,5 +52,9 @@ def config_changes(before: Configuration, after: Configuration) -> Mapping[str, 
     return {name: value for name, value in changes.items() if value}
 
 
-def _changed(old: object, new: object, names: Iterable[str]) -> list[str]:
+def _changed(
+    old: object,
+    new: object,
+    names: Iterable[str],
+) -> list[str]:
     return [name for name in names if getattr(old, name) != getattr(new, name)]

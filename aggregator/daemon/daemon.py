@@ -284,7 +284,13 @@ class Daemon:
                 replace_existing=True,
             )
 
-    def _add_job(self, name: str, work: Job, *, every: timedelta) -> None:
+    def _add_job(
+        self,
+        name: str,
+        work: Job,
+        *,
+        every: timedelta,
+    ) -> None:
         trigger = IntervalTrigger(seconds=every.total_seconds())
         self._scheduler.add_job(work, trigger, id=name, replace_existing=True)
 

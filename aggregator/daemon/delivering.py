@@ -132,7 +132,10 @@ class Deliveries:
                 await asyncio.sleep(BLOCK.total_seconds())
 
     async def _deliver(
-        self, notify: Notify, sender: Sender, rows: Sequence[Row]
+        self,
+        notify: Notify,
+        sender: Sender,
+        rows: Sequence[Row],
     ) -> None:
         """Until the rows have arrived, or are given up. Raises EngineError."""
         deliveries = self._store.deliveries
@@ -156,7 +159,10 @@ class Deliveries:
             await self._give_up(notify, stream_id, parcel, result.detail)
 
     async def _tried(
-        self, notify: Notify, sender: Sender, parcels: Sequence[Parcel]
+        self,
+        notify: Notify,
+        sender: Sender,
+        parcels: Sequence[Parcel],
     ) -> Sent | Refused:
         """Send until it arrives, or has been refused MOST_REFUSALS times in a row."""
         pause = self._first_pause

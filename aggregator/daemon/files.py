@@ -100,7 +100,10 @@ def loaded_from(file: Path, environment: Mapping[str, str]) -> Loaded:
 
 
 def begun(
-    file: Path, text: str, *, environment: Mapping[str, str] | None = None
+    file: Path,
+    text: str,
+    *,
+    environment: Mapping[str, str] | None = None,
 ) -> Loaded:
     """The same of a file that is not written yet. Raises ConfigError."""
     if environment is None:
@@ -108,7 +111,11 @@ def begun(
     return _loaded(file, text, environment)
 
 
-def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
+def _loaded(
+    file: Path,
+    text: str,
+    environment: Mapping[str, str],
+) -> Loaded:
     read = configuration(text, file=str(file))
     if read.is_blank:
         # A write that was cut off, or a file that is yet to be written: it must not remove every feed.
@@ -148,7 +155,9 @@ def _loaded(file: Path, text: str, environment: Mapping[str, str]) -> Loaded:
 
 
 def _redis_url(
-    settings: Settings, file: Path, environment: Mapping[str, str]
+    settings: Settings,
+    file: Path,
+    environment: Mapping[str, str],
 ) -> str | None:
     """The address of the server from where it is kept: it holds a password, and feeds.toml is read by many."""
     given = [key for key in _REDIS_KEYS if getattr(settings, key)]
@@ -170,7 +179,9 @@ def _redis_url(
 
 
 def _secret_line(
-    base: Path, name: str, environment: Mapping[str, str]
+    base: Path,
+    name: str,
+    environment: Mapping[str, str],
 ) -> tuple[str, str]:
     """The text of a file beside feeds.toml, or of a systemd credential (LoadCredential=), and why there is none."""
     place = base / name

@@ -80,7 +80,11 @@ def _read_facts(read: ReadResult | None, state: PollState) -> Facts:
             return {}
 
 
-def _failure_facts(kind: FailureKind, detail: str, state: PollState) -> Facts:
+def _failure_facts(
+    kind: FailureKind,
+    detail: str,
+    state: PollState,
+) -> Facts:
     return {"failure": kind.value, "detail": detail, "health": state.health.value}
 
 

@@ -411,7 +411,12 @@ class PollStage:
             now=self._clock.for_engine(),
         )
 
-    async def _commit_broken(self, claim: Claim, feed: Feed, error: Exception) -> None:
+    async def _commit_broken(
+        self,
+        claim: Claim,
+        feed: Feed,
+        error: Exception,
+    ) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
         state = self._state(claim, feed, self._clock.now())
         detail = f"a fault of ours, please report it: {type(error).__name__}"
@@ -427,7 +432,13 @@ class PollStage:
         except (EngineError, StaleToken) as lost:
             log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(lost))
 
-    async def poll(self, claim: Claim, feed: Feed, *, dry_run: bool = False) -> Poll:
+    async def poll(
+        self,
+        claim: Claim,
+        feed: Feed,
+        *,
+        dry_run: bool = False,
+    ) -> Poll:
         """One poll under a claim. Raises EngineError, StaleToken; then nothing was written."""
         state = self._state(claim, feed, self._clock.now())
         request = request_for(feed, state, now=self._clock.now())
@@ -452,7 +463,12 @@ class PollStage:
     def _host(self, feed: Feed) -> str:
         return self.hosts.get(feed.feed_id) or host_of(feed.url)
 
-    def _state(self, claim: Claim, feed: Feed, now: datetime) -> PollState:
+    def _state(
+        self,
+        claim: Claim,
+        feed: Feed,
+        now: datetime,
+    ) -> PollState:
         if claim.state is None:
             return first_state(feed, now=now)
         return with_feed(claim.state, feed)
@@ -490,7 +506,10 @@ class PollStage:
         )
 
     async def _read_request(
-        self, feed: Feed, state: PollState, result: Fetched
+        self,
+        feed: Feed,
+        state: PollState,
+        result: Fetched,
     ) -> ReadRequest:
         known = await self._store.polls.known(feed.feed_id)
         return ReadRequest(
@@ -548,7 +567,10 @@ class PollStage:
         return poll
 
     def _judged_outage(
-        self, state: PollState, result: FetchResult, now: datetime
+        self,
+        state: PollState,
+        result: FetchResult,
+        now: datetime,
     ) -> bool:
         """Whether this poll failed for an outage of our own network."""
         votes = has_vote(state, answered_at=answered_at(self._outcomes))
@@ -556,7 +578,11 @@ class PollStage:
         return is_local_outage(self._outcomes, now=now)
 
     def _with_outage_notice(
-        self, poll: Poll, result: FetchResult, *, offline: bool
+        self,
+        poll: Poll,
+        result: FetchResult,
+        *,
+        offline: bool,
     ) -> Poll:
         """With a notice when an outage begins, and when an answer from outside ends it."""
         if offline is self._is_offline:

@@ -154,7 +154,11 @@ class Registration:
             )
 
 
-def _loss_notice(standing: Registered, missing: int, count: int) -> Notice:
+def _loss_notice(
+    standing: Registered,
+    missing: int,
+    count: int,
+) -> Notice:
     what = "is another one, or lost data"
     if missing == count and not standing.mark:
         what = "came back empty"

@@ -120,7 +120,9 @@ async def _named_events(store: Store, request: RulingRequest) -> dict[str, Event
 
 
 async def reports_of(
-    store: Store, events: list[Event], meanwhile: Meanwhile
+    store: Store,
+    events: list[Event],
+    meanwhile: Meanwhile,
 ) -> Reports:
     """What the reports stream tells of the reports of these events."""
     feed_ids: set[str] = set()

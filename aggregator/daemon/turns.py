@@ -93,7 +93,10 @@ class _Turn:
     """A place at the readers, and the claim kept until it comes."""
 
     def __init__(
-        self, places: asyncio.Semaphore, keep: Keep, keep_every: timedelta
+        self,
+        places: asyncio.Semaphore,
+        keep: Keep,
+        keep_every: timedelta,
     ) -> None:
         self._places = places
         self._keep = keep

@@ -225,7 +225,11 @@ class DigestMaker:
     """Makes the digest of the time since the one before: to the log, the stream and channel, and the dated files."""
 
     def __init__(
-        self, *, store: Store, files: DigestFiles, feed_ids: Callable[[], Sequence[str]]
+        self,
+        *,
+        store: Store,
+        files: DigestFiles,
+        feed_ids: Callable[[], Sequence[str]],
     ) -> None:
         self._store = store
         self._files = files

@@ -34,6 +34,7 @@ class Target:
 
     @property
     def host(self) -> str:
+        """In its ASCII form; an IPv6 address without brackets."""
         return self.origin[1]
 
 
@@ -41,43 +42,41 @@ def target_of(url: str) -> Target:
     """The address to ask for `url`. Raises BadUrl."""
     try:
         parts = urlsplit(url.strip())
-        name, port = parts.hostname or "", parts.port
+        name = parts.hostname or ""
+        port = parts.port
     except ValueError as error:
         raise BadUrl(f"the address cannot be read ({error})") from None
     scheme = parts.scheme.lower()
     if scheme not in _PORTS:
-        raise BadUrl(
-            f"only http and https are fetched, not {scheme[:20] or 'an address without a scheme'}"
-        )
+        stated = scheme[:20] or "an address without a scheme"
+        raise BadUrl(f"only http and https are fetched, not {stated}")
     host = _wire_host(name)
     number = port or _PORTS[scheme]
     place = f"[{host}]" if ":" in host else host
     if number != _PORTS[scheme]:
         place = f"{place}:{number}"
     path = quote(parts.path or "/", safe=_SENT_AS_WRITTEN)
-    query = (
-        f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}"
-        if "?" in url.partition("#")[0]
-        else ""
-    )
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    query = ""
+    before_fragment, _, _ = url.partition("#")
+    # An empty query is sent, too: `/feed?` may be another address than `/feed`.
+    if "?" in before_fragment:
+        query = f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}"
     return Target(
-        f"{scheme}://{place}{path}{query}", (scheme, host, number), user, password
+        f"{scheme}://{place}{path}{query}",
+        (scheme, host, number),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
     )
 
 
 def _wire_host(name: str) -> str:
     host = ascii_host(name)
-    address = literal_address(
-        host
-    )  # after IDNA, which turns ² and other digits into plain ones
+    # After IDNA, which turns ² and other digits into plain ones.
+    address = literal_address(host)
     if address is not None:
         return str(address)
-    if (
-        not host
-        or not host.isascii()
-        or any(c <= " " or c in _NOT_IN_A_HOST for c in host)
-    ):
+    has_bad_character = any(c <= " " or c in _NOT_IN_A_HOST for c in host)
+    if not host or not host.isascii() or has_bad_character:
         raise BadUrl("the address has no usable host name")
     return host
 
@@ -101,9 +100,8 @@ def redirected(base: Target, location: str) -> Target:
 
 def may_have_credentials(first: Target, hop: Target) -> bool:
     """Whether what is meant for the feed's own origin may go to `hop`: the same one, or its step from http to https."""
-    upgraded = (
-        first.origin[0] == "http"
-        and first.origin[2] == 80
-        and hop.origin == ("https", first.host, 443)
-    )
-    return hop.origin == first.origin or upgraded
+    if hop.origin == first.origin:
+        return True
+    if first.origin != ("http", first.host, 80):
+        return False
+    return hop.origin == ("https", first.host, 443)

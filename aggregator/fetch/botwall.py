@@ -34,17 +34,21 @@ _BY_PAGE: tuple[tuple[bytes, str], ...] = (
     (b"_guard/auto.js", "a script challenge"),
     (b"errors.edgesuite.net", "Akamai"),
 )
+_HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<title", b"<script")
 _REFUSALS = frozenset({401, 403, 405, 406, 429, 503})
 
 
-def bot_wall(status: int, headers: Mapping[str, str], start: bytes) -> str:
+def bot_wall(
+    status: int,
+    headers: Mapping[str, str],
+    start: bytes,
+) -> str:
     """The service whose wall this answer is, '' when it is none. `start`: the first part of the decoded body."""
-    for name, holds, service in _BY_HEADER:
-        if (
-            name in headers
-            and holds in headers[name].lower()
-            and (status in _REFUSALS or service == "AWS WAF")
-        ):
+    for name, words_in_it, service in _BY_HEADER:
+        if name not in headers or words_in_it not in headers[name].lower():
+            continue
+        # AWS WAF answers with 202 while its script runs.
+        if status in _REFUSALS or service == "AWS WAF":
             return service
     page = start[:LOOKED_AT_BYTES].lower()
     if not _is_html(page):
@@ -52,18 +56,13 @@ def bot_wall(status: int, headers: Mapping[str, str], start: bytes) -> str:
     for words, service in _BY_PAGE:
         if words in page:
             return service
-    if (
-        status == 403
-        and headers.get("server", "").lower() == "akamaighost"
-        and b"reference" in page
-    ):
+    is_akamai = headers.get("server", "").lower() == "akamaighost"
+    # Its page has no other sign than the number by which its operator finds the request.
+    if is_akamai and status == 403 and b"reference" in page:
         return "Akamai"
     return ""
 
 
 def _is_html(page: bytes) -> bool:
-    head = page.lstrip(b"\xef\xbb\xbf \t\r\n")[:200]
-    return (
-        head.startswith((b"<!doctype html", b"<html", b"<head", b"<title", b"<script"))
-        or b"<html" in head
-    )
+    start = page.lstrip(b"\xef\xbb\xbf \t\r\n")[:200]
+    return start.startswith(_HTML_STARTS) or b"<html" in start

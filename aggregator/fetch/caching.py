@@ -32,31 +32,33 @@ def caching_of(headers: Mapping[str, str], *, now: datetime) -> Caching:
 
 def cache_directives(text: str) -> dict[str, str]:
     """The directives of Cache-Control by lower-case name; the first of repeated ones."""
-    found: dict[str, str] = {}
+    directives: dict[str, str] = {}
     for name, quoted, plain in _DIRECTIVE.findall(text):
-        found.setdefault(name.lower(), quoted or plain)
-    return found
+        directives.setdefault(name.lower(), quoted or plain)
+    return directives
 
 
 def _fresh_for(
-    headers: Mapping[str, str], directives: Mapping[str, str], sent_at: datetime
+    headers: Mapping[str, str],
+    directives: Mapping[str, str],
+    sent_at: datetime,
 ) -> timedelta | None:
-    if (
-        directives.get("no-cache") == ""
-    ):  # with a value it speaks of single header fields
+    # With a value it speaks of single header fields (RFC 9111 section 5.2.2.4).
+    if directives.get("no-cache") == "":
         return _ZERO
     age = _seconds(headers.get("age", "")) or _ZERO
     if "max-age" in directives:
         lifetime = _seconds(directives["max-age"])
-        return None if lifetime is None else max(_ZERO, lifetime - age)
-    if "expires" in headers:
-        expires_at = http_date(headers["expires"])
-        return (
-            _ZERO
-            if expires_at is None
-            else min(max(_ZERO, expires_at - sent_at - age), timedelta(seconds=_YEAR))
-        )
-    return None
+        if lifetime is None:
+            return None
+        return max(_ZERO, lifetime - age)
+    if "expires" not in headers:
+        return None
+    expires_at = http_date(headers["expires"])
+    if expires_at is None:
+        # "0" and other words mean that it is stale already (RFC 9111 section 5.3).
+        return _ZERO
+    return _bounded(expires_at - sent_at - age)
 
 
 def retry_after(text: str, *, sent_at: datetime) -> timedelta | None:
@@ -65,9 +67,13 @@ def retry_after(text: str, *, sent_at: datetime) -> timedelta | None:
     if seconds is not None:
         return seconds
     at = http_date(text)
-    return (
-        None if at is None else min(max(_ZERO, at - sent_at), timedelta(seconds=_YEAR))
-    )
+    if at is None:
+        return None
+    return _bounded(at - sent_at)
+
+
+def _bounded(span: timedelta) -> timedelta:
+    return min(max(_ZERO, span), timedelta(seconds=_YEAR))
 
 
 def _seconds(text: str) -> timedelta | None:
@@ -75,7 +81,11 @@ def _seconds(text: str) -> timedelta | None:
     match = re.fullmatch(r"\s*(\d{1,20})(\.\d+)?\s*(?:,.*)?", text, re.ASCII)
     if match is None:
         return None
-    return timedelta(seconds=min(int(match[1]) + (1 if match[2] else 0), _YEAR))
+    whole, fraction = match.groups()
+    seconds = int(whole)
+    if fraction:
+        seconds += 1
+    return timedelta(seconds=min(seconds, _YEAR))
 
 
 def http_date(text: str) -> datetime | None:
@@ -84,4 +94,7 @@ def http_date(text: str) -> datetime | None:
         at = parsedate_to_datetime(text.strip())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if at.tzinfo is None:
+        # "-0000" and the asctime form: both mean UTC.
+        return at.replace(tzinfo=UTC)
+    return at.astimezone(UTC)

@@ -21,18 +21,17 @@ def authorization(auth: Auth) -> str:
     """The value of the Authorization header. Raises MissingCredentials."""
     secret = secret_of(auth)
     if not secret or not secret.isprintable():
-        raise MissingCredentials(
-            f"{_place(auth)} holds no usable secret: put one line of text there"
-        )
+        words = f"{_place(auth)} holds no usable secret: put one line of text there"
+        raise MissingCredentials(words)
     if auth.scheme == "bearer":
         return f"Bearer {secret}"
-    pair = f"{auth.user}:{secret}".encode()
-    return "Basic " + base64.b64encode(pair).decode("ascii")
+    return basic_authorization(auth.user, secret)
 
 
 def basic_authorization(user: str, password: str) -> str:
-    """The header for a user and password that stand in the URL itself."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+    """The same for a user and password, as they may stand in the URL itself."""
+    pair = f"{user}:{password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 def secret_of(auth: Auth) -> str:
@@ -40,29 +39,27 @@ def secret_of(auth: Auth) -> str:
     if auth.environment:
         value = variable(auth.environment)
         if value is None:
-            raise MissingCredentials(
-                f"environment variable {auth.environment} is not set: set it for the service"
-            )
+            words = f"environment variable {auth.environment} is not set: set it for the service"
+            raise MissingCredentials(words)
         return value.strip()
     try:
         return _credential_path(auth.file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise MissingCredentials(
-            f"credentials file {auth.file} cannot be read ({reason})"
-        ) from None
+        words = f"credentials file {auth.file} cannot be read ({reason})"
+        raise MissingCredentials(words) from None
 
 
 def _credential_path(file: str) -> Path:
     """A bare name is looked for in systemd's credentials directory (LoadCredential=)."""
     directory = variable("CREDENTIALS_DIRECTORY")
     path = Path(file)
-    return Path(directory) / path if directory and not path.is_absolute() else path
+    if not directory or path.is_absolute():
+        return path
+    return Path(directory) / path
 
 
 def _place(auth: Auth) -> str:
-    return (
-        f"environment variable {auth.environment}"
-        if auth.environment
-        else f"credentials file {auth.file}"
-    )
+    if auth.environment:
+        return f"environment variable {auth.environment}"
+    return f"credentials file {auth.file}"

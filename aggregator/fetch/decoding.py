@@ -54,7 +54,8 @@ class _Decoder(Protocol):
     def decoded(self, data: bytes, limit: int) -> bytes:
         """What `data` decodes to; more than `limit` bytes only by a little."""
 
-    def is_complete(self) -> bool: ...
+    def is_complete(self) -> bool:
+        """Whether the stream has reached its end mark."""
 
 
 class _Plain:
@@ -80,21 +81,21 @@ class _Zlib:
         while data:
             if self._inner.eof:
                 if data == GZIP_MAGIC[:1]:
+                    # Half of the magic number: the next piece says whether a member begins.
                     self._start_of_next = data
                     break
                 if data[:2] != GZIP_MAGIC:
-                    break  # padding after the last member: browsers pass it over too
+                    # Padding after the last member: browsers pass it over, too.
+                    break
                 self._next_member()
             piece = self._piece(data, limit)
             parts.append(piece)
             limit -= len(piece)
             if limit <= 0:
                 break
-            data = (
-                self._inner.unused_data
-                if self._inner.eof
-                else self._inner.unconsumed_tail
-            )
+            data = self._inner.unconsumed_tail
+            if self._inner.eof:
+                data = self._inner.unused_data
         return b"".join(parts)
 
     def _piece(self, data: bytes, limit: int) -> bytes:
@@ -103,6 +104,7 @@ class _Zlib:
         except zlib.error:
             if self._fed:
                 raise
+            # RFC 9110 section 8.4.1.2: some send deflate without the zlib header.
             self._inner = zlib.decompressobj(_RAW)
             piece = self._inner.decompress(data, limit)
         self._fed = True
@@ -125,16 +127,20 @@ class _Brotli:
     def decoded(self, data: bytes, limit: int) -> bytes:
         if self._inner.is_finished():
             return b""
-        parts = [self._inner.process(data, output_buffer_limit=limit)]
-        limit -= len(parts[0])
-        while (
-            limit > 0
-            and not self._inner.can_accept_more_data()
-            and not self._inner.is_finished()
-        ):
-            parts.append(self._inner.process(b"", output_buffer_limit=limit))
-            limit -= len(parts[-1])
+        piece = self._inner.process(data, output_buffer_limit=limit)
+        parts = [piece]
+        limit -= len(piece)
+        while limit > 0 and self._holds_more():
+            piece = self._inner.process(b"", output_buffer_limit=limit)
+            parts.append(piece)
+            limit -= len(piece)
         return b"".join(parts)
+
+    def _holds_more(self) -> bool:
+        """Whether output was held back for the limit of the call before."""
+        if self._inner.is_finished():
+            return False
+        return not self._inner.can_accept_more_data()
 
     def is_complete(self) -> bool:
         return bool(self._inner.is_finished())
@@ -147,7 +153,7 @@ class _Zstd:
 
     def decoded(self, data: bytes, limit: int) -> bytes:
         parts: list[bytes] = []
-        while limit > 0 and (data or not (self._inner.needs_input or self._inner.eof)):
+        while limit > 0 and (data or self._holds_more()):
             if self._inner.eof:
                 self._next_frame()
             piece = self._inner.decompress(data, limit)
@@ -155,6 +161,10 @@ class _Zstd:
             limit -= len(piece)
             data = self._inner.unused_data if self._inner.eof else b""
         return b"".join(parts)
+
+    def _holds_more(self) -> bool:
+        """Whether output was held back for the limit of the call before."""
+        return not self._inner.needs_input and not self._inner.eof
 
     def _next_frame(self) -> None:
         self._frame_count += 1
@@ -173,13 +183,16 @@ class BodyReader:
         names = _names(content_encoding)
         layers = [name for name in names if name in _COMPRESSIONS]
         if len(layers) > 1:
-            raise BadEncoding(
+            words = (
                 f"{len(layers)} layers of content encoding ({content_encoding[:80]})"
             )
-        self._layer = layers[0] if layers else ""
+            raise BadEncoding(words)
+        self._layer = "".join(layers)
         self._is_stated_twice = content_encoding.lower().count("gzip") > 1
         """A server and the one before it both name one layer, far oftener than there are two."""
-        self._unknown = "" if layers or not names else names[0]
+        self._unknown = ""
+        if names and not layers:
+            self._unknown = names[0]
         self._limit = limit
         self._start = b""
         self._decoder: _Decoder | None = None
@@ -188,14 +201,17 @@ class BodyReader:
         self.sent_bytes = 0
 
     def feed(self, data: bytes) -> None:
+        """Take in the next piece as it was sent."""
         self.sent_bytes += len(data)
         if self.sent_bytes > self._limit:
             raise TooLarge
         if self._decoder is None:
             self._start += data
+            # As many bytes as the longest sign by which a format is known.
             if len(self._start) < 4:
                 return
-            data, self._decoder = self._start, self._chosen(self._start)
+            data = self._start
+            self._decoder = self._chosen(data)
         self._take(data)
 
     def body(self) -> bytes:
@@ -247,25 +263,29 @@ class BodyReader:
     def _gzip_without_magic(self, start: bytes) -> _Decoder:
         if start.lstrip(_BLANKS)[:1] in (b"<", b"{", b"[", b""):
             return _Plain()
-        if start[:1] == _ZLIB_START:  # deflate under the name of gzip
+        if start[:1] == _ZLIB_START:
+            # deflate under the name of gzip
             return _Zlib()
         raise BadEncoding(f"the body is not {self._layer}")
 
     def _plain(self, start: bytes) -> _Decoder:
         if self._unknown and not _is_text(start):
+            name = self._unknown[:40]
             raise BadEncoding(
-                f"unknown content encoding {self._unknown[:40]}, and the body is no text"
+                f"unknown content encoding {name}, and the body is no text"
             )
         return _Plain()
 
 
 def _names(content_encoding: str) -> list[str]:
     """The names of a Content-Encoding, each once, without parameters and quotes; `identity` says nothing."""
-    names = [
-        part.partition(";")[0].strip(" \t\"'").lower()
-        for part in content_encoding.split(",")
-    ]
-    return [name for name in dict.fromkeys(names) if name not in ("", "identity")]
+    names: dict[str, None] = {}
+    for part in content_encoding.split(","):
+        coding, _, _ = part.partition(";")
+        name = coding.strip(" \t\"'").lower()
+        if name not in ("", "identity"):
+            names[name] = None
+    return list(names)
 
 
 def _is_text(start: bytes) -> bool:

@@ -50,17 +50,15 @@ class ExactRequest(ClientRequest):
     """
 
     async def send(self, conn: Any) -> ClientResponse:
+        """As aiohttp's."""
         if all(value.isascii() for value in self.headers.values()):
             return await super().send(conn)
         protocol = conn.protocol
-        transport, protocol.transport = (
-            protocol.transport,
-            _Latin1Transport(protocol.transport),
-        )
+        transport = protocol.transport
+        protocol.transport = _Latin1Transport(transport)
         try:
-            return await super().send(
-                conn
-            )  # without a body, the whole head is written before this returns
+            # Without a body, the whole head is written before this returns.
+            return await super().send(conn)
         finally:
             protocol.transport = transport
 
@@ -70,9 +68,11 @@ class _Latin1Transport:
         self._inner = inner
 
     def is_closing(self) -> bool:
+        """As asyncio's."""
         return self._inner.is_closing()
 
     def write(self, data: bytes) -> None:
+        """Each character as the byte it stands for."""
         self._inner.write(bytes(data).decode("utf-8").encode("latin-1"))
 
 
@@ -80,12 +80,13 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
     """The answer with its body, read within the limit."""
     headers = _headers(response)
     wanted = response.status in BODIES
-    reader = BodyReader(
-        headers.get("content-encoding", ""), limit=limit if wanted else LOOKED_AT_BYTES
-    )
+    if not wanted:
+        limit = LOOKED_AT_BYTES
+    reader = BodyReader(headers.get("content-encoding", ""), limit=limit)
     if response.status == 304:
         return Answer(304, headers, b"", 0)
     if wanted and int(response.content_length or 0) > limit:
+        # Refused at its first byte: a body of a gigabyte is not read up to the limit.
         response.close()
         raise TooLarge
     try:
@@ -101,13 +102,12 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
 
 
 def _headers(response: ClientResponse) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for raw_name, raw_value in response.raw_headers:
-        name, value = (
-            raw_name.decode("latin-1").lower(),
-            raw_value.decode("latin-1").strip(),
-        )
-        lines = found.setdefault(name, [])
-        if not lines or name not in _SINGLE:
-            lines.append(value)
-    return {name: ", ".join(lines) for name, lines in found.items()}
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("latin-1").strip()
+        values = by_name.setdefault(name, [])
+        # Of a field that has one value the first line counts.
+        if not values or name not in _SINGLE:
+            values.append(value)
+    return {name: ", ".join(values) for name, values in by_name.items()}

@@ -31,6 +31,7 @@ class Failure:
     ours: bool = False
 
 
+_MOST_CAUSES = 8
 _NO_NAME_SERVER = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _OUT_OF_FILES = "this process may open no more files or connections: raise its limit (`ulimit -n`, LimitNOFILE=)"
@@ -66,7 +67,8 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
         if isinstance(cause, PrivateAddress):
             words = f"{host} leads to {cause}, and private networks are not allowed"
             return Failure(FailureKind.PRIVATE_ADDRESS, words)
-    if (own := _own_fault(error)) is not None:
+    own = _own_fault(error)
+    if own is not None:
         return own
     for kinds, failure in _BY_ERROR:
         if isinstance(error, kinds):
@@ -77,37 +79,39 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
 def _own_fault(error: BaseException) -> Failure | None:
     for cause in _causes(error):
         if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):
-            return None  # its number is OpenSSL's: SSL_ERROR_SSL is 1, as EPERM is
-        words = _OUR_OWN.get(cause.errno or 0) if isinstance(cause, OSError) else None
+            # Its number is OpenSSL's: SSL_ERROR_SSL is 1, as EPERM is.
+            return None
+        if not isinstance(cause, OSError):
+            continue
+        words = _OUR_OWN.get(cause.errno or 0)
         if words is not None:
             return Failure(FailureKind.INTERNAL, words, ours=True)
     return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen = 0
-    while error is not None and seen < 8:
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            return
         yield error
-        error, seen = error.__cause__ or getattr(error, "os_error", None), seen + 1
+        # aiohttp keeps the system's error beside its own, not always as its cause.
+        error = error.__cause__ or getattr(error, "os_error", None)
 
 
 def _dns_failure(error: aiohttp.ClientConnectorDNSError, host: str) -> Failure:
     if error.os_error.errno in _NO_NAME_SERVER:
-        return Failure(
-            FailureKind.DNS, f"no name server tells where {host} is", ours=True
-        )
+        words = f"no name server tells where {host} is"
+        return Failure(FailureKind.DNS, words, ours=True)
     return Failure(FailureKind.DNS, f"there is no host named {host}")
 
 
 def _os_failure(error: OSError, host: str) -> Failure:
     number = error.errno
     if number in _NO_ROUTE:
-        return Failure(
-            FailureKind.CONNECT, f"no route to {host}: is the network up?", ours=True
-        )
-    kind, words = _BY_ERRNO.get(
-        number or 0, (FailureKind.CONNECT, f"cannot be reached ({_os_words(error)})")
-    )
+        words = f"no route to {host}: is the network up?"
+        return Failure(FailureKind.CONNECT, words, ours=True)
+    unknown = (FailureKind.CONNECT, f"cannot be reached ({_os_words(error)})")
+    kind, words = _BY_ERRNO.get(number or 0, unknown)
     return Failure(kind, f"{host} {words}")
 
 
@@ -121,10 +125,10 @@ def _tls_words(error: BaseException) -> str:
         inner = getattr(cause, "certificate_error", cause)
         if isinstance(inner, ssl.SSLCertVerificationError):
             return inner.verify_message
-        if isinstance(inner, ssl.SSLError) and getattr(
-            inner, "reason", None
-        ):  # aiohttp's own kind has none
-            return str(inner.reason).replace("_", " ").lower()
+        # aiohttp's own kind has no reason.
+        reason = getattr(inner, "reason", None)
+        if isinstance(inner, ssl.SSLError) and reason:
+            return str(reason).replace("_", " ").lower()
     return "the TLS handshake failed"
 
 
@@ -144,16 +148,15 @@ def _proxy_refusal(error: BaseException, host: str) -> Failure:
 
 
 def _tls_failure(error: BaseException, host: str) -> Failure:
-    return Failure(
-        FailureKind.TLS, f"no safe connection to {host}: {_tls_words(error)}"
-    )
+    words = f"no safe connection to {host}: {_tls_words(error)}"
+    return Failure(FailureKind.TLS, words)
 
 
 def _bad_answer(error: BaseException, host: str) -> Failure:
     return Failure(FailureKind.RESET, f"{host} {error}")
 
 
-def _said(kind: FailureKind, words: str) -> Callable[[BaseException, str], Failure]:
+def _sentence(kind: FailureKind, words: str) -> Callable[[BaseException, str], Failure]:
     return lambda error, host: Failure(kind, words.format(host=host))
 
 
@@ -164,7 +167,7 @@ _BY_ERROR: tuple[
     ],
     ...,
 ] = (
-    (TimeoutError, _said(FailureKind.TIMEOUT, "{host} did not answer in time")),
+    (TimeoutError, _sentence(FailureKind.TIMEOUT, "{host} did not answer in time")),
     (aiohttp.ClientConnectorDNSError, _dns_failure),
     (
         (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError),
@@ -174,17 +177,17 @@ _BY_ERROR: tuple[
     (aiohttp.ClientHttpProxyError, _proxy_refusal),
     (
         aiohttp.ClientPayloadError,
-        _said(FailureKind.RESET, "{host} sent less than it announced"),
+        _sentence(FailureKind.RESET, "{host} sent less than it announced"),
     ),
     (
         aiohttp.ServerDisconnectedError,
-        _said(FailureKind.RESET, "{host} closed the connection without an answer"),
+        _sentence(FailureKind.RESET, "{host} closed the connection without an answer"),
     ),
-    (aiohttp.InvalidURL, _said(FailureKind.BAD_URL, "the address cannot be asked")),
+    (aiohttp.InvalidURL, _sentence(FailureKind.BAD_URL, "the address cannot be asked")),
     (BadAnswer, _bad_answer),
     (
         aiohttp.ClientResponseError,
-        _said(FailureKind.RESET, "{host} sent an answer that cannot be read"),
+        _sentence(FailureKind.RESET, "{host} sent an answer that cannot be read"),
     ),
     (OSError, _os_failure),
 )
@@ -192,20 +195,22 @@ _BY_ERROR: tuple[
 
 
 def failure_of_status(
-    status: int, headers: Mapping[str, str], start: bytes, host: str
+    status: int,
+    headers: Mapping[str, str],
+    start: bytes,
+    host: str,
 ) -> Failure:
     """The class of an answer that is no feed by its status; `start` is the first part of its decoded body."""
     wall = bot_wall(status, headers, start)
+    # A 429 that says until when is kept like any other, whoever sends it.
     if wall and not (status == 429 and "retry-after" in headers):
         words = f"{host} shows programs a challenge of {wall} ({status}): ask its operator, or set `user_agent`"
         return Failure(FailureKind.BOT_WALL, words)
     if status == 503 and "retry-after" in headers:
-        return Failure(
-            FailureKind.THROTTLED, f"{host} asks us to come back later (503)"
-        )
-    kind, words = _BY_STATUS.get(
-        status, (FailureKind.HTTP_STATUS, f"answered with status {status}")
-    )
+        words = f"{host} asks us to come back later (503)"
+        return Failure(FailureKind.THROTTLED, words)
+    unknown = (FailureKind.HTTP_STATUS, f"answered with status {status}")
+    kind, words = _BY_STATUS.get(status, unknown)
     return Failure(kind, f"{host} {words}")
 
 

@@ -79,6 +79,7 @@ ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.5"
 )
+_NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_CONFIGURABLE = frozenset(
     {
@@ -128,16 +129,17 @@ class Fetcher:
         lookup: Lookup = system_lookup,
     ) -> None:
         self._settings = settings
-        self._user_agent = f"aggregator/{version}" + (
-            f" (+{contact})" if contact else ""
-        )
-        # A proxy is the operator's own choice, and it alone is connected to; it does the resolving.
+        self._user_agent = f"aggregator/{version}"
+        if contact:
+            self._user_agent += f" (+{contact})"
         self._guard = Guard(
             allow_private=settings.allow_private_networks,
             allowed=settings.allowed_networks,
         )
-        connecting = Guard(allow_private=True) if settings.proxy else self._guard
-        self._connecting = connecting
+        self._connecting = self._guard
+        if settings.proxy:
+            # It is the operator's own choice, and it alone is connected to; it does the resolving.
+            self._connecting = Guard(allow_private=True)
         self._lookup = lookup
         self._slots = HostSlots(interval=settings.per_host_interval)
         self._session: aiohttp.ClientSession | None = None
@@ -146,7 +148,9 @@ class Fetcher:
     async def __aenter__(self) -> Fetcher:
         settings = self._settings
         self._resolver = GuardedResolver(
-            self._connecting, threads=settings.concurrency, lookup=self._lookup
+            self._connecting,
+            threads=settings.concurrency,
+            lookup=self._lookup,
         )
         connector = TolerantConnector(
             resolver=self._resolver,
@@ -165,9 +169,8 @@ class Fetcher:
             max_field_size=MAX_HEAD_BYTES,
             max_headers=MAX_HEADERS,
         )
-        self._session._retry_connection = (
-            False  # there is no public switch; see the rules above
-        )
+        # There is no public switch; see the rules above.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(
@@ -193,7 +196,10 @@ class Fetcher:
         return await _Fetch(self, PollRequest("", url, Validators())).posted(form)
 
     async def _post(
-        self, target: Target, headers: CIMultiDict[str], form: Mapping[str, str]
+        self,
+        target: Target,
+        headers: CIMultiDict[str],
+        form: Mapping[str, str],
     ) -> Answer:
         assert self._session is not None, "use `async with Fetcher(...)`"
         url = URL(target.url, encoded=True)
@@ -207,7 +213,10 @@ class Fetcher:
             return await answer_of(response, LOOKED_AT_BYTES)
 
     async def _get(
-        self, target: Target, headers: CIMultiDict[str], limit: int
+        self,
+        target: Target,
+        headers: CIMultiDict[str],
+        limit: int,
     ) -> Answer:
         """One hop, inside its host's slot."""
         assert self._session is not None, "use `async with Fetcher(...)`"
@@ -225,14 +234,14 @@ class Fetcher:
 def _tls(ca_file: str | None) -> ssl.SSLContext:
     """The system's authorities, and the operator's own beside them. Raises ConfigError."""
     context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            reason = error.strerror or "it holds no certificate"
-            raise ConfigError(
-                Problem(f"{ca_file} cannot be used ({reason})", key="fetch.ca_file")
-            ) from error
+    if ca_file is None:
+        return context
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or "it holds no certificate"
+        words = f"{ca_file} cannot be used ({reason})"
+        raise ConfigError(Problem(words, key="fetch.ca_file")) from error
     return context
 
 
@@ -245,9 +254,13 @@ class _Fetch:
         self._left = fetcher._settings.timeout.total_seconds()
         self._used = 0.0
         self._redirects: list[Redirect] = []
-        self._at = request.url.partition("@")[2] if "@" in request.url else request.url
+        self._at = request.url
+        if "@" in request.url:
+            # What comes before it may be a password, and the address is logged.
+            _, _, self._at = request.url.partition("@")
 
     async def result(self) -> FetchResult:
+        """The answer to a GET, or why there is none."""
         try:
             first = target_of(self._request.url)
             self._at = first.url
@@ -257,67 +270,63 @@ class _Fetch:
         except MissingCredentials as error:
             return self._failed(Failure(FailureKind.CREDENTIALS, str(error)))
         except _Failed as error:
-            return self._failed(
-                error.failure, status=error.status, caching=error.caching
-            )
+            return self._failed_as(error)
 
     async def posted(self, form: Mapping[str, str]) -> int | FetchFailed:
+        """The status that a POST is answered with, or why there is none."""
         try:
             target = target_of(self._request.url)
             self._at = target.url
             headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
             answer = await self._slotted(
-                target, lambda: self._fetcher._post(target, headers, form)
+                target,
+                lambda: self._fetcher._post(target, headers, form),
             )
         except BadUrl as error:
             return self._failed(Failure(FailureKind.BAD_URL, str(error)))
         except _Failed as error:
-            return self._failed(
-                error.failure, status=error.status, caching=error.caching
-            )
+            return self._failed_as(error)
         return answer.status
 
     def _authorization(self, first: Target) -> str:
         if self._request.auth is not None:
             return authorization(self._request.auth)
-        return (
-            basic_authorization(first.user, first.password)
-            if first.user or first.password
-            else ""
-        )
+        if first.user or first.password:
+            return basic_authorization(first.user, first.password)
+        return ""
 
     async def _followed(self, first: Target, authorization: str) -> FetchResult:
-        target, seen = first, {first.url}
+        target = first
+        seen = {first.url}
         while True:
             validators = self._validators_for(target, first)
-            answer = await self._hop(
-                target, self._headers_for(target, first, authorization, validators)
-            )
+            headers = self._headers_for(target, first, authorization, validators)
+            answer = await self._hop(target, headers)
             if answer.status not in _REDIRECTS:
-                return self._answered(
-                    target, answer, conditional=validators != Validators()
-                )
+                is_conditional = validators != Validators()
+                return self._answered(target, answer, conditional=is_conditional)
             target = self._next(target, answer, seen)
 
-    def _next(self, target: Target, answer: Answer, seen: set[str]) -> Target:
+    def _next(
+        self,
+        target: Target,
+        answer: Answer,
+        seen: set[str],
+    ) -> Target:
+        status = answer.status
         if "location" not in answer.headers:
-            raise self._refusal(
-                target,
-                answer,
-                f"{target.host} redirects ({answer.status}) without saying where",
-            )
+            words = f"{target.host} redirects ({status}) without saying where"
+            raise self._refusal(target, answer, words)
         following = redirected(target, answer.headers["location"])
-        self._redirects.append(Redirect(answer.status, following.url))
+        self._redirects.append(Redirect(status, following.url))
         if following.url in seen:
             words = f"{target.host} redirects in a circle"
-            raise _Failed(
-                Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status
-            )
+            failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
+            raise _Failed(failure, status=status)
         if len(self._redirects) > MOST_HOPS:
             words = f"more than {MOST_HOPS} redirects, the last at {target.host}"
-            raise _Failed(
-                Failure(FailureKind.TOO_MANY_REDIRECTS, words), status=answer.status
-            )
+            failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
+            raise _Failed(failure, status=status)
         seen.add(following.url)
         self._at = following.url
         return following
@@ -325,27 +334,33 @@ class _Fetch:
     # --- what is sent ---
 
     def _validators_for(self, target: Target, first: Target) -> Validators:
+        """Only to the address that gave them: another one's 304 would speak of another document."""
         validators = self._request.validators
-        try:
-            owner = target_of(validators.url).url if validators.url else first.url
-        except BadUrl:
-            return Validators()
+        owner = first.url
+        if validators.url:
+            try:
+                owner = target_of(validators.url).url
+            except BadUrl:
+                return Validators()
         if owner != target.url:
             return Validators()
-        return Validators(
-            _sendable(validators.etag), _sendable(validators.last_modified)
-        )
+        etag = _sendable(validators.etag)
+        return Validators(etag, _sendable(validators.last_modified))
 
     def _headers_for(
-        self, target: Target, first: Target, authorization: str, validators: Validators
+        self,
+        target: Target,
+        first: Target,
+        authorization: str,
+        validators: Validators,
     ) -> CIMultiDict[str]:
+        user_agent = self._request.user_agent or self._fetcher._user_agent
         headers = CIMultiDict(
             {
-                "User-Agent": _as_bytes(
-                    self._request.user_agent or self._fetcher._user_agent
-                ),
+                "User-Agent": _as_bytes(user_agent),
                 "Accept": ACCEPT,
                 "Accept-Encoding": "gzip, br, zstd",
+                # RFC 3229: a server may send only the items that are new, as a 226.
                 "A-IM": "feed",
             }
         )
@@ -366,7 +381,8 @@ class _Fetch:
     async def _hop(self, target: Target, headers: CIMultiDict[str]) -> Answer:
         limit = self._request.max_body_bytes
         return await self._slotted(
-            target, lambda: self._fetcher._get(target, headers, limit)
+            target,
+            lambda: self._fetcher._get(target, headers, limit),
         )
 
     async def _slotted(self, target: Target, exchange: Exchange) -> Answer:
@@ -394,11 +410,8 @@ class _Fetch:
                 return await exchange()
         except TooLarge:
             limit = self._request.max_body_bytes
-            raise _Failed(
-                Failure(
-                    FailureKind.TOO_LARGE, f"the body is larger than {limit:,} bytes"
-                )
-            ) from None
+            words = f"the body is larger than {limit:,} bytes"
+            raise _Failed(Failure(FailureKind.TOO_LARGE, words)) from None
         except BadEncoding as error:
             raise _Failed(Failure(FailureKind.BAD_ENCODING, str(error))) from None
         except CutShort:
@@ -409,9 +422,8 @@ class _Fetch:
             if failure is None:
                 raise
             raise _Failed(failure) from error
-        except (
-            ValueError
-        ):  # aiohttp's refusal to write a header with a control character
+        except ValueError:
+            # aiohttp's refusal to write a header with a control character.
             words = "a header of this feed holds characters that HTTP does not allow"
             raise _Failed(Failure(FailureKind.BAD_URL, words)) from None
         finally:
@@ -422,66 +434,86 @@ class _Fetch:
     # --- what comes back ---
 
     def _answered(
-        self, target: Target, answer: Answer, *, conditional: bool
+        self,
+        target: Target,
+        answer: Answer,
+        *,
+        conditional: bool,
     ) -> FetchResult:
-        caching = caching_of(answer.headers, now=datetime.now(UTC))
+        headers = answer.headers
+        caching = caching_of(headers, now=datetime.now(UTC))
         elapsed = timedelta(seconds=self._used)
         validators = Validators(
-            answer.headers.get("etag"), answer.headers.get("last-modified"), target.url
+            headers.get("etag"),
+            headers.get("last-modified"),
+            target.url,
         )
         if answer.status == 304 and conditional:
             return NotModified(
-                target.url, validators, caching, tuple(self._redirects), elapsed
+                target.url,
+                validators,
+                caching,
+                tuple(self._redirects),
+                elapsed,
             )
-        if answer.status not in BODIES:
-            raise self._refusal(target, answer)
-        start = answer.body[:LOOKED_AT_BYTES]
-        wall = failure_of_status(answer.status, answer.headers, start, target.host)
-        if wall.kind is FailureKind.BOT_WALL:
-            raise _Failed(wall, status=answer.status, caching=caching)
-        if answer.status == 226 and not _is_feed_delta(answer):
-            raise self._refusal(
-                target,
-                answer,
-                f"{target.host} sent a difference that we did not ask for (226)",
-            )
-        if answer.status == 206 and not _is_whole(answer):
-            raise self._refusal(
-                target,
-                answer,
-                f"{target.host} sent a part of the feed that we did not ask for (206)",
-            )
-        if answer.status != 200 and not answer.body:
-            raise self._refusal(
-                target,
-                answer,
-                f"{target.host} sent no feed with its answer ({answer.status})",
-            )
+        self._check_is_feed(target, answer)
         return Fetched(
             url=target.url,
             status=answer.status,
             body=answer.body,
-            content_type=answer.headers.get("content-type"),
+            content_type=headers.get("content-type"),
             validators=validators,
             caching=caching,
             redirects=tuple(self._redirects),
-            links=links_of(answer.headers.get("link", ""), base_url=target.url),
+            links=links_of(headers.get("link", ""), base_url=target.url),
             partial=answer.status == 226,
             elapsed=elapsed,
             sent_bytes=answer.sent_bytes,
         )
 
-    def _refusal(self, target: Target, answer: Answer, words: str = "") -> _Failed:
-        failure = failure_of_status(
-            answer.status, answer.headers, answer.body, target.host
-        )
-        if words:
-            failure = Failure(FailureKind.HTTP_STATUS, words)
-        return _Failed(
-            failure,
-            status=answer.status,
-            caching=caching_of(answer.headers, now=datetime.now(UTC)),
-        )
+    def _check_is_feed(self, target: Target, answer: Answer) -> None:
+        """Raises _Failed for an answer that holds no feed, as far as status and headers tell."""
+        status = answer.status
+        if status not in BODIES:
+            raise self._refusal(target, answer)
+        start = answer.body[:LOOKED_AT_BYTES]
+        wall = failure_of_status(status, answer.headers, start, target.host)
+        # Walls answer with 200, too.
+        if wall.kind is FailureKind.BOT_WALL:
+            caching = caching_of(answer.headers, now=datetime.now(UTC))
+            raise _Failed(wall, status=status, caching=caching)
+        if status == 226 and not _is_feed_delta(answer):
+            words = f"{target.host} sent a difference that we did not ask for (226)"
+            raise self._refusal(target, answer, words)
+        if status == 206 and not _is_whole(answer):
+            words = (
+                f"{target.host} sent a part of the feed that we did not ask for (206)"
+            )
+            raise self._refusal(target, answer, words)
+        # Of an empty 200 the reader says what is wrong.
+        if status != 200 and not answer.body:
+            words = f"{target.host} sent no feed with its answer ({status})"
+            raise self._refusal(target, answer, words)
+
+    def _refusal(
+        self,
+        target: Target,
+        answer: Answer,
+        words: str = "",
+    ) -> _Failed:
+        failure = Failure(FailureKind.HTTP_STATUS, words)
+        if not words:
+            failure = failure_of_status(
+                answer.status,
+                answer.headers,
+                answer.body,
+                target.host,
+            )
+        caching = caching_of(answer.headers, now=datetime.now(UTC))
+        return _Failed(failure, status=answer.status, caching=caching)
+
+    def _failed_as(self, error: _Failed) -> FetchFailed:
+        return self._failed(error.failure, status=error.status, caching=error.caching)
 
     def _failed(
         self,
@@ -503,10 +535,9 @@ class _Fetch:
 
 
 def _is_feed_delta(answer: Answer) -> bool:
-    methods = {
-        name.strip().lower() for name in answer.headers.get("im", "feed").split(",")
-    }
-    return "feed" in methods and not methods - {"feed", "gzip", "identity"}
+    stated = answer.headers.get("im", "feed").split(",")
+    methods = {name.strip().lower() for name in stated}
+    return "feed" in methods and methods <= {"feed", "gzip", "identity"}
 
 
 def _is_whole(answer: Answer) -> bool:
@@ -516,7 +547,9 @@ def _is_whole(answer: Answer) -> bool:
     if part is None:
         return not stated
     last, whole = part.groups()
-    return whole == "*" or int(whole) == int(last) + 1
+    if whole == "*":
+        return True
+    return int(whole) == int(last) + 1
 
 
 def _as_bytes(text: str) -> str:
@@ -526,8 +559,6 @@ def _as_bytes(text: str) -> str:
 
 def _sendable(value: str | None) -> str | None:
     """A stored validator, unless it cannot go into a header; then the request is made without it."""
-    if value is None or any(
-        (ord(c) < 32 and c != "\t") or ord(c) == 127 or ord(c) > 255 for c in value
-    ):
+    if value is None or _NOT_IN_A_HEADER.search(value):
         return None
     return value

@@ -60,18 +60,18 @@ class Guard:
 
     def __init__(self, *, allow_private: bool, allowed: Sequence[str] = ()) -> None:
         self._allow_private = allow_private
-        self._allowed: tuple[Network, ...] = tuple(
-            ip_network(text, strict=False) for text in allowed
-        )
+        networks = [ip_network(text, strict=False) for text in allowed]
+        self._allowed: tuple[Network, ...] = tuple(networks)
 
     def allows(self, address: Address) -> bool:
+        """Whether it is public, or in an allowed network, and so is every address inside it."""
         if self._allow_private:
             return True
-        meant = [address, *_inner(address)]
-        return all(
-            _is_public(one) or any(one in network for network in self._allowed)
-            for one in meant
-        )
+        addresses = [address, *_inner(address)]
+        return all(_is_public(a) or self._is_allowed(a) for a in addresses)
+
+    def _is_allowed(self, address: Address) -> bool:
+        return any(address in network for network in self._allowed)
 
     def check(self, address: Address) -> None:
         """Raise PrivateAddress unless the address may be connected to."""
@@ -81,17 +81,14 @@ class Guard:
     def socket(self, info: tuple[Any, ...]) -> socket.socket:
         """A socket for one `getaddrinfo` tuple: aiohttp's socket factory, the last point before the connection."""
         family, kind, proto, _, target = info
-        self.check(ip_address(str(target[0]).partition("%")[0]))
+        self.check(ip_address(_without_zone(target[0])))
         return socket.socket(family, kind, proto)
 
 
 def _is_public(address: Address) -> bool:
-    if (
-        address.is_multicast
-        or address.is_reserved
-        or address.is_unspecified
-        or not address.is_global
-    ):
+    if address.is_multicast or address.is_reserved or address.is_unspecified:
+        return _is_carrier(address)
+    if not address.is_global:
         return _is_carrier(address)
     if any(address in network for network in _NOT_PUBLIC):
         return False
@@ -111,39 +108,54 @@ def _inner(address: Address) -> list[Address]:
     """The IPv4 addresses inside an IPv6 address."""
     if isinstance(address, IPv4Address):
         return []
-    found: list[Address] = [
-        a for a in (address.ipv4_mapped, address.sixtofour) if a is not None
-    ]
+    inner: list[Address] = []
+    if address.ipv4_mapped is not None:
+        inner.append(address.ipv4_mapped)
+    if address.sixtofour is not None:
+        inner.append(address.sixtofour)
     if address.teredo is not None:
-        found.extend(address.teredo)
+        # Both of its server and of its client.
+        inner.extend(address.teredo)
+    last = IPv4Address(int(address) & 0xFFFFFFFF)
     if address in _NAT64 or address in _COMPATIBLE:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+        inner.append(last)
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return found
+        inner.append(last)
+    return inner
+
+
+def _without_zone(host: object) -> str:
+    """The address without the interface that a link-local one names (fe80::1%eth0)."""
+    bare, _, _ = str(host).partition("%")
+    return bare
 
 
 def literal_address(host: str) -> Address | None:
     """The address that `host` is, in any spelling that a C library takes (2130706433, 0x7f.1, 0177.0.0.1, [::1])."""
-    bare = host.strip("[]").partition("%")[0]
+    bare = _without_zone(host.strip("[]"))
     try:
         return ip_address(bare)
     except ValueError:
         pass
-    if not bare or not (
-        bare[-1].isdigit() or bare.rpartition(".")[2].lower().startswith("0x")
-    ):
+    # The C library is asked only of what ends like a number: a name never does (WHATWG URL, "ends in a number").
+    _, _, last = bare.rpartition(".")
+    if not bare[-1:].isdigit() and not last.lower().startswith("0x"):
         return None
     try:
         return IPv4Address(socket.inet_aton(bare))
-    except (OSError, ValueError):  # ValueError: not ASCII, or a NUL in it
+    except (OSError, ValueError):
+        # ValueError: not ASCII, or a NUL in it.
         return None
 
 
 Lookup = Callable[[str, int, int], list[tuple[Any, ...]]]
 
 
-def system_lookup(host: str, port: int, family: int) -> list[tuple[Any, ...]]:
+def system_lookup(
+    host: str,
+    port: int,
+    family: int,
+) -> list[tuple[Any, ...]]:
     """The system's own answer; raises socket.gaierror."""
     return list(socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
 
@@ -155,23 +167,39 @@ class GuardedResolver(AbstractResolver):
     """
 
     def __init__(
-        self, guard: Guard, *, threads: int, lookup: Lookup = system_lookup
+        self,
+        guard: Guard,
+        *,
+        threads: int,
+        lookup: Lookup = system_lookup,
     ) -> None:
         self._guard = guard
         self._lookup = lookup
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
+        """The allowed addresses of a name. Raises PrivateAddress, socket.gaierror."""
         loop = asyncio.get_running_loop()
         infos = await loop.run_in_executor(
-            self._executor, self._lookup, host, port, int(family)
+            self._executor,
+            self._lookup,
+            host,
+            port,
+            int(family),
         )
-        results = [self._result(host, info) for info in infos]
-        allowed = [r for r in results if self._guard.allows(ip_address(r["host"]))]
-        if results and not allowed:
-            raise PrivateAddress(ip_address(results[0]["host"]))
+        allowed: list[ResolveResult] = []
+        for info in infos:
+            result = self._result(host, info)
+            if self._guard.allows(ip_address(result["host"])):
+                allowed.append(result)
+        if infos and not allowed:
+            refused = self._result(host, infos[0])
+            raise PrivateAddress(ip_address(refused["host"]))
         return allowed
 
     @staticmethod
@@ -179,7 +207,7 @@ class GuardedResolver(AbstractResolver):
         family, _, proto, _, target = info
         return ResolveResult(
             hostname=host,
-            host=str(target[0]).partition("%")[0],
+            host=_without_zone(target[0]),
             port=target[1],
             family=family,
             proto=proto,
@@ -187,4 +215,5 @@ class GuardedResolver(AbstractResolver):
         )
 
     async def close(self) -> None:
+        """Wait for no lookup: one may take a minute."""
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -57,9 +57,8 @@ class HostSlots:
         slot.user_count += 1
         try:
             async with self._locked(slot) as give_up_at:
-                if (
-                    slot.free_at > give_up_at
-                ):  # an interval longer than anyone may wait is kept all the same
+                if slot.free_at > give_up_at:
+                    # An interval longer than anyone may wait is kept all the same.
                     raise HostBusy
                 await asyncio.sleep(max(0.0, slot.free_at - _now()))
                 try:
@@ -87,10 +86,9 @@ class HostSlots:
         if len(self._slots) <= _PURGE_ABOVE:
             return
         now = _now()
-        for host in [
-            h for h, s in self._slots.items() if not s.user_count and s.free_at <= now
-        ]:
-            del self._slots[host]
+        for host, slot in list(self._slots.items()):
+            if not slot.user_count and slot.free_at <= now:
+                del self._slots[host]
 
 
 def _now() -> float:

@@ -74,12 +74,19 @@ Deliver = Callable[[Delivery], Awaitable[None]]
 class SharedLeases(Protocol):
     """The subscriptions of an installation, as all of its poll workers know them. All methods raise EngineError."""
 
-    async def of(self, feed_id: str) -> Lease | None: ...
+    async def of(self, feed_id: str) -> Lease | None:
+        """The feed's subscription; None: it has none."""
+        ...
 
-    async def all(self) -> Mapping[str, Lease]: ...
+    async def all(self) -> Mapping[str, Lease]:
+        """By feed id, those of feeds that were removed, too."""
+        ...
 
     async def swap(
-        self, feed_id: str, before: Lease | None, after: Lease | None
+        self,
+        feed_id: str,
+        before: Lease | None,
+        after: Lease | None,
     ) -> bool:
         """Put `after` (None: nothing) in the place of `before`; False when something else stands there."""
         ...
@@ -118,9 +125,11 @@ class Subscriber:
         self._pinged_at: dict[str, datetime] = {}
 
     def restore(self, leases: Mapping[str, Lease]) -> None:
+        """Take in what was stored with feeds' states."""
         self._leases.update(leases)
 
     def lease_of(self, feed_id: str) -> Lease | None:
+        """The feed's subscription as this worker knew it last."""
         return self._leases.get(feed_id)
 
     def is_pushed(self, feed_id: str) -> bool:
@@ -137,15 +146,13 @@ class Subscriber:
             return self._leases.get(feed_id)
         lease = await self._shared.of(feed_id)
         own = self._leases.get(feed_id)
-        if (
-            lease is None
-            and own is not None
-            and await self._shared.swap(feed_id, None, own)
-        ):
+        if lease is not None or own is None:
+            return self._remembered(feed_id, lease)
+        if await self._shared.swap(feed_id, None, own):
             return own
-        return self._kept(feed_id, lease)
+        return self._remembered(feed_id, lease)
 
-    def _kept(self, feed_id: str, lease: Lease | None) -> Lease | None:
+    def _remembered(self, feed_id: str, lease: Lease | None) -> Lease | None:
         if lease is None:
             self._leases.pop(feed_id, None)
         else:
@@ -159,12 +166,10 @@ class Subscriber:
         for _ in range(CHANGE_TRIES):
             before = await self.refresh(feed_id)
             after = change(before)
-            if (
-                self._shared is None
-                or after == before
-                or await self._shared.swap(feed_id, before, after)
-            ):
-                return self._kept(feed_id, after)
+            if self._shared is None or after == before:
+                return self._remembered(feed_id, after)
+            if await self._shared.swap(feed_id, before, after):
+                return self._remembered(feed_id, after)
         log.warning("lease_contended", feed_id=feed_id)
         return await self.refresh(feed_id)
 
@@ -177,14 +182,9 @@ class Subscriber:
 
     async def tend(self, feed_id: str, hub: Hub | None) -> None:
         """Ask the hub, if it is time to. Raises EngineError where leases are shared."""
-        missed = self._unshared.pop(feed_id, 0)
-        if missed and self._shared is not None:
-            await self._change(
-                feed_id,
-                lambda lease: (
-                    lease and replace(lease, missed_count=lease.missed_count + missed)
-                ),
-            )
+        missed_count = self._unshared.pop(feed_id, 0)
+        if missed_count and self._shared is not None:
+            await self._change(feed_id, lambda lease: _with_missed(lease, missed_count))
         lease = await self.refresh(feed_id)
         if hub is None or next_step(lease, hub, now=self._now()) is Step.WAIT:
             return
@@ -196,16 +196,20 @@ class Subscriber:
     async def end(self, feed_id: str) -> None:
         """Unsubscribe a feed that was removed."""
         lease = await self._change(
-            feed_id, lambda lease: lease and replace(lease, is_ending=True)
+            feed_id,
+            lambda lease: lease and replace(lease, is_ending=True),
         )
-        if lease is not None and lease.until_at is not None:
-            await self._ask("unsubscribe", feed_id, Hub(lease.hub_url, lease.topic_url))
+        # One that was never confirmed the hub has not: there is nothing to end.
+        if lease is None or lease.until_at is None:
+            return
+        hub = Hub(lease.hub_url, lease.topic_url)
+        await self._ask("unsubscribe", feed_id, hub)
 
     async def end_others(self, feed_ids: Collection[str]) -> None:
         """End the subscriptions of all feeds but these; one that was to end and has run out is forgotten."""
-        leases = (
-            dict(self._leases) if self._shared is None else await self._shared.all()
-        )
+        leases: Mapping[str, Lease] = dict(self._leases)
+        if self._shared is not None:
+            leases = await self._shared.all()
         for feed_id, lease in leases.items():
             if feed_id in feed_ids:
                 continue
@@ -214,14 +218,25 @@ class Subscriber:
             elif lease.until_at is None or lease.until_at <= self._now():
                 await self._change(feed_id, lambda _lease: None)
 
-    async def _ask(self, mode: str, feed_id: str, hub: Hub) -> None:
-        secret = secret_of(self._installation_secret, feed_id, hub)
+    async def _ask(
+        self,
+        mode: str,
+        feed_id: str,
+        hub: Hub,
+    ) -> None:
         form = request_form(
-            mode, hub, callback_url=self.callback_url(feed_id), secret=secret
+            mode,
+            hub,
+            callback_url=self.callback_url(feed_id),
+            secret=secret_of(self._installation_secret, feed_id, hub),
         )
         answer = await self._post(hub.hub_url, form)
-        accepted = isinstance(answer, int) and 200 <= answer < 300
-        detail = answer.detail if isinstance(answer, FetchFailed) else str(answer)
+        accepted = False
+        if isinstance(answer, FetchFailed):
+            detail = answer.detail
+        else:
+            detail = str(answer)
+            accepted = 200 <= answer < 300
         log.info(
             "hub_asked",
             feed_id=feed_id,
@@ -232,7 +247,9 @@ class Subscriber:
         )
 
     def callback_url(self, feed_id: str) -> str:
-        return f"{self._public_url}/{feed_id}/{callback_token(self._installation_secret, feed_id)}"
+        """Where the hub is to reach us about this feed."""
+        token = callback_token(self._installation_secret, feed_id)
+        return f"{self._public_url}/{feed_id}/{token}"
 
     # --- the callback ---
 
@@ -244,7 +261,8 @@ class Subscriber:
         return app
 
     def _feed_id(self, request: web.Request) -> str:
-        feed_id, token = request.match_info["feed_id"], request.match_info["token"]
+        feed_id = request.match_info["feed_id"]
+        token = request.match_info["token"]
         if not _is_same(token, callback_token(self._installation_secret, feed_id)):
             raise web.HTTPNotFound
         return feed_id
@@ -257,14 +275,10 @@ class Subscriber:
         answer = answer_to_hub(request.query, wanted, ending=ending, now=self._now())
         if isinstance(answer, Confirmed):
             await self._change(feed_id, lambda _lease: answer.lease)
-            log.info(
-                "hub_confirmed",
-                feed_id=feed_id,
-                until_at=answer.lease and answer.lease.until_at,
-            )
-            return web.Response(
-                text=answer.challenge[:MOST_HEADER_CHARS], content_type="text/plain"
-            )
+            until_at = answer.lease and answer.lease.until_at
+            log.info("hub_confirmed", feed_id=feed_id, until_at=until_at)
+            challenge = answer.challenge[:MOST_HEADER_CHARS]
+            return web.Response(text=challenge, content_type="text/plain")
         if answer.lease != wanted:
             await self._change(feed_id, lambda _lease: answer.lease)
         log.warning("hub_refused", feed_id=feed_id, detail=answer.words)
@@ -274,30 +288,30 @@ class Subscriber:
         feed_id = self._feed_id(request)
         lease = await self.refresh(feed_id)
         if lease is None or lease.is_ending or not is_running(lease, now=self._now()):
-            raise web.HTTPGone  # the hub may forget us
+            # The hub may forget us (W3C WebSub 7).
+            raise web.HTTPGone
         if self._reading.locked():
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
         async with self._reading:
-            delivered = await self._delivered(request, feed_id, lease)
-        if delivered is not None:
-            await self._deliver(
-                Delivery(
-                    feed_id,
-                    lease.topic_url,
-                    delivered,
-                    request.headers.get("Content-Type"),
-                )
-            )
+            body = await self._delivered(request, feed_id, lease)
+        if body is not None:
+            content_type = request.headers.get("Content-Type")
+            delivery = Delivery(feed_id, lease.topic_url, body, content_type)
+            await self._deliver(delivery)
+        # Also for what is dropped: a stranger learns nothing.
         return web.Response(status=202)
 
     async def _delivered(
-        self, request: web.Request, feed_id: str, lease: Lease
+        self,
+        request: web.Request,
+        feed_id: str,
+        lease: Lease,
     ) -> bytes | None:
         """The body that a hub proved to be its own, empty for a ping; None: nothing to be believed."""
-        secret = secret_of(
-            self._installation_secret, feed_id, Hub(lease.hub_url, lease.topic_url)
-        )
+        hub = Hub(lease.hub_url, lease.topic_url)
+        secret = secret_of(self._installation_secret, feed_id, hub)
         if not secret:
+            # Its hub is asked over plain http, where everyone can read a secret: it can only ping.
             return b"" if self._may_ping(feed_id) else None
         signature = request.headers.get("X-Hub-Signature", "")
         check = SignatureCheck(signature, secret)
@@ -306,22 +320,22 @@ class Subscriber:
                 body = await self._body(request, check)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        if not check.holds:
-            log.warning(
-                "delivery_unsigned",
-                feed_id=feed_id,
-                method=signature.partition("=")[0][:20],
-            )
+        if not check.is_valid:
+            method, _, _ = signature.partition("=")
+            log.warning("delivery_unsigned", feed_id=feed_id, method=method[:20])
             return None
         now = self._now()
         await self._change(
-            feed_id, lambda lease: lease and after_delivery(lease, now=now)
+            feed_id,
+            lambda lease: lease and after_delivery(lease, now=now),
         )
         return body
 
     def _may_ping(self, feed_id: str) -> bool:
         """Whether an unproven word that there is something new is taken: now and then it is."""
-        now, last = self._now(), self._pinged_at.get(feed_id)
+        now = self._now()
+        last = self._pinged_at.get(feed_id)
+        # Not below 0: a clock set back must not silence pings until it has caught up.
         if last is not None and timedelta(0) <= now - last < PING_EVERY:
             return False
         self._pinged_at[feed_id] = now
@@ -341,6 +355,12 @@ class Subscriber:
             else:
                 parts.append(chunk)
         return b"".join(parts)
+
+
+def _with_missed(lease: Lease | None, count: int) -> Lease | None:
+    if lease is None:
+        return None
+    return replace(lease, missed_count=lease.missed_count + count)
 
 
 def _is_same(given: str, expected: str) -> bool:

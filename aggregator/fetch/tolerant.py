@@ -42,7 +42,9 @@ _BLANK_LINES = re.compile(rb"[\r\n]*")
 """Before the status line (2.2)."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 _STATUS_LINE = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\d{1,18}")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{0,15})[ \t]*(?:[;\r]|\Z)")
@@ -97,12 +99,15 @@ class AnswerReader:
         return self._part is _Part.OVER
 
     def fed(self, data: bytes) -> bytes:
+        """What `data` adds to the answer; '' when more has to arrive."""
         self._data = self._data[self._at :] + data
         self._at = 0
-        regular: list[bytes] = []
-        while (piece := self._next()) is not None:
-            regular.append(piece)
-        return b"".join(regular)
+        pieces: list[bytes] = []
+        while True:
+            piece = self._next()
+            if piece is None:
+                return b"".join(pieces)
+            pieces.append(piece)
 
     def _next(self) -> bytes | None:
         """The next piece that can be told; None: more has to arrive."""
@@ -142,31 +147,35 @@ class AnswerReader:
         head = self._data[start : end.start()]
         self._at = self._looked_to = end.end()
         status = _status(head)
-        if status < 200:  # 100 Continue, 103 Early Hints: the answer itself follows
+        if status < 200:
+            # 100 Continue, 103 Early Hints: the answer itself follows.
             self._count_interim(len(head))
             return b""
-        headers = _headers(head.partition(b"\n")[2])
-        return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (
-            status,
-            _written(headers),
-            self._framed(status, headers),
-        )
+        _, _, fields = head.partition(b"\n")
+        headers = _headers(fields)
+        written = _written(headers)
+        framing = self._framed(status, headers)
+        return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (status, written, framing)
 
     def _count_interim(self, size: int) -> None:
         self._interim_count += 1
         self._head_bytes += size
         if self._interim_count > MOST_INTERIM or self._head_bytes > MAX_HEAD_BYTES:
-            raise BadAnswer(
-                f"sends {self._interim_count} answers before the one that counts, and no end of them"
+            count = self._interim_count
+            words = (
+                f"sends {count} answers before the one that counts, and no end of them"
             )
+            raise BadAnswer(words)
 
     def _wait_for_head(self) -> None:
-        if len(self._data) - self._at + self._head_bytes > MAX_HEAD_BYTES:
+        waiting_bytes = len(self._data) - self._at
+        if waiting_bytes + self._head_bytes > MAX_HEAD_BYTES:
             raise BadAnswer(f"sends a head of more than {MAX_HEAD_BYTES:,} bytes")
-        self._looked_to = max(0, len(self._data) - self._at - 3)
+        # Its end has four bytes at most, of which three may be there.
+        self._looked_to = max(0, waiting_bytes - 3)
 
     def _framed(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Settle how the body ends; the fields that say so."""
+        """Note how the body ends; the fields that say so."""
         if status in _WITHOUT_BODY:
             self._part = _Part.OVER
             return b"Content-Length: 0\r\n"
@@ -191,28 +200,28 @@ class AnswerReader:
         return piece or None
 
     def _chunk_size(self) -> bytes | None:
-        end = self._data.find(b"\n", self._at, self._at + _MAX_CHUNK_LINE_BYTES)
-        line = self._data[
-            self._at : end if end >= 0 else self._at + _MAX_CHUNK_LINE_BYTES
-        ]
+        limit = self._at + _MAX_CHUNK_LINE_BYTES
+        end = self._data.find(b"\n", self._at, limit)
+        has_ended = end >= 0
+        line = self._data[self._at : end if has_ended else limit]
         size = _CHUNK_SIZE.match(line)
         if size is None or len(line) == _MAX_CHUNK_LINE_BYTES:
-            raise BadAnswer(
-                f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs"
-            )
-        if end < 0:
+            words = f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs"
+            raise BadAnswer(words)
+        if not has_ended:
             return None
         self._framing_bytes += end + 1 - self._at + len(b"\r\n")
         if self._framing_bytes > MAX_FRAMING_BYTES + self._body_bytes:
-            raise BadAnswer(
-                "sends its body in crumbs: more lines between chunks than body"
-            )
+            words = "sends its body in crumbs: more lines between chunks than body"
+            raise BadAnswer(words)
         self._at = end + 1
+        # A line without digits is taken for the last chunk.
         self._left = int(size[1] or b"0", 16)
         if self._left:
             self._part = _Part.CHUNK
             return b""
-        self._part = _Part.OVER  # fields after the last chunk tell nothing we use
+        # Fields after the last chunk tell nothing we use.
+        self._part = _Part.OVER
         return b"0\r\n\r\n"
 
     def _chunk(self) -> bytes | None:
@@ -221,7 +230,9 @@ class AnswerReader:
         self._body_bytes += len(piece)
         if not self._left:
             self._part = _Part.CHUNK_END
-        return b"%x\r\n%s\r\n" % (len(piece), piece) if piece else None
+        if not piece:
+            return None
+        return b"%x\r\n%s\r\n" % (len(piece), piece)
 
     def _chunk_end(self) -> bytes | None:
         end = _LINE_END.match(self._data, self._at)
@@ -232,9 +243,8 @@ class AnswerReader:
         rest = self._data[self._at : self._at + _SHOWN_BYTES]
         if rest in (b"", b"\r"):
             return None
-        raise BadAnswer(
-            f"says that its body comes in chunks, but sends {_shown(rest)} where one ends"
-        )
+        words = f"says that its body comes in chunks, but sends {_shown(rest)} where one ends"
+        raise BadAnswer(words)
 
 
 def _status(head: bytes) -> int:
@@ -246,21 +256,22 @@ def _status(head: bytes) -> int:
 
 def _headers(text: bytes) -> list[tuple[bytes, bytes]]:
     """The fields of a head, in order; what is no field is left out."""
-    found: list[tuple[bytes, bytes]] = []
-    for line in re.sub(rb"\r?\n[ \t]+", b" ", text).split(b"\n"):
+    fields: list[tuple[bytes, bytes]] = []
+    unfolded = _FOLD.sub(b" ", text)
+    for line in unfolded.split(b"\n"):
         name, colon, value = line.partition(b":")
         name = name.strip(b" \t\r")
         if colon and _TOKEN.fullmatch(name):
-            found.append((name, _NOT_IN_VALUES.sub(b"", value).strip(b" \t")))
-    return found
+            value = _NOT_IN_VALUES.sub(b"", value)
+            fields.append((name, value.strip(b" \t")))
+    return fields
 
 
 def _written(headers: list[tuple[bytes, bytes]]) -> bytes:
-    lines = [
-        b"%s: %s\r\n" % header
-        for header in headers
-        if header[0].lower() not in _FRAMING
-    ]
+    lines: list[bytes] = []
+    for name, value in headers:
+        if name.lower() not in _FRAMING:
+            lines.append(b"%s: %s\r\n" % (name, value))
     return b"".join(lines)
 
 
@@ -272,24 +283,24 @@ def _listed(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 
 def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     """The length stated, once or several times the same; None where none is stated that can be read."""
-    stated = {
-        int(value)
-        for value in _listed(headers, b"content-length")
-        if re.fullmatch(rb"\d{1,18}", value)
-    }
-    if len(stated) > 1:
-        raise BadAnswer(
-            f"states different lengths of one body ({', '.join(map(str, sorted(stated)))})"
-        )
-    return stated.pop() if stated else None
+    values = _listed(headers, b"content-length")
+    lengths = {int(value) for value in values if _LENGTH.fullmatch(value)}
+    if len(lengths) > 1:
+        stated = ", ".join(str(length) for length in sorted(lengths))
+        raise BadAnswer(f"states different lengths of one body ({stated})")
+    if not lengths:
+        return None
+    return lengths.pop()
 
 
 def _shown(data: bytes) -> str:
     """The beginning of what was sent, for a message."""
+    # Records of TLS: an alert, a handshake.
     if data[:2] in (b"\x15\x03", b"\x16\x03"):
         return "TLS: its address begins with https"
-    text = data[:_SHOWN_BYTES].decode("latin-1").splitlines()
-    return repr(text[0] if text else "")
+    text = data[:_SHOWN_BYTES].decode("latin-1")
+    first_line = text.splitlines()[:1]
+    return repr("".join(first_line))
 
 
 class TolerantProtocol(ResponseHandler):
@@ -301,13 +312,14 @@ class TolerantProtocol(ResponseHandler):
         self._is_asked = False
 
     def set_response_params(self, **params: Any) -> None:
+        """aiohttp is about to wait for an answer: from here on what arrives is one."""
         self._is_asked = True
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        if (
-            not self._is_asked or not data
-        ):  # kept by aiohttp and given again; a resumed parser
+        """Give the parser what arrived, made regular."""
+        # What comes before is kept by aiohttp and given again; nothing at all resumes its parser.
+        if not self._is_asked or not data:
             super().data_received(data)
             return
         try:

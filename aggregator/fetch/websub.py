@@ -79,9 +79,13 @@ class Refused:
 
 
 def advertised_hub(
-    links: tuple[tuple[str, str], ...], hints: FeedHints, *, feed_url: str
+    links: tuple[tuple[str, str], ...],
+    hints: FeedHints,
+    *,
+    feed_url: str,
 ) -> Hub | None:
     """The hub that Link headers, else the document, name; the topic falls back to the feed's own address."""
+    # Of several links of one relation the first counts.
     by_rel = dict(reversed(links))
     hub_url = by_rel.get("hub") or hints.hub_url or ""
     if not hub_url.startswith(("https://", "http://")):
@@ -89,38 +93,51 @@ def advertised_hub(
     return Hub(hub_url, by_rel.get("self") or hints.self_url or feed_url)
 
 
-def next_step(lease: Lease | None, hub: Hub | None, *, now: datetime) -> Step:
+def next_step(
+    lease: Lease | None,
+    hub: Hub | None,
+    *,
+    now: datetime,
+) -> Step:
     """What to do about a feed's subscription now; `hub` None: the feed names none any more, and its lease runs out."""
     if hub is None:
         return Step.WAIT
-    if (
-        lease is None
-        or lease.is_ending
-        or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url)
-    ):
+    if lease is None or not _is_of(lease, hub):
         return Step.SUBSCRIBE
-    return Step.SUBSCRIBE if now >= asked_again_at(lease) else Step.WAIT
+    if now >= asked_again_at(lease):
+        return Step.SUBSCRIBE
+    return Step.WAIT
+
+
+def _is_of(lease: Lease, hub: Hub) -> bool:
+    """Whether it is a subscription to this topic at this hub that is to go on."""
+    if lease.is_ending:
+        return False
+    return (lease.hub_url, lease.topic_url) == (hub.hub_url, hub.topic_url)
 
 
 def asked_again_at(lease: Lease) -> datetime:
     """When the hub is asked again: after a part of the lease, and never sooner than the back-off allows."""
     tries = min(lease.failure_count, 20)
-    retry_at = lease.asked_at + min(FIRST_RETRY * (1 << max(tries - 1, 0)), LAST_RETRY)
+    doublings = max(tries - 1, 0)
+    retry_at = lease.asked_at + min(FIRST_RETRY * (1 << doublings), LAST_RETRY)
     if lease.verified_at is None or lease.until_at is None:
         return retry_at
-    renewal_at = lease.verified_at + RENEWED_AFTER * (
-        lease.until_at - lease.verified_at
-    )
-    return max(renewal_at, retry_at) if tries else renewal_at
+    granted = lease.until_at - lease.verified_at
+    renewal_at = lease.verified_at + RENEWED_AFTER * granted
+    if tries:
+        return max(renewal_at, retry_at)
+    return renewal_at
 
 
-def asked(lease: Lease | None, hub: Hub, *, now: datetime) -> Lease:
+def asked(
+    lease: Lease | None,
+    hub: Hub,
+    *,
+    now: datetime,
+) -> Lease:
     """The lease when the hub is being asked; a renewal that leads to nothing leaves the time already granted."""
-    if (
-        lease is None
-        or lease.is_ending
-        or (lease.hub_url, lease.topic_url) != (hub.hub_url, hub.topic_url)
-    ):
+    if lease is None or not _is_of(lease, hub):
         return Lease(hub.hub_url, hub.topic_url, now, failure_count=1)
     return replace(lease, asked_at=now, failure_count=lease.failure_count + 1)
 
@@ -137,11 +154,9 @@ def delivers(lease: Lease | None, *, now: datetime) -> bool:
 
 def after_net_poll(lease: Lease | None, *, new_count: int) -> Lease | None:
     """The lease after a poll: new entries in it are ones that the hub had not announced."""
-    return (
-        replace(lease, missed_count=lease.missed_count + 1)
-        if lease is not None and new_count
-        else lease
-    )
+    if lease is None or not new_count:
+        return lease
+    return replace(lease, missed_count=lease.missed_count + 1)
 
 
 def after_delivery(lease: Lease, *, now: datetime) -> Lease:
@@ -152,24 +167,25 @@ def after_delivery(lease: Lease, *, now: datetime) -> Lease:
 # --- what is said to a hub, and what it says ------------------------------------------------------------------
 
 
-def secret_of(installation_secret: bytes, feed_id: str, hub: Hub) -> str:
+def secret_of(
+    installation_secret: bytes,
+    feed_id: str,
+    hub: Hub,
+) -> str:
     """The feed's secret, 64 hex digits; another hub or topic has another one. '' for a hub that everyone listens to."""
     if not _keeps_secrets(hub.hub_url):
         return ""
-    return _derived(
-        installation_secret, f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}"
-    )
+    purpose = f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}"
+    return _derived(installation_secret, purpose)
 
 
 def _keeps_secrets(hub_url: str) -> bool:
     """Whether what is said to the hub stays between us: by https, or on this machine."""
     parts = urlsplit(hub_url)
+    if parts.scheme == "https":
+        return True
     host = parts.hostname or ""
-    return (
-        parts.scheme == "https"
-        or host in ("localhost", "::1")
-        or host.startswith("127.")
-    )
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def is_running(lease: Lease, *, now: datetime) -> bool:
@@ -183,60 +199,70 @@ def callback_token(installation_secret: bytes, feed_id: str) -> str:
 
 
 def _derived(installation_secret: bytes, purpose: str) -> str:
-    return hmac.new(
-        installation_secret, purpose.encode("utf-8"), hashlib.sha256
-    ).hexdigest()
+    code = hmac.new(installation_secret, purpose.encode("utf-8"), hashlib.sha256)
+    return code.hexdigest()
 
 
 def request_form(
-    mode: str, hub: Hub, *, callback_url: str, secret: str
+    mode: str,
+    hub: Hub,
+    *,
+    callback_url: str,
+    secret: str,
 ) -> dict[str, str]:
     """The form of a subscription (`mode` subscribe) or its end (unsubscribe)."""
     form = {"hub.mode": mode, "hub.topic": hub.topic_url, "hub.callback": callback_url}
-    if mode == "subscribe" and secret:
+    if mode != "subscribe":
+        return form
+    if secret:
         form["hub.secret"] = secret
-    if mode == "subscribe":
-        form |= {"hub.lease_seconds": str(int(LEASE_ASKED.total_seconds()))}
+    seconds = int(LEASE_ASKED.total_seconds())
+    form["hub.lease_seconds"] = str(seconds)
     return form
 
 
 def answer_to_hub(
-    query: Mapping[str, str], lease: Lease | None, *, ending: str, now: datetime
+    query: Mapping[str, str],
+    lease: Lease | None,
+    *,
+    ending: str,
+    now: datetime,
 ) -> Confirmed | Refused:
     """The answer to a hub's verification request.
 
     `lease` is what we asked for, `ending` the topic that we asked to end ('' none). A denial ends the waiting.
     """
-    mode, topic, challenge = (
-        query.get(f"hub.{name}", "") for name in ("mode", "topic", "challenge")
-    )
+    mode = query.get("hub.mode", "")
+    topic = query.get("hub.topic", "")
+    challenge = query.get("hub.challenge", "")
     if mode == "denied" and lease is not None and topic == lease.topic_url:
         denied = replace(lease, verified_at=None, until_at=None)
-        return Refused(
-            f"the hub denied the subscription: {query.get('hub.reason', 'no reason given')[:200]}",
-            denied,
-        )
+        reason = query.get("hub.reason", "no reason given")
+        return Refused(f"the hub denied the subscription: {reason[:200]}", denied)
     if not challenge:
         return Refused("no challenge", lease)
     if mode == "unsubscribe" and ending and topic == ending:
         return Confirmed(challenge, None)
     if mode != "subscribe" or lease is None or topic != lease.topic_url:
         return Refused("we did not ask for this", lease)
-    until_at = now + _granted(query.get("hub.lease_seconds", ""))
-    return Confirmed(
-        challenge,
-        replace(
-            lease, verified_at=now, until_at=until_at, failure_count=0, missed_count=0
-        ),
+    confirmed = replace(
+        lease,
+        verified_at=now,
+        until_at=now + _granted(query.get("hub.lease_seconds", "")),
+        failure_count=0,
+        missed_count=0,
     )
+    return Confirmed(challenge, confirmed)
 
 
 def _granted(lease_seconds: str) -> timedelta:
-    if not (lease_seconds.isascii() and lease_seconds.isdigit()) or not int(
-        lease_seconds[:12]
-    ):
+    if not lease_seconds.isascii() or not lease_seconds.isdigit():
         return LEASE_UNSAID
-    return min(timedelta(seconds=int(lease_seconds[:12])), LEASE_MOST)
+    # Twelve digits are more than LEASE_MOST, and fit into a timedelta.
+    seconds = int(lease_seconds[:12])
+    if not seconds:
+        return LEASE_UNSAID
+    return min(timedelta(seconds=seconds), LEASE_MOST)
 
 
 class SignatureCheck:
@@ -247,29 +273,33 @@ class SignatureCheck:
         method, _, given = signature.strip().partition("=")
         algorithm = _HASHES.get(method.lower())
         self._given = given.lower()
-        is_usable = algorithm is not None and given.isascii() and secret
-        self._hmac = (
-            hmac.new(secret.encode("ascii"), digestmod=algorithm)
-            if is_usable and algorithm
-            else None
-        )
+        self._hmac = None
+        # An empty secret would let everyone sign.
+        if algorithm is not None and given.isascii() and secret:
+            self._hmac = hmac.new(secret.encode("ascii"), digestmod=algorithm)
 
     def update(self, piece: bytes) -> None:
+        """Take in the next piece of the body."""
         if self._hmac is not None:
             self._hmac.update(piece)
 
     @property
-    def holds(self) -> bool:
-        return self._hmac is not None and hmac.compare_digest(
-            self._hmac.hexdigest(), self._given
-        )
+    def is_valid(self) -> bool:
+        """Whether the body so far is what was signed."""
+        if self._hmac is None:
+            return False
+        return hmac.compare_digest(self._hmac.hexdigest(), self._given)
 
 
-def is_signed(body: bytes, signature: str, secret: str) -> bool:
+def is_signed(
+    body: bytes,
+    signature: str,
+    secret: str,
+) -> bool:
     """Whether the signature proves that the hub sent the body."""
     check = SignatureCheck(signature, secret)
     check.update(body)
-    return check.holds
+    return check.is_valid
 
 
 # --- Link headers (RFC 8288) --------------------------------------------------------------------------------
@@ -285,13 +315,18 @@ _READ_CHARS = 20_000
 
 def links_of(header: str, *, base_url: str) -> tuple[tuple[str, str], ...]:
     """Each relation of each link, in order, with its absolute URL; at most 20."""
-    found: list[tuple[str, str]] = []
-    for link in islice(_LINK.finditer(header[:_READ_CHARS]), _MOST_LINKS):
+    relations: list[tuple[str, str]] = []
+    links = _LINK.finditer(header[:_READ_CHARS])
+    for link in islice(links, _MOST_LINKS):
         target, parameters = link.groups()
+        url = _absolute(base_url, target)
         rel = _REL.search(parameters)
-        for name in (rel[1] or rel[2]).lower().split() if rel else []:
-            found.append((name, _absolute(base_url, target)))
-    return tuple((name, url) for name, url in found if url)[:_MOST]
+        if rel is None or not url:
+            continue
+        names = rel[1] or rel[2]
+        for name in names.lower().split():
+            relations.append((name, url))
+    return tuple(relations[:_MOST])
 
 
 def _absolute(base_url: str, target: str) -> str:
@@ -299,4 +334,6 @@ def _absolute(base_url: str, target: str) -> str:
         url = urljoin(base_url, target.strip())
     except ValueError:
         return ""
-    return url if url.startswith(("http://", "https://")) else ""
+    if not url.startswith(("http://", "https://")):
+        return ""
+    return url

@@ -43,7 +43,11 @@ def labels(rulings: Iterable[Ruling]) -> list[Label]:
     return list(by_pair.values())
 
 
-def last_word(rulings: Iterable[Ruling], a: str, b: str) -> Label | None:
+def last_word(
+    rulings: Iterable[Ruling],
+    a: str,
+    b: str,
+) -> Label | None:
     """The newest word on two reports, if there is one."""
     pair = (a, b)
     newest = None
@@ -56,7 +60,9 @@ def last_word(rulings: Iterable[Ruling], a: str, b: str) -> Label | None:
 
 
 def _labels_of(
-    ruling: Ruling, moved: Sequence[str], stayed: Sequence[str]
+    ruling: Ruling,
+    moved: Sequence[str],
+    stayed: Sequence[str],
 ) -> Iterator[Label]:
     is_join = ruling.verb is Verb.JOIN
     for a, b in product(moved, stayed):

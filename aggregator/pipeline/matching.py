@@ -130,7 +130,10 @@ class Matcher:
         )
 
     def _nearer_twin(
-        self, mark: Fingerprint, event_id: str, assignment: Assignment
+        self,
+        mark: Fingerprint,
+        event_id: str,
+        assignment: Assignment,
     ) -> Nearest | None:
         """The report that is nearest, where it lies in an event held apart from this one, and near enough to join."""
         # The same address is the same report: nothing was weighed, so nothing is weighed again.

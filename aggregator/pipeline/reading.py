@@ -154,7 +154,9 @@ def _parsed(request: ReadRequest, seen: Container[str]) -> ParsedFeed | Unparsab
 
 
 def _read_rest(
-    request: ReadRequest, parsed: ParsedFeed, remembered: Remembered
+    request: ReadRequest,
+    parsed: ParsedFeed,
+    remembered: Remembered,
 ) -> FeedRead | None:
     """The reading of a document of which the items seen were left out; None where it has to be read whole."""
     if _frame(request, parsed) != remembered.frame:
@@ -190,7 +192,9 @@ def _frame(request: ReadRequest, parsed: ParsedFeed) -> str:
 
 
 def _read_feed(
-    request: ReadRequest, parsed: ParsedFeed, items: Sequence[_Item]
+    request: ReadRequest,
+    parsed: ParsedFeed,
+    items: Sequence[_Item],
 ) -> FeedRead:
     identified = identified_by_facts(
         [item.facts for item in items],
@@ -290,7 +294,11 @@ def _oldest_first(outcomes: list[_EntryOutcome]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _outcome_of(context: _Context, item: _Item, identity: Identity) -> _EntryOutcome:
+def _outcome_of(
+    context: _Context,
+    item: _Item,
+    identity: Identity,
+) -> _EntryOutcome:
     # The document lists it twice, and its other listing has the outcome.
     if identity.rejected == REPEATED:
         return _EntryOutcome(Outcome.SEEN, identity.rejected)
@@ -308,7 +316,9 @@ def _outcome_of(context: _Context, item: _Item, identity: Identity) -> _EntryOut
 
 
 def _first_sighting(
-    context: _Context, parsed: ParsedEntry, identity: Identity
+    context: _Context,
+    parsed: ParsedEntry,
+    identity: Identity,
 ) -> _EntryOutcome:
     request = context.request
     facts = normalise.entry_facts(

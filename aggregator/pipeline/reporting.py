@@ -109,7 +109,9 @@ def reported(
 
 
 def _with_report(
-    entry: Entry, assignment: Assignment, events: Mapping[str, Event]
+    entry: Entry,
+    assignment: Assignment,
+    events: Mapping[str, Event],
 ) -> Event:
     asked = assignment.event_id or event_id_of(entry.entry_id)
     before = _standing(events, asked)
@@ -120,7 +122,10 @@ def _with_report(
 
 
 def _absorbed(
-    events: Mapping[str, Event], event_ids: Iterable[str], *, survivor: str
+    events: Mapping[str, Event],
+    event_ids: Iterable[str],
+    *,
+    survivor: str,
 ) -> tuple[Event, ...]:
     """The events to merge: those that still stand for themselves."""
     standing = []
@@ -216,7 +221,11 @@ def source_of(entry: Entry) -> Source:
     )
 
 
-def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
+def begun(
+    event_id: str,
+    entry: Entry,
+    assignment: Assignment,
+) -> Event:
     """A new event of its first report."""
     return Event(
         event_id=event_id,
@@ -235,7 +244,11 @@ def begun(event_id: str, entry: Entry, assignment: Assignment) -> Event:
     )
 
 
-def grown(event: Event, entry: Entry, assignment: Assignment) -> Event:
+def grown(
+    event: Event,
+    entry: Entry,
+    assignment: Assignment,
+) -> Event:
     """The event with one report more."""
     voter = voter_of(entry)
     # A feed may claim any host in its links: one that was counted lowers the count, a new one counts for nothing.

@@ -77,7 +77,11 @@ def ruled(case: Case) -> RulingPublication:
             return _split(case)
 
 
-def refused(stream_id: str, ruling_id: str, text: str) -> RulingPublication:
+def refused(
+    stream_id: str,
+    ruling_id: str,
+    text: str,
+) -> RulingPublication:
     """The answer to a request that cannot be followed."""
     return RulingPublication(
         stream_id, ruling_id, RulingAnswer(RulingState.REFUSED, text)
@@ -88,7 +92,11 @@ def _refused(case: Case, text: str) -> RulingPublication:
     return refused(case.stream_id, case.request.ruling_id, text)
 
 
-def _unchanged(case: Case, text: str, event_id: str = "") -> RulingPublication:
+def _unchanged(
+    case: Case,
+    text: str,
+    event_id: str = "",
+) -> RulingPublication:
     answer = RulingAnswer(RulingState.UNCHANGED, text, event_id)
     return RulingPublication(case.stream_id, case.request.ruling_id, answer)
 
@@ -226,7 +234,11 @@ def _entry_ids(reports: Iterable[Known]) -> set[str]:
     return {report.message.entry_id for report in reports}
 
 
-def _all_of_it(case: Case, event: Event, into: Event | None) -> RulingPublication:
+def _all_of_it(
+    case: Case,
+    event: Event,
+    into: Event | None,
+) -> RulingPublication:
     if into is None:
         text = f"there is nothing else in {event.event_id}: {_counted(event)}"
         return _unchanged(case, text, event.event_id)
@@ -344,7 +356,11 @@ def _moved(
     return into, messages, queued
 
 
-def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> Event:
+def _without(
+    event: Event,
+    moved: Sequence[Known],
+    stayed: Sequence[Known],
+) -> Event:
     """The event after reports have left it; what is not known of those that stayed is as it was."""
     count = event.source_count - len(moved)
     event = replace(
@@ -374,7 +390,9 @@ def _without(event: Event, moved: Sequence[Known], stayed: Sequence[Known]) -> E
 
 
 def _sources_without(
-    event: Event, moved: Sequence[Known], stayed: Sequence[Known]
+    event: Event,
+    moved: Sequence[Known],
+    stayed: Sequence[Known],
 ) -> tuple[Source, ...]:
     moved_ids = _entry_ids(moved)
     sources = [s for s in event.sources if s.entry_id not in moved_ids]
@@ -401,7 +419,11 @@ def _voters(reports: Iterable[Known]) -> set[str]:
     return {report.publisher for report in reports if not report.is_copy}
 
 
-def _rematched(rest: Event, stayed: Sequence[Known], queues: Iterable[Queue]) -> Event:
+def _rematched(
+    rest: Event,
+    stayed: Sequence[Known],
+    queues: Iterable[Queue],
+) -> Event:
     """The event without the marks of queues that none of its reports matches any more; where not all of these are
     known, the marks stand."""
     if len(stayed) < rest.source_count:
@@ -452,7 +474,11 @@ def _told(
     return replace(_as_operators(message, case), id=message_id)
 
 
-def _passes(queue: Queue, event: Event, entry: Entry) -> bool:
+def _passes(
+    queue: Queue,
+    event: Event,
+    entry: Entry,
+) -> bool:
     if event.independent_count < queue.min_sources:
         return False
     return reporting.matches(queue.match, entry)

@@ -36,7 +36,12 @@ class Bound:
     words: str
 
 
-def first_due_at(feed: Feed, *, now: datetime, feed_count: int = 1) -> datetime:
+def first_due_at(
+    feed: Feed,
+    *,
+    now: datetime,
+    feed_count: int = 1,
+) -> datetime:
     """When a feed added now is first asked; `feed_count` feeds are added together (a big import makes no herd)."""
     span = min(feed.min_interval, FIRST_SPREAD * max(1, feed_count))
     return now + span * share("first", feed.feed_id)
@@ -65,7 +70,10 @@ def hint_bound(hints: FeedHints, *, now: datetime) -> Bound | None:
 
 
 def after_bound(
-    bound: Bound, *, interval: timedelta, seed: tuple[object, ...]
+    bound: Bound,
+    *,
+    interval: timedelta,
+    seed: tuple[object, ...],
 ) -> datetime:
     """A due time at or shortly after the bound."""
     # Only ever later: what a server asked for is a lower bound (politeness.md 4).
@@ -73,7 +81,12 @@ def after_bound(
     return bound.at + spread * share("bound", *seed)
 
 
-def jittered(interval: timedelta, feed: Feed, *, seed: tuple[object, ...]) -> timedelta:
+def jittered(
+    interval: timedelta,
+    feed: Feed,
+    *,
+    seed: tuple[object, ...],
+) -> timedelta:
     """The interval spread by up to a tenth, still inside min_interval and max_interval."""
     low, high = interval_bounds(feed)
     base = min(max(interval, low), high)
@@ -115,7 +128,12 @@ def _is_skipped(at: datetime, hints: FeedHints) -> bool:
     return at.hour in hints.skip_hours or at.weekday() in hints.skip_days
 
 
-def cron_due_at(feed: Feed, cron: str, *, after: datetime) -> datetime:
+def cron_due_at(
+    feed: Feed,
+    cron: str,
+    *,
+    after: datetime,
+) -> datetime:
     """The first time after `after` that the feed's cron expression (UTC) names, spread inside the minute."""
     spread = CRON_SPREAD * share("cron", feed.feed_id)
     trigger = CronTrigger.from_crontab(cron, timezone=UTC)

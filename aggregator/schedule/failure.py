@@ -76,7 +76,9 @@ def not_its_fault(
 
 
 def _excuse(
-    feed: Feed, state: PollState, result: FetchFailed
+    feed: Feed,
+    state: PollState,
+    result: FetchFailed,
 ) -> tuple[Health, timedelta, str]:
     """The health shown meanwhile, how long to wait, and the words for it."""
     if result.kind is FailureKind.INTERNAL:
@@ -248,7 +250,9 @@ def _gone(
 
 
 def _back_home(
-    feed: Feed, state: PollState, notices: tuple[Notice, ...]
+    feed: Feed,
+    state: PollState,
+    notices: tuple[Notice, ...],
 ) -> tuple[PollState, tuple[Notice, ...]]:
     words = "the address it had moved to fails: the configured one is asked again"
     notice = Notice("moved", feed.feed_id, host_of(state.configured_url), words)

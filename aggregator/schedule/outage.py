@@ -55,7 +55,10 @@ class HostOutcome:
 
 
 def host_outcome(
-    result: FetchResult, *, at: datetime, votes: bool = True
+    result: FetchResult,
+    *,
+    at: datetime,
+    votes: bool = True,
 ) -> HostOutcome:
     """What one fetch tells of its host."""
     host = host_of(result.url)

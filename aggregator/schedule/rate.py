@@ -99,7 +99,11 @@ def _backlog_ages(lags: Sequence[float]) -> list[float]:
     return [lag for lag in lags if 0 <= lag <= limit]
 
 
-def _ages(lags: Sequence[float], undated_count: int, gap: timedelta) -> list[float]:
+def _ages(
+    lags: Sequence[float],
+    undated_count: int,
+    gap: timedelta,
+) -> list[float]:
     most = max(1.0, gap.total_seconds())
     middle = most / 2
     ages = [middle] * undated_count
@@ -154,7 +158,12 @@ def change_gap(rates: Sequence[float]) -> timedelta:
     return timedelta(hours=HOURS / max(1e-6, sum(rates)))
 
 
-def wait(rates: Sequence[float], *, now: datetime, longest: timedelta) -> timedelta:
+def wait(
+    rates: Sequence[float],
+    *,
+    now: datetime,
+    longest: timedelta,
+) -> timedelta:
     """How long to wait before the next poll if nothing but the feed's own habit counted; at most `longest`."""
     at = now.astimezone(UTC)
     passed = 0.0

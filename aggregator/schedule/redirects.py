@@ -73,7 +73,11 @@ def _without_redirect(state: PollState) -> PollState:
     return replace(state, redirect_url="", redirect_count=0, redirect_first_at=None)
 
 
-def _is_adoptable(feed: Feed, state: PollState, target: str) -> bool:
+def _is_adoptable(
+    feed: Feed,
+    state: PollState,
+    target: str,
+) -> bool:
     old = urlsplit(state.url)
     new = urlsplit(target)
     if not host_of(target):

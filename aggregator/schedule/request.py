@@ -33,7 +33,12 @@ KILLED_AGAIN = Unparsable(
 )
 
 
-def first_state(feed: Feed, *, now: datetime, feed_count: int = 1) -> PollState:
+def first_state(
+    feed: Feed,
+    *,
+    now: datetime,
+    feed_count: int = 1,
+) -> PollState:
     """The state of a feed never asked; `feed_count` feeds are added with it, over which first polls are spread."""
     at = first_due_at(feed, now=now, feed_count=feed_count)
     return PollState(
@@ -79,7 +84,12 @@ def is_full(state: PollState, *, now: datetime) -> bool:
     return state.last_full_at is None or now - state.last_full_at >= FULL_EVERY
 
 
-def request_for(feed: Feed, state: PollState, *, now: datetime) -> PollRequest:
+def request_for(
+    feed: Feed,
+    state: PollState,
+    *,
+    now: datetime,
+) -> PollRequest:
     """The one GET to make now."""
     validators = state.validators
     if is_full(state, now=now):
@@ -103,7 +113,12 @@ def is_unchanged(state: PollState, result: Fetched) -> bool:
     return body_hash(result.body) == state.body_hash
 
 
-def is_killed_again(state: PollState, result: Fetched, *, now: datetime) -> bool:
+def is_killed_again(
+    state: PollState,
+    result: Fetched,
+    *,
+    now: datetime,
+) -> bool:
     """Whether the body is one whose reading was stopped not long ago: it is not read, and has failed."""
     if state.killed_until_at is None or body_hash(result.body) != state.killed_hash:
         return False

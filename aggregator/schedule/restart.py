@@ -88,7 +88,12 @@ def _is_paced_anew(feed: Feed, state: PollState) -> bool:
     return state.paced_by not in ("", pace_of(feed))
 
 
-def _latest(feed: Feed, state: PollState, *, now: datetime) -> datetime:
+def _latest(
+    feed: Feed,
+    state: PollState,
+    *,
+    now: datetime,
+) -> datetime:
     """Beyond which no due time can be right."""
     wish = min(state.not_before_at or now, now + LONGEST_RETRY_AFTER)
     if feed.cron is not None:
@@ -96,7 +101,12 @@ def _latest(feed: Feed, state: PollState, *, now: datetime) -> datetime:
     return max(now + feed.max_interval, wish + BOUND_JITTER)
 
 
-def _worked_out_again(feed: Feed, state: PollState, *, now: datetime) -> datetime:
+def _worked_out_again(
+    feed: Feed,
+    state: PollState,
+    *,
+    now: datetime,
+) -> datetime:
     """By the same rules as after the last poll, with what the server asked for then."""
     polled_at = min(state.last_poll_at or now, now)
     server = None

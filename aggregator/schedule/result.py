@@ -164,7 +164,12 @@ def _status(result: Fetched | NotModified) -> int:
     return result.status if isinstance(result, Fetched) else 304
 
 
-def _counted(state: PollState, letter: str, *, now: datetime) -> PollState:
+def _counted(
+    state: PollState,
+    letter: str,
+    *,
+    now: datetime,
+) -> PollState:
     was_full = is_full(state, now=now)
     return replace(
         state,
@@ -176,7 +181,12 @@ def _counted(state: PollState, letter: str, *, now: datetime) -> PollState:
     )
 
 
-def released(feed: Feed, before: PollState, *, now: datetime) -> Poll:
+def released(
+    feed: Feed,
+    before: PollState,
+    *,
+    now: datetime,
+) -> Poll:
     """The feed after an operator's release from quarantine (or from 410): asked at once, for its whole document.
 
     Whatever the next hour brings is let through, since the operator has seen why the feed was held.

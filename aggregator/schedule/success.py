@@ -76,10 +76,7 @@ def succeeded(
     withhold = runaway or state.health is Health.QUARANTINED
     after, moved = after_redirects(feed, state, result.redirects, read, now=now)
     after = _with_read(after, read, withhold=withhold, now=now, clock_error=clock_error)
-    after = _with_validators(after, result)
-    if isinstance(result, Fetched) and result.partial:
-        # A 226 holds only what is new (RFC 3229): what stood before still stands.
-        after = replace(after, seen_items=state.seen_items)
+    after = _with_validators(after, result, before=state)
     after = _with_rate(feed, state, after, read, now=now)
     after = _with_success(after, withhold=withhold, now=now)
     server = caching_bound(result.caching, now=now)
@@ -89,7 +86,12 @@ def succeeded(
     return _with_hold(poll, result, now=now)
 
 
-def _with_success(state: PollState, *, withhold: bool, now: datetime) -> PollState:
+def _with_success(
+    state: PollState,
+    *,
+    withhold: bool,
+    now: datetime,
+) -> PollState:
     health = Health.QUARANTINED if withhold else Health.OK
     return replace(
         state,
@@ -102,7 +104,12 @@ def _with_success(state: PollState, *, withhold: bool, now: datetime) -> PollSta
     )
 
 
-def _with_hold(poll: Poll, result: Fetched | NotModified, *, now: datetime) -> Poll:
+def _with_hold(
+    poll: Poll,
+    result: Fetched | NotModified,
+    *,
+    now: datetime,
+) -> Poll:
     """A good answer, too, may ask with Retry-After for quiet: the whole host is left alone."""
     retry_after = result.caching.retry_after
     if not retry_after or not is_own_host(poll.before, result.url):
@@ -112,7 +119,12 @@ def _with_hold(poll: Poll, result: Fetched | NotModified, *, now: datetime) -> P
     return replace(poll, host_hold_until_at=until_at, held_host=held_host)
 
 
-def _with_validators(state: PollState, result: Fetched | NotModified) -> PollState:
+def _with_validators(
+    state: PollState,
+    result: Fetched | NotModified,
+    *,
+    before: PollState,
+) -> PollState:
     """Validators of a 200 replace the old ones; a 304 refreshes those it names (situation 11)."""
     got = replace(result.validators, url=result.validators.url or result.url)
     if isinstance(result, NotModified):
@@ -128,8 +140,8 @@ def _with_validators(state: PollState, result: Fetched | NotModified) -> PollSta
     if got.etag is None and got.last_modified is None:
         got = Validators()
     if result.partial:
-        # The hash stays that of the whole document: a 226 is only a part of it.
-        return replace(state, validators=got)
+        # A 226 is only a part of the document (RFC 3229): its hash and its items stay those of the whole one.
+        return replace(state, validators=got, seen_items=before.seen_items)
     return replace(state, validators=got, body_hash=body_hash(result.body))
 
 
@@ -177,7 +189,12 @@ def clock_samples(state: PollState, read: ReadResult | None) -> tuple[float, ...
     return (*state.clock_samples, *usable)[-CLOCK_SAMPLES:]
 
 
-def is_runaway(state: PollState, read: ReadResult | None, *, now: datetime) -> bool:
+def is_runaway(
+    state: PollState,
+    read: ReadResult | None,
+    *,
+    now: datetime,
+) -> bool:
     """Whether this poll brings the feed over RUNAWAY_ENTRIES new entries in an hour; a first poll never does."""
     if not isinstance(read, FeedRead) or state.last_success_at is None:
         return False
@@ -222,7 +239,10 @@ def _with_rate(
 
 
 def own_interval(
-    feed: Feed, activity: tuple[float, ...], *, now: datetime
+    feed: Feed,
+    activity: tuple[float, ...],
+    *,
+    now: datetime,
 ) -> timedelta:
     """How long to wait by the feed's own habit, inside its bounds."""
     rates = rate.hourly_rates(activity, now=now)
@@ -265,7 +285,10 @@ def with_due(
 
 
 def _chosen_interval(
-    feed: Feed, state: PollState, *, pushed: bool
+    feed: Feed,
+    state: PollState,
+    *,
+    pushed: bool,
 ) -> tuple[timedelta, str]:
     if state.health is Health.QUARANTINED:
         return feed.max_interval, "quarantined: asked as seldom as allowed"
@@ -276,7 +299,10 @@ def _chosen_interval(
 
 
 def _bounds_asked_for(
-    state: PollState, server: Bound | None, *, now: datetime
+    state: PollState,
+    server: Bound | None,
+    *,
+    now: datetime,
 ) -> list[Bound]:
     """What the server's headers and the document ask for, where they do."""
     hint = hint_bound(state.hints, now=now)
