@@ -323,7 +323,7 @@ def links_of(header: str, *, base_url: str) -> tuple[tuple[str, str], ...]:
         rel = _REL.search(parameters)
         if rel is None or not url:
             continue
-        names = rel[1] or rel[2]
+        names = rel[1] or rel[2] or ""
         for name in names.lower().split():
             relations.append((name, url))
     return tuple(relations[:_MOST])

@@ -77,6 +77,7 @@ def test_credentials_stay_at_their_origin(first: str, hop: str, allowed: bool):
         ("</f>; rel=self, <https://h.example/a,b>; title=\"x, y\"; rel=\"hub alternate\"", (("self", "https://a.example/f"), ("hub", "https://h.example/a,b"), ("alternate", "https://h.example/a,b"))),
         ("<javascript:1>; rel=hub, <x", ()),
         ("<https://hub.example/>", ()),
+        ('<https://hub.example/>; rel=""', ()),
     ],
 )  # fmt: skip
 def test_link_headers_are_read(header: str, links: tuple[tuple[str, str], ...]):
