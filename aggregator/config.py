@@ -365,11 +365,26 @@ def _tables(text: str, file: str) -> dict[str, Any]:
 def _toml_remedy(text: str, error: str) -> str:
     if text.lstrip().startswith("<"):
         return "; `aggregator feeds import FILE` takes OPML"
-    if "Invalid value" in error:
-        return (
-            '; texts stand in straight quotes ("…"), true and false are written small'
-        )
+    for part, remedy in _TOML_REMEDIES:
+        if part in error:
+            return f"; {remedy}"
     return ""
+
+
+_TOML_REMEDIES = (
+    (
+        "Invalid value",
+        'texts stand in straight quotes ("…"), true and false are written small',
+    ),
+    ("Illegal character '\\n'", "a quotation mark is missing at the end of the line"),
+    ("Expected '='", 'write key = "value", not key: value'),
+    ("Cannot overwrite", "the key stands there twice; keep one"),
+    ("hex value", "write a path with backslashes in single quotes, such as 'C:\\x'"),
+    ("Unescaped '\\'", "write a text with backslashes in single quotes"),
+    ("key part", "a table in braces stands on one line, without a comma at its end"),
+    ("Invalid statement", "a line is key = value, [table], [[feed]] or # a comment"),
+)
+"""What tomllib says of the commonest mistakes, and what to do about them."""
 
 
 def schema_of_file() -> dict[str, Any]:
@@ -585,9 +600,13 @@ def _match_problems(
         yield Problem(text, key)
 
 
+_OTHER_SYNTAX = re.compile(r",\s|\||\A-?\*.|\s(?:OR|AND|NOT|oder|ou|和|或)\s|\A/.+/\Z")
+"""Lists, patterns and operators of other programs in one item of `words`."""
+
+
 def unheard(configuration: Configuration) -> Iterator[str]:
-    """One sentence for each category or language that a queue asks for and no feed has: nothing is wrong with the file,
-    but the queue may wait for ever."""
+    """One sentence for each category or language that a queue asks for and no feed has, and each item of its words that
+    is written as another program's search: nothing is wrong with the file, but the queue may wait for ever."""
     feeds = [feed for feed in configuration.feeds if feed.enabled]
     categories: set[str] = set()
     for feed in feeds:
@@ -597,12 +616,22 @@ def unheard(configuration: Configuration) -> Iterator[str]:
     if not all(feed.language for feed in feeds):
         remark = "; feeds without `language` may still be found to write it"
     for queue in configuration.settings.queues:
+        yield from _other_syntax(queue.name, queue.match.words)
         for category in queue.match.categories:
             if category not in categories:
                 yield f'queue "{queue.name}": no feed has the category "{category}"{nearest(category, categories)}'
         for language in queue.match.languages:
             if not _is_spoken(language.lower(), languages):
                 yield f'queue "{queue.name}": no feed has the language "{language}"{remark}'
+
+
+def _other_syntax(queue: str, words: Iterable[str]) -> Iterator[str]:
+    for item in words:
+        if _OTHER_SYNTAX.search(item):
+            yield (
+                f'queue "{queue}": "{item}" is looked for as it is: '
+                'write one item for each word, and "quake*" for a beginning'
+            )
 
 
 def _is_spoken(wanted: str, languages: Iterable[str]) -> bool:

@@ -275,6 +275,11 @@ categories = ["新闻", "A", "World"]
         ('categories = ["Wrold"]', ['no feed has the category "Wrold"', "World"]),
         ('languages = ["zh-TW"]', ['no feed has the language "zh-TW"']),
         ('languages = ["en"]', ['no feed has the language "en"']),
+        ('words = ["quake", "-drill", "climate change", "C++"]', []),
+        ('words = ["quake, tremor"]', ["quake, tremor", "one item for each word"]),
+        ('words = ["quake OR tremor"]', ["one item for each word"]),
+        ('words = ["quake|tremor"]', ["one item for each word"]),
+        ('words = ["*quake"]', ['"quake*" for a beginning']),
     ],
 )
 def test_what_a_queue_asks_for_and_no_feed_has_is_named(match: str, told: list[str]):
@@ -344,3 +349,22 @@ def test_what_can_be_listened_on_is_taken(listen: str):
     assert (
         configuration(f'[http]\nlisten = "{listen}"\n').settings.http_listen == listen
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ('[[feed]]\nurl = "https://a.example/\n', "quotation mark is missing"),
+        ('[[feed]]\nurl: "https://a.example/"\n', 'key = "value"'),
+        ('[[feed]]\nid = "a"\nid = "b"\n', "keep one"),
+        ('[aggregator]\nstate_dir = "C:\\Users"\n', "single quotes"),
+        ('[[queue]]\nmatch = { words = ["a"], }\n', "without a comma"),
+        ("; mine\n", "# a comment"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_a_remedy(text: str, remedy: str):
+    with pytest.raises(ConfigError) as raised:
+        configuration(text)
+    [problem] = raised.value.problems
+    assert remedy in problem.text
+    assert problem.line is not None
