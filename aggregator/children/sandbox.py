@@ -122,7 +122,9 @@ class Sandbox(Generic[A, R]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        starting, self._starting, self._is_open = self._starting, None, False
+        starting = self._starting
+        self._starting = None
+        self._is_open = False
         self._rest_never()
         if starting is not None:
             with contextlib.suppress(OSError):
@@ -160,7 +162,8 @@ class Sandbox(Generic[A, R]):
             return
         self._starting = None
         stopping = asyncio.create_task(
-            asyncio.to_thread(_end_idle, starting.result()), name="end idle children"
+            asyncio.to_thread(_end_idle, starting.result()),
+            name="end idle children",
         )
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
@@ -188,11 +191,12 @@ class Sandbox(Generic[A, R]):
         except ProcessExpired as error:
             return _expired(error, self._cpu)
         except _POOL_BREAKS as error:
-            return Killed(
-                "broken",
-                f"its process could not be kept: {type(error).__name__}: {error}"[:500],
-            )
-        return answer if isinstance(answer, Killed) else pickle.loads(answer)
+            words = f"its process could not be kept: {type(error).__name__}: {error}"
+            return Killed("broken", words[:500])
+        if isinstance(answer, Killed):
+            return answer
+        value: R = pickle.loads(answer)
+        return value
 
     async def _pool(self) -> ProcessPool:
         """The children, started at the first document, and once more when the pool itself has failed.
@@ -201,17 +205,20 @@ class Sandbox(Generic[A, R]):
         Raises OSError when no process can be started.
         """
         starting = self._starting
-        if starting is None or (
-            starting.done() and (starting.exception() or not starting.result().active)
-        ):
-            broken = (
-                starting.result() if starting and not starting.exception() else None
-            )
-            self._starting = asyncio.create_task(
+        broken = None
+        if starting is not None and starting.done():
+            if starting.exception() is not None:
+                starting = None
+            elif not starting.result().active:
+                broken = starting.result()
+                starting = None
+        if starting is None:
+            starting = asyncio.create_task(
                 asyncio.to_thread(self._started_pool, broken)
             )
-        assert self._starting is not None
-        return await asyncio.shield(self._starting)
+            self._starting = starting
+        # One caller that is cancelled must not take the pool from the others that wait for it.
+        return await asyncio.shield(starting)
 
     def _started_pool(self, broken: ProcessPool | None) -> ProcessPool:
         if broken is not None:
@@ -267,24 +274,21 @@ def _end_idle(pool: ProcessPool) -> None:
     _stop(pool)
     with _fork_server_use:
         if not _pools:
-            server: Any = (
-                forkserver._forkserver
-            )  # there is no public name for it in any version of Python
+            # There is no public name for it in any version of Python.
+            server: Any = forkserver._forkserver
             server._stop()
 
 
 def _expired(error: ProcessExpired, cpu: timedelta) -> Killed:
     code = error.exitcode or 0
     if code == -signal.SIGXCPU:
-        return Killed(
-            "cpu", f"used more than {cpu.total_seconds():g} s of processor time"
-        )
+        seconds = cpu.total_seconds()
+        return Killed("cpu", f"used more than {seconds:g} s of processor time")
     if code in (-signal.SIGKILL, _LOST):
         return Killed("broken", "its process was killed from outside (out of memory?)")
     if code < 0:
-        return Killed(
-            "crashed", f"the reading process died of {signal.Signals(-code).name}"
-        )
+        name = signal.Signals(-code).name
+        return Killed("crashed", f"the reading process died of {name}")
     return Killed("crashed", f"the reading process ended with status {code}")
 
 
@@ -298,10 +302,8 @@ class _Popen(popen_forkserver.Popen):
 
     def _launch(self, process_obj: Any) -> None:
         with _hiding_main, bare_environment():
-            real, sys.modules["__main__"] = (
-                sys.modules["__main__"],
-                ModuleType("__main__"),
-            )
+            real = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
             try:
                 super()._launch(process_obj)  # type: ignore[misc]
             finally:
@@ -328,8 +330,10 @@ def _prepare(memory_bytes: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    if hard != resource.RLIM_INFINITY:
+        # More than the service is allowed cannot be given.
+        memory_bytes = min(memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
 
 
 def _die_with_the_daemon() -> None:
@@ -347,9 +351,8 @@ def _die_with_the_daemon() -> None:
 
 def _let_go_of_the_fork_server() -> None:
     """Close the descriptor by which every child keeps the fork server alive: it has to end with the daemon alone."""
-    server: Any = (
-        forkserver._forkserver
-    )  # there is no public name for it in any version of Python
+    # There is no public name for it in any version of Python.
+    server: Any = forkserver._forkserver
     if server._forkserver_alive_fd is not None:
         os.close(server._forkserver_alive_fd)
         server._forkserver_alive_fd = None
@@ -404,6 +407,5 @@ def _killed_by(error: BaseException) -> Killed:
     if isinstance(error, RecursionError):
         return Killed("crashed", "nested too deeply")
     words = f"{type(error).__name__}: {error}"[:500]
-    return Killed(
-        "crashed", words.encode(errors="replace").decode()
-    )  # it may quote half a character
+    # It may quote half a character of the document.
+    return Killed("crashed", words.encode(errors="replace").decode())

@@ -12,7 +12,7 @@ from aggregator.cli import engines, options
 from aggregator.cli.console import console
 from aggregator.daemon import files
 from aggregator.daemon.files import Loaded
-from aggregator.daemon.watching import made_digest
+from aggregator.daemon.watching import window_digest
 from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.errors import EngineDown, EngineMissing
@@ -88,7 +88,7 @@ async def _digest(
     try:
         async with engines.attached_engine(read) as engine:
             now = await engine.store.server_time()
-            return await made_digest(
+            return await window_digest(
                 engine.store,
                 feed_ids=feed_ids,
                 since=now - since,

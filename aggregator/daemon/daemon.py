@@ -78,13 +78,17 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 class Server(Protocol):
     """The embedded server, as the daemon sees it."""
 
-    async def supervise(self) -> None: ...
+    async def supervise(self) -> None:
+        """Start it again whenever it ends, until cancelled."""
+        ...
 
 
 class ConfigSource(Protocol):
     """Where the configuration comes from: `changed` says whether the file was written since the last `read`."""
 
-    def changed(self) -> bool: ...
+    def changed(self) -> bool:
+        """Whether the file was written since the last `read`."""
+        ...
 
     def read(self) -> Configuration:
         """Raises ConfigError."""

@@ -147,7 +147,7 @@ def _repeats(message: Message) -> bool:
     return message.kind is Kind.EDITED and message.reason == OPERATOR
 
 
-async def made_digest(
+async def window_digest(
     store: Store,
     *,
     feed_ids: Sequence[str],
@@ -255,7 +255,7 @@ class DigestMaker:
             since = newest.window_to_at
         if since >= until:
             return None
-        latest = await made_digest(
+        latest = await window_digest(
             self._store,
             feed_ids=self._feed_ids(),
             since=since,

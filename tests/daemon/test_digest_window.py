@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aggregator.daemon.watching import DigestMaker, made_digest
+from aggregator.daemon.watching import DigestMaker, window_digest
 from aggregator.engine.store import Store
 from aggregator.model import Digest, DigestSettings
 from aggregator.watch.digest_files import DigestFiles
@@ -81,8 +81,8 @@ async def test_totals_follow_the_filters(store: Store):
         "top": 5,
         "elapsed": {},
     }
-    found = await made_digest(store, feed_ids=["a"], language="en", **window)
-    none = await made_digest(store, feed_ids=["a"], language="xx", **window)
+    found = await window_digest(store, feed_ids=["a"], language="en", **window)
+    none = await window_digest(store, feed_ids=["a"], language="xx", **window)
     assert (dict(found.totals.reports), found.totals.entries["new"]) == (
         {"new_event": 2},
         2,
