@@ -140,6 +140,9 @@ def image_of(document: str) -> str:
 
 def _sources(html: str) -> Iterator[tuple[str, bool]]:
     """What the images of some markup show, and whether they state a size; hidden and tiny ones left out."""
+    # Most bodies have none: this look takes a twentieth of the time that their tags take.
+    if "<im" not in html.lower():
+        return
     for token in start_tags(html):
         if token.name in IMAGES:
             held = {one.name: one for one in attributes(html, token)}

@@ -125,7 +125,7 @@ _SCRIPTS = (
 _LETTERS = re.compile(
     "|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _SCRIPTS)
 )
-_NO_LATIN_LETTERS = re.compile(r"[^A-Za-z]+")
+_NO_LATIN_LETTERS = {code: None for code in range(0x80) if not chr(code).isalpha()}
 _ONE_LANGUAGE = {
     "kana": "ja", "hangul": "ko", "han": "zh", "greek": "el", "hebrew": "he", "thai": "th", "lao": "lo",
     "georgian": "ka", "armenian": "hy", "bengali": "bn", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or",
@@ -174,6 +174,7 @@ _LANGUAGE_OF_WORD = {
 }
 _WORDS_OF = {"da": "sv", "no": "sv", "nb": "sv", "nn": "sv", "ms": "id"}
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_WORD = re.compile("[a-z]+")
 _ENOUGH_SMALL_WORDS = 5
 _SMALL_WORDS_PART = 0.08
 _SMALL_WORDS_OF_OTHERS = 3
@@ -257,7 +258,7 @@ def tag_of(stated: str | None) -> str | None:
 def _script(text: str) -> tuple[str, int]:
     """The script most of the letters are in, and how many letters there are; Japanese shows by a few kana."""
     if text.isascii():
-        count = len(_NO_LATIN_LETTERS.sub("", text))
+        count = len(text.translate(_NO_LATIN_LETTERS))
         return ("latin" if count else ""), count
     counts: dict[str, int] = {}
     for match in _LETTERS.finditer(text):
@@ -311,7 +312,8 @@ def _is_confirmed(primary: str, text: str) -> bool:
     name = _WORDS_OF.get(primary, primary)
     if name not in _SMALL_WORDS:
         return False
-    words = _WORD.findall(text[:_READ_CHARS].lower())
+    lower = text[:_READ_CHARS].lower()
+    words = (_ASCII_WORD if lower.isascii() else _WORD).findall(lower)
     counts = Counter(map(_LANGUAGE_OF_WORD.get, words))
     count = counts.pop(name, 0)
     del counts[None]
