@@ -20,6 +20,7 @@ from aggregator.daemon import files
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
 from aggregator.watch.redaction import redacted
+from aggregator.watch.wording import counted
 
 
 @click.command()
@@ -30,10 +31,8 @@ def check(config_file: str | None, as_json: bool) -> None:
     read = files.loaded(config_file)
     settings = read.configuration.settings
     if settings.redis_url:
-        connect(
-            settings.redis_url,
-            key_prefix=settings.key_prefix,
-        )  # opens no connection; refuses what it cannot use
+        # Opens no connection; refuses what it cannot use.
+        connect(settings.redis_url, key_prefix=settings.key_prefix)
     effective = {
         "file": str(read.file.resolve()),
         "state_dir": str(read.state_dir),
@@ -84,33 +83,25 @@ def _plain(value: Any) -> Any:
 def _print(read: files.Loaded) -> None:
     feeds = read.configuration.feeds
     out = console()
-    for line in toml_lines(
-        read.configuration.settings,
-        digest_dir=str(read.digest_dir),
-    ):
-        out.print(
-            Text(
-                line,
-                style="bold"
-                if line.startswith("[")
-                else "dim"
-                if line.startswith("#")
-                else "",
-            ),
-            soft_wrap=True,
-        )
+    settings = read.configuration.settings
+    for line in toml_lines(settings, digest_dir=str(read.digest_dir)):
+        out.print(Text(line, style=_style(line)), soft_wrap=True)
+    count = "no feeds yet; `aggregator feeds add URL`"
     if feeds:
+        count = counted(len(feeds), "feed")
         out.print(_table(feeds))
         out.print()
-    count = (
-        f"{len(feeds)} feed{'' if len(feeds) == 1 else 's'}"
-        if feeds
-        else "no feeds yet; `aggregator feeds add URL`"
-    )
-    out.print(
-        Text.assemble((str(read.file.resolve()), "bold"), f" is valid: {count}"),
-        soft_wrap=True,
-    )
+    place = (str(read.file.resolve()), "bold")
+    out.print(Text.assemble(place, f" is valid: {count}"), soft_wrap=True)
+
+
+def _style(line: str) -> str:
+    """Of a line of TOML."""
+    if line.startswith("["):
+        return "bold"
+    if line.startswith("#"):
+        return "dim"
+    return ""
 
 
 def _table(feeds: tuple[Feed, ...]) -> Table:
@@ -118,16 +109,13 @@ def _table(feeds: tuple[Feed, ...]) -> Table:
     for heading in ("feed", "lang", "interval", "categories", "url"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "interval")
     for feed in feeds:
-        interval = (
-            feed.cron or f"{written(feed.min_interval)} … {written(feed.max_interval)}"
-        )
-        name = feed.feed_id if feed.enabled else f"{feed.feed_id} (off)"
+        bounds = f"{written(feed.min_interval)} … {written(feed.max_interval)}"
         cells = (
-            name,
+            feed.feed_id if feed.enabled else f"{feed.feed_id} (off)",
             feed.language or "",
-            interval,
+            feed.cron or bounds,
             " / ".join(feed.categories),
             redacted(feed.url),
         )
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*map(Text, cells))
     return table

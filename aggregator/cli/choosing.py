@@ -17,27 +17,25 @@ EVERYTHING = Match()
 
 def choosing(command: F) -> F:
     """The three options, given to the command as `langs`, `categories` and `words`."""
-    for option in (
-        click.option(
-            "--words",
-            multiple=True,
-            help="Only with this word or phrase; may be given again (any of them).",
-        ),
-        click.option(
-            "--category",
-            "categories",
-            multiple=True,
-            help="Only of this category, at any level.",
-        ),
-        click.option(
-            "--lang",
-            "langs",
-            multiple=True,
-            help="Only in this language, such as zh or en.",
-        ),
-    ):
-        command = option(command)
-    return command
+    words = click.option(
+        "--words",
+        multiple=True,
+        help="Only with this word or phrase; may be given again (any of them).",
+    )
+    category = click.option(
+        "--category",
+        "categories",
+        multiple=True,
+        help="Only of this category, at any level.",
+    )
+    lang = click.option(
+        "--lang",
+        "langs",
+        multiple=True,
+        help="Only in this language, such as zh or en.",
+    )
+    # As decorators stand: the last one applied comes first in `--help`.
+    return lang(category(words(command)))
 
 
 def match_of(
@@ -65,11 +63,16 @@ def takes_message(match: Match, message: Message) -> bool:
 
     from aggregator.entry.documents import body_text
 
+    # A body is read only where words are looked for in it.
     text = body_text(message.document) if match.words else ""
-    return _takes(
-        match,
-        _Shown(message.feed_id, message.categories, message.lang, message.title, text),
+    shown = _Shown(
+        message.feed_id,
+        message.categories,
+        message.lang,
+        message.title,
+        text,
     )
+    return _takes(match, shown)
 
 
 def takes_event(match: Match, event: Event) -> bool:

@@ -41,9 +41,11 @@ class ConfigFile:
         self._digest = _digest(read.text)
         self._place = read.state_dir / "daemons" / f"{os.getpid()}.json"
         self._facts: dict[str, object] = {}
+        self._reload_count = 0
 
     @property
     def file(self) -> Path:
+        """The feeds.toml that is watched."""
         return self._file
 
     def feeds(self) -> tuple[Feed, ...]:
@@ -51,11 +53,14 @@ class ConfigFile:
         return self._current.feeds
 
     def feed_ids(self) -> list[str]:
+        """Those that are polled: disabled ones are left out."""
         return [feed.feed_id for feed in self._current.feeds if feed.enabled]
 
     def changed(self) -> bool:
+        """Whether the file holds another text than the one read last."""
         try:
             return _digest(self._file.read_text(encoding="utf-8")) != self._digest
+        # An editor puts a new file in the place of the old one: for a moment there may be none.
         except (OSError, UnicodeDecodeError):
             return False
 
@@ -64,13 +69,10 @@ class ConfigFile:
         text = files.read_text(self._file)
         self._digest = _digest(text)
         fresh = within_limits(files.loaded_from(self._file, os.environ).configuration)
+        # A write that was cut off, far more often than a wish to have none: that is said by `feed = []`.
         if self._current.feeds and not fresh.feeds and not fresh.names_feeds:
-            raise ConfigError(
-                Problem(
-                    f"names no feed any more: {files.NO_FEEDS_REMEDY}",
-                    file=str(self._file),
-                )
-            )
+            text = f"names no feed any more: {files.NO_FEEDS_REMEDY}"
+            raise ConfigError(Problem(text, file=str(self._file)))
         self._current = fresh
         return fresh
 
@@ -81,7 +83,7 @@ class ConfigFile:
             "pid": os.getpid(),
             "role": role,
             "config": str(self._file.resolve()),
-            "reloads": 0,
+            "reloads": self._reload_count,
         }
         with _alive(self._place):
             self._write()
@@ -91,20 +93,21 @@ class ConfigFile:
                 self._place.unlink(missing_ok=True)
 
     def report(self, result: str, detail: str) -> None:
-        count = self._facts.get("reloads", 0)
-        self._facts |= {
-            "reloads": (count if isinstance(count, int) else 0) + 1,
-            "result": result,
-            "detail": detail,
-        }
+        """Say what became of a reload, for whoever asked for it with `--wait`."""
+        self._reload_count += 1
+        self._facts["reloads"] = self._reload_count
+        self._facts["result"] = result
+        self._facts["detail"] = detail
         self._write()
 
     def _write(self) -> None:
         try:
             self._place.parent.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all: `reload --wait` reads it at any moment.
             fresh = self._place.with_suffix(".new")
             fresh.write_text(json.dumps(self._facts), encoding="utf-8")
             fresh.replace(self._place)
+        # A full disk stops no feed.
         except OSError as error:
             log.warning("reload_word_not_left", file=str(self._place), error=str(error))
 
@@ -139,7 +142,7 @@ def _digest(text: str) -> str:
 def state_of(path: Path) -> dict[str, object]:
     """What a daemon says of itself in its file; {} when it cannot be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return state if isinstance(state, dict) else {}

@@ -31,12 +31,13 @@ class SafeConsole(Console):
         renderable: RenderableType,
         options: ConsoleOptions | None = None,
     ) -> Iterable[Segment]:
+        """The segments of what is drawn, all that strangers wrote in them made visible."""
         for segment in super().render(renderable, options):
-            yield (
-                segment
-                if segment.control
-                else segment._replace(text=visible(segment.text))
-            )
+            # A control segment is rich's own: it moves the cursor.
+            if segment.control:
+                yield segment
+            else:
+                yield segment._replace(text=visible(segment.text))
 
     def on_broken_pipe(self) -> None:
         """A reader that goes away (`| head`) is what the command line knows: rich would end with status 1."""
@@ -46,9 +47,7 @@ class SafeConsole(Console):
 def console(*, error: bool = False) -> Console:
     """The console of stdout, or of stderr."""
     stream = unguarded(sys.stderr if error else sys.stdout)
-    to_people = stream.isatty() or "COLUMNS" in os.environ
-    return SafeConsole(
-        file=stream,
-        highlight=False,
-        width=None if to_people else FILE_WIDTH,
-    )
+    has_width = stream.isatty() or "COLUMNS" in os.environ
+    # rich takes 80 columns for a pipe, and would fold feed ids that `grep` looks for.
+    width = None if has_width else FILE_WIDTH
+    return SafeConsole(file=stream, highlight=False, width=width)

@@ -21,24 +21,30 @@ async def titles(
     """Titles of published reports by entry id, as their events list them; of those that these list no longer, as
     messages since then told them. What is not known is missing."""
     wanted = set(entry_ids)
-    event_ids = [await store.events.event_of(entry_id) for entry_id in wanted]
-    events = await store.events.by_ids(
-        [event_id for event_id in dict.fromkeys(event_ids) if event_id]
-    )
-    found: dict[str, str] = {}
-    for event in events.values():
-        found.update(
-            {
-                source.entry_id: source.title
-                for source in event.sources
-                if source.entry_id in wanted
-            }
-        )
-    if wanted - found.keys():
-        async for message in store.watch.messages(since - SKEW):
-            if message.entry_id in wanted and message.entry_id not in found:
-                found[message.entry_id] = message.title
-    return found
+    listed = await _listed_titles(store, wanted)
+    titles = {entry_id: listed[entry_id] for entry_id in wanted & listed.keys()}
+    missing = wanted - titles.keys()
+    if not missing:
+        return titles
+    # An event's record lists the newest of its reports: older ones are in the stream only.
+    async for message in store.watch.messages(since - SKEW):
+        if message.entry_id in missing:
+            titles.setdefault(message.entry_id, message.title)
+    return titles
+
+
+async def _listed_titles(store: Store, entry_ids: Iterable[str]) -> dict[str, str]:
+    """The titles of all reports that the events of these ones list."""
+    event_ids: set[str] = set()
+    for entry_id in entry_ids:
+        event_id = await store.events.event_of(entry_id)
+        if event_id is not None:
+            event_ids.add(event_id)
+    titles: dict[str, str] = {}
+    for event in (await store.events.by_ids(sorted(event_ids))).values():
+        for source in event.sources:
+            titles[source.entry_id] = source.title
+    return titles
 
 
 async def decisions(
@@ -49,34 +55,37 @@ async def decisions(
 ) -> dict[str, Decision]:
     """Why reports were put where they are, by entry id: of their `records`, else as messages since then told it, which
     name no other report. What is not known is missing."""
-    found = {
-        name: record.decision
-        for name, record in records.items()
+    decisions = {
+        entry_id: record.decision
+        for entry_id, record in records.items()
         if record.decision is not None
     }
-    wanted = set(entry_ids) - found.keys()
-    if wanted:
-        async for message in store.watch.messages(since - SKEW):
-            is_first = (
-                message.kind in (Kind.NEW, Kind.JOINED) and not message.split_from
-            )
-            if (
-                is_first
-                and message.entry_id in wanted
-                and message.entry_id not in found
-            ):
-                found[message.entry_id] = Decision(message.score, message.reason)
-    return found
+    # Rows that an earlier version wrote do not tell it.
+    missing = set(entry_ids) - decisions.keys()
+    if not missing:
+        return decisions
+    async for message in store.watch.messages(since - SKEW):
+        # A later edit says nothing of it, and a split is an operator's doing.
+        is_decision = message.kind in (Kind.NEW, Kind.JOINED) and not message.split_from
+        if is_decision and message.entry_id in missing:
+            decision = Decision(message.score, message.reason)
+            decisions.setdefault(message.entry_id, decision)
+    return decisions
+
+
+def best_ids(decisions: Mapping[str, Decision]) -> set[str]:
+    """The reports that the decisions name: what each report was nearest to."""
+    best_ids = {decision.best_entry_id for decision in decisions.values()}
+    return best_ids - {""}
 
 
 def moved(rulings: Iterable[Ruling]) -> frozenset[str]:
     """The reports that an operator took out of the event they had been put in."""
-    return frozenset(
-        name
-        for ruling in rulings
-        if ruling.verb is Verb.SPLIT
-        for name in ruling.entry_ids
-    )
+    entry_ids: set[str] = set()
+    for ruling in rulings:
+        if ruling.verb is Verb.SPLIT:
+            entry_ids.update(ruling.entry_ids)
+    return frozenset(entry_ids)
 
 
 def in_words(
@@ -93,11 +102,9 @@ def in_words(
 def _why(decision: Decision | None, best_title: str | None) -> str:
     if decision is None:
         return "why it was put there is no longer kept"
-    best = (
-        f'"{best_title or UNTITLED}" ({decision.best_entry_id})'
-        if decision.best_entry_id
-        else ""
-    )
+    best = ""
+    if decision.best_entry_id:
+        best = f'"{best_title or UNTITLED}" ({decision.best_entry_id})'
     match decision.reason:
         case "new" if best:
             return f"started an event: it scored {decision.score:.2f} against the event of {best}"

@@ -53,25 +53,26 @@ def doubtful(
     has said something of is not shown again.
     """
     read = files.loaded(config_file)
-    asked = asyncio.run(_asked(read, since, count))
+    questions = asyncio.run(_questions(read, since, count))
     strictness = read.configuration.settings.dedup.strictness
     threshold = PAIR_THRESHOLD[strictness]
+    # The commands shown must work as they are printed.
     suffix = f" --config {shlex.quote(config_file)}" if config_file else ""
     if as_json:
-        for question in (*asked.joined, *asked.started):
+        for question in (*questions.joined, *questions.started):
             click.echo(orjson.dumps(_record(question, threshold, suffix)))
         return
     out = console()
-    if not asked.joined and not asked.started:
-        out.print(
-            Text(
-                "nothing to look at: no decision of this time is open to an operator's word"
-            ),
-            soft_wrap=True,
+    if not questions.joined and not questions.started:
+        words = (
+            "nothing to look at: no decision of this time is open to an operator's word"
         )
+        out.print(Text(words), soft_wrap=True)
     at = f"the threshold is {threshold:.2f}, {strictness}"
-    _print(out, f"Joined an event, with little to spare ({at}):", asked.joined, suffix)
-    _print(out, f"Started an event, with little missing ({at}):", asked.started, suffix)
+    joined = f"Joined an event, with little to spare ({at}):"
+    started = f"Started an event, with little missing ({at}):"
+    _print(out, joined, questions.joined, suffix)
+    _print(out, started, questions.started, suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +87,22 @@ class Question:
     @property
     def command(self) -> str:
         """What says that the decision was wrong."""
+        entry_id = self.doubt.entry_id
         if self.doubt.is_new:
-            return f"aggregator events join {self.doubt.entry_id} {self.doubt.decision.best_entry_id}"
-        return f"aggregator events split {self.doubt.entry_id}"
+            best_entry_id = self.doubt.decision.best_entry_id
+            return f"aggregator events join {entry_id} {best_entry_id}"
+        return f"aggregator events split {entry_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The questions on reports that joined, and on those that started an event, the most doubtful first."""
+class Questions:
+    """Those on reports that joined, and on those that started an event, the most doubtful first."""
 
     joined: Sequence[Question]
     started: Sequence[Question]
 
 
-async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
+async def _questions(read: files.Loaded, since: timedelta, count: int) -> Questions:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         start = await store.server_time() - since
@@ -108,15 +111,13 @@ async def _asked(read: files.Loaded, since: timedelta, count: int) -> Asked:
             doubts = doubts.with_records(records)
         joined = await _open(store, doubts.joined, count)
         started = await _open(store, doubts.started, count)
-        pairs = [
-            (doubt.entry_id, doubt.decision.best_entry_id)
-            for doubt, _ in (*joined, *started)
-        ]
+        entry_ids: set[str] = set()
+        for doubt, _ in (*joined, *started):
+            entry_ids |= {doubt.entry_id, doubt.decision.best_entry_id}
         # The other report came up to a window earlier.
         known_since = start - read.configuration.settings.dedup.window
-        names = dict.fromkeys(name for pair in pairs for name in pair)
-        titles = await decided.titles(store, names, known_since)
-    return Asked(_questions(joined, titles), _questions(started, titles))
+        titles = await decided.titles(store, entry_ids, known_since)
+    return Questions(_titled(joined, titles), _titled(started, titles))
 
 
 async def _open(
@@ -127,17 +128,20 @@ async def _open(
     """The first `count` of those on which something is left to say, each with the event of the other report."""
     rulings = await store.rulings.applied()
     apart = apart_of(rulings, await store.events.aliases())
-    found: list[tuple[Doubt, str]] = []
+    open_doubts: list[tuple[Doubt, str]] = []
     for doubt in doubts:
         near_event_id = await store.events.event_of(doubt.decision.best_entry_id)
-        if near_event_id is not None and is_open(doubt, near_event_id, rulings, apart):
-            found.append((doubt, near_event_id))
-        if len(found) == count:
+        # The other report's gate has expired: nothing could be said of it.
+        if near_event_id is None:
+            continue
+        if is_open(doubt, near_event_id, rulings, apart):
+            open_doubts.append((doubt, near_event_id))
+        if len(open_doubts) == count:
             break
-    return found
+    return open_doubts
 
 
-def _questions(
+def _titled(
     doubts: Sequence[tuple[Doubt, str]],
     titles: Mapping[str, str],
 ) -> list[Question]:
@@ -186,12 +190,14 @@ def _print(
     out.print(Text(head, style="bold"), soft_wrap=True)
     for question in questions:
         doubt = question.doubt
-        told = "if they are one event" if doubt.is_new else "if they are not one event"
+        decision = doubt.decision
+        when = f"{doubt.first_seen_at:%Y-%m-%d %H:%M}"
+        wrong = "if they are one event" if doubt.is_new else "if they are not one event"
         lines = (
-            f"  {doubt.decision.score:.2f}  {doubt.decision.reason}  {doubt.first_seen_at:%Y-%m-%d %H:%M}",
+            f"  {decision.score:.2f}  {decision.reason}  {when}",
             f"    {question.title}  ({doubt.entry_id}, event {doubt.event_id})",
-            f"    {question.near_title}  ({doubt.decision.best_entry_id}, event {question.near_event_id})",
-            f"    {told}: {question.command}{suffix}",
+            f"    {question.near_title}  ({decision.best_entry_id}, event {question.near_event_id})",
+            f"    {wrong}: {question.command}{suffix}",
         )
         for line in lines:
             out.print(Text(line), soft_wrap=True)

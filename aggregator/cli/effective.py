@@ -55,68 +55,70 @@ def toml_lines(settings: Settings, *, digest_dir: str) -> list[str]:
     }
     lines += _table("http", http)
     lines += _table("retention", values["retention"])
-    own = {notify.queue.name for notify in settings.notifies}
-    lines += [
-        line
-        for queue in settings.queues
-        if queue.name not in own
-        for line in _queue(queue)
-    ]
-    return lines + [line for notify in settings.notifies for line in _notify(notify)]
+    # A notify makes its queue itself: read back, it would stand there twice.
+    own_names = {notify.queue.name for notify in settings.notifies}
+    for queue in settings.queues:
+        if queue.name not in own_names:
+            lines += _queue(queue)
+    for notify in settings.notifies:
+        lines += _notify(notify)
+    return lines
 
 
 def _table(name: str, values: Mapping[str, Any]) -> list[str]:
-    return [f"[{name}]", *(_line(key, value) for key, value in values.items()), ""]
+    lines = [f"[{name}]"]
+    for key, value in values.items():
+        lines.append(_line(key, value))
+    lines.append("")
+    return lines
 
 
 def _queue(queue: Queue) -> list[str]:
-    match = {key: list(value) for key, value in asdict(queue.match).items() if value}
-    plain = {key: value for key, value in asdict(queue).items() if key != "match"}
-    inner = ", ".join(f"{key} = {_value(value)}" for key, value in match.items())
-    matched = [f"match = {{ {inner} }}"] if match else ["# match: everything"]
-    return [
-        "[[queue]]",
-        *(_line(key, value) for key, value in plain.items()),
-        *matched,
-        "",
-    ]
+    values = asdict(queue)
+    match = _without_empty(values.pop("match"))
+    lines = _table("[queue]", values)
+    lines[-1] = f"match = {_inline(match)}" if match else "# match: everything"
+    return [*lines, ""]
 
 
 def _notify(notify: Notify) -> list[str]:
-    shown = asdict(notify)
-    match = {key: list(value) for key, value in shown.pop("match").items() if value}
-    where = shown.pop("secret") or {}
-    secret = {key: where[key] for key in ("environment", "file") if where.get(key)}
-    tables = [
-        f"{name} = {{ {_inner(table)} }}"
-        for name, table in (("match", match), ("secret", secret))
-        if table
-    ]
-    return [
-        "[[notify]]",
-        *(_line(key, value) for key, value in shown.items() if value),
-        *tables,
-        "",
-    ]
+    values = asdict(notify)
+    match = _without_empty(values.pop("match"))
+    # Its scheme and user are not used: feeds.toml has no keys for them.
+    auth = values.pop("secret") or {}
+    secret = {key: auth.get(key) for key in ("environment", "file")}
+    lines = _table("[notify]", _without_empty(values))[:-1]
+    for name, table in (("match", match), ("secret", _without_empty(secret))):
+        if table:
+            lines.append(f"{name} = {_inline(table)}")
+    return [*lines, ""]
 
 
-def _inner(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {_value(value)}" for key, value in table.items())
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value}
+
+
+def _inline(table: Mapping[str, Any]) -> str:
+    """An inline table."""
+    pairs = [f"{key} = {_value(value)}" for key, value in table.items()]
+    return f"{{ {', '.join(pairs)} }}"
 
 
 def _line(key: str, value: Any) -> str:
+    # TOML has no null.
     if value is None or value == "":
         return f"# {key}: not set"
-    if key.endswith("_bytes"):
-        return f"{key if key == _SAME_NAME else key.removesuffix('_bytes')} = {_value(_size(value))}"
-    return f"{key} = {_value(value)}"
+    if not key.endswith("_bytes"):
+        return f"{key} = {_value(value)}"
+    name = key if key == _SAME_NAME else key.removesuffix("_bytes")
+    return f"{name} = {_value(_size(value))}"
 
 
-def _size(count: int) -> str | int:
-    return next(
-        (f"{count // size}{unit}" for unit, size in _SIZES if count % size == 0),
-        count,
-    )
+def _size(byte_count: int) -> str | int:
+    for unit, size in _SIZES:
+        if byte_count % size == 0:
+            return f"{byte_count // size}{unit}"
+    return byte_count
 
 
 def _value(value: Any) -> str:

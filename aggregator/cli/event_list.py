@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from aggregator.cli import engines, naming, options
 from aggregator.cli.choosing import choosing, match_of, takes_event
 from aggregator.cli.console import console
 from aggregator.daemon import files
-from aggregator.model import Event, Match
+from aggregator.model import Event, Match, Source
 from aggregator.watch.headlines import (
     Headline,
     clock,
@@ -62,8 +63,8 @@ def list_events(
 ) -> None:
     """The events that had a report lately, the one with the newest report first."""
     read = files.loaded(config_file)
-    wanted = match_of(langs, categories, words)
-    events, names = asyncio.run(_events(read, since, wanted, min_sources))
+    match = match_of(langs, categories, words)
+    events, names = asyncio.run(_events(read, since, match, min_sources))
     events = events[:count]
     if as_json:
         for event in events:
@@ -79,21 +80,21 @@ def list_events(
 async def _events(
     read: files.Loaded,
     since: timedelta,
-    wanted: Match,
+    match: Match,
     min_sources: int,
 ) -> tuple[list[Event], dict[str, str]]:
     """The newest first, and what their sources are called."""
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        recent = await store.watch.events_since(await store.server_time() - since)
+        from_at = await store.server_time() - since
+        events = await store.watch.events_since(from_at)
         names = await naming.source_names(store, read.configuration.feeds)
-    told = [
-        event
-        for event in recent
-        if event.independent_count >= min_sources and takes_event(wanted, event)
-    ]
-    told.sort(key=lambda event: event.last_seen_at, reverse=True)
-    return told, names
+    chosen: list[Event] = []
+    for event in events:
+        if event.independent_count >= min_sources and takes_event(match, event):
+            chosen.append(event)
+    chosen.sort(key=attrgetter("last_seen_at"), reverse=True)
+    return chosen, names
 
 
 def _line(
@@ -112,9 +113,7 @@ def _line(
         copied_count=max(len(sources) - event.independent_count, 0),
     )
     text = Text(f"{event.event_id}  ", style="dim", end="")
-    return text.append_text(
-        headline_text(headline, width=width - len(event.event_id) - 2)
-    )
+    return text.append_text(headline_text(headline, width=width - len(text)))
 
 
 def _record(event: Event) -> dict[str, Any]:
@@ -127,13 +126,14 @@ def _record(event: Event) -> dict[str, Any]:
         "source_count": event.source_count,
         "independent_count": event.independent_count,
         "categories": event.categories,
-        "sources": [
-            {
-                "feed_id": source.feed_id,
-                "entry_id": source.entry_id,
-                "title": source.title,
-                "url": source.url,
-            }
-            for source in event.sources
-        ],
+        "sources": list(map(_source_record, event.sources)),
+    }
+
+
+def _source_record(source: Source) -> dict[str, str]:
+    return {
+        "feed_id": source.feed_id,
+        "entry_id": source.entry_id,
+        "title": source.title,
+        "url": source.url,
     }

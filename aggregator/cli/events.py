@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +55,19 @@ _why = click.option(
     default="",
     help="Why; consumers are told.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an operator says: of these names, to be one event or to leave theirs, `into` another or ('') a new one."""
+
+    verb: Verb
+    names: tuple[str, ...]
+    operator: str
+    why: str
+    into: str = ""
+
+
 _wait = click.option(
     "--wait",
     type=options.DURATION,
@@ -96,18 +109,9 @@ def join(
     """
     if a == b:
         raise ConfigError(Problem(f"join takes two events; both are {a}"))
-    asyncio.run(
-        _said(
-            files.loaded(config_file),
-            Verb.JOIN,
-            (a, b),
-            "",
-            operator,
-            why,
-            wait,
-            as_json,
-        )
-    )
+    read = files.loaded(config_file)
+    word = Word(Verb.JOIN, (a, b), operator, why)
+    _tell(*asyncio.run(_said(read, word, wait)), as_json)
 
 
 @events.command()
@@ -144,7 +148,8 @@ def split(
     event.joined) with the reason operator and split_from.
     """
     read = files.loaded(config_file)
-    asyncio.run(_said(read, Verb.SPLIT, reports, into, operator, why, wait, as_json))
+    word = Word(Verb.SPLIT, reports, operator, why, into)
+    _tell(*asyncio.run(_said(read, word, wait)), as_json)
 
 
 # --- saying ---------------------------------------------------------------------------------------------------
@@ -152,81 +157,75 @@ def split(
 
 async def _said(
     read: files.Loaded,
-    verb: Verb,
-    names: tuple[str, ...],
-    into: str,
-    operator: str,
-    why: str,
+    word: Word,
     wait: timedelta,
-    as_json: bool,
-) -> None:
-    _check_words(*names, into, operator, why)
+) -> tuple[str, RulingAnswer]:
+    """The id of the request, and what became of it."""
+    _check_words(*word.names, word.into, word.operator, word.why)
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        found = await (_of_events if verb is Verb.JOIN else _of_reports)(store, names)
-        target = (await _of_events(store, (into,)))[0] if into else ""
-        now = await store.server_time()
+        # Names that mean nothing are told before anything is asked.
+        if word.verb is Verb.JOIN:
+            names = await _of_events(store, word.names)
+        else:
+            names = await _of_reports(store, word.names)
+        target = ""
+        if word.into:
+            [target] = await _of_events(store, (word.into,))
         request = RulingRequest(
             secrets.token_hex(10),
-            verb,
-            found,
+            word.verb,
+            names,
             target,
-            operator,
-            why,
-            now,
+            word.operator,
+            word.why,
+            await store.server_time(),
         )
         await store.rulings.ask(request)
         answer = await _answer(store, request.ruling_id, wait)
-    _tell(request.ruling_id, answer, as_json)
+    return request.ruling_id, answer
 
 
 def _check_words(*words: str) -> None:
     """Raises ConfigError on what messages cannot carry."""
     for word in words:
         if len(word) > LONGEST:
-            raise ConfigError(
-                Problem(
-                    f"at most {LONGEST} characters are kept; these are {len(word)}: {word[:40]}…"
-                )
-            )
+            text = f"at most {LONGEST} characters are kept; these are {len(word)}: {word[:40]}…"
+            raise ConfigError(Problem(text))
         try:
             word.encode()
+        # An argument in another encoding than the locale's: half of it are surrogates.
         except UnicodeEncodeError:
-            raise ConfigError(
-                Problem(f"not in UTF-8: {word.encode(errors='replace').decode()}")
-            ) from None
+            shown = word.encode(errors="replace").decode()
+            raise ConfigError(Problem(f"not in UTF-8: {shown}")) from None
 
 
 async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names as event ids or entry ids that are known. Raises ConfigError."""
-    addresses = await naming.entries_at(
-        store,
-        [name for name in names if naming.is_address(name)],
-    )
-    found = tuple(
-        (addresses[name] or [name])[-1] if name in addresses else name for name in names
-    )
-    for name, given in zip(found, names, strict=True):
-        if await store.events.named(name) is None:
-            raise _unknown(given)
-    return found
+    reports_at = await naming.entries_at(store, names)
+    known: list[str] = []
+    for name in names:
+        # Of several reports with one address the newest is meant.
+        known_as = (reports_at.get(name) or [name])[-1]
+        if await store.events.named(known_as) is None:
+            raise _unknown(name)
+        known.append(known_as)
+    return tuple(known)
 
 
 async def _of_reports(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names as entry ids of published reports, each once. Raises ConfigError."""
-    addresses = await naming.entries_at(
-        store,
-        [name for name in names if naming.is_address(name)],
-    )
-    found: dict[str, None] = {}
+    reports_at = await naming.entries_at(store, names)
+    known: dict[str, None] = {}
     for name in names:
-        for entry_id in addresses.get(name, [name]):
+        entry_ids = reports_at.get(name, [name])
+        if not entry_ids:
+            raise _unknown(name)
+        for entry_id in entry_ids:
             if await store.events.event_of(entry_id) is None:
                 raise await _no_report(store, name)
-            found[entry_id] = None
-        if addresses.get(name) == []:
-            raise _unknown(name)
-    return tuple(found)
+            known[entry_id] = None
+    return tuple(known)
 
 
 async def _no_report(store: Store, name: str) -> ConfigError:
@@ -252,6 +251,7 @@ async def _answer(store: Store, ruling_id: str, wait: timedelta) -> RulingAnswer
             )
         if answer.state is not RulingState.WAITING:
             return answer
+        # Nobody would answer within any patience; the request is kept.
         if await store.watch.leader() is None:
             return RulingAnswer(RulingState.WAITING, NO_WORKER)
         if time.monotonic() >= deadline:
@@ -297,52 +297,48 @@ def show(name: str, config_file: str | None, as_json: bool) -> None:
     EVENT is an event id, or the entry id or URL of one of its reports.
     """
     shown = asyncio.run(_shown(files.loaded(config_file), name))
-    event = shown.event
     if as_json:
-        record = {field: getattr(event, field) for field in Event.__dataclass_fields__}
-        click.echo(
-            orjson.dumps(
-                {
-                    **record,
-                    "apart": shown.apart,
-                    "decisions": shown.decisions,
-                    "moved": sorted(shown.moved),
-                }
-            )
-        )
+        click.echo(orjson.dumps(_shown_record(shown)))
         return
     out = console()
+    event = shown.event
     out.print(Text(f"{event.event_id}  {event.title}", style="bold"), soft_wrap=True)
-    out.print(
-        Text(
-            f"  {event.source_count} reports, {event.independent_count} independent sources"
-        ),
-        soft_wrap=True,
-    )
+    for line in _shown_lines(shown):
+        out.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _shown_record(shown: Shown) -> dict[str, Any]:
+    event = shown.event
+    record = {field: getattr(event, field) for field in Event.__dataclass_fields__}
+    record["apart"] = shown.apart
+    record["decisions"] = shown.decisions
+    record["moved"] = sorted(shown.moved)
+    return record
+
+
+def _shown_lines(shown: Shown) -> Iterator[str]:
+    event = shown.event
+    yield f"{event.source_count} reports, {event.independent_count} independent sources"
     for source in event.sources:
         at = f"{source.published_at:%m-%d %H:%M}" if source.published_at else "-"
-        line = (
-            f"  {source.entry_id}  {at}  {source.feed_id}  {source.title}  {source.url}"
-        )
-        out.print(Text(line), soft_wrap=True)
-        decision = shown.decisions.get(source.entry_id)
-        best_title = shown.titles.get(decision.best_entry_id) if decision else None
-        why = decided.in_words(
-            decision,
-            best_title,
-            is_moved=source.entry_id in shown.moved,
-        )
-        out.print(Text(f"    {why}"), soft_wrap=True)
-    if event.source_count > len(event.sources):
-        out.print(
-            Text(f"  and {event.source_count - len(event.sources)} older ones"),
-            soft_wrap=True,
-        )
+        yield f"{source.entry_id}  {at}  {source.feed_id}  {source.title}  {source.url}"
+        yield f"  {_reason(shown, source.entry_id)}"
+    # An event's record lists the newest of its reports.
+    rest_count = event.source_count - len(event.sources)
+    if rest_count > 0:
+        yield f"and {rest_count} older ones"
     if shown.apart:
-        out.print(
-            Text(f"  held apart by an operator from {', '.join(shown.apart)}"),
-            soft_wrap=True,
-        )
+        yield f"held apart by an operator from {', '.join(shown.apart)}"
+
+
+def _reason(shown: Shown, entry_id: str) -> str:
+    """Why a report was put where it is."""
+    decision = shown.decisions.get(entry_id)
+    best_title = None
+    if decision is not None:
+        best_title = shown.titles.get(decision.best_entry_id)
+    is_moved = entry_id in shown.moved
+    return decided.in_words(decision, best_title, is_moved=is_moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,27 +357,24 @@ async def _shown(read: files.Loaded, name: str) -> Shown:
     _check_words(name)
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        [found] = await _of_events(store, (name,))
-        event = await store.events.named(found)
+        [known_as] = await _of_events(store, (name,))
+        event = await store.events.named(known_as)
         assert event is not None
         rulings = await store.rulings.applied()
-        held = apart_of(rulings, await store.events.aliases())
+        apart = apart_of(rulings, await store.events.aliases())
         listed = [source.entry_id for source in event.sources]
         records = await store.fingerprints.of(listed)
         decisions = await decided.decisions(store, listed, records, event.first_seen_at)
-        best = {
-            decision.best_entry_id
-            for decision in decisions.values()
-            if decision.best_entry_id
-        }
         # The first report may have been weighed against one that came a window earlier.
-        titles = await decided.titles(
-            store,
-            best,
-            event.first_seen_at - read.configuration.settings.dedup.window,
+        since = event.first_seen_at - read.configuration.settings.dedup.window
+        titles = await decided.titles(store, decided.best_ids(decisions), since)
+        return Shown(
+            event,
+            apart=apart.of(event.event_id),
+            decisions=decisions,
+            titles=titles,
+            moved=decided.moved(rulings).intersection(listed),
         )
-        moved = decided.moved(rulings).intersection(listed)
-        return Shown(event, held.of(event.event_id), decisions, titles, moved)
 
 
 # --- remembering ----------------------------------------------------------------------------------------------
@@ -403,17 +396,14 @@ def rulings(file: Path | None, config_file: str | None, as_json: bool) -> None:
     if file is not None:
         _export(file, *asyncio.run(_labelled(read)))
         return
-    for ruling in asyncio.run(_kept(read)):
+    for ruling in asyncio.run(_rulings(read)):
         click.echo(orjson.dumps(_record(ruling)) if as_json else _line(ruling))
 
 
-async def _kept(read: files.Loaded) -> list[Ruling]:
+async def _rulings(read: files.Loaded) -> list[Ruling]:
     async with engines.attached_engine(read) as engine:
-        return [
-            ruling
-            for ruling in await engine.store.rulings.applied()
-            if ruling.ruling_id
-        ]
+        applied = await engine.store.rulings.applied()
+        return [ruling for ruling in applied if ruling.ruling_id]
 
 
 def _record(ruling: Ruling) -> dict[str, Any]:
@@ -421,39 +411,44 @@ def _record(ruling: Ruling) -> dict[str, Any]:
 
 
 def _line(ruling: Ruling) -> str:
-    what = {
-        Verb.JOIN: f"join   {ruling.other_id} is one with {ruling.event_id}",
-        Verb.SPLIT: f"split  {', '.join(ruling.entry_ids)} left {ruling.other_id} for {ruling.event_id}",
-    }
-    said = ": ".join(part for part in (ruling.operator, ruling.why) if part)
-    return f"{ruling.ruled_at:%Y-%m-%d %H:%M}  {what[ruling.verb]}" + (
-        f"  ({said})" if said else ""
-    )
+    match ruling.verb:
+        case Verb.JOIN:
+            what = f"join   {ruling.other_id} is one with {ruling.event_id}"
+        case Verb.SPLIT:
+            reports = ", ".join(ruling.entry_ids)
+            what = f"split  {reports} left {ruling.other_id} for {ruling.event_id}"
+    line = f"{ruling.ruled_at:%Y-%m-%d %H:%M}  {what}"
+    words = ": ".join(filter(None, (ruling.operator, ruling.why)))
+    return f"{line}  ({words})" if words else line
 
 
 async def _labelled(read: files.Loaded) -> tuple[list[Label], dict[str, Example]]:
     """The pairs, and the reports in them."""
     async with engines.attached_engine(read) as engine:
-        found = labels(await engine.store.rulings.applied())
-        names = dict.fromkeys(name for label in found for name in (label.a, label.b))
-        return found, await engine.store.rulings.examples(list(names))
+        pairs = labels(await engine.store.rulings.applied())
+        entry_ids: dict[str, None] = {}
+        for pair in pairs:
+            entry_ids |= dict.fromkeys((pair.a, pair.b))
+        return pairs, await engine.store.rulings.examples(list(entry_ids))
 
 
-def _export(file: Path, found: list[Label], examples: dict[str, Example]) -> None:
-    rows = [row for label in found if (row := row_of(label, examples)) is not None]
+def _export(file: Path, pairs: list[Label], examples: dict[str, Example]) -> None:
+    lines: list[bytes] = []
+    same_count = 0
+    for pair in pairs:
+        row = row_of(pair, examples)
+        if row is not None:
+            lines.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            same_count += row["same"] == 1
     try:
-        file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        file.write_bytes(b"".join(lines))
     except OSError as error:
-        raise ConfigError(
-            Problem(f"cannot be written: {error.strerror}", file=str(file))
-        ) from None
-    same = sum(row["same"] == 1 for row in rows)
-    lost = len(found) - len(rows)
-    left_out = (
-        f"; {lost} left out, whose texts were no longer kept when it was said"
-        if lost
-        else ""
-    )
-    click.echo(
-        f"{len(rows)} pairs in {file}: {same} of one event, {len(rows) - same} of two{left_out}"
-    )
+        problem = Problem(f"cannot be written: {error.strerror}", file=str(file))
+        raise ConfigError(problem) from None
+    summary = f"{same_count} of one event, {len(lines) - same_count} of two"
+    lost_count = len(pairs) - len(lines)
+    if lost_count:
+        summary += (
+            f"; {lost_count} left out, whose texts were no longer kept when it was said"
+        )
+    click.echo(f"{len(lines)} pairs in {file}: {summary}")

@@ -50,27 +50,26 @@ def export(
 ) -> None:
     """Write the documents of the window as files, in folders by category, with an index."""
     read = files.loaded(config_file)
-    messages, names = asyncio.run(
-        _messages(read, since or read.configuration.settings.dedup.window)
-    )
-    made = exported(
+    window = since or read.configuration.settings.dedup.window
+    messages, names = asyncio.run(_messages(read, window))
+    export = exported(
         messages,
         previous=read_index(directory),
         all_reports=all_reports,
         names=names if links else None,
     )
     try:
-        done = write(directory, made.files, stale=made.stale)
+        result = write(directory, export.files, stale=export.stale)
     except OSError as error:
-        raise AggregatorError(
-            f"{directory}: cannot be written: {error.strerror}"
-        ) from None
-    for path, reason in done.refused:
+        message = f"{directory}: cannot be written: {error.strerror}"
+        raise AggregatorError(message) from None
+    # One name that the file system refuses costs the others nothing.
+    for path, reason in result.refused:
         click.echo(f"aggregator: {path}: not written: {reason}", err=True)
-    click.echo(
-        f"{counted(len(made.index), 'document')} in {directory}: {counted(done.written_count, 'file')} written"
-    )
-    if done.refused:
+    documents = counted(len(export.index), "document")
+    written = counted(result.written_count, "file")
+    click.echo(f"{documents} in {directory}: {written} written")
+    if result.refused:
         raise SystemExit(1)
 
 

@@ -26,11 +26,12 @@ async def follow(
     feed_ids: Callable[[], Sequence[str]],
 ) -> None:
     """Tell of the first round, then of events and digests as they come; goes on by itself after the server was away."""
-    begun_at, last = await _started(store, people, feed_ids)
+    begun_at, last_ids = await _started(store, people, feed_ids)
     while True:
         try:
-            rows = await store.watch.tail(last, block=BLOCK)
-            last |= {row.stream: row.stream_id for row in rows}
+            rows = await store.watch.tail(last_ids, block=BLOCK)
+            for row in rows:
+                last_ids[row.stream] = row.stream_id
             await _tell(store, people, rows)
             if people.is_round_open:
                 await _end_round(store, people, begun_at)
@@ -46,36 +47,33 @@ async def _started(
     while True:
         try:
             begun_at = await store.server_time()
-            last = await store.watch.last_ids(["reports", "digest"])
+            last_ids = await store.watch.last_ids(["reports", "digest"])
             asked = await due_feeds(store, feed_ids())
             people.begin_round(asked, next_at=await _next_at(store, feed_ids()))
-        except EngineError:
+        except EngineError:  # it is loading its data, for one
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            return begun_at, last
+            return begun_at, last_ids
 
 
 async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
     """Those that are due now, or were never asked: new ones are spread over the first seconds."""
     now = await store.server_time()
-    times, states = (
-        await store.polls.due_times(list(feed_ids)),
-        await store.polls.states(list(feed_ids)),
-    )
-    due = []
+    due_times = await store.polls.due_times(feed_ids)
+    states = await store.polls.states(feed_ids)
+    due: list[str] = []
     for feed_id in feed_ids:
-        due_at = times[feed_id]
-        if states.get(feed_id) is None or (due_at is not None and due_at <= now):
+        due_at = due_times[feed_id]
+        is_new = states[feed_id] is None
+        is_due = due_at is not None and due_at <= now
+        if is_new or is_due:
             due.append(feed_id)
     return due
 
 
 async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
-    times = await store.polls.due_times(list(feed_ids))
-    return min(
-        (due_at for due_at in times.values() if due_at is not None),
-        default=None,
-    )
+    due_times = await store.polls.due_times(feed_ids)
+    return min(filter(None, due_times.values()), default=None)
 
 
 async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
@@ -93,18 +91,19 @@ async def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
     digests: list[Digest] = []
     for row in rows:
         if row.stream == "digest":
-            record = store.watch.digest_of(row)
-            if record is not None:
-                digests.append(record)
+            digest = store.watch.digest_of(row)
+            if digest is not None:
+                digests.append(digest)
         else:
             message = store.watch.message_of(row)
             if message is not None:
                 messages.append(message)
     await _learn_titles(store, people, messages)
+    # Together, since a batch tells only so many single reports.
     people.messages(messages)
-    for record in digests:
-        await _learn_titles(store, people, record.events)
-        people.digest(record)
+    for digest in digests:
+        await _learn_titles(store, people, digest.events)
+        people.digest(digest)
 
 
 async def _learn_titles(

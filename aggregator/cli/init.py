@@ -46,20 +46,19 @@ def init(
     Commands find the file in the directory where they are started, in your configuration directory
     (~/.config/aggregator on Linux) and in /etc/aggregator; elsewhere by `--config F`.
     """
-    languages, themes = languages or starter.DEFAULT_LANGUAGES, themes or starter.THEMES
-    text = (
-        f"{NO_FEEDS}\n\n{starter.head()}"
-        if empty
-        else starter.starter(languages=languages, themes=themes)
-    )
+    languages = languages or starter.DEFAULT_LANGUAGES
+    themes = themes or starter.THEMES
+    # Said, since a file without feeds may as well have been cut off.
+    text = f"{NO_FEEDS}\n\n{starter.head()}"
+    if not empty:
+        text = starter.starter(languages=languages, themes=themes)
     count = starter.feed_count(text)
     if not count and not empty:
         chosen = f"{' and '.join(themes)} in {' and '.join(languages)}"
-        raise ConfigError(
-            Problem(
-                f"there is no starter list of {chosen}; leave out --theme or --language"
-            )
+        remark = (
+            f"there is no starter list of {chosen}; leave out --theme or --language"
         )
+        raise ConfigError(Problem(remark))
     file = directory / "feeds.toml"
     files.write_new(file, text)
     click.echo(f"wrote {file}: {counted(count, 'feed')}; edit it as you like")
@@ -68,6 +67,7 @@ def init(
 
 def next_command(file: Path) -> str:
     """The command that runs with this file: the file is named where no command looks for it by itself."""
-    if file.resolve() in (place.resolve() for place in files.places()):
+    known = [place.resolve() for place in files.places()]
+    if file.resolve() in known:
         return "aggregator run"
     return f"aggregator run --config {file}"

@@ -28,11 +28,11 @@ class Place:
 
 def places(*rows: tuple[str, str, str]) -> Mapping[str, Place]:
     """Of (name, where, summary). Where: a module in `aggregator.cli`, with `:attribute` if that is not the name."""
-    found = {}
+    places = {}
     for name, where, summary in rows:
         module, _, attribute = where.partition(":")
-        found[name] = Place(f"aggregator.cli.{module}", attribute or name, summary)
-    return found
+        places[name] = Place(f"aggregator.cli.{module}", attribute or name, summary)
+    return places
 
 
 class LazyGroup(click.Group):
@@ -48,9 +48,11 @@ class LazyGroup(click.Group):
         self.places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in their order; imports nothing."""
         return list(self.places)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, imported now; None for one that is not there."""
         place = self.places.get(name)
         if place is None:
             return None
@@ -63,21 +65,22 @@ class LazyGroup(click.Group):
         ctx: click.Context,
         formatter: click.HelpFormatter,
     ) -> None:
+        """Writes the list of `--help`; imports nothing, where click would import every command."""
+        rows = [(name, place.summary) for name, place in self.places.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, place.summary) for name, place in self.places.items()]
-            )
+            formatter.write_dl(rows)
 
     def shell_complete(
         self,
         ctx: click.Context,
         incomplete: str,
     ) -> list[CompletionItem]:
-        items = [
-            CompletionItem(name, help=place.summary)
-            for name, place in self.places.items()
-            if name.startswith(incomplete)
-        ]
+        """What a shell offers for a word that begins so; imports nothing."""
+        items: list[CompletionItem] = []
+        for name, place in self.places.items():
+            if name.startswith(incomplete):
+                items.append(CompletionItem(name, help=place.summary))
+        # Not Group's own, which would import every command for its help.
         return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(

@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,35 +63,23 @@ def explain(
 
     A and B are entry ids or URLs of published reports, or files that hold documents.
     """
-    asked = asyncio.run(_both(a, b, config_file))
-    one, other, settings = asked.one, asked.other, asked.settings
-    found = explained(one.fingerprint, other.fingerprint, settings)
+    pair = asyncio.run(_pair(a, b, config_file))
+    explanation = explained(pair.a.fingerprint, pair.b.fingerprint, pair.settings)
     if as_json:
-        said = None if asked.word is None else _said(asked.word)
-        more = {
-            "events": [one.event_id, other.event_id],
-            "operator": said,
-            "held_apart": asked.held_apart,
-        }
-        told = {"reports": [_side(one), _side(other)], "judged": PAIR_STATE}
-        click.echo(orjson.dumps(_record(found, settings) | more | told))
+        click.echo(orjson.dumps(_record(pair, explanation)))
         return
     out = console()
     for line in (
-        *_placed(one),
-        *_placed(other),
-        *_ruled(asked),
-        *_published(one, other),
+        *_placed(pair.a),
+        *_placed(pair.b),
+        *_ruled(pair),
+        *_published(pair),
     ):
         out.print(Text(line), soft_wrap=True)
-    out.print(
-        Text(
-            f"Alone, {found.verdict}",
-            style="bold green" if found.is_same else "bold red",
-        ),
-        soft_wrap=True,
-    )
-    for line in (*_state(one, other), *found.lines):
+    style = "bold green" if explanation.is_same else "bold red"
+    verdict = Text(f"Alone, {explanation.verdict}", style=style)
+    out.print(verdict, soft_wrap=True)
+    for line in (*_state(pair), *explanation.lines):
         out.print(Text(f"  {line}"), soft_wrap=True)
 
 
@@ -109,28 +97,27 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Pair:
     """Both reports, the settings, and operators' words on them: `held_apart` says that they keep the events apart."""
 
-    one: Side
-    other: Side
+    a: Side
+    b: Side
     settings: DedupSettings
     word: Label | None = None
     held_apart: bool = False
 
 
-def _ruled(asked: Asked) -> list[str]:
+def _ruled(pair: Pair) -> list[str]:
     """An operator's word, which is stronger than the comparison."""
-    if asked.word is not None:
-        said = ": ".join(
-            part for part in (asked.word.ruling.operator, asked.word.ruling.why) if part
+    if pair.word is not None:
+        ruling = pair.word.ruling
+        what = "one event" if pair.word.same else "two events"
+        words = ": ".join(filter(None, (ruling.operator, ruling.why)))
+        facts = ", ".join(
+            filter(None, (f"{ruling.ruled_at:%Y-%m-%d %H:%M} UTC", words))
         )
-        what = "one event" if asked.word.same else "two events"
-        at = f"{asked.word.ruling.ruled_at:%Y-%m-%d %H:%M} UTC"
-        return [
-            f"An operator said that they are {what} ({at}{', ' + said if said else ''}); that decides."
-        ]
-    if asked.held_apart:
+        return [f"An operator said that they are {what} ({facts}); that decides."]
+    if pair.held_apart:
         return ["An operator said that their events are two; that decides."]
     return []
 
@@ -152,19 +139,20 @@ def _placed(side: Side) -> list[str]:
     ]
 
 
-def _published(one: Side, other: Side) -> list[str]:
+def _published(pair: Pair) -> list[str]:
     """What the daemon made of them, which need not be what the comparison says; nothing of files."""
-    if one.event_id is None or other.event_id is None:
+    a, b = pair.a.event_id, pair.b.event_id
+    if a is None or b is None:
         return []
-    if one.event_id == other.event_id:
-        return [f"Published in one event, {one.event_id}."]
-    return [f"Published in two events, {one.event_id} and {other.event_id}."]
+    if a == b:
+        return [f"Published in one event, {a}."]
+    return [f"Published in two events, {a} and {b}."]
 
 
-def _state(one: Side, other: Side) -> list[str]:
+def _state(pair: Pair) -> list[str]:
     """With what state the two alone were judged, and how that differs from what the daemon did."""
     lines = [f"Judged: {PAIR_STATE}."]
-    if one.event_id is not None or other.event_id is not None:
+    if pair.a.event_id is not None or pair.b.event_id is not None:
         lines.append(
             "The daemon judged with another state: each report when it came, against whole events, by what it had "
             "counted of words and publishers until then."
@@ -172,57 +160,49 @@ def _state(one: Side, other: Side) -> list[str]:
     return lines
 
 
-def _side(side: Side) -> dict[str, Any]:
-    told = {
+def _side_record(side: Side) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "entry_id": side.fingerprint.entry_id,
         "event_id": side.event_id,
         "title": side.title,
+        "score": None,
+        "reason": None,
+        "best_entry_id": None,
+        "best_title": None,
+        "moved": False,
     }
-    decision = side.decision
-    if decision is None:
-        return {
-            **told,
-            "score": None,
-            "reason": None,
-            "best_entry_id": None,
-            "best_title": None,
-            "moved": False,
-        }
-    why = {
-        "score": decision.score,
-        "reason": decision.reason,
-        "best_entry_id": decision.best_entry_id,
-    }
-    return {**told, **why, "best_title": side.best_title, "moved": side.is_moved}
+    if side.decision is not None:
+        record["score"] = side.decision.score
+        record["reason"] = side.decision.reason
+        record["best_entry_id"] = side.decision.best_entry_id
+        record["best_title"] = side.best_title
+        record["moved"] = side.is_moved
+    return record
 
 
-async def _both(a: str, b: str, config_file: str | None) -> Asked:
+async def _pair(a: str, b: str, config_file: str | None) -> Pair:
+    # Two files need neither a server nor a configuration.
     if _is_file(a) and _is_file(b):
         settings = _dedup(config_file)
-        return Asked(_of_file(a, settings), _of_file(b, settings), settings)
+        return Pair(_of_file(a, settings), _of_file(b, settings), settings)
     read = files.loaded(config_file)
     settings = read.configuration.settings.dedup
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        one, other = await _sides(store, (a, b), settings)
-        rulings, aliases = await store.rulings.applied(), await store.events.aliases()
-    moved = decided.moved(rulings)
-    one, other = (
-        replace(side, is_moved=side.fingerprint.entry_id in moved)
-        for side in (one, other)
-    )
+        rulings = await store.rulings.applied()
+        aliases = await store.events.aliases()
+        moved = decided.moved(rulings)
+        one, other = await _sides(store, (a, b), settings, moved)
     word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
-    held = other.event_id in apart_of(rulings, aliases).of(one.event_id or "")
-    return Asked(one, other, settings, word, held)
+    apart_from_one = apart_of(rulings, aliases).of(one.event_id or "")
+    return Pair(one, other, settings, word, other.event_id in apart_from_one)
 
 
 def _dedup(config_file: str | None) -> DedupSettings:
     """`[dedup]` of a configuration, or as it is without one."""
-    return (
-        files.loaded(config_file).configuration.settings.dedup
-        if config_file
-        else files.decided(DedupSettings())
-    )
+    if config_file is None:
+        return files.decided(DedupSettings())
+    return files.loaded(config_file).configuration.settings.dedup
 
 
 def _is_file(name: str) -> bool:
@@ -236,82 +216,86 @@ async def _sides(
     store: Store,
     names: Sequence[str],
     settings: DedupSettings,
+    moved: Collection[str],
 ) -> list[Side]:
     """Published reports by entry id or URL, or documents in files. Raises ConfigError."""
-    asked = [name for name in names if not _is_file(name)]
-    at = await naming.entries_at(
-        store,
-        [name for name in asked if naming.is_address(name)],
-    )
-    entry_ids = {name: next(iter(at.get(name, [])), name) for name in asked}
+    published = [name for name in names if not _is_file(name)]
+    reports_at = await naming.entries_at(store, published)
+    entry_ids = {name: (reports_at.get(name) or [name])[0] for name in published}
     records = await store.fingerprints.of(entry_ids.values())
     for name, entry_id in entry_ids.items():
         if entry_id not in records:
             text = f'no report in the matching window is "{name}": give an entry id, its URL, or a file'
             raise ConfigError(Problem(text))
     since = min((record.first_seen_at for record in records.values()), default=EPOCH)
-    why = await decided.decisions(store, records, records, since)
-    named = {
-        *records,
-        *(
-            decision.best_entry_id
-            for decision in why.values()
-            if decision.best_entry_id
-        ),
-    }
-    titles = await decided.titles(store, named, since - settings.window)
-    found = []
+    decisions = await decided.decisions(store, records, records, since)
+    told = records.keys() | decided.best_ids(decisions)
+    # What a report was nearest to may have come a window earlier.
+    titles = await decided.titles(store, told, since - settings.window)
+    sides: list[Side] = []
     for name in names:
-        record = records.get(entry_ids.get(name, ""))
-        found.append(
-            _of_file(name, settings)
-            if record is None
-            else _of_record(record, settings, why, titles)
-        )
-    return found
+        if name not in entry_ids:
+            sides.append(_of_file(name, settings))
+            continue
+        record = records[entry_ids[name]]
+        decision = decisions.get(record.entry_id)
+        side = _of_record(record, settings, decision, titles)
+        sides.append(replace(side, is_moved=record.entry_id in moved))
+    return sides
 
 
 def _of_record(
     record: FingerprintRecord,
     settings: DedupSettings,
-    why: Mapping[str, Decision],
+    decision: Decision | None,
     titles: Mapping[str, str],
 ) -> Side:
-    made = Fingerprint.unpack(record.packed)
+    fingerprint = Fingerprint.unpack(record.packed)
     # Where meanings are off, the daemon decides without those it once stored.
-    judged = made if settings.meaning else replace(made, meaning=b"")
-    decision = why.get(record.entry_id)
-    best_title = titles.get(decision.best_entry_id) if decision else None
+    if not settings.meaning:
+        fingerprint = replace(fingerprint, meaning=b"")
+    best_title = None
+    if decision is not None:
+        best_title = titles.get(decision.best_entry_id)
     return Side(
-        judged,
-        titles.get(record.entry_id, decided.UNTITLED),
-        record.event_id,
-        decision,
-        best_title,
+        fingerprint,
+        title=titles.get(record.entry_id, decided.UNTITLED),
+        event_id=record.event_id,
+        decision=decision,
+        best_title=best_title,
     )
 
 
 def _of_file(name: str, settings: DedupSettings) -> Side:
     try:
         report = report_of_document(files.read_text(Path(name)), name=name)
-        (made,) = prints_of([report], settings)
+        [fingerprint] = prints_of([report], settings)
     except ValueError as error:
         raise ConfigError(Problem(f"is no document: {error}", file=name)) from None
-    return Side(made, report.title)
+    return Side(fingerprint, report.title)
 
 
-def _record(found: Explanation, settings: DedupSettings) -> dict[str, Any]:
+def _record(pair: Pair, explanation: Explanation) -> dict[str, Any]:
     features = [
-        {"name": f.name, "value": f.value, "contribution": f.contribution}
-        for f in found.comparison.features
+        {
+            "name": feature.name,
+            "value": feature.value,
+            "contribution": feature.contribution,
+        }
+        for feature in explanation.comparison.features
     ]
     return {
-        "score": found.comparison.score,
-        "same": found.is_same,
-        "strictness": settings.strictness,
-        "verdict": found.verdict,
-        "lines": found.lines,
+        "score": explanation.comparison.score,
+        "same": explanation.is_same,
+        "strictness": pair.settings.strictness,
+        "verdict": explanation.verdict,
+        "lines": explanation.lines,
         "features": features,
+        "events": [pair.a.event_id, pair.b.event_id],
+        "operator": None if pair.word is None else _said(pair.word),
+        "held_apart": pair.held_apart,
+        "reports": [_side_record(pair.a), _side_record(pair.b)],
+        "judged": PAIR_STATE,
     }
 
 
@@ -369,17 +353,13 @@ def backtest(
     as_json: bool,
 ) -> None:
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
-    swept = sweep or plot is not None
-    if swept and pairs:
-        raise ConfigError(
-            Problem(
-                "--pairs judges pairs and --sweep and --plot events: leave one of them out"
-            )
+    is_swept = sweep or plot is not None
+    if is_swept and pairs:
+        text = (
+            "--pairs judges pairs and --sweep and --plot events: leave one of them out"
         )
-    rows = list(_rows(file))
-    if swept:
-        with _refusing(file):
-            sweeping.truth_of(rows)
+        raise ConfigError(Problem(text))
+    rows = _rows(file, is_swept=is_swept)
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
@@ -390,35 +370,36 @@ def backtest(
         is_told=config_file is not None,
     )
     started = time.perf_counter()
+    prints: Sequence[Fingerprint] = ()
     with _refusing(file):
         # Made once for what runs over the rows many times: meanings take longest.
-        prints = (
-            prints_of(list(core.entries(rows, canonical_url=canonical_url)), settings)
-            if swept
-            else ()
-        )
-        lines, facts = (
-            _pairs(rows, settings) if pairs else _clusters(rows, settings, prints)
-        )
-    seconds = time.perf_counter() - started
-    facts |= {
-        "seconds": round(seconds, 2),
-        "per_second": round(len(rows) / max(seconds, 1e-9)),
-    }
-    facts["peak_memory_mb"] = round(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    )
+        if is_swept:
+            entries = list(core.entries(rows, canonical_url=canonical_url))
+            prints = prints_of(entries, settings)
+        if pairs:
+            lines, facts = _pairs(rows, settings)
+        else:
+            lines, facts = _clusters(rows, settings, prints)
+    facts |= _cost(len(rows), time.perf_counter() - started)
     if predictions:
         _write(predictions, "".join(f"{line}\n" for line in lines))
-    if swept:
-        facts["sweep"] = _sweep(
-            rows,
-            settings,
-            prints,
-            title=file.name,
-            plot=plot,
-        )
+    if is_swept:
+        points = _swept(rows, settings, prints)
+        facts["sweep"] = _point_records(points)
+        if plot:
+            title = f"{file.name}: B-cubed over the score to join at"
+            _write(plot, sweeping.svg(points, title=title))
     _print_facts(facts, as_json)
+
+
+def _cost(row_count: int, seconds: float) -> dict[str, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "seconds": round(seconds, 2),
+        "per_second": round(row_count / max(seconds, 1e-9)),
+        # Linux counts it in KiB.
+        "peak_memory_mb": round(usage.ru_maxrss / 1024),
+    }
 
 
 MOST_ROWS_MEANT = 20_000
@@ -440,32 +421,51 @@ def with_meanings(
         raise ConfigError(Problem(f"--meaning: {files.no_encoder()}"))
     if asked is not None:
         return replace(settings, meaning=asked)
-    if settings.meaning and not is_told and count > MOST_ROWS_MEANT:
-        click.echo(
-            f"aggregator: {count} rows are compared by their words alone; --meaning takes a while",
-            err=True,
-        )
-        return replace(settings, meaning=False)
-    return settings
+    is_chosen = is_told or not settings.meaning
+    if is_chosen or count <= MOST_ROWS_MEANT:
+        return settings
+    click.echo(
+        f"aggregator: {count} rows are compared by their words alone; --meaning takes a while",
+        err=True,
+    )
+    return replace(settings, meaning=False)
 
 
-def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
+def _rows(file: Path, *, is_swept: bool) -> list[Mapping[str, Any]]:
     """The objects of a JSON Lines file. Raises ConfigError naming the line."""
+    rows: list[Mapping[str, Any]] = []
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ConfigError(
-                    Problem(f"not JSON: {error}", file=str(file), line=number)
-                ) from None
-            if not isinstance(row, dict):
-                raise ConfigError(
-                    Problem("not a JSON object", file=str(file), line=number)
-                )
-            yield row
+            if line.strip():
+                rows.append(_row(line, str(file), number))
+    # What a sweep cannot score is said before it starts: it takes minutes.
+    if is_swept:
+        with _refusing(file):
+            sweeping.truth_of(rows)
+    return rows
+
+
+def _row(line: bytes, file: str, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        problem = Problem(f"not JSON: {error}", file=file, line=number)
+        raise ConfigError(problem) from None
+    if not isinstance(row, dict):
+        raise ConfigError(Problem("not a JSON object", file=file, line=number))
+    return row
+
+
+@contextmanager
+def _progress(task: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal; call what it gives after each step."""
+    with Progress(
+        console=console(error=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    ) as progress:
+        bar = progress.add_task(task, total=total)
+        yield lambda: progress.advance(bar)
 
 
 @contextmanager
@@ -482,29 +482,25 @@ def _clusters(
     settings: DedupSettings,
     prints: Sequence[Fingerprint],
 ) -> tuple[list[str], dict[str, Any]]:
-    with Progress(
-        console=console(error=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as progress:
-        bar = progress.add_task("assigning", total=len(rows))
-        done = core.backtest(
+    with _progress("assigning", len(rows)) as advance:
+        result = core.backtest(
             rows,
             settings,
             canonical_url=canonical_url,
-            on_entry=lambda: progress.advance(bar),
+            on_entry=advance,
             prints=prints,
         )
     facts: dict[str, Any] = {
         "entries": len(rows),
-        "events": done.event_count,
-        "joined": done.joined_count,
+        "events": result.event_count,
+        "joined": result.joined_count,
+        "merged": result.merged_count,
     }
-    facts["merged"] = done.merged_count
-    if done.quality:
-        facts["b_cubed"] = _score(done.quality.b_cubed)
-        facts["pairwise"] = _score(done.quality.pairwise)
-    return [f"{name}\t{event}" for name, event in done.events], facts
+    # Only of rows that say which event they are of.
+    if result.quality:
+        facts["b_cubed"] = _score(result.quality.b_cubed)
+        facts["pairwise"] = _score(result.quality.pairwise)
+    return [f"{name}\t{event}" for name, event in result.events], facts
 
 
 def _pairs(
@@ -512,52 +508,44 @@ def _pairs(
     settings: DedupSettings,
 ) -> tuple[list[str], dict[str, Any]]:
     try:
-        done = core.pair_test(rows, settings, canonical_url=canonical_url)
+        result = core.pair_test(rows, settings, canonical_url=canonical_url)
     except (ValueError, KeyError) as error:
-        raise ConfigError(
-            Problem(f"every line needs objects `a` and `b`: {error}")
-        ) from None
+        problem = Problem(f"every line needs objects `a` and `b`: {error}")
+        raise ConfigError(problem) from None
     facts: dict[str, Any] = {
         "pairs": len(rows),
-        "same": sum(done.decisions),
+        "same": sum(result.decisions),
         "judged": PAIR_STATE,
     }
-    if done.quality:
-        facts["pairwise"] = _score(done.quality)
-    return [
-        f"{number}\t{int(same)}" for number, same in enumerate(done.decisions)
-    ], facts
+    if result.quality:
+        facts["pairwise"] = _score(result.quality)
+    lines = [f"{number}\t{int(same)}" for number, same in enumerate(result.decisions)]
+    return lines, facts
 
 
-def _sweep(
+def _swept(
     rows: list[Mapping[str, Any]],
     settings: DedupSettings,
     prints: Sequence[Fingerprint],
-    *,
-    title: str,
-    plot: Path | None,
-) -> list[Any]:
-    with Progress(
-        console=console(error=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as progress:
-        bar = progress.add_task("sweeping", total=len(sweeping.STEPS))
-        points = sweeping.sweep(
+) -> Sequence[sweeping.Point]:
+    with _progress("sweeping", len(sweeping.STEPS)) as advance:
+        return sweeping.sweep(
             rows,
             settings,
             canonical_url=canonical_url,
-            on_step=lambda: progress.advance(bar),
+            on_step=advance,
             prints=prints,
         )
-    if plot:
-        _write(
-            plot,
-            sweeping.svg(points, title=f"{title}: B-cubed over the score to join at"),
-        )
+
+
+def _point_records(points: Sequence[sweeping.Point]) -> list[dict[str, Any]]:
     return [
-        {"score": round(p.score, 3), "strictness": p.name, **_score(p.quality.b_cubed)}
-        for p in points
+        {
+            "score": round(point.score, 3),
+            "strictness": point.name,
+            **_score(point.quality.b_cubed),
+        }
+        for point in points
     ]
 
 
@@ -573,23 +561,21 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            Problem(f"cannot be written: {error.strerror}", file=str(file))
-        ) from None
+        problem = Problem(f"cannot be written: {error.strerror}", file=str(file))
+        raise ConfigError(problem) from None
 
 
 def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(facts))
         return
-    for row in facts.pop("sweep", ()):
-        click.echo(
-            "  ".join(f"{key} {value}" for key, value in row.items() if value != "")
-        )
+    for point in facts.pop("sweep", ()):
+        click.echo(_inline(point))
     for name, value in facts.items():
-        words = (
-            "  ".join(f"{k} {v}" for k, v in value.items())
-            if isinstance(value, dict)
-            else value
-        )
+        words = _inline(value) if isinstance(value, dict) else value
         click.echo(f"{name.replace('_', ' '):<16} {words}")
+
+
+def _inline(facts: Mapping[str, Any]) -> str:
+    """`precision 0.9  recall 0.8`; a score that is no strictness's has no name."""
+    return "  ".join(f"{key} {value}" for key, value in facts.items() if value != "")

@@ -27,15 +27,20 @@ def is_address(name: str) -> bool:
     return "://" in name
 
 
-async def entries_at(store: Store, urls: Sequence[str]) -> dict[str, list[str]]:
-    """The reports with each of these addresses, newest last, as far as their messages are kept."""
-    wanted = {canonical_url(url): url for url in urls}
-    found: dict[str, dict[str, None]] = {url: {} for url in urls}
-    if wanted:
-        async for message in store.watch.messages(
-            await store.server_time() - store.engine.retention.reports
-        ):
-            url = wanted.get(canonical_url(message.url))
-            if url is not None:
-                found[url][message.entry_id] = None
-    return {url: list(entry_ids) for url, entry_ids in found.items()}
+async def entries_at(store: Store, names: Sequence[str]) -> dict[str, list[str]]:
+    """The reports with each address among the names, newest last, as far as their messages are kept."""
+    addresses = list(filter(is_address, names))
+    # What people copy out of a browser carries the parameters of trackers.
+    wanted = {canonical_url(address): address for address in addresses}
+    entry_ids: dict[str, list[str]] = {address: [] for address in addresses}
+    if not wanted:
+        return entry_ids
+    since = await store.server_time() - store.engine.retention.reports
+    async for message in store.watch.messages(since):
+        address = wanted.get(canonical_url(message.url))
+        if address is None:
+            continue
+        # An edit is a message of the same report.
+        if message.entry_id not in entry_ids[address]:
+            entry_ids[address].append(message.entry_id)
+    return entry_ids

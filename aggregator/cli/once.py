@@ -18,7 +18,6 @@ import structlog
 
 from aggregator.cli import engines
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.encoder import Encoder
 from aggregator.daemon.files import Loaded
 from aggregator.daemon.registering import registered
 from aggregator.daemon.shutdown import Shutdown
@@ -43,7 +42,8 @@ async def run_once(
 
     Raises CancelledError when a signal ends it, whose number is put into `interrupts`.
     """
-    started, shutdown = time.monotonic(), Shutdown()
+    started = time.monotonic()
+    shutdown = Shutdown()
     _interrupted_by_signals(shutdown, interrupts)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(engines.owned_engine(read, shutdown))
@@ -104,7 +104,7 @@ async def _poll(
     )
     poll = assembly.poll_stage(store, fetching, read, metrics=metrics)
     poll.hosts |= hosts  # with those of the addresses that feeds have moved to
-    # What was interrupted is given back while there is what it needs.
+    # What was interrupted is given back while there is what it needs: 2 s before the server is stopped.
     stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
     return await poll.once()
 
@@ -115,7 +115,10 @@ async def _assign(store: Store, read: Loaded, role: str) -> None:
         return
     try:
         async with asyncio.timeout(LIMIT.total_seconds()):
-            await (_until_assigned(store) if role == "poll" else _drain(store, read))
+            if role == "poll":
+                await _until_assigned(store)
+            else:
+                await _drain(store, read)
     except TimeoutError:
         raise EngineDown(
             f"entries still wait after {LIMIT}; is an event worker running?"
@@ -130,6 +133,7 @@ async def _until_assigned(store: Store) -> None:
 async def _drain(store: Store, read: Loaded) -> None:
     from aggregator.daemon import assembly
     from aggregator.daemon.daemon import ALLOWANCES, RESIGN_LIMIT
+    from aggregator.daemon.encoder import Encoder
     from aggregator.watch.metrics import Metrics
     from aggregator.watch.progress import Progress
 
@@ -141,14 +145,13 @@ async def _drain(store: Store, read: Loaded) -> None:
         try:
             await stage.drain()
         finally:
-            with contextlib.suppress(
-                TimeoutError
-            ):  # a server that hangs: the lead lapses
+            # A server that hangs: the lead lapses.
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stage.close(), RESIGN_LIMIT.total_seconds())
 
 
-def _why(one: Skipped) -> dict[str, str]:
-    until = (
-        {"until": one.until_at.isoformat(timespec="seconds")} if one.until_at else {}
-    )
-    return {"why": one.why.value, **until}
+def _why(skipped: Skipped) -> dict[str, str]:
+    facts = {"why": skipped.why.value}
+    if skipped.until_at:
+        facts["until"] = skipped.until_at.isoformat(timespec="seconds")
+    return facts

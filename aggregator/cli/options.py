@@ -34,6 +34,7 @@ class DurationType(click.ParamType[timedelta]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> timedelta:
+        """The duration that was typed; a usage error says how one is written."""
         try:
             return duration(value)
         except ValueError as error:

@@ -5,6 +5,7 @@ All three are made from the texts and models in force, so that none of them can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -32,11 +33,11 @@ def completions(ctx: click.Context, shell: str) -> None:
     bash: eval "$(aggregator completions bash)" in ~/.bashrc; zsh: the same in ~/.zshrc; fish: into
     ~/.config/fish/completions/aggregator.fish.
     """
-    made = get_completion_class(shell)
-    assert made is not None, "the choice names what click has"
-    click.echo(
-        made(ctx.find_root().command, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source()
-    )
+    completion = get_completion_class(shell)
+    assert completion is not None, "the choice names what click has"
+    program = ctx.find_root().command
+    script = completion(program, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source()
+    click.echo(script)
 
 
 @click.command()
@@ -52,20 +53,16 @@ def man_page(program: click.Command) -> list[str]:
         f'.TH AGGREGATOR 1 "" "aggregator {__version__}"',
         ".SH NAME",
         "aggregator \\- feeds in, events out",
-    ]
-    lines += [
         ".SH SYNOPSIS",
         ".B aggregator",
         ".I COMMAND",
         "[options]",
         ".SH DESCRIPTION",
         *_prose(program.help),
+        ".SH COMMANDS",
     ]
-    lines.append(".SH COMMANDS")
-    for name, command, ctx in _commands(
-        program,
-        click.Context(program, info_name=PROGRAM),
-    ):
+    root = click.Context(program, info_name=PROGRAM)
+    for name, command, ctx in _commands(program, root):
         lines += _section(name, command, ctx)
     lines += [
         ".SH FILES",
@@ -111,7 +108,8 @@ def _prose(text: str | None) -> list[str]:
 def _roff(text: str) -> str:
     """The text as roff shows it: its backslashes and dashes as they are, no line that begins like a request."""
     plain = text.replace("\\", "\\e").replace("-", "\\-")
-    escaped = "".join(
-        letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in plain
+    # groff reads Latin-1 unless it is told otherwise.
+    escaped = re.sub(
+        r"[^\x00-\x7f]", lambda letter: f"\\[u{ord(letter[0]):04X}]", plain
     )
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

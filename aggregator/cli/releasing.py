@@ -19,33 +19,27 @@ from aggregator.schedule.result import released as released_state
 def release(feed_id: str, config_file: str | None) -> None:
     """Let a quarantined or stopped (410) feed go on: it is polled again at once, when its host allows."""
     read = files.loaded(config_file)
-    feed = next(
-        (feed for feed in read.configuration.feeds if feed.feed_id == feed_id),
-        None,
-    )
+    feeds = {feed.feed_id: feed for feed in read.configuration.feeds}
+    feed = feeds.get(feed_id)
     if feed is None:
-        raise ConfigError(
-            Problem(
-                f'no feed has the id "{feed_id}"; `aggregator feeds list` shows them'
-            )
-        )
+        text = f'no feed has the id "{feed_id}"; `aggregator feeds list` shows them'
+        raise ConfigError(Problem(text))
     asyncio.run(_release(read, feed))
     click.echo(f"released {feed_id}: it is polled again as soon as its host allows")
 
 
 async def _release(read: files.Loaded, feed: Feed) -> None:
     async with engines.attached_engine(read) as engine:
+        polls = engine.store.polls
         now = await engine.store.server_time()
-        state = (await engine.store.polls.states([feed.feed_id])).get(feed.feed_id)
+        state = (await polls.states([feed.feed_id])).get(feed.feed_id)
         if state is None:
-            raise ConfigError(
-                Problem(
-                    f"{feed.feed_id} has never been polled; there is nothing to release"
-                )
-            )
+            text = f"{feed.feed_id} has never been polled; there is nothing to release"
+            raise ConfigError(Problem(text))
         decision = released_state(feed, state, now=now)
-        await engine.store.polls.operator_state(
+        await polls.operator_state(
             feed.feed_id,
+            # Of the state that stands when it is written: a poll may have ended since.
             lambda current: released_state(feed, current, now=now).state,
             due_at=decision.due_at,
             notices=decision.notices,

@@ -54,24 +54,25 @@ def _tell_to_reload(place: Path) -> None:
 
 def _running(folder: Path) -> list[Path]:
     """The files of daemons that live; those of dead ones are removed."""
-    found = []
+    living = []
     for place in sorted(folder.glob("*.json")):
         if _is_alive(place):
-            found.append(place)
+            living.append(place)
         else:
             place.unlink(missing_ok=True)
             lock_of(place).unlink(missing_ok=True)
-    return found
+    return living
 
 
 def _is_alive(place: Path) -> bool:
-    """Whether the daemon that wrote the file lives: it holds a lock. Its number may be another process's by now."""
+    """Whether the daemon that wrote the file lives: it holds a lock."""
+    # Not by its number, which may be another process's by now: SIGHUP would end that.
     try:
         with lock_of(place).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except OSError:
+    except OSError:  # it is held
         return True
     return False
 

@@ -32,14 +32,12 @@ def as_called(text: str, how: Called) -> str:
     """The text with each advised command as it is to be typed here."""
 
     def typed(advised: re.Match[str]) -> str:
-        words = (advised[1] or "").split()
-        takes_one = (
-            bool(words) and words[0] not in _WITHOUT_CONFIG and "--config" not in words
-        )
-        config = (
-            f" --config {shlex.quote(how.config)}" if how.config and takes_one else ""
-        )
-        return f"`{how.program}{advised[1] or ''}{config}`"
+        rest = advised[1] or ""
+        words = rest.split()
+        takes_config = bool(words) and words[0] not in _WITHOUT_CONFIG
+        if how.config and takes_config and "--config" not in words:
+            rest += f" --config {shlex.quote(how.config)}"
+        return f"`{how.program}{rest}`"
 
     return _ADVISED.sub(typed, text)
 
@@ -48,9 +46,11 @@ def _word(program: str) -> str:
     on_path = shutil.which("aggregator")
     if Path(program).name == "__main__.py":
         return "aggregator" if on_path else "python -m aggregator"
-    if on_path and Path(on_path).samefile(program):
-        return "aggregator"
-    return shlex.quote(program) if Path(program).exists() else "aggregator"
+    # An environment whose program is not on PATH: there is another, or none.
+    is_on_path = on_path is not None and Path(on_path).samefile(program)
+    if not is_on_path and Path(program).exists():
+        return shlex.quote(program)
+    return "aggregator"
 
 
 def _config(arguments: Sequence[str]) -> str | None:

@@ -46,11 +46,11 @@ def run(config_file: str | None, once: bool, role: str) -> None:
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
-    hear_nothing_yet(
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-        *(() if once else (signal.SIGHUP,)),
-    )
+    # Until the daemon listens, these would end it; a terminal that is closed ends one round.
+    unheard = [signal.SIGUSR1, signal.SIGUSR2]
+    if not once:
+        unheard.append(signal.SIGHUP)
+    hear_nothing_yet(*unheard)
     read = files.loaded(config_file or _offered())
     source = ConfigFile(read)
     people = configure_logs(source)
@@ -101,7 +101,8 @@ def _offered() -> str | None:
 def configure_logs(source: ConfigFile) -> People | None:
     """Logs fit where stdout goes: JSON, with priorities in the journal. On a terminal people are told of events instead
     (the answer), unless $LOG_FORMAT or $LOG_LEVEL asks for log lines."""
-    requested, level = os.environ.get("LOG_FORMAT"), os.environ.get("LOG_LEVEL")
+    requested = os.environ.get("LOG_FORMAT")
+    level = os.environ.get("LOG_LEVEL")
     is_terminal = sys.stdout.isatty()
     if is_terminal and not requested and not level:
         from aggregator.cli.console import console
@@ -115,6 +116,7 @@ def configure_logs(source: ConfigFile) -> People | None:
         )
         logs.configure(tell=people.log)
         return people
+    # systemd says by device and inode which stream goes to the journal: stdout may have been redirected since.
     stdout = os.fstat(sys.stdout.fileno())
     journal = logs.is_journal(
         os.environ.get("JOURNAL_STREAM"),

@@ -52,6 +52,7 @@ class Outlet:
 
     @property
     def content_type(self) -> str:
+        """What an outlet of this format sends as Content-Type."""
         return f"{CONTENT_TYPES[self.form]}; charset=utf-8"
 
     def listed(self, elapsed: timedelta) -> list[SampleReport]:
@@ -82,18 +83,15 @@ def outlets() -> tuple[Outlet, ...]:
         encoding="utf-8"
     )
     tables = tomllib.loads(text)
-    found = []
+    outlets = []
     for table in tables["outlet"]:
-        mine = [row for row in tables["report"] if row["outlet"] == table["id"]]
-        reports = tuple(
-            _report(row, table["host"], number) for number, row in enumerate(mine, 1)
-        )
-        about = {
-            name: table[name]
-            for name in ("name", "host", "language", "form", "category")
-        }
-        found.append(Outlet(feed_id=table["id"], reports=reports, **about))
-    return tuple(found)
+        feed_id = table.pop("id")
+        reports: list[SampleReport] = []
+        for row in tables["report"]:
+            if row["outlet"] == feed_id:
+                reports.append(_report(row, table["host"], len(reports) + 1))
+        outlets.append(Outlet(feed_id=feed_id, reports=tuple(reports), **table))
+    return tuple(outlets)
 
 
 def _report(row: dict[str, str | int | float], host: str, number: int) -> SampleReport:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from aggregator.config import configuration
 
@@ -27,18 +28,18 @@ def starter(
     themes: Sequence[str] = THEMES,
 ) -> str:
     """A whole feeds.toml: the settings, then each theme in each language there is a list of."""
-    lists = [
-        _part(f"{theme}.{language}")
-        for theme in themes
-        for language in languages
-        if has_list(theme, language)
-    ]
-    return "\n".join([head(), *lists])
+    parts = [head()]
+    for theme in themes:
+        for language in languages:
+            # Not every theme has feeds in every language.
+            if has_list(theme, language):
+                parts.append(_part(f"{theme}.{language}"))
+    return "\n".join(parts)
 
 
 def has_list(theme: str, language: str) -> bool:
     """Whether there are feeds of this theme in this language."""
-    return (files("aggregator.cli") / "starter" / f"{theme}.{language}.toml").is_file()
+    return _file(f"{theme}.{language}").is_file()
 
 
 def feed_count(text: str) -> int:
@@ -47,6 +48,8 @@ def feed_count(text: str) -> int:
 
 
 def _part(name: str) -> str:
-    return (files("aggregator.cli") / "starter" / f"{name}.toml").read_text(
-        encoding="utf-8"
-    )
+    return _file(name).read_text(encoding="utf-8")
+
+
+def _file(name: str) -> Traversable:
+    return files("aggregator.cli") / "starter" / f"{name}.toml"

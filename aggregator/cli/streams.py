@@ -47,8 +47,9 @@ def _encoding_of(stream: Any) -> str:
     """What is read where the stream goes: what $PYTHONIOENCODING says, else the locale; UTF-8 for one that is ASCII."""
     if os.environ.get("PYTHONIOENCODING", "").partition(":")[0]:
         return str(stream.encoding)
-    spoken = codecs.lookup(locale.getencoding()).name
-    return "utf-8" if spoken == "ascii" else spoken
+    encoding = codecs.lookup(locale.getencoding()).name
+    # LC_ALL=C, or no locale at all, as cron has it: that says nothing of where the output goes.
+    return "utf-8" if encoding == "ascii" else encoding
 
 
 def guard_output() -> None:
