@@ -86,7 +86,8 @@ _COPIED_BEHIND = ",;，；、。"
 """What ends the word an address was copied with; no address of a feed ends so."""
 _UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _SUBSCRIBING = re.compile(
-    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune|view-source):(?:/*)", re.IGNORECASE
+    r"(?:feeds?|rss|atom|itpc|pcast|podcast|zune|view-source):(?:/*)",
+    re.IGNORECASE,
 )
 """Schemes of "subscribe" links, before an address or in place of its scheme; browsers' before what they show."""
 _WEB = re.compile(r"(?:https?(?:\s?[:：;]\s?/*|//+)\s?)+", re.IGNORECASE)

@@ -136,6 +136,7 @@ def _run(arguments: Sequence[str]) -> int:
     except AggregatorError as error:
         return _told(error, 1, arguments)
     except OSError as error:
+        # Any other is a fault of ours, whose traceback is wanted.
         if error.errno not in _DISK_FULL:
             raise
         return _told(
@@ -149,8 +150,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _told(error: AggregatorError, status: int, arguments: Sequence[str]) -> int:
     called = remedies.called(sys.argv[0], arguments)
     text = remedies.as_called(str(error), called)
-    click.echo(
-        f"aggregator: {text}" if "\n" not in text else f"aggregator:\n{text}",
-        err=True,
-    )
+    # Several problems of one file stand below each other, where an editor finds `file:line`.
+    separator = "\n" if "\n" in text else " "
+    click.echo(f"aggregator:{separator}{text}", err=True)
     return status

@@ -95,9 +95,10 @@ async def _add_found(
             if not isinstance(result, FetchFailed):
                 break
         body = _body(result)
-        found = await _found(read, fetching, address, body)
-        added = add_feeds(read.file, [found], categories)
-        if added and found.url == address:
+        subscription = await _subscription(read, fetching, address, body)
+        added = add_feeds(read.file, [subscription], categories)
+        # Of a page's feed nothing has been read yet.
+        if added and subscription.url == address:
             await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
 
 
@@ -108,7 +109,7 @@ async def _hand_over(
     body: Fetched,
 ) -> None:
     """Commit the body as the feed's first poll, where a server runs: adding a feed costs one request, not two."""
-    feed = next(feed for feed in read.configuration.feeds if feed.feed_id == feed_id)
+    feeds = {feed.feed_id: feed for feed in read.configuration.feeds}
     try:
         async with engines.attached_engine(read) as engine:
             stage = assembly.poll_stage(
@@ -118,12 +119,12 @@ async def _hand_over(
                 metrics=Metrics(),
             )
             await stage.register()
-            await stage.adopt(feed, body)
+            await stage.adopt(feeds[feed_id], body)
     except EngineError as error:
         click.echo(f"it is polled when a daemon runs ({error})", err=True)
 
 
-async def _found(
+async def _subscription(
     read: files.Loaded,
     fetching: assembly.Fetching,
     url: str,
@@ -131,34 +132,28 @@ async def _found(
 ) -> Subscription:
     """The feed at a URL, or the one its page names. Raises ConfigError that says what was found instead."""
     settings = read.configuration.settings
-    parsed = await fetching.read(
-        ReadRequest(
-            feed=Feed("", url),
-            url=body.url,
-            body=body.body,
-            content_type=body.content_type,
-            known={},
-            identity=IdentityRule(),
-            documents=settings.documents,
-            window=settings.dedup.window,
-            now=machine_time(),
-        )
+    request = ReadRequest(
+        feed=Feed("", url),
+        url=body.url,
+        body=body.body,
+        content_type=body.content_type,
+        known={},
+        identity=IdentityRule(),
+        documents=settings.documents,
+        window=settings.dedup.window,
+        now=machine_time(),
     )
+    parsed = await fetching.read(request)
     if not isinstance(parsed, Unparsable):
         return Subscription(url)
     candidates = await _named(settings.fetch, body)
     if not candidates:
-        shown = redacted(url)
-        raise ConfigError(
-            Problem(
-                f"{shown} is no feed and names none: {parsed.detail}. Add it anyway with --force"
-            )
-        )
+        remark = f"{redacted(url)} is no feed and names none: {parsed.detail}"
+        raise ConfigError(Problem(f"{remark}. Add it anyway with --force"))
+    # The likeliest is taken; which others there are helps whoever meant another.
     for other in candidates[1:]:
-        click.echo(
-            f"the page also names {redacted(other.url)} ({other.title})",
-            err=True,
-        )
+        words = f"the page also names {redacted(other.url)} ({other.title})"
+        click.echo(words, err=True)
     return candidates[0]
 
 
@@ -174,11 +169,8 @@ async def _named(limits: FetchSettings, page: Fetched) -> list[Subscription]:
     ) as sandbox:
         answer = await sandbox.run((page.body, page.url, page.content_type))
     if isinstance(answer, Killed):
-        raise ConfigError(
-            Problem(
-                f"the page cannot be read: {answer.detail}. Add the feed itself, or with --force"
-            )
-        )
+        remark = f"the page cannot be read: {answer.detail}"
+        raise ConfigError(Problem(f"{remark}. Add the feed itself, or with --force"))
     return answer
 
 
@@ -187,10 +179,7 @@ def _body(result: FetchResult) -> Fetched:
         case Fetched():
             return result
         case NotModified():
-            raise ConfigError(
-                Problem(
-                    "the server answered 304 to a request without validators; add it with --force"
-                )
-            )
+            remark = "the server answered 304 to a request without validators"
+            raise ConfigError(Problem(f"{remark}; add it with --force"))
         case FetchFailed():
             raise ConfigError(Problem(f"{result.detail}. Add it anyway with --force"))

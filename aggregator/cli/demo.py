@@ -81,17 +81,15 @@ async def _demo(
         ) -> None:
             if opens:
                 webbrowser.open(people.page)
-            await _until_told(
-                store,
-                shown,
-                None if stays else begun + LONGEST.total_seconds(),
-            )
+            deadline = None if stays else begun + LONGEST.total_seconds()
+            await _until_told(store, shown, deadline)
             await _tell_end(
                 store,
                 people,
                 shown,
                 stays=stays,
             )
+            # On a terminal the page stays up until Ctrl-C.
             if not stays:
                 stop()
 
@@ -142,15 +140,15 @@ async def _tell_end(
             f"Time is up: {reports} of {total} reports were read. On a terminal it takes the time it needs."
         )
     else:
+        came = f"{counted(reports, 'report')} of {counted(len(shown), 'feed')}"
         people.say(
-            f"{counted(reports, 'report')} of {counted(len(shown), 'feed')} in four languages came to "
-            f"{counted(len(events), 'event')}: look-alikes apart, retellings together where their words show it."
+            f"{came} in four languages came to {counted(len(events), 'event')}: "
+            "look-alikes apart, retellings together where their words show it."
         )
-    people.say(
-        f"Look at them: {people.page}  (Ctrl-C ends the demo)"
-        if stays
-        else f"The page was at {people.page}"
-    )
+    if stays:
+        people.say(f"Look at them: {people.page}  (Ctrl-C ends the demo)")
+    else:
+        people.say(f"The page was at {people.page}")
     people.say("Your own feeds: `aggregator init`, then `aggregator run`")
 
 
@@ -159,16 +157,19 @@ def _configuration(shown: Sequence[Outlet], urls: Mapping[str, str]) -> str:
         '[aggregator]\nstate_dir = "state"',
         '[http]\nlisten = "127.0.0.1:0"',
         '[fetch]\nallow_private_networks = true\nper_host_interval = "0s"',
-        "[dedup]\nmeaning = false",  # so that it begins at once, and tells the same with and without the extra
+        # So that it begins at once, and tells the same with and without the extra.
+        "[dedup]\nmeaning = false",
         '[defaults]\nmin_interval = "1s"\nmax_interval = "1s"\nbacklog = "all"',
     ]
     for outlet in shown:
-        lines.append(
-            f'[[feed]]\nid = "{outlet.feed_id}"\nurl = "{urls[outlet.feed_id]}"'
-        )
-        lines.append(
-            f'language = "{outlet.language}"\ncategories = ["News", "{outlet.name}", "{outlet.category}"]'
-        )
+        categories = f'["News", "{outlet.name}", "{outlet.category}"]'
+        lines += [
+            "[[feed]]",
+            f'id = "{outlet.feed_id}"',
+            f'url = "{urls[outlet.feed_id]}"',
+            f'language = "{outlet.language}"',
+            f"categories = {categories}",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -199,11 +200,11 @@ async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        places = [await _opened(runner, number) for number in range(1, len(shown) + 1)]
-        yield {
-            outlet.feed_id: f"http://{place}/{outlet.feed_id}"
-            for outlet, place in zip(shown, places, strict=True)
-        }
+        urls: dict[str, str] = {}
+        for number, outlet in enumerate(shown, 1):
+            place = await _opened(runner, number)
+            urls[outlet.feed_id] = f"http://{place}/{outlet.feed_id}"
+        yield urls
     finally:
         await runner.cleanup()
 

@@ -120,12 +120,12 @@ def _from_files(
 ) -> Digest:
     """The digests kept as files, put together. Raises the error when there are none."""
     now = datetime.now(UTC)
-    found = DigestFiles(read.digest_dir).since(now - since)
-    if not found:
+    digests = DigestFiles(read.digest_dir).since(now - since)
+    if not digests:
         raise error
     click.echo(f"aggregator: {error}; this is from {read.digest_dir}", err=True)
     return joined_digest(
-        found,
+        digests,
         from_at=now - since,
         to_at=now,
         top=top,
@@ -136,18 +136,21 @@ def _from_files(
 
 async def _follow(read: Loaded, form: str) -> None:
     async with engines.attached_engine(read) as engine:
-        last = await engine.store.watch.last_ids(["digest"])
+        watch = engine.store.watch
+        last_ids = await watch.last_ids(["digest"])
         while True:
-            for row in await _more(engine.store, last):
-                last = {"digest": row.stream_id}
-                record = engine.store.watch.digest_of(row)
+            for row in await _more(engine.store, last_ids):
+                last_ids = {"digest": row.stream_id}
+                record = watch.digest_of(row)
                 if record is not None:
                     _print(read, record, form)
 
 
-async def _more(store: Store, last: dict[str, str]) -> list[Row]:
+async def _more(store: Store, last_ids: dict[str, str]) -> list[Row]:
+    wait = timedelta(seconds=FOLLOW_SECONDS)
     try:
-        return await store.watch.tail(last, block=timedelta(seconds=FOLLOW_SECONDS))
+        return await store.watch.tail(last_ids, block=wait)
+    # A daemon that is started anew takes its server with it for a moment.
     except EngineDown as error:
         click.echo(f"aggregator: {error}; trying again", err=True)
         await asyncio.sleep(FOLLOW_SECONDS)

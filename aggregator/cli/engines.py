@@ -68,12 +68,15 @@ async def attached_engine(read: Loaded) -> AsyncIterator[Engine]:
     """For a reader: the configured server, or the embedded one that runs. Raises EngineMissing; starts nothing."""
     settings = read.configuration.settings
     if settings.redis_url:
-        url, place = settings.redis_url, without_secrets(settings.redis_url)
+        url = settings.redis_url
+        place = without_secrets(url)
     else:
         running = await attach(read.state_dir)
-        url, place = running.url, running.socket
+        url = running.url
+        place = running.socket
     async with _store(settings, url) as store:
         yield Engine(store, place)
+        # A reader tells them to nobody but its own user: agg:trouble is the workers'.
         _tell_slips(store.engine.slips)
 
 

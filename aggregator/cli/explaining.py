@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from aggregator.cli.effective import written
@@ -44,36 +45,30 @@ def _asked(feed: Feed, poll: Poll, agent: str) -> list[str]:
     now = poll.state.last_poll_at or poll.before.next_poll_at
     request = request_for(feed, poll.before, now=now)
     as_whom = request.user_agent or agent
-    told = "We sent" if _was_sent(poll) else "We would have sent"
+    verb = "We sent" if _was_sent(poll) else "We would have sent"
+    # RFC 3229 with the registered value `feed`: of a large document the new items alone.
     accepting = "gzip, brotli and zstd, and only-what-is-new (A-IM: feed)"
-    lines = [
-        f"{told}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."
-    ]
-    sent = (
-        [f"If-None-Match: {request.validators.etag}"] if request.validators.etag else []
-    )
-    sent += (
-        [f"If-Modified-Since: {request.validators.last_modified}"]
-        if request.validators.last_modified
-        else []
-    )
-    if sent:
-        return [
-            *lines,
-            f"We asked only for a change since the last answer ({'; '.join(sent)}).",
-        ]
-    why = (
-        "no validators are known"
-        if not poll.before.last_success_at
-        else "once in 24 h we ask for the whole feed"
-    )
-    return [*lines, f"We asked for the whole feed: {why}."]
+    line = f"{verb}: GET {redacted(request.url)} as {as_whom}, accepting {accepting}."
+    validators = request.validators
+    conditions: list[str] = []
+    if validators.etag:
+        conditions.append(f"If-None-Match: {validators.etag}")
+    if validators.last_modified:
+        conditions.append(f"If-Modified-Since: {validators.last_modified}")
+    if conditions:
+        since = "; ".join(conditions)
+        return [line, f"We asked only for a change since the last answer ({since})."]
+    why = "no validators are known"
+    if poll.before.last_success_at:
+        why = "once in 24 h we ask for the whole feed"
+    return [line, f"We asked for the whole feed: {why}."]
 
 
 def _was_sent(poll: Poll) -> bool:
     """Whether the request left us: it does not when its address is refused, unknown or unreachable."""
     match poll.fetched:
         case FetchFailed(kind=kind, redirects=redirects):
+            # What failed behind a redirect had been sent before it.
             return bool(redirects) or kind not in _UNSENT
         case Fetched() | NotModified():
             return True
@@ -107,73 +102,66 @@ def _answered(poll: Poll) -> list[str]:
 
 
 def _validators(result: Fetched) -> list[str]:
-    if result.validators.etag or result.validators.last_modified:
-        known = ", ".join(
-            filter(None, (result.validators.etag, result.validators.last_modified))
-        )
-        return [f"It gave validators, which the next request sends back: {known}."]
-    return ["It gave no validators, so the next request must fetch everything again."]
+    validators = filter(None, (result.validators.etag, result.validators.last_modified))
+    known = ", ".join(validators)
+    if not known:
+        return [
+            "It gave no validators, so the next request must fetch everything again."
+        ]
+    return [f"It gave validators, which the next request sends back: {known}."]
 
 
 def _caching(caching: Caching) -> list[str]:
     lines = []
     if caching.fresh_for and caching.fresh_for > timedelta(0):
-        lines.append(
-            f"Its cache headers allow no request for {written(caching.fresh_for)}."
-        )
+        span = written(caching.fresh_for)
+        lines.append(f"Its cache headers allow no request for {span}.")
     if caching.retry_after:
+        span = written(caching.retry_after)
         lines.append(
-            f"It asks to be left alone for {written(caching.retry_after)} (Retry-After); so is its whole host."
+            f"It asks to be left alone for {span} (Retry-After); so is its whole host."
         )
     return lines
 
 
 def _read(poll: Poll) -> list[str]:
     match poll.read:
+        case None if isinstance(poll.fetched, FetchFailed):
+            return ["There was nothing to read."]
         case None:
-            return (
-                ["There was nothing to read."]
-                if isinstance(poll.fetched, FetchFailed)
-                else ["The body is the known one."]
-            )
+            # A 304, or the bytes of the last time: nothing is parsed then.
+            return ["The body is the known one."]
         case Unparsable() as unread:
             return [f"The body is no feed: {unread.detail}."]
         case FeedRead() as read:
-            counts = ", ".join(
-                f"{count} {outcome}" for outcome, count in read.outcomes.items()
-            )
-            reasons = ", ".join(
-                f"{count} {reason}" for reason, count in read.reasons.items()
-            )
-            lines = [
-                f"It is {read.version or 'a feed'} in {read.encoding}, with entries: {counts or 'none'}."
-            ]
-            lines += [f"Of these: {reasons}."] if reasons else []
-            return lines + (
-                [
-                    f"Entries are told apart by {read.identity.ladder}: {read.identity.reason}."
-                ]
-                if read.identity.reason
-                else []
-            )
+            return list(_read_lines(read))
+
+
+def _read_lines(read: FeedRead) -> Iterator[str]:
+    form = f"{read.version or 'a feed'} in {read.encoding}"
+    yield f"It is {form}, with entries: {_listed(read.outcomes) or 'none'}."
+    if read.reasons:
+        yield f"Of these: {_listed(read.reasons)}."
+    rule = read.identity
+    if rule.reason:
+        yield f"Entries are told apart by {rule.ladder}: {rule.reason}."
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _next(poll: Poll) -> list[str]:
-    state, due = poll.state, poll.due_at
-    if due is None:
+    state = poll.state
+    if poll.due_at is None:
         return [f"It is not polled again by itself: {state.next_poll_reason}."]
-    gap = (
-        f"; it changes every {roughly(state.change_gap)} or so"
-        if state.change_gap
-        else ""
-    )
-    hours = ", ".join(str(hour) for hour in sorted(state.hints.skip_hours))
-    skipped = (
-        [f"The document asks not to be read at these hours (GMT): {hours}."]
-        if hours
-        else []
-    )
-    return [
-        *skipped,
-        f"The next poll is due at {due:%Y-%m-%d %H:%M:%S} UTC: {state.next_poll_reason}{gap}.",
-    ]
+    lines: list[str] = []
+    # RSS 2.0's skipHours are of GMT.
+    if state.hints.skip_hours:
+        hours = ", ".join(map(str, sorted(state.hints.skip_hours)))
+        lines.append(f"The document asks not to be read at these hours (GMT): {hours}.")
+    why = str(state.next_poll_reason)
+    if state.change_gap:
+        why += f"; it changes every {roughly(state.change_gap)} or so"
+    lines.append(f"The next poll is due at {poll.due_at:%Y-%m-%d %H:%M:%S} UTC: {why}.")
+    return lines

@@ -45,7 +45,8 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
             }
             click.echo(orjson.dumps(row))
         else:
-            off = "" if feed.enabled else "\t(off)"
-            click.echo(
-                f"{feed.feed_id}\t{redacted(feed.url)}\t{' / '.join(feed.categories)}{off}"
-            )
+            # Tabs, for `cut` and `awk`.
+            cells = [feed.feed_id, redacted(feed.url), " / ".join(feed.categories)]
+            if not feed.enabled:
+                cells.append("(off)")
+            click.echo("\t".join(cells))

@@ -36,7 +36,10 @@ LIMIT = timedelta(minutes=30)
 
 
 async def run_once(
-    read: Loaded, role: str, people: People | None, interrupts: list[int]
+    read: Loaded,
+    role: str,
+    people: People | None,
+    interrupts: list[int],
 ) -> None:
     """Both stages until nothing due is left. Raises EngineError; failing feeds are no failure of ours.
 
@@ -52,12 +55,19 @@ async def run_once(
         begun_at = await engine.store.server_time()
         if role != "event":
             polled_count, skipped = await _poll(
-                stack, engine.store, read, people, shutdown
+                stack,
+                engine.store,
+                read,
+                people,
+                shutdown,
             )
         await _assign(engine.store, read, role)
         seconds = round(time.monotonic() - started, 1)
         log.info(
-            "run_once_ended", polled=polled_count, skipped=len(skipped), seconds=seconds
+            "run_once_ended",
+            polled=polled_count,
+            skipped=len(skipped),
+            seconds=seconds,
         )
         for feed in skipped:
             log.info("feed_skipped", feed_id=feed.feed_id, **_why(feed))
@@ -86,7 +96,13 @@ async def _poll(
     """How many feeds were polled, and those that are due and were not. What opens here is closed by `stack`."""
     feeds = {feed.feed_id: feed for feed in read.configuration.feeds if feed.enabled}
     hosts = {feed_id: host_of(feed.url) for feed_id, feed in feeds.items()}
-    await registered(store, feeds, hosts, clock=Clock(), at_once=True)
+    await registered(
+        store,
+        feeds,
+        hosts,
+        clock=Clock(),
+        at_once=True,
+    )
     if people is not None:
         from aggregator.cli.following import due_feeds
 
@@ -102,7 +118,12 @@ async def _poll(
     fetching = await stack.enter_async_context(
         assembly.Fetching(read.configuration.settings, metrics)
     )
-    poll = assembly.poll_stage(store, fetching, read, metrics=metrics)
+    poll = assembly.poll_stage(
+        store,
+        fetching,
+        read,
+        metrics=metrics,
+    )
     poll.hosts |= hosts  # with those of the addresses that feeds have moved to
     # What was interrupted is given back while there is what it needs: 2 s before the server is stopped.
     stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
@@ -140,7 +161,11 @@ async def _drain(store: Store, read: Loaded) -> None:
     metrics = Metrics()
     async with Encoder(metrics) as encoder:
         stage = assembly.event_stage(
-            store, read, encoder, metrics=metrics, progress=Progress(ALLOWANCES)
+            store,
+            read,
+            encoder,
+            metrics=metrics,
+            progress=Progress(ALLOWANCES),
         )
         try:
             await stage.drain()

@@ -49,10 +49,17 @@ from aggregator.watch.progress import Progress
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="FEED_OR_URL...")
+@click.argument(
+    "targets",
+    nargs=-1,
+    required=True,
+    metavar="FEED_OR_URL...",
+)
 @click.option("--dry-run", is_flag=True, help="Store and publish nothing.")
 @click.option(
-    "--explain", is_flag=True, help="Tell the conversation with the server in words."
+    "--explain",
+    is_flag=True,
+    help="Tell the conversation with the server in words.",
 )
 @options.config
 @options.as_json
@@ -220,7 +227,12 @@ async def _look(stage: PollStage, feed: Feed) -> Poll:
     return await stage.poll(claim, feed, dry_run=True)
 
 
-async def _poll(stage: PollStage, store: Store, read: Loaded, feed: Feed) -> Poll | str:
+async def _poll(
+    stage: PollStage,
+    store: Store,
+    read: Loaded,
+    feed: Feed,
+) -> Poll | str:
     """A poll under a claim, like the daemon's; why there was none, where it may not be claimed."""
     if not feed.enabled:
         return f"{feed.feed_id} is off (enabled = false); --dry-run looks at it all the same"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -121,10 +121,11 @@ def search(
 
 def asked_for(words: Sequence[str]) -> str:
     """The arguments as one query: what the shell was given as one argument is a phrase."""
-    return " ".join(
-        f'"{word}"' if " " in word.strip() and '"' not in word else word
-        for word in words
-    )
+    items = []
+    for word in words:
+        is_phrase = " " in word.strip() and '"' not in word
+        items.append(f'"{word}"' if is_phrase else word)
+    return " ".join(items)
 
 
 async def _found(
@@ -139,23 +140,14 @@ async def _found(
         store = engine.store
         from_at = await store.server_time() - since
         events = await store.watch.events_since(from_at)
-        chosen = sorted(
-            (event for event in events if is_chosen(event, choice)),
-            key=order_of(choice.order),
-        )
+        chosen = [event for event in events if is_chosen(event, choice)]
+        chosen.sort(key=order_of(choice.order))
         hits = [Hit(event) for event in chosen[:count]]
-        if (
-            by_meaning
-            and read.configuration.settings.dedup.meaning
-            and len(hits) < count
-        ):
-            hits += await _meant(
-                store,
-                choice,
-                events,
-                {hit.event.event_id for hit in hits},
-                from_at,
-            )
+        # Nothing has an embedding to compare with where meanings are off.
+        has_embeddings = read.configuration.settings.dedup.meaning
+        if by_meaning and has_embeddings and len(hits) < count:
+            known = {hit.event.event_id for hit in hits}
+            hits += await _meant(store, choice, events, known, from_at)
         names = await naming.source_names(store, read.configuration.feeds)
     return hits[:count], names
 
@@ -172,21 +164,15 @@ async def _meant(
     async for records in store.fingerprints.since(from_at):
         pairs += [(record.event_id, record.packed) for record in records]
     likeness = nearest_by_meaning(choice.words, pairs)
-    wanted = Choice(
-        language=choice.language,
-        category=choice.category,
-        min_sources=choice.min_sources,
-    )
-    hits = [
-        Hit(event, likeness[event.event_id])
-        for event in events
-        if event.event_id in likeness
-        and event.event_id not in known
-        and is_chosen(event, wanted)
-    ]
-    return sorted(hits, key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))[
-        :MOST_MEANT
-    ]
+    # The filters hold, the words do not: what they did not find is looked for.
+    wordless = replace(choice, words="")
+    hits: list[Hit] = []
+    for event in events:
+        is_new = event.event_id in likeness and event.event_id not in known
+        if is_new and is_chosen(event, wordless):
+            hits.append(Hit(event, likeness[event.event_id]))
+    hits.sort(key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))
+    return hits[:MOST_MEANT]
 
 
 def _print(console: Console, hits: Sequence[Hit], names: dict[str, str]) -> None:
@@ -203,12 +189,15 @@ def _line(hit: Hit, names: dict[str, str], now: datetime) -> Text:
     line = Text(f"{wording.when(reported_first_at(event), now, UTC)}  ", style="dim")
     line.append(f"{wording.counted(event.independent_count, 'source')}  ", style="cyan")
     line.append(event.title or "(no title)", style="bold")
-    feeds = dict.fromkeys(
-        names.get(source.feed_id, source.feed_id) for source in event.sources
-    )
-    line.append(f"  — {', '.join(list(feeds)[:4])}{' …' if len(feeds) > 4 else ''}")
+    feed_ids = [source.feed_id for source in event.sources]
+    feeds = list(dict.fromkeys(names.get(feed_id, feed_id) for feed_id in feed_ids))
+    line.append(f"  — {', '.join(feeds[:4])}")
+    if len(feeds) > 4:
+        line.append(" …")
     if hit.likeness is not None:
         line.append(f"  by meaning {hit.likeness:.2f}", style="yellow")
-    url = safe_link(event.sources[0].url) if event.sources else ""
+    url = ""
+    if event.sources:
+        url = safe_link(event.sources[0].url)
     line.append(f"\n       {event.event_id}  {url}", style="dim")
     return line

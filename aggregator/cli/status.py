@@ -23,6 +23,7 @@ from aggregator.daemon import files
 from aggregator.daemon.files import Loaded
 from aggregator.engine.embedded import attach
 from aggregator.engine.holds import Holds
+from aggregator.engine.retention import GroupLag
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed, Health, PollState
@@ -79,30 +80,32 @@ def status(
     """
     read = files.loaded(config_file)
     chosen = _chosen(read.configuration.feeds, names)
-    found = asyncio.run(_status(read, chosen, secrets=secrets))
+    facts = asyncio.run(_status(read, chosen, secrets=secrets))
     if failing:
-        found["feeds"] = [
-            feed for feed in found["feeds"] if Health(feed["health"]) in _TROUBLE
-        ]
+        feeds = facts["feeds"]
+        facts["feeds"] = [feed for feed in feeds if Health(feed["health"]) in _TROUBLE]
     if as_json:
-        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     elif names:
-        _print_whole(found)
+        _print_whole(facts)
     else:
-        _print(found)
+        _print(facts)
 
 
 def _chosen(feeds: Sequence[Feed], names: Sequence[str]) -> list[Feed]:
     """The feeds of these ids or URLs, or all that are on. Raises ConfigError for one that is not there."""
     if not names:
         return [feed for feed in feeds if feed.enabled]
+    by_name: dict[str, Feed] = {}
+    for feed in feeds:
+        by_name.setdefault(feed.feed_id, feed)
+        by_name.setdefault(feed.url, feed)
     chosen = []
     for name in names:
-        feed = next((feed for feed in feeds if name in (feed.feed_id, feed.url)), None)
-        if feed is None:
+        if name not in by_name:
             known = nearest(name, [feed.feed_id for feed in feeds])
             raise ConfigError(Problem(f'no feed has the id "{name}"{known}'))
-        chosen.append(feed)
+        chosen.append(by_name[name])
     return chosen
 
 
@@ -115,35 +118,37 @@ async def _status(
     async with engines.attached_engine(read) as engine:
         store = engine.store
         now = await store.server_time()
-        ids = [feed.feed_id for feed in feeds]
-        states, holds = await store.polls.states(ids), await store.holds.standing()
+        states = await store.polls.states([feed.feed_id for feed in feeds])
+        holds = await store.holds.standing()
         polls = await waits(store, feeds, states, holds)
-        found: dict[str, Any] = {
+        rows = [_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]
+        facts: dict[str, Any] = {
             "version": __version__,
             "config": str(read.file.resolve()),
             "redis": engine.place,
             "now": now,
-            "feeds": _trouble_first(
-                [_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]
-            ),
+            "feeds": _trouble_first(rows),
             "unregistered": sorted(polls.unregistered),
             **await _totals(store, now, holds),
         }
     if secrets or read.configuration.settings.server_listen:
-        found["server"] = await _server(read, secrets=secrets)
-    return found
+        facts["server"] = await _server(read, secrets=secrets)
+    return facts
 
 
 def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that need somebody before the others, each group in the file's order."""
-    worst = {health: rank for rank, health in enumerate(_TROUBLE)}
-    return sorted(feeds, key=lambda feed: worst.get(Health(feed["health"]), len(worst)))
+    ranks = {health.value: rank for rank, health in enumerate(_TROUBLE)}
+    return sorted(feeds, key=lambda feed: ranks.get(feed["health"], len(ranks)))
 
 
 async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
     due = await store.polls.due_counts()
     totals = await store.watch.totals(now - DAY)
-    leader = await store.watch.leader()
+    lead = await store.watch.leader()
+    leader = None
+    if lead is not None:
+        leader = {"worker": lead.worker, "until": lead.lapses_at}
     return {
         "risks": await store.watch.server_risks(),
         "due": {
@@ -154,23 +159,22 @@ async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
         "waiting_entries": holds.waiting_count,
         "waiting_words": await store.rulings.asked_count(),
         "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
-        "leader": {"worker": leader.worker, "until": leader.lapses_at}
-        if leader
-        else None,
+        "leader": leader,
         "last_24h": {
             "polls": totals.polls,
             "entries": totals.entries,
             "reports": totals.reports,
         },
-        "groups": [
-            {
-                "stream": g.stream,
-                "group": g.group,
-                "waiting": g.waiting_count,
-                "pending": g.pending_count,
-            }
-            for g in await store.retention.groups()
-        ],
+        "groups": list(map(_group, await store.retention.groups())),
+    }
+
+
+def _group(lag: GroupLag) -> dict[str, Any]:
+    return {
+        "stream": lag.stream,
+        "group": lag.group,
+        "waiting": lag.waiting_count,
+        "pending": lag.pending_count,
     }
 
 
@@ -178,27 +182,28 @@ async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
     if read.configuration.settings.redis_url:
         return {}
     running = await attach(read.state_dir)
-    shown = {
-        name: password
-        for name, password in running.users.items()
-        if name in ("consumer", "operator")
-    }
-    return {
-        "listen": running.listen,
-        "users": shown if secrets else dict.fromkeys(shown, "hidden; see --secrets"),
-    }
+    users: dict[str, str] = {}
+    # Our own user may do everything: its password is for nobody else.
+    for name in ("operator", "consumer"):
+        if name in running.users:
+            users[name] = running.users[name] if secrets else "hidden; see --secrets"
+    return {"listen": running.listen, "users": users}
 
 
 def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
-    known = {
+    facts = {
         "id": feed.feed_id,
+        # The addresses of private feeds are their passwords.
         "url": redacted(address_of(feed, state)),
         "next_poll_at": polls.next_poll_at(feed.feed_id),
         "waits": polls.why(feed, state),
     }
     if state is None:
-        return known | {"health": Health.NEW.value, "detail": ""}
-    return known | {
+        return facts | {"health": Health.NEW.value, "detail": ""}
+    clock_error_s = None
+    if state.clock_error:
+        clock_error_s = state.clock_error.total_seconds()
+    return facts | {
         "health": state.health.value,
         "last_poll_at": state.last_poll_at,
         "last_success_at": state.last_success_at,
@@ -213,9 +218,7 @@ def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
         "title": state.title,
         "language": state.language,
         "identity": {"by": state.identity.ladder, "reason": state.identity.reason},
-        "clock_error_s": state.clock_error.total_seconds()
-        if state.clock_error
-        else None,
+        "clock_error_s": clock_error_s,
         "beyond_max_entries": state.dropped_count,
         "history": "".join(state.history),
     }
@@ -224,21 +227,23 @@ def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
 # --- for people -----------------------------------------------------------------------------------------------
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(facts: dict[str, Any]) -> None:
     out = console()
-    for name, words in _facts(found):
+    feeds = facts["feeds"]
+    for name, words in _facts(facts):
         out.print(Text.assemble(f"{name:<8} ", words), soft_wrap=True)
-    if found["feeds"]:
+    if feeds:
         out.print()
-        out.print(_table(found["feeds"], found["now"], width=out.width))
+        out.print(_table(feeds, facts["now"], width=out.width))
     if out.width < dict(_COLUMNS)["why"]:
-        _print_reasons(found["feeds"], out)
+        _print_reasons(feeds, out)
 
 
-def _print_whole(found: dict[str, Any]) -> None:
+def _print_whole(facts: dict[str, Any]) -> None:
     """All facts of each feed, one a line."""
-    out, now = console(), found["now"]
-    for position, feed in enumerate(found["feeds"]):
+    out = console()
+    now = facts["now"]
+    for position, feed in enumerate(facts["feeds"]):
         if position:
             out.print()
         out.print(Text(feed["id"], style="bold"), soft_wrap=True)
@@ -256,18 +261,15 @@ def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Tex
     yield "last poll", _ago(feed.get("last_poll_at"), now)
     yield "success", _ago(feed.get("last_success_at"), now)
     yield "change", _ago(feed.get("last_change_at"), now)
+    ahead = _ahead(feed["next_poll_at"], now)
     because = _why_then(feed)
-    yield (
-        "next poll",
-        _ahead(feed["next_poll_at"], now) + (f" ({because})" if because else ""),
-    )
+    yield "next poll", f"{ahead} ({because})" if because else ahead
     if feed.get("interval_s"):
         yield "every", roughly(timedelta(seconds=feed["interval_s"]))
     if "polls" in feed:
-        yield (
-            "polls",
-            f"{counted(feed['polls'], 'poll')}, {counted(feed['entries'], 'entry', 'entries')}",
-        )
+        polls = counted(feed["polls"], "poll")
+        entries = counted(feed["entries"], "entry", "entries")
+        yield "polls", f"{polls}, {entries}"
     if feed.get("failures"):
         yield "failures", f"{feed['failures']} in a row"
     if feed.get("identity", {}).get("by"):
@@ -276,76 +278,65 @@ def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Tex
         yield "history", f"{feed['history']} (newest last)"
 
 
-def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
+def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
     """(name, words) of each line above the table. The words may hold what others chose, such as a group's name."""
-    yield "version", f"aggregator {found['version']}"
-    yield "config", found["config"]
-    yield "server", found["redis"]
-    yield from _listening(found.get("server") or {})
-    leader = found["leader"]
-    yield (
-        "events",
-        f"led by {leader['worker']}" if leader else "nobody leads the event stage now",
-    )
-    yield from _feeds_facts(found)
-    for risk in found["risks"]:
+    yield "version", f"aggregator {facts['version']}"
+    yield "config", facts["config"]
+    yield "server", facts["redis"]
+    yield from _listening(facts.get("server") or {})
+    leader = facts["leader"]
+    if leader:
+        yield "events", f"led by {leader['worker']}"
+    else:
+        yield "events", "nobody leads the event stage now"
+    yield from _feeds_facts(facts)
+    for risk in facts["risks"]:
         yield "risk", Text(risk, style="yellow")
-    for name, counts in found["last_24h"].items():
-        words = (
-            ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
-            or "none"
-        )
-        yield name, f"{words} (24 h)"
-    if found["waiting_entries"]:
-        yield (
-            "waiting",
-            f"{counted(found['waiting_entries'], 'entry', 'entries')} for the event stage",
-        )
-    if found["waiting_words"]:
-        yield (
-            "waiting",
-            f"operators' words for the event stage: {found['waiting_words']}",
-        )
-    for stage, why in found["holds"].items():
+    for name, counts in facts["last_24h"].items():
+        numbers = [f"{counts[word]} {word}" for word in sorted(counts)]
+        yield name, f"{', '.join(numbers) or 'none'} (24 h)"
+    yield from _waiting(facts)
+    for group in facts["groups"]:
+        name = f"{group['group']} on {group['stream']}"
+        lag = f"{group['waiting']} waiting, {group['pending']} pending"
+        yield "group", f"{name}: {lag}"
+
+
+def _waiting(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
+    if facts["waiting_entries"]:
+        entries = counted(facts["waiting_entries"], "entry", "entries")
+        yield "waiting", f"{entries} for the event stage"
+    word_count = facts["waiting_words"]
+    if word_count:
+        yield "waiting", f"operators' words for the event stage: {word_count}"
+    for stage, why in facts["holds"].items():
         if why:
             yield "held", Text.assemble((stage, "red"), f": {why}")
-    for group in found["groups"]:
-        yield (
-            "group",
-            f"{group['group']} on {group['stream']}: {group['waiting']} waiting, {group['pending']} pending",
-        )
 
 
-def _feeds_facts(found: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
-    healths = Counter(feed["health"] for feed in found["feeds"])
-    summary = ", ".join(f"{count} {health}" for health, count in healths.most_common())
-    yield (
-        "feeds",
-        f"{len(found['feeds'])}: {summary}"
-        if summary
-        else "none yet: `aggregator feeds add URL`",
-    )
-    unknown = len(found["unregistered"])
+def _feeds_facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
+    healths = Counter(feed["health"] for feed in facts["feeds"])
+    counts = [f"{count} {health}" for health, count in healths.most_common()]
+    if counts:
+        yield "feeds", f"{len(facts['feeds'])}: {', '.join(counts)}"
+    else:
+        yield "feeds", "none yet: `aggregator feeds add URL`"
+    # A Redis that came back empty, or a configuration that no daemon has read yet.
+    unknown = len(facts["unregistered"])
     if unknown:
         words = f"the server does not know {unknown} of them: `aggregator run` registers them"
         yield "feeds", Text(words, style="yellow")
     if healths[Health.OFFLINE.value]:
-        down = Text("our own network seems to be down", style="yellow")
-        yield (
-            "network",
-            Text.assemble(
-                down,
-                ": feeds are tried again, later each time, none is blamed",
-            ),
-        )
+        down = ("our own network seems to be down", "yellow")
+        rest = ": feeds are tried again, later each time, none is blamed"
+        yield "network", Text.assemble(down, rest)
 
 
 def _listening(server: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if server:
-        yield (
-            "listen",
-            server["listen"] or "no TCP port is open: start the daemon again",
-        )
+        # The port is opened at the server's start: a reload does not.
+        closed = "no TCP port is open: start the daemon again"
+        yield "listen", server["listen"] or closed
     for user, password in server.get("users", {}).items():
         yield "user", f"{user}: {password}"
 
@@ -359,54 +350,59 @@ def _table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = [heading for heading, least in _COLUMNS if width >= least]
     for heading in headings:
-        folds = heading in ("feed", "why")
-        right = heading in ("fails", "entries")
+        # Folded, not cut: an id is copied into the next command.
+        is_folded = heading in ("feed", "why")
+        is_number = heading in ("fails", "entries")
         table.add_column(
             heading,
             overflow="fold",
-            no_wrap=not folds,
-            justify="right" if right else "left",
+            no_wrap=not is_folded,
+            justify="right" if is_number else "left",
         )
     for feed in feeds:
         cells = _cells(feed, now)
-        table.add_row(*(cells[heading] for heading in headings))
+        table.add_row(*map(cells.__getitem__, headings))
     return table
 
 
 def _cells(feed: dict[str, Any], now: datetime) -> dict[str, Text]:
-    interval = feed.get("interval_s")
-    cells = {
-        "feed": feed["id"],
-        "last": _ago(feed.get("last_poll_at"), now),
-        "next": _ahead(feed["next_poll_at"], now),
-        "every": roughly(timedelta(seconds=interval)) if interval else "",
-        "fails": str(feed.get("failures") or ""),
-        "entries": str(feed.get("entries") or ""),
-        "why": _what(feed) or _why_then(feed),
+    every = ""
+    if feed.get("interval_s"):
+        every = roughly(timedelta(seconds=feed["interval_s"]))
+    return {
+        "feed": Text(feed["id"]),
+        "health": Text(feed["health"], style=_STYLES[Health(feed["health"])]),
+        "last": Text(_ago(feed.get("last_poll_at"), now)),
+        "next": Text(_ahead(feed["next_poll_at"], now)),
+        "every": Text(every),
+        "fails": Text(str(feed.get("failures") or "")),
+        "entries": Text(str(feed.get("entries") or "")),
+        "why": Text(_what(feed) or _why_then(feed)),
     }
-    health = Text(feed["health"], style=_STYLES[Health(feed["health"])])
-    return {name: Text(words) for name, words in cells.items()} | {"health": health}
 
 
 def _print_reasons(feeds: list[dict[str, Any]], out: Console) -> None:
     """What a narrow table has no column for, a line for each feed that needs a word."""
-    told = [(feed, what) for feed in feeds if (what := _what(feed))]
-    if told:
+    troubled = list(filter(_what, feeds))
+    if troubled:
         out.print()
-    for feed, what in told:
-        out.print(
-            Text.assemble((feed["id"], _STYLES[Health(feed["health"])]), f"  {what}"),
-            soft_wrap=True,
-        )
+    for feed in troubled:
+        name = (feed["id"], _STYLES[Health(feed["health"])])
+        out.print(Text.assemble(name, f"  {_what(feed)}"), soft_wrap=True)
 
 
 def _what(feed: dict[str, Any]) -> str:
+    """What is wrong with the feed, or odd about it; '' for nothing."""
     if feed["detail"]:
         return str(feed["detail"])
-    clock, beyond = feed.get("clock_error_s"), feed.get("beyond_max_entries")
-    words = [f"its clock is off by {clock / 3600:+g} h"] if clock else []
-    words += [f"{beyond:,} old entries lie beyond max_entries"] if beyond else []
-    return "; ".join(words)
+    remarks: list[str] = []
+    if feed.get("clock_error_s"):
+        hours = feed["clock_error_s"] / 3600
+        remarks.append(f"its clock is off by {hours:+g} h")
+    if feed.get("beyond_max_entries"):
+        count = f"{feed['beyond_max_entries']:,}"
+        remarks.append(f"{count} old entries lie beyond max_entries")
+    return "; ".join(remarks)
 
 
 def _why_then(feed: dict[str, Any]) -> str:

@@ -26,7 +26,9 @@ def open_streams() -> None:
         if null != number:
             os.dup2(null, number)
         # Never closed by us, as the interpreter's own are not.
-        stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+        stream = open(  # noqa: SIM115
+            number, mode, encoding="utf-8", closefd=False
+        )
         setattr(sys, name, stream)
 
 

@@ -11,6 +11,7 @@ import click
 from aggregator.cli import options, starter
 from aggregator.config import configuration
 from aggregator.daemon import files
+from aggregator.model import Feed
 from aggregator.opml import Subscription, opml_of, subscriptions_of_opml
 from aggregator.subscriptions import (
     usable,
@@ -41,23 +42,23 @@ def import_opml(opml: BinaryIO, config_file: str | None) -> None:
     is made here.
     """
     read = to_edit(config_file)
-    found = subscriptions_of_opml(opml.read())
-    new, unusable = usable(found.feeds)
+    document = subscriptions_of_opml(opml.read())
+    new, unusable = usable(document.feeds)
     added = add_feeds(read.file, new, ())
-    left_out = [*found.left_out, *unusable]
+    left_out = [*document.left_out, *unusable]
     for outline in left_out:
         click.echo(f"left out: {outline.name}: {outline.why}", err=True)
-    known_count = len(new) - len(added) + found.repeated_count
-    click.echo(
-        f"{len(added)} added, {known_count} already there, {len(left_out)} left out",
-        err=True,
+    # Every outline that is no folder is in one of the three numbers.
+    known_count = len(new) - len(added) + document.repeated_count
+    counts = (
+        f"{len(added)} added, {known_count} already there, {len(left_out)} left out"
     )
+    click.echo(counts, err=True)
     if not new:
-        click.echo(
-            "aggregator: no outline of it names a feed that can be added",
-            err=True,
-        )
-    if not new or any(outline.is_failure for outline in left_out):
+        remark = "aggregator: no outline of it names a feed that can be added"
+        click.echo(remark, err=True)
+    has_failed = any(outline.is_failure for outline in left_out)
+    if has_failed or not new:
         raise SystemExit(1)
 
 
@@ -70,29 +71,28 @@ def import_opml(opml: BinaryIO, config_file: str | None) -> None:
 )
 def export_opml(config_file: str | None, secrets: bool) -> None:
     """Print all feeds as OPML."""
-    configured = files.loaded(config_file).configuration.feeds
-    told = (
-        configured
-        if secrets
-        else [replace(feed, url=redacted(feed.url)) for feed in configured]
-    )
-    click.echo(opml_of(told), nl=False)
-    hidden = sum(
-        one.url != other.url for one, other in zip(configured, told, strict=True)
-    )
-    if hidden:
-        click.echo(
-            f"aggregator: the secrets of {hidden} addresses are left out; see --secrets",
-            err=True,
-        )
+    feeds: list[Feed] = []
+    hidden_count = 0
+    for feed in files.loaded(config_file).configuration.feeds:
+        # A list is handed on to others, and the addresses of private feeds are their passwords.
+        url = feed.url if secrets else redacted(feed.url)
+        hidden_count += url != feed.url
+        feeds.append(replace(feed, url=url))
+    click.echo(opml_of(feeds), nl=False)
+    if hidden_count:
+        remark = f"the secrets of {hidden_count} addresses are left out; see --secrets"
+        click.echo(f"aggregator: {remark}", err=True)
 
 
 def to_edit(config_file: str | None) -> files.Loaded:
     """The feeds.toml to write to; where there is none, the one that is begun when the first feed is known."""
-    found = Path(config_file) if config_file else files.found_path()
-    if found is not None and found.exists() and not _is_blank(found):
-        return files.loaded(str(found))
-    return files.begun(found or files.places()[0], starter.head())
+    file = Path(config_file) if config_file else files.found_path()
+    if file is None:
+        return files.begun(files.places()[0], starter.head())
+    # One that says nothing (`touch feeds.toml`) is begun as one that is not there.
+    if not file.exists() or _is_blank(file):
+        return files.begun(file, starter.head())
+    return files.loaded(str(file))
 
 
 def _is_blank(file: Path) -> bool:
@@ -107,10 +107,9 @@ def add_feeds(
 ) -> list[str]:
     """Write the new feeds into the file and tell; answers with the ids added."""
     is_new = not file.exists()
-    held = "" if is_new else files.read_text(file)
-    before = held if held.strip() else starter.head()
+    before = "" if is_new else files.read_text(file)
     text, added, known = with_subscriptions(
-        before,
+        before if before.strip() else starter.head(),
         new,
         file=str(file),
         categories=categories,
@@ -123,10 +122,8 @@ def add_feeds(
     for feed in configuration(text, file=str(file)).feeds:
         if feed.feed_id in added:
             click.echo(f"added {feed.feed_id}\t{redacted(feed.url)}")
-    if known:
-        click.echo(
-            f"{len(known)} already there"
-            if len(known) > 1
-            else f"already there: {redacted(known[0])}"
-        )
+    if len(known) > 1:
+        click.echo(f"{len(known)} already there")
+    elif known:
+        click.echo(f"already there: {redacted(known[0])}")
     return added

@@ -49,26 +49,29 @@ def use_temporary_directory(
     Raises AggregatorError when neither takes files.
     """
     own = state_dir / "tmp"
-    usual = next((place for place in _places(environment) if _takes_files(place)), None)
-    chosen = usual or _made(own)
-    if chosen is None:
+    usual = list(filter(_takes_files, _places(environment)))
+    directory = usual[0] if usual else _made(own)
+    if directory is None:
         raise AggregatorError(
             f"there is no place for temporary files: make /tmp, $TMPDIR or {own} writable "
             "(in a container `--tmpfs /tmp`, or a volume for the state directory)"
         )
-    if usual is None:
+    if not usual:
         log.info(
             "temporary_directory",
             directory=str(own),
             reason="the usual places take no files",
         )
-    tempfile.tempdir = os.environ["TMPDIR"] = str(chosen)
-    return chosen
+    # tempfile keeps what it found at its first use; child processes are told by the variable.
+    tempfile.tempdir = str(directory)
+    os.environ["TMPDIR"] = str(directory)
+    return directory
 
 
 def _places(environment: Mapping[str, str]) -> list[Path]:
-    named = environment.get("TMPDIR")
-    return [Path(named)] if named else [Path(place) for place in _USUAL]
+    # Whoever sets it says where: the others are not looked at.
+    stated = environment.get("TMPDIR")
+    return [Path(stated)] if stated else list(map(Path, _USUAL))
 
 
 def _made(place: Path) -> Path | None:
@@ -112,8 +115,11 @@ def raise_file_limit(fetch: FetchSettings) -> None:
 
 def within_file_limit(fetch: FetchSettings) -> FetchSettings:
     """The settings with as many polls at once as the process may open files for."""
-    most = (_file_limit() - files_needed(replace(fetch, concurrency=0))) // _OF_A_POLL
-    return replace(fetch, concurrency=max(1, min(fetch.concurrency, most)))
+    left_count = _file_limit() - files_needed(replace(fetch, concurrency=0))
+    most_polls = left_count // _OF_A_POLL
+    # At least one: with none the daemon would do nothing at all.
+    concurrency = max(1, min(fetch.concurrency, most_polls))
+    return replace(fetch, concurrency=concurrency)
 
 
 def files_needed(fetch: FetchSettings) -> int:
@@ -125,4 +131,7 @@ def files_needed(fetch: FetchSettings) -> int:
 def _file_limit() -> int:
     """How many files the process may open once it has asked for it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    # RLIM_INFINITY is -1 on Linux.
+    if hard == resource.RLIM_INFINITY:
+        return _MOST_FILES
+    return min(hard, _MOST_FILES)

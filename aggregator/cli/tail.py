@@ -99,18 +99,20 @@ async def _tail(
 ) -> None:
     async with engines.attached_engine(read) as engine:
         store = engine.store
-        last = (await store.watch.last_ids([stream]))[stream]
+        # Taken before anything is printed: what comes meanwhile is told, not lost.
+        last_id = (await store.watch.last_ids([stream]))[stream]
         printing.names = await naming.source_names(store, read.configuration.feeds)
-        for row, message in await _newest(
+        newest = await _newest(
             store,
             stream,
             printing,
             count=count,
             since=since,
-        ):
+        )
+        for row, message in newest:
             printing.show(row, message)
         while follow:
-            last = await _more(store, stream, last, printing)
+            last_id = await _more(store, stream, last_id, printing)
 
 
 async def _newest(
@@ -123,22 +125,26 @@ async def _newest(
 ) -> list[tuple[Row, Message]]:
     """The newest messages that are wanted, the oldest of them first."""
     start = id_at(await store.server_time() - since) if since else "0-0"
-    found: list[tuple[Row, Message]] = []
+    newest: list[tuple[Row, Message]] = []
     if count == 0:
-        return found
+        return newest
+    # From the end: of a long stream few messages are wanted.
     async for row in store.watch.newest_rows(stream):
         if _order(row.stream_id) < _order(start):
             break
         message = store.watch.message_of(row)
-        if message is not None and printing.takes(message):
-            found.append((row, message))
-            if len(found) == count:
-                break
-    return found[::-1]
+        if message is None or not printing.takes(message):
+            continue
+        newest.append((row, message))
+        if len(newest) == count:
+            break
+    newest.reverse()
+    return newest
 
 
 def _order(stream_id: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in stream_id.split("-"))
+    # As numbers: "9-0" is before "10-0".
+    return tuple(map(int, stream_id.split("-")))
 
 
 def id_at(at: datetime) -> str:
@@ -159,9 +165,8 @@ async def _more(
         await asyncio.sleep(RETRY_SECONDS)
         return last
     for row in rows:
-        message = store.watch.message_of(
-            row
-        )  # of what is not ours `engines` says at the end how many there were
+        # Of what is not ours `engines` says at the end how many there were.
+        message = store.watch.message_of(row)
         if message is not None and printing.takes(message):
             printing.show(row, message)
         last = row.stream_id
@@ -179,21 +184,20 @@ class Printing:
         self._out = console()
 
     def takes(self, message: Message) -> bool:
+        """Whether the message is to be printed."""
         return takes_message(self._wanted, message)
 
     def show(self, row: Row, message: Message) -> None:
+        """Print the message."""
         if self._as_json:
-            click.echo(
-                orjson.dumps(
-                    orjson.loads(message_json(message)) | {"stream_id": row.stream_id}
-                )
-            )
+            record = orjson.loads(message_json(message))
+            record["stream_id"] = row.stream_id
+            click.echo(orjson.dumps(record))
             return
-        width = (
-            self._out.width
-            if self._out.is_terminal or "COLUMNS" in os.environ
-            else None
-        )
+        # A pipe gets whole lines, for `grep`.
+        width = None
+        if self._out.is_terminal or "COLUMNS" in os.environ:
+            width = self._out.width
         self._out.print(line(message, self.names, width=width), soft_wrap=True)
 
 
@@ -204,33 +208,28 @@ def line(
     width: int | None,
 ) -> Text:
     """One message for people, at most `width` columns wide; None: as long as it is, with its address at the end."""
-    sources = named(message.sources, names) or (
-        names.get(message.feed_id, message.feed_id),
-    )
+    sources = named(message.sources, names)
+    copied_count = max(len(sources) - message.independent_count, 0)
     shown = Headline(
         at=clock(message.first_seen_at, datetime.now(UTC)),
         title=_told_title(message),
         source_count=message.independent_count,
-        sources=sources,
+        sources=sources or (names.get(message.feed_id, message.feed_id),),
         url=message.url,
-        copied_count=max(len(sources) - message.independent_count, 0)
-        if message.sources
-        else 0,
+        copied_count=copied_count,
         mark=_MARKS[message.kind],
     )
     if width is not None:
         return headline_text(shown, width=width)
-    return headline_text(shown, width=WHOLE).append(
-        f"  {message.url}" if message.url else "",
-        style="dim",
-    )
+    text = headline_text(shown, width=WHOLE)
+    if message.url:
+        text.append(f"  {message.url}", style="dim")
+    return text
 
 
 def _told_title(message: Message) -> str:
     if message.kind is Kind.MERGED:
         return f"{message.title}  ({message.merged_from} is now {message.merged_into})"
-    return (
-        f"{message.title}  (split from {message.split_from})"
-        if message.split_from
-        else message.title
-    )
+    if message.split_from:
+        return f"{message.title}  (split from {message.split_from})"
+    return message.title

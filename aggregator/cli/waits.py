@@ -35,10 +35,8 @@ class Waits:
 
     def why(self, feed: Feed, state: PollState | None) -> str:
         """Why the feed waits though its time has come; '' where it has not."""
-        due_at, held_until = (
-            self.due.get(feed.feed_id),
-            self.held.get(host_of(address_of(feed, state))),
-        )
+        due_at = self.due.get(feed.feed_id)
+        held_until = self.held.get(host_of(address_of(feed, state)))
         if feed.feed_id in self.unregistered:
             return "the server does not know it: `aggregator run` registers it"
         if feed.feed_id in self.claimed:
@@ -48,9 +46,8 @@ class Waits:
         if self.not_poll:
             return f"polling is held: {self.not_poll}"
         if held_until is not None:
-            return (
-                f"its host asked to be left alone until {held_until:%Y-%m-%d %H:%M} UTC"
-            )
+            until = f"{held_until:%Y-%m-%d %H:%M} UTC"
+            return f"its host asked to be left alone until {until}"
         if self.now - due_at > PATIENCE:
             return "no poll worker has taken it: is `aggregator run` at work, and its host not busy with other feeds?"
         return "a poll worker takes it up as soon as its host is free"
@@ -68,14 +65,15 @@ async def waits(
     holds: Holds,
 ) -> Waits:
     """Raises EngineError."""
-    ids = [feed.feed_id for feed in feeds]
+    feed_ids = [feed.feed_id for feed in feeds]
     hosts = [host_of(address_of(feed, states.get(feed.feed_id))) for feed in feeds]
-    due, claimed = await store.polls.due_times(ids), await store.polls.claimed(ids)
+    due = await store.polls.due_times(feed_ids)
+    claimed = await store.polls.claimed(feed_ids)
     return Waits(
         now=await store.server_time(),
         due=due,
         claimed=claimed,
         held=await store.polls.held_hosts(hosts),
-        unregistered=frozenset(await store.registration.unregistered(ids)),
+        unregistered=frozenset(await store.registration.unregistered(feed_ids)),
         not_poll=holds.why_not_poll,
     )
