@@ -341,7 +341,11 @@ def configuration(text: str, *, file: str = "feeds.toml") -> Configuration:
     )
 
 
-def _placed(problems: Iterable[Problem], text: str, file: str) -> Iterator[Problem]:
+def _placed(
+    problems: Iterable[Problem],
+    text: str,
+    file: str,
+) -> Iterator[Problem]:
     """The problems, with file and line."""
     # Only a file that has a mistake is read for its lines.
     places = Places(text)
@@ -534,7 +538,10 @@ def _auth_problems(auth: Auth, key: str) -> Iterator[Problem]:
         yield Problem('basic needs a user = "…"', key)
 
 
-def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Problem]:
+def _bound_problems(
+    settings: Settings,
+    feeds: tuple[Feed, ...],
+) -> Iterator[Problem]:
     """Bounds of different tables that contradict each other."""
     retention = settings.retention
     window = settings.dedup.window
@@ -563,7 +570,10 @@ def _bound_problems(settings: Settings, feeds: tuple[Feed, ...]) -> Iterator[Pro
         yield Problem(text, "http.listen")
 
 
-def _queue_problems(parsed: _File, feed_ids: set[str]) -> Iterator[Problem]:
+def _queue_problems(
+    parsed: _File,
+    feed_ids: set[str],
+) -> Iterator[Problem]:
     uses = Counter(queue.name for queue in parsed.queue)
     for position, queue in enumerate(parsed.queue):
         key = f"queue[{position}]"
@@ -625,7 +635,10 @@ def unheard(configuration: Configuration) -> Iterator[str]:
                 yield f'queue "{queue.name}": no feed has the language "{language}"{remark}'
 
 
-def _other_syntax(queue: str, words: Iterable[str]) -> Iterator[str]:
+def _other_syntax(
+    queue: str,
+    words: Iterable[str],
+) -> Iterator[str]:
     for item in words:
         if _OTHER_SYNTAX.search(item):
             yield (

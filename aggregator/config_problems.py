@@ -26,7 +26,11 @@ def problems(
         yield Problem(text, _dotted(path), file, places.line(path))
 
 
-def _sentence(fault: Any, path: tuple[str | int, ...], root: type[BaseModel]) -> str:
+def _sentence(
+    fault: Any,
+    path: tuple[str | int, ...],
+    root: type[BaseModel],
+) -> str:
     kind = fault["type"]
     if kind == "extra_forbidden":
         *table, key = path
@@ -40,7 +44,11 @@ def _sentence(fault: Any, path: tuple[str | int, ...], root: type[BaseModel]) ->
     return f"{message}{_seen(fault)}"
 
 
-def _meant(root: type[BaseModel], table: tuple[str | int, ...], key: str) -> str:
+def _meant(
+    root: type[BaseModel],
+    table: tuple[str | int, ...],
+    key: str,
+) -> str:
     """Where an unknown key belongs, or which one of its table it may have meant."""
     known = _known_keys(root, table)
     tables = sorted(_known_keys(root, ()))
@@ -108,7 +116,10 @@ def nearest(key: str, known: Iterable[str]) -> str:
     return f"; known here: {', '.join(names)}" if names else ""
 
 
-def _known_keys(root: type[BaseModel], table: tuple[str | int, ...]) -> set[str]:
+def _known_keys(
+    root: type[BaseModel],
+    table: tuple[str | int, ...],
+) -> set[str]:
     model: Any = root
     for part in table:
         if isinstance(part, int):
@@ -173,17 +184,26 @@ class Places:
                 table = self._inside(tuple(head[1].split(".")), counts)
                 self._lines[table] = number
             elif key := re.match(r"\s*([\w.-]+|\"[^\"]+\")\s*=", line):
-                self._lines.setdefault((*table, key[1].strip('"')), number)
+                self._lines.setdefault(
+                    (*table, key[1].strip('"')),
+                    number,
+                )
 
     @staticmethod
-    def _inside(names: tuple[str, ...], counts: Counter[str]) -> tuple[str | int, ...]:
+    def _inside(
+        names: tuple[str, ...],
+        counts: Counter[str],
+    ) -> tuple[str | int, ...]:
         """`[feed.auth]` belongs to the newest `[[feed]]`."""
         table, *inner = names
         if not counts[table]:
             return names
         return (table, counts[table] - 1, *inner)
 
-    def line(self, path: tuple[str | int, ...]) -> int | None:
+    def line(
+        self,
+        path: tuple[str | int, ...],
+    ) -> int | None:
         """The line of a key, or of the nearest thing around it."""
         while path:
             if path in self._lines:

@@ -212,7 +212,11 @@ def _spaced(word: str, lang: str) -> tuple[str, str]:
     forms = forms_of(word, lang)
     stem = _common(forms)
     # The longest first: a pattern takes the first that fits.
-    endings = sorted({form[len(stem) :] for form in forms}, key=len, reverse=True)
+    endings = sorted(
+        {form[len(stem) :] for form in forms},
+        key=len,
+        reverse=True,
+    )
     inflected = f"{re.escape(stem)}(?:{'|'.join(map(re.escape, endings))})"
     if lang not in COMPOUNDING or not word.isalpha() or len(word) < _LEAST_REST:
         return stem, inflected
@@ -314,12 +318,20 @@ def _dutch(word: str) -> Iterator[str]:
         yield stem[:-1] + "v"
 
 
-def _irregular(word: str, old: str, new: str) -> list[str]:
+def _irregular(
+    word: str,
+    old: str,
+    new: str,
+) -> list[str]:
     """The other form of the word itself or of one that ends with it: women, but no omen of Oman."""
     return [new] if word == old else _exchanged(word, old, new)
 
 
-def _exchanged(word: str, old: str, new: str) -> list[str]:
+def _exchanged(
+    word: str,
+    old: str,
+    new: str,
+) -> list[str]:
     """The word with another ending; none where too little of it would stay."""
     stem_size = len(word) - len(old)
     least_size = 2 if old else 3
@@ -328,7 +340,10 @@ def _exchanged(word: str, old: str, new: str) -> list[str]:
     return [word[:stem_size] + new]
 
 
-def _stems(word: str, endings: list[str]) -> list[str]:
+def _stems(
+    word: str,
+    endings: list[str],
+) -> list[str]:
     """The word, and what stays of it without each of the endings that it has."""
     if len(word) < 3:
         return []

@@ -35,7 +35,10 @@ _APOSTROPHES = dict.fromkeys(
 )
 _GERSHAYIM = {0x05F4: '"'}
 """The sign inside Hebrew's abbreviations; most keyboards have only the quotation mark."""
-_DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
+_DASHES = dict.fromkeys(
+    [*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D],
+    "-",
+)
 _INVISIBLE = dict.fromkeys(
     [
         0x00AD,
@@ -45,7 +48,13 @@ _INVISIBLE = dict.fromkeys(
         0xFEFF,
     ]
 )
-_ARABIC_LETTERS = {0x0640: None, 0x0649: "ي", 0x06CC: "ي", 0x06A9: "ك", 0x0629: "ه"}
+_ARABIC_LETTERS = {
+    0x0640: None,
+    0x0649: "ي",
+    0x06CC: "ي",
+    0x06A9: "ك",
+    0x0629: "ه",
+}
 """Tatweel, and letters that Arabic, Persian and hurried writers exchange (ى and ی for ي, ک for ك, ة and ه)."""
 _OWN = {
     "\u0131": "i",
@@ -129,7 +138,10 @@ class _Table(dict[int, str | None]):
     took 70 µs in all, with these 30.
     """
 
-    def __init__(self, becomes: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        becomes: Callable[[str], str | None],
+    ) -> None:
         self._becomes = becomes
 
     def __missing__(self, code: int) -> str | None:
@@ -326,7 +338,10 @@ def is_name(cased: str) -> bool:
     capital_count = sum(map(str.isupper, cased))
     if capital_count < 2 or any(map(str.islower, cased)):
         return False
-    longest = max(map(len, _PIECE.findall(cased)), default=0)
+    longest = max(
+        map(len, _PIECE.findall(cased)),
+        default=0,
+    )
     return longest <= _LONGEST_NAME
 
 
@@ -348,7 +363,11 @@ def _made(
     # `in` is many times as fast as a pattern: most reports hold no word of most items. What the pieces of the spelling
     # with most of them have, the joined ones have, too.
     needle = max(needles, key=len)
-    return _Finder(needle, re.compile("|".join(pattern for _, pattern in ways)), of)
+    return _Finder(
+        needle,
+        re.compile("|".join(pattern for _, pattern in ways)),
+        of,
+    )
 
 
 _HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
@@ -423,7 +442,10 @@ def _forms(
 
 def _gap(before: str, behind: str) -> str:
     """Between two words stands something; between scripts that break by themselves there may be nothing."""
-    scripts = {script_of(before[-1]), script_of(behind[0])}
+    scripts = {
+        script_of(before[-1]),
+        script_of(behind[0]),
+    }
     if scripts & {"hangul", "katakana", "unspaced"}:
         return f"(?:{_GAP})?"
     return _GAP

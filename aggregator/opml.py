@@ -71,7 +71,10 @@ class Opml:
 
 def subscriptions_of_opml(body: bytes) -> Opml:
     """Every feed of an OPML document. Raises ConfigError when it is no OPML."""
-    text = _COMMENT.sub("", _DECLARATION.sub("", decoded(body, None).text))
+    text = _COMMENT.sub(
+        "",
+        _DECLARATION.sub("", decoded(body, None).text),
+    )
     root = _tree(text)
     outlines = _outlines(root)
     no_opml = Problem("this is no OPML: its outermost element should be <opml>")
@@ -308,7 +311,11 @@ def one_line(text: str) -> str:
 # --- writing --------------------------------------------------------------------------------------------------
 
 
-def opml_of(feeds: Iterable[Feed], *, title: str = "aggregator") -> str:
+def opml_of(
+    feeds: Iterable[Feed],
+    *,
+    title: str = "aggregator",
+) -> str:
     """An OPML 2.0 document: group and section are folders, the site is the name."""
     groups: dict[str, dict[str, list[Feed]]] = {}
     for feed in feeds:
@@ -330,7 +337,10 @@ def opml_of(feeds: Iterable[Feed], *, title: str = "aggregator") -> str:
     return "\n".join(lines)
 
 
-def _folder(name: str, lines: Iterable[str]) -> Sequence[str]:
+def _folder(
+    name: str,
+    lines: Iterable[str],
+) -> Sequence[str]:
     """Lines inside an outline of this name, or as they are for none."""
     if not name:
         return list(lines)

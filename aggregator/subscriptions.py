@@ -114,7 +114,11 @@ def feeds_of_page(
     return list(unique.values()) or _named_like_feeds(page, base, url)
 
 
-def _named_like_feeds(page: etree._Element, base: str, url: str) -> list[Subscription]:
+def _named_like_feeds(
+    page: etree._Element,
+    base: str,
+    url: str,
+) -> list[Subscription]:
     unique: dict[str, Subscription] = {}
     for anchor in page.iter("a"):
         feed = _linked(anchor, base)

@@ -93,7 +93,10 @@ class Commands(LazyGroup):
 
 def _write_to_nobody() -> None:
     """What is still in the buffer of stdout goes nowhere, so that the interpreter does not fail at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY),
+        sys.stdout.fileno(),
+    )
 
 
 @click.command(
@@ -147,7 +150,11 @@ def _run(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _told(error: AggregatorError, status: int, arguments: Sequence[str]) -> int:
+def _told(
+    error: AggregatorError,
+    status: int,
+    arguments: Sequence[str],
+) -> int:
     called = remedies.called(sys.argv[0], arguments)
     text = remedies.as_called(str(error), called)
     # Several problems of one file stand below each other, where an editor finds `file:line`.

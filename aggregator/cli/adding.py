@@ -99,7 +99,12 @@ async def _add_found(
         added = add_feeds(read.file, [subscription], categories)
         # Of a page's feed nothing has been read yet.
         if added and subscription.url == address:
-            await _hand_over(files.loaded(str(read.file)), fetching, added[0], body)
+            await _hand_over(
+                files.loaded(str(read.file)),
+                fetching,
+                added[0],
+                body,
+            )
 
 
 async def _hand_over(

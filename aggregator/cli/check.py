@@ -85,7 +85,10 @@ def _print(read: files.Loaded) -> None:
     out = console()
     settings = read.configuration.settings
     for line in toml_lines(settings, digest_dir=str(read.digest_dir)):
-        out.print(Text(line, style=_style(line)), soft_wrap=True)
+        out.print(
+            Text(line, style=_style(line)),
+            soft_wrap=True,
+        )
     count = "no feeds yet; `aggregator feeds add URL`"
     if feeds:
         count = counted(len(feeds), "feed")

@@ -78,7 +78,10 @@ def takes_message(match: Match, message: Message) -> bool:
 def takes_event(match: Match, event: Event) -> bool:
     """Whether an event is to be shown: the words may stand in the title of any of its reports."""
     titles = "\n".join(source.title for source in event.sources)
-    return _takes(match, _Shown("", event.categories, event.lang, event.title, titles))
+    return _takes(
+        match,
+        _Shown("", event.categories, event.lang, event.title, titles),
+    )
 
 
 def _takes(match: Match, shown: _Shown) -> bool:

@@ -109,7 +109,11 @@ class ConfigFile:
             fresh.replace(self._place)
         # A full disk stops no feed.
         except OSError as error:
-            log.warning("reload_word_not_left", file=str(self._place), error=str(error))
+            log.warning(
+                "reload_word_not_left",
+                file=str(self._place),
+                error=str(error),
+            )
 
 
 @contextmanager
@@ -119,7 +123,11 @@ def _alive(place: Path) -> Iterator[None]:
         place.parent.mkdir(parents=True, exist_ok=True)
         held = lock_of(place).open("ab")
     except OSError as error:
-        log.warning("reload_word_not_left", file=str(place), error=str(error))
+        log.warning(
+            "reload_word_not_left",
+            file=str(place),
+            error=str(error),
+        )
         yield
         return
     with held:

@@ -33,7 +33,10 @@ async def titles(
     return titles
 
 
-async def _listed_titles(store: Store, entry_ids: Iterable[str]) -> dict[str, str]:
+async def _listed_titles(
+    store: Store,
+    entry_ids: Iterable[str],
+) -> dict[str, str]:
     """The titles of all reports that the events of these ones list."""
     event_ids: set[str] = set()
     for entry_id in entry_ids:

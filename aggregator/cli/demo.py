@@ -152,7 +152,10 @@ async def _tell_end(
     people.say("Your own feeds: `aggregator init`, then `aggregator run`")
 
 
-def _configuration(shown: Sequence[Outlet], urls: Mapping[str, str]) -> str:
+def _configuration(
+    shown: Sequence[Outlet],
+    urls: Mapping[str, str],
+) -> str:
     lines = [
         '[aggregator]\nstate_dir = "state"',
         '[http]\nlisten = "127.0.0.1:0"',

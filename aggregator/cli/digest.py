@@ -74,7 +74,11 @@ def digest(
         asyncio.run(_follow(read, form))
         return
     top = top or read.configuration.settings.digest.top
-    _print(read, asyncio.run(_digest(read, since, lang, category, top)), form)
+    _print(
+        read,
+        asyncio.run(_digest(read, since, lang, category, top)),
+        form,
+    )
 
 
 async def _digest(
@@ -146,7 +150,10 @@ async def _follow(read: Loaded, form: str) -> None:
                     _print(read, record, form)
 
 
-async def _more(store: Store, last_ids: dict[str, str]) -> list[Row]:
+async def _more(
+    store: Store,
+    last_ids: dict[str, str],
+) -> list[Row]:
     wait = timedelta(seconds=FOLLOW_SECONDS)
     try:
         return await store.watch.tail(last_ids, block=wait)

@@ -102,7 +102,11 @@ class Questions:
     started: Sequence[Question]
 
 
-async def _questions(read: files.Loaded, since: timedelta, count: int) -> Questions:
+async def _questions(
+    read: files.Loaded,
+    since: timedelta,
+    count: int,
+) -> Questions:
     async with engines.attached_engine(read) as engine:
         store = engine.store
         start = await store.server_time() - since
@@ -156,7 +160,11 @@ def _titled(
     ]
 
 
-def _record(question: Question, threshold: float, suffix: str) -> dict[str, Any]:
+def _record(
+    question: Question,
+    threshold: float,
+    suffix: str,
+) -> dict[str, Any]:
     doubt = question.doubt
     best = doubt.decision.best_entry_id
     return {

@@ -17,7 +17,11 @@ import orjson
 from aggregator.engine.client import without_secrets
 from aggregator.model import Notify, Queue, Settings
 
-_SIZES = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+_SIZES = (
+    ("GiB", 1024**3),
+    ("MiB", 1024**2),
+    ("KiB", 1024),
+)
 _SAME_NAME = "max_stream_bytes"
 """The one size that feeds.toml, too, calls `…_bytes`."""
 
@@ -65,7 +69,10 @@ def toml_lines(settings: Settings, *, digest_dir: str) -> list[str]:
     return lines
 
 
-def _table(name: str, values: Mapping[str, Any]) -> list[str]:
+def _table(
+    name: str,
+    values: Mapping[str, Any],
+) -> list[str]:
     lines = [f"[{name}]"]
     for key, value in values.items():
         lines.append(_line(key, value))

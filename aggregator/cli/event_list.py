@@ -72,7 +72,10 @@ def list_events(
         return
     out = console()
     for event in events:
-        out.print(_line(event, names, width=out.width), soft_wrap=True)
+        out.print(
+            _line(event, names, width=out.width),
+            soft_wrap=True,
+        )
     if not events:
         click.echo("no such event; look further back with --since", err=True)
 

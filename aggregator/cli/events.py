@@ -200,7 +200,10 @@ def _check_words(*words: str) -> None:
             raise ConfigError(Problem(f"not in UTF-8: {shown}")) from None
 
 
-async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
+async def _of_events(
+    store: Store,
+    names: tuple[str, ...],
+) -> tuple[str, ...]:
     """The names as event ids or entry ids that are known. Raises ConfigError."""
     reports_at = await naming.entries_at(store, names)
     known: list[str] = []
@@ -213,7 +216,10 @@ async def _of_events(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(known)
 
 
-async def _of_reports(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
+async def _of_reports(
+    store: Store,
+    names: tuple[str, ...],
+) -> tuple[str, ...]:
     """The names as entry ids of published reports, each once. Raises ConfigError."""
     reports_at = await naming.entries_at(store, names)
     known: dict[str, None] = {}
@@ -291,7 +297,11 @@ def _tell(ruling_id: str, answer: RulingAnswer, as_json: bool) -> None:
 @click.argument("name", metavar="EVENT")
 @options.config
 @options.as_json
-def show(name: str, config_file: str | None, as_json: bool) -> None:
+def show(
+    name: str,
+    config_file: str | None,
+    as_json: bool,
+) -> None:
     """One event with its reports, their entry ids, and why each was put there.
 
     EVENT is an event id, or the entry id or URL of one of its reports.
@@ -390,7 +400,11 @@ async def _shown(read: files.Loaded, name: str) -> Shown:
 )
 @options.config
 @options.as_json
-def rulings(file: Path | None, config_file: str | None, as_json: bool) -> None:
+def rulings(
+    file: Path | None,
+    config_file: str | None,
+    as_json: bool,
+) -> None:
     """What operators said and is still kept, oldest first; or, with --export, the pairs of reports it labels."""
     read = files.loaded(config_file)
     if file is not None:
@@ -432,7 +446,11 @@ async def _labelled(read: files.Loaded) -> tuple[list[Label], dict[str, Example]
         return pairs, await engine.store.rulings.examples(list(entry_ids))
 
 
-def _export(file: Path, pairs: list[Label], examples: dict[str, Example]) -> None:
+def _export(
+    file: Path,
+    pairs: list[Label],
+    examples: dict[str, Example],
+) -> None:
     lines: list[bytes] = []
     same_count = 0
     for pair in pairs:

@@ -41,7 +41,11 @@ def conversation(
     return [*_asked(feed, poll, agent), *_answered(poll), *_read(poll), *_next(poll)]
 
 
-def _asked(feed: Feed, poll: Poll, agent: str) -> list[str]:
+def _asked(
+    feed: Feed,
+    poll: Poll,
+    agent: str,
+) -> list[str]:
     now = poll.state.last_poll_at or poll.before.next_poll_at
     request = request_for(feed, poll.before, now=now)
     as_whom = request.user_agent or agent
@@ -102,7 +106,10 @@ def _answered(poll: Poll) -> list[str]:
 
 
 def _validators(result: Fetched) -> list[str]:
-    validators = filter(None, (result.validators.etag, result.validators.last_modified))
+    validators = filter(
+        None,
+        (result.validators.etag, result.validators.last_modified),
+    )
     known = ", ".join(validators)
     if not known:
         return [

@@ -46,7 +46,11 @@ def list_feeds(config_file: str | None, as_json: bool) -> None:
             click.echo(orjson.dumps(row))
         else:
             # Tabs, for `cut` and `awk`.
-            cells = [feed.feed_id, redacted(feed.url), " / ".join(feed.categories)]
+            cells = [
+                feed.feed_id,
+                redacted(feed.url),
+                " / ".join(feed.categories),
+            ]
             if not feed.enabled:
                 cells.append("(off)")
             click.echo("\t".join(cells))

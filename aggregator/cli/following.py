@@ -56,7 +56,10 @@ async def _started(
             return begun_at, last_ids
 
 
-async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
+async def due_feeds(
+    store: Store,
+    feed_ids: Sequence[str],
+) -> list[str]:
     """Those that are due now, or were never asked: new ones are spread over the first seconds."""
     now = await store.server_time()
     due_times = await store.polls.due_times(feed_ids)
@@ -71,7 +74,10 @@ async def due_feeds(store: Store, feed_ids: Sequence[str]) -> list[str]:
     return due
 
 
-async def _next_at(store: Store, feed_ids: Sequence[str]) -> datetime | None:
+async def _next_at(
+    store: Store,
+    feed_ids: Sequence[str],
+) -> datetime | None:
     due_times = await store.polls.due_times(feed_ids)
     return min(filter(None, due_times.values()), default=None)
 
@@ -86,7 +92,11 @@ async def _end_round(store: Store, people: People, begun_at: datetime) -> None:
         people.end_round(events)
 
 
-async def _tell(store: Store, people: People, rows: Sequence[Row]) -> None:
+async def _tell(
+    store: Store,
+    people: People,
+    rows: Sequence[Row],
+) -> None:
     messages: list[Message] = []
     digests: list[Digest] = []
     for row in rows:

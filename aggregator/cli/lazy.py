@@ -51,7 +51,11 @@ class LazyGroup(click.Group):
         """The names in their order; imports nothing."""
         return list(self.places)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,
+        name: str,
+    ) -> click.Command | None:
         """The command, imported now; None for one that is not there."""
         place = self.places.get(name)
         if place is None:

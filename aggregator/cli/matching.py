@@ -64,7 +64,11 @@ def explain(
     A and B are entry ids or URLs of published reports, or files that hold documents.
     """
     pair = asyncio.run(_pair(a, b, config_file))
-    explanation = explained(pair.a.fingerprint, pair.b.fingerprint, pair.settings)
+    explanation = explained(
+        pair.a.fingerprint,
+        pair.b.fingerprint,
+        pair.settings,
+    )
     if as_json:
         click.echo(orjson.dumps(_record(pair, explanation)))
         return
@@ -124,7 +128,11 @@ def _ruled(pair: Pair) -> list[str]:
 
 def _said(word: Label) -> dict[str, Any]:
     ruling = word.ruling
-    told = {"same": word.same, "ruling": ruling.ruling_id, "ruled_at": ruling.ruled_at}
+    told = {
+        "same": word.same,
+        "ruling": ruling.ruling_id,
+        "ruled_at": ruling.ruled_at,
+    }
     return {**told, "operator": ruling.operator, "why": ruling.why}
 
 
@@ -132,7 +140,11 @@ def _placed(side: Side) -> list[str]:
     """The report, and why the daemon put it where it is; nothing of a file."""
     if side.event_id is None:
         return []
-    why = decided.in_words(side.decision, side.best_title, is_moved=side.is_moved)
+    why = decided.in_words(
+        side.decision,
+        side.best_title,
+        is_moved=side.is_moved,
+    )
     return [
         f"{side.title}  ({side.fingerprint.entry_id})",
         f"  {why}; in event {side.event_id}",
@@ -180,7 +192,11 @@ def _side_record(side: Side) -> dict[str, Any]:
     return record
 
 
-async def _pair(a: str, b: str, config_file: str | None) -> Pair:
+async def _pair(
+    a: str,
+    b: str,
+    config_file: str | None,
+) -> Pair:
     # Two files need neither a server nor a configuration.
     if _is_file(a) and _is_file(b):
         settings = _dedup(config_file)
@@ -431,7 +447,11 @@ def with_meanings(
     return replace(settings, meaning=False)
 
 
-def _rows(file: Path, *, is_swept: bool) -> list[Mapping[str, Any]]:
+def _rows(
+    file: Path,
+    *,
+    is_swept: bool,
+) -> list[Mapping[str, Any]]:
     """The objects of a JSON Lines file. Raises ConfigError naming the line."""
     rows: list[Mapping[str, Any]] = []
     with file.open("rb") as lines:
@@ -445,7 +465,11 @@ def _rows(file: Path, *, is_swept: bool) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _row(line: bytes, file: str, number: int) -> dict[str, Any]:
+def _row(
+    line: bytes,
+    file: str,
+    number: int,
+) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
@@ -457,7 +481,10 @@ def _row(line: bytes, file: str, number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress(task: str, total: int) -> Iterator[Callable[[], None]]:
+def _progress(
+    task: str,
+    total: int,
+) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; call what it gives after each step."""
     with Progress(
         console=console(error=True),

@@ -10,13 +10,19 @@ from aggregator.model import Feed
 from aggregator.watch import wording
 
 
-async def source_names(store: Store, feeds: Sequence[Feed]) -> dict[str, str]:
+async def source_names(
+    store: Store,
+    feeds: Sequence[Feed],
+) -> dict[str, str]:
     """What the source of each feed is called, as on the page."""
     titles = await feed_titles(store, [feed.feed_id for feed in feeds])
     return wording.source_names(feeds, titles)
 
 
-async def feed_titles(store: Store, feed_ids: Sequence[str]) -> dict[str, str]:
+async def feed_titles(
+    store: Store,
+    feed_ids: Sequence[str],
+) -> dict[str, str]:
     """The titles of feeds by their ids, '' where a feed has none or was never polled."""
     states = await store.polls.states(feed_ids)
     return {name: state.title if state else "" for name, state in states.items()}
@@ -27,7 +33,10 @@ def is_address(name: str) -> bool:
     return "://" in name
 
 
-async def entries_at(store: Store, names: Sequence[str]) -> dict[str, list[str]]:
+async def entries_at(
+    store: Store,
+    names: Sequence[str],
+) -> dict[str, list[str]]:
     """The reports with each address among the names, newest last, as far as their messages are kept."""
     addresses = list(filter(is_address, names))
     # What people copy out of a browser carries the parameters of trackers.

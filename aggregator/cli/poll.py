@@ -180,7 +180,10 @@ class _NothingKnown(PollStore):
     def __init__(self) -> None:
         """Asks no server."""
 
-    async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
+    async def states(
+        self,
+        feed_ids: Sequence[str],
+    ) -> dict[str, PollState | None]:
         return dict.fromkeys(feed_ids)
 
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
@@ -308,7 +311,10 @@ def _record(report: PollReport) -> dict[str, Any]:
     }
 
 
-def _entry_record(entry: Entry, assignment: Assignment | None) -> dict[str, Any]:
+def _entry_record(
+    entry: Entry,
+    assignment: Assignment | None,
+) -> dict[str, Any]:
     return {
         "outcome": _outcome(entry, assignment),
         "entry_id": entry.entry_id,
@@ -361,5 +367,10 @@ def _table(outcomes: Sequence[tuple[Entry, Assignment | None]]) -> Table:
         at = "-"
         if entry.published_at:
             at = f"{entry.published_at:%Y-%m-%d %H:%M}"
-        table.add_row(_outcome(entry, assignment), at, entry.lang, Text(entry.title))
+        table.add_row(
+            _outcome(entry, assignment),
+            at,
+            entry.lang,
+            Text(entry.title),
+        )
     return table

@@ -88,7 +88,11 @@ def _commands(
             yield from _commands(command, own, f"{before}{name} ")
 
 
-def _section(name: str, command: click.Command, ctx: click.Context) -> list[str]:
+def _section(
+    name: str,
+    command: click.Command,
+    ctx: click.Context,
+) -> list[str]:
     usage = " ".join(command.collect_usage_pieces(ctx))
     lines = [f".SS {_roff(f'{PROGRAM} {name} {usage}')}", *_prose(command.help)]
     for parameter in command.get_params(ctx):

@@ -41,7 +41,11 @@ HINT = (
     show_default=True,
     help="Run both stages, or one of them, beside other workers on the same Redis.",
 )
-def run(config_file: str | None, once: bool, role: str) -> None:
+def run(
+    config_file: str | None,
+    once: bool,
+    role: str,
+) -> None:
     """Run the daemon: poll, match, publish, until SIGTERM.
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
@@ -65,7 +69,11 @@ def run(config_file: str | None, once: bool, role: str) -> None:
     asyncio.run(daemon(read, role, source, people))
 
 
-def _once(read: files.Loaded, role: str, people: People | None) -> None:
+def _once(
+    read: files.Loaded,
+    role: str,
+    people: People | None,
+) -> None:
     from aggregator.cli.once import run_once
 
     interrupts: list[int] = []

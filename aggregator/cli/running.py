@@ -182,7 +182,10 @@ def _terminal(
     return told
 
 
-def _watching(common: _Common, troubles: Callable[[], list[str]]) -> Watching:
+def _watching(
+    common: _Common,
+    troubles: Callable[[], list[str]],
+) -> Watching:
     return Watching(
         store=common.store,
         feeds=common.source.feeds,
@@ -241,7 +244,11 @@ def _archive(common: _Common) -> Callable[[], Coroutine[Any, Any, None]] | None:
     if directory is None:
         return None
     place = common.read.state_dir / "archive.json"
-    return Archive(common.store, directory=Path(directory), place=place).run
+    return Archive(
+        common.store,
+        directory=Path(directory),
+        place=place,
+    ).run
 
 
 def _status_server(

@@ -94,7 +94,11 @@ def outlets() -> tuple[Outlet, ...]:
     return tuple(outlets)
 
 
-def _report(row: dict[str, str | int | float], host: str, number: int) -> SampleReport:
+def _report(
+    row: dict[str, str | int | float],
+    host: str,
+    number: int,
+) -> SampleReport:
     return SampleReport(
         outlet=str(row["outlet"]),
         after=timedelta(seconds=float(row["after"])),
@@ -138,7 +142,10 @@ def _atom(
     reports: Sequence[SampleReport],
     started_at: datetime,
 ) -> bytes:
-    root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": outlet.language})
+    root = ElementTree.Element(
+        "feed",
+        {"xmlns": ATOM, "xml:lang": outlet.language},
+    )
     _texts(
         root,
         title=outlet.name,

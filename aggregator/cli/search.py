@@ -175,7 +175,11 @@ async def _meant(
     return hits[:MOST_MEANT]
 
 
-def _print(console: Console, hits: Sequence[Hit], names: dict[str, str]) -> None:
+def _print(
+    console: Console,
+    hits: Sequence[Hit],
+    names: dict[str, str],
+) -> None:
     if not hits:
         console.print(Text("no event tells of this"), soft_wrap=True)
     now = datetime.now(UTC)
@@ -183,7 +187,11 @@ def _print(console: Console, hits: Sequence[Hit], names: dict[str, str]) -> None
         console.print(_line(hit, names, now), soft_wrap=True)
 
 
-def _line(hit: Hit, names: dict[str, str], now: datetime) -> Text:
+def _line(
+    hit: Hit,
+    names: dict[str, str],
+    now: datetime,
+) -> Text:
     """One event for people: when, sources, title, who reports it, its id and the first report's address."""
     event = hit.event
     line = Text(f"{wording.when(reported_first_at(event), now, UTC)}  ", style="dim")

@@ -92,7 +92,10 @@ def status(
         _print(facts)
 
 
-def _chosen(feeds: Sequence[Feed], names: Sequence[str]) -> list[Feed]:
+def _chosen(
+    feeds: Sequence[Feed],
+    names: Sequence[str],
+) -> list[Feed]:
     """The feeds of these ids or URLs, or all that are on. Raises ConfigError for one that is not there."""
     if not names:
         return [feed for feed in feeds if feed.enabled]
@@ -142,7 +145,11 @@ def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(feeds, key=lambda feed: ranks.get(feed["health"], len(ranks)))
 
 
-async def _totals(store: Store, now: datetime, holds: Holds) -> dict[str, Any]:
+async def _totals(
+    store: Store,
+    now: datetime,
+    holds: Holds,
+) -> dict[str, Any]:
     due = await store.polls.due_counts()
     totals = await store.watch.totals(now - DAY)
     lead = await store.watch.leader()
@@ -178,7 +185,11 @@ def _group(lag: GroupLag) -> dict[str, Any]:
     }
 
 
-async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
+async def _server(
+    read: Loaded,
+    *,
+    secrets: bool,
+) -> dict[str, Any]:
     if read.configuration.settings.redis_url:
         return {}
     running = await attach(read.state_dir)
@@ -190,7 +201,11 @@ async def _server(read: Loaded, *, secrets: bool) -> dict[str, Any]:
     return {"listen": running.listen, "users": users}
 
 
-def _feed(feed: Feed, state: PollState | None, polls: Waits) -> dict[str, Any]:
+def _feed(
+    feed: Feed,
+    state: PollState | None,
+    polls: Waits,
+) -> dict[str, Any]:
     facts = {
         "id": feed.feed_id,
         # The addresses of private feeds are their passwords.
@@ -246,12 +261,21 @@ def _print_whole(facts: dict[str, Any]) -> None:
     for position, feed in enumerate(facts["feeds"]):
         if position:
             out.print()
-        out.print(Text(feed["id"], style="bold"), soft_wrap=True)
+        out.print(
+            Text(feed["id"], style="bold"),
+            soft_wrap=True,
+        )
         for name, value in _whole(feed, now):
-            out.print(Text.assemble((f"  {name:<9} ", "dim"), value), soft_wrap=True)
+            out.print(
+                Text.assemble((f"  {name:<9} ", "dim"), value),
+                soft_wrap=True,
+            )
 
 
-def _whole(feed: dict[str, Any], now: datetime) -> Iterator[tuple[str, str | Text]]:
+def _whole(
+    feed: dict[str, Any],
+    now: datetime,
+) -> Iterator[tuple[str, str | Text]]:
     yield "url", feed["url"]
     if feed.get("title"):
         yield "title", feed["title"]
@@ -365,7 +389,10 @@ def _table(
     return table
 
 
-def _cells(feed: dict[str, Any], now: datetime) -> dict[str, Text]:
+def _cells(
+    feed: dict[str, Any],
+    now: datetime,
+) -> dict[str, Text]:
     every = ""
     if feed.get("interval_s"):
         every = roughly(timedelta(seconds=feed["interval_s"]))
@@ -381,7 +408,10 @@ def _cells(feed: dict[str, Any], now: datetime) -> dict[str, Text]:
     }
 
 
-def _print_reasons(feeds: list[dict[str, Any]], out: Console) -> None:
+def _print_reasons(
+    feeds: list[dict[str, Any]],
+    out: Console,
+) -> None:
     """What a narrow table has no column for, a line for each feed that needs a word."""
     troubled = list(filter(_what, feeds))
     if troubled:

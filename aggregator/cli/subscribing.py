@@ -27,7 +27,10 @@ from aggregator.watch.redaction import redacted
 def remove(feed_id: str, config_file: str | None) -> None:
     """Remove a feed, by id or URL. What it published is remembered: adding it again repeats nothing."""
     file = files.loaded(config_file).file
-    files.write_text(file, without_feed(files.read_text(file), feed_id, file=str(file)))
+    files.write_text(
+        file,
+        without_feed(files.read_text(file), feed_id, file=str(file)),
+    )
     click.echo(f"removed {feed_id} from {file}")
 
 

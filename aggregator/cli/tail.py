@@ -198,7 +198,10 @@ class Printing:
         width = None
         if self._out.is_terminal or "COLUMNS" in os.environ:
             width = self._out.width
-        self._out.print(line(message, self.names, width=width), soft_wrap=True)
+        self._out.print(
+            line(message, self.names, width=width),
+            soft_wrap=True,
+        )
 
 
 def line(

@@ -234,7 +234,10 @@ def _options(client_name: str) -> dict[str, Any]:
     }
 
 
-def _addresses(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+def _addresses(
+    parts: SplitResult,
+    default_port: int,
+) -> list[tuple[str, int]]:
     addresses = []
     for place in parts.netloc.rpartition("@")[2].split(","):
         node = urlsplit(f"//{place}")

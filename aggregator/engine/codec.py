@@ -90,7 +90,10 @@ def _record(cls: type[T]) -> Callable[[Any], T]:
     return lambda data: wire.decode(cls, data)
 
 
-def _field(name: bytes, cls: type[T]) -> Callable[[Any], T]:
+def _field(
+    name: bytes,
+    cls: type[T],
+) -> Callable[[Any], T]:
     """A record that is one field of a stream's row."""
     return lambda fields: wire.decode(cls, fields[name])
 

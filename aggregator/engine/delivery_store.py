@@ -40,7 +40,14 @@ class DeliveryStore:
         key = self._keys.queue(queue)
         # `>` reads what nobody was given yet, an id what this consumer was given before: that is never waited for.
         start = ">" if fresh else "0"
-        words: list[Argument] = ["XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", count]
+        words: list[Argument] = [
+            "XREADGROUP",
+            "GROUP",
+            GROUP,
+            CONSUMER,
+            "COUNT",
+            count,
+        ]
         if fresh:
             words += blocking(block)
         words += ["STREAMS", key, start]
@@ -68,9 +75,18 @@ class DeliveryStore:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    async def delivered(self, queue: str, stream_ids: Sequence[str]) -> None:
+    async def delivered(
+        self,
+        queue: str,
+        stream_ids: Sequence[str],
+    ) -> None:
         """They have arrived."""
-        await self._engine.command("XACK", self._keys.queue(queue), GROUP, *stream_ids)
+        await self._engine.command(
+            "XACK",
+            self._keys.queue(queue),
+            GROUP,
+            *stream_ids,
+        )
 
     async def give_up(
         self,

@@ -228,7 +228,11 @@ class EmbeddedServer:
 
     def _start_if_free(self) -> None:
         """Starts our own server if the lock is free. The child keeps the locked descriptor, we close ours."""
-        descriptor = os.open(self._place.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(
+            self._place.lock,
+            os.O_RDWR | os.O_CREAT,
+            0o600,
+        )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -264,7 +268,11 @@ class EmbeddedServer:
         self._child = _child(program, place, descriptor)
         pid = self._child.pid
         self._running = Running(str(socket), pid, self._listen, users)
-        facts = {"socket": str(socket), "pid": pid, "listen": self._listen}
+        facts = {
+            "socket": str(socket),
+            "pid": pid,
+            "listen": self._listen,
+        }
         write_private(place.running, json.dumps(facts))
 
     async def _is_ready(self) -> bool:
@@ -289,7 +297,11 @@ _SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PAT
 """Of ours what the server needs: the secrets of feeds are none of its business."""
 
 
-def _child(program: Path, place: Place, descriptor: int) -> subprocess.Popen[bytes]:
+def _child(
+    program: Path,
+    place: Place,
+    descriptor: int,
+) -> subprocess.Popen[bytes]:
     """The server process, in a session of its own so that a Ctrl-C does not end it before the daemon has ended."""
     inherited = {
         name: os.environ[name] for name in _SERVER_ENVIRONMENT if name in os.environ
@@ -325,7 +337,10 @@ def _dies_with(parent: int) -> Callable[[], None] | None:
     return ask_for_the_signal
 
 
-async def _ended(child: subprocess.Popen[bytes], seconds: float) -> bool:
+async def _ended(
+    child: subprocess.Popen[bytes],
+    seconds: float,
+) -> bool:
     deadline = asyncio.get_running_loop().time() + seconds
     while child.poll() is None:
         if asyncio.get_running_loop().time() > deadline:

@@ -202,8 +202,16 @@ class EventStore:
         # The entry's own time: after a repeat the notice has the same id.
         told_at = at or wire.instant_of_id(stream_id)
         told = notice_arguments(self._engine, [notice], told_at)
-        keys = (self._keys.leader, self._keys.entries, self._keys.trouble)
-        answer = await self._engine.script("reject", keys, [token, stream_id, 1, *told])
+        keys = (
+            self._keys.leader,
+            self._keys.entries,
+            self._keys.trouble,
+        )
+        answer = await self._engine.script(
+            "reject",
+            keys,
+            [token, stream_id, 1, *told],
+        )
         raise_if_not_leading(answer)
 
     # --- events ---
@@ -263,7 +271,10 @@ class EventStore:
     ) -> dict[str, Event]:
         events: dict[str, Event] = {}
         for page in batches(event_ids, PAGE):
-            answers = await self._engine.command("MGET", *map(self._keys.event, page))
+            answers = await self._engine.command(
+                "MGET",
+                *map(self._keys.event, page),
+            )
             for event_id, value in zip(page, answers, strict=True):
                 if not value:
                     continue

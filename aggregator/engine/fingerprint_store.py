@@ -44,7 +44,10 @@ class FingerprintStore:
             live = [record for record in records if record.first_seen_at >= since]
             yield [standing.of(record) for record in live]
 
-    async def of(self, entry_ids: Iterable[str]) -> dict[str, FingerprintRecord]:
+    async def of(
+        self,
+        entry_ids: Iterable[str],
+    ) -> dict[str, FingerprintRecord]:
         """The records of these reports by entry id, with the events that stand today; those not in the log are missing.
 
         The log is read from its end, as far as needed: for one that is not there, whole.

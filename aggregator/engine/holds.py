@@ -59,13 +59,23 @@ class HoldStore:
         waiting, slow, held = await self._engine.many(
             [("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)]
         )
-        return Holds(int(waiting or 0), text(slow or ""), text(held or ""))
+        return Holds(
+            int(waiting or 0),
+            text(slow or ""),
+            text(held or ""),
+        )
 
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""
         key = self._keys.slow
         if reason:
-            await self._engine.command("SET", key, reason, "PX", span_ms(SLOW_LAPSES))
+            await self._engine.command(
+                "SET",
+                key,
+                reason,
+                "PX",
+                span_ms(SLOW_LAPSES),
+            )
         else:
             await self._engine.command("DEL", key)
 
@@ -80,7 +90,15 @@ class HoldStore:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
         told = notice_arguments(self._engine, [notice], at)
-        keys = (self._keys.leader, self._keys.held, self._keys.trouble)
-        answer = await self._engine.script("hold", keys, [token, reason, 1, *told])
+        keys = (
+            self._keys.leader,
+            self._keys.held,
+            self._keys.trouble,
+        )
+        answer = await self._engine.script(
+            "hold",
+            keys,
+            [token, reason, 1, *told],
+        )
         raise_if_not_leading(answer)
         return text(answer) == "told"

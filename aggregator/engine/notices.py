@@ -33,7 +33,13 @@ def notice_arguments(
 def notice_fields(notice: Notice, at: datetime) -> dict[str, str]:
     """A line of `agg:trouble`; its id follows from its content."""
     stamp = wire.iso(at)
-    content = (notice.kind, notice.feed_id, notice.host, stamp, notice.detail)
+    content = (
+        notice.kind,
+        notice.feed_id,
+        notice.host,
+        stamp,
+        notice.detail,
+    )
     digest = sha256("\0".join(content).encode()).hexdigest()
     plain = {
         "v": str(wire.VERSION),

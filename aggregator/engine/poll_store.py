@@ -128,7 +128,12 @@ class PollStore:
             # The set first: a feed in `due` that is not in it would never be forgotten.
             await self._engine.command("SADD", self._keys.feeds, *page)
             # NX: a known feed's due time is a claim's lease while it is being polled.
-            await self._engine.command("ZADD", self._keys.due, "NX", *pairs)
+            await self._engine.command(
+                "ZADD",
+                self._keys.due,
+                "NX",
+                *pairs,
+            )
         registered = await self.feed_ids()
         removed = [feed_id for feed_id in registered if feed_id not in feeds]
         for page in batches(removed, PAGE):
@@ -136,10 +141,18 @@ class PollStore:
 
     async def feed_ids(self) -> list[str]:
         """Every registered feed, the one due first in front."""
-        members = await self._engine.command("ZRANGE", self._keys.due, 0, -1)
+        members = await self._engine.command(
+            "ZRANGE",
+            self._keys.due,
+            0,
+            -1,
+        )
         return [text(member) for member in members]
 
-    async def states(self, feed_ids: Sequence[str]) -> dict[str, PollState | None]:
+    async def states(
+        self,
+        feed_ids: Sequence[str],
+    ) -> dict[str, PollState | None]:
         """The state of each feed; None for one never polled (or whose record this version cannot read)."""
         states: dict[str, PollState | None] = {}
         for page in batches(feed_ids, PAGE):
@@ -150,7 +163,11 @@ class PollStore:
                 states[feed_id] = self._state(feed_id, answer)
         return states
 
-    def _state(self, feed_id: str, answer: bytes | None) -> PollState | None:
+    def _state(
+        self,
+        feed_id: str,
+        answer: bytes | None,
+    ) -> PollState | None:
         if answer is None:
             return None
         place = f"{self._keys.feed(feed_id)} state"
@@ -171,11 +188,18 @@ class PollStore:
                 counts[text(health)] += int(count)
         return counts
 
-    async def due_times(self, feed_ids: Sequence[str]) -> dict[str, datetime | None]:
+    async def due_times(
+        self,
+        feed_ids: Sequence[str],
+    ) -> dict[str, datetime | None]:
         """When each feed is due; None: never by itself, or not registered."""
         due_times: dict[str, datetime | None] = {}
         for page in batches(feed_ids, PAGE):
-            scores = await self._engine.command("ZMSCORE", self._keys.due, *page)
+            scores = await self._engine.command(
+                "ZMSCORE",
+                self._keys.due,
+                *page,
+            )
             for feed_id, score in zip(page, scores, strict=True):
                 due_times[feed_id] = _due_at(score)
         return due_times
@@ -194,10 +218,20 @@ class PollStore:
 
     async def next_due_at(self) -> datetime | None:
         """When the next feed (or a lapsing claim) is due; None when nothing ever is."""
-        first = await self._engine.command("ZRANGE", self._keys.due, 0, 0, "WITHSCORES")
+        first = await self._engine.command(
+            "ZRANGE",
+            self._keys.due,
+            0,
+            0,
+            "WITHSCORES",
+        )
         return _due_at(first[0][1]) if first else None
 
-    async def _due(self, due_at: datetime | None, now: datetime | None) -> Argument:
+    async def _due(
+        self,
+        due_at: datetime | None,
+        now: datetime | None,
+    ) -> Argument:
         """A time of this worker's clock as the server's, for a script."""
         return _due(due_at, await self._server_ahead(now))
 
@@ -285,7 +319,11 @@ class PollStore:
             latest=NEVER,
             now=now,
         )
-        return await self._claim(list(feeds.items()), len(feeds), call)
+        return await self._claim(
+            list(feeds.items()),
+            len(feeds),
+            call,
+        )
 
     async def _claim(
         self,
@@ -321,7 +359,11 @@ class PollStore:
             skipped += [self._skipped(answer) for answer in left]
             if len(claims) >= limit:
                 break
-        return Claims(tuple(claims), tuple(skipped), wire.instant_of_ms(server_ms))
+        return Claims(
+            tuple(claims),
+            tuple(skipped),
+            wire.instant_of_ms(server_ms),
+        )
 
     async def claimed(
         self,
@@ -400,7 +442,10 @@ class PollStore:
             ms_or_now(now),
             await self._due(due_at, now),
         )
-        keys = (self._keys.due, self._keys.feed(claim.feed_id))
+        keys = (
+            self._keys.due,
+            self._keys.feed(claim.feed_id),
+        )
         answer = await self._engine.script("release", keys, arguments)
         _raise_if_stale(answer, claim)
 
@@ -419,7 +464,10 @@ class PollStore:
             ms_or_now(now),
             span_ms(lease),
         )
-        keys = (self._keys.due, self._keys.feed(claim.feed_id))
+        keys = (
+            self._keys.due,
+            self._keys.feed(claim.feed_id),
+        )
         answer = await self._engine.script("renew_claim", keys, arguments)
         _raise_if_stale(answer, claim)
 
@@ -570,7 +618,10 @@ class PollStore:
             arguments: list[Argument] = [ms_or_now(now), span_ms(FAR_LEASE)]
             for feed_id in page:
                 arguments += [feed_id, await self._due(due[feed_id], now)]
-            keys = (self._keys.due, *map(self._keys.feed, page))
+            keys = (
+                self._keys.due,
+                *map(self._keys.feed, page),
+            )
             await self._engine.script("set_due", keys, arguments)
 
     async def set_due(

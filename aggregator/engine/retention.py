@@ -162,18 +162,30 @@ class RetentionStore:
         try:
             trimmed = await trimming
         except EngineRefused as error:
-            self._engine.slips.note("key", key, Unreadable(str(error)[:WHY_CHARS]))
+            self._engine.slips.note(
+                "key",
+                key,
+                Unreadable(str(error)[:WHY_CHARS]),
+            )
             return []
         return [trimmed] if trimmed else []
 
     async def _queue_names(self) -> list[str]:
         """Every queue that is configured, or was and may still hold messages."""
         if self._engine.queues:
-            await self._engine.command("SADD", self._keys.queues, *self._engine.queues)
+            await self._engine.command(
+                "SADD",
+                self._keys.queues,
+                *self._engine.queues,
+            )
         members = await self._engine.command("SMEMBERS", self._keys.queues)
         return sorted(map(text, members))
 
-    async def _trim_queue(self, name: str, now: datetime | None) -> Trimmed | None:
+    async def _trim_queue(
+        self,
+        name: str,
+        now: datetime | None,
+    ) -> Trimmed | None:
         """What the queue's key holds decides, since a removed queue has no kind any more. An empty stream that nobody
         configures goes, with its groups."""
         key = self._keys.queue(name)
@@ -189,7 +201,11 @@ class RetentionStore:
                 now,
             )
         if name not in self._engine.queues:
-            await self._engine.script("forget_queue", (key, self._keys.queues), (name,))
+            await self._engine.script(
+                "forget_queue",
+                (key, self._keys.queues),
+                (name,),
+            )
         return trimmed
 
     async def _trim_stream(
@@ -322,7 +338,11 @@ class RetentionStore:
 
     # --- what is not ours ---
 
-    async def tell_slips(self, *, now: datetime | None = None) -> list[Notice]:
+    async def tell_slips(
+        self,
+        *,
+        now: datetime | None = None,
+    ) -> list[Notice]:
         """Tells what this process has met under our keys and could not read: each place once, whoever meets it."""
         slips = self._engine.slips.untold()
         if not slips:
@@ -435,8 +455,17 @@ class RetentionStore:
             # HSCAN begins and ends with the cursor 0.
             if cursor == 0:
                 break
-        places = (keys.due, keys.feed(feed_id), key, keys.feeds)
-        await self._engine.script("forget_feed", places, (feed_id, ms_or_now(now)))
+        places = (
+            keys.due,
+            keys.feed(feed_id),
+            key,
+            keys.feeds,
+        )
+        await self._engine.script(
+            "forget_feed",
+            places,
+            (feed_id, ms_or_now(now)),
+        )
         return forgotten_count
 
     def _last_seen(

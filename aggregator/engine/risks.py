@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def risks_of(info: Mapping[str, object], save: str | None) -> tuple[str, ...]:
+def risks_of(
+    info: Mapping[str, object],
+    save: str | None,
+) -> tuple[str, ...]:
     """One sentence for each risk. `info` holds the sections memory and persistence, `save` is CONFIG GET save, None
     where the server does not tell."""
     risks = []

@@ -47,7 +47,11 @@ ANSWER_KEPT = timedelta(days=7)
 _WAITING = RulingAnswer(RulingState.WAITING, "no event worker has answered yet")
 PAGE = 500
 """Reports in one HMGET."""
-_COUNTED = {Kind.NEW: "split", Kind.JOINED: "split", Kind.MERGED: "merged"}
+_COUNTED = {
+    Kind.NEW: "split",
+    Kind.JOINED: "split",
+    Kind.MERGED: "merged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,10 @@ class RulingStore:
 
     async def ask(self, request: RulingRequest) -> bool:
         """Puts the word where the leading event worker finds it. False: it has been asked before."""
-        keys = (self._keys.asked, self._keys.ruling(request.ruling_id))
+        keys = (
+            self._keys.asked,
+            self._keys.ruling(request.ruling_id),
+        )
         arguments = (
             request.ruling_id,
             wire.encode(request),
@@ -174,10 +181,18 @@ class RulingStore:
 
         They name events as they were called then: see `EventStore.aliases`. What cannot be read is left out.
         """
-        rows = await self._engine.command("XRANGE", self._keys.rulings, "-", "+")
+        rows = await self._engine.command(
+            "XRANGE",
+            self._keys.rulings,
+            "-",
+            "+",
+        )
         return self._engine.readable_rows(RULING, self._keys.rulings, rows)
 
-    async def examples(self, entry_ids: Sequence[str]) -> dict[str, Example]:
+    async def examples(
+        self,
+        entry_ids: Sequence[str],
+    ) -> dict[str, Example]:
         """The reports that rulings name, by entry id; those of which nothing is kept are missing."""
         key = self._keys.examples
         examples: dict[str, Example] = {}

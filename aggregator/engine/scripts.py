@@ -64,7 +64,10 @@ def nonce() -> str:
     return secrets.token_hex(8)
 
 
-def batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def batches(
+    values: Sequence[T],
+    size: int,
+) -> Iterator[Sequence[T]]:
     """The values, `size` at a time: while a command runs, the server serves nobody else."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
@@ -133,7 +136,10 @@ class Engine:
                     *arguments,
                 )
 
-    async def many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    async def many(
+        self,
+        commands: Sequence[Sequence[Argument]],
+    ) -> list[Any]:
         """The answers to many reads of single keys, sent together; None for a key of another type, which is noted."""
         if not commands:
             return []
@@ -153,7 +159,11 @@ class Engine:
         if not isinstance(answer, Exception):
             return answer
         if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
-            self.slips.note("key", key, Unreadable(OTHER_TYPE.format(key=key)))
+            self.slips.note(
+                "key",
+                key,
+                Unreadable(OTHER_TYPE.format(key=key)),
+            )
             return None
         raise answer
 

@@ -158,7 +158,12 @@ class Place:
         try:
             value = json.loads(self.running.read_text(encoding="utf-8"))
             users = self.read_passwords() if value["listen"] else {}
-            return Running(value["socket"], value["pid"], value["listen"], users)
+            return Running(
+                value["socket"],
+                value["pid"],
+                value["listen"],
+                users,
+            )
         # The server has started and the daemon is about to write the file, or a disk that was full cut it off.
         except (FileNotFoundError, ValueError, KeyError):
             return None
@@ -209,7 +214,11 @@ def write_private(path: Path, content: str) -> None:
     """Writes a file that only we can read, whole or not at all."""
     # With our process id: another daemon may write the same file now.
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(
+        new,
+        os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+        0o600,
+    )
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
     new.replace(path)

@@ -117,7 +117,11 @@ class WatchStore:
                 records.append(record)
         return records
 
-    def record_of(self, kind: RecordKind[T], row: Row) -> T | None:
+    def record_of(
+        self,
+        kind: RecordKind[T],
+        row: Row,
+    ) -> T | None:
         """What a line of a public stream holds; None for what is not ours, which is noted."""
         key = self._engine.public_streams()[row.stream][0]
         return self._engine.readable(kind, f"{key} {row.stream_id}", row.fields)
@@ -146,7 +150,10 @@ class WatchStore:
             reports=_under("reports", sums),
         )
 
-    async def _counts_of(self, hours: Sequence[int]) -> dict[int, dict[str, int]]:
+    async def _counts_of(
+        self,
+        hours: Sequence[int],
+    ) -> dict[int, dict[str, int]]:
         """Hour since 1970 → its counts by field."""
         keys = [self._keys.stats(hour) for hour in hours]
         answers = await self._engine.many([("HGETALL", key) for key in keys])
@@ -213,7 +220,11 @@ class WatchStore:
 
     # --- messages ---
 
-    async def rows(self, stream: str, since: datetime) -> AsyncIterator[Row]:
+    async def rows(
+        self,
+        stream: str,
+        since: datetime,
+    ) -> AsyncIterator[Row]:
         """A public stream's lines from `since` on (by the server's clock when they were written)."""
         key = self._engine.public_streams()[stream][0]
         start = str(max(0, wire.milliseconds(since)))
@@ -260,7 +271,10 @@ class WatchStore:
         # Two ids may stand for one survivor.
         return list({event.event_id: event for event in events.values()}.values())
 
-    async def readable_events(self, event_ids: list[str]) -> dict[str, Event]:
+    async def readable_events(
+        self,
+        event_ids: list[str],
+    ) -> dict[str, Event]:
         """The events by the ids asked for, survivors for absorbed ones; those that cannot be read are left out."""
         try:
             return await self._events.by_ids(event_ids)
@@ -273,7 +287,10 @@ class WatchStore:
         latter = await self.readable_events(event_ids[middle:])
         return former | latter
 
-    async def last_ids(self, streams: Sequence[str]) -> dict[str, str]:
+    async def last_ids(
+        self,
+        streams: Sequence[str],
+    ) -> dict[str, str]:
         """Where each stream ends now: give it to `tail` to get only what comes later."""
         public = self._engine.public_streams()
         keys = [public[name][0] for name in streams]
@@ -316,7 +333,12 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
     """The digest as JSON under 16,000 bytes: with as many of its events as fit, the first ones."""
     if len(whole) < wire.NOTIFICATION_BYTES:
         return whole
-    value = {**orjson.loads(whole), "v": wire.VERSION, "trouble": [], "slow": []}
+    value = {
+        **orjson.loads(whole),
+        "v": wire.VERSION,
+        "trouble": [],
+        "slow": [],
+    }
     while True:
         notification = orjson.dumps(value)
         if len(notification) < wire.NOTIFICATION_BYTES or not value["events"]:
@@ -325,7 +347,11 @@ def digest_notification(digest: Digest, whole: bytes) -> bytes:
         value["events"] = value["events"][: len(value["events"]) * 3 // 4]
 
 
-def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
+def row_of(
+    stream: str,
+    stream_id: bytes,
+    fields: Mapping[bytes, bytes],
+) -> Row:
     """A row as redis-py gives it."""
     return Row(
         stream,
@@ -334,7 +360,11 @@ def row_of(stream: str, stream_id: bytes, fields: Mapping[bytes, bytes]) -> Row:
     )
 
 
-def _within(window: range, hour: int, counts: Mapping[str, int]) -> Counter[str]:
+def _within(
+    window: range,
+    hour: int,
+    counts: Mapping[str, int],
+) -> Counter[str]:
     """What was counted in the minutes of `window` (since 1970), by name."""
     sums: Counter[str] = Counter()
     for field, number in counts.items():
@@ -354,7 +384,10 @@ def _minute_and_name(field: str) -> tuple[int, str]:
     return int(minute), name
 
 
-def _under(group: str, sums: Mapping[str, int]) -> dict[str, int]:
+def _under(
+    group: str,
+    sums: Mapping[str, int],
+) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name, number in sums.items():
         head, _, tail = name.partition(":")

@@ -388,7 +388,11 @@ def _source_of(value: Mapping[str, str]) -> Source:
     )
 
 
-def message_json(message: Message, *, pushed_at: datetime | None = None) -> bytes:
+def message_json(
+    message: Message,
+    *,
+    pushed_at: datetime | None = None,
+) -> bytes:
     """The whole message as one JSON object, its document included: what a list queue holds. `pushed_at`: when it comes
     into the queue, from which its age there counts."""
     value = {**_notification(message), "document": message.document}
@@ -414,7 +418,10 @@ def notification_json(message: Message) -> bytes:
 
 def _shortened(value: dict[str, Any]) -> dict[str, Any]:
     """Without lists, its texts cut: for a title or address of many kilobytes."""
-    short: dict[str, Any] = {**value, **dict.fromkeys(_LISTS, ())}
+    short: dict[str, Any] = {
+        **value,
+        **dict.fromkeys(_LISTS, ()),
+    }
     for name in _CUT:
         text = short[name]
         if len(text) <= _CUT_CHARS:
@@ -424,7 +431,10 @@ def _shortened(value: dict[str, Any]) -> dict[str, Any]:
     return short
 
 
-def _fitting(sources: list[dict[str, str]], room_bytes: int) -> list[dict[str, str]]:
+def _fitting(
+    sources: list[dict[str, str]],
+    room_bytes: int,
+) -> list[dict[str, str]]:
     """The first source and then the newest that fit into `room_bytes`, in their order."""
     first = range(min(1, len(sources)))
     newest = range(len(sources) - 1, 0, -1)
