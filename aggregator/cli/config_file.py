@@ -56,6 +56,10 @@ class ConfigFile:
         """Those that are polled: disabled ones are left out."""
         return [feed.feed_id for feed in self._current.feeds if feed.enabled]
 
+    def is_meaning(self) -> bool:
+        """Whether headlines are compared by meaning."""
+        return bool(self._current.settings.dedup.meaning)
+
     def changed(self) -> bool:
         """Whether the file holds another text than the one read last."""
         try:

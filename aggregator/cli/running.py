@@ -81,10 +81,11 @@ async def daemon(
             progress=Progress(ALLOWANCES),
             clock=Clock(),
         )
+        encoder = await stack.enter_async_context(Encoder(common.metrics))
         # These two ask the daemon that is made of them: when they do, it is there.
-        watching = _watching(common, lambda: running.troubles())
+        watching = _watching(common, encoder, lambda: running.troubles())
         terminal = _terminal(common, people, beside, lambda: running.stop())
-        parts = await _parts(stack, common, role, watching)
+        parts = await _parts(stack, common, role, watching, encoder)
         parts = replace(parts, terminal=terminal)
         running = Daemon(parts, read.configuration, shutdown=shutdown)
         log.info(
@@ -103,12 +104,12 @@ async def _parts(
     common: _Common,
     role: str,
     watching: Watching,
+    encoder: Encoder,
 ) -> Parts:
     """Those that the role needs; what opens here is closed by `stack`."""
     polling = _Polling()
     if role != "event":
         polling = await _polling(stack, common)
-    encoder = await stack.enter_async_context(Encoder(common.metrics))
     matching = _Matching()
     if role != "poll":
         matching = _matching(common, encoder)
@@ -184,9 +185,12 @@ def _terminal(
 
 def _watching(
     common: _Common,
+    encoder: Encoder,
     troubles: Callable[[], list[str]],
 ) -> Watching:
     return Watching(
+        encode=encoder.encode,
+        is_meaning=common.source.is_meaning,
         store=common.store,
         feeds=common.source.feeds,
         troubles=troubles,

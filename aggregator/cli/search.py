@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -20,12 +20,9 @@ from aggregator.engine.store import Store
 from aggregator.model import Event
 from aggregator.watch import wording
 from aggregator.watch.api import EventSummary
-from aggregator.watch.choice import Choice, is_chosen, order_of
+from aggregator.watch.choice import Choice, is_chosen, meant_of, order_of
 from aggregator.watch.clock import reported_first_at
 from aggregator.watch.links import safe_link
-
-MOST_MEANT = 10
-"""Events found by meaning alone: below these are chance. A guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,33 +143,24 @@ async def _found(
         # Nothing has an embedding to compare with where meanings are off.
         has_embeddings = read.configuration.settings.dedup.meaning
         if by_meaning and has_embeddings and len(hits) < count:
-            known = {hit.event.event_id for hit in hits}
-            hits += await _meant(store, choice, events, known, from_at)
+            likeness = await _likeness(store, choice.words, from_at)
+            known = {event.event_id for event in chosen}
+            near = meant_of(events, choice, likeness, known)
+            hits += [Hit(event, cosine) for event, cosine in near]
         names = await naming.source_names(store, read.configuration.feeds)
     return hits[:count], names
 
 
-async def _meant(
+async def _likeness(
     store: Store,
-    choice: Choice,
-    events: Sequence[Event],
-    known: set[str],
+    query: str,
     from_at: datetime,
-) -> list[Hit]:
-    """The events nearest to the query by meaning that its words did not find."""
+) -> dict[str, float]:
+    """Event id → how near its nearest headline is to the query, by meaning."""
     pairs: list[tuple[str, bytes]] = []
     async for records in store.fingerprints.since(from_at):
         pairs += [(record.event_id, record.packed) for record in records]
-    likeness = nearest_by_meaning(choice.words, pairs)
-    # The filters hold, the words do not: what they did not find is looked for.
-    wordless = replace(choice, words="")
-    hits: list[Hit] = []
-    for event in events:
-        is_new = event.event_id in likeness and event.event_id not in known
-        if is_new and is_chosen(event, wordless):
-            hits.append(Hit(event, likeness[event.event_id]))
-    hits.sort(key=lambda hit: (-(hit.likeness or 0), hit.event.event_id))
-    return hits[:MOST_MEANT]
+    return nearest_by_meaning(query, pairs)
 
 
 def _print(

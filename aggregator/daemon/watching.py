@@ -11,6 +11,7 @@ import structlog
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.cron import WallClockCron
+from aggregator.daemon.nearness import Encode, Nearness
 from aggregator.daemon.recent import RecentReports
 from aggregator.daemon.ruling import BEFORE_EVENT
 from aggregator.engine.store import Store
@@ -51,8 +52,13 @@ class Watching:
         troubles: Callable[[], Sequence[str]],
         progress: Progress,
         clock: Clock,
+        encode: Encode | None = None,
+        is_meaning: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`encode`: the encoder of headlines, which is in use while `is_meaning`."""
         self._store = store
+        self._nearness = Nearness(store, encode) if encode else None
+        self._is_meaning = is_meaning
         self.subscriptions = feeds
         self._troubles = troubles
         self._progress = progress
@@ -68,6 +74,17 @@ class Watching:
         events = await self._recent.events(since_at)
         events.sort(key=lambda event: event.last_seen_at)
         return events[-limit:]
+
+    @property
+    def has_meanings(self) -> bool:
+        """Whether headlines are compared by meaning here."""
+        return self._nearness is not None and self._is_meaning()
+
+    async def likeness(self, query: str, *, since_at: datetime) -> Mapping[str, float]:
+        """Event id → how near its nearest headline is to the query, 0..1, of those that are near."""
+        if self._nearness is None:
+            return {}
+        return await self._nearness.likeness(query, since_at=since_at)
 
     async def event(self, event_id: str) -> Event | None:
         """The event as it stands now; of an absorbed one, its survivor."""
@@ -102,7 +119,8 @@ class Watching:
 
     async def feeds(self) -> Sequence[PollState]:
         """The states of our feeds that were polled before."""
-        feed_ids = [feed.feed_id for feed in self.subscriptions()]
+        feeds = self.subscriptions()
+        feed_ids = [feed.feed_id for feed in feeds if feed.enabled]
         states = await self._store.polls.states(feed_ids)
         return [state for state in states.values() if state is not None]
 

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import models_json_schema
 
 from aggregator.model import Event, Message, PollState, Source
@@ -105,6 +112,16 @@ class EventsQuery(FilterQuery):
         Field(description="by what came last, by date, by sources"),
     ] = "seen"
     page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = 1
+    meaning: Annotated[
+        bool,
+        Field(description="also what means the same as `words`, under `by_meaning`"),
+    ] = False
+
+    @model_validator(mode="after")
+    def _has_words(self) -> Self:
+        if self.meaning and not self.words.strip():
+            raise ValueError("`meaning` needs `words`")
+        return self
 
 
 def filter_of(query: Mapping[str, str]) -> FilterQuery:
@@ -259,6 +276,21 @@ class EventDetail(EventSummary):
         )
 
 
+class NearEvent(EventSummary):
+    """An event that does not hold the words, but means what they mean."""
+
+    likeness: Annotated[float, Field(description="cosine of the meanings, 0..1")]
+
+    @classmethod
+    def of_near(
+        cls,
+        event: Event,
+        likeness: float,
+        names: Mapping[str, str],
+    ) -> Self:
+        return cls(**_summary(event, names), likeness=likeness)
+
+
 class EventPage(_Answer):
     """One page of the events that pass a filter."""
 
@@ -266,6 +298,10 @@ class EventPage(_Answer):
     total: Annotated[int, Field(description="events that pass the filter")]
     page: int
     pages: int
+    by_meaning: Annotated[
+        list[NearEvent],
+        Field(description="with `meaning`: further events, the nearest first"),
+    ]
 
 
 class FeedSummary(_Answer):

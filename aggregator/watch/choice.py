@@ -23,6 +23,8 @@ ORDERS = ("top", "newest")
 PLAIN_HOURS = 24
 MOST_PAGES = 10_000
 MOST_SOURCES = 10_000
+MOST_MEANT = 10
+"""Events found by meaning alone: below these are chance. A guess."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST_SPAN = timedelta(days=3650)
 
@@ -39,6 +41,8 @@ class Choice:
     min_sources: int = 1
     since: str = ""
     page: int = 1
+    meaning: bool = False
+    """What means the same as the words is asked for, too."""
 
     def query(self, **changed: str | int) -> str:
         """The query string of this choice with some of it changed; '' when nothing is chosen."""
@@ -49,7 +53,8 @@ class Choice:
 
     def feed_query(self) -> str:
         """The query string of the feed of this choice: its filter, without what is only the page's."""
-        return replace(self, hours=PLAIN_HOURS, order=_PLAIN.order, page=1).query()
+        plain = replace(self, hours=PLAIN_HOURS, order=_PLAIN.order, page=1)
+        return replace(plain, meaning=False).query()
 
     def from_at(self, now: datetime) -> datetime:
         """Where the window begins."""
@@ -73,6 +78,7 @@ def _parameters(choice: Choice) -> dict[str, str | int]:
         "since": choice.since,
         "order": choice.order,
         "page": choice.page,
+        "meaning": "yes" if choice.meaning else "",
     }
 
 
@@ -93,6 +99,7 @@ def choice_of(
         or 1,
         since=_since_of(query.get("since", ""), now),
         page=number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1,
+        meaning=query.get("meaning", "") in ("yes", "true", "on", "1"),
     )
 
 
@@ -161,6 +168,23 @@ def chosen_of(
     if found is None:
         return chosen
     return [event for event in chosen if event.event_id in found]
+
+
+def meant_of(
+    events: Iterable[Event],
+    choice: Choice,
+    likeness: Mapping[str, float],
+    found: Collection[str],
+) -> list[tuple[Event, float]]:
+    """The nearest events by meaning with their likeness, of those that pass the filter and are not among `found`,
+    which hold the words; the nearest first, at most `MOST_MEANT`."""
+    near: list[tuple[Event, float]] = []
+    for event in events:
+        event_id = event.event_id
+        if event_id in likeness and event_id not in found and passes(event, choice):
+            near.append((event, likeness[event_id]))
+    near.sort(key=lambda hit: (-hit[1], hit[0].event_id))
+    return near[:MOST_MEANT]
 
 
 def report_of(event: Event) -> mentions.Report:

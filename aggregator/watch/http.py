@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,6 +33,7 @@ from aggregator.watch.choice import (
     Choice,
     choice_of,
     is_chosen,
+    meant_of,
     number_of,
 )
 from aggregator.watch.digest_files import DigestFiles
@@ -243,10 +244,19 @@ class StatusServer:
         ready, reasons = self._watched.ready()
         if not ready:
             reasons = reasons or ["starting"]
+        events = await self._kept.events(from_at, now)
+        found = await self._kept.mentioning(choice.words, from_at, now)
+        near: Sequence[tuple[Event, float]] | None = None
+        # The encoder is asked only by those who ask for it: words alone never start it.
+        if choice.meaning and found is not None and self._watched.has_meanings:
+            likeness = await self._kept.likeness(choice.words, from_at, now)
+            near = meant_of(events, choice, likeness, found)
         page = self._pages.front(
             await self._look(request),
-            events=await self._kept.events(from_at, now),
-            found=await self._kept.mentioning(choice.words, from_at, now),
+            events=events,
+            found=found,
+            near=near,
+            has_meanings=self._watched.has_meanings,
             feeds=await self._kept.feeds(),
             choice=choice,
             now=now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import wraps
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from aggregator.errors import AggregatorError
 from aggregator.model import Event
 from aggregator.watch import answers, api, syndication
-from aggregator.watch.choice import Choice, chosen_of, first_of
+from aggregator.watch.choice import Choice, chosen_of, first_of, meant_of
 from aggregator.watch.syndication import Outlet
 from aggregator.watch.watched import Kept, Watched
 
@@ -113,9 +113,16 @@ class Outlets:
 
     async def _events(self, request: web.Request) -> web.Response:
         asked = api.events_query_of(request.query)
+        if asked.meaning and not self._watched.has_meanings:
+            raise api.QueryError(
+                "meaning: nothing is compared by meaning here; see [dedup] meaning"
+            )
         choice = asked.choice(order=asked.order)
         chosen = await self._chosen(choice)
         names = await self._kept.names()
+        near: Sequence[tuple[Event, float]] = ()
+        if asked.meaning:
+            near = await self._near(choice, chosen)
         start = (asked.page - 1) * asked.limit
         events = first_of(chosen, choice.order, start + asked.limit)[start:]
         page = api.EventPage(
@@ -123,8 +130,21 @@ class Outlets:
             total=len(chosen),
             page=asked.page,
             pages=max(-(-len(chosen) // asked.limit), 1),
+            by_meaning=[api.NearEvent.of_near(*hit, names) for hit in near],
         )
         return _answered(request, page)
+
+    async def _near(
+        self,
+        choice: Choice,
+        chosen: Iterable[Event],
+    ) -> list[tuple[Event, float]]:
+        """Further events that mean what the words mean."""
+        now = self._now()
+        from_at = choice.from_at(now)
+        events = await self._kept.events(from_at, now)
+        likeness = await self._kept.likeness(choice.words, from_at, now)
+        return meant_of(events, choice, likeness, {one.event_id for one in chosen})
 
     async def _event(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])

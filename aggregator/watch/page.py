@@ -161,9 +161,12 @@ class Pages:
         now: datetime,
         reasons: Sequence[str],
         found: Collection[str] | None = None,
+        near: Sequence[tuple[Event, float]] | None = None,
+        has_meanings: bool = False,
     ) -> str:
         """The events of the chosen window: `events` are those told in it, `found` the ids of those that hold the
-        words of the choice, None where it has none. `reasons` says why the daemon is not ready, when it is not."""
+        words of the choice, None where it has none; `near` further ones by meaning, None where they are not asked for,
+        which is offered where `has_meanings`. `reasons` says why the daemon is not ready, when it is not."""
         from_at = choice.from_at(now)
         chosen = chosen_of(events, choice, found)
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
@@ -177,6 +180,8 @@ class Pages:
             events=first_of(chosen, choice.order, start + EVENTS_ON_A_PAGE)[start:],
             page=page,
             pages=pages,
+            near=near,
+            has_meanings=has_meanings,
             languages=_tally(primary_language(event.lang) for event in events),
             categories=_tally(_categories(events))[:MAX_CATEGORIES],
             windows=WINDOWS,

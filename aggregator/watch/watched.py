@@ -64,6 +64,15 @@ class Watched(Protocol):
 
     async def feeds(self) -> Sequence[PollState]: ...
 
+    @property
+    def has_meanings(self) -> bool:
+        """Whether headlines are compared by meaning, so that `likeness` has an answer."""
+        ...
+
+    async def likeness(self, query: str, *, since_at: datetime) -> Mapping[str, float]:
+        """Event id → how near its nearest headline is to the query, 0..1, of those that are near."""
+        ...
+
     def subscriptions(self) -> Sequence[Feed]:
         """The feeds as they are configured."""
         ...
@@ -128,6 +137,23 @@ class Kept:
             return await self._search.mentioning(events, words)
 
         return await self._searched(f"words {hours} {words}", search)
+
+    async def likeness(
+        self,
+        query: str,
+        from_at: datetime,
+        now: datetime,
+    ) -> Mapping[str, float]:
+        """Event id → how near it is to the query by meaning; none where nothing is compared so. Raises EngineError."""
+        if not self._watched.has_meanings:
+            return {}
+        hours = _reach(now - from_at)
+
+        async def search() -> Mapping[str, float]:
+            since_at = now - timedelta(hours=hours)
+            return await self._watched.likeness(query, since_at=since_at)
+
+        return await self._searched(f"meaning {hours} {query}", search)
 
     async def event(self, event_id: str) -> Event | None:
         """An event as it is now, asked for once by the pages that are open. Raises EngineError."""

@@ -432,6 +432,8 @@ class SampleDay:
     )
     ruled: list[Ruling] = field(default_factory=list)
     states: list[PollState] = field(default_factory=feeds_of_day)
+    near: dict[str, float] | None = None
+    meant: list[str] = field(default_factory=list)
     configured: list[Feed] = field(default_factory=list)
     lags: dict[tuple[str, str], int] = field(
         default_factory=lambda: {("agg:events", "archive"): 3}
@@ -479,6 +481,15 @@ class SampleDay:
     async def feeds(self) -> Sequence[PollState]:
         self._ask()
         return self.states
+
+    @property
+    def has_meanings(self) -> bool:
+        return self.near is not None
+
+    async def likeness(self, query: str, *, since_at: datetime) -> Mapping[str, float]:
+        self._ask()
+        self.meant.append(query)
+        return self.near or {}
 
     def subscriptions(self) -> Sequence[Feed]:
         return self.configured

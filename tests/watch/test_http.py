@@ -792,3 +792,40 @@ async def test_a_source_has_one_name_on_the_page_in_the_feed_and_in_the_api(site
     assert answer["reports"][0]["source"] == "The Orbit"
     assert "Orbit Weekly" in await site.get(f"/feeds/{first}")
     assert "Orbit Weekly" in await site.get("/statistics")
+
+
+async def test_what_means_the_same_is_found_where_it_is_asked_for(site):
+    lunar, bus = site.day.events_held[:2]
+    words = urlencode({"words": "ferry", "hours": 168})
+    assert 'name="meaning"' not in await site.get("/")
+    assert "In other words" not in await site.get(f"/?{words}&meaning=yes")
+    site.day.near = {bus.event_id: 0.5, lunar.event_id: 0.9, "e" + "0" * 20: 0.95}
+    page = await site.get(f"/?{words}")
+    assert 'name="meaning"' in page
+    assert lunar.event_id not in page
+    assert site.day.meant == [], "words alone do not ask the encoder"
+    page = await site.get(f"/?{words}&meaning=yes")
+    WellFormed(page)
+    near = page[page.index("In other words") :]
+    assert near.index(lunar.event_id) < near.index(bus.event_id)
+    zh = await site.get(f"/?{words}&meaning=yes&lang=zh")
+    assert bus.event_id in zh
+    assert lunar.event_id not in zh
+    assert site.day.meant == ["ferry"], "one answer serves all who ask"
+
+
+async def test_programs_find_what_means_the_same(site):
+    lunar = site.day.events_held[0]
+    refused = json.loads(await site.get("/api/events?words=x&meaning=yes", status=400))
+    assert refused["error"].startswith("meaning: nothing is compared by meaning")
+    site.day.near = {lunar.event_id: 0.9}
+    plain = json.loads(await site.get("/api/events?words=ferry"))
+    assert plain["by_meaning"] == []
+    asked = json.loads(await site.get("/api/events?words=ferry&meaning=yes"))
+    assert asked["events"] == plain["events"] != []
+    [near] = asked["by_meaning"]
+    assert (near["event_id"], near["likeness"]) == (lunar.event_id, 0.9)
+    both = json.loads(await site.get("/api/events?words=moon&meaning=yes"))
+    assert both["by_meaning"] == [], "what holds the words stands among them"
+    wrong = json.loads(await site.get("/api/events?meaning=yes", status=400))
+    assert "`meaning` needs `words`" in wrong["error"]
