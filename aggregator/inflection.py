@@ -240,9 +240,9 @@ def forms_of(word: str, lang: str) -> frozenset[str]:
     for singular, plural in _PAIRS.get(lang, ()):
         forms.update(_exchanged(word, singular, plural))
         forms.update(_exchanged(word, plural, singular))
-    for one, many in _IRREGULAR.get(lang, {}).items():
-        forms.update(_irregular(word, one, many))
-        forms.update(_irregular(word, many, one))
+    for singular, plural in _IRREGULAR.get(lang, {}).items():
+        forms.update(_irregular(word, singular, plural))
+        forms.update(_irregular(word, plural, singular))
     endings = _ENDINGS.get(lang, "").split()
     for stem in (*_stems(word, endings), *_changed_stems(word, lang)):
         forms.add(stem)

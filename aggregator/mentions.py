@@ -358,7 +358,7 @@ def _made(
     if not _PIECE.search(text):  # signs, emoji: as they are
         return _Finder(text, re.compile(re.escape(text)), of)
     spellings = [text] if item.is_exact else _spellings(text)
-    ways = [_phrase(one, item, lang, capitals=capitals) for one in spellings]
+    ways = [_phrase(spelling, item, lang, capitals=capitals) for spelling in spellings]
     needles = max((needles for needles, _ in ways), key=len)
     # `in` is many times as fast as a pattern: most reports hold no word of most items. What the pieces of the spelling
     # with most of them have, the joined ones have, too.
@@ -397,12 +397,12 @@ def _phrase(
     capitals: bool,
 ) -> tuple[list[str], str]:
     """(what each piece has in every form, the pattern of the pieces one behind the other) of one spelling."""
-    found = list(_PIECE.finditer(text))
+    pieces = list(_PIECE.finditer(text))
     parts: list[str] = []
     needles: list[str] = []
-    for number, match in enumerate(found):
+    for number, match in enumerate(pieces):
         piece = match.group()
-        is_last = number == len(found) - 1
+        is_last = number == len(pieces) - 1
         needle, pattern = _forms(
             piece,
             item,
@@ -411,7 +411,7 @@ def _phrase(
             is_last=is_last,
         )
         if number:
-            before = found[number - 1]
+            before = pieces[number - 1]
             is_hyphen = text[before.end() : match.start()] == _HYPHEN_ALONE
             parts.append("-" if is_hyphen else _gap(before.group(), piece))
         is_open = is_last and item.is_prefix

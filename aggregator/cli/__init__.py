@@ -84,6 +84,7 @@ class Commands(LazyGroup):
         """Run the command. A reader that goes away (`| head`) is no failure."""
         try:
             status = super().invoke(ctx)
+            # What is still in the buffer meets the closed pipe here, not at the interpreter's end.
             sys.stdout.flush()
         except BrokenPipeError:
             _write_to_nobody()
@@ -114,7 +115,9 @@ def commands() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status."""
+    # `>&-`: a command that was given no place to print to does its work.
     open_streams()
+    # It starts the program again: with arguments of its own it is called inside another.
     if arguments is None:
         use_utf8()
     guard_output()
@@ -129,6 +132,7 @@ def _run(arguments: Sequence[str]) -> int:
             prog_name="aggregator",
             standalone_mode=False,
         )
+    # Ctrl-C at a question: 128 + SIGINT, as a shell says it.
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

@@ -61,6 +61,7 @@ def add(
     The address may be as it was pasted, also `feed:…` or example.org. The daemon takes the feed up by itself. The page
     or feed is fetched once, and a feed found this way counts as polled when the daemon's server is running.
     """
+    # The feed is what is printed, not the log of its poll.
     logs.configure(level="error", form=logs.Form.PRETTY)
     if len(categories) > 3:
         raise click.UsageError(
@@ -90,6 +91,7 @@ async def _add_found(
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
     added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
     async with assembly.Fetching(read.configuration.settings, Metrics()) as fetching:
+        # Of an address without a scheme there are two: https is asked first.
         for address in addresses:
             result = await fetching.fetch(PollRequest("", address, Validators()))
             if not isinstance(result, FetchFailed):
@@ -123,6 +125,7 @@ async def _hand_over(
                 read,
                 metrics=Metrics(),
             )
+            # What was just fetched is its first poll: adding a feed costs one GET (NetNewsWire#4531).
             await stage.register()
             await stage.adopt(feeds[feed_id], body)
     except EngineError as error:

@@ -44,6 +44,7 @@ def check(config_file: str | None, as_json: bool) -> None:
         click.echo(orjson.dumps(effective, option=orjson.OPT_INDENT_2))
     else:
         _print(read)
+    # Nothing is wrong with the file, but a queue may wait for ever.
     for remark in unheard(read.configuration):
         click.echo(f"aggregator: {remark}", err=True)
     if settings.redis_url and settings.server_listen:

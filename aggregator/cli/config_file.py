@@ -71,6 +71,7 @@ class ConfigFile:
     def read(self) -> Configuration:
         """Raises ConfigError; the text counts as read either way, so that a broken file is told of once."""
         text = files.read_text(self._file)
+        # Before it is judged: a file with a fault is told of once, not every second.
         self._digest = _digest(text)
         fresh = within_limits(files.loaded_from(self._file, os.environ).configuration)
         # A write that was cut off, far more often than a wish to have none: that is said by `feed = []`.

@@ -41,6 +41,7 @@ class SafeConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """A reader that goes away (`| head`) is what the command line knows: rich would end with status 1."""
+        # rich itself would end the process with status 1, as if the command had failed.
         raise BrokenPipeError
 
 

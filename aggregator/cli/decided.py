@@ -109,6 +109,7 @@ def _why(decision: Decision | None, best_title: str | None) -> str:
     if decision.best_entry_id:
         best = f'"{best_title or UNTITLED}" ({decision.best_entry_id})'
     match decision.reason:
+        # What only a message tells names no other report.
         case "new" if best:
             return f"started an event: it scored {decision.score:.2f} against the event of {best}"
         case "new" if decision.score:

@@ -184,6 +184,7 @@ async def _serving(shown: Sequence[Outlet]) -> AsyncIterator[dict[str, str]]:
 
     async def answer(request: web.Request) -> web.Response:
         now = datetime.now(UTC)
+        # From the first request, not from the start: a slow machine must not miss how the feeds grow.
         if not started:
             started.append(now)
         outlet = by_path[request.match_info["feed"]]
@@ -218,7 +219,7 @@ async def _opened(runner: web.AppRunner, number: int) -> str:
     for host in (f"127.0.0.{number}", "127.0.0.1"):
         try:
             await web.TCPSite(runner, host, 0).start()
-        except OSError:
+        except OSError:  # macOS has 127.0.0.1 alone
             continue
         return f"{host}:{runner.addresses[-1][1]}"
     raise AggregatorError(

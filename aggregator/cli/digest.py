@@ -102,6 +102,7 @@ async def _digest(
                 language=lang,
                 category=category,
             )
+    # The digests are kept as files for this.
     except (EngineMissing, EngineDown) as error:
         return _from_files(
             read,

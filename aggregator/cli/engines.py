@@ -50,6 +50,7 @@ async def owned_engine(
         report=_log,
     )
     running = await server.start()
+    # Stopped last, whatever fails: what the parts write at their end must still reach its log.
     try:
         async with _store(settings, running.url) as store:
             yield Engine(store, running.socket, server)
@@ -97,6 +98,7 @@ async def working_engine(read: Loaded) -> AsyncIterator[Engine]:
     async with stack:
         try:
             engine = await stack.enter_async_context(attached_engine(read))
+        # No daemon runs here: the command is its own for so long.
         except EngineMissing:
             engine = await stack.enter_async_context(owned_engine(read))
         yield engine

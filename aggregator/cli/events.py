@@ -172,6 +172,7 @@ async def _said(
         target = ""
         if word.into:
             [target] = await _of_events(store, (word.into,))
+        # Under an id of its own a request that is sent again is the same one.
         request = RulingRequest(
             secrets.token_hex(10),
             word.verb,

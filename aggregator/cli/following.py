@@ -67,6 +67,7 @@ async def due_feeds(
     due: list[str] = []
     for feed_id in feed_ids:
         due_at = due_times[feed_id]
+        # New feeds are spread over the first seconds, and belong to the first round all the same.
         is_new = states[feed_id] is None
         is_due = due_at is not None and due_at <= now
         if is_new or is_due:

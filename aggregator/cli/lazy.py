@@ -95,6 +95,7 @@ class LazyGroup(click.Group):
         """Raises NoSuchCommand, which names the nearest of the commands that are not loaded either."""
         try:
             return super().resolve_command(ctx, args)
+        # click looks for the nearest name among the commands that it has loaded: of ours none.
         except click.exceptions.NoSuchCommand as error:
             raise click.exceptions.NoSuchCommand(
                 error.command_name,

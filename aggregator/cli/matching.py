@@ -208,10 +208,10 @@ async def _pair(
         rulings = await store.rulings.applied()
         aliases = await store.events.aliases()
         moved = decided.moved(rulings)
-        one, other = await _sides(store, (a, b), settings, moved)
-    word = last_word(rulings, one.fingerprint.entry_id, other.fingerprint.entry_id)
-    apart_from_one = apart_of(rulings, aliases).of(one.event_id or "")
-    return Pair(one, other, settings, word, other.event_id in apart_from_one)
+        side, other = await _sides(store, (a, b), settings, moved)
+    word = last_word(rulings, side.fingerprint.entry_id, other.fingerprint.entry_id)
+    apart_from_side = apart_of(rulings, aliases).of(side.event_id or "")
+    return Pair(side, other, settings, word, other.event_id in apart_from_side)
 
 
 def _dedup(config_file: str | None) -> DedupSettings:
@@ -486,6 +486,7 @@ def _progress(
     total: int,
 ) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; call what it gives after each step."""
+    # stdout is the result's, which another program may read.
     with Progress(
         console=console(error=True),
         disable=not sys.stderr.isatty(),

@@ -53,6 +53,7 @@ async def run_once(
         polled_count = 0
         skipped: tuple[Skipped, ...] = ()
         begun_at = await engine.store.server_time()
+        # A worker of the event stage asks nobody.
         if role != "event":
             polled_count, skipped = await _poll(
                 stack,

@@ -98,6 +98,7 @@ def _section(
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is not None:
+            # An argument has no help of its own; an empty line would end the list, and `\&` has no width.
             lines += [".TP", f".B {_roff(record[0])}", _roff(record[1]) or "\\&"]
     return lines
 

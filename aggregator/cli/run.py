@@ -79,12 +79,14 @@ def _once(
     interrupts: list[int] = []
     try:
         asyncio.run(run_once(read, role, people, interrupts))
+    # As a shell says of a command that a signal ended.
     except asyncio.CancelledError:
         raise SystemExit(128 + interrupts[0]) from None
 
 
 def _offered() -> str | None:
     """Where no feeds.toml is found and somebody is there to ask: the one that they want written."""
+    # A service or a script is never asked: it would wait for ever.
     is_asked = sys.stdin.isatty() and sys.stdout.isatty()
     if files.found_path() is not None or not is_asked:
         return None

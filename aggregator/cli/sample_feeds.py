@@ -125,6 +125,7 @@ def _rss(
     )
     for report in reports:
         item = ElementTree.SubElement(channel, "item")
+        # RSS has dates of RFC 822, the other two of RFC 3339.
         at = format_datetime(started_at - report.age)
         _texts(
             item,

@@ -60,4 +60,5 @@ def guard_output() -> None:
     for stream in (unguarded(sys.stdout), unguarded(sys.stderr)):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=_encoding_of(stream), errors="backslashreplace")
+    # Whoever prints: rich, click, Python's own tracebacks (OSC 52 would write the reader's clipboard).
     sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)

@@ -117,6 +117,7 @@ def add_feeds(
         file=str(file),
         categories=categories,
     )
+    # Only when something is added: an address that is no feed leaves no file behind.
     if added and is_new:
         files.write_new(file, text)
         click.echo(f"wrote {file}")

@@ -86,6 +86,7 @@ def _takes_files(place: Path) -> bool:
     """Whether a file can be written there, and the name of a socket below it is short enough."""
     if len(os.fsencode(place)) > _SOCKET_BYTES:
         return False
+    # Tried, not asked for: a mount that is read-only, or full, has the same permissions.
     try:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"is there room?")
@@ -98,6 +99,7 @@ def raise_file_limit(fetch: FetchSettings) -> None:
     """Let the process open as many files as it may, and warn where that is too few for `[fetch] concurrency`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _file_limit()
+    # Over it connections fail, and it would look like servers and hosts that refuse us.
     if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     needed = files_needed(fetch)

@@ -160,6 +160,7 @@ async def _more(
 ) -> str:
     try:
         rows = await store.watch.tail({stream: last}, block=BLOCK)
+    # A server that is started again is followed on: the last id still names the place.
     except EngineDown as error:
         click.echo(f"aggregator: {error}; trying again", err=True)
         await asyncio.sleep(RETRY_SECONDS)

@@ -37,6 +37,7 @@ class Waits:
         """Why the feed waits though its time has come; '' where it has not."""
         due_at = self.due.get(feed.feed_id)
         held_until = self.held.get(host_of(address_of(feed, state)))
+        # The nearest reason first: what is not registered has no due time, what is claimed has its lease for one.
         if feed.feed_id in self.unregistered:
             return "the server does not know it: `aggregator run` registers it"
         if feed.feed_id in self.claimed:

@@ -39,6 +39,7 @@ class FingerprintStore:
         """
         key = self._keys.fingerprints
         standing = await self._standing_events()
+        # From the first line: ids are the server's times, `since` is a worker's.
         async for page in self._engine.pages(key, "-", PAGE):
             records = self._engine.readable_rows(FINGERPRINT, key, page)
             live = [record for record in records if record.first_seen_at >= since]

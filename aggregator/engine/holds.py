@@ -35,6 +35,7 @@ class Holds:
     @property
     def why_not_poll(self) -> str:
         """Why nothing should be claimed now; '' when polling may go on."""
+        # The entries stream is trimmed by nobody: it would grow until the server is full.
         if self.waiting_count > MOST_WAITING:
             return "more entries wait for the event stage than may"
         return self.slow_consumer
@@ -68,6 +69,7 @@ class HoldStore:
     async def note_slow_consumer(self, reason: str) -> None:
         """Polling waits for a consumer, for this reason; '' ends it."""
         key = self._keys.slow
+        # A leader that is gone cannot take it back: it lapses by itself.
         if reason:
             await self._engine.command(
                 "SET",

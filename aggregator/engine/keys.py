@@ -21,21 +21,26 @@ class Keys:
     # public
     @property
     def events(self) -> str:
+        """Stream of messages: of each event the first one, and merges."""
         return f"{self.prefix}:events"
 
     @property
     def reports(self) -> str:
+        """Stream of messages: every report, new, joined or edited."""
         return f"{self.prefix}:reports"
 
     @property
     def digest(self) -> str:
+        """Stream of digests: `v id window_from window_to json`."""
         return f"{self.prefix}:digest"
 
     @property
     def trouble(self) -> str:
+        """Stream of notices: `v id kind feed_id host at detail json`."""
         return f"{self.prefix}:trouble"
 
     def queue(self, name: str) -> str:
+        """Stream or list of messages for one consumer."""
         return f"{self.prefix}:queue:{name}"
 
     @property
@@ -50,6 +55,7 @@ class Keys:
 
     @property
     def digest_channel(self) -> str:
+        """Each digest as JSON under 16,000 bytes."""
         return f"{self.channels}:digest"
 
     @property
@@ -104,6 +110,7 @@ class Keys:
     # between the stages
     @property
     def entries(self) -> str:
+        """Stream of entries that wait for the event stage: one field `e`."""
         return f"{self.prefix}:entries"
 
     # the event stage
@@ -117,6 +124,7 @@ class Keys:
         return f"{self.prefix}:gate:{entry_id}"
 
     def event(self, event_id: str) -> str:
+        """String: the event's record. It expires by itself."""
         return f"{self.prefix}:event:{event_id}"
 
     @property

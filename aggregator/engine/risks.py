@@ -17,11 +17,13 @@ def risks_of(
     risks = []
     policy = str(info.get("maxmemory_policy", "noeviction"))
     limit = int(str(info.get("maxmemory", 0)) or 0)
+    # Without a limit nothing is evicted, whatever the policy.
     if limit > 0 and policy != "noeviction":
         risks.append(
             f"the Redis server may evict our keys when its memory is full (maxmemory-policy {policy}): what was "
             "seen is forgotten then and published again; set maxmemory-policy noeviction"
         )
+    # A server that does not say is not accused.
     appends = str(info.get("aof_enabled", "1")) != "0"
     if not appends and save is not None and not save.strip():
         risks.append(

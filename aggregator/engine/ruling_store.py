@@ -107,6 +107,7 @@ class RulingStore:
         )
         if not rows:
             return None
+        # One that cannot be read is answered, too, or it would stop those behind it.
         [(stream_id, fields)] = rows
         ruling_id = text(fields.get(b"id", b"unnamed"))
         request = decode(RULING_REQUEST, fields)

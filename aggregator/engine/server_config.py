@@ -46,6 +46,7 @@ class Version:
 
     @property
     def is_usable(self) -> bool:
+        """Whether our scripts and commands run on it: every Valkey, and Redis from 6.2 on."""
         return self.program == "valkey" or (self.major, self.minor) >= (6, 2)
 
     @property

@@ -43,6 +43,7 @@ class Running:
 
     @property
     def login(self) -> tuple[str, str] | None:
+        """User and password of our own connections; None where the server asks for none."""
         return (DAEMON, self.users[DAEMON]) if self.users else None
 
     @property
@@ -61,8 +62,9 @@ def server_program() -> Path:
     if wheel is not None:
         return wheel
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
+        program = shutil.which(name)
+        if program is not None:
+            return Path(program)
     has_pip = importlib.util.find_spec("pip") is not None
     extra = install_command("embedded", python=sys.executable, has_pip=has_pip)
     raise EngineMissing(
@@ -105,12 +107,12 @@ def program_version(program: Path) -> Version:
         raise EngineMissing(
             f"{program} does not run on this machine: {error}"
         ) from error
-    found = version(answer)
-    if found is None or not found.is_usable:
+    server_version = version(answer)
+    if server_version is None or not server_version.is_usable:
         raise EngineMissing(
             f"{program} is too old: Redis 6.2, Valkey, or newer is needed ({answer.strip()})"
         )
-    return found
+    return server_version
 
 
 # --- the state directory --------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class ParsedEntry:
     against the feed's address alone, so that neither a new home page nor a better choice of `link` renames an entry.
     """
 
+    # Edited by some publishers, one for all items with others (NetNewsWire#3286, miniflux/v2#4197).
     guid: str = ""
     link: str = ""
     title: Markup = Markup("")
@@ -100,7 +101,9 @@ class DateSource(StrEnum):
     """Where the published time comes from."""
 
     FEED = "feed"
+    # The publisher gave none that can be read (NetNewsWire#2928).
     FIRST_SEEN = "first_seen"
+    # A time to come: the original is kept beside it (miniflux/v2#2971).
     CLAMPED = "clamped"
 
 

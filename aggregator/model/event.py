@@ -38,6 +38,7 @@ class Event:
     last_seen_at: datetime
     sources: tuple[Source, ...]
     source_count: int
+    # By the domains of feeds' own addresses: a feed is one source whatever hosts its links claim.
     independent_sites: tuple[str, ...]
     independent_count: int
     categories: tuple[str, ...]

@@ -49,8 +49,10 @@ class Feed:
     language: str | None = None
     backlog: Backlog = Backlog.WINDOW
     min_interval: timedelta = timedelta(minutes=15)
+    # Bounds of our own adaptive interval only: a server's wish may be longer (politeness.md, 4).
     max_interval: timedelta = timedelta(hours=24)
     cron: str | None = None
+    # What the operator knows of the publisher's clock; None: it is worked out.
     clock_offset: timedelta | None = None
     headers: tuple[tuple[str, str], ...] = ()
     user_agent: str | None = None

@@ -26,7 +26,9 @@ class PollRequest:
 class Caching:
     """What the answer's headers allow: `fresh_for` is max-age minus Age, or Expires minus Date, None if unsaid."""
 
+    # `no-cache, max-age=315360000` is no wish to be left alone for ten years (lemon24/reader#384).
     fresh_for: timedelta | None = None
+    # Kept for the whole host, across restarts and workers (FreshRSS#8928).
     retry_after: timedelta | None = None
     no_store: bool = False
 

@@ -88,4 +88,7 @@ class Poll:
     @property
     def own_hold_until_at(self) -> datetime | None:
         """The hold of the host whose slot the claim holds, written in the same step."""
-        return self.host_hold_until_at if self.held_host in ("", self.host) else None
+        # What another host said over a redirect binds the feed that went there, not that host's own feeds.
+        if self.held_host not in ("", self.host):
+            return None
+        return self.host_hold_until_at

@@ -15,9 +15,13 @@ class Health(StrEnum):
 
     NEW = "new"
     OK = "ok"
+    # It backs off to max_interval; a feed never ends silently (politeness.md, 8).
     FAILING = "failing"
+    # 410: not asked again until an operator releases it.
     GONE = "gone"
+    # Thousands of new entries in an hour: stored as seen, not published (feedbin/support#534).
     QUARANTINED = "quarantined"
+    # Our own network is down: neither its failures nor its schedule count (miniflux/v2#149).
     OFFLINE = "offline"
 
 
@@ -29,25 +33,32 @@ class FailureKind(StrEnum):
     TLS = "tls"
     TIMEOUT = "timeout"
     RESET = "reset"
+    # Beyond max_body once decoded: a gzip bomb is small on the way (newsboat#3428).
     TOO_LARGE = "too_large"
     TOO_MANY_REDIRECTS = "too_many_redirects"
+    # At any hop, seen where it is connected to (stringer#1548).
     PRIVATE_ADDRESS = "private_address"
     BAD_URL = "bad_url"
     HTTP_STATUS = "http_status"
+    # 429, or 403 again and again.
     THROTTLED = "throttled"
+    # A page that asks for a browser: an operator can give the feed a User-Agent of its own (lemon24/reader#181).
     BOT_WALL = "bot_wall"
     UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not_found"
     GONE = "gone"
     BAD_ENCODING = "bad_encoding"
+    # Our own budget for a redirect's target host was spent: no fault of the feed.
     BUSY = "busy"
-    """Our own budget for a redirect's target host was spent: no fault of the feed."""
+    # An error page with status 200, for one (selfoss#886).
     NOT_A_FEED = "not_a_feed"
     UNPARSABLE = "unparsable"
+    # It went over its limits of time or memory (feedparser#562, #287).
     PARSER_KILLED = "parser_killed"
+    # The secret of the feed cannot be read: nothing was asked.
     CREDENTIALS = "credentials"
+    # A fault of ours: no fault of the feed.
     INTERNAL = "internal"
-    """A fault of ours: no fault of the feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ class Lease:
         """Whether the subscription is in force, and the hub announces what polls find."""
         if self.until_at is None or self.is_ending:
             return False
+        # A hub that died tells nobody (lion-reader#1034): what polls find and it had not announced shows it.
         return now < self.until_at and self.missed_count < self.MISSES_ALLOWED
 
     def delivers(self, *, now: datetime) -> bool:

@@ -69,6 +69,7 @@ class Notify:
 
     @property
     def is_signed(self) -> bool:
+        """Whether what is sent carries an HMAC: a webhook's does, by which its receiver knows it."""
         return self.to.startswith(("http://", "https://"))
 
 
@@ -77,16 +78,19 @@ class FetchSettings:
     """`[fetch]`."""
 
     timeout: timedelta = timedelta(seconds=30)
+    # Decoded: what a gzip bomb grows to (newsboat#3428).
     max_body_bytes: int = 10 * 1024 * 1024
     max_entries: int = 2000
     concurrency: int = 64
     per_host_interval: timedelta = timedelta(seconds=1)
+    # A feed must not reach what only this machine can (stringer#1548).
     allow_private_networks: bool = False
     allowed_networks: tuple[str, ...] = ()
     proxy: str | None = None
     ca_file: str | None = None
     parse_timeout: timedelta = timedelta(seconds=10)
     parse_cpu: timedelta = timedelta(seconds=5)
+    # Of address space: NumPy still loads within it.
     parse_memory_bytes: int = 512 * 1024 * 1024
     parse_processes: int = 0
     """Child processes that parse; 0: one for each processor."""
@@ -134,12 +138,16 @@ class RetentionSettings:
 
     events: timedelta = timedelta(days=30)
     reports: timedelta = timedelta(days=7)
+    # From the push: an edit of an old entry is as young as its message.
     queues: timedelta = timedelta(days=7)
     digest: timedelta = timedelta(days=90)
     trouble: timedelta = timedelta(days=90)
+    # Publishers serve old items again after weeks (yarr#87, FreshRSS#3532).
     seen: timedelta = timedelta(days=180)
     max_stream_bytes: int = 1024**3
+    # The other is slow_down: polling waits for the consumer, and news with it.
     on_slow_consumer: str = "drop_oldest"
+    # A group that nobody reads from any more would hold its stream for ever.
     forget_group: timedelta = timedelta(days=14)
 
 
