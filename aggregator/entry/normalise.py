@@ -62,6 +62,7 @@ _EMPTY_VOID = re.compile(
     re.IGNORECASE,
 )
 """XHTML's `<br/>` as feedparser writes it, `<br></br>`: HTML reads two line breaks."""
+_BLANK_LINES = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+[^\S\n]*")
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
 _LANGUAGE_SAMPLE_CHARS = 1_000
@@ -324,8 +325,15 @@ def _readable(markup: Markup) -> Markup:
         value = _EMPTY_VOID.sub(r"<\1\2/>", value)
     if not markup.html:
         return _readable_text(replace(markup, value=value))
-    value = escaped_once(value)
+    value = _paragraphed(escaped_once(value))
     return markup if value == markup.value else replace(markup, value=value)
+
+
+def _paragraphed(html: str) -> str:
+    """Text without a tag where markup was due: its blank lines part paragraphs."""
+    if "<" in html or "\n" not in html:
+        return html
+    return _BLANK_LINES.sub("<br><br>\n", html.strip())
 
 
 def _readable_text(markup: Markup) -> Markup:

@@ -35,7 +35,7 @@ from aggregator.entry.characters import whole
 from aggregator.entry.decode import decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
-from aggregator.entry.text import without_cdata_marks
+from aggregator.entry.text import decoded_references, without_cdata_marks
 from aggregator.entry.urls import absolute_url, stated_url
 from aggregator.entry.xml_feed import TRUNCATED, FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import (
@@ -437,11 +437,17 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
         ), detail
     apart = _string(entry, "itunes_summary")
     if apart:
-        return Markup(apart, html=True), {}
+        return _text_or_markup(apart), {}
     caption = _string(entry, "media_description")
     if caption:
         return Markup(caption, html=bool(dict.get(entry, "x_media_html"))), {}
-    return Markup(_string(entry, "subtitle"), html=True), {}
+    return _text_or_markup(_string(entry, "subtitle")), {}
+
+
+def _text_or_markup(value: str) -> Markup:
+    """What Apple says is plain text, and many fill with markup."""
+    is_markup = "<" in value
+    return Markup(value if is_markup else decoded_references(value), html=is_markup)
 
 
 def _text_of(detail: FeedDict, value: str) -> Markup:

@@ -61,6 +61,13 @@ _NAMESPACES = {
 }
 
 
+_EXTENSIONS = frozenset(_NAMESPACES.values()) - {_NAMESPACES["atom"]}
+_RSS_ROOT = re.compile(
+    r"(<rss\b[^>]*?)\sxmlns\s*=\s*[\"']([^\"'>]*)[\"']", re.IGNORECASE
+)
+_HEAD_CHARS = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Text without forbidden characters and without entity declarations. `danger`: why it is refused, or ''."""
@@ -72,7 +79,7 @@ class Prepared:
 
 def prepared(text: str) -> Prepared:
     """What any parser may be given: characters clean, document type gone, its harmless entities in `entities`."""
-    text = without_forbidden(text)
+    text = _without_foreign_default(without_forbidden(text))
     start, end = _document_type(text)
     if start < 0:
         return Prepared(text, {})
@@ -81,6 +88,14 @@ def prepared(text: str) -> Prepared:
         return Prepared(text[:start] + text[end:], {})
     entities, danger = _entities(declarations)
     return Prepared(text[:start] + text[end:], entities, danger)
+
+
+def _without_foreign_default(text: str) -> str:
+    """Without a default name space on `<rss>` that is an extension's: RSS has none, and all would be read as that."""
+    root = _RSS_ROOT.search(text, 0, _HEAD_CHARS)
+    if root is None or root[2] not in _EXTENSIONS:
+        return text
+    return text[: root.end(1)] + text[root.end() :]
 
 
 def mended(prepared: Prepared) -> str:

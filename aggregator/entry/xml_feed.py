@@ -55,10 +55,24 @@ it (`é`, no-break space, `©` became `頩`)."""
 _MOST_TAGS = 200
 """Tags of an entry; feedparser compares each with all before it: 7.7 s for 20,000."""
 _LONGEST_AUTHOR = 500
+_MAIL = re.compile(r"(?:mailto:)?[\w.+-]+@(?:\[[\d.]+\]|[\w-]+(?:\.[\w-]+)+)")
+"""feedparser's own pattern ends after four letters of a host's last name: `on (Ann` of `ann@town.london (Ann)`."""
+_ROUND_NAMES = " ,;()<>"
 """Characters; feedparser looks for an address in it with an expression that is quadratic in the length."""
 _TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document so many name spaces"
 
 FeedDict = dict[str, Any]
+
+
+def _without_mail(author: str) -> str:
+    """The name of an author written with a mail address, or the address where there is none."""
+    if "@" not in author:
+        return author
+    name = _MAIL.sub("", author.replace("&lt;", "<").replace("&gt;", ">"))
+    mail = _MAIL.search(author)
+    if mail is None:
+        return author
+    return name.strip(_ROUND_NAMES) or mail[0].removeprefix("mailto:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +210,10 @@ class _Extras:
     def _sync_author_detail(self, key: str = "author") -> None:
         context = self._get_context()  # type: ignore[attr-defined]
         written = dict.get(context, key)
-        if isinstance(written, str) and len(written) > _LONGEST_AUTHOR:
-            context[key] = written[:_LONGEST_AUTHOR]
+        if isinstance(written, str):
+            context[key] = _without_mail(written[:_LONGEST_AUTHOR])
+            if _MAIL.fullmatch(context[key]):
+                return
         super()._sync_author_detail(key)  # type: ignore[misc]
 
     def _start_media_description(self, attrs: dict[str, str]) -> None:

@@ -715,3 +715,43 @@ def test_a_document_cut_off_before_its_first_entry_is_no_feed_without_entries(
 
 def test_a_whole_document_without_entries_is_a_feed() -> None:
     assert feed(rss("")).entries == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "author"),
+    [
+        ("ann@town.london (Ann Lee)", "Ann Lee"),
+        ("Ann Lee &lt;ann@town.museum&gt;", "Ann Lee"),
+        ("Ann Lee (ann@town.example)", "Ann Lee"),
+        ("mailto:ann@town.online", "ann@town.online"),
+        ("ann@town.example", "ann@town.example"),
+        ("ann@town.org (Ann Lee)", "Ann Lee"),
+        ("ann@bücher.example (Ann Lee)", "Ann Lee"),
+        ("Ann Lee, Bob Roe", "Ann Lee, Bob Roe"),
+        ("@ann", "@ann"),
+    ],
+)
+@pytest.mark.parametrize("element", ["author", "dc:creator"])
+def test_an_author_is_the_name_beside_a_mail_address_of_any_host(
+    element: str, written: str, author: str
+) -> None:
+    item = f"<item><title>T</title><{element}>{written}</{element}></item>"
+    document = rss(item, attributes='xmlns:dc="http://purl.org/dc/elements/1.1/"')
+    assert only(document).author == author
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "http://www.itunes.com/dtds/podcast-1.0.dtd",
+        "http://search.yahoo.com/mrss/",
+        "http://purl.org/rss/1.0/modules/content/",
+        "http://www.w3.org/1999/xhtml",
+        "http://backend.userland.com/rss2",
+        "http://www.w3.org/2005/Atom",
+    ],
+)
+def test_a_default_name_space_of_an_extension_hides_no_items(namespace: str) -> None:
+    item = "<item><title>T</title><link>https://news.test/1</link></item>"
+    entry = only(rss(item, attributes=f'xmlns="{namespace}"'))
+    assert (entry.title.value, entry.link) == ("T", "https://news.test/1")

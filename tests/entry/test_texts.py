@@ -304,3 +304,27 @@ def test_the_lines_of_a_plain_text_are_kept_as_lines(text: str, shown: str) -> N
         )
         == shown
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("One line\nand its end", "One line\nand its end"),
+        ("First.\n\nSecond.\n \n\nThird.", "First.<br><br>\nSecond.<br><br>\nThird."),
+        ("\n\nFirst &amp; last\n\n", "First &amp; last"),
+        ("<p>First.</p>\n\n<p>Second.</p>", "<p>First.</p>\n<p>Second.</p>"),
+    ],
+)
+def test_blank_lines_part_the_paragraphs_of_a_description_without_tags(
+    text: str, shown: str
+) -> None:
+    one = only(rss(f"<title>T</title><description>{escape(text)}</description>"))
+    assert body(one) == shown
+
+
+def test_a_summary_for_podcasts_is_plain_text_unless_it_is_markup() -> None:
+    summary = "<title>T</title><itunes:summary>{}</itunes:summary>"
+    lines = only(rss(summary.format("One\nTwo &amp;amp; more")))
+    assert body(lines) == "One<br>\nTwo &amp; more"
+    markup = only(rss(summary.format("&lt;p&gt;One&lt;/p&gt;")))
+    assert body(markup) == "<p>One</p>"
