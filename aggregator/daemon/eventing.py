@@ -47,6 +47,10 @@ T = TypeVar("T")
 
 BATCH = 200
 """Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
+FULL_BATCH = 50
+GATHERING = timedelta(seconds=0.25)
+"""From one batch to the next, unless the one before was full: matching costs 1.7 ms an entry in a batch of two, 0.9 in
+one of twenty, 0.8 in one of sixty. The first entry after a rest waits for nobody. A guess: nobody reads so fast."""
 MOST_ENCODED = 2000
 """When more entries wait, they are matched by their words alone until fewer do: about a minute of one core's encoding.
 So a burst does not wait for the encoder."""
@@ -109,6 +113,8 @@ class EventStage:
         """Too many entries wait to ask what their headlines mean."""
         self._token: int | None = None
         self._renewed = 0.0
+        self._gathered = 0.0
+        """Until when the entries of the next batch come together."""
         self._stopping = asyncio.Event()
 
     @property
@@ -136,6 +142,7 @@ class EventStage:
         """Lead when possible, assign while leading; returns after `stop`."""
         pause = timedelta(0)
         while not self._stopping.is_set():
+            await self._gather()
             self._beat()
             try:
                 leads = await self._turn()
@@ -197,6 +204,11 @@ class EventStage:
         self._is_fresh = False
         self._metrics.show_window(len(self._index))
         return True
+
+    async def _gather(self) -> None:
+        """Let entries that come one after another come together."""
+        seconds = self._gathered - asyncio.get_running_loop().time()
+        await self._wait(timedelta(seconds=max(0.0, seconds)))
 
     async def _wait(self, span: timedelta) -> None:
         if not span:
@@ -329,6 +341,7 @@ class EventStage:
             most = 1
         waiting = await self._store.events.next_entries(most, block=block)
         entries = waiting.entries
+        read_at = asyncio.get_running_loop().time()
         embeddings = await self._unbroken(self._embeddings_of(entries))
         if isinstance(embeddings, Exception):
             return self._broke(entries, embeddings)
@@ -343,6 +356,8 @@ class EventStage:
         )
         if isinstance(count, Exception):
             return self._broke(entries, count)
+        if len(entries) < FULL_BATCH:
+            self._gathered = read_at + GATHERING.total_seconds()
         await self._breaker.got_through(token, count)
         return count
 

@@ -9,7 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from aggregator.daemon.eventing import BATCH, MOST_ENCODED
+from aggregator.daemon.eventing import (
+    BATCH,
+    FULL_BATCH,
+    GATHERING,
+    MOST_ENCODED,
+)
 from aggregator.dedup.fingerprint import MEANING_BYTES
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
@@ -311,6 +316,21 @@ async def test_a_stand_by_takes_over_when_the_lead_lapses_and_knows_what_was_pub
     stages.now += timedelta(seconds=16)
     await successor.drain()
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
+
+
+async def test_after_a_small_batch_entries_gather_and_after_a_full_one_nobody_waits(
+    store: Store,
+):
+    stages = Stages(store, feed("a"))
+    stage = stages.event_stage
+    assert stage._gathered == 0
+    await stages.run("a", rss(("1", QUAKE)))
+    now = asyncio.get_running_loop().time()
+    assert 0 < stage._gathered - now <= GATHERING.total_seconds()
+    until = stage._gathered
+    many = [(f"n{number}", f"{BUDGET} {number}") for number in range(FULL_BATCH)]
+    await stages.run("a", rss(*many))
+    assert stage._gathered == until
 
 
 async def test_an_old_leader_that_wakes_up_cannot_publish(store: Store):
