@@ -28,7 +28,6 @@ CONTENT_TYPES = {
 class SampleReport:
     """An item: it appears `after` the start, and says that it was published `age` before the start."""
 
-    outlet: str
     after: timedelta
     age: timedelta
     event: str
@@ -100,7 +99,6 @@ def _report(
     number: int,
 ) -> SampleReport:
     return SampleReport(
-        outlet=str(row["outlet"]),
         after=timedelta(seconds=float(row["after"])),
         age=timedelta(minutes=int(row["minutes"])),
         event=str(row["event"]),

@@ -77,11 +77,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a claim got, what it had to leave, and the time that counted."""
+    """What a claim got, and what it had to leave."""
 
     claims: tuple[Claim, ...]
     skipped: tuple[Skipped, ...]
-    now_at: datetime
 
     @property
     def left_count(self) -> int:
@@ -285,7 +284,7 @@ class PollStore:
         start = 0
         size = min(PAGE, max(limit, 1))
         while True:
-            now_ms, page = await self._engine.script(
+            page = await self._engine.script(
                 "due",
                 (self._keys.due,),
                 (ms_or_now(now), start, size),
@@ -296,8 +295,7 @@ class PollStore:
             skipped += answer.skipped
             is_last_page = len(page) < size
             if len(claims) >= limit or is_last_page:
-                now_at = wire.instant_of_ms(now_ms)
-                return Claims(tuple(claims), tuple(skipped), now_at)
+                return Claims(tuple(claims), tuple(skipped))
             # What was claimed has left the head of the due set, so that the rest has moved up.
             start += size - answer.left_count
             # Behind the first page stand hosts that are held or open: thousands of feeds of one, it may be.
@@ -333,7 +331,6 @@ class PollStore:
     ) -> Claims:
         claims: list[Claim] = []
         skipped: list[Skipped] = []
-        server_ms = "0"  # only without candidates
         for page in batches(candidates, PAGE):
             arguments = [
                 self._keys.prefix,
@@ -345,7 +342,7 @@ class PollStore:
                 call.latest,
                 *flattened(page),
             ]
-            server_ms, taken, left = await self._engine.script(
+            taken, left = await self._engine.script(
                 "claim",
                 (self._keys.due, self._keys.token),
                 arguments,
@@ -359,11 +356,7 @@ class PollStore:
             skipped += [self._skipped(answer) for answer in left]
             if len(claims) >= limit:
                 break
-        return Claims(
-            tuple(claims),
-            tuple(skipped),
-            wire.instant_of_ms(server_ms),
-        )
+        return Claims(tuple(claims), tuple(skipped))
 
     async def claimed(
         self,

@@ -26,7 +26,6 @@ def caching_of(headers: Mapping[str, str], *, now: datetime) -> Caching:
     return Caching(
         fresh_for=_fresh_for(headers, directives, sent_at),
         retry_after=retry_after(headers.get("retry-after", ""), sent_at=sent_at),
-        no_store="no-store" in directives,
     )
 
 

@@ -37,7 +37,6 @@ from aggregator.fetch.websub import (
     callback_token,
     delivers,
     is_running,
-    is_trusted,
     next_step,
     request_form,
     secret_of,
@@ -131,10 +130,6 @@ class Subscriber:
     def lease_of(self, feed_id: str) -> Lease | None:
         """The feed's subscription as this worker knew it last."""
         return self._leases.get(feed_id)
-
-    def is_pushed(self, feed_id: str) -> bool:
-        """Whether the feed's subscription is in force."""
-        return is_trusted(self._leases.get(feed_id), now=self._now())
 
     def delivers(self, feed_id: str) -> bool:
         """Whether the feed's hub delivers, for `after_poll(pushed=…)`."""

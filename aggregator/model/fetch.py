@@ -30,7 +30,6 @@ class Caching:
     fresh_for: timedelta | None = None
     # Kept for the whole host, across restarts and workers (FreshRSS#8928).
     retry_after: timedelta | None = None
-    no_store: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,6 @@ class Written:
     """What one export did. `refused` holds (path, reason)."""
 
     written_count: int
-    unchanged_count: int
     removed_count: int
     refused: tuple[tuple[str, str], ...] = ()
 
@@ -52,20 +51,19 @@ def write(
     """
     directory.mkdir(parents=True, exist_ok=True)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    written = unchanged = removed = 0
+    written = removed = 0
     refused: list[tuple[str, str]] = []
     try:
         for path, text in files.items():
             reason = _put(root, path, text.encode())
             written += reason is None
-            unchanged += reason == ""
             if reason:
                 refused.append((path, reason))
         for path in stale:
             removed += path not in files and _removed(root, path)
     finally:
         os.close(root)
-    return Written(written, unchanged, removed, tuple(refused))
+    return Written(written, removed, tuple(refused))
 
 
 def read_index(directory: Path) -> str:

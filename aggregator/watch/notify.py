@@ -46,10 +46,6 @@ class Notifier:
         return cls(address if address.startswith(("/", "@")) else "", watchdog=watchdog)
 
     @property
-    def is_supervised(self) -> bool:
-        return bool(self._address)
-
-    @property
     def beat(self) -> timedelta | None:
         """How often to call `alive`: a third of the watchdog's patience, so that one lost beat is forgiven."""
         return self.watchdog / 3 if self.watchdog is not None else None

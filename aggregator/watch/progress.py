@@ -23,10 +23,6 @@ class Progress:
         self._allowances[stage]
         self._beats[stage] = now
 
-    def retire(self, stage: str) -> None:
-        """The stage was stopped on purpose; it is no longer expected to beat."""
-        self._beats.pop(stage, None)
-
     def stuck(self, now: float) -> tuple[str, ...]:
         """One sentence for each stage that is overdue, in order of name."""
         return tuple(

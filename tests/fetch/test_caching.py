@@ -77,10 +77,6 @@ def test_retry_after(headers: dict[str, str], seconds: int | None):
     assert caching_of(headers, now=NOW).retry_after == expected
 
 
-def test_no_store_is_told():
-    assert caching_of({"cache-control": "private, no-store"}, now=NOW).no_store
-
-
 @given(
     st.dictionaries(
         st.sampled_from(["cache-control", "age", "expires", "date", "retry-after"]),

@@ -46,7 +46,7 @@ def test_each_state_is_one_datagram(manager):
     notifier = Notifier.from_environment(
         {"NOTIFY_SOCKET": manager.shown}, pid=os.getpid()
     )
-    assert notifier.is_supervised
+
     assert notifier.ready("18 feeds")
     assert manager.heard() == ["READY=1", "STATUS=18 feeds"]
     assert notifier.reloading(monotonic_usec=1234567)
@@ -96,7 +96,6 @@ def test_the_watchdog_is_ours_only_if_it_names_us(usec, pid, watchdog):
 
 def test_without_a_supervisor_nothing_is_sent():
     notifier = Notifier.from_environment({}, pid=1)
-    assert not notifier.is_supervised
     assert not notifier.ready("x")
     assert not notifier.alive()
 
@@ -107,6 +106,4 @@ def test_a_supervisor_that_is_gone_does_no_harm(tmp_path):
 
 @pytest.mark.parametrize("address", ["vsock:2:1234", "relative/path", ""])
 def test_addresses_of_other_kinds_are_left_alone(address):
-    assert not Notifier.from_environment(
-        {"NOTIFY_SOCKET": address}, pid=1
-    ).is_supervised
+    assert not Notifier.from_environment({"NOTIFY_SOCKET": address}, pid=1).ready()

@@ -1,6 +1,6 @@
 -- Takes feeds whose time has come and whose host is free, with the host's only connection.
 -- KEYS: due, token. ARGV: prefix, now, lease, spacing, limit, nonce, latest due time taken ('' = now), then id, host…
--- Answers {now, {{id, token, lease, state}…}, {{id, why, until}…}}; why: unknown, claimed, early, held, open, spaced,
+-- Answers {{{id, token, lease, state}…}, {{id, why, until}…}}; why: unknown, claimed, early, held, open, spaced,
 -- unreadable (the key of the feed or of its host holds another type: `until` is the key then).
 -- A repeat with the same nonce answers with the same claims. All is read before the first write.
 local due_key, token_key = KEYS[1], KEYS[2]
@@ -81,4 +81,4 @@ end
 if #writes > 0 then
   redis.call('SET', token_key, token)
 end
-return { whole(now), claims, skipped }
+return { claims, skipped }

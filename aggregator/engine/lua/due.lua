@@ -1,5 +1,5 @@
--- A page of feeds whose time has come, the longest due first, and the time that counts.
--- KEYS: due. ARGV: now, first place, number. Answers {now, {id…}}.
+-- A page of feeds whose time has come, the longest due first.
+-- KEYS: due. ARGV: now, first place, number. Answers {id…}.
 -- By rank, which is found at once: a page by score with an offset walks past all that stands before it.
 local now, first, number = now_ms(take()), tonumber(take()), tonumber(take())
 local due = redis.call('ZCOUNT', KEYS[1], '-inf', whole(now))
@@ -8,4 +8,4 @@ local page = {}
 if first <= last then
   page = redis.call('ZRANGE', KEYS[1], whole(first), whole(last))
 end
-return { whole(now), page }
+return page
