@@ -28,13 +28,7 @@ FOLLOW_SECONDS = 2.0
 
 
 @click.command()
-@click.option(
-    "--since",
-    type=options.DURATION,
-    default="24h",
-    show_default=True,
-    help="How far back.",
-)
+@options.since("24h", "How far back.")
 @click.option(
     "--format",
     "form",

@@ -24,12 +24,8 @@ from aggregator.pipeline.doubt import Doubt, Doubts, is_open
 
 
 @click.command()
-@click.option(
-    "--since",
-    type=options.DURATION,
-    default="24h",
-    show_default=True,
-    help="Reports first seen since so long ago, as far as the window goes.",
+@options.since(
+    "24h", "Reports first seen since so long ago, as far as the window goes."
 )
 @click.option(
     "-n",

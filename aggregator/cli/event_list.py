@@ -25,13 +25,7 @@ from aggregator.watch.headlines import (
 
 
 @click.command("list")
-@click.option(
-    "--since",
-    type=options.DURATION,
-    default="24h",
-    show_default=True,
-    help="How far back.",
-)
+@options.since("24h", "How far back.")
 @click.option(
     "--lines",
     "-n",

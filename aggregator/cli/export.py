@@ -35,11 +35,7 @@ from aggregator.watch.wording import counted
     is_flag=True,
     help="End each document with a line that leads back to its event's reports.",
 )
-@click.option(
-    "--since",
-    type=options.DURATION,
-    help="How far back (default: the matching window).",
-)
+@options.since(None, "How far back (default: the matching window).")
 @options.config
 def export(
     directory: Path,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from aggregator.config_values import duration
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 config = click.option(
     "--config",
@@ -42,3 +45,14 @@ class DurationType(click.ParamType[timedelta]):
 
 
 DURATION = DurationType()
+
+
+def since(default: str | None, text: str) -> Callable[[F], F]:
+    """`--since`: how far back a command looks; without a default it need not be given."""
+    return click.option(
+        "--since",
+        type=DURATION,
+        default=default,
+        show_default=default is not None,
+        help=text,
+    )

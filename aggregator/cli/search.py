@@ -35,13 +35,7 @@ class Hit:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True)
-@click.option(
-    "--since",
-    type=options.DURATION,
-    default="72h",
-    show_default=True,
-    help="How far back to look.",
-)
+@options.since("72h", "How far back to look.")
 @click.option("--lang", default="", help="Only events of this language, such as zh.")
 @click.option(
     "--category",

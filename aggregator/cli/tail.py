@@ -55,7 +55,7 @@ _MARKS = {
     type=click.IntRange(min=0),
     help="How many of the newest (default: 10, all with --since).",
 )
-@click.option("--since", type=options.DURATION, help="How far back at most.")
+@options.since(None, "How far back at most.")
 @choosing
 @options.config
 @options.as_json

@@ -428,19 +428,8 @@ class PollStore:
         now: datetime | None = None,
     ) -> None:
         """Gives a claim back untouched (offline, shutdown); the feed is due again at `due_at`. Raises StaleToken."""
-        arguments = (
-            self._keys.prefix,
-            claim.feed_id,
-            claim.token,
-            ms_or_now(now),
-            await self._due(due_at, now),
-        )
-        keys = (
-            self._keys.due,
-            self._keys.feed(claim.feed_id),
-        )
-        answer = await self._engine.script("release", keys, arguments)
-        _raise_if_stale(answer, claim)
+        due = await self._due(due_at, now)
+        await self._write_under(claim, "release", due, now)
 
     async def renew_claim(
         self,
@@ -450,18 +439,27 @@ class PollStore:
         now: datetime | None = None,
     ) -> None:
         """Keeps a claim and its host's slot for another `lease`. Raises StaleToken: it passed to another worker."""
+        await self._write_under(claim, "renew_claim", span_ms(lease), now)
+
+    async def _write_under(
+        self,
+        claim: Claim,
+        script: str,
+        value: Argument,
+        now: datetime | None,
+    ) -> None:
         arguments = (
             self._keys.prefix,
             claim.feed_id,
             claim.token,
             ms_or_now(now),
-            span_ms(lease),
+            value,
         )
         keys = (
             self._keys.due,
             self._keys.feed(claim.feed_id),
         )
-        answer = await self._engine.script("renew_claim", keys, arguments)
+        answer = await self._engine.script(script, keys, arguments)
         _raise_if_stale(answer, claim)
 
     async def hold_host(
