@@ -34,6 +34,7 @@ from aggregator.watch.notify import Notifier
 from aggregator.watch.progress import Progress
 from tests.daemon.stages import Stages
 from tests.daemon.test_stages import BUDGET, QUAKE, feed, rss
+from tests.watch.test_metrics import series
 
 HALF_HOUR = timedelta(minutes=30)
 
@@ -187,6 +188,16 @@ async def test_workers_of_one_machine_share_the_status_port_one_after_the_other(
             assert (await reader.readline()).split()[1] == b"200"
             writer.close()
             await writer.wait_closed()
+
+
+async def test_the_housekeeping_job_leads_to_a_round(store: Store, tmp_path: Path):
+    made, file = parts(Stages(store), tmp_path)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    async with running(daemon):
+        await daemon._scheduler.get_job("housekeeping").func()
+        name = "aggregator_last_active_timestamp_seconds"
+        await until(lambda: series(made.metrics, name).get("housekeeping", 0) > 0)
 
 
 async def test_an_event_worker_says_that_its_server_is_away(

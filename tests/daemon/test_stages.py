@@ -368,6 +368,29 @@ async def test_an_index_that_knows_more_than_the_server_is_loaded_again(store: S
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
+async def test_a_report_that_the_server_has_lost_is_not_twice_in_the_index(
+    store: Store,
+):
+    """Its event stands, so only the index knows that this report was there before."""
+    stages = Stages(store, feed("a"), feed("b"))
+    client = store.engine.client
+    await stages.run("a", rss(("1", QUAKE)))
+    names = await client.execute_command("KEYS", "agg:*")
+    dumps = {name: await client.execute_command("DUMP", name) for name in names}
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    for name in await client.execute_command("KEYS", "agg:*"):
+        if name not in dumps:
+            await client.execute_command("DEL", name)
+    for name, dump in dumps.items():
+        await client.execute_command("RESTORE", name, 0, dump, "REPLACE")
+    await client.execute_command("HSET", "agg:leader", "lapses", 9e15)
+    await stages.run("b", rss(("9", QUAKE_TOO, RESCUE), site="b"))
+    [first, second] = await stages.messages()
+    assert [first.kind, second.kind] == [Kind.NEW, Kind.JOINED]
+    assert (second.reason, second.independent_count) == ("similar", 2)
+    assert len(stages.event_stage._index) == 2
+
+
 async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_rest_goes_on(
     store: Store,
 ):

@@ -77,3 +77,16 @@ def test_a_new_home_page_renames_no_entry():
     moved = body.replace("https://town.example/", "https://www.town.example/")
     again = polled(moved, dict(first.known), first.identity)
     assert (outcomes(again), again.notices) == ({"seen": 2}, ())
+
+
+def test_three_edits_of_a_day_are_told_and_the_fourth_is_muted():
+    known: dict[str, KnownEntry] = {}
+    counts, kinds = [], []
+    for n in range(6):
+        body = BODY.format(first="<guid>a</guid>", second="<guid>b</guid>")
+        answer = polled(body.replace("Weirs", f"Weirs {n}"), known)
+        known |= answer.known
+        counts.append(answer.outcomes.get("edited", 0))
+        kinds += [notice.kind for notice in answer.notices]
+    assert counts == [0, 1, 1, 1, 0, 0]
+    assert kinds == ["muted"]

@@ -179,3 +179,33 @@ def test_the_retry_of_an_outage_backs_off():
     life.poll(not_modified())
     life.poll(failure(FailureKind.DNS, status=None), offline=True)
     assert life.gap == timedelta(minutes=1)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def unreached(host: str, ago: timedelta, **more: bool) -> HostOutcome:
+    return HostOutcome(host, NOW - ago, unreached=True, **more)
+
+
+@pytest.mark.parametrize("ago", [10 * MINUTE, 10 * MINUTE + SECOND])
+def test_outcomes_of_ten_minutes_count(ago: timedelta):
+    three = [unreached("a", ago), *(unreached(host, SECOND) for host in "bc")]
+    assert is_local_outage(three, now=NOW) is (ago <= 10 * MINUTE)
+
+
+@pytest.mark.parametrize("ago", [MINUTE - SECOND, MINUTE])
+def test_a_missing_route_is_no_outage_within_a_minute_of_an_answer(ago: timedelta):
+    answered = HostOutcome("a", NOW - ago, unreached=False)
+    lost = HostOutcome("b", NOW, unreached=True, ours=True)
+    assert is_local_outage([answered, lost], now=NOW) is (ago >= MINUTE)
+
+
+@pytest.mark.parametrize("elapsed", [10 * SECOND, 9 * SECOND])
+def test_a_poll_that_began_as_another_was_answered_shows_no_outage(elapsed: timedelta):
+    """Eight hosts newly fail; the last of them began when the answer came, or a second after it."""
+    answered = HostOutcome("a", NOW - 10 * SECOND, unreached=False)
+    others = [unreached(f"h{n}", SECOND) for n in range(7)]
+    last = HostOutcome("z", NOW, unreached=True, elapsed=elapsed)
+    expected = elapsed < 10 * SECOND
+    assert is_local_outage([answered, *others, last], now=NOW) is expected

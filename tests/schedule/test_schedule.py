@@ -328,6 +328,18 @@ def test_a_redirect_seen_often_within_a_day_is_not_yet_adopted():
     assert life.state.url == URL
 
 
+@pytest.mark.parametrize(
+    ("second", "kinds"), [(DAY - MINUTE, []), (DAY, ["moved"])], ids=["short", "a day"]
+)
+def test_a_redirect_is_adopted_once_it_was_seen_for_a_day(
+    second: timedelta, kinds: list[str]
+):
+    life = Life().lived()
+    moving(life, 1, after=HOUR)
+    moving(life, 1, after=HOUR)
+    assert moving(life, 1, after=second - HOUR) == kinds
+
+
 @pytest.mark.parametrize("status", [302, 303, 307])
 def test_a_temporary_redirect_is_never_adopted(status: int):
     life = Life().lived()
@@ -602,6 +614,14 @@ def test_a_released_feed_is_due_at_once_unless_the_server_asked_otherwise():
     assert [n.kind for n in decision.notices] == ["released"]
     life.poll(throttled(2 * HOUR))
     assert released(FEED, life.state, now=life.now).due_at == life.now + 2 * HOUR
+
+
+@pytest.mark.parametrize("new", [1000, 1001])
+def test_a_thousand_new_entries_within_an_hour_are_no_runaway_yet(new: int):
+    life = Life().lived()
+    life.poll(fetched(b"y"), reading(new - 400), after=MINUTE)
+    decision = life.poll(fetched(b"z"), reading(400), after=HOUR - MINUTE)
+    assert decision.withhold is (new > 1000)
 
 
 def test_a_released_feed_may_bring_its_backlog_and_is_judged_again_later():
@@ -884,3 +904,12 @@ def test_a_record_of_an_earlier_version_keeps_its_due_time():
     old = dataclasses.replace(life.state, paced_by="")
     quick = dataclasses.replace(life.feed, min_interval=MINUTE)
     assert due_at(quick, old, now=life.now) == life.state.next_poll_at
+
+
+@pytest.mark.parametrize("ahead", [MINUTE, MINUTE + timedelta(seconds=1)])
+def test_another_workers_clock_may_be_a_minute_ahead(ahead: timedelta):
+    """By so much a due time stays; beyond, the clock was set back, and the wait that was left begins anew."""
+    life = polled_life()
+    due = due_at(life.feed, life.state, now=life.now - ahead)
+    is_moved = due != life.state.next_poll_at
+    assert is_moved is (ahead > MINUTE)
