@@ -49,7 +49,9 @@ class Choice:
         asked = _parameters(replace(self, **changed))  # type: ignore[arg-type]  # the names are the fields'
         plain = _parameters(_PLAIN)
         chosen = {key: value for key, value in asked.items() if value != plain[key]}
-        return f"?{urlencode(chosen)}" if chosen else ""
+        if not chosen:
+            return ""
+        return f"?{urlencode(chosen)}"
 
     def feed_query(self) -> str:
         """The query string of the feed of this choice: its filter, without what is only the page's."""
@@ -58,11 +60,9 @@ class Choice:
 
     def from_at(self, now: datetime) -> datetime:
         """Where the window begins."""
-        return (
-            since_at(self.since, now)
-            if self.since
-            else now - timedelta(hours=self.hours)
-        )
+        if self.since:
+            return since_at(self.since, now)
+        return now - timedelta(hours=self.hours)
 
 
 _PLAIN = Choice()
@@ -87,24 +87,34 @@ def choice_of(
 ) -> Choice:
     """The choice in GET parameters of a page; what is not understood counts as not asked."""
     order = query.get("order", "")
+    min_sources = query.get("min_sources", "")
     return Choice(
         language=query.get("lang", "").strip()[:35],
         category=query.get("category", "").strip()[:200],
-        words=(query.get("words") or query.get("q", "")).strip()[:200],
+        words=words_of(query),
         hours=number_of(query.get("hours", ""), allowed=WINDOWS) or hours,
         order=order if order in ORDERS else "top",
-        min_sources=number_of(
-            query.get("min_sources", ""), allowed=range(1, MOST_SOURCES)
-        )
-        or 1,
+        min_sources=number_of(min_sources, allowed=range(1, MOST_SOURCES)) or 1,
         since=_since_of(query.get("since", ""), now),
-        page=number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1,
+        page=page_of(query),
         meaning=query.get("meaning", "") in ("yes", "true", "on", "1"),
     )
 
 
+def words_of(query: Mapping[str, str]) -> str:
+    """The words that are looked for; `q` is what browsers and people try first."""
+    words = query.get("words") or query.get("q", "")
+    return words.strip()[:200]
+
+
+def page_of(query: Mapping[str, str]) -> int:
+    """The page of a list that is asked for, from 1."""
+    return number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
+
+
 def number_of(text: str, *, allowed: Iterable[int]) -> int | None:
     """The whole number when it is one of the allowed, else None."""
+    # isdecimal alone takes the digits of every script; longer texts are no page anybody has.
     if not (text.isascii() and text.isdecimal() and len(text) < 7):
         return None
     number = int(text)
@@ -127,13 +137,15 @@ def since_at(text: str, now: datetime) -> datetime:
     """
     span = re.fullmatch(r"(\d{1,9})([smhdw])", text, re.ASCII)
     if span:
-        return now - min(
-            timedelta(seconds=int(span[1]) * _UNITS[span[2]]), _LONGEST_SPAN
-        )
+        number, unit = span.groups()
+        length = timedelta(seconds=int(number) * _UNITS[unit])
+        return now - min(length, _LONGEST_SPAN)
     try:
         # In a query string `+01:00` arrives as ` 01:00`.
         at = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        if at.tzinfo is None:
+            return at.replace(tzinfo=UTC)
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             'write since as "24h", "7d", "2026-11-22" or "2026-11-22T09:00:00Z"'
@@ -197,14 +209,14 @@ def report_of(event: Event) -> mentions.Report:
 
 def speaks(lang: str, wanted: str) -> bool:
     """`zh` takes every kind of Chinese, `zh-TW` only its own (RFC 4647 basic filtering)."""
-    lang, wanted = lang.lower(), wanted.lower()
-    return lang == wanted or lang.startswith(f"{wanted}-")
+    return f"{lang.lower()}-".startswith(f"{wanted.lower()}-")
 
 
 def first_of(events: Sequence[Event], order: str, count: int) -> list[Event]:
     """The first `count` events in this order. Most of a day's events have one source: they are not compared whole."""
     if order == "top" and 0 < count < len(events):
-        least = heapq.nlargest(count, (event.independent_count for event in events))[-1]
+        counts = (event.independent_count for event in events)
+        least = heapq.nlargest(count, counts)[-1]
         events = [event for event in events if event.independent_count >= least]
     return heapq.nsmallest(count, events, key=order_of(order))
 

@@ -15,18 +15,19 @@ def reported_at(event: Event, source: Source) -> datetime:
     """When a report was published; where that is not known or lies in the future, when we saw its event."""
     if source.published_at is not None:
         return min(source.published_at, event.last_seen_at)
-    is_first = bool(event.sources) and source.entry_id == event.sources[0].entry_id
-    return event.first_seen_at if is_first else event.last_seen_at
+    # The first report made the event; of a later one only that it came by now is known.
+    if event.sources and source.entry_id == event.sources[0].entry_id:
+        return event.first_seen_at
+    return event.last_seen_at
 
 
 def ordered_sources(event: Event) -> tuple[Source, ...]:
     """The reports that are kept, the earliest first."""
-    return tuple(
-        sorted(
-            event.sources,
-            key=lambda source: (reported_at(event, source), source.entry_id),
-        )
-    )
+
+    def place(source: Source) -> tuple[datetime, str]:
+        return reported_at(event, source), source.entry_id
+
+    return tuple(sorted(event.sources, key=place))
 
 
 def reported_first_at(event: Event) -> datetime:
@@ -52,7 +53,5 @@ def spread_of(event: Event) -> timedelta:
 
 def message_at(message: Message) -> datetime | None:
     """When the report of a message was published; None where nothing is known of its time."""
-    times = [
-        at for at in (message.published_at, message.first_seen_at) if at is not None
-    ]
+    times = filter(None, (message.published_at, message.first_seen_at))
     return min(times, default=None)

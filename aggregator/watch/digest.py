@@ -63,17 +63,14 @@ def digest(
     `events` may hold more than the window's: those with no report in it, absorbed ones, and those the filter leaves
     out are passed over. `elapsed` is the typical time a host takes to answer. `top` events are told in full.
     """
-    told = sorted(
-        (
-            event
-            for event in events
-            if is_told(event, window_from_at, window_to_at, language, category)
-        ),
-        key=_rank,
-    )
-    trouble = sorted(
-        (state for state in feeds if state.health in _SEVERITY), key=_trouble_rank
-    )
+    told = [
+        event
+        for event in events
+        if is_told(event, window_from_at, window_to_at, language, category)
+    ]
+    told.sort(key=_rank)
+    trouble = [state for state in feeds if state.health in _SEVERITY]
+    trouble.sort(key=_trouble_rank)
     return Digest(
         id=digest_id(window_from_at, window_to_at, language or "", category or ""),
         window_from_at=window_from_at,
@@ -101,7 +98,8 @@ def digest_id(
         language,
         category,
     )
-    return "d" + sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:20]
+    named = "\0".join(parts).encode("utf-8", "replace")
+    return "d" + sha256(named).hexdigest()[:20]
 
 
 def is_told(
@@ -182,16 +180,14 @@ def _digest_event(event: Event) -> DigestEvent:
 
 def _listed(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """The first report and the newest others, in their order."""
-    return (
-        sources
-        if len(sources) <= MAX_SOURCES
-        else (sources[0], *sources[1 - MAX_SOURCES :])
-    )
+    if len(sources) <= MAX_SOURCES:
+        return sources
+    return (sources[0], *sources[1 - MAX_SOURCES :])
 
 
 def _digest_feed(state: PollState) -> DigestFeed:
-    kind = state.failure_kind or ""
-    detail = ": ".join(part for part in (kind, state.failure_detail) if part)
+    parts = (state.failure_kind or "", state.failure_detail)
+    detail = ": ".join(filter(None, parts))
     return DigestFeed(
         feed_id=state.feed_id,
         host=host_of(state.url),
@@ -202,11 +198,11 @@ def _digest_feed(state: PollState) -> DigestFeed:
 
 
 def _slowest(elapsed: Mapping[str, timedelta]) -> tuple[DigestFeed, ...]:
-    slowest = sorted(elapsed.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_SLOW]
-    return tuple(
-        DigestFeed(feed_id="", host=host, health="", detail="", elapsed=span)
-        for host, span in slowest
-    )
+    slowest = sorted(elapsed.items(), key=lambda pair: (-pair[1], pair[0]))
+    hosts: list[DigestFeed] = []
+    for host, span in slowest[:MAX_SLOW]:
+        hosts.append(DigestFeed("", host, health="", detail="", elapsed=span))
+    return tuple(hosts)
 
 
 def _saved(told: list[Event], totals: Totals, *, filtered: bool) -> int:
@@ -217,6 +213,7 @@ def _saved(told: list[Event], totals: Totals, *, filtered: bool) -> int:
 
 
 def _logged_event(event: DigestEvent) -> dict[str, Any]:
+    feed_ids = dict.fromkeys(source.feed_id for source in event.sources)
     return {
         "event_id": event.event_id,
         "title": event.title[:MAX_LOGGED_TITLE],
@@ -224,5 +221,5 @@ def _logged_event(event: DigestEvent) -> dict[str, Any]:
         "sources": event.source_count,
         "independent": event.independent_count,
         "url": event.sources[0].url if event.sources else "",
-        "feeds": list(dict.fromkeys(source.feed_id for source in event.sources))[:3],
+        "feeds": list(feed_ids)[:3],
     }

@@ -48,37 +48,36 @@ class DigestFiles:
         """Store the digest; answers with the Markdown file. Raises OSError when the disk will not take it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         day = record.window_from_at.astimezone(self._zone).date()
-        lines, text = self._path(day, "jsonl"), self._path(day, "md")
+        lines = self._path(day, "jsonl")
+        text = self._path(day, "md")
         held = lines.read_bytes() if lines.exists() else b""
-        if text.exists() == bool(held) and not _needs_rewrite(held, record.id):
+        # One file without the other: a crash came between the two, or someone took one away.
+        is_whole = text.exists() == bool(held)
+        if is_whole and not _needs_rewrite(held, record.id):
+            head = b"" if held else _title(day).encode()
             _append(lines, digest_json(record) + b"\n")
-            _append(text, ("" if held else _title(day)).encode() + self._block(record))
-        else:
-            self._rewrite(
-                day,
-                [
-                    *(old for old in _records(held, lines) if old.id != record.id),
-                    record,
-                ],
-            )
+            _append(text, head + self._block(record))
+            return text
+        others = [old for old in _records(held, lines) if old.id != record.id]
+        self._rewrite(day, [*others, record])
         return text
 
     def read(self, day: date) -> list[Digest]:
         """The digests of one day, oldest window first; [] for a day without any."""
         path = self._path(day, "jsonl")
-        return (
-            sorted(_records(path.read_bytes(), path), key=_by_window)
-            if path.exists()
-            else []
-        )
+        if not path.exists():
+            return []
+        return sorted(_records(path.read_bytes(), path), key=_by_window)
 
     def since(self, from_at: datetime) -> list[Digest]:
         """Every digest whose window ends after `from_at`, oldest first."""
+        # A digest belongs to the day its window begins, and the window may end on the next.
         first = from_at.astimezone(self._zone).date() - timedelta(days=1)
-        found = (
-            record for day in self.days() if day >= first for record in self.read(day)
-        )
-        return [record for record in found if record.window_to_at > from_at]
+        records: list[Digest] = []
+        for day in self.days():
+            if day >= first:
+                records += self.read(day)
+        return [record for record in records if record.window_to_at > from_at]
 
     def days(self) -> list[date]:
         """The days there are digests of, oldest first."""
@@ -94,19 +93,15 @@ class DigestFiles:
 
     def _rewrite(self, day: date, records: list[Digest]) -> None:
         ordered = sorted(records, key=_by_window)
-        _replace(
-            self._path(day, "jsonl"),
-            b"".join(digest_json(record) + b"\n" for record in ordered),
-        )
-        _replace(
-            self._path(day, "md"),
-            _title(day).encode() + b"".join(self._block(record) for record in ordered),
-        )
+        lines = b"".join(digest_json(record) + b"\n" for record in ordered)
+        blocks = b"".join(map(self._block, ordered))
+        _replace(self._path(day, "jsonl"), lines)
+        _replace(self._path(day, "md"), _title(day).encode() + blocks)
 
     def _block(self, record: Digest) -> bytes:
-        return b"\n" + digest_markdown(record, zone=self._zone).encode(
-            "utf-8", "replace"
-        )
+        text = digest_markdown(record, zone=self._zone)
+        # Half an emoji in a title must not cost the day's file.
+        return b"\n" + text.encode("utf-8", "replace")
 
     def _path(self, day: date, extension: str) -> Path:
         return self.directory / f"{day.isoformat()}.{extension}"
@@ -115,10 +110,12 @@ class DigestFiles:
         if not self.directory.is_dir():
             return
         for path in self.directory.iterdir():
-            found = _NAME.match(path.name)
-            if found:
-                with contextlib.suppress(ValueError):  # 2026-99-99.md is not ours
-                    yield date.fromisoformat(found[1]), path
+            name = _NAME.match(path.name)
+            if name is None:
+                continue
+            # 2026-99-99.md is not ours.
+            with contextlib.suppress(ValueError):
+                yield date.fromisoformat(name[1]), path
 
 
 def _title(day: date) -> str:
@@ -131,9 +128,8 @@ def _by_window(record: Digest) -> tuple[datetime, datetime, str]:
 
 def _needs_rewrite(held: bytes, digest_id: str) -> bool:
     """Whether the id is there already, or the last line was cut off."""
-    return f'"id":"{digest_id}"'.encode() in held or (
-        bool(held) and not held.endswith(b"\n")
-    )
+    is_cut_off = bool(held) and not held.endswith(b"\n")
+    return is_cut_off or f'"id":"{digest_id}"'.encode() in held
 
 
 def _records(held: bytes, path: Path) -> Iterator[Digest]:
@@ -145,31 +141,26 @@ def _records(held: bytes, path: Path) -> Iterator[Digest]:
 
 
 def _append(path: Path, data: bytes) -> None:
-    descriptor = os.open(
-        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
-    )
-    try:
-        _write_whole(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write_down(path, data, os.O_APPEND)
 
 
 def _replace(path: Path, data: bytes) -> None:
     """The file holds either the old or the new content, whenever the machine stops."""
     draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(
-        draft, os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, 0o644
-    )
-    try:
-        _write_whole(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write_down(draft, data, os.O_TRUNC)
     draft.replace(path)
 
 
-def _write_whole(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write_down(path: Path, data: bytes, how: int) -> None:
+    """Write all of it, so that it is on the disk when this returns."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.open(path, flags | how, 0o644)
+    try:
+        view = memoryview(data)
+        # A disk that is nearly full takes a part.
+        while view:
+            written = os.write(descriptor, view)
+            view = view[written:]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -23,15 +23,11 @@ def joined_digest(
 
     Only what the digests told in full can be shown: each held its own `top` events.
     """
-    newest = {event.event_id: event for record in records for event in record.events}
+    newest: dict[str, DigestEvent] = {}
+    for record in records:
+        newest |= {event.event_id: event for event in record.events}
     shown = [event for event in newest.values() if _passes(event, language, category)]
-    shown.sort(
-        key=lambda event: (
-            -event.independent_count,
-            -event.source_count,
-            event.event_id,
-        )
-    )
+    shown.sort(key=_rank)
     last = records[-1]
     return Digest(
         id=digest_id(from_at, to_at, language or "", category or ""),
@@ -53,6 +49,10 @@ def joined_digest(
     )
 
 
+def _rank(event: DigestEvent) -> tuple[int, int, str]:
+    return -event.independent_count, -event.source_count, event.event_id
+
+
 def _saved(records: Sequence[Digest], filtered: Sequence[DigestEvent] | None) -> int:
     """As `digest.digest` counts it: under a filter the repeats of the events shown, since nobody counted others."""
     if filtered is not None:
@@ -61,10 +61,10 @@ def _saved(records: Sequence[Digest], filtered: Sequence[DigestEvent] | None) ->
 
 
 def _passes(event: DigestEvent, language: str | None, category: str | None) -> bool:
-    speaks = (
-        not language or event.lang == language or event.lang.startswith(f"{language}-")
-    )
-    return speaks and (not category or category in event.categories)
+    # `zh` takes zh-TW as well.
+    if language and not f"{event.lang}-".startswith(f"{language}-"):
+        return False
+    return not category or category in event.categories
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -15,26 +15,29 @@ from aggregator.watch import wording
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$^=])")
 _LINE_START = re.compile(r"^(\d+)([.)])|^([-+:])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_URL_ESCAPES = {
-    " ": "%20",
-    "<": "%3C",
-    ">": "%3E",
-    "(": "%28",
-    ")": "%29",
-    "\\": "%5C",
-    '"': "%22",
-    "`": "%60",
-}
+_URL_ESCAPES = str.maketrans(
+    {
+        " ": "%20",
+        "<": "%3C",
+        ">": "%3E",
+        "(": "%28",
+        ")": "%29",
+        "\\": "%5C",
+        '"': "%22",
+        "`": "%60",
+    }
+)
+"""What would end a link's target."""
 
 
 def digest_markdown(record: Digest, *, zone: tzinfo = UTC) -> str:
     """The whole digest, ending in one newline; times are told in `zone`."""
     blocks = [_heading(record, zone), _summary(record)]
-    blocks += [_event(rank, event, zone) for rank, event in enumerate(record.events, 1)]
-    if record.event_count > len(record.events):
-        blocks.append(
-            f"*and {wording.counted(record.event_count - len(record.events), 'more event')}*"
-        )
+    for rank, event in enumerate(record.events, 1):
+        blocks.append(_event(rank, event, zone))
+    hidden = record.event_count - len(record.events)
+    if hidden > 0:
+        blocks.append(f"*and {wording.counted(hidden, 'more event')}*")
     if record.trouble:
         blocks.append(_trouble(record))
     if record.slow:
@@ -46,9 +49,15 @@ def escaped(text: str) -> str:
     """The text as CommonMark that shows exactly it, on one line."""
     line = _CONTROLS.sub(" ", text).strip()
     line = _MARKUP.sub(r"\\\1", line)
-    return _LINE_START.sub(
-        lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", line
-    )
+    return _LINE_START.sub(_escaped_start, line)
+
+
+def _escaped_start(start: re.Match[str]) -> str:
+    """`3.` would begin a list, `-` too, and `:` a table's or a definition's line."""
+    number, sign, bullet = start.groups()
+    if number:
+        return f"{number}\\{sign}"
+    return f"\\{bullet}"
 
 
 def linked(text: str, url: str) -> str:
@@ -56,43 +65,38 @@ def linked(text: str, url: str) -> str:
     shown = escaped(text) or escaped(url) or "(no title)"
     if not url.lower().startswith(("http://", "https://")):
         return shown
-    target = "".join(_URL_ESCAPES.get(sign, sign) for sign in _CONTROLS.sub("", url))
+    target = _CONTROLS.sub("", url).translate(_URL_ESCAPES)
     return f"[{shown}]({target})"
 
 
 def _heading(record: Digest, zone: tzinfo) -> str:
-    chosen = ", ".join(
-        escaped(part) for part in (record.language, record.category) if part
-    )
-    return f"## {wording.window(record, zone)}" + (f" ({chosen})" if chosen else "")
+    heading = f"## {wording.window(record, zone)}"
+    asked = filter(None, (record.language, record.category))
+    chosen = ", ".join(map(escaped, asked))
+    if chosen:
+        heading += f" ({chosen})"
+    return heading
 
 
 def _summary(record: Digest) -> str:
-    counts = ", ".join(
-        f"{number:,} {name}" for name, number in wording.outcomes(record.totals)
-    )
+    outcomes = wording.outcomes(record.totals)
+    counts = ", ".join(f"{number:,} {name}" for name, number in outcomes)
+    events = wording.counted(record.event_count, "event")
     saved = wording.counted(record.saved_count, "duplicate report")
-    return (
-        f"**{wording.counted(record.event_count, 'event')}** ({counts}); {saved} saved."
-    )
+    return f"**{events}** ({counts}); {saved} saved."
 
 
 def _event(rank: int, event: DigestEvent, zone: tzinfo) -> str:
-    first = event.sources[0] if event.sources else None
-    title = linked(event.title, first.url if first else "")
+    url = event.sources[0].url if event.sources else ""
+    title = linked(event.title, url)
     facts = [
         wording.sources(event),
         f"first {wording.day_and_clock(event.first_seen_at, zone)}",
+        wording.spread(event),
+        " / ".join(map(escaped, event.categories)),
     ]
-    facts += [
-        part
-        for part in (
-            wording.spread(event),
-            " / ".join(escaped(name) for name in event.categories),
-        )
-        if part
-    ]
-    lines = [f"{rank}. {title}  ", f"   {' · '.join(facts)}"]
+    # Two spaces at the end of a line break it.
+    lines = [f"{rank}. {title}  ", f"   {' · '.join(filter(None, facts))}"]
     lines += [f"   - {_source(source)}" for source in event.sources[1:]]
     return "\n".join(lines)
 
@@ -108,20 +112,17 @@ def _trouble(record: Digest) -> str:
 
 
 def _troubled(feed: DigestFeed) -> str:
-    times = (
-        f" ({wording.counted(feed.failure_count, 'failure')} in a row)"
-        if feed.failure_count
-        else ""
-    )
-    detail = f": {escaped(feed.detail)}" if feed.detail else ""
-    return f"- **{escaped(feed.feed_id)}** {feed.health}{times}{detail}"
+    line = f"- **{escaped(feed.feed_id)}** {feed.health}"
+    if feed.failure_count:
+        line += f" ({wording.counted(feed.failure_count, 'failure')} in a row)"
+    if feed.detail:
+        line += f": {escaped(feed.detail)}"
+    return line
 
 
 def _slow(record: Digest) -> str:
     lines = ["### Slowest hosts", ""]
-    lines += [
-        f"- {escaped(feed.host)}: {wording.span(feed.elapsed)}"
-        for feed in record.slow
-        if feed.elapsed is not None
-    ]
+    for feed in record.slow:
+        if feed.elapsed is not None:
+            lines.append(f"- {escaped(feed.host)}: {wording.span(feed.elapsed)}")
     return "\n".join(lines)

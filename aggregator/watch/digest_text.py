@@ -31,18 +31,15 @@ def digest_renderable(record: Digest, *, zone: tzinfo = UTC) -> RenderableType:
         Rule(Text(_head(record, zone), style="bold")),
         _summary(record),
     ]
-    parts += [_event(rank, event, zone) for rank, event in enumerate(record.events, 1)]
+    for rank, event in enumerate(record.events, 1):
+        parts.append(_event(rank, event, zone))
     hidden = record.event_count - len(record.events)
     if hidden > 0:
-        parts.append(Text(f"and {wording.counted(hidden, 'more event')}", style="dim"))
+        more = wording.counted(hidden, "more event")
+        parts.append(Text(f"and {more}", style="dim"))
     if record.trouble:
-        parts += [
-            Rule(
-                f"{wording.counted(record.trouble_count, 'feed')} in trouble",
-                style="red",
-            ),
-            _trouble(record),
-        ]
+        troubled = wording.counted(record.trouble_count, "feed")
+        parts += [Rule(f"{troubled} in trouble", style="red"), _trouble(record)]
     if record.slow:
         parts += [Rule("slowest hosts", style="dim"), _slow(record)]
     return Group(*parts)
@@ -59,7 +56,9 @@ def digest_text(record: Digest, *, width: int, zone: tzinfo = UTC) -> str:
     )
     with console.capture() as captured:
         console.print(digest_renderable(record, zone=zone))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    # rich fills lines to the width with spaces, which files need not keep.
+    lines = map(str.rstrip, captured.get().splitlines())
+    return "\n".join(lines) + "\n"
 
 
 def plain(text: str) -> str:
@@ -68,20 +67,16 @@ def plain(text: str) -> str:
 
 
 def _head(record: Digest, zone: tzinfo) -> str:
-    return " · ".join(
-        plain(part)
-        for part in (wording.window(record, zone), record.language, record.category)
-        if part
-    )
+    parts = (wording.window(record, zone), record.language, record.category)
+    return " · ".join(map(plain, filter(None, parts)))
 
 
 def _summary(record: Digest) -> Text:
     text = Text.assemble((wording.counted(record.event_count, "event"), "bold"), "  ")
     for name, number in wording.outcomes(record.totals):
         text.append(f"{number:,} {name}  ", style="cyan" if number else "dim")
-    return text.append(
-        f"{wording.counted(record.saved_count, 'duplicate')} saved", style="green"
-    )
+    saved = wording.counted(record.saved_count, "duplicate")
+    return text.append(f"{saved} saved", style="green")
 
 
 def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
@@ -96,18 +91,17 @@ def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
     )
     grid.add_row("", "", Text(_facts(event, zone), style="dim"))
     for source in event.sources[:MAX_SOURCES]:
-        link = Text(
-            source.url,
-            style=f"blue link {source.url}"
-            if source.url.startswith("http")
-            else "blue",
-        )
-        grid.add_row("", "", Text.assemble((plain(source.feed_id), "cyan"), "  ", link))
+        style = "blue"
+        # A terminal opens what it is given: only web addresses are links.
+        if source.url.startswith("http"):
+            style = f"blue link {source.url}"
+        name = (plain(source.feed_id), "cyan")
+        line = Text.assemble(name, "  ", Text(source.url, style=style))
+        grid.add_row("", "", line)
     others = event.source_count - min(len(event.sources), MAX_SOURCES)
     if others > 0:
-        grid.add_row(
-            "", "", Text(f"and {wording.counted(others, 'more report')}", style="dim")
-        )
+        more = wording.counted(others, "more report")
+        grid.add_row("", "", Text(f"and {more}", style="dim"))
     return Padding(grid, (1, 0, 0, 0))
 
 
@@ -116,9 +110,9 @@ def _facts(event: DigestEvent, zone: tzinfo) -> str:
         wording.sources(event),
         f"first {wording.day_and_clock(event.first_seen_at, zone)}",
         wording.spread(event),
+        " / ".join(map(plain, event.categories)),
     ]
-    facts.append(" / ".join(plain(name) for name in event.categories))
-    return " · ".join(part for part in facts if part)
+    return " · ".join(filter(None, facts))
 
 
 def _trouble(record: Digest) -> Table:

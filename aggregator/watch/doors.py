@@ -31,11 +31,11 @@ _TAIL_BYTES = 3
 def most_connections() -> int:
     """What this process can spare."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return (
-        MOST_CONNECTIONS
-        if soft < 0
-        else max(8, min(MOST_CONNECTIONS, soft // SHARE_OF_FILES))
-    )
+    # RLIM_INFINITY is negative.
+    if soft < 0:
+        return MOST_CONNECTIONS
+    share = soft // SHARE_OF_FILES
+    return max(8, min(MOST_CONNECTIONS, share))
 
 
 class Doors:
@@ -94,9 +94,8 @@ class _Door(asyncio.Protocol):
             self._transport.abort()
             return
         self._is_in = True
-        self._timer = asyncio.get_running_loop().call_later(
-            self._doors.head_s, self.shut
-        )
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._doors.head_s, self.shut)
         self._inner.connection_made(transport)
 
     def shut(self) -> None:
@@ -106,9 +105,11 @@ class _Door(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        # Bytes that were read before it was turned away.
         if not self._is_in:
             return
         if self._timer is not None:
+            # The end of the head may come in two reads.
             seen = self._tail + data
             self._tail = seen[-_TAIL_BYTES:]
             if any(end in seen for end in _END_OF_HEAD):
@@ -118,7 +119,9 @@ class _Door(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._is_in else None
+        if not self._is_in:
+            return None
+        return self._inner.eof_received()
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()
@@ -156,16 +159,20 @@ class DoorSite(web.BaseSite):
         doors = Doors(cast(Callable[[], asyncio.Protocol], server), most=self._most)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            doors, self._host, self._port, backlog=self._backlog
+            doors,
+            self._host,
+            self._port,
+            backlog=self._backlog,
         )
 
 
 def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
     """Whether a request's `Host` names us. `listened`: the address of `[http] listen`."""
     name = _name(given)
-    if name in ("localhost", listened.lower(), public_host.lower()) or name.endswith(
-        ".localhost"
-    ):
+    if name in ("localhost", listened.lower(), public_host.lower()):
+        return True
+    # RFC 6761, 6.3: such names lead to this machine, and browsers ask no name server for them.
+    if name.endswith(".localhost"):
         return True
     address = _address(name)
     if address is None:
@@ -186,7 +193,10 @@ def _name(host: str) -> str:
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if host.count(":") == 1 else host
+    # More colons than one stand in an IPv6 address that was written without brackets.
+    if host.count(":") == 1:
+        return host.rpartition(":")[0]
+    return host
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:

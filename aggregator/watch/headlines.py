@@ -42,37 +42,35 @@ class Headline:
 
 def named(sources: Sequence[Source], names: Mapping[str, str]) -> tuple[str, ...]:
     """The sources' names, each once."""
-    return tuple(
-        dict.fromkeys(names.get(source.feed_id, source.feed_id) for source in sources)
-    )
+    called = (names.get(source.feed_id, source.feed_id) for source in sources)
+    return tuple(dict.fromkeys(called))
 
 
 def clock(at: datetime | None, now: datetime) -> str:
     """The local time of day, `09:41`; before today with its day, `11-28 09:41`."""
+    # As wide as a time of day, so that headlines stand below one another.
     if at is None:
         return "     "
-    local, today = at.astimezone(), now.astimezone().date()
-    return local.strftime("%H:%M" if local.date() == today else "%m-%d %H:%M")
+    local = at.astimezone()
+    is_today = local.date() == now.astimezone().date()
+    return local.strftime("%H:%M" if is_today else "%m-%d %H:%M")
 
 
 def headline_text(line: Headline, *, width: int) -> Text:
     """The line, at most `width` columns wide."""
-    count = (
-        f"{line.source_count}x"
-        if width < NARROW
-        else counted(line.source_count, "source")
-    )
-    room_for_count = 3 if width < NARROW else 10
+    count = f"{counted(line.source_count, 'source'):>10}"
+    if width < NARROW:
+        count = f"{f'{line.source_count}x':>3}"
     text = Text(f"{line.at}  ", style="dim", no_wrap=True, end="")
-    text.append(f"{count:>{room_for_count}}  ", style=_count_style(line.source_count))
-    text.append(f"{line.mark}  " if line.mark else "", style="yellow")
+    text.append(f"{count}  ", style=_count_style(line.source_count))
+    if line.mark:
+        text.append(f"{line.mark}  ", style="yellow")
     room = max(width - text.cell_len, 10)
     title = plain(line.title) or "(no title)"
     copied = f" ({line.copied_count} copied)" if line.copied_count else ""
-    tail = (
-        _tail(line.sources, room=max(room - cell_len(title), room // 3) - len(copied))
-        + copied
-    )
+    # What a short headline leaves, and of a long one a third.
+    room_for_tail = max(room - cell_len(title), room // 3)
+    tail = _tail(line.sources, room=room_for_tail - len(copied)) + copied
     shown = cut(title, room - cell_len(tail))
     text.append(shown, style=_title_style(line))
     return text.append(tail, style="dim")
@@ -89,23 +87,33 @@ def _tail(sources: Sequence[str], *, room: int) -> str:
     """As many names as fit, then how many more there are."""
     names = [plain(name) for name in sources]
     for count in range(len(names), 0, -1):
-        more = f" +{len(names) - count}" if count < len(names) else ""
-        tail = _DASH + ", ".join(names[:count]) + more
+        tail = _DASH + ", ".join(names[:count]) + _more(len(names) - count)
         if cell_len(tail) <= room:
             return tail
-    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    more = _more(len(names) - 1)
     left = room - cell_len(_DASH) - len(more)
-    return _DASH + cut(names[0], left) + more if names and left > 4 else ""
+    # Of fewer letters nobody knows the source.
+    if not names or left <= 4:
+        return ""
+    return _DASH + cut(names[0], left) + more
+
+
+def _more(count: int) -> str:
+    return f" +{count}" if count > 0 else ""
 
 
 def _count_style(count: int) -> str:
     if count >= 3:
         return "bold green"
-    return "cyan" if count == 2 else "dim"
+    if count == 2:
+        return "cyan"
+    return "dim"
+
+
+_SAFE_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
 def _title_style(line: Headline) -> Style:
-    is_safe = re.fullmatch(
-        r"https?://[^\s\x00-\x20\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", line.url
-    )  # it is written into an escape sequence
+    # It is written into an escape sequence, which a control character would end.
+    is_safe = _SAFE_URL.fullmatch(line.url) is not None
     return Style(bold=line.source_count > 1, link=line.url if is_safe else None)

@@ -23,11 +23,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from aggregator.errors import AggregatorError
-from aggregator.model import Event, Kind, Message
+from aggregator.model import Digest, Event, Kind, Message
 from aggregator.watch import answers
 from aggregator.watch.answers import SECURITY_HEADERS
 from aggregator.watch.choice import (
-    MOST_PAGES,
     PLAIN_HOURS,
     WINDOWS,
     Choice,
@@ -35,6 +34,8 @@ from aggregator.watch.choice import (
     is_chosen,
     meant_of,
     number_of,
+    page_of,
+    words_of,
 )
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.doors import DoorSite, are_known_hosts, most_connections
@@ -48,6 +49,7 @@ from aggregator.watch.watched import Kept, Watched
 
 log = structlog.get_logger()
 
+UNAVAILABLE = "The Redis server does not answer. The page is back as soon as it is."
 MAX_RELATED = 10
 FEED_PAGE_REACH = timedelta(days=7)
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
@@ -90,9 +92,10 @@ class StatusServer:
         self._listened = ""
         self._zone = zone
         self._pictures = pictures
-        is_pictured = pictures.is_shown if pictures else lambda _url: False
         self._pages = Pages(
-            version=version, has_digests=digests is not None, is_pictured=is_pictured
+            version=version,
+            has_digests=digests is not None,
+            is_pictured=pictures.is_shown if pictures else lambda _url: False,
         )
         self._broadcast = Broadcast(watched.live)
         self._kept = Kept(watched)
@@ -125,6 +128,7 @@ class StatusServer:
 
     async def stop(self) -> None:
         """Close the port and every live stream."""
+        # They would stay open for as long as their readers look.
         for stream in list(self._streams):
             stream.cancel()
         await self._broadcast.close()
@@ -173,16 +177,13 @@ class StatusServer:
             if refusal.status < 400:
                 raise
             response = self._error(request, refusal.status, refusal.reason)
-            response.headers.update(
-                {key: value for key, value in refusal.headers.items() if key == "Allow"}
-            )
+            # RFC 9110, 15.5.6: a 405 says what is allowed.
+            if "Allow" in refusal.headers:
+                response.headers["Allow"] = refusal.headers["Allow"]
         except AggregatorError as error:
             log.warning("page_unavailable", path=request.path, error=str(error))
-            response = self._error(
-                request,
-                503,
-                "The Redis server does not answer. The page is back as soon as it is.",
-            )
+            response = self._error(request, 503, UNAVAILABLE)
+        # A live stream has sent its head by now, with these in it.
         if not response.prepared:
             response.headers.update(SECURITY_HEADERS)
             response.force_close()
@@ -201,15 +202,13 @@ class StatusServer:
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         stuck = self._watched.stuck()
-        return answers.json(
-            {"healthy": not stuck, "reasons": list(stuck)}, status=503 if stuck else 200
-        )
+        answer = {"healthy": not stuck, "reasons": list(stuck)}
+        return answers.json(answer, status=503 if stuck else 200)
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         ready, reasons = self._watched.ready()
-        return answers.json(
-            {"ready": ready, "reasons": list(reasons)}, status=200 if ready else 503
-        )
+        answer = {"ready": ready, "reasons": list(reasons)}
+        return answers.json(answer, status=200 if ready else 503)
 
     async def _metrics_text(self, _request: web.Request) -> web.Response:
         try:
@@ -269,89 +268,83 @@ class StatusServer:
         event = await self._watched.event(asked)
         if event is None:
             raise web.HTTPNotFound(reason="No event of this id is kept.")
+        # Links to an absorbed event were given away, and hold for good.
         survivor = event.merged_into or event.event_id
         if survivor != asked:
             raise web.HTTPFound(f"/events/{survivor}")
-        earlier = [
-            await self._watched.event(event_id)
-            for event_id in event.related[:MAX_RELATED]
-        ]
-        return answers.html(
-            self._pages.event(
-                await self._look(request),
-                event,
-                reports=await self._watched.reports(event.event_id),
-                related=[found for found in earlier if found is not None],
-                rulings=await self._watched.rulings(event.event_id),
-                now=self._now(),
-            )
+        related: list[Event] = []
+        for event_id in event.related[:MAX_RELATED]:
+            earlier = await self._watched.event(event_id)
+            if earlier is not None:
+                related.append(earlier)
+        page = self._pages.event(
+            await self._look(request),
+            event,
+            reports=await self._watched.reports(event.event_id),
+            related=related,
+            rulings=await self._watched.rulings(event.event_id),
+            now=self._now(),
         )
+        return answers.html(page)
 
     async def _feeds(self, request: web.Request) -> web.Response:
-        page = (
-            number_of(request.query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
+        page = self._pages.feeds(
+            await self._look(request),
+            await self._kept.feeds(),
+            health=request.query.get("health", "")[:20],
+            words=words_of(request.query),
+            page=page_of(request.query),
+            now=self._now(),
         )
-        return answers.html(
-            self._pages.feeds(
-                await self._look(request),
-                await self._kept.feeds(),
-                health=request.query.get("health", "")[:20],
-                words=(
-                    request.query.get("words") or request.query.get("q", "")
-                ).strip()[:200],
-                page=page,
-                now=self._now(),
-            )
-        )
+        return answers.html(page)
 
     async def _feed(self, request: web.Request) -> web.Response:
-        feed_id, now = request.match_info["feed_id"], self._now()
-        state = next(
-            (state for state in await self._kept.feeds() if state.feed_id == feed_id),
-            None,
-        )
+        now = self._now()
+        states = {state.feed_id: state for state in await self._kept.feeds()}
+        state = states.get(request.match_info["feed_id"])
         if state is None:
             raise web.HTTPNotFound(reason="No feed of this id is configured.")
-        events = await self._kept.events(now - FEED_PAGE_REACH, now)
-        return answers.html(
-            self._pages.feed(await self._look(request), state, events=events, now=now)
+        page = self._pages.feed(
+            await self._look(request),
+            state,
+            events=await self._kept.events(now - FEED_PAGE_REACH, now),
+            now=now,
         )
+        return answers.html(page)
 
     async def _statistics(self, request: web.Request) -> web.Response:
         now = self._now()
-        hours = (
-            number_of(request.query.get("hours", ""), allowed=WINDOWS) or PLAIN_HOURS
-        )
+        asked = number_of(request.query.get("hours", ""), allowed=WINDOWS)
+        hours = asked or PLAIN_HOURS
         from_at = now - timedelta(hours=hours)
-        return answers.html(
-            self._pages.statistics(
-                await self._look(request),
-                verdicts=await self._kept.verdicts(from_at, now),
-                events=await self._kept.events(from_at, now),
-                hours=hours,
-                now=now,
-            )
+        page = self._pages.statistics(
+            await self._look(request),
+            verdicts=await self._kept.verdicts(from_at, now),
+            events=await self._kept.events(from_at, now),
+            hours=hours,
+            now=now,
         )
+        return answers.html(page)
 
     async def _picture(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])
-        url = event.image if event is not None else ""
-        found = (
-            await self._pictures.get(url, request.match_info["form"])
-            if url and self._pictures
-            else None
-        )
-        if found is None:
+        picture = None
+        if event is not None and event.image and self._pictures:
+            picture = await self._pictures.get(event.image, request.match_info["form"])
+        if picture is None:
             raise web.HTTPNotFound(reason="There is no picture.")
         headers = {
             "Content-Type": "image/webp",
-            "ETag": f'"{found.tag}"',
+            "ETag": f'"{picture.tag}"',
+            # Its address changes with the picture.
             "Cache-Control": "public, max-age=604800",
         }
-        return web.Response(body=found.body, headers=headers)
+        return web.Response(body=picture.body, headers=headers)
 
     async def _digest_days(self, request: web.Request) -> web.Response:
-        days = await asyncio.to_thread(self._digests.days) if self._digests else []
+        days: list[date] = []
+        if self._digests:
+            days = await asyncio.to_thread(self._digests.days)
         return answers.html(self._pages.digest_days(await self._look(request), days))
 
     async def _digest_day(self, request: web.Request) -> web.Response:
@@ -359,19 +352,17 @@ class StatusServer:
             day = date.fromisoformat(request.match_info["day"])
         except ValueError:
             raise web.HTTPNotFound(reason="There is no such day.") from None
-        records = (
-            await asyncio.to_thread(self._digests.read, day) if self._digests else []
-        )
+        records: list[Digest] = []
+        if self._digests:
+            records = await asyncio.to_thread(self._digests.read, day)
         if not records:
             raise web.HTTPNotFound(reason="No digest of this day is kept.")
-        return answers.html(
-            self._pages.digest_day(await self._look(request), day, records)
-        )
+        look = await self._look(request)
+        return answers.html(self._pages.digest_day(look, day, records))
 
     async def _docs(self, request: web.Request) -> web.Response:
-        return answers.html(
-            self._pages.docs(await self._look(request), self._outlets.base_of(request))
-        )
+        look = await self._look(request)
+        return answers.html(self._pages.docs(look, self._outlets.base_of(request)))
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -397,9 +388,9 @@ class StatusServer:
         }
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
         await response.prepare(request)
-        stream = asyncio.create_task(
-            self._tell(response, choice, await self._look(request)), name="live-page"
-        )
+        telling = self._tell(response, choice, await self._look(request))
+        # A task of its own, so that the server can end it when the port closes.
+        stream = asyncio.create_task(telling, name="live-page")
         self._streams.add(stream)
         try:
             await asyncio.wait({stream})
@@ -407,9 +398,8 @@ class StatusServer:
             self._streams.discard(stream)
             stream.cancel()
         error = None if stream.cancelled() else stream.exception()
-        if error is not None and not isinstance(
-            error, ConnectionResetError
-        ):  # that is a reader who left
+        # ConnectionResetError is a reader who left.
+        if error is not None and not isinstance(error, ConnectionResetError):
             raise error
         return response
 
@@ -438,9 +428,10 @@ class StatusServer:
         except AggregatorError as error:
             log.debug("live_event_unread", event_id=message.event_id, error=str(error))
             event = None
-        return (
-            event if event is not None and not event.merged_into else event_of(message)
-        )
+        # Between a merge and its message the record is an alias already.
+        if event is None or event.merged_into:
+            return event_of(message)
+        return event
 
     def _error(self, request: web.Request, status: int, text: str) -> web.Response:
         look = Look(self._zone_of(request), _tongue_of(request))
@@ -453,7 +444,8 @@ def zone_named(name: str) -> tzinfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+    except (ValueError, OSError, KeyError):
+        # ZoneInfoNotFoundError is a KeyError; names of folders are OSErrors.
         return None
 
 
@@ -462,7 +454,7 @@ def _tongue_of(request: web.Request) -> str:
 
 
 def _sse(message: Message, card: str) -> bytes:
-    payload = orjson.dumps(
-        {"kind": message.kind, "event_id": message.event_id, "card": card}
-    )
+    facts = {"kind": message.kind, "event_id": message.event_id, "card": card}
+    # JSON has no line breaks of its own, which would end the data.
+    payload = orjson.dumps(facts)
     return b"id: %s\nevent: report\ndata: %s\n\n" % (message.id.encode(), payload)

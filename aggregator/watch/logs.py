@@ -88,7 +88,9 @@ def form_of(*, terminal: bool, journal: bool, requested: str | None = None) -> F
             raise ConfigError(Problem(text, key="LOG_FORMAT")) from None
     if journal:
         return Form.JOURNAL
-    return Form.PRETTY if terminal else Form.JSON
+    if terminal:
+        return Form.PRETTY
+    return Form.JSON
 
 
 def level_number(name: str) -> int:
@@ -97,9 +99,8 @@ def level_number(name: str) -> int:
     try:
         return known[name.strip().lower()]
     except KeyError:
-        raise ConfigError(
-            Problem(f"{name!r} is none of {', '.join(LEVELS)}", key="LOG_LEVEL")
-        ) from None
+        text = f"{name!r} is none of {', '.join(LEVELS)}"
+        raise ConfigError(Problem(text, key="LOG_LEVEL")) from None
 
 
 def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -122,10 +123,15 @@ def configure(
     Raises ConfigError for an unknown level.
     """
     number = level_number(level)
-    target = unguarded(stream if stream is not None else sys.stdout)
+    target = unguarded(sys.stdout if stream is None else stream)
     before = _common_processors(constants or {})
-    render = _telling(tell) if tell else _renderer(form, target)
     writer = LineWriter(target)
+    if tell:
+        render = _telling(tell)
+        foreign: logging.Handler = _Telling(tell)
+    else:
+        render = _renderer(form, target)
+        foreign = _writing(writer, before, render)
     structlog.configure(
         processors=[*before, redact, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -133,9 +139,7 @@ def configure(
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    _configure_foreign(
-        number, _Telling(tell) if tell else _writing(writer, before, render)
-    )
+    _configure_foreign(number, foreign)
 
 
 class LineWriter:
@@ -152,14 +156,20 @@ class LineWriter:
         """Lines since the last one that was written."""
 
     def msg(self, line: str | bytes) -> None:
-        data = line.encode(errors="backslashreplace") if isinstance(line, str) else line
+        data = line
+        if isinstance(data, str):
+            data = data.encode(errors="backslashreplace")
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        # The search's thread and the loop's may both have something to say.
         with self._lock:
             try:
                 if self.lost_count:
                     self._write(_lost_line(self.lost_count))
                     self.lost_count = 0
-                self._write(data if data.endswith(b"\n") else data + b"\n")
-            except (OSError, ValueError):  # ValueError: the stream was closed
+                self._write(data)
+            except (OSError, ValueError):
+                # ValueError: the stream was closed.
                 self.lost_count += 1
 
     debug = info = warning = error = critical = exception = log = fatal = err = warn = (
@@ -172,8 +182,10 @@ class LineWriter:
             self._stream.buffer.write(data)
             self._stream.flush()
             return
+        # A pipe that is nearly full takes a part.
         while data:
-            data = data[os.write(number, data) :]
+            written = os.write(number, data)
+            data = data[written:]
 
 
 def _descriptor(stream: TextIO) -> int | None:
@@ -223,18 +235,19 @@ def _adding(constants: dict[str, str]) -> Processor:
 
 
 def _renderer(form: Form, target: TextIO) -> Processor:
-    return (
-        _pretty(target)
-        if form is Form.PRETTY
-        else _json_lines(with_priority=form is Form.JOURNAL)
-    )
+    if form is Form.PRETTY:
+        return _pretty(target)
+    return _json_lines(with_priority=form is Form.JOURNAL)
 
 
 def _configure_foreign(level: int, handler: logging.Handler) -> None:
     """Bring stdlib loggers (asyncio, aiohttp, apscheduler, warnings) to the same place in the same form."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
+    # What libraries say at INFO is for those who debug.
+    if level > logging.DEBUG:
+        level = max(level, logging.WARNING)
+    root.setLevel(level)
     logging.captureWarnings(True)
 
 
@@ -260,9 +273,8 @@ def _writing(
 
 def _telling(tell: Callable[[EventDict], None]) -> Processor:
     def told_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # the terminal was closed: nobody is there to be told
+        # The terminal was closed: nobody is there to be told.
+        with contextlib.suppress(OSError, ValueError):
             tell(line)
         raise structlog.DropEvent
 
@@ -290,11 +302,9 @@ class _Telling(logging.Handler):
 def _as_text(render: Processor) -> Processor:
     def rendered_text(logger: WrappedLogger, method: str, line: EventDict) -> str:
         rendered = render(logger, method, line)
-        return (
-            rendered.decode()
-            if isinstance(rendered, bytes)
-            else str(rendered).rstrip("\n")
-        )
+        if isinstance(rendered, bytes):
+            return rendered.decode()
+        return str(rendered).rstrip("\n")
 
     return rendered_text
 
@@ -308,11 +318,10 @@ def _json_lines(*, with_priority: bool) -> Processor:
             **line,
         }
         body = _json(ordered)
-        return (
-            PRIORITIES.get(str(ordered["level"]), b"<6>") + body
-            if with_priority
-            else body
-        )
+        if not with_priority:
+            return body
+        priority = PRIORITIES.get(str(ordered["level"]), b"<6>")
+        return priority + body
 
     return json_line
 
@@ -343,22 +352,24 @@ def _pretty(stream: TextIO) -> Processor:
 
 def _shown(value: Any) -> Any:
     """A value on a line for people: of records within records only their number."""
-    if isinstance(value, list | tuple) and any(
-        isinstance(held, Mapping) for held in value
-    ):
-        return len(value)
-    return visible(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return visible(value)
+    if not isinstance(value, list | tuple):
+        return value
+    has_records = any(isinstance(held, Mapping) for held in value)
+    return len(value) if has_records else value
 
 
 def _clean(key: object, value: Any) -> Any:
     if isinstance(value, str):
         if _SECRET_KEYS.search(str(key)):
             return HIDDEN
-        return redacted(
-            value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + "…"
-        )
+        if len(value) > MAX_VALUE_CHARS:
+            value = value[:MAX_VALUE_CHARS] + "…"
+        return redacted(value)
     if isinstance(value, Mapping):
         return {inner: _clean(inner, held) for inner, held in value.items()}
+    # A list under `cookies` holds cookies.
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(key, held) for held in value]
     if isinstance(value, bytes | BaseException):

@@ -25,7 +25,10 @@ class Notifier:
     """The way to the service manager; `address` is a socket's path, `@name` for an abstract one, '' for none."""
 
     def __init__(self, address: str = "", *, watchdog: timedelta | None = None) -> None:
-        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._address = address
+        # sd_notify(3): an abstract socket is written with @ and called with NUL.
+        if address.startswith("@"):
+            self._address = "\0" + address[1:]
         self.watchdog = watchdog
         """How long systemd waits for a sign of life before it restarts us; None: no watchdog asked for."""
 
@@ -37,18 +40,22 @@ class Notifier:
         address = environment.pop("NOTIFY_SOCKET", "")
         usec = environment.pop("WATCHDOG_USEC", "")
         owner = environment.pop("WATCHDOG_PID", "")
-        ours = not owner or owner == str(pid)
-        watchdog = (
-            timedelta(microseconds=int(usec))
-            if usec.isdigit() and int(usec) > 0 and ours
-            else None
-        )
-        return cls(address if address.startswith(("/", "@")) else "", watchdog=watchdog)
+        # A child that inherited the variables is not the one that is watched.
+        is_ours = not owner or owner == str(pid)
+        watchdog = None
+        if is_ours and usec.isdigit() and int(usec) > 0:
+            watchdog = timedelta(microseconds=int(usec))
+        # vsock: and others that systemd may write are none that we can call.
+        if not address.startswith(("/", "@")):
+            address = ""
+        return cls(address, watchdog=watchdog)
 
     @property
     def beat(self) -> timedelta | None:
         """How often to call `alive`: a third of the watchdog's patience, so that one lost beat is forgiven."""
-        return self.watchdog / 3 if self.watchdog is not None else None
+        if self.watchdog is None:
+            return None
+        return self.watchdog / 3
 
     def ready(self, status: str = "") -> bool:
         """Starting or reloading is over."""
@@ -77,10 +84,9 @@ class Notifier:
         """True if the message was sent; False without a supervisor, or when it cannot be reached."""
         if not self._address or not lines:
             return False
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         try:
-            with socket.socket(
-                socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
-            ) as sender:
+            with socket.socket(socket.AF_UNIX, kind) as sender:
                 sender.settimeout(SEND_TIMEOUT_SECONDS)
                 sender.connect(self._address)
                 sender.sendall("\n".join(lines).encode())
@@ -91,5 +97,8 @@ class Notifier:
 
 
 def _status(text: str) -> tuple[str, ...]:
+    # A line break would begin another variable.
     line = " ".join(text.split())
-    return (f"STATUS={line}",) if line else ()
+    if not line:
+        return ()
+    return (f"STATUS={line}",)

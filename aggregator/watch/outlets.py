@@ -154,15 +154,13 @@ class Outlets:
         if survivor != request.match_info["event_id"]:
             raise web.HTTPFound(f"/api/events/{survivor}")
         messages = await self._watched.reports(event.event_id)
-        return _answered(
-            request, api.EventDetail.of_event(event, messages, await self._kept.names())
-        )
+        names = await self._kept.names()
+        return _answered(request, api.EventDetail.of_event(event, messages, names))
 
     async def _feeds(self, request: web.Request) -> web.Response:
         states = sorted(await self._kept.feeds(), key=lambda state: state.feed_id)
-        return _answered(
-            request, api.FeedList(feeds=[api.FeedSummary.of(state) for state in states])
-        )
+        feeds = [api.FeedSummary.of(state) for state in states]
+        return _answered(request, api.FeedList(feeds=feeds))
 
     async def _description(self, request: web.Request) -> web.Response:
         return answers.validated(request, self._openapi, JSON_TYPE)
@@ -187,12 +185,10 @@ def _answered(request: web.Request, answer: BaseModel) -> web.Response:
 
 def _title(choice: Choice) -> str:
     """`Events: zh · 新闻 · "earthquake" · 3 sources or more`."""
-    sources = f"{choice.min_sources} sources or more" if choice.min_sources > 1 else ""
-    parts = (
-        choice.language,
-        choice.category,
-        choice.words and f'"{choice.words}"',
-        sources,
-    )
-    named = " · ".join(part for part in parts if part)
+    parts = [choice.language, choice.category]
+    if choice.words:
+        parts.append(f'"{choice.words}"')
+    if choice.min_sources > 1:
+        parts.append(f"{choice.min_sources} sources or more")
+    named = " · ".join(filter(None, parts))
     return f"Events: {named}" if named else "Events"

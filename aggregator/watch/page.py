@@ -103,19 +103,16 @@ def primary_language(tag: str) -> str:
 def event_of(message: Message) -> Event | None:
     """What a message tells of its event, as far as a card on the front page needs it; None if it has no time."""
     seen_at = message.first_seen_at or message.published_at
-    first_at = (
-        next(
-            (source.published_at for source in message.sources if source.published_at),
-            None,
-        )
-        or seen_at
-    )
+    dates = filter(None, (source.published_at for source in message.sources))
+    first_at = next(dates, seen_at)
     if seen_at is None or first_at is None:
         return None
+    # An event is called by its first report, as everywhere.
+    title = message.sources[0].title if message.sources else message.title
     return Event(
         event_id=message.event_id,
         lang=message.lang,
-        title=message.sources[0].title if message.sources else message.title,
+        title=title,
         first_seen_at=min(first_at, seen_at),
         last_seen_at=seen_at,
         sources=message.sources,
@@ -212,8 +209,11 @@ class Pages:
         """All that is known of one event; `related` are earlier ones that it follows up."""
         lines = reports_of(event, reports)
         first_at = reported_first_at(event)
+        # Of a single report there is no span to draw.
         length = max(newest_at(event) - first_at, timedelta(hours=1))
-        from_at, to_at = first_at - length * 0.04, first_at + length * 1.04
+        # Some room, so that the outer dots are whole.
+        from_at = first_at - length * 0.04
+        to_at = first_at + length * 1.04
         return self._render(
             "event.html",
             look,
@@ -239,22 +239,20 @@ class Pages:
         now: datetime,
     ) -> str:
         """The health of every feed, those in trouble first."""
-        found = sorted(
-            (state for state in feeds if _is_found(state, health, words)),
-            key=_feed_order,
-        )
+        chosen = [state for state in feeds if _is_found(state, health, words)]
+        chosen.sort(key=_feed_order)
         start = (page - 1) * FEEDS_ON_A_PAGE
         counts = Counter(state.health for state in feeds)
         return self._render(
             "feeds.html",
             look,
-            feeds=found[start : start + FEEDS_ON_A_PAGE],
-            total=len(found),
+            feeds=chosen[start : start + FEEDS_ON_A_PAGE],
+            total=len(chosen),
             healths=[(kind, counts[kind]) for kind in _HEALTH_ORDER if counts[kind]],
             health=health,
             words=words,
             page=page,
-            pages=max(-(-len(found) // FEEDS_ON_A_PAGE), 1),
+            pages=max(-(-len(chosen) // FEEDS_ON_A_PAGE), 1),
             now=now,
         )
 
@@ -262,12 +260,11 @@ class Pages:
         self, look: Look, state: PollState, *, events: Iterable[Event], now: datetime
     ) -> str:
         """One feed: its address, history and newest entries, when it is asked next and why, what to do about it."""
-        entries = [
-            (reported_at(event, source), source, event)
-            for event in events
-            for source in event.sources
-            if source.feed_id == state.feed_id
-        ]
+        entries: list[tuple[datetime, Source, Event]] = []
+        for event in events:
+            for source in event.sources:
+                if source.feed_id == state.feed_id:
+                    entries.append((reported_at(event, source), source, event))
         entries.sort(key=lambda entry: (entry[0], entry[1].entry_id), reverse=True)
         return self._render(
             "feed.html",
@@ -495,22 +492,26 @@ def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
 def _stats(
     events: Sequence[Event], feeds: Sequence[PollState]
 ) -> list[tuple[str, str]]:
-    reports = sum(event.source_count for event in events)
-    bad = sum(state.health in _BAD_HEALTH for state in feeds)
+    report_count = sum(event.source_count for event in events)
+    bad_count = sum(state.health in _BAD_HEALTH for state in feeds)
     return [
-        (f"{len(events):,}", "event" if len(events) == 1 else "events"),
-        (f"{reports:,}", "report" if reports == 1 else "reports"),
-        (f"{reports - len(events):,}", "duplicates saved"),
-        (f"{len(feeds):,}", "feed" if len(feeds) == 1 else "feeds"),
-        (f"{bad:,}", "in trouble"),
+        _stat(len(events), "event"),
+        _stat(report_count, "report"),
+        (f"{report_count - len(events):,}", "duplicates saved"),
+        _stat(len(feeds), "feed"),
+        (f"{bad_count:,}", "in trouble"),
     ]
 
 
+def _stat(count: int, noun: str) -> tuple[str, str]:
+    return f"{count:,}", noun if count == 1 else f"{noun}s"
+
+
 def _is_found(state: PollState, health: str, words: str) -> bool:
+    if health and state.health != health:
+        return False
     text = f"{state.feed_id} {state.title} {host_of(state.url)}".casefold()
-    return (not health or state.health == health) and all(
-        word in text for word in words.casefold().split()
-    )
+    return all(word in text for word in words.casefold().split())
 
 
 def _feed_order(state: PollState) -> tuple[int, int, str]:

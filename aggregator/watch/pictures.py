@@ -88,11 +88,13 @@ class Pictures:
     async def get(self, url: str, form: str) -> Picture | None:
         """The picture at an address in one of FORMS; None where there is none to show."""
         key = key_of(url)
-        kept = await asyncio.to_thread(self._read, key, form)
-        if kept is None and self.is_shown(url):
+        body = await asyncio.to_thread(self._read, key, form)
+        if body is None and self.is_shown(url):
             await self._filled(key, url)
-            kept = await asyncio.to_thread(self._read, key, form)
-        return Picture(kept, f"{key}-{form}") if kept is not None else None
+            body = await asyncio.to_thread(self._read, key, form)
+        if body is None:
+            return None
+        return Picture(body, f"{key}-{form}")
 
     async def close(self) -> None:
         """End what is being fetched."""
@@ -105,31 +107,40 @@ class Pictures:
         """Wait until the picture is there or has failed; many who want it wait for the same fetch."""
         task = self._filling.get(key)
         if task is None:
-            task = self._filling[key] = asyncio.create_task(
-                self._fill(key, url), name="picture"
-            )
+            task = asyncio.create_task(self._fill(key, url), name="picture")
+            self._filling[key] = task
             task.add_done_callback(lambda _: self._filling.pop(key, None))
+        # One reader who leaves must not take the picture from the others.
         await asyncio.shield(task)
 
     async def _fill(self, key: str, url: str) -> bool:
         async with self._places:
             body = await self._fetch(url)
-            forms = None if isinstance(body, Missing) else await self._reencode(body)
+            forms = None
+            if not isinstance(body, Missing):
+                forms = await self._reencode(body)
+        # Our own network or a busy host: the next reader may have more luck.
         if body is Missing.FOR_NOW:
             return False
         if forms is None:
-            self._failed[key] = self._clock() + AGAIN.total_seconds()
-            while len(self._failed) > MOST_FAILED:
-                self._failed.popitem(last=False)
+            self._fail(key)
             return False
         try:
             await asyncio.to_thread(self._write, key, forms)
         except OSError as error:
+            # A full disk costs pictures, not pages.
             log.warning(
-                "picture_not_kept", directory=str(self._directory), error=str(error)
+                "picture_not_kept",
+                directory=str(self._directory),
+                error=str(error),
             )
             return False
         return True
+
+    def _fail(self, key: str) -> None:
+        self._failed[key] = self._clock() + AGAIN.total_seconds()
+        while len(self._failed) > MOST_FAILED:
+            self._failed.popitem(last=False)
 
     def _has_failed(self, key: str) -> bool:
         until = self._failed.get(key)
@@ -149,7 +160,8 @@ class Pictures:
         place = self._place(key, form)
         try:
             body = place.read_bytes()
-            os.utime(place)  # its time says when it was last used
+            # Its time says when it was last used.
+            os.utime(place)
         except OSError:
             return None
         return body
@@ -158,6 +170,7 @@ class Pictures:
         for form, body in forms.items():
             place = self._place(key, form)
             place.parent.mkdir(parents=True, exist_ok=True)
+            # Never half a picture under its name, whenever the process ends.
             beside = place.with_suffix(".new")
             beside.write_bytes(body)
             beside.replace(place)
@@ -168,9 +181,11 @@ class Pictures:
 
     def _cut(self) -> None:
         """Take away the least used pictures until the rest is within the bound."""
-        files = [(found.stat(), found) for found in self._directory.glob("??/*.webp")]
+        places = self._directory.glob("??/*.webp")
+        files = [(place.stat(), place) for place in places]
+        files.sort(key=lambda pair: pair[0].st_mtime)
         total = sum(stat.st_size for stat, _ in files)
-        for stat, place in sorted(files, key=lambda pair: pair[0].st_mtime):
+        for stat, place in files:
             if total <= self._most_bytes * ROOM_SHARE:
                 break
             place.unlink(missing_ok=True)

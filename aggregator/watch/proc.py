@@ -47,26 +47,26 @@ def usage(pid: int) -> Usage | None:
 
 def descendants(pid: int) -> list[int]:
     """The children of a process, and theirs."""
-    found: list[int] = []
+    pids: list[int] = []
     waiting = _children(pid)
     while waiting:
         child = waiting.pop()
-        found.append(child)
+        pids.append(child)
         waiting += _children(child)
-    return found
+    return pids
 
 
 def _children(pid: int) -> list[int]:
     """Each thread has its own list; a process that ends meanwhile has none."""
+    children: list[int] = []
     try:
-        threads = list((PROC / str(pid) / "task").iterdir())
-        return [
-            int(word)
-            for thread in threads
-            for word in (thread / "children").read_text().split()
-        ]
+        for thread in (PROC / str(pid) / "task").iterdir():
+            words = (thread / "children").read_text().split()
+            children += map(int, words)
     except OSError:
+        # It ended while it was looked at.
         return []
+    return children
 
 
 def _resident_bytes(pid: int) -> int:
@@ -76,7 +76,7 @@ def _resident_bytes(pid: int) -> int:
 
 def _open_files(pid: int) -> int:
     try:
-        return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+        return len(list((PROC / str(pid) / "fd").iterdir()))
     except OSError:
         return 0
 

@@ -25,8 +25,9 @@ class Progress:
 
     def stuck(self, now: float) -> tuple[str, ...]:
         """One sentence for each stage that is overdue, in order of name."""
-        return tuple(
-            f"{stage} has not moved for {now - beat:.0f} s"
-            for stage, beat in sorted(self._beats.items())
-            if now - beat > self._allowances[stage].total_seconds()
-        )
+        sentences: list[str] = []
+        for stage, beat in sorted(self._beats.items()):
+            silence = now - beat
+            if silence > self._allowances[stage].total_seconds():
+                sentences.append(f"{stage} has not moved for {silence:.0f} s")
+        return tuple(sentences)

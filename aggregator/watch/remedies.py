@@ -84,12 +84,11 @@ def remedy_of(state: PollState, tongue: str) -> str:
     """What to do about the feed; '' where nothing is wrong."""
     if state.health in (Health.OK, Health.NEW):
         return ""
-    pair = (
-        _REMEDIES.get(state.failure_kind, _OTHERWISE)
-        if state.failure_kind
-        else _OTHERWISE
-    )
+    pair = _OTHERWISE
     if state.health is Health.QUARANTINED:
         pair = _QUARANTINED
+    elif state.failure_kind:
+        pair = _REMEDIES.get(state.failure_kind, _OTHERWISE)
     english, chinese = pair
-    return (chinese if tongue == "zh" else english).format(feed_id=state.feed_id)
+    text = chinese if tongue == "zh" else english
+    return text.format(feed_id=state.feed_id)

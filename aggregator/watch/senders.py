@@ -125,8 +125,11 @@ class Ntfy:
         self, address: str, *, secret: Secret, session: aiohttp.ClientSession
     ) -> None:
         parts = urlsplit(address)
-        scheme = "http" if parse_qs(parts.query).get("secure") == ["false"] else "https"
-        self._url = f"{scheme}://{parts.netloc.rpartition('@')[2]}/"
+        is_plain = parse_qs(parts.query).get("secure") == ["false"]
+        scheme = "http" if is_plain else "https"
+        # Userinfo is no part of where it is sent: the token is the secret.
+        place = parts.netloc.rpartition("@")[2]
+        self._url = f"{scheme}://{place}/"
         self._topic = parts.path.strip("/")
         self._secret = secret
         self._session = session
@@ -134,12 +137,12 @@ class Ntfy:
     async def send(self, parcels: Sequence[Parcel]) -> Result:
         [parcel] = parcels
         headers = {"Content-Type": "application/json"}
+        # A topic of ntfy.sh needs none.
         token = self._secret()
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return await _posted(
-            self._session, self._url, orjson.dumps(self._note(parcel.message)), headers
-        )
+        body = orjson.dumps(self._note(parcel.message))
+        return await _posted(self._session, self._url, body, headers)
 
     def _note(self, message: Message) -> Mapping[str, Any]:
         others = [f"{source.feed_id}: {source.title}" for source in message.sources]
@@ -171,16 +174,20 @@ async def _result_of(response: aiohttp.ClientResponse) -> Result:
     if 200 <= response.status < 300:
         return Sent()
     start = await response.content.read(TOLD_BYTES)
-    detail = f"{response.status} {response.reason or ''} {start.decode('utf-8', 'replace')}".strip()
-    if response.status >= 500 or response.status in _AGAIN:
-        after = response.headers.get("Retry-After", "")
-        return Failed(
-            detail,
-            float(after)
-            if after.isascii() and after.isdecimal() and len(after) < 7
-            else None,
-        )
-    return Refused(detail)
+    text = start.decode("utf-8", "replace")
+    detail = f"{response.status} {response.reason or ''} {text}".strip()
+    if response.status < 500 and response.status not in _AGAIN:
+        return Refused(detail)
+    return Failed(detail, _seconds(response.headers.get("Retry-After", "")))
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Of `Retry-After`; None for what is no number of seconds."""
+    is_number = retry_after.isascii() and retry_after.isdecimal()
+    # More digits ask for weeks: the pause of our own is better.
+    if not is_number or len(retry_after) > 6:
+        return None
+    return float(retry_after)
 
 
 class Mail:
@@ -191,7 +198,8 @@ class Mail:
     def __init__(self, notify: Notify, *, secret: Secret) -> None:
         self._to = unquote(urlsplit(notify.to).path)
         server = urlsplit(notify.smtp)
-        self._host, self._port = server.hostname or "localhost", server.port or 25
+        self._host = server.hostname or "localhost"
+        self._port = server.port or 25
         self._user = unquote(server.username or "")
         self._from = notify.sender or f"aggregator@{socket.getfqdn()}"
         self._secret = secret
@@ -202,9 +210,8 @@ class Mail:
             await asyncio.to_thread(self._hand_over, mail)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
-            return _mail_failure(
-                max(codes, default=550), f"the server refuses {self._to}"
-            )
+            code = max(codes, default=550)
+            return _mail_failure(code, f"the server refuses {self._to}")
         except smtplib.SMTPResponseException as error:
             return _mail_failure(error.smtp_code, str(error))
         except (smtplib.SMTPException, OSError) as error:
@@ -213,12 +220,14 @@ class Mail:
 
     def mail_of(self, messages: Sequence[Message]) -> EmailMessage:
         """The mail that tells of these messages."""
-        digest = hashlib.sha256(
-            "\0".join(message.id for message in messages).encode()
-        ).hexdigest()[:32]
+        # The same messages give the same id, so that a mail sent twice is known as one.
+        ids = "\0".join(message.id for message in messages)
+        digest = hashlib.sha256(ids.encode()).hexdigest()[:32]
         mail = EmailMessage()
+        # On one line, since a header ends with it.
         first = " ".join(messages[0].title.split())[:120] or "(no title)"
-        more = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
+        others = len(messages) - 1
+        more = f" and {others} more" if others else ""
         mail["Subject"] = f"{first}{more}"
         mail["From"] = Address(display_name="aggregator", addr_spec=self._from)
         mail["To"] = self._to
@@ -230,6 +239,7 @@ class Mail:
     def _hand_over(self, mail: EmailMessage) -> None:
         with smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS) as server:
             server.ehlo()
+            # What the server says it can do is asked for again behind TLS (RFC 3207, 4.2).
             if server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
                 server.ehlo()
@@ -239,14 +249,16 @@ class Mail:
 
 
 def _mail_failure(code: int, detail: str) -> Result:
-    return Refused(detail) if code >= 500 else Failed(detail)
+    # RFC 5321, 4.2.1: 5xx is for good, 4xx for now.
+    if code >= 500:
+        return Refused(detail)
+    return Failed(detail)
 
 
 def _mailed(message: Message) -> str:
     """One message as lines of a mail."""
     lines = [message.title or "(no title)", safe_link(message.url)]
     for source in message.sources[1:6]:
-        lines.append(
-            f"  - {source.feed_id}: {source.title} {safe_link(source.url)}".rstrip()
-        )
-    return "\n".join(line for line in lines if line) + "\n"
+        line = f"  - {source.feed_id}: {source.title} {safe_link(source.url)}"
+        lines.append(line.rstrip())
+    return "\n".join(filter(None, lines)) + "\n"

@@ -81,18 +81,17 @@ def statistics(
     to_at: datetime,
 ) -> Statistics:
     """The statistics of the reports in [from_at, to_at]; `events` are those they were given to."""
-    reports = [
-        verdict for verdict in verdicts if verdict.kind in (Kind.NEW, Kind.JOINED)
-    ]
+    kinds = (Kind.NEW, Kind.JOINED)
+    reports = [verdict for verdict in verdicts if verdict.kind in kinds]
+    languages = Counter(report.lang.partition("-")[0] for report in reports)
     return Statistics(
         report_count=len(reports),
+        # Events may be read a moment later than reports, and then be more than these.
         event_count=min(len(events), len(reports)),
         feeds=_feed_hours(reports, from_at, to_at),
         leaders=_leaders(events),
         pairs=_pairs(reports, {event.event_id: event for event in events}),
-        languages=tuple(
-            Counter(verdict.lang.partition("-")[0] for verdict in reports).most_common()
-        ),
+        languages=tuple(languages.most_common()),
     )
 
 
@@ -102,29 +101,28 @@ def _feed_hours(
     length = (to_at - from_at) or timedelta(seconds=1)
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * COLUMNS)
     for verdict in reports:
-        if (
-            verdict.reported_at >= from_at
-        ):  # an older one came late, by a feed that was just added
-            place = int((verdict.reported_at - from_at) / length * COLUMNS)
-            counts[verdict.feed_id][min(place, COLUMNS - 1)] += 1
-    busiest = sorted(counts.items(), key=lambda pair: (-sum(pair[1]), pair[0]))[
-        :MOST_FEEDS
-    ]
+        # An older one came late, by a feed that was just added.
+        if verdict.reported_at < from_at:
+            continue
+        share = (verdict.reported_at - from_at) / length
+        column = min(int(share * COLUMNS), COLUMNS - 1)
+        counts[verdict.feed_id][column] += 1
+    ordered = sorted(counts.items(), key=lambda pair: (-sum(pair[1]), pair[0]))
+    busiest = ordered[:MOST_FEEDS]
     highest = max((max(row) for _, row in busiest), default=1)
-    return tuple(
-        FeedHours(
-            feed_id,
-            tuple(row),
-            tuple(_share(count, highest) for count in row),
-            sum(row),
-        )
-        for feed_id, row in busiest
-    )
+    hours: list[FeedHours] = []
+    for feed_id, row in busiest:
+        shares = tuple(_share(count, highest) for count in row)
+        hours.append(FeedHours(feed_id, tuple(row), shares, sum(row)))
+    return tuple(hours)
 
 
 def _share(count: int, highest: int) -> int:
     """0 for nothing, else 1 to 4 by the square root, so that a busy feed does not make all others pale."""
-    return min(1 + int(3.999 * (count / highest) ** 0.5), 4) if count else 0
+    if not count:
+        return 0
+    root = (count / highest) ** 0.5
+    return min(1 + int(3.999 * root), 4)
 
 
 def _leaders(events: Iterable[Event]) -> tuple[Leader, ...]:
@@ -135,22 +133,17 @@ def _leaders(events: Iterable[Event]) -> tuple[Leader, ...]:
             continue
         part.update({source.feed_id for source in event.sources})
         first, *others = ordered_sources(event)
-        later = [
-            reported_at(event, source)
-            for source in others
-            if source.feed_id != first.feed_id
-        ]
+        # A feed is not ahead of itself, when it tells an event on.
+        rivals = [source for source in others if source.feed_id != first.feed_id]
+        later = [reported_at(event, source) for source in rivals]
         if later:
             ahead[first.feed_id].append(min(later) - reported_at(event, first))
-    found = [
-        Leader(feed_id, len(spans), part[feed_id], _median(spans))
-        for feed_id, spans in ahead.items()
-    ]
-    return tuple(
-        sorted(found, key=lambda leader: (-leader.first_count, leader.feed_id))[
-            :MOST_PAIRS
-        ]
-    )
+    leaders: list[Leader] = []
+    for feed_id, spans in ahead.items():
+        leader = Leader(feed_id, len(spans), part[feed_id], _median(spans))
+        leaders.append(leader)
+    leaders.sort(key=lambda leader: (-leader.first_count, leader.feed_id))
+    return tuple(leaders[:MOST_PAIRS])
 
 
 def _median(spans: Iterable[timedelta]) -> timedelta:
@@ -160,13 +153,14 @@ def _median(spans: Iterable[timedelta]) -> timedelta:
 def _pairs(reports: Iterable[Verdict], events: Mapping[str, Event]) -> tuple[Pair, ...]:
     counts: Counter[tuple[str, str]] = Counter()
     for verdict in reports:
-        event = events.get(verdict.event_id) if verdict.reason == COPY else None
+        if verdict.reason != COPY:
+            continue
+        event = events.get(verdict.event_id)
         if event is None or not event.sources:
             continue
         origin = ordered_sources(event)[0].feed_id
+        # A feed that repeats its own words copies nobody.
         if origin != verdict.feed_id:
             counts[verdict.feed_id, origin] += 1
-    return tuple(
-        Pair(copier, origin, count)
-        for (copier, origin), count in counts.most_common(MOST_PAIRS)
-    )
+    commonest = counts.most_common(MOST_PAIRS)
+    return tuple(Pair(copier, origin, count) for (copier, origin), count in commonest)

@@ -88,7 +88,8 @@ def _add_entry(feed: ElementTree.Element, event: Event, outlet: Outlet) -> None:
         href=_iri(destination(event, outlet.base)),
         type="text/html",
     )
-    for source in ordered_sources(event):
+    sources = ordered_sources(event)
+    for source in sources:
         if safe_link(source.url):
             title = f"{outlet.name(source.feed_id)}: {source.title}"
             _link(
@@ -98,9 +99,10 @@ def _add_entry(feed: ElementTree.Element, event: Event, outlet: Outlet) -> None:
                 title=title,
                 type="text/html",
             )
-    for feed_id in dict.fromkeys(source.feed_id for source in ordered_sources(event)):
+    # Several feeds of one site are one author.
+    for name in dict.fromkeys(outlet.name(source.feed_id) for source in sources):
         author = ElementTree.SubElement(entry, _tag("author"))
-        _text(author, "name", outlet.name(feed_id))
+        _text(author, "name", name)
     for category in dict.fromkeys(event.categories):
         ElementTree.SubElement(entry, _tag("category")).set("term", _clean(category))
     if event.lead:
@@ -131,9 +133,11 @@ def _clean(text: str) -> str:
 
 def _iri(url: str) -> str:
     """The address with the characters that no IRI may hold written as %XX."""
-    return _NOT_IRI.sub(
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url
-    )
+    return _NOT_IRI.sub(_percent_encoded, url)
+
+
+def _percent_encoded(character: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in character[0].encode())
 
 
 def _stamp(at: datetime) -> str:
@@ -158,6 +162,7 @@ def json_feed(events: Sequence[Event], outlet: Outlet) -> bytes:
 
 def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
     sources = ordered_sources(event)
+    names = dict.fromkeys(outlet.name(source.feed_id) for source in sources)
     item: dict[str, Any] = {
         "id": event.event_id,
         "url": destination(event, outlet.base),
@@ -167,10 +172,7 @@ def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
         "image": safe_link(event.image),
         "date_published": _stamp(reported_first_at(event)),
         "date_modified": _stamp(event.last_seen_at),
-        "authors": [
-            {"name": name}
-            for name in dict.fromkeys(outlet.name(source.feed_id) for source in sources)
-        ],
+        "authors": [{"name": name} for name in names],
         "tags": list(dict.fromkeys(event.categories)),
         "language": "" if event.lang == UNDETERMINED else event.lang,
         "_aggregator": {
@@ -180,6 +182,7 @@ def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
             "reports": [_report(event, source, outlet) for source in sources],
         },
     }
+    # JSON Feed 1.1: what is not known is left out, not empty.
     return {key: value for key, value in item.items() if value not in ("", [])}
 
 
@@ -199,17 +202,18 @@ def _report(event: Event, source: Source, outlet: Outlet) -> dict[str, str]:
 
 def destination(event: Event, base: str) -> str:
     """Where the title leads: a single report's own page, else the event's page here."""
-    url = (
-        safe_link(event.sources[0].url)
-        if len(event.sources) == 1 and event.source_count == 1
-        else ""
-    )
-    return url or event_page(event.event_id, base)
+    page = event_page(event.event_id, base)
+    # Of more than one report none is the event's own address.
+    if event.source_count != 1 or len(event.sources) != 1:
+        return page
+    return safe_link(event.sources[0].url) or page
 
 
 def content_of(event: Event, outlet: Outlet) -> str:
     """The lead and the reports as HTML, for readers that show no links of their own."""
-    lines = [f"<p>{escape(event.lead)}</p>"] if event.lead else []
+    lines: list[str] = []
+    if event.lead:
+        lines.append(f"<p>{escape(event.lead)}</p>")
     reports = [_report_line(source, outlet) for source in ordered_sources(event)]
     lines.append(f"<ul>{''.join(reports)}</ul>")
     page = escape(event_page(event.event_id, outlet.base))
@@ -218,10 +222,10 @@ def content_of(event: Event, outlet: Outlet) -> str:
 
 
 def _report_line(source: Source, outlet: Outlet) -> str:
-    name, title = (
-        escape(outlet.name(source.feed_id)),
-        escape(source.title or source.url),
-    )
+    name = escape(outlet.name(source.feed_id))
+    title = escape(source.title or source.url)
     url = safe_link(source.url)
-    shown = f'<a href="{escape(url)}">{title}</a>' if url else title
-    return f"<li>{name}: {shown}</li>"
+    # An address that is none of the web's is no link in anybody's reader.
+    if url:
+        title = f'<a href="{escape(url)}">{title}</a>'
+    return f"<li>{name}: {title}</li>"

@@ -6,6 +6,7 @@ templates but for bars, whose heights are 0..100. What lies outside the window i
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -63,23 +64,25 @@ def bars(
     events: Iterable[Event], *, from_at: datetime, to_at: datetime, zone: tzinfo
 ) -> tuple[Bar, ...]:
     """How many events began, and how many further reports came, in each slice of the window."""
-    new, joined = [0] * BARS, [0] * BARS
+    new = [0] * BARS
+    joined = [0] * BARS
     slices_a_second = BARS / max((to_at - from_at).total_seconds(), 1.0)
     for event in events:
-        times = [reported_at(event, source) for source in event.sources] or [
-            event.first_seen_at
-        ]
+        # A comprehension, since this is done for each report of a day.
+        times = [reported_at(event, source) for source in event.sources]
+        times.sort()
         counts = new
-        for at in sorted(times) if len(times) > 1 else times:
+        for at in times or (event.first_seen_at,):
             if from_at <= at <= to_at:
-                counts[
-                    min(int((at - from_at).total_seconds() * slices_a_second), BARS - 1)
-                ] += 1
-            counts = joined  # all but the first
-    highest = max((a + b for a, b in zip(new, joined, strict=True)), default=0) or 1
+                place = int((at - from_at).total_seconds() * slices_a_second)
+                counts[min(place, BARS - 1)] += 1
+            # All but the first.
+            counts = joined
+    highest = max(map(operator.add, new, joined)) or 1
     step = (to_at - from_at) / BARS
-    return tuple(
-        Bar(
+    drawn: list[Bar] = []
+    for index in range(BARS):
+        bar = Bar(
             x=round(index * WIDTH / BARS, 2),
             width=round(WIDTH / BARS, 2),
             new_count=new[index],
@@ -88,8 +91,8 @@ def bars(
             joined_height=round(joined[index] * HEIGHT / highest, 2),
             label=_clock(from_at + index * step, zone),
         )
-        for index in range(BARS)
-    )
+        drawn.append(bar)
+    return tuple(drawn)
 
 
 def marks(
@@ -97,18 +100,22 @@ def marks(
 ) -> tuple[Mark, ...]:
     """Round hours (or days) of the zone inside the window, at most `most` of them."""
     hours = (to_at - from_at) / timedelta(hours=1)
-    step = next(
-        (size for size in (1, 2, 3, 4, 6, 12, 24, 48, 96) if hours / size <= most), 168
-    )
+    fitting = (step for step in _STEPS if hours / step <= most)
+    step = next(fitting, _WEEK)
+    form = "%H:%M" if step < 24 else "%m-%d"
     local = from_at.astimezone(zone)
+    # From midnight on, so that marks stand at round hours.
     start = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = []
+    drawn: list[Mark] = []
     for index in range(int(hours / step) + 48 // step + 2):
         at = start + timedelta(hours=step * index)
         if from_at <= at <= to_at:
-            text = at.strftime("%H:%M") if step < 24 else at.strftime("%m-%d")
-            found.append(Mark(x=_x(at, from_at, to_at), text=text))
-    return tuple(found)
+            drawn.append(Mark(x=_x(at, from_at, to_at), text=at.strftime(form)))
+    return tuple(drawn)
+
+
+_STEPS = (1, 2, 3, 4, 6, 12, 24, 48, 96)
+_WEEK = 168
 
 
 def dots(
@@ -120,12 +127,14 @@ def dots(
     names: Mapping[str, str] = _NAMELESS,
 ) -> tuple[Dot, ...]:
     """The reports of an event along the window, the first one last so that it is drawn on top."""
-    found = []
+    drawn: list[Dot] = []
     for place, source in enumerate(ordered_sources(event)):
         at = reported_at(event, source)
-        label = f"{_clock(at, zone)} {names.get(source.feed_id) or source.feed_id}"
-        found.append(Dot(x=_x(at, from_at, to_at), first=place == 0, label=label))
-    return (*found[1:], *found[:1])
+        name = names.get(source.feed_id) or source.feed_id
+        label = f"{_clock(at, zone)} {name}"
+        drawn.append(Dot(x=_x(at, from_at, to_at), first=place == 0, label=label))
+    # SVG has no other order than that of drawing.
+    return (*drawn[1:], *drawn[:1])
 
 
 def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
@@ -133,20 +142,21 @@ def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
     kinds = {"n": "new", "u": "unchanged", "f": "failed"}
     newest = list(history)[-slots:]
     width = WIDTH / slots
-    offset = slots - len(newest)
-    return tuple(
-        Spark(
-            x=round((offset + index) * width, 2),
-            width=round(width * 0.7, 2),
-            kind=kinds[letter],
-        )
-        for index, letter in enumerate(newest)
-        if letter in kinds
-    )
+    drawn: list[Spark] = []
+    for place, letter in enumerate(newest, slots - len(newest)):
+        kind = kinds.get(letter)
+        # A later version may know other letters.
+        if kind is not None:
+            x = round(place * width, 2)
+            drawn.append(Spark(x=x, width=round(width * 0.7, 2), kind=kind))
+    return tuple(drawn)
 
 
 def _x(at: datetime, from_at: datetime, to_at: datetime) -> float:
-    share = (at - from_at) / (to_at - from_at) if to_at > from_at else 0.0
+    if to_at <= from_at:
+        return 0.0
+    share = (at - from_at) / (to_at - from_at)
+    # A report of before the window, or of a clock that is ahead, stands at the border.
     return round(min(max(share, 0.0), 1.0) * WIDTH, 2)
 
 

@@ -41,18 +41,20 @@ class Parts:
 def reports_of(event: Event, messages: Iterable[Message]) -> list[Report]:
     """The reports in the order they were published; from the event alone where no message of it is kept."""
     lines = _lines(messages)
-    lines = lines or [
-        _of_source(event, source, index) for index, source in enumerate(event.sources)
-    ]
+    if not lines:
+        for index, source in enumerate(event.sources):
+            lines.append(_of_source(event, source, index))
+    # Of two with one date the one that was called the first stands first.
     return sorted(lines, key=lambda line: (line.at, line.role != "first"))
 
 
 def parts_of(reports: Sequence[Report]) -> Parts:
     """Who was first and who followed, each feed once."""
     told = [report for report in reports if report.role != "edited"]
-    first = told[0] if told else None
-    if first is None:
+    # Of an old event only edits may be kept.
+    if not told:
         return Parts(None, (), ())
+    first = told[0]
     named = {first.feed_id}
     independent: list[tuple[Report, timedelta]] = []
     copies: list[Report] = []
@@ -70,33 +72,38 @@ def parts_of(reports: Sequence[Report]) -> Parts:
 def _lines(messages: Iterable[Message]) -> list[Report]:
     lines: list[Report] = []
     publishers: set[str] = set()
-    for message in sorted(
-        (line for line in messages if line.kind is not Kind.MERGED), key=_came_at
-    ):
+    reports = [message for message in messages if message.kind is not Kind.MERGED]
+    for message in sorted(reports, key=_came_at):
+        # One publisher may have several feeds, and an aggregating feed several publishers.
         named = {message.feed_id, host_of(message.url).removeprefix("www.")} - {""}
         role = _role(
-            message, is_first=not publishers, is_again=not named.isdisjoint(publishers)
+            message,
+            is_first=not publishers,
+            is_again=not named.isdisjoint(publishers),
         )
-        lines.append(
-            Report(
-                at=_came_at(message),
-                feed_id=message.feed_id,
-                title=message.title,
-                url=message.url,
-                lang=message.lang,
-                role=role,
-                score=message.score
-                if message.kind is Kind.JOINED and role != "first"
-                else None,
-                reason=message.reason,
-                entry_id=message.entry_id,
-                operator=message.operator,
-                why=message.why,
-            )
-        )
+        lines.append(_line(message, role))
+        # An edit is no report, so it makes nobody a publisher.
         if role != "edited":
             publishers |= named
     return lines
+
+
+def _line(message: Message, role: str) -> Report:
+    # What was published first was compared with what came later, if we saw it later.
+    is_compared = message.kind is Kind.JOINED and role != "first"
+    return Report(
+        at=_came_at(message),
+        feed_id=message.feed_id,
+        title=message.title,
+        url=message.url,
+        lang=message.lang,
+        role=role,
+        score=message.score if is_compared else None,
+        reason=message.reason,
+        entry_id=message.entry_id,
+        operator=message.operator,
+        why=message.why,
+    )
 
 
 def _came_at(message: Message) -> datetime:
@@ -116,15 +123,14 @@ def _role(message: Message, *, is_first: bool, is_again: bool) -> str:
 
 def _of_source(event: Event, source: Source, index: int) -> Report:
     """A report whose message is no longer kept: its verdict is not known any more."""
-    role = "" if index else "first"
     return Report(
-        reported_at(event, source),
-        source.feed_id,
-        source.title,
-        source.url,
-        event.lang,
-        role,
-        None,
-        "",
-        source.entry_id,
+        at=reported_at(event, source),
+        feed_id=source.feed_id,
+        title=source.title,
+        url=source.url,
+        lang=event.lang,
+        role="" if index else "first",
+        score=None,
+        reason="",
+        entry_id=source.entry_id,
     )

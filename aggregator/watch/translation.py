@@ -232,8 +232,12 @@ def _weight(parameter: str) -> float:
 
 def translated(text: str, tongue: str, **values: object) -> str:
     """The text in the page's language, with the values in their places."""
-    wording_of = CHINESE.get(text, text) if tongue == "zh" else text
-    return wording_of.format(**values) if values else wording_of
+    if tongue == "zh":
+        text = CHINESE.get(text, text)
+    # A text without places may hold braces of its own.
+    if not values:
+        return text
+    return text.format(**values)
 
 
 def counted(number: int, noun: str, tongue: str) -> str:
@@ -253,39 +257,39 @@ def span(length: timedelta, tongue: str) -> str:
 
 def sentence(text: str, tongue: str) -> str:
     """What another part wrote in English, in the page's language where it is known."""
-    return (sentences.in_chinese(text) or text) if tongue == "zh" else text
+    if tongue != "zh":
+        return text
+    # A later version's sentence may have no translation yet: English says more than nothing.
+    return sentences.in_chinese(text) or text
 
 
 def failure(kind: FailureKind | str, tongue: str) -> str:
     """The class of a failure in words."""
-    return (
-        sentences.FAILURES[FailureKind(kind)]
-        if tongue == "zh"
-        else str(kind).replace("_", " ")
-    )
+    if tongue == "zh":
+        return sentences.FAILURES[FailureKind(kind)]
+    return str(kind).replace("_", " ")
 
 
 def window(record: Digest, zone: tzinfo, tongue: str) -> str:
     """`2026-11-22 08:00 to 09:00 UTC`."""
     text = wording.window(record, zone)
-    return text.replace(" to ", " 至 ") if tongue == "zh" else text
+    if tongue != "zh":
+        return text
+    return text.replace(" to ", " 至 ")
 
 
 def outcomes(totals: Totals, tongue: str) -> list[tuple[str, int]]:
     """The four numbers of a window, named."""
-    return [
-        (translated(name, tongue), number) for name, number in wording.outcomes(totals)
-    ]
+    pairs = wording.outcomes(totals)
+    return [(translated(name, tongue), number) for name, number in pairs]
 
 
 def seen_spread(event: DigestEvent, tongue: str) -> str:
     """How long a digest's event was reported."""
     text = wording.spread(event)
-    return (
-        f"历时 {span(event.last_seen_at - event.first_seen_at, tongue)}"
-        if text and tongue == "zh"
-        else text
-    )
+    if not text or tongue != "zh":
+        return text
+    return f"历时 {span(event.last_seen_at - event.first_seen_at, tongue)}"
 
 
 def spread(event: Event, tongue: str) -> str:
@@ -293,11 +297,8 @@ def spread(event: Event, tongue: str) -> str:
     length = spread_of(event)
     if event.source_count < 2 or length < wording.MINUTE:
         return ""
-    return (
-        f"历时 {span(length, tongue)}"
-        if tongue == "zh"
-        else f"over {span(length, tongue)}"
-    )
+    before = "历时" if tongue == "zh" else "over"
+    return f"{before} {span(length, tongue)}"
 
 
 def sources(event: DigestEvent | Event, tongue: str) -> str:
@@ -306,4 +307,5 @@ def sources(event: DigestEvent | Event, tongue: str) -> str:
         return wording.sources(event)
     if event.source_count == event.independent_count:
         return counted(event.source_count, "source", tongue)
-    return f"{counted(event.source_count, 'report', tongue)}，{event.independent_count} 个独立来源"
+    reports = counted(event.source_count, "report", tongue)
+    return f"{reports}，{event.independent_count} 个独立来源"

@@ -194,7 +194,8 @@ class Kept:
 
 def _reach(length: timedelta) -> int:
     hours = length / timedelta(hours=1)
-    return next((reach for reach in REACH_HOURS if hours <= reach), REACH_HOURS[-1])
+    longer = (reach for reach in REACH_HOURS if hours <= reach)
+    return next(longer, REACH_HOURS[-1])
 
 
 class Fresh:
@@ -212,16 +213,19 @@ class Fresh:
         self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]
     ) -> Answer:
         stale_at, answer = self._kept.get(key, (0.0, None))
-        if answer is None or (
-            answer.done() and (time.monotonic() >= stale_at or _failed(answer))
-        ):
+        if answer is None or _is_over(answer, stale_at):
             answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
             self._kept[key] = (0.0, answer)
-            if self._most is not None and len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
+            self._let_go()
         # One reader who leaves must not take the answer from the others.
-        kept: Answer = await asyncio.shield(answer)
-        return kept
+        answered: Answer = await asyncio.shield(answer)
+        return answered
+
+    def _let_go(self) -> None:
+        """Of the oldest answer when there are too many."""
+        if self._most is not None and len(self._kept) > self._most:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
 
     async def _timed(
         self, key: str, ask: Callable[[], Coroutine[Any, Any, Answer]]
@@ -230,13 +234,19 @@ class Fresh:
         answer = await ask()
         end = time.monotonic()
         kept = self._kept.get(key)
+        # It may have been let go meanwhile.
         if kept is not None:
-            self._kept[key] = (
-                end + max(FRESH_SECONDS, KEPT_TIMES * (end - start)),
-                kept[1],
-            )
+            _, asked = kept
+            fresh_s = max(FRESH_SECONDS, KEPT_TIMES * (end - start))
+            self._kept[key] = (end + fresh_s, asked)
         return answer
 
 
-def _failed(answer: asyncio.Future[Any]) -> bool:
-    return answer.cancelled() or answer.exception() is not None
+def _is_over(answer: asyncio.Future[Any], stale_at: float) -> bool:
+    """Whether it has to be asked for anew. What is asked for now is waited for, however long it takes."""
+    if not answer.done():
+        return False
+    # A fault is told to those who waited; the next reader asks again.
+    if answer.cancelled() or answer.exception() is not None:
+        return True
+    return time.monotonic() >= stale_at

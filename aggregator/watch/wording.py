@@ -14,7 +14,9 @@ DAY = timedelta(days=1)
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`1 report`, `12,000 reports`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    if number == 1:
+        return f"1 {one}"
+    return f"{number:,} {many or one + 's'}"
 
 
 def source_names(
@@ -38,8 +40,10 @@ def site_of(feed: Feed) -> str:
 def span(length: timedelta) -> str:
     """A span in its two largest units: `3 d 4 h`, `2 h 5 min`, `40 s`, `0.35 s`."""
     seconds = max(length.total_seconds(), 0.0)
+    if not seconds:
+        return "0 s"
     if seconds < 10:
-        return f"{seconds:.2g} s" if seconds else "0 s"
+        return f"{seconds:.2g} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
     total_minutes = int(seconds // 60)
@@ -72,34 +76,33 @@ def day_and_clock(at: datetime, zone: tzinfo) -> str:
 def when(at: datetime, now: datetime, zone: tzinfo) -> str:
     """The time of day, and before today also the day: `09:05` or `11-21 09:05`."""
     local = at.astimezone(zone)
-    return local.strftime(
-        "%H:%M" if local.date() == now.astimezone(zone).date() else "%m-%d %H:%M"
-    )
+    is_today = local.date() == now.astimezone(zone).date()
+    return local.strftime("%H:%M" if is_today else "%m-%d %H:%M")
 
 
 def window(record: Digest, zone: tzinfo) -> str:
     """The window in words: `2026-11-22 08:00 to 09:00 UTC`."""
-    start, end = (
-        record.window_from_at.astimezone(zone),
-        record.window_to_at.astimezone(zone),
-    )
-    name = end.tzname() or ""
-    if start.date() == end.date():
-        return f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} {name}".rstrip()
-    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {name}".rstrip()
+    start = record.window_from_at.astimezone(zone)
+    end = record.window_to_at.astimezone(zone)
+    is_one_day = start.date() == end.date()
+    until = end.strftime("%H:%M" if is_one_day else "%Y-%m-%d %H:%M")
+    return f"{start:%Y-%m-%d %H:%M} to {until} {end.tzname() or ''}".rstrip()
 
 
 def spread(event: DigestEvent | Event) -> str:
     """How long the event has been reported: `over 3 h 10 min`, or '' for a single report."""
     length = event.last_seen_at - event.first_seen_at
-    return f"over {span(length)}" if event.source_count > 1 and length >= MINUTE else ""
+    if event.source_count < 2 or length < MINUTE:
+        return ""
+    return f"over {span(length)}"
 
 
 def sources(event: DigestEvent | Event) -> str:
     """`1 source`, `3 sources`, or `7 reports, 5 independent` where some are copies or by the same publisher."""
     if event.source_count == event.independent_count:
         return counted(event.source_count, "source")
-    return f"{counted(event.source_count, 'report')}, {event.independent_count} independent"
+    reports = counted(event.source_count, "report")
+    return f"{reports}, {event.independent_count} independent"
 
 
 def outcomes(totals: Totals) -> tuple[tuple[str, int], ...]:
