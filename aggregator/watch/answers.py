@@ -25,16 +25,27 @@ SECURITY_HEADERS = {
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
-def html(text: str, *, status: int = 200) -> web.Response:
+def html(
+    text: str,
+    *,
+    status: int = 200,
+) -> web.Response:
     """A page: never kept, always asked for anew."""
-    response = web.Response(body=text.encode("utf-8", "replace"), status=status)
+    response = web.Response(
+        body=text.encode("utf-8", "replace"),
+        status=status,
+    )
     response.headers["Content-Type"] = "text/html; charset=utf-8"
     response.headers["Cache-Control"] = "no-store"
     response.enable_compression()
     return response
 
 
-def json(value: Mapping[str, Any], *, status: int = 200) -> web.Response:
+def json(
+    value: Mapping[str, Any],
+    *,
+    status: int = 200,
+) -> web.Response:
     """A JSON object that is never kept."""
     return web.Response(
         body=orjson.dumps(value),
@@ -71,7 +82,11 @@ def validated(
     return response
 
 
-def _has_it(request: web.Request, tag: str, modified_at: datetime | None) -> bool:
+def _has_it(
+    request: web.Request,
+    tag: str,
+    modified_at: datetime | None,
+) -> bool:
     asked = request.headers.get("If-None-Match")
     if asked is not None:
         return asked.strip() == "*" or tag in _TAG.findall(asked)

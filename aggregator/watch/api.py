@@ -134,7 +134,10 @@ def events_query_of(query: Mapping[str, str]) -> EventsQuery:
     return _validated(EventsQuery, query)
 
 
-def _validated(model: type[Query], query: Mapping[str, str]) -> Query:
+def _validated(
+    model: type[Query],
+    query: Mapping[str, str],
+) -> Query:
     try:
         return model.model_validate(dict(query))
     except ValidationError as error:
@@ -171,7 +174,12 @@ class Report(_Answer):
     published_at: Annotated[datetime, Field(description="never later than seen")]
 
     @classmethod
-    def of(cls, event: Event, source: Source, names: Mapping[str, str]) -> Self:
+    def of(
+        cls,
+        event: Event,
+        source: Source,
+        names: Mapping[str, str],
+    ) -> Self:
         return cls(
             entry_id=source.entry_id,
             feed_id=source.feed_id,
@@ -202,11 +210,18 @@ class EventSummary(_Answer):
     reports: list[Report]
 
     @classmethod
-    def of(cls, event: Event, names: Mapping[str, str]) -> Self:
+    def of(
+        cls,
+        event: Event,
+        names: Mapping[str, str],
+    ) -> Self:
         return cls(**_summary(event, names))
 
 
-def _summary(event: Event, names: Mapping[str, str]) -> dict[str, Any]:
+def _summary(
+    event: Event,
+    names: Mapping[str, str],
+) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
         "title": event.title,
@@ -476,7 +491,10 @@ _REFUSALS = {
 }
 
 
-def _answer(description: str, model: type[BaseModel]) -> dict[str, Any]:
+def _answer(
+    description: str,
+    model: type[BaseModel],
+) -> dict[str, Any]:
     schema = {"$ref": _REF.format(model=model.__name__)}
     return {
         "description": description,

@@ -50,7 +50,10 @@ def write(
     Raises OSError when the directory itself cannot be used, or the disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    root = os.open(
+        directory,
+        os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC,
+    )
     written = removed = 0
     refused: list[tuple[str, str]] = []
     try:
@@ -74,7 +77,11 @@ def read_index(directory: Path) -> str:
         return ""
 
 
-def _put(root: int, path: str, data: bytes) -> str | None:
+def _put(
+    root: int,
+    path: str,
+    data: bytes,
+) -> str | None:
     """Write one file: None when written, '' when it held the bytes already, else why it was refused."""
     parts = path.split("/")
     if not all(_is_name(part) for part in parts):
@@ -116,7 +123,12 @@ def _is_name(part: str) -> bool:
     return part not in ("", ".", "..") and "\x00" not in part
 
 
-def _opened(root: int, parts: list[str], *, make: bool) -> int:
+def _opened(
+    root: int,
+    parts: list[str],
+    *,
+    make: bool,
+) -> int:
     """A descriptor of the folder, opened part by part without following a link."""
     current = os.dup(root)
     for part in parts:

@@ -25,7 +25,13 @@ MOST_PAGES = 10_000
 MOST_SOURCES = 10_000
 MOST_MEANT = 10
 """Events found by meaning alone: below these are chance. A guess."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNITS = {
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+    "d": 86_400,
+    "w": 604_800,
+}
 _LONGEST_SPAN = timedelta(days=3650)
 
 
@@ -55,7 +61,12 @@ class Choice:
 
     def feed_query(self) -> str:
         """The query string of the feed of this choice: its filter, without what is only the page's."""
-        plain = replace(self, hours=PLAIN_HOURS, order=_PLAIN.order, page=1)
+        plain = replace(
+            self,
+            hours=PLAIN_HOURS,
+            order=_PLAIN.order,
+            page=1,
+        )
         return replace(plain, meaning=False).query()
 
     def from_at(self, now: datetime) -> datetime:
@@ -112,7 +123,11 @@ def page_of(query: Mapping[str, str]) -> int:
     return number_of(query.get("page", ""), allowed=range(1, MOST_PAGES)) or 1
 
 
-def number_of(text: str, *, allowed: Iterable[int]) -> int | None:
+def number_of(
+    text: str,
+    *,
+    allowed: Iterable[int],
+) -> int | None:
     """The whole number when it is one of the allowed, else None."""
     # isdecimal alone takes the digits of every script; longer texts are no page anybody has.
     if not (text.isascii() and text.isdecimal() and len(text) < 7):
@@ -212,7 +227,11 @@ def speaks(lang: str, wanted: str) -> bool:
     return f"{lang.lower()}-".startswith(f"{wanted.lower()}-")
 
 
-def first_of(events: Sequence[Event], order: str, count: int) -> list[Event]:
+def first_of(
+    events: Sequence[Event],
+    order: str,
+    count: int,
+) -> list[Event]:
     """The first `count` events in this order. Most of a day's events have one source: they are not compared whole."""
     if order == "top" and 0 < count < len(events):
         counts = (event.independent_count for event in events)

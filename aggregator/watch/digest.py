@@ -119,7 +119,11 @@ def is_told(
     return passes(event, language, category)
 
 
-def passes(told: Event | Message, language: str | None, category: str | None) -> bool:
+def passes(
+    told: Event | Message,
+    language: str | None,
+    category: str | None,
+) -> bool:
     """Whether an event, or a message of one, passes the filter of a digest."""
     if language and told.lang != language and not told.lang.startswith(f"{language}-"):
         return False
@@ -198,14 +202,30 @@ def _digest_feed(state: PollState) -> DigestFeed:
 
 
 def _slowest(elapsed: Mapping[str, timedelta]) -> tuple[DigestFeed, ...]:
-    slowest = sorted(elapsed.items(), key=lambda pair: (-pair[1], pair[0]))
+    slowest = sorted(
+        elapsed.items(),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
     hosts: list[DigestFeed] = []
     for host, span in slowest[:MAX_SLOW]:
-        hosts.append(DigestFeed("", host, health="", detail="", elapsed=span))
+        hosts.append(
+            DigestFeed(
+                "",
+                host,
+                health="",
+                detail="",
+                elapsed=span,
+            )
+        )
     return tuple(hosts)
 
 
-def _saved(told: list[Event], totals: Totals, *, filtered: bool) -> int:
+def _saved(
+    told: list[Event],
+    totals: Totals,
+    *,
+    filtered: bool,
+) -> int:
     """Joined reports of the window; under a filter, for which nobody counts, all repeats of the events told."""
     if filtered or JOINED not in totals.reports:
         return sum(max(event.source_count - 1, 0) for event in told)

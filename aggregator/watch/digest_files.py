@@ -96,7 +96,10 @@ class DigestFiles:
         lines = b"".join(digest_json(record) + b"\n" for record in ordered)
         blocks = b"".join(map(self._block, ordered))
         _replace(self._path(day, "jsonl"), lines)
-        _replace(self._path(day, "md"), _title(day).encode() + blocks)
+        _replace(
+            self._path(day, "md"),
+            _title(day).encode() + blocks,
+        )
 
     def _block(self, record: Digest) -> bytes:
         text = digest_markdown(record, zone=self._zone)

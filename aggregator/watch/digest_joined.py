@@ -53,14 +53,21 @@ def _rank(event: DigestEvent) -> tuple[int, int, str]:
     return -event.independent_count, -event.source_count, event.event_id
 
 
-def _saved(records: Sequence[Digest], filtered: Sequence[DigestEvent] | None) -> int:
+def _saved(
+    records: Sequence[Digest],
+    filtered: Sequence[DigestEvent] | None,
+) -> int:
     """As `digest.digest` counts it: under a filter the repeats of the events shown, since nobody counted others."""
     if filtered is not None:
         return sum(max(event.source_count - 1, 0) for event in filtered)
     return sum(record.saved_count for record in records)
 
 
-def _passes(event: DigestEvent, language: str | None, category: str | None) -> bool:
+def _passes(
+    event: DigestEvent,
+    language: str | None,
+    category: str | None,
+) -> bool:
     # `zh` takes zh-TW as well.
     if language and not f"{event.lang}-".startswith(f"{language}-"):
         return False

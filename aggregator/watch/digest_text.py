@@ -45,7 +45,12 @@ def digest_renderable(record: Digest, *, zone: tzinfo = UTC) -> RenderableType:
     return Group(*parts)
 
 
-def digest_text(record: Digest, *, width: int, zone: tzinfo = UTC) -> str:
+def digest_text(
+    record: Digest,
+    *,
+    width: int,
+    zone: tzinfo = UTC,
+) -> str:
     """The same as plain text without colours, no line wider than `width` columns."""
     console = Console(
         file=io.StringIO(),
@@ -67,12 +72,22 @@ def plain(text: str) -> str:
 
 
 def _head(record: Digest, zone: tzinfo) -> str:
-    parts = (wording.window(record, zone), record.language, record.category)
+    parts = (
+        wording.window(
+            record,
+            zone,
+        ),
+        record.language,
+        record.category,
+    )
     return " · ".join(map(plain, filter(None, parts)))
 
 
 def _summary(record: Digest) -> Text:
-    text = Text.assemble((wording.counted(record.event_count, "event"), "bold"), "  ")
+    text = Text.assemble(
+        (wording.counted(record.event_count, "event"), "bold"),
+        "  ",
+    )
     for name, number in wording.outcomes(record.totals):
         text.append(f"{number:,} {name}  ", style="cyan" if number else "dim")
     saved = wording.counted(record.saved_count, "duplicate")
@@ -89,14 +104,22 @@ def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
         f"{event.independent_count}x",
         Text(plain(event.title) or "(no title)", style="bold"),
     )
-    grid.add_row("", "", Text(_facts(event, zone), style="dim"))
+    grid.add_row(
+        "",
+        "",
+        Text(_facts(event, zone), style="dim"),
+    )
     for source in event.sources[:MAX_SOURCES]:
         style = "blue"
         # A terminal opens what it is given: only web addresses are links.
         if source.url.startswith("http"):
             style = f"blue link {source.url}"
         name = (plain(source.feed_id), "cyan")
-        line = Text.assemble(name, "  ", Text(source.url, style=style))
+        line = Text.assemble(
+            name,
+            "  ",
+            Text(source.url, style=style),
+        )
         grid.add_row("", "", line)
     others = event.source_count - min(len(event.sources), MAX_SOURCES)
     if others > 0:
@@ -138,5 +161,8 @@ def _slow(record: Digest) -> Table:
     table.add_column(ratio=1, overflow="fold")
     for feed in record.slow:
         if feed.elapsed is not None:
-            table.add_row(wording.span(feed.elapsed), Text(plain(feed.host)))
+            table.add_row(
+                wording.span(feed.elapsed),
+                Text(plain(feed.host)),
+            )
     return table

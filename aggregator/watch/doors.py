@@ -156,7 +156,10 @@ class DoorSite(web.BaseSite):
         await super().start()
         server = self._runner.server
         assert server is not None
-        doors = Doors(cast(Callable[[], asyncio.Protocol], server), most=self._most)
+        doors = Doors(
+            cast(Callable[[], asyncio.Protocol], server),
+            most=self._most,
+        )
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             doors,
@@ -166,7 +169,12 @@ class DoorSite(web.BaseSite):
         )
 
 
-def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
+def is_known_host(
+    given: str,
+    *,
+    listened: str,
+    public_host: str,
+) -> bool:
     """Whether a request's `Host` names us. `listened`: the address of `[http] listen`."""
     name = _name(given)
     if name in ("localhost", listened.lower(), public_host.lower()):
@@ -182,7 +190,12 @@ def is_known_host(given: str, *, listened: str, public_host: str) -> bool:
     return bound is None or bound.is_unspecified or address.is_loopback
 
 
-def are_known_hosts(given: Collection[str], *, listened: str, public_host: str) -> bool:
+def are_known_hosts(
+    given: Collection[str],
+    *,
+    listened: str,
+    public_host: str,
+) -> bool:
     """Whether a request names only hosts that are ours."""
     return all(
         is_known_host(one, listened=listened, public_host=public_host) for one in given

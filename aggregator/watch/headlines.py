@@ -40,7 +40,10 @@ class Headline:
     """What kind of news it is, where that needs saying; '' where not."""
 
 
-def named(sources: Sequence[Source], names: Mapping[str, str]) -> tuple[str, ...]:
+def named(
+    sources: Sequence[Source],
+    names: Mapping[str, str],
+) -> tuple[str, ...]:
     """The sources' names, each once."""
     called = (names.get(source.feed_id, source.feed_id) for source in sources)
     return tuple(dict.fromkeys(called))
@@ -80,7 +83,13 @@ def cut(text: str, width: int) -> str:
     """The text in at most `width` columns; an ellipsis says where it was cut."""
     if cell_len(text) <= width:
         return text
-    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
+    return (
+        set_cell_size(
+            text,
+            max(width - 1, 0),
+        ).rstrip()
+        + "…"
+    )
 
 
 def _tail(sources: Sequence[str], *, room: int) -> str:
@@ -116,4 +125,7 @@ _SAFE_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\x9f\u202a-\u202e\u2066-\u20
 def _title_style(line: Headline) -> Style:
     # It is written into an escape sequence, which a control character would end.
     is_safe = _SAFE_URL.fullmatch(line.url) is not None
-    return Style(bold=line.source_count > 1, link=line.url if is_safe else None)
+    return Style(
+        bold=line.source_count > 1,
+        link=line.url if is_safe else None,
+    )

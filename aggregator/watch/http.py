@@ -105,7 +105,11 @@ class StatusServer:
         self._streams: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
+    async def start(
+        self,
+        host: str,
+        port: int,
+    ) -> tuple[str, int]:
         """Listen; answers with the address bound (port 0 lets the system choose). Raises OSError when it is taken."""
         runner = web.AppRunner(
             self._application(),
@@ -123,7 +127,11 @@ class StatusServer:
             raise
         self._runner = runner
         bound = runner.addresses[0]
-        log.info("status_port_open", host=bound[0], port=bound[1])
+        log.info(
+            "status_port_open",
+            host=bound[0],
+            port=bound[1],
+        )
         return str(bound[0]), int(bound[1])
 
     async def stop(self) -> None:
@@ -330,7 +338,10 @@ class StatusServer:
         event = await self._watched.event(request.match_info["event_id"])
         picture = None
         if event is not None and event.image and self._pictures:
-            picture = await self._pictures.get(event.image, request.match_info["form"])
+            picture = await self._pictures.get(
+                event.image,
+                request.match_info["form"],
+            )
         if picture is None:
             raise web.HTTPNotFound(reason="There is no picture.")
         headers = {
@@ -345,7 +356,12 @@ class StatusServer:
         days: list[date] = []
         if self._digests:
             days = await asyncio.to_thread(self._digests.days)
-        return answers.html(self._pages.digest_days(await self._look(request), days))
+        return answers.html(
+            self._pages.digest_days(
+                await self._look(request),
+                days,
+            )
+        )
 
     async def _digest_day(self, request: web.Request) -> web.Response:
         try:
@@ -362,7 +378,12 @@ class StatusServer:
 
     async def _docs(self, request: web.Request) -> web.Response:
         look = await self._look(request)
-        return answers.html(self._pages.docs(look, self._outlets.base_of(request)))
+        return answers.html(
+            self._pages.docs(
+                look,
+                self._outlets.base_of(request),
+            )
+        )
 
     async def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -372,7 +393,10 @@ class StatusServer:
             "Content-Type": f"{ASSETS[name]}; charset=utf-8",
             "Cache-Control": "public, max-age=31536000, immutable",
         }
-        return web.Response(body=(TEMPLATES / name).read_bytes(), headers=headers)
+        return web.Response(
+            body=(TEMPLATES / name).read_bytes(),
+            headers=headers,
+        )
 
     # --- live
 
@@ -416,7 +440,12 @@ class StatusServer:
                     continue
                 event = await self._told_by(message)
                 if event is not None and is_chosen(event, choice):
-                    card = self._pages.card(look, event, choice=choice, now=self._now())
+                    card = self._pages.card(
+                        look,
+                        event,
+                        choice=choice,
+                        now=self._now(),
+                    )
                     await response.write(_sse(message, card))
 
     async def _told_by(self, message: Message) -> Event | None:
@@ -433,9 +462,17 @@ class StatusServer:
             return event_of(message)
         return event
 
-    def _error(self, request: web.Request, status: int, text: str) -> web.Response:
+    def _error(
+        self,
+        request: web.Request,
+        status: int,
+        text: str,
+    ) -> web.Response:
         look = Look(self._zone_of(request), _tongue_of(request))
-        return answers.html(self._pages.error(look, status, text), status=status)
+        return answers.html(
+            self._pages.error(look, status, text),
+            status=status,
+        )
 
 
 def zone_named(name: str) -> tzinfo | None:

@@ -26,7 +26,10 @@ LONGEST_PAUSE_SECONDS = 30.0
 class Broadcast:
     """Fans the messages of `source()` out to any number of listeners."""
 
-    def __init__(self, source: Callable[[], AsyncIterator[Message]]) -> None:
+    def __init__(
+        self,
+        source: Callable[[], AsyncIterator[Message]],
+    ) -> None:
         self._source = source
         self._listeners: set[asyncio.Queue[Message]] = set()
         self._reader: asyncio.Task[None] | None = None

@@ -69,7 +69,12 @@ class Form(StrEnum):
     JOURNAL = "journal"
 
 
-def is_journal(journal_stream: str | None, *, device: int, inode: int) -> bool:
+def is_journal(
+    journal_stream: str | None,
+    *,
+    device: int,
+    inode: int,
+) -> bool:
     """Whether the stream of this device and inode is the journal.
 
     `journal_stream` is the value of $JOURNAL_STREAM, `device:inode` of what systemd connected; a child whose output
@@ -78,7 +83,12 @@ def is_journal(journal_stream: str | None, *, device: int, inode: int) -> bool:
     return journal_stream == f"{device}:{inode}"
 
 
-def form_of(*, terminal: bool, journal: bool, requested: str | None = None) -> Form:
+def form_of(
+    *,
+    terminal: bool,
+    journal: bool,
+    requested: str | None = None,
+) -> Form:
     """The form that fits the stream, unless one is asked for by name. Raises ConfigError for an unknown name."""
     if requested:
         try:

@@ -214,7 +214,12 @@ class Metrics:
     def count_entries(self, outcomes: Mapping[str, int]) -> None:
         """The outcomes of one poll's entries, keyed by `Outcome`."""
         for outcome, count in outcomes.items():
-            self._entries.labels(_bounded(outcome, tuple(Outcome))).inc(count)
+            self._entries.labels(
+                _bounded(
+                    outcome,
+                    tuple(Outcome),
+                )
+            ).inc(count)
 
     def count_killed(self, reason: str) -> None:
         """A parser or an encoder was killed or died: `reason` is one of KILLS."""
@@ -222,7 +227,12 @@ class Metrics:
 
     def observe(self, step: str, elapsed: timedelta) -> None:
         """A step took this long: `step` is one of STEPS."""
-        self._steps.labels(_bounded(step, STEPS)).observe(elapsed.total_seconds())
+        self._steps.labels(
+            _bounded(
+                step,
+                STEPS,
+            )
+        ).observe(elapsed.total_seconds())
 
     # --- the event stage
 
@@ -231,7 +241,12 @@ class Metrics:
         self._reports.labels(_bounded(outcome, REPORTS)).inc(count)
 
     def count_message(self, kind: str, count: int = 1) -> None:
-        self._messages.labels(_bounded(kind, tuple(Kind))).inc(count)
+        self._messages.labels(
+            _bounded(
+                kind,
+                tuple(Kind),
+            )
+        ).inc(count)
 
     def count_dropped(self, count: int) -> None:
         self._dropped.inc(count)
@@ -245,28 +260,47 @@ class Metrics:
     def show_leader(self, leads: bool) -> None:
         self._leader.set(leads)
 
-    def show_groups(self, lags: Mapping[tuple[str, str], int]) -> None:
+    def show_groups(
+        self,
+        lags: Mapping[tuple[str, str], int],
+    ) -> None:
         """The lag of every consumer group, keyed by (stream, group); replaces what was shown before."""
         self._lag.clear()
-        largest = sorted(lags.items(), key=lambda pair: (-pair[1], pair[0]))
+        largest = sorted(
+            lags.items(),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
         for (stream, group), lag in largest[:MAX_GROUPS]:
             self._lag.labels(stream, group).set(lag)
         rest = largest[MAX_GROUPS:]
         if rest:
-            self._lag.labels(OTHER, OTHER).set(sum(lag for _, lag in rest))
+            self._lag.labels(
+                OTHER,
+                OTHER,
+            ).set(sum(lag for _, lag in rest))
 
     # --- state
 
     def show_feeds(self, healths: Mapping[str, int]) -> None:
         """How many feeds have each health; healths left out have none."""
         for health in Health:
-            self._feeds.labels(health).set(healths.get(health, 0))
+            self._feeds.labels(health).set(
+                healths.get(
+                    health,
+                    0,
+                )
+            )
 
     def show_schedule(self, *, hosts_held: int, overdue: timedelta) -> None:
         self._held.set(hosts_held)
         self._overdue.set(max(overdue.total_seconds(), 0.0))
 
-    def show_engine(self, *, up: bool, memory_bytes: int | None = None) -> None:
+    def show_engine(
+        self,
+        *,
+        up: bool,
+        memory_bytes: int | None = None,
+    ) -> None:
         """Whether the server answers; `memory_bytes` None: what it uses was not asked, the last figure stands."""
         self._up.set(up)
         if memory_bytes is not None:
@@ -278,9 +312,12 @@ class Metrics:
 
     def show_active(self, stage: str, at: datetime) -> None:
         """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""
-        self._active.labels(_bounded(stage, ("poll", "event", "housekeeping"))).set(
-            at.timestamp()
-        )
+        self._active.labels(
+            _bounded(
+                stage,
+                ("poll", "event", "housekeeping"),
+            )
+        ).set(at.timestamp())
 
     def count_reload(self, result: str) -> None:
         """The configuration was read again: `result` is one of RELOADS."""

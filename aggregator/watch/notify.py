@@ -24,7 +24,12 @@ SEND_TIMEOUT_SECONDS = 2.0
 class Notifier:
     """The way to the service manager; `address` is a socket's path, `@name` for an abstract one, '' for none."""
 
-    def __init__(self, address: str = "", *, watchdog: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        address: str = "",
+        *,
+        watchdog: timedelta | None = None,
+    ) -> None:
         self._address = address
         # sd_notify(3): an abstract socket is written with @ and called with NUL.
         if address.startswith("@"):
@@ -91,7 +96,11 @@ class Notifier:
                 sender.connect(self._address)
                 sender.sendall("\n".join(lines).encode())
         except OSError as error:
-            log.warning("notify_failed", message=lines[0], error=str(error))
+            log.warning(
+                "notify_failed",
+                message=lines[0],
+                error=str(error),
+            )
             return False
         return True
 

@@ -23,7 +23,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def problem(status: int, text: str) -> web.Response:
     """Why there is no answer, for a program."""
-    return answers.json(api.Problem(error=text).model_dump(), status=status)
+    return answers.json(
+        api.Problem(error=text).model_dump(),
+        status=status,
+    )
 
 
 def for_programs(handler: Handler) -> Handler:
@@ -59,7 +62,10 @@ class Outlets:
         self._kept = kept
         self._now = now
         self._public_url = public_url
-        self._openapi = orjson.dumps(api.openapi(version), option=orjson.OPT_INDENT_2)
+        self._openapi = orjson.dumps(
+            api.openapi(version),
+            option=orjson.OPT_INDENT_2,
+        )
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Put the routes under their addresses."""
@@ -89,7 +95,10 @@ class Outlets:
         body = syndication.json_feed(events, outlet)
         return _feed(request, body, syndication.JSON_FEED_TYPE, events)
 
-    async def _asked(self, request: web.Request) -> tuple[Sequence[Event], Outlet]:
+    async def _asked(
+        self,
+        request: web.Request,
+    ) -> tuple[Sequence[Event], Outlet]:
         asked = api.filter_of(request.query)
         choice = asked.choice()
         chosen = await self._chosen(choice)
@@ -129,7 +138,10 @@ class Outlets:
             events=[api.EventSummary.of(event, names) for event in events],
             total=len(chosen),
             page=asked.page,
-            pages=max(-(-len(chosen) // asked.limit), 1),
+            pages=max(
+                -(-len(chosen) // asked.limit),
+                1,
+            ),
             by_meaning=[api.NearEvent.of_near(*hit, names) for hit in near],
         )
         return _answered(request, page)
@@ -158,7 +170,10 @@ class Outlets:
         return _answered(request, api.EventDetail.of_event(event, messages, names))
 
     async def _feeds(self, request: web.Request) -> web.Response:
-        states = sorted(await self._kept.feeds(), key=lambda state: state.feed_id)
+        states = sorted(
+            await self._kept.feeds(),
+            key=lambda state: state.feed_id,
+        )
         feeds = [api.FeedSummary.of(state) for state in states]
         return _answered(request, api.FeedList(feeds=feeds))
 

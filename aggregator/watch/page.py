@@ -185,12 +185,28 @@ class Pages:
             least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),
             from_at=from_at,
-            bars=timeline.bars(chosen, from_at=from_at, to_at=now, zone=look.zone),
-            marks=timeline.marks(from_at=from_at, to_at=now, zone=look.zone),
+            bars=timeline.bars(
+                chosen,
+                from_at=from_at,
+                to_at=now,
+                zone=look.zone,
+            ),
+            marks=timeline.marks(
+                from_at=from_at,
+                to_at=now,
+                zone=look.zone,
+            ),
             reasons=reasons,
         )
 
-    def card(self, look: Look, event: Event, *, choice: Choice, now: datetime) -> str:
+    def card(
+        self,
+        look: Look,
+        event: Event,
+        *,
+        choice: Choice,
+        now: datetime,
+    ) -> str:
         """One event as it stands in the list of the front page, for live updates."""
         return self._render(
             "card.html", look, event=event, from_at=choice.from_at(now), now=now
@@ -225,7 +241,11 @@ class Pages:
             now=now,
             from_at=from_at,
             to_at=to_at,
-            marks=timeline.marks(from_at=from_at, to_at=to_at, zone=look.zone),
+            marks=timeline.marks(
+                from_at=from_at,
+                to_at=to_at,
+                zone=look.zone,
+            ),
         )
 
     def feeds(
@@ -265,7 +285,10 @@ class Pages:
             for source in event.sources:
                 if source.feed_id == state.feed_id:
                     entries.append((reported_at(event, source), source, event))
-        entries.sort(key=lambda entry: (entry[0], entry[1].entry_id), reverse=True)
+        entries.sort(
+            key=lambda entry: (entry[0], entry[1].entry_id),
+            reverse=True,
+        )
         return self._render(
             "feed.html",
             look,
@@ -292,14 +315,27 @@ class Pages:
             found=statistics(verdicts, events, from_at=from_at, to_at=now),
             hours=hours,
             windows=WINDOWS,
-            marks=timeline.marks(from_at=from_at, to_at=now, zone=look.zone),
+            marks=timeline.marks(
+                from_at=from_at,
+                to_at=now,
+                zone=look.zone,
+            ),
         )
 
     def digest_days(self, look: Look, days: Sequence[date]) -> str:
         """The days there are digests of, newest first."""
-        return self._render("digests.html", look, days=sorted(days, reverse=True))
+        return self._render(
+            "digests.html",
+            look,
+            days=sorted(days, reverse=True),
+        )
 
-    def digest_day(self, look: Look, day: date, digests: Sequence[Digest]) -> str:
+    def digest_day(
+        self,
+        look: Look,
+        day: date,
+        digests: Sequence[Digest],
+    ) -> str:
         """The digests of one day, newest first."""
         return self._render(
             "digest.html", look, day=day, digests=list(reversed(digests))
@@ -315,7 +351,12 @@ class Pages:
         name = "docs.zh.html" if look.tongue == "zh" else "docs.html"
         return self._render(name, look, parameters=filter_parameters(), base=base)
 
-    def error(self, look: Look, status: int, text: str) -> str:
+    def error(
+        self,
+        look: Look,
+        status: int,
+        text: str,
+    ) -> str:
         return self._render("error.html", look, status=status, text=text)
 
     def _picture(self, event: Event, form: str) -> str:
@@ -460,7 +501,10 @@ def _dots(
 
 @pass_context
 def _reason(context: Context, word: str) -> str:
-    return translation.translated(REASONS.get(word, word), _look(context).tongue)
+    return translation.translated(
+        REASONS.get(word, word),
+        _look(context).tongue,
+    )
 
 
 def _listed(event: Event) -> tuple[Source, ...]:
@@ -486,7 +530,10 @@ def _asset_versions() -> Callable[[str], str]:
 
 
 def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
-    return sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
+    return sorted(
+        Counter(values).items(),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
 
 
 def _stats(

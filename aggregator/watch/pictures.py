@@ -166,7 +166,11 @@ class Pictures:
             return None
         return body
 
-    def _write(self, key: str, forms: Mapping[str, bytes]) -> None:
+    def _write(
+        self,
+        key: str,
+        forms: Mapping[str, bytes],
+    ) -> None:
         for form, body in forms.items():
             place = self._place(key, form)
             place.parent.mkdir(parents=True, exist_ok=True)

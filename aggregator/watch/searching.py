@@ -26,7 +26,11 @@ class Search:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._prepared: dict[str, tuple[Event, mentions.Prepared]] = {}
 
-    async def mentioning(self, events: Sequence[Event], words: str) -> Collection[str]:
+    async def mentioning(
+        self,
+        events: Sequence[Event],
+        words: str,
+    ) -> Collection[str]:
         """The ids of those events whose titles and lead hold all the words, by the rules of `mentions`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._found, events, words)
@@ -35,7 +39,11 @@ class Search:
         """Begin no further search; one that runs ends by itself within a second."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _found(self, events: Sequence[Event], words: str) -> Collection[str]:
+    def _found(
+        self,
+        events: Sequence[Event],
+        words: str,
+    ) -> Collection[str]:
         self._prepare(events)
         items = mentions.split(words)
         found: set[str] = set()

@@ -90,7 +90,14 @@ def sender_of(
 
 def signature(secret: str, body: bytes) -> str:
     """What stands in `X-Aggregator-Signature`: `sha256=` and HMAC-SHA256 of the raw body, in hex (as GitHub's)."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return (
+        "sha256="
+        + hmac.new(
+            secret.encode(),
+            body,
+            hashlib.sha256,
+        ).hexdigest()
+    )
 
 
 class Webhook:
@@ -237,7 +244,11 @@ class Mail:
         return mail
 
     def _hand_over(self, mail: EmailMessage) -> None:
-        with smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS) as server:
+        with smtplib.SMTP(
+            self._host,
+            self._port,
+            timeout=TIMEOUT_SECONDS,
+        ) as server:
             server.ehlo()
             # What the server says it can do is asked for again behind TLS (RFC 3207, 4.2).
             if server.has_extn("starttls"):

@@ -107,13 +107,23 @@ def _feed_hours(
         share = (verdict.reported_at - from_at) / length
         column = min(int(share * COLUMNS), COLUMNS - 1)
         counts[verdict.feed_id][column] += 1
-    ordered = sorted(counts.items(), key=lambda pair: (-sum(pair[1]), pair[0]))
+    ordered = sorted(
+        counts.items(),
+        key=lambda pair: (-sum(pair[1]), pair[0]),
+    )
     busiest = ordered[:MOST_FEEDS]
     highest = max((max(row) for _, row in busiest), default=1)
     hours: list[FeedHours] = []
     for feed_id, row in busiest:
         shares = tuple(_share(count, highest) for count in row)
-        hours.append(FeedHours(feed_id, tuple(row), shares, sum(row)))
+        hours.append(
+            FeedHours(
+                feed_id,
+                tuple(row),
+                shares,
+                sum(row),
+            )
+        )
     return tuple(hours)
 
 
@@ -137,10 +147,21 @@ def _leaders(events: Iterable[Event]) -> tuple[Leader, ...]:
         rivals = [source for source in others if source.feed_id != first.feed_id]
         later = [reported_at(event, source) for source in rivals]
         if later:
-            ahead[first.feed_id].append(min(later) - reported_at(event, first))
+            ahead[first.feed_id].append(
+                min(later)
+                - reported_at(
+                    event,
+                    first,
+                )
+            )
     leaders: list[Leader] = []
     for feed_id, spans in ahead.items():
-        leader = Leader(feed_id, len(spans), part[feed_id], _median(spans))
+        leader = Leader(
+            feed_id,
+            len(spans),
+            part[feed_id],
+            _median(spans),
+        )
         leaders.append(leader)
     leaders.sort(key=lambda leader: (-leader.first_count, leader.feed_id))
     return tuple(leaders[:MOST_PAIRS])
@@ -150,7 +171,10 @@ def _median(spans: Iterable[timedelta]) -> timedelta:
     return timedelta(seconds=median(span.total_seconds() for span in spans))
 
 
-def _pairs(reports: Iterable[Verdict], events: Mapping[str, Event]) -> tuple[Pair, ...]:
+def _pairs(
+    reports: Iterable[Verdict],
+    events: Mapping[str, Event],
+) -> tuple[Pair, ...]:
     counts: Counter[tuple[str, str]] = Counter()
     for verdict in reports:
         if verdict.reason != COPY:

@@ -74,7 +74,11 @@ def atom(events: Sequence[Event], outlet: Outlet) -> bytes:
     return document
 
 
-def _add_entry(feed: ElementTree.Element, event: Event, outlet: Outlet) -> None:
+def _add_entry(
+    feed: ElementTree.Element,
+    event: Event,
+    outlet: Outlet,
+) -> None:
     entry = ElementTree.SubElement(feed, _tag("entry"))
     if event.lang != UNDETERMINED:
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", event.lang)
@@ -104,7 +108,10 @@ def _add_entry(feed: ElementTree.Element, event: Event, outlet: Outlet) -> None:
         author = ElementTree.SubElement(entry, _tag("author"))
         _text(author, "name", name)
     for category in dict.fromkeys(event.categories):
-        ElementTree.SubElement(entry, _tag("category")).set("term", _clean(category))
+        ElementTree.SubElement(entry, _tag("category")).set(
+            "term",
+            _clean(category),
+        )
     if event.lead:
         _text(entry, "summary", event.lead)
     content = _text(entry, "content", content_of(event, outlet))
@@ -115,7 +122,11 @@ def _tag(name: str) -> str:
     return f"{{{_ATOM}}}{name}"
 
 
-def _text(parent: ElementTree.Element, name: str, text: str) -> ElementTree.Element:
+def _text(
+    parent: ElementTree.Element,
+    name: str,
+    text: str,
+) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, _tag(name))
     element.text = _clean(text)
     return element
@@ -186,7 +197,11 @@ def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
     return {key: value for key, value in item.items() if value not in ("", [])}
 
 
-def _report(event: Event, source: Source, outlet: Outlet) -> dict[str, str]:
+def _report(
+    event: Event,
+    source: Source,
+    outlet: Outlet,
+) -> dict[str, str]:
     return {
         "entry_id": source.entry_id,
         "feed_id": source.feed_id,

@@ -105,12 +105,22 @@ def marks(
     form = "%H:%M" if step < 24 else "%m-%d"
     local = from_at.astimezone(zone)
     # From midnight on, so that marks stand at round hours.
-    start = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = local.replace(
+        hour=0,
+        minute=0,
+        second=0,
+        microsecond=0,
+    )
     drawn: list[Mark] = []
     for index in range(int(hours / step) + 48 // step + 2):
         at = start + timedelta(hours=step * index)
         if from_at <= at <= to_at:
-            drawn.append(Mark(x=_x(at, from_at, to_at), text=at.strftime(form)))
+            drawn.append(
+                Mark(
+                    x=_x(at, from_at, to_at),
+                    text=at.strftime(form),
+                )
+            )
     return tuple(drawn)
 
 
@@ -132,12 +142,22 @@ def dots(
         at = reported_at(event, source)
         name = names.get(source.feed_id) or source.feed_id
         label = f"{_clock(at, zone)} {name}"
-        drawn.append(Dot(x=_x(at, from_at, to_at), first=place == 0, label=label))
+        drawn.append(
+            Dot(
+                x=_x(at, from_at, to_at),
+                first=place == 0,
+                label=label,
+            )
+        )
     # SVG has no other order than that of drawing.
     return (*drawn[1:], *drawn[:1])
 
 
-def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
+def sparks(
+    history: Sequence[str],
+    *,
+    slots: int = 48,
+) -> tuple[Spark, ...]:
     """The newest polls of a feed, right-aligned in `slots` places."""
     kinds = {"n": "new", "u": "unchanged", "f": "failed"}
     newest = list(history)[-slots:]
@@ -148,7 +168,13 @@ def sparks(history: Sequence[str], *, slots: int = 48) -> tuple[Spark, ...]:
         # A later version may know other letters.
         if kind is not None:
             x = round(place * width, 2)
-            drawn.append(Spark(x=x, width=round(width * 0.7, 2), kind=kind))
+            drawn.append(
+                Spark(
+                    x=x,
+                    width=round(width * 0.7, 2),
+                    kind=kind,
+                )
+            )
     return tuple(drawn)
 
 

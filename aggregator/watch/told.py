@@ -38,14 +38,20 @@ class Parts:
     copies: tuple[Report, ...]
 
 
-def reports_of(event: Event, messages: Iterable[Message]) -> list[Report]:
+def reports_of(
+    event: Event,
+    messages: Iterable[Message],
+) -> list[Report]:
     """The reports in the order they were published; from the event alone where no message of it is kept."""
     lines = _lines(messages)
     if not lines:
         for index, source in enumerate(event.sources):
             lines.append(_of_source(event, source, index))
     # Of two with one date the one that was called the first stands first.
-    return sorted(lines, key=lambda line: (line.at, line.role != "first"))
+    return sorted(
+        lines,
+        key=lambda line: (line.at, line.role != "first"),
+    )
 
 
 def parts_of(reports: Sequence[Report]) -> Parts:
@@ -75,7 +81,10 @@ def _lines(messages: Iterable[Message]) -> list[Report]:
     reports = [message for message in messages if message.kind is not Kind.MERGED]
     for message in sorted(reports, key=_came_at):
         # One publisher may have several feeds, and an aggregating feed several publishers.
-        named = {message.feed_id, host_of(message.url).removeprefix("www.")} - {""}
+        named = {
+            message.feed_id,
+            host_of(message.url).removeprefix("www."),
+        } - {""}
         role = _role(
             message,
             is_first=not publishers,
@@ -110,7 +119,12 @@ def _came_at(message: Message) -> datetime:
     return message_at(message) or EPOCH
 
 
-def _role(message: Message, *, is_first: bool, is_again: bool) -> str:
+def _role(
+    message: Message,
+    *,
+    is_first: bool,
+    is_again: bool,
+) -> str:
     """The part of a report: first is what was published first, whichever of them we saw first."""
     if message.kind is Kind.EDITED:
         return "edited"

@@ -278,7 +278,10 @@ def window(record: Digest, zone: tzinfo, tongue: str) -> str:
     return text.replace(" to ", " 至 ")
 
 
-def outcomes(totals: Totals, tongue: str) -> list[tuple[str, int]]:
+def outcomes(
+    totals: Totals,
+    tongue: str,
+) -> list[tuple[str, int]]:
     """The four numbers of a window, named."""
     pairs = wording.outcomes(totals)
     return [(translated(name, tongue), number) for name, number in pairs]

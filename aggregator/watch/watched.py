@@ -42,7 +42,12 @@ _SOON = timedelta(seconds=1)
 class Watched(Protocol):
     """What the status port asks the daemon. Methods that ask the Redis server raise EngineError when it is away."""
 
-    async def events(self, *, since_at: datetime, limit: int) -> Sequence[Event]:
+    async def events(
+        self,
+        *,
+        since_at: datetime,
+        limit: int,
+    ) -> Sequence[Event]:
         """Events with a report since then, the newest `limit` of them, in any order."""
         ...
 
@@ -69,7 +74,12 @@ class Watched(Protocol):
         """Whether headlines are compared by meaning, so that `likeness` has an answer."""
         ...
 
-    async def likeness(self, query: str, *, since_at: datetime) -> Mapping[str, float]:
+    async def likeness(
+        self,
+        query: str,
+        *,
+        since_at: datetime,
+    ) -> Mapping[str, float]:
         """Event id → how near its nearest headline is to the query, 0..1, of those that are near."""
         ...
 
@@ -108,12 +118,20 @@ class Kept:
         """Begin no further search."""
         self._search.close()
 
-    async def events(self, from_at: datetime, now: datetime) -> Sequence[Event]:
+    async def events(
+        self,
+        from_at: datetime,
+        now: datetime,
+    ) -> Sequence[Event]:
         """The events with a report in [from_at, now]. Raises EngineError."""
         events = await self._reaching(_reach(now - from_at), now)
         return [event for event in events if is_told(event, from_at, now + _SOON)]
 
-    async def _reaching(self, hours: int, now: datetime) -> Sequence[Event]:
+    async def _reaching(
+        self,
+        hours: int,
+        now: datetime,
+    ) -> Sequence[Event]:
         async def read() -> Sequence[Event]:
             since_at = now - timedelta(hours=hours)
             return await self._watched.events(since_at=since_at, limit=MAX_EVENTS_READ)
@@ -163,7 +181,11 @@ class Kept:
 
         return await self._newest(event_id, read)
 
-    async def verdicts(self, from_at: datetime, now: datetime) -> Sequence[Verdict]:
+    async def verdicts(
+        self,
+        from_at: datetime,
+        now: datetime,
+    ) -> Sequence[Verdict]:
         """The reports told since then. Raises EngineError."""
         hours = _reach(now - from_at)
 

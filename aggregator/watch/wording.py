@@ -12,7 +12,11 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def counted(
+    number: int,
+    one: str,
+    many: str | None = None,
+) -> str:
     """`1 report`, `12,000 reports`."""
     if number == 1:
         return f"1 {one}"
@@ -49,7 +53,11 @@ def span(length: timedelta) -> str:
     total_minutes = int(seconds // 60)
     days, rest = divmod(total_minutes, 24 * 60)
     hours, minutes = divmod(rest, 60)
-    units = [(days, "d"), (hours, "h"), (minutes, "min")]
+    units = [
+        (days, "d"),
+        (hours, "h"),
+        (minutes, "min"),
+    ]
     shown = [f"{value} {unit}" for value, unit in units if value]
     return " ".join(shown[:2])
 
