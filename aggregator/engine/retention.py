@@ -44,9 +44,10 @@ from aggregator.engine.wire import span_ms
 from aggregator.errors import EngineRefused
 from aggregator.model import EPOCH, Notice
 
-CAP_STEP = 500
-"""Messages one script drops for the cap: it reads them to count what each group loses. With 2,000 of 5 KB it held the
-server 17 ms, and 146 ms on two cores with a load of 7 (tests/bench/engine_store.py)."""
+CAP_STEP = 100
+"""Messages one script drops for the cap: it reads them to count what each group loses. With 500 of 5 KB it held the
+server 10 to 12 ms on two cores with a load of 7, and 26 ms at worst; with 100 less than 10, and as much in all
+(tests/bench/scale.py)."""
 LIST_STEP = 200
 FEEDS_STEP = 200
 """Feeds whose known entries one call looks through: a guess (at 100 entries each, 20,000 are read, 4 µs each)."""

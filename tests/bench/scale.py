@@ -120,9 +120,9 @@ class Simulated:
         """What falls due within one second, polled to the end."""
         self.now += timedelta(seconds=1)
         while await self.stage.round():
-            await self.stage._one_done()
+            await self.stage._until_one_ends()
         while self.stage._running:
-            await self.stage._one_done()
+            await self.stage._until_one_ends()
 
 
 async def bench(*, feeds: int, minutes: float) -> list[Row]:
