@@ -39,9 +39,12 @@ class DurationType(click.ParamType[timedelta]):
     ) -> timedelta:
         """The duration that was typed; a usage error says how one is written."""
         try:
-            return duration(value)
+            span = duration(value)
         except ValueError as error:
             return self.fail(str(error), param, ctx)
+        if span < timedelta(0):
+            self.fail(f"{value!r} is negative: it is counted back from now", param, ctx)
+        return span
 
 
 DURATION = DurationType()

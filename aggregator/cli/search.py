@@ -17,6 +17,7 @@ from aggregator.cli.console import console as console_of_stdout
 from aggregator.daemon import files
 from aggregator.dedup.nearness import nearest_by_meaning
 from aggregator.engine.store import Store
+from aggregator.mentions import is_empty, split
 from aggregator.model import Event
 from aggregator.watch import wording
 from aggregator.watch.api import EventSummary
@@ -86,11 +87,14 @@ def search(
     Where the encoder of the extra `meaning` is in use, what means the same in other words, or in another language,
     comes after them.
     """
+    query = asked_for(words)
+    if all(map(is_empty, split(query))):
+        raise click.UsageError("search for a word, such as earthquake")
     choice = Choice(
         language=lang,
         category=category,
         min_sources=min_sources,
-        words=asked_for(words),
+        words=query,
         order=order,
     )
     hits, names = asyncio.run(

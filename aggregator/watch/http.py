@@ -10,6 +10,7 @@ the operator decides otherwise.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from aggregator.errors import AggregatorError
@@ -48,6 +50,18 @@ from aggregator.watch.translation import tongue_of
 from aggregator.watch.watched import Kept, Watched
 
 log = structlog.get_logger()
+
+
+class _OurFaults(logging.Filter):
+    """Leaves out requests that are no HTTP: a stranger's, answered with 400, and a traceback for each fills a disk."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+_answering = logging.getLogger("aiohttp.server.status_port")
+_answering.addFilter(_OurFaults())
 
 UNAVAILABLE = "The Redis server does not answer. The page is back as soon as it is."
 MAX_RELATED = 10
@@ -114,6 +128,7 @@ class StatusServer:
         runner = web.AppRunner(
             self._application(),
             access_log=None,
+            logger=_answering,
             handle_signals=False,
             keepalive_timeout=30.0,
             shutdown_timeout=1.0,

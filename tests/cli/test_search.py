@@ -36,6 +36,16 @@ async def test_a_query_that_finds_nothing_says_so(desk: Desk):
     assert (found.status, found.out) == (0, "no event tells of this\n")
 
 
+@pytest.mark.parametrize(
+    "words", [("",), ("-",), ("title:", "*"), ("x", "--since", "-5h")]
+)
+async def test_a_search_for_nothing_or_in_the_future_is_refused(
+    desk: Desk, words: tuple[str, ...]
+):
+    found = await desk.say_alone("search", *words)
+    assert found.status == 2
+
+
 async def test_programs_get_one_event_a_line(desk: Desk):
     reports = await desk.by_feed()
     found = await desk.say_alone("search", "earthquake", "--json", "--words-only")

@@ -829,3 +829,16 @@ async def test_programs_find_what_means_the_same(site):
     assert both["by_meaning"] == [], "what holds the words stands among them"
     wrong = json.loads(await site.get("/api/events?meaning=yes", status=400))
     assert "`meaning` needs `words`" in wrong["error"]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"\x16\x03\x01\0", b"GET / HTTP/9.9\r\n\r\n", b"get / HTTP/1.1\r\n\r\n"],
+)
+async def test_what_is_no_http_is_answered_and_fills_no_log(site, caplog, junk):
+    host, port = site.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(junk)
+    assert b" 400 " in await reader.read()
+    writer.close()
+    assert caplog.records == []
