@@ -175,26 +175,3 @@ DIGEST = RecordKind("digest", _digest)
 TROUBLE = RecordKind("trouble", _trouble)
 COUNT = RecordKind("count", _count)
 LEASE = RecordKind("websub_lease", _record(Lease))
-
-KINDS = (
-    POLL_STATE,
-    KNOWN_ENTRY,
-    INSTANT,
-    ENTRY,
-    EVENT,
-    FINGERPRINT,
-    ALIAS,
-    STAMPED,
-    LEADER,
-    RULING,
-    RULING_REQUEST,
-    RULING_ANSWER,
-    EXAMPLE,
-    MESSAGE,
-    QUEUED_AT,
-    DIGEST,
-    TROUBLE,
-    COUNT,
-    LEASE,
-)
-"""Every kind there is: a metric's labels, and what the tests go through."""

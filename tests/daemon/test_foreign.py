@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from aggregator.daemon.watching import DigestMaker, Watching
 from aggregator.engine import codec
 from aggregator.engine.keys import Keys
 from aggregator.engine.store import Store
+from aggregator.errors import EngineRefused, StaleToken
 from aggregator.model import Health, Kind, Queue, RetentionSettings, Settings
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.metrics import UNREADABLE
@@ -131,11 +133,14 @@ def test_every_kind_of_key_is_gone_through():
     assert kinds - channels - {"prefix", "database", "channels"} == set(FOREIGN)
 
 
+KINDS = [value for value in vars(codec).values() if isinstance(value, codec.RecordKind)]
+
+
 def test_the_metric_knows_every_kind():
-    assert {kind.name for kind in codec.KINDS} | {"key"} == set(UNREADABLE)
+    assert {kind.name for kind in KINDS} | {"key"} == set(UNREADABLE)
 
 
-@pytest.mark.parametrize("kind", codec.KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @given(
     data=st.binary(max_size=60)
     | st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=4)
@@ -252,6 +257,32 @@ async def test_whatever_stands_there_everything_else_goes_on(
         for trouble in await store.watch.trouble(START.replace(year=2000))
     ]
     assert len(told) == len(set(told))
+
+
+def every_key(keys: Keys) -> dict[str, str]:
+    """The name of each kind of key → one key of it."""
+    found: dict[str, str] = {}
+    for name in FOREIGN:
+        member = getattr(keys, name)
+        if not isinstance(member, str):
+            member = member(HOUR if name == "stats" else "a")
+        found[name] = member
+    return found
+
+
+async def test_a_key_of_another_type_is_refused_at_most(store: Store, tmp_path: Path):
+    house = House(store, tmp_path)
+    await house.stages.run("c", rss(("1", QUAKE), site="c"))
+    command = store.engine.client.execute_command
+    for hours, key in enumerate(every_key(store.engine.keys).values(), 1):
+        for words in (("SET", key, "x"), ("RPUSH", key, "x")):
+            await command("DEL", key)
+            await command(*words)
+            house.stages.now = START + timedelta(hours=hours)
+            with contextlib.suppress(EngineRefused, StaleToken):
+                await house.goes_on()
+        await command("DEL", key)
+    await house.goes_on()
 
 
 async def test_a_slip_is_counted_and_told_once_whoever_meets_it(
