@@ -17,10 +17,8 @@ async def test_aiohttp_repeats_requests_by_a_switch_of_its_session():
 
 
 def test_the_fork_server_is_kept_alive_by_one_descriptor():
-    assert (
-        forkserver._forkserver._forkserver_alive_fd is None
-        or forkserver._forkserver._forkserver_alive_fd >= 0
-    )
+    alive_fd = vars(forkserver._forkserver)["_forkserver_alive_fd"]
+    assert alive_fd is None or alive_fd >= 0
     assert "_forkserver_alive_fd" in inspect.getsource(
         forkserver.ForkServer.ensure_running
     )

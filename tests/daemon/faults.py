@@ -146,4 +146,5 @@ def run(step: str, moment: str, number: str, victim: str, words: Sequence[str]) 
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:5], sys.argv[5:])
+    step, moment, number, victim, *words = sys.argv[1:]
+    run(step, moment, number, victim, words)

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
@@ -325,15 +326,15 @@ def booted(root: Path) -> Iterator[Container]:
             nspawn.wait()
 
 
-def _leader(nspawn: subprocess.Popen[bytes], console: object) -> int:
+def _leader(nspawn: subprocess.Popen[bytes], console: IO[bytes]) -> int:
     children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if nspawn.poll() is not None:
-            console.seek(0)  # type: ignore[attr-defined]
+            console.seek(0)
             raise Cannot(
                 f"systemd-nspawn ended: {console.read()[-600:].decode(errors='replace')}"
-            )  # type: ignore[attr-defined]
+            )
         for child in children.read_text().split():
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":

@@ -20,6 +20,7 @@ class Hello(asyncio.Protocol):
     """Answers every request with `hello`, and keeps the connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -213,6 +213,8 @@ async def proxied(tmp_path: Path):
     """The port with the real proxy over a publisher on loopback; the guard lets loopback through only where told."""
 
     class Site:
+        day = SampleDay()
+
         async def opened(self, toml: str) -> str:
             file = tmp_path / "feeds.toml"
             file.write_text(f'[aggregator]\nstate_dir = "{tmp_path / "state"}"\n{toml}')
@@ -226,7 +228,6 @@ async def proxied(tmp_path: Path):
             return f"http://{host}:{port}"
 
     site = Site()
-    site.day = SampleDay()
     yield site
     await site.server.stop()
     await site.pictures.__aexit__(None, None, None)
