@@ -23,7 +23,7 @@ from aiohttp import web
 from aggregator.cli.config_file import ConfigFile
 from aggregator.cli.console import console
 from aggregator.cli.people import People
-from aggregator.cli.running import daemon
+from aggregator.cli.running import Beside, daemon
 from aggregator.cli.sample_feeds import Outlet, outlets
 from aggregator.daemon import files
 from aggregator.engine.store import Store
@@ -73,26 +73,8 @@ async def _demo(
             farewell="The demo is over; nothing of it stays.",
         )
         logs.configure(tell=people.log)
-
-        async def beside(
-            store: Store,
-            people: People,
-            stop: Callable[[], None],
-        ) -> None:
-            if opens:
-                webbrowser.open(people.page)
-            deadline = None if stays else begun + LONGEST.total_seconds()
-            await _until_told(store, shown, deadline)
-            await _tell_end(
-                store,
-                people,
-                shown,
-                stays=stays,
-            )
-            # On a terminal the page stays up until Ctrl-C.
-            if not stays:
-                stop()
-
+        deadline = None if stays else begun + LONGEST.total_seconds()
+        beside = _beside(shown, deadline, opens=opens)
         await daemon(
             read,
             "all",
@@ -100,6 +82,36 @@ async def _demo(
             people,
             beside=beside,
         )
+
+
+def _beside(
+    shown: Sequence[Outlet],
+    deadline: float | None,
+    *,
+    opens: bool,
+) -> Beside:
+    """What runs beside the demo's daemon: it tells of the end, and ends it, where there is a deadline."""
+
+    async def beside(
+        store: Store,
+        people: People,
+        stop: Callable[[], None],
+    ) -> None:
+        if opens:
+            webbrowser.open(people.page)
+        await _until_told(store, shown, deadline)
+        stays = deadline is None
+        await _tell_end(
+            store,
+            people,
+            shown,
+            stays=stays,
+        )
+        # On a terminal the page stays up until Ctrl-C.
+        if not stays:
+            stop()
+
+    return beside
 
 
 async def _until_told(

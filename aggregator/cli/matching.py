@@ -371,20 +371,13 @@ def backtest(
     """Run the event stage over a file of entries, by the daemon's own code; needs no server and leaves no state."""
     is_swept = sweep or plot is not None
     if is_swept and pairs:
-        text = (
-            "--pairs judges pairs and --sweep and --plot events: leave one of them out"
-        )
-        raise ConfigError(Problem(text))
+        raise ConfigError(Problem(_PAIRS_OR_SWEEP))
     rows = _rows(file, is_swept=is_swept)
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
-    settings = with_meanings(
-        settings,
-        meaning,
-        len(rows),
-        is_told=config_file is not None,
-    )
+    is_told = config_file is not None
+    settings = with_meanings(settings, meaning, len(rows), is_told=is_told)
     started = time.perf_counter()
     prints: Sequence[Fingerprint] = ()
     with _refusing(file):
@@ -402,10 +395,23 @@ def backtest(
     if is_swept:
         points = _swept(rows, settings, prints)
         facts["sweep"] = _point_records(points)
-        if plot:
-            title = f"{file.name}: B-cubed over the score to join at"
-            _write(plot, sweeping.svg(points, title=title))
+        _plot(points, plot, file.name)
     _print_facts(facts, as_json)
+
+
+_PAIRS_OR_SWEEP = (
+    "--pairs judges pairs and --sweep and --plot events: leave one of them out"
+)
+
+
+def _plot(
+    points: Sequence[sweeping.Point],
+    plot: Path | None,
+    name: str,
+) -> None:
+    if plot is not None:
+        title = f"{name}: B-cubed over the score to join at"
+        _write(plot, sweeping.svg(points, title=title))
 
 
 def _cost(row_count: int, seconds: float) -> dict[str, float]:

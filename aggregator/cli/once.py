@@ -28,6 +28,7 @@ from aggregator.hosts import host_of
 
 if TYPE_CHECKING:
     from aggregator.cli.people import People
+    from aggregator.daemon.polling import PollStage
 
 log = structlog.get_logger()
 
@@ -111,7 +112,17 @@ async def _poll(
     is_due = (await store.polls.due_counts()).due_count > 0
     if not is_due and not await store.polls.claimed(list(feeds)):
         return 0, ()
+    poll = await _poll_stage(stack, store, read, shutdown)
+    poll.hosts |= hosts  # with those of the addresses that feeds have moved to
+    return await poll.once()
 
+
+async def _poll_stage(
+    stack: AsyncExitStack,
+    store: Store,
+    read: Loaded,
+    shutdown: Shutdown,
+) -> PollStage:
     from aggregator.daemon import assembly
     from aggregator.watch.metrics import Metrics
 
@@ -125,10 +136,9 @@ async def _poll(
         read,
         metrics=metrics,
     )
-    poll.hosts |= hosts  # with those of the addresses that feeds have moved to
     # What was interrupted is given back while there is what it needs: 2 s before the server is stopped.
     stack.push_async_callback(lambda: poll.stop(shutdown.deadline - 2))
-    return await poll.once()
+    return poll
 
 
 async def _assign(store: Store, read: Loaded, role: str) -> None:

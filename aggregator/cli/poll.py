@@ -112,15 +112,14 @@ async def _reports(
 ) -> list[PollReport]:
     """Those of the feeds that could be polled; of the others stderr says why."""
     feeds = [_feed(read, target) for target in targets]
-    configured_ids = {feed.feed_id for feed in read.configuration.feeds}
     dry_ids = {feed.feed_id for feed in feeds}
+    # What is no feed of the configuration is only looked at.
     if not dry_run:
-        # What is no feed of the configuration is only looked at.
-        dry_ids -= configured_ids
+        dry_ids -= {feed.feed_id for feed in read.configuration.feeds}
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        is_server_needed = any(feed.feed_id not in dry_ids for feed in feeds)
-        store = await _store(stack, read, is_needed=is_server_needed)
+        is_needed = any(feed.feed_id not in dry_ids for feed in feeds)
+        store = await _store(stack, read, is_needed=is_needed)
         fetching = await stack.enter_async_context(
             assembly.Fetching(read.configuration.settings, metrics)
         )

@@ -14,7 +14,7 @@ Everything here may be repeated at any moment, by any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -433,16 +433,7 @@ class RetentionStore:
         key = keys.known(feed_id)
         limit = at - self._engine.retention.seen
         forgotten_count = 0
-        cursor = 0
-        while True:
-            answer, values = await self._engine.command(
-                "HSCAN",
-                key,
-                cursor,
-                "COUNT",
-                _SCAN,
-            )
-            cursor = int(answer)
+        async for values in self._scanned(key):
             old = [
                 (field, value)
                 for field, value in values.items()
@@ -453,9 +444,6 @@ class RetentionStore:
                 forgotten_count += int(
                     await self._engine.script("forget_fields", (key,), flattened(old))
                 )
-            # HSCAN begins and ends with the cursor 0.
-            if cursor == 0:
-                break
         places = (
             keys.due,
             keys.feed(feed_id),
@@ -468,6 +456,23 @@ class RetentionStore:
             (feed_id, ms_or_now(now)),
         )
         return forgotten_count
+
+    async def _scanned(self, key: str) -> AsyncIterator[Mapping[bytes, bytes]]:
+        """The fields of a hash, some at a time."""
+        cursor = 0
+        while True:
+            answer, values = await self._engine.command(
+                "HSCAN",
+                key,
+                cursor,
+                "COUNT",
+                _SCAN,
+            )
+            yield values
+            cursor = int(answer)
+            # HSCAN begins and ends with the cursor 0.
+            if cursor == 0:
+                break
 
     def _last_seen(
         self,
