@@ -276,13 +276,13 @@ _HEADS = {
 
 def _tell(ruling_id: str, answer: RulingAnswer, as_json: bool) -> None:
     if as_json:
-        told = {
+        record = {
             "id": ruling_id,
             "state": answer.state,
             "event_id": answer.event_id,
             "text": answer.text,
         }
-        click.echo(orjson.dumps(told))
+        click.echo(orjson.dumps(record))
         if answer.state is RulingState.REFUSED:
             raise SystemExit(1)
     elif answer.state is RulingState.REFUSED:

@@ -120,10 +120,10 @@ async def _tell(
 async def _learn_titles(
     store: Store,
     people: People,
-    told: Sequence[Event | DigestEvent | Message],
+    events: Sequence[Event | DigestEvent | Message],
 ) -> None:
     """Only of those that are told of: there may be a hundred thousand feeds."""
-    for event in told:
+    for event in events:
         feed_ids = people.nameless(event.sources)
         if feed_ids:
             people.learn_titles(await naming.feed_titles(store, feed_ids))

@@ -128,12 +128,12 @@ def _ruled(pair: Pair) -> list[str]:
 
 def _said(word: Label) -> dict[str, Any]:
     ruling = word.ruling
-    told = {
+    record = {
         "same": word.same,
         "ruling": ruling.ruling_id,
         "ruled_at": ruling.ruled_at,
     }
-    return {**told, "operator": ruling.operator, "why": ruling.why}
+    return {**record, "operator": ruling.operator, "why": ruling.why}
 
 
 def _placed(side: Side) -> list[str]:
@@ -245,9 +245,9 @@ async def _sides(
             raise ConfigError(Problem(text))
     since = min((record.first_seen_at for record in records.values()), default=EPOCH)
     decisions = await decided.decisions(store, records, records, since)
-    told = records.keys() | decided.best_ids(decisions)
+    titled = records.keys() | decided.best_ids(decisions)
     # What a report was nearest to may have come a window earlier.
-    titles = await decided.titles(store, told, since - settings.window)
+    titles = await decided.titles(store, titled, since - settings.window)
     sides: list[Side] = []
     for name in names:
         if name not in entry_ids:
@@ -376,8 +376,10 @@ def backtest(
     settings = _dedup(config_file)
     if strictness:
         settings = replace(settings, strictness=Strictness(strictness))
-    is_told = config_file is not None
-    settings = with_meanings(settings, meaning, len(rows), is_told=is_told)
+    is_configured = config_file is not None
+    settings = with_embeddings(
+        settings, meaning, len(rows), is_configured=is_configured
+    )
     started = time.perf_counter()
     prints: Sequence[Fingerprint] = ()
     with _refusing(file):
@@ -428,14 +430,14 @@ MOST_ROWS_MEANT = 20_000
 """Rows whose meanings are compared without being asked for: ten minutes of one core."""
 
 
-def with_meanings(
+def with_embeddings(
     settings: DedupSettings,
     asked: bool | None,
     count: int,
     *,
-    is_told: bool,
+    is_configured: bool,
 ) -> DedupSettings:
-    """`[dedup]` with meanings as asked; else as configured, where that `is_told`; else where it is soon done.
+    """`[dedup]` with meanings as asked; else as configured, where that `is_configured`; else where it is soon done.
 
     Raises ConfigError when they are asked for without the encoder.
     """
@@ -443,7 +445,7 @@ def with_meanings(
         raise ConfigError(Problem(f"--meaning: {files.no_encoder()}"))
     if asked is not None:
         return replace(settings, meaning=asked)
-    is_chosen = is_told or not settings.meaning
+    is_chosen = is_configured or not settings.meaning
     if is_chosen or count <= MOST_ROWS_MEANT:
         return settings
     click.echo(

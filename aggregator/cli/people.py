@@ -394,10 +394,10 @@ class People:
         saved_count = counted(record.saved_count, "duplicate")
         head = f"{wording.window(record, zone)}: {event_count}, {saved_count} saved"
         self._print(Rule(Text(head, style="bold"), style="dim"))
-        told = record.events[:MOST_OF_DIGEST]
-        for event in told:
+        shown = record.events[:MOST_OF_DIGEST]
+        for event in shown:
             self._print(self._line_of(event))
-        self._tell_rest(record.event_count - len(told))
+        self._tell_rest(record.event_count - len(shown))
         if record.trouble_count:
             troubled = counted(record.trouble_count, "feed")
             words = f"{troubled} in trouble: `aggregator status --failing`"

@@ -171,7 +171,7 @@ def _terminal(
     if people is None:
         return None
 
-    async def told() -> None:
+    async def tell() -> None:
         parts = [follow(common.store, people, feed_ids=common.source.feed_ids)]
         if beside is not None:
             parts.append(beside(common.store, people, stop))
@@ -180,7 +180,7 @@ def _terminal(
         except OSError as error:  # the terminal was closed; the daemon goes on
             log.info("terminal_closed", error=str(error))
 
-    return told
+    return tell
 
 
 def _watching(

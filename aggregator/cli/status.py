@@ -21,8 +21,8 @@ from aggregator.cli.waits import Waits, address_of, waits
 from aggregator.config_problems import nearest
 from aggregator.daemon import files
 from aggregator.daemon.files import Loaded
+from aggregator.engine.back_pressure import BackPressure
 from aggregator.engine.embedded import attach
-from aggregator.engine.holds import Holds
 from aggregator.engine.retention import GroupLag
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, Problem
@@ -122,8 +122,8 @@ async def _status(
         store = engine.store
         now = await store.server_time()
         states = await store.polls.states([feed.feed_id for feed in feeds])
-        holds = await store.holds.standing()
-        polls = await waits(store, feeds, states, holds)
+        back_pressure = await store.back_pressure.standing()
+        polls = await waits(store, feeds, states, back_pressure)
         rows = [_feed(feed, states.get(feed.feed_id), polls) for feed in feeds]
         facts: dict[str, Any] = {
             "version": __version__,
@@ -132,7 +132,7 @@ async def _status(
             "now": now,
             "feeds": _trouble_first(rows),
             "unregistered": sorted(polls.unregistered),
-            **await _totals(store, now, holds),
+            **await _totals(store, now, back_pressure),
         }
     if secrets or read.configuration.settings.server_listen:
         facts["server"] = await _server(read, secrets=secrets)
@@ -148,7 +148,7 @@ def _trouble_first(feeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
 async def _totals(
     store: Store,
     now: datetime,
-    holds: Holds,
+    back_pressure: BackPressure,
 ) -> dict[str, Any]:
     due = await store.polls.due_counts()
     totals = await store.watch.totals(now - DAY)
@@ -163,9 +163,12 @@ async def _totals(
             "due": due.due_count,
             "stopped": due.parked_count,
         },
-        "waiting_entries": holds.waiting_count,
+        "waiting_entries": back_pressure.waiting_count,
         "waiting_words": await store.rulings.asked_count(),
-        "holds": {"polling": holds.slow_consumer, "events": holds.event_stage},
+        "holds": {
+            "polling": back_pressure.slow_consumer,
+            "events": back_pressure.event_stage,
+        },
         "leader": leader,
         "last_24h": {
             "polls": totals.polls,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aggregator.engine.holds import Holds
+from aggregator.engine.back_pressure import BackPressure
 from aggregator.engine.store import Store
 from aggregator.hosts import host_of
 from aggregator.model import Feed, PollState
@@ -63,7 +63,7 @@ async def waits(
     store: Store,
     feeds: Sequence[Feed],
     states: Mapping[str, PollState | None],
-    holds: Holds,
+    back_pressure: BackPressure,
 ) -> Waits:
     """Raises EngineError."""
     feed_ids = [feed.feed_id for feed in feeds]
@@ -76,5 +76,5 @@ async def waits(
         claimed=claimed,
         held=await store.polls.held_hosts(hosts),
         unregistered=frozenset(await store.registration.unregistered(feed_ids)),
-        not_poll=holds.why_not_poll,
+        not_poll=back_pressure.why_not_poll,
     )

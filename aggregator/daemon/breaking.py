@@ -80,7 +80,7 @@ class Breaker:
 
     async def took_lead(self) -> None:
         """Learn what held the leader before us. Raises EngineError."""
-        self.held_by = (await self._store.holds.standing()).event_stage
+        self.held_by = (await self._store.back_pressure.standing()).event_stage
 
     def lost_lead(self) -> None:
         """Forget what was ours to judge: the next leader meets the entry itself."""
@@ -185,7 +185,7 @@ class Breaker:
         kind, detail = "recovered", "the event stage goes on"
         if why:
             kind, detail = "failing", f"the event stage waits: {why}"
-        is_news = await self._store.holds.hold_events(
+        is_news = await self._store.back_pressure.hold_events(
             token,
             why,
             Notice(kind, "", "", detail),
@@ -212,7 +212,7 @@ class Breaker:
             if self._row >= ROW:
                 continue
             # Few entries showed nothing: one more that goes through would convict the first.
-            standing = await self._store.holds.standing()
+            standing = await self._store.back_pressure.standing()
             if standing.waiting_count > self._row:
                 return
 

@@ -265,9 +265,9 @@ class PollStage:
     async def _may_claim(self) -> bool:
         if not self._free_count():
             return False
-        holds = await self._store.holds.standing()
-        self._metrics.show_waiting(holds.waiting_count)
-        reason = holds.why_not_poll
+        back_pressure = await self._store.back_pressure.standing()
+        self._metrics.show_waiting(back_pressure.waiting_count)
+        reason = back_pressure.why_not_poll
         if reason != self.paused_by:
             # Once for each reason: it is looked at every second.
             if reason:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.back_pressure import NOT_LEADING, raise_if_not_leading
 from aggregator.engine.codec import ALIAS, ENTRY, EVENT, Unreadable, decode
-from aggregator.engine.holds import NOT_LEADING, raise_if_not_leading
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.outgoing import (
     deliveries,

@@ -4,7 +4,7 @@ Rules:
 - A public stream keeps each message for its time, and beyond it while a registered consumer group has not acknowledged
   it, up to `max_stream_bytes`. A group that is behind and has not moved for `forget_group` no longer counts.
 - Over the cap the oldest go, acknowledged or not; with `on_slow_consumer = "slow_down"` only what every group has
-  acknowledged, and all workers are asked to pause polling (`holds`).
+  acknowledged, and all workers are asked to pause polling (`back_pressure`).
 - What a cap dropped is counted in the same step, for each group exactly, and told as a `dropped` notice.
 - A known entry is forgotten `seen` after it was last in its feed; a feed that is gone from feeds.toml, when nothing is
   known of it any more. Gates and events expire by themselves (`events`).
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.back_pressure import BackPressureStore
 from aggregator.engine.codec import (
     COUNT,
     FINGERPRINT,
@@ -29,7 +30,6 @@ from aggregator.engine.codec import (
     Unreadable,
     decode,
 )
-from aggregator.engine.holds import HoldStore
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import (
     Argument,
@@ -109,10 +109,10 @@ class RetentionStore:
     _compacted_hour: int = 0
     """Hours since 1970 before which the counts are those of whole hours."""
 
-    def __init__(self, engine: Engine, holds: HoldStore) -> None:
+    def __init__(self, engine: Engine, back_pressure: BackPressureStore) -> None:
         self._engine = engine
         self._keys = engine.keys
-        self._holds = holds
+        self._back_pressure = back_pressure
 
     async def groups(self) -> list[GroupLag]:
         """Every consumer group of every public stream."""
@@ -151,7 +151,7 @@ class RetentionStore:
             )
         notices = await self._tell_dropped(now)
         report = TrimReport(tuple(trimmed), tuple(notices))
-        await self._holds.note_slow_consumer(report.why_pause)
+        await self._back_pressure.note_slow_consumer(report.why_pause)
         return report
 
     async def _unless_refused(

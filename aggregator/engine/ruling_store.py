@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aggregator.engine import wire
+from aggregator.engine.back_pressure import raise_if_not_leading
 from aggregator.engine.codec import (
     EXAMPLE,
     RULING,
@@ -22,7 +23,6 @@ from aggregator.engine.codec import (
     Unreadable,
     decode,
 )
-from aggregator.engine.holds import raise_if_not_leading
 from aggregator.engine.outgoing import (
     deliveries,
     event_arguments,

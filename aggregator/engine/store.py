@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from aggregator.engine.back_pressure import BackPressureStore
 from aggregator.engine.client import Client
 from aggregator.engine.delivery_store import DeliveryStore
 from aggregator.engine.event_store import EventStore
 from aggregator.engine.fingerprint_store import FingerprintStore
-from aggregator.engine.holds import HoldStore
 from aggregator.engine.lease_store import LeaseStore
 from aggregator.engine.poll_store import PollStore
 from aggregator.engine.registration import RegistrationStore
@@ -48,7 +48,7 @@ class Store:
         """The due set, claims, states, known entries, commits, holds of hosts."""
         self.leases = LeaseStore(self.engine)
         """WebSub subscriptions."""
-        self.holds = HoldStore(self.engine)
+        self.back_pressure = BackPressureStore(self.engine)
         """Why the stages wait, for every worker."""
         self.events = EventStore(self.engine)
         """The lead, waiting entries, events, publishing."""
@@ -56,7 +56,7 @@ class Store:
         """The operator's word."""
         self.fingerprints = FingerprintStore(self.engine, self.events, self.rulings)
         """What the matching index is rebuilt from."""
-        self.retention = RetentionStore(self.engine, self.holds)
+        self.retention = RetentionStore(self.engine, self.back_pressure)
         """What is dropped when."""
         self.watch = WatchStore(self.engine, self.events)
         """Digests, counts, reading along."""

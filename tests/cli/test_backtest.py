@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.cli.matching import MOST_ROWS_MEANT, with_meanings
+from aggregator.cli.matching import MOST_ROWS_MEANT, with_embeddings
 from aggregator.daemon import files
 from aggregator.dedup.extra import is_installed
 from aggregator.model import DedupSettings
@@ -141,8 +141,8 @@ def test_meanings_are_compared_as_asked_then_as_configured_then_where_it_is_soon
     asked: bool | None, count: int, is_told: bool, meant: bool
 ):
     assert (
-        with_meanings(
-            DedupSettings(meaning=True), asked, count, is_told=is_told
+        with_embeddings(
+            DedupSettings(meaning=True), asked, count, is_configured=is_told
         ).meaning
         is meant
     )
@@ -152,7 +152,7 @@ def test_meanings_are_compared_as_asked_then_as_configured_then_where_it_is_soon
     ("told", "meant"),
     [("feed = []\n", is_installed()), ("[dedup]\nmeaning = false\n", False)],
 )
-def test_a_configuration_that_is_silent_with_meanings_where_the_encoder_is(
+def test_a_configuration_that_is_silent_with_embeddings_where_the_encoder_is(
     tmp_path: Path, told: str, meant: bool
 ):
     config = tmp_path / "feeds.toml"

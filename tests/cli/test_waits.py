@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aggregator.cli.waits import Waits, waits
-from aggregator.engine.holds import Holds
+from aggregator.engine.back_pressure import BackPressure
 from aggregator.engine.store import Store
 from aggregator.model import Feed
 
@@ -70,7 +70,7 @@ async def test_the_reasons_come_from_the_server(store: Store):
     await store.polls.claim(
         hosts=hosts, limit=1, lease=timedelta(minutes=1), spacing=timedelta(0)
     )
-    found = await waits(store, feeds, {}, Holds(0, "", ""))
+    found = await waits(store, feeds, {}, BackPressure(0, "", ""))
     reasons = [found.why(feed, None).split()[0] for feed in feeds]
     assert reasons == ["its", "it", "a", "the"]
     assert (found.next_poll_at("taken"), found.next_poll_at("unknown")) == (

@@ -80,7 +80,7 @@ async def test_the_only_waiting_entry_is_not_rejected_before_another_goes_throug
     await stages.run("a", rss(("2", BUDGET)))
     assert [m.title for m in await stages.messages()] == [QUAKE, BUDGET]
     assert await trouble(store) == ["failing", "dropped", "recovered"]
-    assert (await store.holds.standing()).event_stage == ""
+    assert (await store.back_pressure.standing()).event_stage == ""
 
 
 async def test_four_bad_entries_in_a_row_are_rejected_one_by_one(store: Store):
@@ -108,8 +108,13 @@ async def test_five_entries_that_break_in_a_row_stop_the_stage_and_none_is_lost(
             await stages.assign()
     assert await store.events.waiting_count() == 6
     assert await trouble(store) == ["failing"]
-    assert "5 waiting entries in a row" in (await store.holds.standing()).event_stage
-    assert stages.event_stage.held_by == (await store.holds.standing()).event_stage
+    assert (
+        "5 waiting entries in a row"
+        in (await store.back_pressure.standing()).event_stage
+    )
+    assert (
+        stages.event_stage.held_by == (await store.back_pressure.standing()).event_stage
+    )
 
 
 async def test_a_held_stage_keeps_the_lead_and_a_successor_that_goes_on_tells_so(

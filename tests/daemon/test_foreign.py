@@ -195,7 +195,7 @@ class House:
             async for row in self.store.watch.rows(stream, START.replace(year=2000))
         ]
         archived(rows, self.store.watch.message_of)
-        await _totals(self.store, stages.now, await self.store.holds.standing())
+        await _totals(self.store, stages.now, await self.store.back_pressure.standing())
         await self.store.watch.trouble(START.replace(year=2000))
         await self.store.rulings.examples(["x", "y"])
         assert await self.store.rulings.answer("x") is None

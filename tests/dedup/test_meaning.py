@@ -113,7 +113,7 @@ def test_the_nearer_two_titles_are_in_meaning_the_likelier_they_are_one_event() 
     assert near > far
 
 
-def test_an_index_with_meanings_takes_in_records_without() -> None:
+def test_an_index_with_embeddings_takes_in_records_without() -> None:
     entry = entry_of(
         {"id": "1", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"}
     )

@@ -117,7 +117,7 @@ encoder = pytest.mark.skipif(
 @encoder
 @pytest.mark.slow
 @pytest.mark.parametrize("trap", DIFFERENT, ids=lambda trap: trap[1])
-def test_look_alikes_stay_apart_with_meanings_too(trap: Pair) -> None:
+def test_look_alikes_stay_apart_with_embeddings_too(trap: Pair) -> None:
     assert not is_same(pair(row(trap), DedupSettings(meaning=True)), DedupSettings())
 
 

@@ -12,8 +12,8 @@ from aggregator.engine.client import connect
 from aggregator.engine.store import Store
 from tests.engine import making
 from tests.engine.nodes import Node, free_ports, until
+from tests.engine.test_back_pressure import *  # noqa: F403
 from tests.engine.test_event_store import *  # noqa: F403
-from tests.engine.test_holds import *  # noqa: F403
 from tests.engine.test_poll_store import *  # noqa: F403
 from tests.engine.test_retention import *  # noqa: F403
 from tests.engine.test_ruling_store import *  # noqa: F403

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from aggregator.engine.holds import SLOW_LAPSES
+from aggregator.engine.back_pressure import SLOW_LAPSES
 from aggregator.engine.store import Store
 from aggregator.model import FingerprintRecord, KnownEntry, Queue, RetentionSettings
 from tests.engine import making
@@ -240,17 +240,17 @@ async def test_slow_down_keeps_everything_for_the_group_and_asks_for_a_pause(
     assert (
         report.why_pause == "a consumer group is behind on reports (on_slow_consumer)"
     )
-    assert (await store.holds.standing()).slow_consumer == report.why_pause
+    assert (await store.back_pressure.standing()).slow_consumer == report.why_pause
     assert await length(store, "{agg}:reports") == 300
     assert len(await read(store, "slow", 1000, acknowledge=True)) == 300
     assert not (await store.retention.trim(now=later)).why_pause
-    assert (await store.holds.standing()).slow_consumer == ""
+    assert (await store.back_pressure.standing()).slow_consumer == ""
 
 
 async def test_a_leader_that_is_gone_keeps_nobody_from_polling_for_long(
     store: Store,
 ) -> None:
-    await store.holds.note_slow_consumer("a consumer group is behind")
+    await store.back_pressure.note_slow_consumer("a consumer group is behind")
     assert (
         0
         < await store.engine.command("PTTL", store.engine.keys.slow)

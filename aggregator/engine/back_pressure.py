@@ -24,7 +24,7 @@ SLOW_LAPSES = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class BackPressure:
     """`waiting_count` entries wait for the event stage; `slow_consumer` and `event_stage` say why polling or the event
     stage waits, '' when it does not."""
 
@@ -47,20 +47,20 @@ def raise_if_not_leading(answer: bytes) -> None:
         raise StaleToken(NOT_LEADING)
 
 
-class HoldStore:
+class BackPressureStore:
     """Why the stages hold back, noted and read."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._keys = engine.keys
 
-    async def standing(self) -> Holds:
+    async def standing(self) -> BackPressure:
         """What every worker should know before it takes up more."""
         keys = self._keys
         waiting, slow, held = await self._engine.many(
             [("XLEN", keys.entries), ("GET", keys.slow), ("GET", keys.held)]
         )
-        return Holds(
+        return BackPressure(
             int(waiting or 0),
             text(slow or ""),
             text(held or ""),
@@ -91,7 +91,7 @@ class HoldStore:
     ) -> bool:
         """The event stage waits for this reason, '' when it goes on. The notice is told when that changes, not with
         another reason for the same wait; answers whether it was. Raises StaleToken when another worker leads."""
-        told = notice_arguments(self._engine, [notice], at)
+        notices = notice_arguments(self._engine, [notice], at)
         keys = (
             self._keys.leader,
             self._keys.held,
@@ -100,7 +100,7 @@ class HoldStore:
         answer = await self._engine.script(
             "hold",
             keys,
-            [token, reason, 1, *told],
+            [token, reason, 1, *notices],
         )
         raise_if_not_leading(answer)
         return text(answer) == "told"
