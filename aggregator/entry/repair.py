@@ -139,7 +139,7 @@ def _is_allowed(text: str) -> bool:
         octets = text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
-    if any(character in octets for character in _FORBIDDEN_ENDS):
+    if not text.isascii() and any(end in octets for end in _FORBIDDEN_ENDS):
         return False
     return len(octets.translate(None, _FORBIDDEN_CONTROLS)) == len(octets)
 

@@ -453,8 +453,11 @@ def _seen(
     """An entry that is as it was; its record is written where it would say something else, or grew old."""
     now = context.request.now
     key = identity.identity_key
-    named = replace(_with_aliases(known, identity), content_hash=content_hash)
-    if named == known and now - known.last_seen_at < SIGHTING_STEP:
+    named = _with_aliases(known, identity)
+    if content_hash != known.content_hash:
+        named = replace(named, content_hash=content_hash)
+    # Nearly all entries of a changed document: a new record for each would cost more than to find them.
+    if named is known and now - known.last_seen_at < SIGHTING_STEP:
         return _EntryOutcome(Outcome.SEEN, key=key, content_hash=content_hash)
     seen = replace(named, last_seen_at=now)
     return _EntryOutcome(Outcome.SEEN, key=key, known=seen, content_hash=content_hash)
