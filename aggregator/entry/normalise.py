@@ -30,6 +30,7 @@ from aggregator.entry.text import (
     escaped_once,
     is_markup_as_text,
     plain_text,
+    single_references,
     title_text,
     without_cdata_marks,
 )
@@ -325,7 +326,7 @@ def _readable(markup: Markup) -> Markup:
         value = _EMPTY_VOID.sub(r"<\1\2/>", value)
     if not markup.html:
         return _readable_text(replace(markup, value=value))
-    value = _paragraphed(escaped_once(value))
+    value = _paragraphed(single_references(escaped_once(value)))
     return markup if value == markup.value else replace(markup, value=value)
 
 

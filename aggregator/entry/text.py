@@ -174,6 +174,11 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL | re.IGNORECASE)
 _ESCAPED_CDATA = re.compile(
     r"\s*&lt;!\[CDATA\[(.*)\]\]&gt;\s*", re.DOTALL | re.IGNORECASE
 )
+_CODE = re.compile(r"<(?:code|pre|tt|kbd|samp)\b", re.IGNORECASE)
+_TWICE_ESCAPED = re.compile(
+    r"&amp;(#(?:39|1[6-9]\d|2\d\d|8[2-4]\d\d)|#x(?:27|20[0-4][0-9a-f])|nbsp|[lr][sd]quo|[nm]dash|hellip|[lr]aquo|"
+    r"[a-zA-Z](?:acute|grave|circ|uml|tilde|cedil|ring)|szlig|euro|pound|copy|reg|trade|deg|middot|bull);",
+)
 _ESCAPED_MARKUP = re.compile(
     r"\s*&lt;(p|div|table|ul|ol|h[1-6]|blockquote|figure|section|article)\b[^<]*&lt;/\1&gt;\s*",
     re.IGNORECASE,
@@ -187,6 +192,16 @@ _MARKUP_AS_TEXT = re.compile(
 def without_cdata_marks(text: str) -> str:
     """The text without CDATA marks that were escaped, or set twice, and so became part of it (xueqiu.com)."""
     return _CDATA.sub(r"\1", text) if "<![" in text else text
+
+
+def single_references(html: str) -> str:
+    """Markup whose references to signs and accented letters were escaped twice (`It&amp;#8217;s`).
+
+    Not those to the signs of markup, and none in a text that shows code.
+    """
+    if "&amp;" not in html or _CODE.search(html):
+        return html
+    return _TWICE_ESCAPED.sub(r"&\1;", html)
 
 
 def escaped_once(html: str) -> str:

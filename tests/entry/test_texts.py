@@ -328,3 +328,25 @@ def test_a_summary_for_podcasts_is_plain_text_unless_it_is_markup() -> None:
     assert body(lines) == "One<br>\nTwo &amp; more"
     markup = only(rss(summary.format("&lt;p&gt;One&lt;/p&gt;")))
     assert body(markup) == "<p>One</p>"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<p>It&amp;#8217;s caf&amp;eacute;</p>", "<p>It&#8217;s caf&eacute;</p>"),
+        (
+            "<p>a&amp;nbsp;b &amp;amp; c &amp;lt;b&amp;gt;</p>",
+            "<p>a&nbsp;b &amp;amp; c &amp;lt;b&amp;gt;</p>",
+        ),
+        (
+            "<p>Write <code>&amp;nbsp;</code>.</p>",
+            "<p>Write <code>&amp;nbsp;</code>.</p>",
+        ),
+        ("<p>&amp;#60;b&amp;#62; AT&amp;T</p>", "<p>&amp;#60;b&amp;#62; AT&amp;T</p>"),
+    ],
+)
+def test_references_to_signs_that_were_escaped_twice_are_read_once(
+    written: str, shown: str
+) -> None:
+    one = only(rss(f"<title>T</title><description>{escape(written)}</description>"))
+    assert body(one) == shown
