@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from aggregator.entry.hour_words import hour_meant, without_hour_words
 from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS, TWO_WORDS
 from aggregator.entry.zones import local_offset, zone_at_start
+from aggregator.model import EPOCH
 
 _LONGEST = 100
 """Characters; the longest date of the corpora that can be read has 56."""
@@ -120,11 +121,9 @@ _WEEKDAY_WORDS = (
     "sat saturday samedi sam sabado sab sabato samstag sa сб суббота zaterdag",
     "sun sunday dimanche dim domingo dom domenica sonntag so вс воскресенье zondag",
 )
-_WEEKDAYS = {
-    word: number
-    for number, words in enumerate(_WEEKDAY_WORDS)
-    for word in words.split()
-}
+_WEEKDAYS: dict[str, int] = {}
+for _number, _words in enumerate(_WEEKDAY_WORDS):
+    _WEEKDAYS |= dict.fromkeys(_words.split(), _number)
 
 
 class _Clock(NamedTuple):
@@ -146,38 +145,53 @@ def instant(raw: str, *, language: str | None) -> datetime | None:
     if not text or len(text) > _LONGEST:
         return None
     half = len(text) // 2
-    if (
-        len(text) > 20 and text[:half] == text[half:]
-    ):  # some programs write the same date twice
+    # Some programs write the same date twice.
+    if len(text) > 20 and text[:half] == text[half:]:
         text = text[:half]
     if tag.partition("-")[0] == "th":
-        text = _BUDDHIST_YEAR.sub(lambda found: str(int(found[0]) - 543), text)
+        text = _BUDDHIST_YEAR.sub(_since_christ, text)
     if re.fullmatch(r"\d+(?:t\d+)?(?:\.\d+)?", text):
         return _from_digits(text, tag)
-    text = _ERA.sub(_common_year, _BASIC.sub(_extended, text))
-    text = _DOTTED_TIME.sub(lambda found: found[0].replace(".", ":"), text)
-    for words, month in TWO_WORDS.items():
-        text = text.replace(words, month)
-    clock = _clock(text, tag)
+    clock = _clock(_respelled(text), tag)
     if clock is None:
         return None
     day = _day(clock.rest, tag)
-    return None if day is None else _checked(day, clock.since_midnight, clock.zone, tag)
+    if day is None:
+        return None
+    return _checked(day, clock.since_midnight, clock.zone, tag)
+
+
+def _respelled(text: str) -> str:
+    """The text with years, times and months in the forms that the rules know."""
+    text = _ERA.sub(_common_year, _BASIC.sub(_extended, text))
+    text = _DOTTED_TIME.sub(_with_colons, text)
+    for words, month in TWO_WORDS.items():
+        text = text.replace(words, month)
+    return text
+
+
+def _since_christ(buddhist: re.Match[str]) -> str:
+    return str(int(buddhist[0]) - 543)
+
+
+def _with_colons(dotted: re.Match[str]) -> str:
+    return dotted[0].replace(".", ":")
 
 
 def _common_instant(common: re.Match[str]) -> datetime | None:
     day, month, year, time, zone = common.groups()
     number = _MONTH_NAMES.index(month) + 1
     offset = "+00:00" if zone == "GMT" else f"{zone[:3]}:{zone[3:]}"
+    written = f"{year}-{number:02}-{day}T{time}{offset}"
     try:
-        return datetime.fromisoformat(
-            f"{year}-{number:02}-{day}T{time}{offset}"
-        ).astimezone(UTC)
-    except ValueError:  # the 31st of June
+        return datetime.fromisoformat(written).astimezone(UTC)
+    except ValueError:
+        # The 31st of June.
         return None
 
 
 def _common_year(era: re.Match[str]) -> str:
+    # The first year of a reign is written 元, its beginning.
     year = 1 if era[2] == "元" else int(era[2])
     return f"{_ERAS[era[1]] + year}年"
 
@@ -191,74 +205,73 @@ def _extended(basic: re.Match[str]) -> str:
 def _plain(raw: str) -> str:
     """Lower case, ASCII digits, full width folded, white space single."""
     text = unicodedata.normalize("NFKC", raw[: 4 * _LONGEST]).lower()
-    digits = "".join(
-        str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c
-        for c in text
-    )
-    return " ".join(
-        re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff\u00ad]", "", digits).split()
-    )
+    if not text.isascii():
+        text = "".join(map(_ascii_digit, text))
+        # Marks of direction stand between the parts of Arabic and Hebrew dates.
+        text = re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff\u00ad]", "", text)
+    return " ".join(text.split())
+
+
+def _ascii_digit(letter: str) -> str:
+    if not letter.isdigit() or letter.isascii():
+        return letter
+    return str(unicodedata.digit(letter))
 
 
 def _checked(
     day: date, since_midnight: timedelta, zone: timedelta | None, tag: str
 ) -> datetime | None:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    found = midnight + since_midnight - (local_offset(tag) if zone is None else zone)
-    if abs(found - datetime(1970, 1, 1, tzinfo=UTC)) <= _NO_DATE:
+    offset = local_offset(tag) if zone is None else zone
+    at = midnight + since_midnight - offset
+    if abs(at - EPOCH) <= _NO_DATE:
         return None
-    return found
+    return at
 
 
 def _from_digits(text: str, tag: str) -> datetime | None:
     compact = _COMPACT.fullmatch(text)
     if compact:
-        year, month, day, hour, minute, second = (
-            int(group or 0) for group in compact.groups()
-        )
-        found = _calendar(year, month, day)
-        span = _span(hour, minute, second)
-        return _checked(found, span, None, tag) if found and span is not None else None
+        numbers = [int(group or 0) for group in compact.groups()]
+        day = _calendar(*numbers[:3])
+        span = _span(*numbers[3:])
+        if day is None or span is None:
+            return None
+        return _checked(day, span, None, tag)
     epoch = _EPOCH.fullmatch(text)
     if epoch is None:
         return None
     number = epoch.group(1)
     scale = {16: 1_000_000, 13: 1000, 12: 1000}.get(len(number), 1)
-    found_at = datetime.fromtimestamp(int(number) / scale, UTC)
-    return found_at if _FIRST_YEAR <= found_at.year <= _LAST_YEAR else None
+    at = datetime.fromtimestamp(int(number) / scale, UTC)
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        return None
+    return at
 
 
 def _clock(text: str, tag: str) -> _Clock | None:
     """The time of day in a text, midnight if it states none; None if what stands there is no time or no zone."""
-    match = next(
-        (
-            each
-            for each in _TIME.finditer(text)
-            if each["m"] or each["half"] or each["only"] or _is_hour(each)
-        ),
-        None,
-    )
+    match = next(filter(_is_time, _TIME.finditer(text)), None)
     if match is None:
         return _Clock(timedelta(0), None, text)
     hour = _hour(int(match["h"]), match["half"] or match["only"] or "", text)
-    span = (
-        None
-        if hour is None
-        else _span(hour, int(match["m"] or 0), int(match["s"] or 0))
-    )
+    if hour is None:
+        return None
+    span = _span(hour, int(match["m"] or 0), int(match["s"] or 0))
     if span is None:
         return None
-    head, tail = (
-        without_hour_words(text[: match.start()]),
-        without_hour_words(text[match.end() :]),
-    )
+    head = without_hour_words(text[: match.start()])
+    tail = without_hour_words(text[match.end() :])
     zone, rest = _zone(tail.lstrip(" ,.("), tag)
     if rest is None:
         return None
     return _Clock(span, zone, f"{re.sub('t$', ' ', head)} {rest}")
 
 
-def _is_hour(match: re.Match[str]) -> bool:
+def _is_time(match: re.Match[str]) -> bool:
+    """A number alone is none, but 8時 is."""
+    if match["m"] or match["half"] or match["only"]:
+        return True
     return re.search("[時时点點시]", match.group()) is not None
 
 
@@ -268,61 +281,73 @@ def _hour(hour: int, mark: str, text: str) -> int | None:
         return hour_meant(hour, text)
     if mark.startswith("a"):
         return None if hour > 12 else hour % 12
-    return hour % 12 + 12 if hour <= 12 else hour
+    # "14:05 pm" says one thing twice.
+    if hour > 12:
+        return hour
+    return hour % 12 + 12
 
 
 def _span(hour: int, minute: int, second: int) -> timedelta | None:
     """Since midnight; 24:00:00 is the next midnight and second 60 the next minute, as ISO 8601 and UTC have it."""
-    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
+    is_beyond_midnight = hour == 24 and (minute or second)
+    if hour > 24 or minute > 59 or second > 60 or is_beyond_midnight:
         return None
     return timedelta(hours=hour, minutes=minute, seconds=second)
 
 
 def _zone(tail: str, tag: str) -> tuple[timedelta | None, str | None]:
     """The zone at the start of what follows a time, and what is left; nothing left (None) where a zone is wrong."""
-    found = zone_at_start(tail, tag)
-    if found is None:
+    stated = zone_at_start(tail, tag)
+    if stated is None:
         return None, tail
-    zone, end = found
-    word = tail[:end]
+    zone, end = stated
     if zone is None:
-        is_word = word.isalpha() and (
-            word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS
-        )
-        return None, (tail if is_word else None)
+        # "10:30 uhr" and "10:30 monday" state no zone, "10:30 xyz" an unknown one.
+        return None, (tail if _is_known_word(tail[:end]) else None)
+    # "+0800 (China Standard Time)".
     rest = re.sub(r"\([^()]*\)?|^[^\d]*\)", " ", tail[end:])
     following = zone_at_start(rest.lstrip(), tag)
+    # Two offsets; a name behind an offset is only its name.
     if following and following[0] is not None and not re.match(r"\s*[a-z]", rest):
-        return None, None  # two offsets
+        return None, None
     return zone, rest
+
+
+def _is_known_word(word: str) -> bool:
+    """Whether it is of those that stand beside times: a filler, a month, a weekday."""
+    if not word.isalpha():
+        return False
+    return word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS
 
 
 def _day(text: str, tag: str) -> date | None:
     """The one date in a text; None if there is none, more than one, or digits that belong to none."""
-    for pattern, reader in (
-        (_YEAR_FIRST, _calendar),
-        (_WEEK, _iso_week),
-        (_ORDINAL, _ordinal),
-    ):
+    for pattern, reader in _READERS:
         match = pattern.search(text)
         if match:
-            rest = text[: match.start()] + text[match.end() :]
-            return (
-                None
-                if _has_more(rest)
-                else reader(*(int(group) for group in match.groups()))
-            )
+            if _has_more(_around(match)):
+                return None
+            return reader(*map(int, match.groups()))
     match = _YEAR_LAST.search(text)
     if match:
-        rest = text[: match.start()] + text[match.end() :]
+        rest = _around(match)
         return None if _has_more(rest) else _in_order(match, rest, tag)
-    return None if "年" in text or "년" in text else _worded(text, tag)
+    # A year of another reckoning, or without its month.
+    if "年" in text or "년" in text:
+        return None
+    return _worded(text, tag)
+
+
+def _around(match: re.Match[str]) -> str:
+    """The text without what matched."""
+    text = match.string
+    return text[: match.start()] + text[match.end() :]
 
 
 def _has_more(rest: str) -> bool:
-    return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None or rest.startswith(
-        ("-", "+")
-    )
+    if rest.startswith(("-", "+")):
+        return True
+    return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None
 
 
 def _calendar(year: int, month: int, day: int) -> date | None:
@@ -336,45 +361,52 @@ def _calendar(year: int, month: int, day: int) -> date | None:
 
 def _iso_week(year: int, week: int, day: int) -> date | None:
     try:
-        found = date.fromisocalendar(year, week, day)
+        start = date.fromisocalendar(year, week, day)
     except ValueError:
         return None
-    return _calendar(found.year, found.month, found.day)
+    return _calendar(start.year, start.month, start.day)
 
 
 def _ordinal(year: int, day: int) -> date | None:
     if not (_FIRST_YEAR <= year <= _LAST_YEAR and 1 <= day <= 366):
         return None
-    found = date(year, 1, 1) + timedelta(days=day - 1)
-    return found if found.year == year else None
+    in_year = date(year, 1, 1) + timedelta(days=day - 1)
+    # Day 366 of a common year is none.
+    return in_year if in_year.year == year else None
+
+
+_READERS: tuple[tuple[re.Pattern[str], Callable[..., date | None]], ...] = (
+    (_YEAR_FIRST, _calendar),
+    (_WEEK, _iso_week),
+    (_ORDINAL, _ordinal),
+)
 
 
 def _in_order(match: re.Match[str], rest: str, tag: str) -> date | None:
     """A date of three numbers with the year last, where the order of the first two is sure."""
-    first, second, year = int(match[1]), int(match[3]), _year(match[4])
-    day_first, month_first = (
-        _calendar(year, second, first),
-        _calendar(year, first, second),
-    )
+    first = int(match[1])
+    second = int(match[3])
+    year = _year(match[4])
+    day_first = _calendar(year, second, first)
+    month_first = _calendar(year, first, second)
+    # 12/12, or a number over 12.
     if day_first == month_first or day_first is None or month_first is None:
         return day_first or month_first
-    stated = [
-        _WEEKDAYS[word]
-        for word in map(_fold, _TOKEN.findall(rest))
-        if word in _WEEKDAYS
-    ]
-    fitting = [each for each in (day_first, month_first) if each.weekday() in stated]
-    if stated:
+    words = map(_fold, _TOKEN.findall(rest))
+    weekdays = [_WEEKDAYS[word] for word in words if word in _WEEKDAYS]
+    if weekdays:
+        dates = (day_first, month_first)
+        fitting = [each for each in dates if each.weekday() in weekdays]
         return fitting[0] if len(fitting) == 1 else None
+    # Nobody writes the month first and points behind.
     if match[2] == ".":
         return day_first
     if tag in _MONTH_FIRST:
         return month_first
-    return (
-        None
-        if tag in _UNDECIDED or tag.partition("-")[0] in _UNDECIDED - {"en"}
-        else day_first
-    )
+    primary = tag.partition("-")[0]
+    if tag in _UNDECIDED or primary in _UNDECIDED - {"en"}:
+        return None
+    return day_first
 
 
 def _year(digits: str) -> int:
@@ -382,7 +414,8 @@ def _year(digits: str) -> int:
     number = int(digits)
     if len(digits) > 2:
         return number
-    return number + (1900 if number >= 70 else 2000)
+    century = 1900 if number >= 70 else 2000
+    return century + number
 
 
 def _worded(text: str, tag: str) -> date | None:
@@ -394,52 +427,55 @@ def _worded(text: str, tag: str) -> date | None:
     numbers = [position for position, token in enumerate(tokens) if token.isdigit()]
     if len(numbers) != 2:
         return None
-    month = (
-        int(numbered[1] or numbered[2]) if numbered else _month(tokens, numbers[0], tag)
-    )
-    first, second = tokens[numbers[0]], tokens[numbers[1]]
-    day, year = (second, first) if len(first) == 4 else (first, second)
+    month = _month(tokens, numbers[0], tag)
+    if numbered:
+        month = int(numbered[1] or numbered[2])
+    day = tokens[numbers[0]]
+    year = tokens[numbers[1]]
+    if len(day) == 4:
+        day, year = year, day
     if len(day) > 2 or len(year) not in (2, 4) or month is None:
         return None
     number = _year(year)
-    is_thai = number > 2400 and re.search("[\u0e00-\u0e7f]", text) is not None
-    return _calendar(number - 543 if is_thai else number, month, int(day))
+    # Thai letters in a feed that does not say its language: years of the Buddha.
+    if number > 2400 and re.search("[\u0e00-\u0e7f]", text):
+        number -= 543
+    return _calendar(number, month, int(day))
 
 
 def _month(tokens: list[str], first_number: int, tag: str) -> int | None:
     """The month's number: the first name after the first number, else the last before it (`mar` is a weekday)."""
-    names = [
-        (position, _month_number(token, tag)) for position, token in enumerate(tokens)
-    ]
-    after = [number for position, number in names if number and position > first_number]
-    before = [
-        number for position, number in names if number and position < first_number
-    ]
-    return after[0] if after else (before[-1] if before else None)
+    before = None
+    for position, token in enumerate(tokens):
+        number = _month_number(token, tag)
+        if not number:
+            continue
+        if position > first_number:
+            return number
+        before = number
+    return before
 
 
 def _month_number(token: str, tag: str) -> int | None:
     word = _fold(token)
-    if word in CROATIAN:
-        primary = tag.partition("-")[0]
-        table = (
-            CROATIAN
-            if primary in ("hr", "bs")
-            else CZECH_OR_POLISH
-            if primary in ("cs", "pl", "sk")
-            else {}
-        )
-        return table.get(word)
-    return MONTHS.get(word)
+    if word not in CROATIAN:
+        return MONTHS.get(word)
+    # `listopad` is October to Croats, November to Czechs and Poles.
+    primary = tag.partition("-")[0]
+    if primary in ("hr", "bs"):
+        return CROATIAN[word]
+    if primary in ("cs", "pl", "sk"):
+        return CZECH_OR_POLISH.get(word)
+    return None
 
 
 def _fold(word: str) -> str:
     """As the tables have it: without dots and accents."""
-    bare = "".join(
-        c
-        for c in unicodedata.normalize("NFD", word.replace(".", ""))
-        if not "\u0300" <= c <= "\u036f"
-    )
+    word = word.replace(".", "")
+    if word.isascii():
+        return word
+    letters = unicodedata.normalize("NFD", word)
+    bare = re.sub("[\u0300-\u036f]+", "", letters)
     return unicodedata.normalize("NFC", bare)
 
 
@@ -480,37 +516,46 @@ def clock_error(
     them where one poll brought all 40. Leave out the lags of a first poll: they are a backlog.
     """
     ordered = sorted(lags)
-    shown = _shown_error(
-        ordered, is_prompt=poll_gap is not None and poll_gap <= timedelta(hours=1)
-    )
+    is_prompt = poll_gap is not None and poll_gap <= timedelta(hours=1)
+    shown = _shown_error(ordered, is_prompt=is_prompt)
     if shown is not None or current is None:
         return shown
+    if _is_contradicted(ordered, current):
+        return None
+    return current
+
+
+def _is_contradicted(ordered: Sequence[float], current: timedelta) -> bool:
+    """Whether sorted lags speak against the error told so far."""
     if current < timedelta(0):
-        negative = sum(1 for lag in ordered if lag < -_TOLERANCE)
-        return current if 5 * negative >= len(ordered) else None
-    return (
-        current
-        if not ordered or ordered[0] >= current.total_seconds() - _TOLERANCE
-        else None
-    )
+        negative = sum(lag < -_TOLERANCE for lag in ordered)
+        return 5 * negative < len(ordered)
+    return bool(ordered) and ordered[0] < current.total_seconds() - _TOLERANCE
 
 
 def _shown_error(ordered: Sequence[float], *, is_prompt: bool) -> timedelta | None:
     """The error that sorted lags show by themselves."""
-    if len(ordered) < (_FEWEST_LAGS if is_prompt else _FEWEST_UNPROMPT):
+    fewest = _FEWEST_LAGS if is_prompt else _FEWEST_UNPROMPT
+    if len(ordered) < fewest:
         return None
-    hours = int((ordered[len(ordered) // _OUTLIERS] + _TOLERANCE) // 3600)
-    if hours == 0 or abs(hours) > _MOST_HOURS or (hours > 0 and not is_prompt):
+    lowest = ordered[len(ordered) // _OUTLIERS]
+    hours = int((lowest + _TOLERANCE) // 3600)
+    # A clock that is behind looks like a feed that is polled late.
+    is_late = hours > 0 and not is_prompt
+    if hours == 0 or abs(hours) > _MOST_HOURS or is_late:
         return None
-    shown = [
-        lag
-        for lag in ordered
-        if hours * 3600 - _TOLERANCE <= lag <= hours * 3600 + _PROMPT
-    ]
-    share = (0.5 if hours < -1 else 0.8) if is_prompt else 0.9
+    edge = hours * 3600
+    shown = [lag for lag in ordered if edge - _TOLERANCE <= lag <= edge + _PROMPT]
+    # Lags of one instant are one piece of evidence.
     is_various = len({round(lag) for lag in shown}) >= _FEWEST_LAGS // 2
-    return (
-        timedelta(hours=hours)
-        if is_various and len(shown) >= share * len(ordered)
-        else None
-    )
+    share = _share_needed(hours, is_prompt=is_prompt)
+    if not is_various or len(shown) < share * len(ordered):
+        return None
+    return timedelta(hours=hours)
+
+
+def _share_needed(hours: int, *, is_prompt: bool) -> float:
+    if not is_prompt:
+        return 0.9
+    # Stamps rounded up to the next hour look like an error of one hour.
+    return 0.5 if hours < -1 else 0.8

@@ -122,11 +122,9 @@ class Facts:
 
     @property
     def title_key(self) -> str:
-        return (
-            ""
-            if self.title == NO_HASH and self.date == NO_HASH
-            else self.title + self.date
-        )
+        if self.title == NO_HASH and self.date == NO_HASH:
+            return ""
+        return self.title + self.date
 
 
 class _Known:
@@ -135,7 +133,8 @@ class _Known:
     __slots__ = ("date", "guid", "link", "title")
 
     def __init__(self, entry: KnownEntry) -> None:
-        self.guid, self.link = entry.guid_key, entry.link_key
+        self.guid = entry.guid_key
+        self.link = entry.link_key
         self.title = entry.title_key[:8] or NO_HASH
         self.date = entry.title_key[8:] or NO_HASH
 
@@ -155,7 +154,11 @@ def identified(
 ) -> Identified:
     """The identity of each item of one document, given the feed's known entries by identity key."""
     return identified_by_facts(
-        list(map(facts_of, entries)), feed_id=feed_id, known=known, rule=rule, host=host
+        list(map(facts_of, entries)),
+        feed_id=feed_id,
+        known=known,
+        rule=rule,
+        host=host,
     )
 
 
@@ -183,11 +186,9 @@ def identified_by_facts(
         rule, detail = _after_renaming(rule, len(matched), len(items))
         notices = (Notice("reidentified", feed_id, host, detail),)
     answers = _answers(items, names, found, feed_id)
-    by_position = dict(zip(live, answers, strict=True))
-    identities = tuple(
-        by_position.get(at) or Identity(rejected=rejected[at])
-        for at in range(len(facts))
-    )
+    identities = [Identity(rejected=reason) for reason in rejected]
+    for position, answer in zip(live, answers, strict=True):
+        identities[position] = answer
     return Identified(rule, _without_collisions(identities), notices)
 
 
@@ -197,14 +198,19 @@ def identified_by_facts(
 def facts_of(entry: ParsedEntry) -> Facts:
     """What an item can be known by."""
     stated = entry.link if entry.known_link is None else entry.known_link
-    link = canonical_url(absolute_url(entry.base_url, stated)) if stated else ""
+    link = ""
+    if stated:
+        link = canonical_url(absolute_url(entry.base_url, stated))
+    # Every item of some feeds links to the front page.
+    if _FRONT_PAGE.fullmatch(link):
+        link = ""
     raw = entry.published_raw or entry.updated_raw
     date = instant(raw, language=entry.language) if raw else None
     title = " ".join(entry.title.value.split()).casefold()
     text = entry.content.value or entry.summary.value
     return Facts(
         guid=_hash(_guid(entry.guid), 16),
-        link=_hash("" if _FRONT_PAGE.fullmatch(link) else link, 16),
+        link=_hash(link, 16),
         title=_hash(title, 8) or NO_HASH,
         date=_hash(date.isoformat(), 8) if date else NO_HASH,
         has_time=_HAS_TIME.search(raw) is not None,
@@ -219,22 +225,32 @@ def _guid(guid: str) -> str:
     if guid.lower() in _NO_GUID:
         return ""
     address = re.match(r"https?://([^/?#]*)", guid, re.IGNORECASE)
-    return f"//{address[1].lower()}{guid[address.end() :]}" if address else guid
+    if address is None:
+        return guid
+    host = address[1].lower()
+    return f"//{host}{guid[address.end() :]}"
 
 
 def _hash(text: str, length: int) -> str:
-    return sha256(text.encode("utf-8", "replace")).hexdigest()[:length] if text else ""
+    if not text:
+        return ""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
 
 
 def _rejected(facts: Sequence[Facts]) -> list[str]:
     """For each item '' or why it is left out; of copies the first stays."""
-    reasons, seen = [], set()
+    reasons: list[str] = []
+    seen: set[tuple[str, str, str, str]] = set()
     for item in facts:
+        if item.is_empty:
+            reasons.append(EMPTY)
+            continue
+        # Without guid or title only the text tells two items apart.
         is_named = item.guid and item.title != NO_HASH
-        copy = (item.guid, item.link, item.title_key, "" if is_named else item.text)
-        reasons.append(EMPTY if item.is_empty else REPEATED if copy in seen else "")
-        if not item.is_empty:
-            seen.add(copy)
+        text = "" if is_named else item.text
+        copy = (item.guid, item.link, item.title_key, text)
+        reasons.append(REPEATED if copy in seen else "")
+        seen.add(copy)
     return reasons
 
 
@@ -249,20 +265,41 @@ def _rule_for(
         return rule
     if not rule.reason or rule.reason in _FIRST_REASONS:
         rule = _first_rule(items)
-    if rule.ladder == "guid" and (shared := _shared([item.guid for item in items])):
-        rule = _lower(items, f"{shared} entries of one document share guids")
-    if rule.ladder == "guid" and (recycled := _recycled(items, known)):
-        rule = _lower(items, f"{recycled} guids came back on other entries")
-    if rule.ladder == "link" and (shared := _shared([item.link for item in items])):
-        rule = IdentityRule("content", f"{shared} entries of one document share links")
+    if rule.ladder == "guid":
+        rule = _without_guids(items, known) or rule
+    if rule.ladder == "link":
+        rule = _without_links(items) or rule
     return rule
+
+
+def _without_guids(
+    items: Sequence[Facts],
+    known: Mapping[str, _Known],
+) -> IdentityRule | None:
+    """The rule where guids do not stand for items; None where they do."""
+    shared = _shared([item.guid for item in items])
+    if shared:
+        return _lower(items, f"{shared} entries of one document share guids")
+    # Position numbers: the newest entry is always 1.
+    recycled = _recycled(items, known)
+    if recycled:
+        return _lower(items, f"{recycled} guids came back on other entries")
+    return None
+
+
+def _without_links(items: Sequence[Facts]) -> IdentityRule | None:
+    """The rule where links do not stand for items; None where they do."""
+    shared = _shared([item.link for item in items])
+    if not shared:
+        return None
+    return IdentityRule("content", f"{shared} entries of one document share links")
 
 
 def _first_rule(items: Sequence[Facts]) -> IdentityRule:
     half = len(items) / 2
-    if sum(1 for item in items if item.guid) >= half:
+    if sum(bool(item.guid) for item in items) >= half:
         return IdentityRule("guid", _FIRST_REASONS[0])
-    if sum(1 for item in items if item.link) >= half:
+    if sum(bool(item.link) for item in items) >= half:
         return IdentityRule("link", _FIRST_REASONS[1])
     return IdentityRule("content", _FIRST_REASONS[2])
 
@@ -270,26 +307,30 @@ def _first_rule(items: Sequence[Facts]) -> IdentityRule:
 def _lower(items: Sequence[Facts], reason: str) -> IdentityRule:
     """From guids to links, if most items have one of their own."""
     counts = Counter(item.link for item in items if item.link)
-    own = sum(1 for item in items if counts[item.link] == 1)
-    return IdentityRule("link" if own >= _MOST * len(items) else "content", reason)
+    own = sum(counts[item.link] == 1 for item in items)
+    ladder = "link" if own >= _MOST * len(items) else "content"
+    return IdentityRule(ladder, reason)
 
 
 def _shared(values: Sequence[str]) -> int:
     """How many items share a value with another, if these are too many for accidents; else 0."""
     counts = Counter(value for value in values if value)
     shared = sum(count for count in counts.values() if count > 1)
-    return (
-        shared if shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values) else 0
-    )
+    is_habit = shared >= _SHARED_COUNT or shared > _SHARED_PART * len(values)
+    return shared if is_habit else 0
 
 
 def _recycled(items: Sequence[Facts], known: Mapping[str, _Known]) -> int:
     """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
-    pairs = [
-        (item, known[f"g{item.guid}"]) for item in items if f"g{item.guid}" in known
-    ]
-    others = sum(1 for item, entry in pairs if not _agree(item, entry))
-    return others if others >= _SHARED_COUNT and others >= _MOST * len(pairs) else 0
+    count = 0
+    others = 0
+    for item in items:
+        entry = known.get(f"g{item.guid}")
+        if entry is not None:
+            count += 1
+            others += not _agree(item, entry)
+    are_most = others >= _SHARED_COUNT and others >= _MOST * count
+    return others if are_most else 0
 
 
 def _agree(item: Facts, entry: _Known) -> bool:
@@ -315,22 +356,28 @@ def _rungs(items: Sequence[Facts], ladder: str) -> Iterator[list[str]]:
     """The names of all items on each rung, from the feed's down; '' where one has no value."""
     guids = [_name("g", item.guid) for item in items]
     links = [_name("l", item.link) for item in items]
-    if ladder != "content":
-        yield from (guids, links) if ladder == "guid" else (links, guids)
-    base = [
-        item.title_key if item.title != NO_HASH else item.date + item.text
-        for item in items
-    ]
-    yield [_name("c", _hash(value, 20)) for value in base]
-    pairs = zip(base, items, strict=True)
-    yield [
-        _name("c", _hash(f"{value} {item.link} {item.guid}", 20))
-        for value, item in pairs
-    ]
-    yield [
-        _name("c", _hash(f"{item.title_key} {item.link} {item.text}", 20))
-        for item in items
-    ]
+    if ladder == "guid":
+        yield guids
+        yield links
+    elif ladder == "link":
+        yield links
+        yield guids
+    contents = [_content(item) for item in items]
+    yield [_name("c", _hash(content, 20)) for content in contents]
+    # Two of one title and date: each a little more, until it stands alone.
+    named: list[str] = []
+    for content, item in zip(contents, items, strict=True):
+        named.append(f"{content} {item.link} {item.guid}")
+    yield [_name("c", _hash(value, 20)) for value in named]
+    whole = [f"{item.title_key} {item.link} {item.text}" for item in items]
+    yield [_name("c", _hash(value, 20)) for value in whole]
+
+
+def _content(item: Facts) -> str:
+    """Title and date, or the text where there is no title."""
+    if item.title != NO_HASH:
+        return item.title_key
+    return item.date + item.text
 
 
 def _name(letter: str, value: str) -> str:
@@ -350,21 +397,28 @@ def _found_directly(
     aliases = _aliases(known, ladder)
     found: dict[int, tuple[str, str]] = {}
     taken: set[str] = set()
+    # In the order of their names, so that it makes no difference in which order the document has them.
     for position in sorted(range(len(items)), key=lambda at: names[at]):
-        item, letter = items[position], names[position][0]
-        alias = {"g": item.guid, "l": item.link}.get(letter, item.title_key)
-        keys = aliases.get(letter + alias, ()) if alias else ()
-        key = (
-            names[position]
-            if names[position] in known
-            else keys[0]
-            if len(keys) == 1
-            else ""
-        )
+        name = names[position]
+        key = name if name in known else _alias_owner(items[position], name, aliases)
         if key and key not in taken:
-            found[position] = (key, LADDERS["glc".index(letter)])
+            found[position] = (key, LADDERS["glc".index(name[0])])
             taken.add(key)
     return found
+
+
+def _alias_owner(
+    item: Facts,
+    name: str,
+    aliases: Mapping[str, Sequence[str]],
+) -> str:
+    """The one known entry that now goes by what the item's name is made of; '' for none, or for more than one."""
+    letter = name[0]
+    alias = {"g": item.guid, "l": item.link}.get(letter, item.title_key)
+    if not alias:
+        return ""
+    keys = aliases.get(letter + alias, ())
+    return keys[0] if len(keys) == 1 else ""
 
 
 def _aliases(known: Mapping[str, _Known], ladder: str) -> dict[str, list[str]]:
@@ -385,19 +439,28 @@ _Trait = Callable[[str, str, str, bool], str]
 
 
 def _same_link_and_date(link: str, title: str, date: str, has_time: bool) -> str:
-    return link + date if link and date != NO_HASH else ""
+    if not link or date == NO_HASH:
+        return ""
+    return link + date
 
 
 def _same_link_and_title(link: str, title: str, date: str, has_time: bool) -> str:
-    return link + title if link and title != NO_HASH else ""
+    if not link or title == NO_HASH:
+        return ""
+    return link + title
 
 
 def _same_title_and_time(link: str, title: str, date: str, has_time: bool) -> str:
-    return title + date if NO_HASH not in (title, date) and has_time else ""
+    # A day alone does not tell "Daily briefing" of two desks apart.
+    if not has_time or NO_HASH in (title, date):
+        return ""
+    return title + date
 
 
 def _same_title(link: str, title: str, date: str, has_time: bool) -> str:
-    return title if title != NO_HASH else ""
+    if title == NO_HASH:
+        return ""
+    return title
 
 
 def _matched(
@@ -412,25 +475,29 @@ def _matched(
     if not missing or not free:
         return {}
     matched: dict[int, tuple[str, str]] = {}
-    for trait, how, any_dates in (
-        (_same_link_and_date, "link and date", True),
-        (_same_link_and_title, "link and title", False),
-        (_same_title_and_time, "title and date", True),
-    ):
-        _pair(items, missing, free, matched, (trait, how, any_dates))
+    for how in _ALWAYS:
+        _pair(items, missing, free, matched, how)
     if len(missing) < _FEWEST or len(missing) < _MOST * len(items):
         return matched
+    # The feed has renamed everything: weaker traits count, if they explain it.
     further = dict(matched)
-    _pair(items, missing, free, further, (_same_title, "title", False))
+    _pair(items, missing, free, further, _BY_TITLE)
     if len(missing) >= _FEWEST_WITH_OTHER_DATES:
-        _pair(
-            items,
-            missing,
-            free,
-            further,
-            (_same_link_and_title, "link and title", True),
-        )
-    return further if len(further) >= _MOST * len(missing) else matched
+        _pair(items, missing, free, further, _WITH_OTHER_DATES)
+    if len(further) < _MOST * len(missing):
+        return matched
+    return further
+
+
+_How = tuple[_Trait, str, bool]
+"""What must be equal, how that is called, and whether the dates may differ."""
+_ALWAYS: tuple[_How, ...] = (
+    (_same_link_and_date, "link and date", True),
+    (_same_link_and_title, "link and title", False),
+    (_same_title_and_time, "title and date", True),
+)
+_BY_TITLE: _How = (_same_title, "title", False)
+_WITH_OTHER_DATES: _How = (_same_link_and_title, "link and title", True)
 
 
 def _pair(
@@ -438,7 +505,7 @@ def _pair(
     missing: Sequence[int],
     free: Mapping[str, _Known],
     matched: dict[int, tuple[str, str]],
-    how: tuple[_Trait, str, bool],
+    how: _How,
 ) -> None:
     """Add to `matched` the pairs of one item and one free known entry that alone have a trait in common."""
     trait, word, any_dates = how
@@ -448,18 +515,21 @@ def _pair(
     for position in missing:
         item = items[position]
         if position not in matched:
-            here[trait(item.link, item.title, item.date, item.has_time)].append(
-                position
-            )
+            value = trait(item.link, item.title, item.date, item.has_time)
+            here[value].append(position)
     for key, entry in free.items():
         if key not in taken:
-            there[trait(entry.link, entry.title, entry.date, True)].append(key)
+            value = trait(entry.link, entry.title, entry.date, True)
+            there[value].append(key)
     for value, positions in here.items():
         keys = there.get(value, ())
-        if value and len(positions) == 1 and len(keys) == 1:
-            dates = {items[positions[0]].date, free[keys[0]].date} - {NO_HASH}
-            if any_dates or len(dates) < 2:
-                matched[positions[0]] = (keys[0], word)
+        # Of two that share it neither is sure.
+        if not value or len(positions) != 1 or len(keys) != 1:
+            continue
+        position, key = positions[0], keys[0]
+        dates = {items[position].date, free[key].date} - {NO_HASH}
+        if any_dates or len(dates) < 2:
+            matched[position] = (key, word)
 
 
 # --- the answer ----------------------------------------------------------------------------------------------------
@@ -479,9 +549,8 @@ def _after_renaming(
     if not rule.reason.endswith(_CHANGED_ONCE):
         return replace(rule, reason=f"{subject} {_CHANGED_ONCE}"), detail
     lower = LADDERS[LADDERS.index(rule.ladder) + 1]
-    return IdentityRule(
-        lower, f"{subject} keep changing"
-    ), f"{detail}; from now on entries are known by their {lower}"
+    lower_rule = IdentityRule(lower, f"{subject} keep changing")
+    return lower_rule, f"{detail}; from now on entries are known by their {lower}"
 
 
 def _answers(
@@ -493,21 +562,26 @@ def _answers(
     answers = []
     for position, (item, name) in enumerate(zip(items, names, strict=True)):
         key, how = found.get(position, (name, ""))
-        guid_key = "" if key == f"g{item.guid}" else item.guid
-        answers.append(
-            Identity(
-                entry_id(feed_id, key), key, guid_key, item.link, item.title_key, how
-            )
+        identity = Identity(
+            entry_id=entry_id(feed_id, key),
+            identity_key=key,
+            # Not kept where it is the name itself: a feed of thousands keeps as many.
+            guid_key="" if key == f"g{item.guid}" else item.guid,
+            link_key=item.link,
+            title_key=item.title_key,
+            found_by=how,
         )
+        answers.append(identity)
     return answers
 
 
-def _without_collisions(identities: tuple[Identity, ...]) -> tuple[Identity, ...]:
+def _without_collisions(identities: Sequence[Identity]) -> tuple[Identity, ...]:
     """Two items never share a key: the later one is a repetition after all."""
     seen: set[str] = set()
-    kept = []
+    answers: list[Identity] = []
     for identity in identities:
-        is_repeated = bool(identity.identity_key) and identity.identity_key in seen
-        kept.append(Identity(rejected=REPEATED) if is_repeated else identity)
-        seen.add(identity.identity_key)
-    return tuple(kept)
+        key = identity.identity_key
+        is_repeated = bool(key) and key in seen
+        answers.append(Identity(rejected=REPEATED) if is_repeated else identity)
+        seen.add(key)
+    return tuple(answers)

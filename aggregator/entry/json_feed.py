@@ -47,7 +47,9 @@ def _value(text: str) -> object:
 
 def _integer(digits: str) -> int | str:
     """A number; its digits where there are so many that it can be none of ours. Python refuses more than 4,300."""
-    return int(digits) if len(digits) <= MOST_DIGITS else digits
+    if len(digits) > MOST_DIGITS:
+        return digits
+    return int(digits)
 
 
 def is_json_feed(document: dict[str, Any]) -> bool:
@@ -55,9 +57,8 @@ def is_json_feed(document: dict[str, Any]) -> bool:
     version = document.get("version")
     if isinstance(version, str) and "jsonfeed.org/version/" in version:
         return True
-    return isinstance(document.get("items"), list) and isinstance(
-        document.get("title"), str
-    )
+    has_items = isinstance(document.get("items"), list)
+    return has_items and isinstance(document.get("title"), str)
 
 
 def parsed_json_feed(
@@ -66,24 +67,22 @@ def parsed_json_feed(
     """The feed an object holds; `url` is where it came from."""
     items = _items(document.get("items"))
     objects = [item for item in items if isinstance(item, dict)]
-    kept = _newest(objects, max_entries)
-    notes = (
-        ()
-        if len(objects) == len(items)
-        else (f"{len(items) - len(objects)} items are no objects",)
-    )
+    newest = _newest(objects, max_entries)
+    notes: tuple[str, ...] = ()
+    other_count = len(items) - len(objects)
+    if other_count:
+        notes = (f"{other_count} items are no objects",)
     home = absolute_url(url, stated_url(_text(document.get("home_page_url"))))
+    version = _text(document.get("version")).rstrip("/")
     return ParsedFeed(
-        version="json11"
-        if _text(document.get("version")).rstrip("/").endswith("1.1")
-        else "json1",
+        version="json11" if version.endswith("1.1") else "json1",
         title=_text(document.get("title")),
         link=home,
         language=_text(document.get("language")) or None,
         encoding=encoding,
-        entries=tuple(_entry(item, document, home or url) for item in kept),
+        entries=tuple(_entry(item, document, home or url) for item in newest),
         hints=_hints(document, url),
-        dropped_count=len(objects) - len(kept),
+        dropped_count=len(objects) - len(newest),
         notes=notes,
     )
 
@@ -92,34 +91,36 @@ def _items(value: object) -> list[object]:
     """PHP writes a list that was filtered as an object of its numbers, Go an empty one as null."""
     if isinstance(value, dict):
         return list(value.values())
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return []
 
 
 def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     if len(items) <= limit:
         return items
-    stated = [
-        _text(item.get("date_published")) or _text(item.get("date_modified"))
-        for item in items
-    ]
+    stated = [_stated_date(item) for item in items]
     return [items[position] for position in newest_of(stated, len(items), limit)]
 
 
+def _stated_date(item: dict[str, Any]) -> str:
+    return _text(item.get("date_published")) or _text(item.get("date_modified"))
+
+
 def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedEntry:
+    # A link post has its own page and the one that it tells of; some writers give only that.
     stated = _text(item.get("url")) or _text(item.get("external_url"))
-    link = (
-        _resolved(stated, base)
-        or absolute_url("", _text(item.get("id")))
-        or _attached(item, base)
-    )
-    markup = _text(item.get("content_html"))
+    # The specification would have an id be the item's address.
+    named = absolute_url("", _text(item.get("id")))
+    link = _resolved(stated, base) or named or _attached(item, base)
+    content = Markup(_text(item.get("content_html")), html=True)
+    if not content.value:
+        content = Markup(_text(item.get("content_text")), html=False)
     return ParsedEntry(
         guid=_text(item.get("id")),
         link=link,
         title=Markup(_text(item.get("title")), html=False),
-        content=Markup(markup, html=True)
-        if markup
-        else Markup(_text(item.get("content_text")), html=False),
+        content=content,
         summary=Markup(_text(item.get("summary")), html=False),
         author=_authors(item) or _authors(document),
         tags=_tags(item.get("tags")),
@@ -135,7 +136,9 @@ def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedE
 def _resolved(address: str, base: str) -> str:
     """The absolute form of an address, or it as it is where there is none."""
     stated = stated_url(address)
-    return (absolute_url(base, stated) or stated) if stated else ""
+    if not stated:
+        return ""
+    return absolute_url(base, stated) or stated
 
 
 def _known_link(stated: str) -> str:
@@ -156,53 +159,59 @@ def _is_image(attachment: dict[str, Any]) -> bool:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    return (
-        [one for one in value if isinstance(one, dict)]
-        if isinstance(value, list)
-        else []
-    )
+    if not isinstance(value, list):
+        return []
+    return [member for member in value if isinstance(member, dict)]
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    # Asked for before numbers, of which Python calls a boolean one.
     if isinstance(value, bool):
         return "true" if value else "false"
+    # An id of 17.0 is 17 to all who write it in another language.
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, int | float):
         return str(value)
-    return value.strip() if isinstance(value, str) else ""
+    return ""
 
 
 def _authors(holder: dict[str, Any]) -> str:
     listed = holder.get("authors")
+    # Version 1.0 had one author.
     people = listed if isinstance(listed, list) else [holder.get("author")]
-    names = [
-        _text(person.get("name")) if isinstance(person, dict) else _text(person)
-        for person in people
-    ]
-    return ", ".join(dict.fromkeys(name for name in names if name))
+    names = map(_person_name, people)
+    return ", ".join(dict.fromkeys(filter(None, names)))
+
+
+def _person_name(person: object) -> str:
+    """Of an object, or of the bare name that some write in its place."""
+    if isinstance(person, dict):
+        return _text(person.get("name"))
+    return _text(person)
 
 
 def _tags(value: object) -> tuple[str, ...]:
-    tags = [_text(tag) for tag in value] if isinstance(value, list) else []
-    return tuple(dict.fromkeys(tag for tag in tags if tag))[:_MOST_TAGS]
+    if not isinstance(value, list):
+        return ()
+    tags = filter(None, map(_text, value))
+    return tuple(dict.fromkeys(tags))[:_MOST_TAGS]
 
 
 def _images(item: dict[str, Any]) -> tuple[str, ...]:
-    attached = [
-        _text(attachment.get("url"))
-        for attachment in _objects(item.get("attachments"))
-        if _is_image(attachment)
-    ]
-    listed = [_text(item.get("image")), _text(item.get("banner_image")), *attached]
-    return tuple(dict.fromkeys(address for address in listed if address))
+    listed = [_text(item.get("image")), _text(item.get("banner_image"))]
+    for attachment in _objects(item.get("attachments")):
+        if _is_image(attachment):
+            listed.append(_text(attachment.get("url")))
+    return tuple(dict.fromkeys(filter(None, listed)))
 
 
 def _hints(document: dict[str, Any], url: str) -> FeedHints:
-    addresses = [_text(hub.get("url")) for hub in _objects(document.get("hubs"))]
+    hubs = [_text(hub.get("url")) for hub in _objects(document.get("hubs"))]
+    by_http = (address for address in hubs if address.startswith("http"))
     return FeedHints(
-        hub_url=next(
-            (address for address in addresses if address.startswith("http")), None
-        ),
+        hub_url=next(by_http, None),
         self_url=absolute_url(url, _text(document.get("feed_url"))) or None,
     )

@@ -32,7 +32,7 @@ from typing import Any
 
 from aggregator.entry import repair
 from aggregator.entry.characters import whole
-from aggregator.entry.decode import decoded
+from aggregator.entry.decode import Decoded, decoded
 from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_feed
 from aggregator.entry.page import description, root_name
 from aggregator.entry.text import decoded_references, without_cdata_marks
@@ -129,8 +129,11 @@ def _whole(value: Any) -> Any:
         return whole(value)
     if isinstance(value, tuple):
         parts = tuple(map(_whole, value))
-        return value if all(map(operator.is_, parts, value)) else parts
-    return _with_whole_texts(value) if is_dataclass(value) else value
+        is_same = all(map(operator.is_, parts, value))
+        return value if is_same else parts
+    if is_dataclass(value):
+        return _with_whole_texts(value)
+    return value
 
 
 def _parsed(
@@ -146,11 +149,7 @@ def _parsed(
     start = text.lstrip("\ufeff \t\r\n")
     if not start:
         return Unparsable(FailureKind.NOT_A_FEED, "empty body")
-    notes = (
-        (f"{document.replaced_count} damaged characters",)
-        if document.replaced_count
-        else ()
-    )
+    notes = _damage(document)
     if start[0] in "{[":
         return _from_json(
             start,
@@ -182,6 +181,13 @@ def _parsed(
             f"an XML document of another kind: its root is <{root}>",
         )
     return _from_xml(raw, url=url, encoding=document.encoding, notes=notes)
+
+
+def _damage(document: Decoded) -> tuple[str, ...]:
+    """What is to be told of a body whose bytes could not all be read."""
+    if not document.replaced_count:
+        return ()
+    return (f"{document.replaced_count} damaged characters",)
 
 
 def _from_json(
@@ -224,16 +230,17 @@ def _from_xml(
         dropped_count=raw.dropped_count,
         notes=(*notes, *raw.notes),
         items=raw.items.hashes if raw.items else (),
-        frame=_digest(raw.version, raw.items.around, home, language or "", url)
-        if raw.items
-        else "",
+        frame=_frame(raw, home, language or "", url),
     )
 
 
-def _digest(*texts: str) -> str:
-    return blake2b(
-        "\0".join(texts).encode("utf-8", "replace"), digest_size=8
-    ).hexdigest()
+def _frame(raw: RawFeed, home: str, language: str, url: str) -> str:
+    """A digest of all that an item is read by beside itself; '' where items cannot be told apart unread."""
+    if not raw.items:
+        return ""
+    parts = (raw.version, raw.items.around, home, language, url)
+    frame = "\0".join(parts).encode("utf-8", "replace")
+    return blake2b(frame, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +259,15 @@ def _entry(
     summary = _summary(entry)
     chosen = content[1] or summary[1] or entry
     stated_base = _string(entry, "x_base")
-    own_base = stated_base if stated_base != bases.feed_url else ""
-    page = _resolved(_page(entry, guid), own_base or bases.site_url)
-    link = (
-        page
-        or _enclosed(entry, own_base or bases.site_url)
-        or _resolved(_stated(entry, guid), own_base or bases.site_url)
-    )
+    # feedparser gives every entry the feed's address where nothing is stated.
+    own_base = "" if stated_base == bases.feed_url else stated_base
+    base = own_base or bases.site_url
+    page = _resolved(_page(entry, guid), base)
+    link = page or _enclosed(entry, base) or _resolved(_stated(entry, guid), base)
     known_link = _known_link(entry, guid, own_base or bases.feed_url)
     text_base = _string(chosen, "base") or stated_base
+    if not text_base or text_base == bases.feed_url:
+        text_base = page or bases.site_url
     stated = (
         _string(entry, "language")
         or _string(chosen, "language")
@@ -277,12 +284,8 @@ def _entry(
         published_raw=_string(entry, "published") or _string(entry, "created"),
         updated_raw=_string(entry, "updated"),
         language=stated if stated and stated != language else None,
-        images=tuple(
-            _resolved(one, own_base or bases.site_url) for one in _images(entry)
-        ),
-        base_url=text_base
-        if text_base and text_base != bases.feed_url
-        else (page or bases.site_url),
+        images=tuple(_resolved(address, base) for address in _images(entry)),
+        base_url=text_base,
         known_link=None if known_link == link else known_link,
     )
 
@@ -290,7 +293,9 @@ def _entry(
 def _resolved(address: str, base: str) -> str:
     """The absolute form of an address, or it as it is where there is none."""
     stated = stated_url(address)
-    return (absolute_url(base, stated) or stated) if stated else ""
+    if not stated:
+        return ""
+    return absolute_url(base, stated) or stated
 
 
 def _string(holder: FeedDict, key: str) -> str:
@@ -301,11 +306,9 @@ def _string(holder: FeedDict, key: str) -> str:
 
 def _list(holder: FeedDict, key: str) -> Sequence[FeedDict]:
     value = dict.get(holder, key)
-    return (
-        [each for each in value if isinstance(each, dict)]
-        if isinstance(value, list)
-        else []
-    )
+    if not isinstance(value, list):
+        return []
+    return [member for member in value if isinstance(member, dict)]
 
 
 def _page(entry: FeedDict, guid: str) -> str:
@@ -313,6 +316,7 @@ def _page(entry: FeedDict, guid: str) -> str:
     stated = _stated(entry, guid)
     if stated and not _LEADS_NOWHERE.match(stated):
         return stated
+    # RSS 2.0: a guid is an address unless it says that it is none.
     is_permalink = dict.get(entry, "x_permalink", True)
     if is_permalink and _ADDRESS.fullmatch(guid):
         return guid
@@ -326,8 +330,11 @@ def _stated(entry: FeedDict, guid: str) -> str:
     if original.startswith("http"):
         return original
     stated = _alternate(entry) or _string(entry, "x_link")
-    link = _string(entry, "link")  # feedparser puts a guid here, too
-    return stated or (link if link != guid else "")
+    if stated:
+        return stated
+    link = _string(entry, "link")
+    # feedparser puts a guid here, too.
+    return "" if link == guid else link
 
 
 def _linked(entry: FeedDict, relation: str) -> list[FeedDict]:
@@ -350,35 +357,32 @@ def _alternate(entry: FeedDict) -> str:
 
 def _preferred(alternates: Sequence[FeedDict]) -> str:
     """The first that is a page, else the first; '' without any."""
-    pages = [
-        each
-        for each in alternates
-        if _string(each, "type") in ("text/html", "application/xhtml+xml", "")
-    ]
-    return next((_string(each, "href") for each in (*pages, *alternates)), "")
+    for link in alternates:
+        if _string(link, "type") in ("text/html", "application/xhtml+xml", ""):
+            return _string(link, "href")
+    return _string(alternates[0], "href") if alternates else ""
 
 
 def _enclosed(entry: FeedDict, base: str) -> str:
     """What an entry without a page has to open (podcast hosts publish no links): its enclosure, film or sound; a
     picture only where there is nothing else."""
-    enclosed = [
-        each for each in _list(entry, "links") if each.get("rel") == "enclosure"
-    ]
-    enclosures = [_string(each, "href") for each in enclosed if not _is_picture(each)]
-    pictures = [_string(each, "href") for each in enclosed if _is_picture(each)]
-    media = [
-        _string(each, "url")
-        for each in _list(entry, "media_content")
-        if not _is_picture(each)
-    ]
+    enclosures: list[str] = []
+    pictures: list[str] = []
+    for link in _list(entry, "links"):
+        if link.get("rel") == "enclosure":
+            kind = pictures if _is_picture(link) else enclosures
+            kind.append(_string(link, "href"))
+    for media in _list(entry, "media_content"):
+        if not _is_picture(media):
+            enclosures.append(_string(media, "url"))
     player = dict.get(entry, "media_player")
-    players = [_string(player, "url")] if isinstance(player, dict) else []
-    addresses = (
-        absolute_url(base, address)
-        for address in (*enclosures, *media, *players, *pictures)
-        if address
-    )
-    return next(filter(None, addresses), "")
+    if isinstance(player, dict):
+        enclosures.append(_string(player, "url"))
+    for address in filter(None, (*enclosures, *pictures)):
+        absolute = absolute_url(base, address)
+        if absolute:
+            return absolute
+    return ""
 
 
 def _known_link(entry: FeedDict, guid: str, base: str) -> str:
@@ -386,20 +390,20 @@ def _known_link(entry: FeedDict, guid: str, base: str) -> str:
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):
         return original
-    stated = _preferred(
-        [
-            each
-            for each in _list(entry, "links")
-            if each.get("rel") == "alternate" and _string(each, "href")
-        ]
-    )
+    # By `rel` as written, not as `_relation` reads it: what is known of a feed must not change with the reading.
+    alternates = [
+        link
+        for link in _list(entry, "links")
+        if link.get("rel") == "alternate" and _string(link, "href")
+    ]
+    stated = _preferred(alternates)
     link = _string(entry, "link")
     if stated or link != guid:
         known = stated or link
         return absolute_url(base, known) or known
-    return (
-        absolute_url(_string(entry, "x_base"), guid) if _ADDRESS.fullmatch(guid) else ""
-    )
+    if not _ADDRESS.fullmatch(guid):
+        return ""
+    return absolute_url(_string(entry, "x_base"), guid)
 
 
 def _title(entry: FeedDict, *, atom: bool) -> Markup:
@@ -407,34 +411,35 @@ def _title(entry: FeedDict, *, atom: bool) -> Markup:
     if not value:
         return Markup(_string(entry, "itunes_title"), html=False)
     detail = dict.get(entry, "title_detail") or {}
-    plain = atom and _string(detail, "type") == "text/plain"
-    return Markup(
-        value,
-        html=not plain or ("<" not in value and _REFERENCE.search(value) is not None),
-    )
+    is_plain = atom and _string(detail, "type") == "text/plain"
+    # Plain text with `&#8217;` in it was escaped twice.
+    if is_plain and "<" not in value and _REFERENCE.search(value):
+        is_plain = False
+    return Markup(value, html=not is_plain)
 
 
 def _content(entry: FeedDict) -> tuple[Markup, FeedDict]:
     """The first content that is markup, else the first that is text; with feedparser's detail of it."""
-    texts = [each for each in _list(entry, "content") if _string(each, "value")]
-    marked = [each for each in texts if _is_markup(each)]
-    plain = [
-        each
-        for each in texts
-        if _string(each, "type").startswith("text/") or not _string(each, "type")
-    ]
-    for each in (*marked, *plain):
-        return _text_of(each, _string(each, "value")), each
+    texts = [text for text in _list(entry, "content") if _string(text, "value")]
+    marked = filter(_is_markup, texts)
+    # Atom's content may be a picture or a film in base64, which is no text.
+    plain = filter(_is_text, texts)
+    for text in (*marked, *plain):
+        return _text_of(text, _string(text, "value")), text
     return Markup(""), {}
+
+
+def _is_text(content: FeedDict) -> bool:
+    kind = _string(content, "type")
+    return not kind or kind.startswith("text/")
 
 
 def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
     detail = dict.get(entry, "summary_detail") or {}
     value = _string(entry, "summary")
     if value and value != _copied(entry):
-        return replace(
-            _text_of(detail, value), html=_string(detail, "type") != "text/plain"
-        ), detail
+        is_plain = _string(detail, "type") == "text/plain"
+        return replace(_text_of(detail, value), html=not is_plain), detail
     apart = _string(entry, "itunes_summary")
     if apart:
         return _text_or_markup(apart), {}
@@ -446,8 +451,9 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
 
 def _text_or_markup(value: str) -> Markup:
     """What Apple says is plain text, and many fill with markup."""
-    is_markup = "<" in value
-    return Markup(value if is_markup else decoded_references(value), html=is_markup)
+    if "<" in value:
+        return Markup(value, html=True)
+    return Markup(decoded_references(value), html=False)
 
 
 def _text_of(detail: FeedDict, value: str) -> Markup:
@@ -457,9 +463,9 @@ def _text_of(detail: FeedDict, value: str) -> Markup:
 
 def _unmarked(value: str) -> str:
     """A text without the CDATA mark that was escaped around it."""
-    return (
-        without_cdata_marks(value).strip() if value.startswith("<![CDATA[") else value
-    )
+    if not value.startswith("<![CDATA["):
+        return value
+    return without_cdata_marks(value).strip()
 
 
 def _copied(entry: FeedDict) -> str:
@@ -474,108 +480,100 @@ def _is_markup(detail: FeedDict) -> bool:
 
 
 def _author(entry: FeedDict) -> str:
-    names = [
-        _string(each, "name") or _string(each, "email")
-        for each in _list(entry, "authors")
-    ]
-    joined = ", ".join(dict.fromkeys(name for name in names if name))
+    names = map(_author_name, _list(entry, "authors"))
+    joined = ", ".join(dict.fromkeys(filter(None, names)))
     return joined or _string(entry, "author")
 
 
+def _author_name(person: FeedDict) -> str:
+    return _string(person, "name") or _string(person, "email")
+
+
 def _tags(entry: FeedDict) -> tuple[str, ...]:
-    tags = [
-        _string(each, "label") or _string(each, "term") for each in _list(entry, "tags")
-    ]
-    return tuple(dict.fromkeys(tag for tag in tags if tag))[:_MOST_TAGS]
+    tags = map(_tag_name, _list(entry, "tags"))
+    return tuple(dict.fromkeys(filter(None, tags)))[:_MOST_TAGS]
+
+
+def _tag_name(tag: FeedDict) -> str:
+    # Atom's label is for people, its term may be a number.
+    return _string(tag, "label") or _string(tag, "term")
 
 
 def _images(entry: FeedDict) -> tuple[str, ...]:
-    thumbnails = [_string(each, "url") for each in _list(entry, "media_thumbnail")]
-    pictures = [
-        _string(each, "url")
-        for each in _list(entry, "media_content")
-        if _is_picture(each)
-    ]
-    enclosures = [
-        _string(each, "href")
-        for each in _list(entry, "links")
-        if each.get("rel") == "enclosure" and _is_picture(each)
-    ]
-    own = dict.get(entry, "image")
-    image = _string(own, "href") if isinstance(own, dict) else ""
-    apart = dict.get(entry, "googleplay_image")
-    further = [_string(apart, "href")] if isinstance(apart, dict) else []
-    noted = [
-        address
-        for address in dict.get(entry, "x_pictures", ())
-        if isinstance(address, str)
-    ]
-    listed = (
-        *thumbnails,
-        *pictures,
-        *enclosures,
-        image,
-        *further,
-        *noted,
-        *_pictures_by_name(entry),
-    )
-    return tuple(dict.fromkeys(_unmarked(address) for address in listed if address))
+    """The pictures an entry names, those that are surely its own first."""
+    listed = [_string(each, "url") for each in _list(entry, "media_thumbnail")]
+    for media in _list(entry, "media_content"):
+        if _is_picture(media):
+            listed.append(_string(media, "url"))
+    for link in _list(entry, "links"):
+        if link.get("rel") == "enclosure" and _is_picture(link):
+            listed.append(_string(link, "href"))
+    for name in ("image", "googleplay_image"):
+        image = dict.get(entry, name)
+        if isinstance(image, dict):
+            listed.append(_string(image, "href"))
+    noted = dict.get(entry, "x_pictures", ())
+    listed += [address for address in noted if isinstance(address, str)]
+    listed += _pictures_by_name(entry)
+    return tuple(dict.fromkeys(map(_unmarked, filter(None, listed))))
 
 
 def _pictures_by_name(entry: FeedDict) -> list[str]:
     """Addresses in elements without a name space that publishers call after what they hold."""
-    found = []
+    addresses = []
     for name in _PICTURE_ELEMENTS:
-        held = dict.get(entry, name)
-        address = (
-            (_string(held, "url") or _string(held, "href"))
-            if isinstance(held, dict)
-            else _string(entry, name)
-        )
+        value = dict.get(entry, name)
+        if isinstance(value, dict):
+            address = _string(value, "url") or _string(value, "href")
+        else:
+            address = _string(entry, name)
         if _PICTURE_ADDRESS.fullmatch(address):
-            found.append(address)
-    return found
+            addresses.append(address)
+    return addresses
 
 
 def _is_picture(each: FeedDict) -> bool:
     kind = _string(each, "type") or _string(each, "medium")
     if kind:
         return kind.startswith("image")
+    # Many state no type at all.
     address = _string(each, "url") or _string(each, "href")
-    return (
-        re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", address, re.IGNORECASE)
-        is not None
-    )
+    return _PICTURE_NAME.search(address) is not None
+
+
+_PICTURE_NAME = re.compile(
+    r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)",
+    re.IGNORECASE,
+)
 
 
 def _hints(feed: FeedDict, url: str) -> FeedHints:
-    ttl = _string(feed, "ttl")
-    minutes = (
-        min(int(ttl), _LONGEST_HINT_MINUTES) if re.fullmatch(r"[0-9]{1,9}", ttl) else 0
-    )
-    links = {
-        _string(each, "rel"): absolute_url(url, _string(each, "href"))
-        for each in reversed(_list(feed, "links"))
-    }
+    links: dict[str, str] = {}
+    # Backwards, so that of two the first stands.
+    for link in reversed(_list(feed, "links")):
+        links[_string(link, "rel")] = absolute_url(url, _string(link, "href"))
     hub = links.get("hub", "")
+    hours = map(_number, feed.get("x_hours", ()))
+    days = map(_lower, feed.get("x_days", ()))
     return FeedHints(
-        ttl=timedelta(minutes=minutes) if minutes else None,
+        ttl=_ttl(_string(feed, "ttl")),
         update_period=_update_period(
-            _string(feed, "sy_updateperiod"), _string(feed, "sy_updatefrequency")
+            _string(feed, "sy_updateperiod"),
+            _string(feed, "sy_updatefrequency"),
         ),
-        skip_hours=frozenset(
-            hour % 24
-            for hour in map(_number, feed.get("x_hours", ()))
-            if 0 <= hour <= 24
-        ),
-        skip_days=frozenset(
-            _WEEKDAYS.index(day)
-            for day in map(_lower, feed.get("x_days", ()))
-            if day in _WEEKDAYS
-        ),
+        # RSS 0.91 counts hours from 1 to 24, RSS 2.0 from 0.
+        skip_hours=frozenset(hour % 24 for hour in hours if 0 <= hour <= 24),
+        skip_days=frozenset(_WEEKDAYS.index(day) for day in days if day in _WEEKDAYS),
         hub_url=hub if hub.startswith(("http://", "https://")) else None,
         self_url=links.get("self") or None,
     )
+
+
+def _ttl(text: str) -> timedelta | None:
+    """RSS 2.0's minutes; a 0 says nothing."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        return None
+    return timedelta(minutes=min(int(text), _LONGEST_HINT_MINUTES))
 
 
 def _update_period(period: str, frequency: str) -> timedelta | None:
@@ -584,20 +582,22 @@ def _update_period(period: str, frequency: str) -> timedelta | None:
     if whole is None:
         return None
     times = _number(frequency)
-    return whole / times if 1 <= times <= 10_000 else whole
+    if not 1 <= times <= 10_000:
+        return whole
+    return whole / times
 
 
 def _number(text: object) -> int:
     """A small whole number, -1 if the text is none."""
-    return (
-        int(text)
-        if isinstance(text, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", text)
-        else -1
-    )
+    if not isinstance(text, str) or not re.fullmatch(r"\s*[0-9]{1,6}\s*", text):
+        return -1
+    return int(text)
 
 
 def _lower(text: object) -> str:
-    return text.strip().lower() if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    return text.strip().lower()
 
 
 def _shown(text: str, length: int) -> str:
