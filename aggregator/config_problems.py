@@ -23,7 +23,12 @@ def problems(
         # pydantic names the keys of a mapping (`headers`) by a part of their own.
         path = tuple(part for part in fault["loc"] if part != "[key]")
         text = _sentence(fault, path, root)
-        yield Problem(text, _dotted(path), file, places.line(path))
+        yield Problem(
+            text,
+            _dotted(path),
+            file,
+            places.line(path),
+        )
 
 
 def _sentence(
@@ -61,7 +66,10 @@ def _meant(
     return nearest(key, known)
 
 
-def _headed(root: type[BaseModel], table: str) -> str:
+def _headed(
+    root: type[BaseModel],
+    table: str,
+) -> str:
     """The head of a table as it is written."""
     for kind in _kinds(root.model_fields[table].annotation):
         if getattr(kind, "__origin__", None) is list:
@@ -99,7 +107,10 @@ def _seen(fault: Any) -> str:
     return f" (found {value!r})"
 
 
-def nearest(key: str, known: Iterable[str]) -> str:
+def nearest(
+    key: str,
+    known: Iterable[str],
+) -> str:
     """The end of the sentence about an unknown name: the known one it may have meant, or all of them."""
     from rapidfuzz import process  # 10 ms, for a file that has a mistake
     from rapidfuzz.distance import Levenshtein

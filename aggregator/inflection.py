@@ -155,7 +155,10 @@ _HEBREW_BEFORE = "[והבלמשכ]{0,3}"
 _HEBREW_BEHIND = "(?:ים|ות|ה|ת|י)?"
 
 
-def pattern_of(word: str, lang: str) -> tuple[str, str]:
+def pattern_of(
+    word: str,
+    lang: str,
+) -> tuple[str, str]:
     """(the part of a folded word that every form has, the pattern of its forms) in a text of the language `lang`.
 
     The pattern says nothing of what stands before and behind, but for compounds and Arabic's and Hebrew's prefixes."""
@@ -208,7 +211,10 @@ def _hebrew(word: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _spaced(word: str, lang: str) -> tuple[str, str]:
+def _spaced(
+    word: str,
+    lang: str,
+) -> tuple[str, str]:
     forms = forms_of(word, lang)
     stem = _common(forms)
     # The longest first: a pattern takes the first that fits.
@@ -229,7 +235,10 @@ def _spaced(word: str, lang: str) -> tuple[str, str]:
     return stem, f"(?:{before}{inflected}{behind})"
 
 
-def forms_of(word: str, lang: str) -> frozenset[str]:
+def forms_of(
+    word: str,
+    lang: str,
+) -> frozenset[str]:
     """The word's forms in a language, the word itself among them."""
     # Devanagari ends in marks, which are no letters to Python; `C#` and `5G` have one form.
     is_word = word[-1:].isalpha() or script_of(word) == "devanagari"
@@ -250,12 +259,24 @@ def forms_of(word: str, lang: str) -> frozenset[str]:
     return frozenset(forms - alone)
 
 
-_ADJECTIVE = ("ый", "ий", "ая", "яя", "ое", "ее", "ые", "ие")
+_ADJECTIVE = (
+    "ый",
+    "ий",
+    "ая",
+    "яя",
+    "ое",
+    "ее",
+    "ые",
+    "ие",
+)
 _FLEETING = re.compile(r"(.+[^аеиоуыэюяьaeiouy])[еоe]([цкнлвnklc])[ьъ]?")
 _INSERTED = re.compile(r"(.{2,}[^аеиоуыэюяьйaeiouy])([кбнвkbn])[аиыayi]")
 
 
-def _changed_stems(word: str, lang: str) -> Iterator[str]:
+def _changed_stems(
+    word: str,
+    lang: str,
+) -> Iterator[str]:
     """Stems that change inside before an ending: белый and белого, рынок and рынка, Київ and Києві, huis and huizen."""
     match lang:
         case "ru" | "uk" | "be":
@@ -290,7 +311,10 @@ def _west_slavic(word: str) -> Iterator[str]:
     yield from _fleeting(word, "e")
 
 
-def _fleeting(word: str, vowels: str) -> Iterator[str]:
+def _fleeting(
+    word: str,
+    vowels: str,
+) -> Iterator[str]:
     """A vowel that stands only where no ending follows: рынок, рынка; девушка, девушек; volby, voleb."""
     dropped = _FLEETING.fullmatch(word)
     if dropped:

@@ -270,7 +270,13 @@ def _parsed(item: str) -> _Item:
     if text.endswith("*") and not is_prefix:
         text = text[:-1]
         is_prefix = True
-    return _Item(text.strip(), is_without, in_title, is_exact, is_prefix)
+    return _Item(
+        text.strip(),
+        is_without,
+        in_title,
+        is_exact,
+        is_prefix,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,10 +362,17 @@ def _made(
     if not text:
         return _Finder(text, _NEVER, of)
     if not _PIECE.search(text):  # signs, emoji: as they are
-        return _Finder(text, re.compile(re.escape(text)), of)
+        return _Finder(
+            text,
+            re.compile(re.escape(text)),
+            of,
+        )
     spellings = [text] if item.is_exact else _spellings(text)
     ways = [_phrase(spelling, item, lang, capitals=capitals) for spelling in spellings]
-    needles = max((needles for needles, _ in ways), key=len)
+    needles = max(
+        (needles for needles, _ in ways),
+        key=len,
+    )
     # `in` is many times as fast as a pattern: most reports hold no word of most items. What the pieces of the spelling
     # with most of them have, the joined ones have, too.
     needle = max(needles, key=len)
@@ -379,7 +392,10 @@ _HYPHEN_ALONE = "\x1e"
 
 def _spellings(text: str) -> list[str]:
     """What is written in one word, with a hyphen, or in two: e-mail and email, F16 and F-16, iPhone 17 and iPhone17."""
-    joined = _NUMBERED.sub("", _HYPHEN.sub("", text))
+    joined = _NUMBERED.sub(
+        "",
+        _HYPHEN.sub("", text),
+    )
     parted = _NUMBER.sub(_parting, text)
     return list(dict.fromkeys((text, joined, parted)))
 
@@ -555,12 +571,18 @@ def is_empty(item: str) -> bool:
     return not _parsed(item).text.strip('-=*"“”„«» ')
 
 
-def any_of(items: Sequence[str], report: Report) -> bool:
+def any_of(
+    items: Sequence[str],
+    report: Report,
+) -> bool:
     """Whether one of the items is mentioned, and none of those with `-`; without items: yes. For a queue."""
     return _asked(tuple(items), report, any)
 
 
-def all_of(items: Sequence[str], report: Report | Prepared) -> bool:
+def all_of(
+    items: Sequence[str],
+    report: Report | Prepared,
+) -> bool:
     """Whether all of the items are mentioned, and none of those with `-`. As in what a reader types."""
     return _asked(tuple(items), report, all)
 

@@ -22,7 +22,15 @@ from aggregator.model import Feed
 from aggregator.visible import without_orders
 
 _ADDRESS_NAMES = ("xmlurl", "feedurl", "rssurl")
-_FEED_TYPES = ("rss", "atom", "rdf", "feed", "jsonfeed", "rss1", "rss2")
+_FEED_TYPES = (
+    "rss",
+    "atom",
+    "rdf",
+    "feed",
+    "jsonfeed",
+    "rss1",
+    "rss2",
+)
 _RULES = re.compile(r"html|xpath|dotnotation", re.IGNORECASE)
 """FreshRSS exports pages and APIs that it reads by rules as outlines of such types."""
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
@@ -100,7 +108,11 @@ def subscriptions_of_opml(body: bytes) -> Opml:
             case None:  # a folder
                 pass
     left_out += _unread(text, root)
-    return Opml(tuple(feeds.values()), repeated_count, tuple(left_out))
+    return Opml(
+        tuple(feeds.values()),
+        repeated_count,
+        tuple(left_out),
+    )
 
 
 def _tree(text: str) -> etree._Element | None:
@@ -117,7 +129,11 @@ def _tree(text: str) -> etree._Element | None:
         return root
     # Attributes without quotes, quotes within quotes: lxml's recovering XML parser loses addresses there, the one for
     # HTML keeps them.
-    html_parser = etree.HTMLParser(recover=True, no_network=True, encoding="utf-8")
+    html_parser = etree.HTMLParser(
+        recover=True,
+        no_network=True,
+        encoding="utf-8",
+    )
     as_html = _parsed(data, html_parser)
     return max(root, as_html, key=_address_count)
 
@@ -130,7 +146,10 @@ def _address_count(root: etree._Element | None) -> int:
     return count
 
 
-def _unread(text: str, root: etree._Element) -> Iterator[LeftOut]:
+def _unread(
+    text: str,
+    root: etree._Element,
+) -> Iterator[LeftOut]:
     """What stands in the text and in no outline of the tree."""
     unread_count = len(_ADDRESS_IN_TEXT.findall(text)) - _address_count(root)
     if unread_count > 0:
@@ -206,7 +225,10 @@ def _address(outline: etree._Element, kind: str) -> str:
     return ""
 
 
-def _without_address(outline: etree._Element, kind: str) -> LeftOut | None:
+def _without_address(
+    outline: etree._Element,
+    kind: str,
+) -> LeftOut | None:
     """Why an outline without the address of a feed gives none; None for a folder."""
     if _is_of_a_feed(outline) or _is_of_a_program(outline):
         return None
@@ -274,7 +296,10 @@ def _merged(first: Subscription, again: Subscription) -> Subscription:
     )
 
 
-def _lost_folder(merged: Subscription, again: Subscription) -> Iterator[LeftOut]:
+def _lost_folder(
+    merged: Subscription,
+    again: Subscription,
+) -> Iterator[LeftOut]:
     if again.folder in ("", merged.folder, merged.section):
         return
     places = " / ".join(filter(None, (merged.folder, merged.section)))

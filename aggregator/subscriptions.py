@@ -137,7 +137,10 @@ def _is_of_comments(feed: Subscription) -> bool:
 def _base(page: etree._Element, url: str) -> str:
     """What the page's relative addresses stand for; of several `<base>` the first counts (HTML, 4.2.3)."""
     for element in page.iter("base"):
-        return urljoin(url, str(element.get("href", "")))
+        return urljoin(
+            url,
+            str(element.get("href", "")),
+        )
     return url
 
 
@@ -160,7 +163,10 @@ def _page_text(body: bytes, content_type: str | None) -> str:
     return body.decode("cp1252", "replace")
 
 
-def _stated_charsets(body: bytes, content_type: str | None) -> list[str]:
+def _stated_charsets(
+    body: bytes,
+    content_type: str | None,
+) -> list[str]:
     # A mark at the beginning outweighs the rest, as in browsers.
     if body.startswith(codecs.BOM_UTF8):
         return ["utf-8-sig"]
@@ -199,7 +205,10 @@ def _attribute(element: etree._Element, name: str) -> str:
     return str(element.get(name, "")).strip()
 
 
-def _linked(link: etree._Element, base: str) -> Subscription | None:
+def _linked(
+    link: etree._Element,
+    base: str,
+) -> Subscription | None:
     href = _attribute(link, "href")
     if not href or href.startswith("#") or _NO_FEED.search(href):
         return None
@@ -210,7 +219,10 @@ def _linked(link: etree._Element, base: str) -> Subscription | None:
         address = web_addresses(whole)[0]
     except ValueError:
         return None
-    return Subscription(address, title=unescaped(_attribute(link, "title")))
+    return Subscription(
+        address,
+        title=unescaped(_attribute(link, "title")),
+    )
 
 
 # --- feeds.toml -----------------------------------------------------------------------------------------------
@@ -264,7 +276,10 @@ def usable(new: Sequence[Subscription]) -> tuple[list[Subscription], list[LeftOu
     return subscriptions, left_out
 
 
-def _feed_table(subscription: Subscription, categories: Sequence[str]) -> Table:
+def _feed_table(
+    subscription: Subscription,
+    categories: Sequence[str],
+) -> Table:
     table = tomlkit.table()
     table.add("url", subscription.url)
     names = list(categories) or _categories(subscription)
@@ -314,7 +329,10 @@ def without_feed(
     return changed
 
 
-def _position(feeds: Sequence[Feed], name: str) -> int | None:
+def _position(
+    feeds: Sequence[Feed],
+    name: str,
+) -> int | None:
     """Which of the feeds has this id or address; None: no one."""
     addresses = {name, *_addresses(name)}
     for position, feed in enumerate(feeds):
