@@ -102,12 +102,18 @@ class DueCounts:
     parked_count: int
 
 
+def _wall_offset_s() -> float:
+    return time.time() - time.monotonic()
+
+
 class PollStore:
     """The due set, claims, states, known entries, commits, holds of hosts."""
 
     _ahead: timedelta | None = None
     """Of the server's clock before ours, when it was last looked at."""
     _ahead_until: float = 0.0
+    _wall_offset_s: float = 0.0
+    """Of our wall clock from the monotonic one, then."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -242,12 +248,16 @@ class PollStore:
         if now is not None:
             return _ZERO
         is_stale = time.monotonic() >= self._ahead_until
-        if self._ahead is None or is_stale:
+        # Our clock may have been set a moment ago: an hour forward, what is set now would wait an hour longer.
+        step_s = _wall_offset_s() - self._wall_offset_s
+        is_set = abs(step_s) > CLOCKS_AGREE.total_seconds()
+        if self._ahead is None or is_stale or is_set:
             ahead = await self._engine.server_time() - datetime.now(UTC)
             if abs(ahead) < CLOCKS_AGREE:
                 ahead = _ZERO
             self._ahead = ahead
             self._ahead_until = time.monotonic() + AHEAD_KEPT.total_seconds()
+            self._wall_offset_s = _wall_offset_s()
         return self._ahead
 
     def clock_moved(self) -> None:
