@@ -170,7 +170,12 @@ class Breaker:
 
     async def _reject(self, token: int, suspect: Suspect) -> None:
         why = f"an entry on the entries stream cannot be used: {suspect.name} {suspect.why}"
-        notice = Notice("dropped", suspect.feed_id, "", why[:1000])
+        notice = Notice(
+            "dropped",
+            suspect.feed_id,
+            "",
+            why[:1000],
+        )
         await self._store.events.reject_entry(token, suspect.stream_id, notice)
         self._metrics.count_report("rejected")
         log.error(
@@ -188,7 +193,12 @@ class Breaker:
         is_news = await self._store.back_pressure.hold_events(
             token,
             why,
-            Notice(kind, "", "", detail),
+            Notice(
+                kind,
+                "",
+                "",
+                detail,
+            ),
             at=self._clock.now(),
         )
         self.held_by = why
@@ -260,7 +270,12 @@ def _unreadable_suspect(stream_id: str, row: Entry | Unreadable) -> Suspect:
             f"entry {stream_id} cannot be read ({why}); "
             "a later version of aggregator wrote it: start that version here"
         )
-        return Suspect(stream_id, why, is_blameless=True, is_later=True)
+        return Suspect(
+            stream_id,
+            why,
+            is_blameless=True,
+            is_later=True,
+        )
     return Suspect(stream_id, why)
 
 

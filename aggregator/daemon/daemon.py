@@ -160,6 +160,7 @@ class Daemon:
         self._reloads: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
             job_defaults={
+                # By default a job that is a second late is skipped without a word.
                 "misfire_grace_time": None,
                 "coalesce": True,
                 "max_instances": 1,
@@ -233,7 +234,12 @@ class Daemon:
             if error is None:
                 return
             loop = ended_task.get_loop()
-            loop.call_later(self._start_again_s, self._keep, name, work)
+            loop.call_later(
+                self._start_again_s,
+                self._keep,
+                name,
+                work,
+            )
             log.error(
                 "part_broke",
                 part=name,
@@ -296,7 +302,12 @@ class Daemon:
         every: timedelta,
     ) -> None:
         trigger = IntervalTrigger(seconds=every.total_seconds())
-        self._scheduler.add_job(work, trigger, id=name, replace_existing=True)
+        self._scheduler.add_job(
+            work,
+            trigger,
+            id=name,
+            replace_existing=True,
+        )
 
     def _digest_trigger(self) -> WallClockCron:
         settings = self._configuration.settings.digest
@@ -418,6 +429,7 @@ class Daemon:
 
     async def _make_digest(self) -> None:
         parts = self._parts
+        # One of an installation's workers is enough.
         if not self._leads():
             return
         elapsed: Mapping[str, timedelta] = {}

@@ -156,7 +156,12 @@ class Deliveries:
             log.info("notified", name=notify.name, messages=len(parcels))
             return
         for stream_id, parcel in parcels.items():
-            await self._give_up(notify, stream_id, parcel, result.detail)
+            await self._give_up(
+                notify,
+                stream_id,
+                parcel,
+                result.detail,
+            )
 
     async def _tried(
         self,
@@ -205,8 +210,18 @@ class Deliveries:
     ) -> None:
         message = parcel.message
         words = f"{notify.name}: {message.id} ({message.kind} of {message.event_id}) was refused: {detail}"
-        log.error("notify_gave_up", name=notify.name, message=message.id, detail=detail)
-        notice = Notice(UNDELIVERED, message.feed_id, "", words)
+        log.error(
+            "notify_gave_up",
+            name=notify.name,
+            message=message.id,
+            detail=detail,
+        )
+        notice = Notice(
+            UNDELIVERED,
+            message.feed_id,
+            "",
+            words,
+        )
         await self._store.deliveries.give_up(
             notify.queue.name,
             stream_id,

@@ -188,6 +188,7 @@ class PollStage:
             claims = await self._begin_due()
             begun_count += len(claims)
             if not claims:
+                # What else is due waits for its host: the next tick looks again.
                 break
             await self._until_free()
         return begun_count
@@ -214,6 +215,7 @@ class PollStage:
                 )
                 if not waits_for_its_host:
                     return asked_count, await self._left_over(list(remaining))
+                # Nothing of ours runs that would end the wait.
                 await asyncio.sleep(0.05)
             await self._until_one_ends()
         return asked_count, ()
@@ -241,6 +243,7 @@ class PollStage:
     async def _begin_due(self) -> tuple[Claim, ...]:
         """Claim what is due and begin to poll it; nothing once we are to stop."""
         async with self._claiming:
+            # What is claimed now `stop` would not see: it has counted the polls in flight.
             if self._stopping:
                 return ()
             claims = (await self._claim()).claims
@@ -319,6 +322,7 @@ class PollStage:
         """
         self._stopping = True
         if self._ending is not None:
+            # A subscription that is not ended runs out by itself.
             self._ending.cancel()
         loop = asyncio.get_running_loop()
         if deadline is None:
@@ -445,7 +449,12 @@ class PollStage:
         result = await self._fetch(request)
         self._metrics.observe("fetch", result.elapsed)
         self._times.note(host_of(feed.url), result.elapsed)
-        read = await self.read_body(claim, feed, state, result)
+        read = await self.read_body(
+            claim,
+            feed,
+            state,
+            result,
+        )
         return await self.commit_result(
             claim,
             feed,
@@ -596,7 +605,12 @@ class PollStage:
             kind, detail = "failing", OUTAGE
         if isinstance(result, FetchFailed):
             detail = f"{detail}: {result.detail}"
-        notice = Notice(kind, "", "", detail)
+        notice = Notice(
+            kind,
+            "",
+            "",
+            detail,
+        )
         return replace(poll, notices=(*poll.notices, notice))
 
     def clock_moved(self) -> None:
@@ -608,7 +622,12 @@ class PollStage:
         claims = await self._claim_now(feed)
         for claim in claims:
             state = self._state(claim, feed, self._clock.now())
-            read = await self.read_body(claim, feed, state, body)
+            read = await self.read_body(
+                claim,
+                feed,
+                state,
+                body,
+            )
             await self.commit_result(
                 claim,
                 feed,
@@ -664,9 +683,15 @@ class PollStage:
             delivery.content_type,
             Validators(),
             Caching(),
+            # Like a 226: a hub may send the new items alone, and those that are missing are not gone.
             partial=True,
         )
-        read = await self.read_body(claim, feed, state, body)
+        read = await self.read_body(
+            claim,
+            feed,
+            state,
+            body,
+        )
         if not isinstance(read, FeedRead):
             await self._give_back(claim)
             return False
@@ -687,6 +712,7 @@ class PollStage:
         started = asyncio.get_running_loop().time()
         await self._store.polls.commit(poll, now=self._clock.for_engine())
         if poll.state.feed_id in self.hosts:
+            # An adopted address may be of another host, whose slot the next claim takes.
             self.hosts[poll.state.feed_id] = host_of(poll.state.url)
         if poll.host_hold_until_at and not poll.own_hold_until_at:
             # Not the host whose slot the claim holds, so its key is not among the commit's.

@@ -58,7 +58,12 @@ async def registered(
             continue
         current = with_feed(state, feed)
         hosts[feed_id] = host_of(current.url)
-        due_at = restart.due_at(feed, current, now=now, feed_count=len(feeds))
+        due_at = restart.due_at(
+            feed,
+            current,
+            now=now,
+            feed_count=len(feeds),
+        )
         due[feed_id] = due_at or now
         # Registering leaves what stands: a due time that the core changed has to be set.
         if current is not state or due_at not in (None, state.next_poll_at):
@@ -112,6 +117,7 @@ class Registration:
 
     def _has_lost(self, standing: Registered, count: int) -> bool:
         """Whether the server is to be told again; notes what is missing meanwhile."""
+        # It came back empty, was set up anew, or another server stands behind the address.
         if standing.mark != self._mark:
             return True
         if standing.feed_count >= count:
@@ -166,4 +172,9 @@ def _loss_notice(
         f"the Redis server {what}: it knew {count - missing} of {count} feeds; they are registered again, what their "
         "publishers still list is published again; consumer groups that are gone have to be made again"
     )
-    return Notice("dropped", "", "", detail)
+    return Notice(
+        "dropped",
+        "",
+        "",
+        detail,
+    )

@@ -43,7 +43,12 @@ class Shutdown:
         """Call `stop` at the first SIGTERM or SIGINT; end at once at the second. Other signals no longer end us."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._heard, number, stop)
+            loop.add_signal_handler(
+                number,
+                self._heard,
+                number,
+                stop,
+            )
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             loop.add_signal_handler(number, _ignored, number)
 

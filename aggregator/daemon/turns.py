@@ -71,7 +71,12 @@ class Turns:
         if self.long_count >= LONG_WAITING * self.processes:
             detail = f"{answer.detail}, and too many such documents wait"
             return Unparsable(FailureKind.PARSER_KILLED, detail)
-        return await self._long_look(read, request, keep, keep_every)
+        return await self._long_look(
+            read,
+            request,
+            keep,
+            keep_every,
+        )
 
     async def _long_look(
         self,

@@ -182,6 +182,7 @@ class BodyReader:
     def __init__(self, content_encoding: str, *, limit: int) -> None:
         names = _names(content_encoding)
         layers = [name for name in names if name in _COMPRESSIONS]
+        # Each layer multiplies what a bomb of a few bytes unfolds to.
         if len(layers) > 1:
             words = (
                 f"{len(layers)} layers of content encoding ({content_encoding[:80]})"

@@ -84,7 +84,12 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
         limit = LOOKED_AT_BYTES
     reader = BodyReader(headers.get("content-encoding", ""), limit=limit)
     if response.status == 304:
-        return Answer(304, headers, b"", 0)
+        return Answer(
+            304,
+            headers,
+            b"",
+            0,
+        )
     if wanted and int(response.content_length or 0) > limit:
         # Refused at its first byte: a body of a gigabyte is not read up to the limit.
         response.close()
@@ -98,7 +103,12 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
         if wanted:
             raise
         body = reader.collected()
-    return Answer(response.status, headers, body, reader.sent_bytes)
+    return Answer(
+        response.status,
+        headers,
+        body,
+        reader.sent_bytes,
+    )
 
 
 def _headers(response: ClientResponse) -> dict[str, str]:

@@ -300,7 +300,12 @@ class _Fetch:
         seen = {first.url}
         while True:
             validators = self._validators_for(target, first)
-            headers = self._headers_for(target, first, authorization, validators)
+            headers = self._headers_for(
+                target,
+                first,
+                authorization,
+                validators,
+            )
             answer = await self._hop(target, headers)
             if answer.status not in _REDIRECTS:
                 is_conditional = validators != Validators()
@@ -319,6 +324,7 @@ class _Fetch:
             raise self._refusal(target, answer, words)
         following = redirected(target, answer.headers["location"])
         self._redirects.append(Redirect(status, following.url))
+        # Loops and chains without end are seen in the field (miniflux/v2#1512, liferea#903).
         if following.url in seen:
             words = f"{target.host} redirects in a circle"
             failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
@@ -364,6 +370,7 @@ class _Fetch:
                 "A-IM": "feed",
             }
         )
+        # A redirect must not hand a feed's credentials to a stranger.
         if may_have_credentials(first, target):
             for name, value in self._request.headers:
                 if name.lower() not in _NOT_CONFIGURABLE:
@@ -389,6 +396,7 @@ class _Fetch:
         """The exchange, when its host's slot is free."""
         self._check_literal(target)
         try:
+            # The claim holds the slot of the feed's own host; a redirect leads to hosts that nobody claimed.
             async with self._fetcher._slots.slot(target.host):
                 return await self._timed(target, exchange)
         except HostBusy:
@@ -477,7 +485,12 @@ class _Fetch:
         if status not in BODIES:
             raise self._refusal(target, answer)
         start = answer.body[:LOOKED_AT_BYTES]
-        wall = failure_of_status(status, answer.headers, start, target.host)
+        wall = failure_of_status(
+            status,
+            answer.headers,
+            start,
+            target.host,
+        )
         # Walls answer with 200, too.
         if wall.kind is FailureKind.BOT_WALL:
             caching = caching_of(answer.headers, now=datetime.now(UTC))

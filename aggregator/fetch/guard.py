@@ -157,7 +157,14 @@ def system_lookup(
     family: int,
 ) -> list[tuple[Any, ...]]:
     """The system's own answer; raises socket.gaierror."""
-    return list(socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
+    return list(
+        socket.getaddrinfo(
+            host,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+        )
+    )
 
 
 class GuardedResolver(AbstractResolver):

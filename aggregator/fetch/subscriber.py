@@ -267,7 +267,12 @@ class Subscriber:
         lease = await self.refresh(feed_id)
         ending = lease.topic_url if lease is not None and lease.is_ending else ""
         wanted = None if ending else lease
-        answer = answer_to_hub(request.query, wanted, ending=ending, now=self._now())
+        answer = answer_to_hub(
+            request.query,
+            wanted,
+            ending=ending,
+            now=self._now(),
+        )
         if isinstance(answer, Confirmed):
             await self._change(feed_id, lambda _lease: answer.lease)
             until_at = answer.lease and answer.lease.until_at
@@ -291,7 +296,12 @@ class Subscriber:
             body = await self._delivered(request, feed_id, lease)
         if body is not None:
             content_type = request.headers.get("Content-Type")
-            delivery = Delivery(feed_id, lease.topic_url, body, content_type)
+            delivery = Delivery(
+                feed_id,
+                lease.topic_url,
+                body,
+                content_type,
+            )
             await self._deliver(delivery)
         # Also for what is dropped: a stranger learns nothing.
         return web.Response(status=202)

@@ -102,6 +102,7 @@ def next_step(
     """What to do about a feed's subscription now; `hub` None: the feed names none any more, and its lease runs out."""
     if hub is None:
         return Step.WAIT
+    # The feed has moved to another hub, or the subscription was to end and the feed is back.
     if lease is None or not _is_of(lease, hub):
         return Step.SUBSCRIBE
     if now >= asked_again_at(lease):
@@ -138,7 +139,12 @@ def asked(
 ) -> Lease:
     """The lease when the hub is being asked; a renewal that leads to nothing leaves the time already granted."""
     if lease is None or not _is_of(lease, hub):
-        return Lease(hub.hub_url, hub.topic_url, now, failure_count=1)
+        return Lease(
+            hub.hub_url,
+            hub.topic_url,
+            now,
+            failure_count=1,
+        )
     return replace(lease, asked_at=now, failure_count=lease.failure_count + 1)
 
 
@@ -241,6 +247,7 @@ def answer_to_hub(
         return Refused(f"the hub denied the subscription: {reason[:200]}", denied)
     if not challenge:
         return Refused("no challenge", lease)
+    # A stranger's question must not end what we want to keep.
     if mode == "unsubscribe" and ending and topic == ending:
         return Confirmed(challenge, None)
     if mode != "subscribe" or lease is None or topic != lease.topic_url:

@@ -129,6 +129,7 @@ def read(request: ReadRequest) -> ReadResult:
         # Without it the language is told from the items' own text, so none may be left out.
         remembered = unpacked(request.seen_items)
     parsed = _parsed(request, remembered.items)
+    # Of a changed document mostly one or two items are new: reading those alone takes 6 ms instead of 41 (design.md).
     if isinstance(parsed, ParsedFeed) and len(parsed.entries) < len(parsed.items):
         rest = _read_rest(request, parsed, remembered)
         if rest is not None:
@@ -410,6 +411,7 @@ def _again(
     named = _with_aliases(known, identity)
     seen = replace(named, last_seen_at=request.now)
     counted = _with_edit(seen, request.now)
+    # Ads and counters in a text change at every poll (situation 28).
     if counted.edit_count > EDITS_TOLD:
         return _muted(context, parsed, identity, counted)
     edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)

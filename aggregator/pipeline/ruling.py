@@ -219,6 +219,7 @@ def _split(case: Case) -> RulingPublication:
     if forgotten:
         words = ", ".join(sorted(forgotten))
         return _refused(case, f"too old to be split off: {words}")
+    # Reports that are forgotten may still be in it: the event's own count says so.
     if event.source_count <= len(moved):
         return _all_of_it(case, event, into)
     return _parted(
