@@ -46,7 +46,9 @@ _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,7})|([0-9]{1,8}))(?![0-9a-fA-F
 
 def whole(text: str) -> str:
     """The text without halves of surrogate pairs, which no encoding can carry (`"News \ud83d"` in a JSON Feed)."""
-    return text if text.isascii() else _HALVES.sub("", text)
+    if text.isascii():
+        return text
+    return _HALVES.sub("", text)
 
 
 def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
@@ -58,13 +60,16 @@ def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
     if "\u200c" in text or "\u200d" in text:
         text = _JOINERS.sub("", text)
     if _WHITE.search(text):
-        text = _RUN.sub(lambda run: " " if _WHITE.search(run[0]) else run[0], text)
+        text = _RUN.sub(_one_space, text)
     text = text.strip()
-    return (
-        text
-        if len(text) <= limit
-        else text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
-    )
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+
+
+def _one_space(run: re.Match[str]) -> str:
+    # Spaces of CJK width, and those that hold words together, are layout.
+    return " " if _WHITE.search(run[0]) else run[0]
 
 
 def body_characters(html: str) -> str:
@@ -73,22 +78,27 @@ def body_characters(html: str) -> str:
         html = html.replace("\r\n", "\n").replace("\r", "\n")
     html = _allowed(html, _BODY_NEVER, _ASCII_BODY_NEVER)
     if "&#" in html:
-        html = _REFERENCE.sub(lambda found: "" if _is_hidden(found) else found[0], html)
+        html = _REFERENCE.sub(_shown_reference, html)
     return html.strip()
+
+
+def _shown_reference(reference: re.Match[str]) -> str:
+    return "" if _is_hidden(reference) else reference[0]
 
 
 def _allowed(text: str, never: re.Pattern[str], never_in_ascii: dict[int, None]) -> str:
     if text.isascii():
         return text.translate(never_in_ascii)
     text = never.sub("", text)
-    return _ASTRAL_NEVER.sub("", text) if _ASTRAL.search(text) else text
+    if not _ASTRAL.search(text):
+        return text
+    return _ASTRAL_NEVER.sub("", text)
 
 
 def _is_hidden(reference: re.Match[str]) -> bool:
     """Whether a character reference names a control, a bidi override or a surrogate (a browser would show it)."""
     code = int(reference[1], 16) if reference[1] else int(reference[2])
-    if (
-        code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F
-    ):  # white space; browsers read C1 as Windows-1252
+    # White space; browsers read C1 as Windows-1252.
+    if code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F:
         return False
     return code > 0x10FFFF or not _allowed(chr(code), _BODY_NEVER, _ASCII_BODY_NEVER)

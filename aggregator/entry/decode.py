@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
@@ -228,20 +229,20 @@ def decoded(body: bytes, content_type: str | None) -> Decoded:
     claims = _claims(body, content_type)
     if body.isascii():
         return _read(body, _seven_bits(body, claims))
-    found = _without_a_mark(body, claims)
+    read = _without_a_mark(body, claims)
+    if read.encoding != "cp1258":
+        return read
     # windows-1258 has tone marks apart from their letters; everyone else writes Vietnamese composed.
-    return (
-        replace(found, text=normalize("NFC", found.text))
-        if found.encoding == "cp1258"
-        else found
-    )
+    return replace(read, text=normalize("NFC", read.text))
 
 
 def _seven_bits(body: bytes, claims: list[str]) -> str:
     """The encoding of a body without a byte above 127."""
     if claims and claims[0].startswith(("iso2022", "hz")):
         return claims[0]
-    return "iso2022_jp" if _SHIFT.search(body) else "utf-8"
+    if _SHIFT.search(body):
+        return "iso2022_jp"
+    return "utf-8"
 
 
 def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
@@ -250,21 +251,41 @@ def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
         return _once(Decoded(text, "utf-8", 0))
     if share >= _MOSTLY:
         return _read(body, "utf-8")
+    claimed = _as_claimed(body, claims)
+    if claimed is not None:
+        return claimed
+    detected = _own_encoding(body)
+    if not detected:
+        # Four damaged bytes of UTF-8 were called Cyrillic.
+        is_evidence = "utf-8" not in claims or _beyond_ascii(text) >= _TOO_FEW
+        detected = _detected(body) if is_evidence else ""
+    return _read(body, detected or next(iter(claims), "utf-8"))
+
+
+def _as_claimed(body: bytes, claims: Sequence[str]) -> Decoded | None:
+    """The body as header or declaration say, if it can be read so; with a few damaged bytes, if not without."""
     for claim in claims:
         strict = _strict(body, claim)
         if strict is not None:
-            better = _better_than_latin1(body, strict) if claim == "cp1252" else ""
-            return _read(body, better) if better else Decoded(strict, claim, 0)
+            return _better(body, Decoded(strict, claim, 0))
     for claim in claims:
         nearly = _nearly(body, claim)
         if nearly is not None:
-            better = _better_than_latin1(body, nearly.text) if claim == "cp1252" else ""
-            return _read(body, better) if better else nearly
-    too_few = (
-        "utf-8" in claims and len(text) - len(text.encode("ascii", "ignore")) < _TOO_FEW
-    )
-    detected = _own_encoding(body) or ("" if too_few else _detected(body))
-    return _read(body, detected or next(iter(claims), "utf-8"))
+            return _better(body, nearly)
+    return None
+
+
+def _better(body: bytes, claimed: Decoded) -> Decoded:
+    """As claimed, unless that is Latin-1, which any bytes can be read as, and the letters speak against it."""
+    if claimed.encoding != "cp1252":
+        return claimed
+    better = _better_than_latin1(body, claimed.text)
+    return _read(body, better) if better else claimed
+
+
+def _beyond_ascii(text: str) -> int:
+    """How many characters are none of ASCII's."""
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _once(found: Decoded) -> Decoded:
@@ -279,12 +300,10 @@ def _once(found: Decoded) -> Decoded:
         text = found.text.translate(_AS_CP1252_BYTES).encode("latin-1").decode("utf-8")
     except UnicodeError:
         return found
-    sequences = len(text) - len(text.encode("ascii", "ignore"))
-    return (
-        Decoded(text, "utf-8 twice", found.replaced_count)
-        if sequences >= _ACCIDENTS
-        else found
-    )
+    # A few may be meant: "Ã©" in a text about encodings.
+    if _beyond_ascii(text) < _ACCIDENTS:
+        return found
+    return Decoded(text, "utf-8 twice", found.replaced_count)
 
 
 def _claims(body: bytes, content_type: str | None) -> list[str]:
@@ -293,8 +312,9 @@ def _claims(body: bytes, content_type: str | None) -> list[str]:
     declaration = _DECLARATION.match(body)
     stated = _codec(header.group(1)) if header else ""
     inside = _codec(declaration.group(1).decode("ascii")) if declaration else ""
+    # A header's Latin-1 is the server's default, not a statement.
     ordered = [inside, stated] if stated == "cp1252" else [stated, inside]
-    return [name for name in dict.fromkeys(ordered) if name]
+    return list(filter(None, dict.fromkeys(ordered)))
 
 
 def _codec(label: str) -> str:
@@ -308,7 +328,8 @@ def _codec(label: str) -> str:
         return ""
     try:
         b"".decode(found)
-    except LookupError:  # a codec from bytes to bytes, such as zlib
+    except LookupError:
+        # A codec from bytes to bytes, such as zlib.
         return ""
     return _SUPERSETS.get(found, found)
 
@@ -326,9 +347,9 @@ def _nearly(body: bytes, encoding: str) -> Decoded | None:
     """The body in a claimed encoding that fits but for a few damaged bytes."""
     if encoding == "utf-8":
         return None
-    found = _read(body, encoding)
-    others = len(found.text) - len(found.text.encode("ascii", "ignore"))
-    return found if found.replaced_count <= (1 - _MOSTLY) / 2 * others else None
+    read = _read(body, encoding)
+    most = (1 - _MOSTLY) / 2 * _beyond_ascii(read.text)
+    return read if read.replaced_count <= most else None
 
 
 def _with_holes(body: bytes) -> str | None:
@@ -344,11 +365,11 @@ def _as_utf8(body: bytes) -> tuple[str, float]:
         return body.decode("utf-8"), 1.0
     except UnicodeDecodeError as error:
         text = body.decode("utf-8", "replace")
-        if (
-            error.reason == "unexpected end of data"
-        ):  # a transfer was cut inside a character, all before it is good
+        # A transfer was cut inside a character, all before it is good.
+        if error.reason == "unexpected end of data":
             return text, _MOSTLY
-    others = len(text) - len(text.encode("ascii", "ignore"))
+    others = _beyond_ascii(text)
+    # What the publisher lost stands there as U+FFFD already.
     lost = text.count("\ufffd") - body.count(b"\xef\xbf\xbd")
     return text, (others - lost) / others
 
@@ -358,38 +379,32 @@ def _is_accident(text: str, claims: list[str]) -> bool:
     if not claims or claims[0] not in ("gb18030", "big5hkscs", "cp949", "euc_jp"):
         return False
     others = [character for character in text if character > "\x7f"]
-    return len(others) < _ACCIDENTS and all(
-        character < "\u0800" for character in others
-    )
+    if len(others) >= _ACCIDENTS:
+        return False
+    return all(character < "\u0800" for character in others)
 
 
 def _detected(body: bytes) -> str:
     """The encoding charset-normalizer finds in the text between the tags, '' if none."""
-    sample = re.sub(rb"<[^<>]{0,2000}>|[\x00-\x1f]+", b" ", body[: 4 * _SAMPLE_BYTES])[
-        :_SAMPLE_BYTES
-    ]
+    start = body[: 4 * _SAMPLE_BYTES]
+    texts = re.sub(rb"<[^<>]{0,2000}>|[\x00-\x1f]+", b" ", start)
+    sample = texts[:_SAMPLE_BYTES]
+    # All that is not ASCII may stand in the tags.
     if sample.isascii():
         sample = body[:_SAMPLE_BYTES]
     for encoding in ("euc_jp", "cp932"):
         if _is_japanese(sample, encoding):
             return encoding
     likely = _OF_LANGUAGE.get(_language(body), [])
-    for candidates in (likely, _WEB_ENCODINGS):
-        best = (
-            from_bytes(sample, cp_isolation=candidates, enable_fallback=False).best()
-            if candidates
-            else None
-        )
+    for candidates in filter(None, (likely, _WEB_ENCODINGS)):
+        found = from_bytes(sample, cp_isolation=candidates, enable_fallback=False)
+        best = found.best()
         if best:
             return best.encoding
-    return next(
-        (
-            name
-            for name in (*likely, "gb18030", "cp1252")
-            if _strict(body, name) is not None
-        ),
-        "",
-    )
+    for encoding in (*likely, "gb18030", "cp1252"):
+        if _strict(body, encoding) is not None:
+            return encoding
+    return ""
 
 
 def _language(body: bytes) -> str:
@@ -400,32 +415,33 @@ def _language(body: bytes) -> str:
 def _own_encoding(body: bytes) -> str:
     """The encoding of the feed's language in which the letters are those of the language, '' if there is none."""
     encodings, letters = _LETTERS.get(_language(body), ([], ""))
-    shares = [
-        (_share_of_letters(text, letters), -place)
-        for place, text in enumerate(_texts(body, encodings))
-    ]
-    best, place = max(shares, default=(0.0, 0))
-    return encodings[-place] if best >= _SURELY_LETTERS else ""
-
-
-def _texts(body: bytes, encodings: list[str]) -> list[str]:
-    """The body in each encoding; '' where it cannot be read so."""
-    return [_strict(body, encoding) or "" for encoding in encodings]
+    best = ""
+    best_share = 0.0
+    for encoding in encodings:
+        share = _share_of_letters(_strict(body, encoding) or "", letters)
+        # Of equals the first, which is the likelier.
+        if share > best_share:
+            best, best_share = encoding, share
+    return best if best_share >= _SURELY_LETTERS else ""
 
 
 def _share_of_letters(text: str, letters: str) -> float:
     """Of the characters beyond ASCII, typography left out, how many are letters of the language."""
     others = _TYPOGRAPHY.sub("", re.sub(r"[\x00-\x7f]+", "", text))
-    return len(re.findall(letters, others)) / len(others) if others else 0.0
+    if not others:
+        return 0.0
+    return len(re.findall(letters, others)) / len(others)
 
 
 def _better_than_latin1(body: bytes, claimed: str) -> str:
     """The encoding that shows more letters of the feed's language than a claim of Latin-1 does, '' for none."""
     language = _language(body)
     if language in _SCRIPT:
-        own, letters = _detected_script(body, language), _SCRIPT[language]
+        letters = _SCRIPT[language]
+        own = _detected_script(body, language)
     else:
-        own, letters = _own_encoding(body), _LETTERS.get(language, ([], ""))[1]
+        _, letters = _LETTERS.get(language, ([], ""))
+        own = _own_encoding(body)
     if not own:
         return ""
     count = len(re.findall(letters, _strict(body, own) or ""))
@@ -443,10 +459,10 @@ def _detected_script(body: bytes, language: str) -> str:
 
 def _is_japanese(sample: bytes, encoding: str) -> bool:
     """Whether a quarter of the characters are kana when read so: charset-normalizer took single titles for Thai."""
+    # A sample may be cut inside a character.
+    errors = "strict" if len(sample) < _SAMPLE_BYTES else "ignore"
     try:
-        text = sample.decode(
-            encoding, "strict" if len(sample) < _SAMPLE_BYTES else "ignore"
-        )
+        text = sample.decode(encoding, errors)
     except UnicodeDecodeError:
         return False
     others = [character for character in text if character > "\x7f"]

@@ -54,13 +54,20 @@ def report_of_document(text: str, *, name: str) -> Entry:
 def body_text(text: str) -> str:
     """The plain text below a document's front matter; '' where it is no document."""
     form = _FORM.match(text)
-    return plain_text(form["body"] or "") if form else ""
+    if form is None:
+        return ""
+    return plain_text(form["body"] or "")
 
 
 def _value(head: str, key: str) -> str:
     """The value of a top-level key, unquoted as the form quotes (single quotes doubled, double quotes plain)."""
-    found = re.search(rf"^{key}: (.*)$", head, re.MULTILINE)
-    raw = found[1].strip() if found else ""
-    if raw[:1] == "'" == raw[-1:] and len(raw) > 1:
+    line = re.search(rf"^{key}: (.*)$", head, re.MULTILINE)
+    raw = line[1].strip() if line else ""
+    # One quotation mark alone is the value.
+    if len(raw) < 2 or raw[0] != raw[-1]:
+        return raw
+    if raw[0] == "'":
         return raw[1:-1].replace("''", "'")
-    return raw[1:-1] if raw[:1] == '"' == raw[-1:] and len(raw) > 1 else raw
+    if raw[0] == '"':
+        return raw[1:-1]
+    return raw

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import filterfalse
 
 from aggregator.entry.tokens import Attribute, Token, attributes, start_tags
 from aggregator.entry.urls import absolute_url
@@ -137,12 +138,9 @@ def shown_source(held: dict[str, Attribute]) -> str:
         return source
     for name in LAZY:
         value = held[name].value.strip() if name in held else ""
-        if (
-            value
-            and not is_placeholder(value)
-            and re.search(r"[/.]", value)
-            and is_of_the_web(value)
-        ):
+        # An address has a slash or a point: `data-original="true"` is none.
+        is_address = bool(value) and re.search(r"[/.]", value) is not None
+        if is_address and not is_placeholder(value) and is_of_the_web(value):
             return value
     for name in _LAZY_SETS:
         url = _first_shown(held[name].value) if name in held else ""
@@ -181,24 +179,22 @@ def is_inline(source: str) -> bool:
 
 def _first_shown(value: str) -> str:
     """The first address of a `srcset` that shows something; '' if none does."""
-    return next(
-        (url for url, _ in set_candidates(value) if not is_placeholder(url)), ""
-    )
+    urls = (url for url, _ in set_candidates(value))
+    return next(filterfalse(is_placeholder, urls), "")
 
 
 def _addresses(
     token: Token, held: dict[str, Attribute], places: frozenset[str], base_url: str
 ) -> list[Edit]:
     changes = []
+    is_https = token.name in _HTTPS_ONLY
     for one in held.values():
-        if one.place is None or (token.name in IMAGES and one.name == "src"):
+        if one.place is None or one.name not in _RESOLVED:
             continue
-        if one.name in _RESOLVED:
-            resolved = _resolved(
-                one.value, places, base_url, https=token.name in _HTTPS_ONLY
-            )
-        else:
+        # A picture's source is decided with what stands in for it (`_image`).
+        if token.name in IMAGES and one.name == "src":
             continue
+        resolved = _resolved(one.value, places, base_url, https=is_https)
         if resolved:
             changes.append((*one.place, f'"{escape(resolved)}"'))
     return changes
@@ -207,11 +203,10 @@ def _addresses(
 def _resolved(value: str, places: frozenset[str], base_url: str, *, https: bool) -> str:
     """The absolute address of a relative one; '' where nothing is to be changed."""
     text = value.strip()
-    if (
-        not text
-        or _SCHEME.match(text)
-        or (text.startswith("#") and (text == "#" or text[1:] in places))
-    ):
+    if not text or _SCHEME.match(text):
+        return ""
+    # It leads to a place in this text, or nowhere.
+    if text.startswith("#") and (text == "#" or text[1:] in places):
         return ""
     if https and text.startswith("//"):
         return absolute_url("https://h/", text)
@@ -222,39 +217,31 @@ def _places(html: str) -> frozenset[str]:
     """Where `#name` links can lead to inside the markup; looked for once, however many links there are."""
     if "#" not in html:
         return frozenset()
-    return frozenset(
-        next(filter(None, found.groups()), "") for found in _PLACE.finditer(html)
-    )
+    names = (place.groups("") for place in _PLACE.finditer(html))
+    return frozenset(map("".join, names))
 
 
 def _resolved_set(value: str, base_url: str) -> str:
     candidates = set_candidates(value)
     if all(_SCHEME.match(url) for url, _ in candidates):
         return ""
-    written = [
-        (url if _SCHEME.match(url) else absolute_url(base_url, url) or url, size)
-        for url, size in candidates
-    ]
-    return ", ".join(f"{url} {size}".strip() for url, size in written)
+    written: list[str] = []
+    for url, size in candidates:
+        if not _SCHEME.match(url):
+            url = absolute_url(base_url, url) or url
+        written.append(f"{url} {size}".strip())
+    return ", ".join(written)
 
 
 def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     """The `srcset`, which goes before `src` in every browser: absolute, and the lazy one in place of a placeholder."""
     written = held.get("srcset")
-    if written is not None and (
-        _first_shown(written.value) or not set_candidates(written.value)
-    ):
+    if written is not None and _is_meant(written.value):
         resolved = _resolved_set(written.value, base_url)
-        return (
-            [(*written.place, f'"{escape(resolved)}"')]
-            if resolved and written.place
-            else []
-        )
-    sets = [held[name].value for name in _LAZY_SETS[:-1] if name in held]
-    lazy = next(
-        (value for value in sets if _first_shown(value) and _is_set_of_the_web(value)),
-        "",
-    )
+        if not resolved or not written.place:
+            return []
+        return [(*written.place, f'"{escape(resolved)}"')]
+    lazy = _lazy_set(held)
     value = _resolved_set(lazy, base_url) or lazy
     if written is not None and written.place:
         return [(*written.place, f'"{escape(value)}"')]
@@ -264,16 +251,31 @@ def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     return []
 
 
+def _is_meant(value: str) -> bool:
+    """Whether a `srcset` is no placeholder: it shows something, or is empty."""
+    return bool(_first_shown(value)) or not set_candidates(value)
+
+
+def _lazy_set(held: dict[str, Attribute]) -> str:
+    """The `srcset` that a script would put in place; '' where there is none."""
+    for name in _LAZY_SETS[:-1]:
+        value = held[name].value if name in held else ""
+        if _first_shown(value) and _is_set_of_the_web(value):
+            return value
+    return ""
+
+
 def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
     """The image's source and policy; new attributes stand after the last one."""
-    end = max(
-        (one.end for one in held.values()), default=token.start + 1 + len(token.name)
-    )
-    changes, added = [], ""
+    name_end = token.start + 1 + len(token.name)
+    end = max((one.end for one in held.values()), default=name_end)
+    changes: list[Edit] = []
+    added = ""
     source = shown_source(held)
     now = held["src"].value.strip() if "src" in held else ""
-    is_absolute = is_inline(source) or _SCHEME.match(source)
-    target = source if is_absolute else absolute_url(base_url, source) or source
+    target = source
+    if not is_inline(source) and not _SCHEME.match(source):
+        target = absolute_url(base_url, source) or source
     if target != now:
         place = held["src"].place if "src" in held else None
         if place:
@@ -285,4 +287,6 @@ def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit
         added += ' referrerpolicy="no-referrer"'
     elif policy.place and policy.value.strip().lower() != "no-referrer":
         changes.append((*policy.place, '"no-referrer"'))
-    return [*changes, (end, end, added)] if added else changes
+    if added:
+        changes.append((end, end, added))
+    return changes

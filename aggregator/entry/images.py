@@ -88,8 +88,10 @@ _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> str:
     """The picture of an entry, as `headimg` holds it; '' if there is none."""
-    own = [usable_image(one, base_url=base_url) for one in candidates]
-    stated = next((url for url in own if url and not _FACE.search(url)), "")
+    own = (usable_image(address, base_url=base_url) for address in candidates)
+    # wordpress.com names the author's face first.
+    pictures = (url for url in own if url and not _FACE.search(url))
+    stated = next(pictures, "")
     suspect = ""
     for source, is_sized in _sources(html):
         url = usable_image(source, base_url=base_url)
@@ -103,20 +105,23 @@ def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> s
 def shows_media(html: str) -> bool:
     """Whether markup without text shows something all the same: a picture, film, sound, frame, formula or drawing."""
     for token in start_tags(html):
-        if token.name in _SHOWN and not is_tiny(
-            {one.name: one for one in attributes(html, token)}
-        ):
-            return True
-    return any(
-        not is_counter(source) and not _is_suspect(source)
-        for source, _ in _sources(html)
-    )
+        if token.name in _SHOWN:
+            held = {one.name: one for one in attributes(html, token)}
+            if not is_tiny(held):
+                return True
+    sources = (source for source, _ in _sources(html))
+    return any(not is_counter(source) and not _is_suspect(source) for source in sources)
 
 
 def usable_image(url: str, *, base_url: str) -> str:
     """The absolute http(s) address of a picture worth showing; '' for inline data, counters and `…/undefined`."""
-    resolved = "" if is_inline(url) else absolute_url(base_url, url)
-    return "" if _NOTHING.search(resolved) or is_counter(resolved) else resolved
+    if is_inline(url):
+        return ""
+    resolved = absolute_url(base_url, url)
+    # `…/undefined` is what a script writes for a post without a picture.
+    if _NOTHING.search(resolved) or is_counter(resolved):
+        return ""
+    return resolved
 
 
 def is_counter(url: str) -> bool:
@@ -126,16 +131,16 @@ def is_counter(url: str) -> bool:
 
 def fallback_image(entry_id: str) -> str:
     """A picture chosen by the entry's id, so that a later poll chooses the same."""
-    return FALLBACK.format(
-        int.from_bytes(sha256(entry_id.encode()).digest()) % _FALLBACK_COUNT
-    )
+    number = int.from_bytes(sha256(entry_id.encode()).digest())
+    return FALLBACK.format(number % _FALLBACK_COUNT)
 
 
 def image_of(document: str) -> str:
     """The picture that a document names; '' where it has none of its own (`fallback_image` is nobody's picture)."""
     named = _HEADIMG.search(document)
-    url = named[1] if named else ""
-    return "" if url.startswith(_FALLBACK_HEAD) else url
+    if named is None or named[1].startswith(_FALLBACK_HEAD):
+        return ""
+    return named[1]
 
 
 def _sources(html: str) -> Iterator[tuple[str, bool]]:
@@ -152,11 +157,9 @@ def _sources(html: str) -> Iterator[tuple[str, bool]]:
 
 
 def _is_suspect(source: str) -> bool:
-    return (
-        is_named_empty(source)
-        or bool(_SUSPECT.search(source))
-        or bool(_FACE.search(source))
-    )
+    if is_named_empty(source):
+        return True
+    return bool(_SUSPECT.search(source) or _FACE.search(source))
 
 
 def is_tiny(held: dict[str, Attribute]) -> bool:
@@ -165,7 +168,10 @@ def is_tiny(held: dict[str, Attribute]) -> bool:
         return True
     for name in ("width", "height"):
         size = _SIZE.match(held[name].value) if name in held else None
+        # Cut, since Python refuses to read thousands of digits.
         if size and int(size[1][:6]) <= 2:
             return True
-    style = held["style"].value.lower() if "style" in held else ""
-    return bool(style) and bool(_HIDDEN.search("".join(style.split())))
+    if "style" not in held:
+        return False
+    style = "".join(held["style"].value.lower().split())
+    return bool(_HIDDEN.search(style))

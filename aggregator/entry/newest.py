@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from aggregator.entry.dates import instant
 
@@ -28,19 +29,19 @@ _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 def newest_entries(text: str, limit: int) -> tuple[str, int]:
     """An XML feed less what lies beyond the limit, and how many entries that are."""
-    if (
-        text.count("item") + text.count("entry") <= limit
-    ):  # as few as in nearly every feed: nothing to look for
+    # As few as in nearly every feed: nothing to look for.
+    if text.count("item") + text.count("entry") <= limit:
         return text, 0
     starts = _starts(text)
     if len(starts) <= limit:
         return text, 0
     end = _ENTRY_END.search(text, starts[-1])
-    ends = [*starts[1:], end.end() if end else len(text)]
-    pieces = [text[start:stop] for start, stop in zip(starts, ends, strict=True)]
-    kept = newest_of([_date(piece) for piece in _looked_at(pieces)], len(pieces), limit)
-    body = "".join(pieces[position] for position in kept)
-    return text[: starts[0]] + body + text[ends[-1] :], len(pieces) - limit
+    last = end.end() if end else len(text)
+    pieces = [text[start:stop] for start, stop in pairwise([*starts, last])]
+    dates = list(map(_date, _looked_at(pieces)))
+    newest = newest_of(dates, len(pieces), limit)
+    body = "".join(pieces[position] for position in newest)
+    return text[: starts[0]] + body + text[last:], len(pieces) - limit
 
 
 def newest_of(stated: Sequence[str], count: int, limit: int) -> list[int]:
@@ -48,16 +49,17 @@ def newest_of(stated: Sequence[str], count: int, limit: int) -> list[int]:
 
     `stated`: the date that each states, or those of the first and last entries only.
     """
-    dates = [instant(one, language=None) if one else None for one in stated]
-    known = [date for date in dates if date]
-    if 2 * len(known) < len(dates):
+    dates = [instant(raw, language=None) if raw else None for raw in stated]
+    known_count = sum(date is not None for date in dates)
+    if 2 * known_count < len(dates):
         return list(range(limit))
     half = len(dates) // 2
-    is_appended = max(filter(None, dates[half:]), default=_UNKNOWN) > max(
-        filter(None, dates[:half]), default=_UNKNOWN
-    )
+    newest_first = max(filter(None, dates[:half]), default=_UNKNOWN)
+    newest_last = max(filter(None, dates[half:]), default=_UNKNOWN)
+    is_appended = newest_last > newest_first
     if len(dates) < count:
-        return list(range(count - limit, count) if is_appended else range(limit))
+        places = range(count - limit, count) if is_appended else range(limit)
+        return list(places)
     filled = _filled(dates)
     # Of entries with one date those nearer to the new end.
     order = range(count) if is_appended else range(count - 1, -1, -1)
@@ -67,23 +69,29 @@ def newest_of(stated: Sequence[str], count: int, limit: int) -> list[int]:
 
 def _starts(text: str) -> list[int]:
     """Where entries begin, outside of comments and CDATA sections."""
-    opaque = [found.span() for found in _OPAQUE.finditer(text)]
-    starts, at = [], 0
-    for found in _ENTRY.finditer(text):
-        while at < len(opaque) and opaque[at][1] <= found.start():
+    opaque = [section.span() for section in _OPAQUE.finditer(text)]
+    starts: list[int] = []
+    at = 0
+    for entry in _ENTRY.finditer(text):
+        start = entry.start()
+        while at < len(opaque) and opaque[at][1] <= start:
             at += 1
-        if at == len(opaque) or found.start() < opaque[at][0]:
-            starts.append(found.start())
+        if at == len(opaque) or start < opaque[at][0]:
+            starts.append(start)
     return starts
 
 
 def _looked_at(pieces: Sequence[str]) -> Sequence[str]:
-    return pieces if len(pieces) <= _MOST_DATED else [*pieces[:_ENDS], *pieces[-_ENDS:]]
+    if len(pieces) <= _MOST_DATED:
+        return pieces
+    return [*pieces[:_ENDS], *pieces[-_ENDS:]]
 
 
 def _date(piece: str) -> str:
-    found = _DATE.search(piece)
-    return found[1].strip() if found else ""
+    date = _DATE.search(piece)
+    if date is None:
+        return ""
+    return date[1].strip()
 
 
 def _filled(dates: Sequence[datetime | None]) -> list[datetime]:

@@ -132,12 +132,9 @@ def entry(
     facts = facts or entry_facts(parsed, feed=feed, feed_language=feed_language)
     text = facts.text
     url = entry_url(parsed, feed=feed)
-    title = (
-        clean_title(parsed.title)
-        or first_line(text.plain)
-        or url
-        or one_line(parsed.guid)
-    )
+    # Microblogs have no titles: their first line stands for one.
+    title = clean_title(parsed.title) or first_line(text.plain)
+    title = title or url or one_line(parsed.guid)
     dates = _dates(
         facts.published_at,
         feed=feed,
@@ -233,11 +230,10 @@ def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
 
 
 def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
+    link = parsed.link if parsed.known_link is None else parsed.known_link
     parts = (
         " ".join(clean_title(parsed.title).split()),
-        canonical_url(
-            parsed.link if parsed.known_link is None else parsed.known_link
-        ).partition("?")[0],
+        canonical_url(link).partition("?")[0],
         published_at.isoformat() if published_at else "",
         " ".join(without_counters(text).split()),
     )
@@ -257,8 +253,9 @@ def published(
     language = feed.language or parsed.language or feed_language
     for raw in (parsed.published_raw, parsed.updated_raw):
         at = instant(raw, language=language) if raw else None
-        if at is not None:
-            return at + feed.clock_offset if feed.clock_offset else at
+        if at is None:
+            continue
+        return at + (feed.clock_offset or timedelta(0))
     return None
 
 
@@ -266,16 +263,14 @@ def entry_url(parsed: ParsedEntry, *, feed: Feed) -> str:
     """The entry's page: absolute http(s) without userinfo, or ''."""
     if not parsed.link:
         return ""
-    return without_userinfo(
-        absolute_url(parsed.base_url or public_address(feed.url), parsed.link)
-    )
+    base = parsed.base_url or public_address(feed.url)
+    return without_userinfo(absolute_url(base, parsed.link))
 
 
 def clean_title(title: Markup) -> str:
     """The title as one line of plain text; '' when it holds none."""
-    return one_line(
-        title_text(title.value) if title.html else decoded_references(title.value)
-    )
+    read = title_text if title.html else decoded_references
+    return one_line(read(title.value))
 
 
 def first_line(text: str) -> str:
@@ -287,18 +282,16 @@ def named_categories(
     feed: Feed, *, feed_title: str, feed_language: str | None
 ) -> tuple[str, str, str]:
     """Group, site and section: as configured, else by schema.md. Never from the entry's own tags."""
-    chinese = (feed.language or feed_language or "").lower().partition("-")[0] == "zh"
-    site = (
-        one_line(title_text(feed_title), limit=_MAX_NAME_CHARS)
-        or host_of(feed.url)
-        or feed.feed_id
-    )
-    missing = ("新闻" if chinese else "News", site, "最新" if chinese else "latest")
-    given = [one_line(name, limit=_MAX_NAME_CHARS) for name in feed.categories[:3]]
-    group, name, section = (
-        *(one or missing[place] for place, one in enumerate(given)),
-        *missing[len(given) :],
-    )
+    language = (feed.language or feed_language or "").lower()
+    title = one_line(title_text(feed_title), limit=_MAX_NAME_CHARS)
+    site = title or host_of(feed.url) or feed.feed_id
+    missing = ("News", site, "latest")
+    if language.partition("-")[0] == "zh":
+        missing = ("新闻", site, "最新")
+    names = list(missing)
+    for place, category in enumerate(feed.categories[:3]):
+        names[place] = one_line(category, limit=_MAX_NAME_CHARS) or missing[place]
+    group, name, section = names
     return group, name, section
 
 
@@ -349,6 +342,7 @@ def _shows_media(markup: Markup) -> bool:
 def _plain(markup: Markup) -> str:
     value = markup.value[:_MAX_READ_CHARS]
     text = plain_text(value) if markup.html else value.strip()
+    # A body of no-break spaces, or of one word joiner, says nothing.
     return text if text.strip(_INVISIBLE) else ""
 
 
@@ -361,7 +355,9 @@ def _headimg(
     settings: DocumentSettings,
 ) -> str:
     image = lead_image(body, base_url=base_url, candidates=parsed.images)
-    return image or (fallback_image(entry_id) if settings.fallback_image else "")
+    if image or not settings.fallback_image:
+        return image
+    return fallback_image(entry_id)
 
 
 def _body(
@@ -387,23 +383,18 @@ def _dates(
     """The document's date and the one matching uses. An operator's `clock_offset` takes the place of a found error."""
     if published_at is None:
         return _Dates(None, None, DateSource.FIRST_SEEN, first_seen_date(first_seen_at))
-    error = clock_error if clock_error and not feed.clock_offset else timedelta(0)
+    error = timedelta(0)
+    if clock_error and not feed.clock_offset:
+        error = clock_error
     true_at = published_at + error
-    if published_at <= first_seen_at or (
-        error and true_at <= first_seen_at + _CLOCK_SLACK
-    ):
-        return _Dates(
-            published_at,
-            min(true_at, first_seen_at),
-            DateSource.FEED,
-            stated_date(published_at),
-        )
-    return _Dates(
-        first_seen_at,
-        min(true_at, first_seen_at),
-        DateSource.CLAMPED,
-        stated_date(first_seen_at),
-    )
+    matched_at = min(true_at, first_seen_at)
+    # A time ahead of us is believed where the feed's clock is known to be ahead.
+    is_explained = bool(error) and true_at <= first_seen_at + _CLOCK_SLACK
+    if published_at <= first_seen_at or is_explained:
+        written = stated_date(published_at)
+        return _Dates(published_at, matched_at, DateSource.FEED, written)
+    written = stated_date(first_seen_at)
+    return _Dates(first_seen_at, matched_at, DateSource.CLAMPED, written)
 
 
 def _language(

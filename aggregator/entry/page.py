@@ -55,27 +55,30 @@ def root_name(text: str) -> str:
     position = 0
     while match := _SKIPPED.match(text, position):
         position = match.end()
-    doctype = _DOCTYPE.match(text, position)
-    element = _ELEMENT.match(text, position) or (
-        _ELEMENT.search(text, position, _READ_CHARS) if doctype else None
-    )
-    name = (doctype or element).group(1).lower() if (doctype or element) else ""  # type: ignore[union-attr]
+    start = _DOCTYPE.match(text, position) or _ELEMENT.match(text, position)
+    name = start.group(1).lower() if start else ""
     name = name.rpartition(":")[2]
-    if name in _HTML_NAMES or not name:
-        feed = _FEED_ROOT.search(text, position, _READ_CHARS)
-        is_feed = feed is not None and not re.search(
-            r"<(?:html|body)[\s>]", text[position : feed.start()], re.IGNORECASE
-        )
-        return "feed" if is_feed else ("html" if name else "")
-    return name
+    if name and name not in _HTML_NAMES:
+        return name
+    feed = _FEED_ROOT.search(text, position, _READ_CHARS)
+    # A page may show a feed's source in its text.
+    if feed and not _PAGE_ROOT.search(text, position, feed.start()):
+        return "feed"
+    return "html" if name else ""
+
+
+_PAGE_ROOT = re.compile(r"<(?:html|body)[\s>]", re.IGNORECASE)
 
 
 def description(text: str) -> str:
     """What an HTML page seems to be: a bot wall, a login page, or just a page; with the feed it names, if it does."""
     text = text[:_READ_CHARS]
-    found = _TITLE.search(text)
-    title = " ".join(unescape(found.group(1)).split())[:80] if found else ""
-    titled = f" titled {title!r}" if title else ""
+    titled = ""
+    title = _TITLE.search(text)
+    if title:
+        words = " ".join(unescape(title.group(1)).split())[:80]
+        titled = f" titled {words!r}" if words else ""
+    # First, since a bot wall may ask for a password as well.
     if _BOT_WALL.search(text):
         kind = "a bot wall"
     elif _LOGIN.search(text):
@@ -83,9 +86,7 @@ def description(text: str) -> str:
     else:
         kind = "an HTML page"
     link = _FEED_LINK.search(text)
-    hint = (
-        next((unescape(address) for address in link.groups() if address), "")
-        if link
-        else ""
-    )
-    return f"{kind}{titled}" + (f"; it names a feed at {hint}" if hint else "")
+    if link is None:
+        return f"{kind}{titled}"
+    address = unescape(next(filter(None, link.groups()), ""))
+    return f"{kind}{titled}; it names a feed at {address}"

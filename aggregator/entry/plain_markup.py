@@ -37,23 +37,12 @@ _OF_BLOCKS = _names("div blockquote section article figure figcaption li")
 _LISTS = frozenset({"ul", "ol"})
 _VOID = frozenset({"br", "wbr", "hr", "img"})
 _TEXT_LEVEL_VOID = frozenset({"br", "wbr", "img"})
+_IN_TEXT = _TEXT_LEVEL | _TEXT_LEVEL_VOID
+_IN_BLOCKS = _IN_TEXT | _OF_TEXT | _OF_BLOCKS - {"li"} | _LISTS | {"hr"}
 _PLACES = {
-    "": _TEXT_LEVEL
-    | _TEXT_LEVEL_VOID
-    | _OF_TEXT
-    | _OF_BLOCKS - {"li"}
-    | _LISTS
-    | {"hr"},
-    **dict.fromkeys(
-        _OF_BLOCKS,
-        _TEXT_LEVEL
-        | _TEXT_LEVEL_VOID
-        | _OF_TEXT
-        | _OF_BLOCKS - {"li"}
-        | _LISTS
-        | {"hr"},
-    ),
-    **dict.fromkeys(_OF_TEXT | _TEXT_LEVEL, _TEXT_LEVEL | _TEXT_LEVEL_VOID),
+    "": _IN_BLOCKS,
+    **dict.fromkeys(_OF_BLOCKS, _IN_BLOCKS),
+    **dict.fromkeys(_OF_TEXT | _TEXT_LEVEL, _IN_TEXT),
     **dict.fromkeys(_LISTS, frozenset({"li"})),
 }
 """Element, '' for the body itself → what it may hold."""
@@ -88,11 +77,11 @@ def is_plain(html: str) -> bool:
     next(pieces)
     for piece in pieces:
         written, end, _ = piece.partition(">")
-        tag = (
-            (_short_tag(written) if len(written) <= _LONGEST_KEPT else _tag(written))
-            if end
-            else None
-        )
+        if not end:
+            return False
+        # Long tags hold an address, and are seldom seen twice.
+        read = _short_tag if len(written) <= _LONGEST_KEPT else _tag
+        tag = read(written)
         if tag is None or not _fits(tag, open_elements):
             return False
     return len(open_elements) == 1
@@ -113,21 +102,21 @@ def _fits(tag: _Tag, open_elements: list[str]) -> bool:
 
 def _tag(written: str) -> _Tag | None:
     """The tag between `<` and `>`, None where it is no plain one."""
-    found = _TAG.fullmatch(written)
-    if found is None:
+    parts = _TAG.fullmatch(written)
+    if parts is None:
         return None
-    slash, name, held, closed = found.groups()
+    slash, name, held, closed = parts.groups()
     if slash:
-        return None if held or closed or name in _VOID else _Tag(name, True)
+        is_odd = held or closed or name in _VOID
+        return None if is_odd else _Tag(name, True)
+    # HTML takes `<p/>` for a start tag, whoever wrote it.
     if closed and name not in _VOID:
         return None
     if name == "img" and 'referrerpolicy="no-referrer"' not in held:
         return None
-    return (
-        _Tag(name, False)
-        if not held or _are_plain(name, _ATTRIBUTE.findall(held))
-        else None
-    )
+    if held and not _are_plain(name, _ATTRIBUTE.findall(held)):
+        return None
+    return _Tag(name, False)
 
 
 _short_tag = lru_cache(maxsize=_TAGS_KEPT)(_tag)
@@ -147,11 +136,9 @@ def _is_plain_attribute(element: str, name: str, value: str) -> bool:
         return bool(_WEB.match(value)) and not value.endswith((" ", "\t"))
     if element == "a" and "=" in value:
         return False
-    return (
-        name.isalpha()
-        and name not in _EDITED
-        and is_safe_attribute(element, name, unescape(value))
-    )
+    if not name.isalpha() or name in _EDITED:
+        return False
+    return is_safe_attribute(element, name, unescape(value))
 
 
 _EDITED = frozenset({"poster", "background", "cite", "longdesc", "srcset", "markdown"})

@@ -100,17 +100,20 @@ def _without_foreign_default(text: str) -> str:
 
 def mended(prepared: Prepared) -> str:
     """The text with unknown entities, bare ampersands and undeclared prefixes made right; starts at its first tag."""
+
+    def ampersand(match: re.Match[str]) -> str:
+        return _ampersand(match, prepared.entities)
+
     text = prepared.text[max(prepared.text.find("<"), 0) :]
     declaration = text.find("<?xml ")
-    if 0 < declaration < 4096 and not _ROOT.search(
-        text[:declaration].replace("<br", "").replace("<b>", "")
-    ):
-        text = text[declaration:]
+    if 0 < declaration < 4096:
+        # A warning of PHP stands before the document, with its own line breaks and bold words.
+        before = text[:declaration].replace("<br", "").replace("<b>", "")
+        if not _ROOT.search(before):
+            text = text[declaration:]
     parts = _OPAQUE.split(text)
     for position in range(0, len(parts), 2):
-        parts[position] = _AMPERSAND.sub(
-            lambda match: _ampersand(match, prepared.entities), parts[position]
-        )
+        parts[position] = _AMPERSAND.sub(ampersand, parts[position])
     for position in range(1, len(parts), 2):
         parts[position] = _without_comment(parts[position])
     plain = "".join(parts[::2])
@@ -121,7 +124,9 @@ def _without_comment(part: str) -> str:
     """CDATA as it is, nothing for a comment; of one without an end only its mark goes, the rest is the document."""
     if not part.startswith("<!--"):
         return part
-    return "" if part.endswith("-->") else part[4:].replace("<!--", "")
+    if part.endswith("-->"):
+        return ""
+    return part[4:].replace("<!--", "")
 
 
 def without_forbidden(text: str) -> str:
@@ -137,7 +142,8 @@ def _is_allowed(text: str) -> bool:
     """Whether XML forbids none of the characters: its bytes tell in a fifth of the time that a pattern takes."""
     try:
         octets = text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:
+        # Half of a surrogate pair.
         return False
     if not text.isascii() and any(end in octets for end in _FORBIDDEN_ENDS):
         return False
@@ -148,20 +154,20 @@ def is_truncated(text: str) -> bool:
     """Whether the end of the document is missing: its root element is never closed."""
     bare = re.sub(r"<!--.*?-->|<\?.*?\?>", "", text[:20_000], flags=re.DOTALL)
     root = _ROOT.search(bare)
-    return root is not None and not re.search(
-        rf"</{re.escape(root.group(1))}\s*>|<{re.escape(root.group(1))}[^<>]*/>", text
-    )
+    if root is None:
+        return False
+    name = re.escape(root.group(1))
+    return not re.search(rf"</{name}\s*>|<{name}[^<>]*/>", text)
 
 
 def _reference(match: re.Match[str]) -> str:
     hexadecimal, decimal = match.groups()
     point = int(hexadecimal, 16) if hexadecimal else int(decimal)
-    forbidden = (
-        point > 0x10FFFF
-        or 0xD800 <= point < 0xE000
-        or (point < 0x20 and point not in (9, 10, 13))
-    )
-    return "" if forbidden or point in (0xFFFE, 0xFFFF) else match.group(0)
+    is_control = point < 0x20 and point not in (9, 10, 13)
+    is_half = 0xD800 <= point < 0xE000
+    if is_control or is_half or point in (0xFFFE, 0xFFFF) or point > 0x10FFFF:
+        return ""
+    return match.group(0)
 
 
 def _pair(match: re.Match[str]) -> str:
@@ -191,11 +197,18 @@ def _document_type(text: str) -> tuple[int, int]:
     root = _ROOT.search(text, 0, 100_000)
     if start < 0 or (root and root.start() < start):
         return -1, -1
-    bracket, close = text.find("[", start), text.find(">", start)
-    if close < 0 or (0 <= bracket < close):
-        end = re.compile(r"\]\s*>").search(text, bracket)
-        return (start, end.end()) if end and bracket >= 0 else (start, len(text))
-    return start, close + 1
+    bracket = text.find("[", start)
+    close = text.find(">", start)
+    if close >= 0 and not 0 <= bracket < close:
+        return start, close + 1
+    # Declarations stand in brackets; where these do not end, all behind them is doubtful.
+    end = _END_OF_SUBSET.search(text, bracket)
+    if end is None or bracket < 0:
+        return start, len(text)
+    return start, end.end()
+
+
+_END_OF_SUBSET = re.compile(r"\]\s*>")
 
 
 def _entities(declarations: str) -> tuple[dict[str, str], str]:
@@ -204,17 +217,16 @@ def _entities(declarations: str) -> tuple[dict[str, str], str]:
     if declarations.count("<!ENTITY") > _HARMLESS_COUNT:
         return {}, "it declares too many entities"
     for parameter, name, double, single, outside in _ENTITY.findall(declarations):
+        # Never fetched, never expanded: a reference to it stays as literal text.
         if parameter or outside:
-            continue  # never fetched, never expanded: a reference to it stays as literal text
+            continue
         value = double or single
-        expanded = (
-            html.unescape(value) if re.fullmatch(r"(?:&#\w+;|[^&%])*", value) else None
-        )
-        if expanded is None or len(expanded) > _HARMLESS_CHARS:
-            return (
-                {},
-                f"its entity declarations ({name}) could expand without limit; they are forbidden",
-            )
+        # One that refers to others is how a small document becomes a huge one.
+        is_plain = re.fullmatch(r"(?:&#\w+;|[^&%])*", value) is not None
+        expanded = html.unescape(value)
+        if not is_plain or len(expanded) > _HARMLESS_CHARS:
+            danger = f"its entity declarations ({name}) could expand without limit"
+            return {}, f"{danger}; they are forbidden"
         entities[name] = expanded
     return entities, ""
 
@@ -225,8 +237,8 @@ def _with_prefixes(text: str, plain: str) -> str:
     root = _ROOT.search(text) if missing else None
     if root is None:
         return text
-    added = "".join(
-        f' xmlns:{name}="{_NAMESPACES.get(name, f"urn:undeclared:{name}")}"'
-        for name in sorted(missing)
-    )
+    added = ""
+    for name in sorted(missing):
+        address = _NAMESPACES.get(name, f"urn:undeclared:{name}")
+        added += f' xmlns:{name}="{address}"'
     return text[: root.end()] + added + text[root.end() :]

@@ -84,6 +84,9 @@ class _Step(NamedTuple):
     next: int
 
 
+_STEPS = {Piece.START: 1, Piece.END: -1}
+
+
 class _Telling:
     """One pass over the tokens of a body."""
 
@@ -111,8 +114,10 @@ class _Telling:
         while self._objects:
             parts.append(self._closed_object())
         said = "".join(parts)
-        is_all = bool(self._frames) and not plain_text(said) and not shows_media(said)
-        return said + "".join(self._frames) if is_all else said
+        # Most frames beside a text are advertisements; one alone is the post.
+        if not self._frames or plain_text(said) or shows_media(said):
+            return said
+        return said + "".join(self._frames)
 
     def _step(self, at: int) -> _Step:
         token = self._tokens[at]
@@ -162,11 +167,12 @@ class _Telling:
 
     def _closing(self, at: int) -> int:
         """The place of the end tag that closes the element which begins here; the last token where none does."""
-        name, depth = self._tokens[at].name, 0
+        name = self._tokens[at].name
+        depth = 0
         for place in range(at, len(self._tokens)):
             token = self._tokens[place]
             if token.name == name:
-                depth += {Piece.START: 1, Piece.END: -1}.get(token.piece, 0)
+                depth += _STEPS.get(token.piece, 0)
             if depth == 0:
                 return place
         return len(self._tokens) - 1
@@ -181,15 +187,17 @@ class _Telling:
             self._told_katex = is_repeated is not None
             if not self._told_katex:
                 return _Step("", end + 1)
-        held = self._held(token)
-        stated = held["alttext"].value if "alttext" in held else ""
-        annotated = _TEX_ANNOTATION.search(inside)
-        said = (
-            stated
-            or (unescape(annotated["tex"]) if annotated else "")
-            or _formula_text(inside)
-        )
+        said = self._said_by(token, inside)
         return _Step(escape(" ".join(said.split()), quote=False), end + 1)
+
+    def _said_by(self, token: Token, inside: str) -> str:
+        """A formula as its writer wrote it, else its signs in a row."""
+        held = self._held(token)
+        if "alttext" in held and held["alttext"].value:
+            return held["alttext"].value
+        annotated = _TEX_ANNOTATION.search(inside)
+        tex = unescape(annotated["tex"]) if annotated else ""
+        return tex or _formula_text(inside)
 
     def _repeats_katex(self, token: Token) -> bool:
         if not self._told_katex or "katex-html" not in self._text(token):
@@ -199,58 +207,61 @@ class _Telling:
 
     def _script(self, at: int, token: Token) -> _Step:
         """MathJax keeps TeX in scripts; any other script is left to the sanitiser."""
-        held = self._held(token)
-        kind = _TEX_SCRIPT.match(held["type"].value.strip()) if "type" in held else None
-        content = self._tokens[at + 1] if at + 1 < len(self._tokens) else token
+        kind = _TEX_SCRIPT.match(_address(self._held(token), "type"))
+        content = self._following(at)
         if kind is None or content.piece is not Piece.RAW:
             return _Step(self._text(token), at + 1)
         tex = escape(self._text(content).strip(), quote=False)
-        return _Step(
-            f"\\[{tex}\\]" if kind["display"] else f"\\({tex}\\)", self._closing(at) + 1
-        )
+        formula = f"\\[{tex}\\]" if kind["display"] else f"\\({tex}\\)"
+        return _Step(formula, self._closing(at) + 1)
+
+    def _following(self, at: int) -> Token:
+        """The next token; of the last one itself."""
+        return self._tokens[min(at + 1, len(self._tokens) - 1)]
 
     def _check_box(self, token: Token) -> str:
         held = self._held(token)
         if "type" not in held or held["type"].value.strip().lower() != "checkbox":
             return self._text(token)
         mark = "☑" if "checked" in held else "☐"
-        return mark if self._html[token.end : token.end + 1].isspace() else f"{mark} "
+        is_apart = self._html[token.end : token.end + 1].isspace()
+        return mark if is_apart else f"{mark} "
 
     # --- frames, objects, film and sound ---
 
     def _frame(self, at: int, token: Token) -> _Step:
         if self._is_shown(token):
             return _Step(self._text(token), at + 1)
-        inside = self._tokens[at + 1] if at + 1 < len(self._tokens) else token
-        content = self._text(inside) if inside.piece is Piece.RAW else ""
+        inside = self._following(at)
+        has_content = inside.piece is Piece.RAW
+        content = self._text(inside) if has_content else ""
         if not _LINKED.search(content):
             content = self._link(token)
+            # It is told at the end, if nothing else is.
             if not _PLAYER.search(content):
                 self._frames.append(content)
                 content = ""
-        return _Step(content, at + 1 + (inside.piece is Piece.RAW))
+        return _Step(content, at + 1 + has_content)
 
     def _object(self, token: Token) -> str:
         """The tags of an object go, what they hold stays; without any a link to the object is put at its end."""
         held = self._held(token)
-        if token.name in ("object", "applet"):
-            self._objects.append(_Open("" if is_tiny(held) else _address(held, "data")))
-        elif token.name == "embed":
+        if token.name == "embed":
             return self._link(token)
-        elif self._objects and _address(held, "name").lower() in (
-            "movie",
-            "src",
-            "filename",
-            "url",
-        ):
-            self._objects[-1].address = self._objects[-1].address or _address(
-                held, "value"
-            )
+        if token.name in ("object", "applet"):
+            address = "" if is_tiny(held) else _address(held, "data")
+            self._objects.append(_Open(address))
+        elif self._objects and _address(held, "name").lower() in _OF_FLASH:
+            latest = self._objects[-1]
+            latest.address = latest.address or _address(held, "value")
         return ""
 
     def _closed_object(self) -> str:
         closed = self._objects.pop()
-        text = "" if closed.has_fallback else _link(closed.address, closed.address)
+        if closed.has_fallback:
+            return ""
+        text = _link(closed.address, closed.address)
+        # What an inner object shows is shown in place of the outer one.
         if text:
             self._note_fallback()
         return text
@@ -265,8 +276,9 @@ class _Telling:
             return self._link(token)
         if self._dropping and token.name == "source":
             return self._link(token)
-        dropped = self._dropping and token.name in (self._dropping, "track")
-        return "" if dropped else self._text(token)
+        if self._dropping and token.name in (self._dropping, "track"):
+            return ""
+        return self._text(token)
 
     def _is_shown(self, token: Token) -> bool:
         held = self._held(token)
@@ -277,11 +289,8 @@ class _Telling:
         address = shown_source(held)
         if is_tiny(held) or is_counter(address) or _BUTTONS.search(address):
             return ""
-        title = (
-            held["title"].value.strip()
-            if "title" in held and token.name == "iframe"
-            else ""
-        )
+        # Of a frame the title is what it shows; of a film it is the tooltip.
+        title = _address(held, "title") if token.name == "iframe" else ""
         return _link(address, title or address)
 
 
@@ -291,13 +300,19 @@ def secured(url: str) -> str:
 
 
 def _address(held: dict[str, Attribute], name: str) -> str:
-    return held[name].value.strip() if name in held else ""
+    """The value of an attribute, '' where it is not there."""
+    if name not in held:
+        return ""
+    return held[name].value.strip()
+
+
+_NO_ADDRESS = ("about:", "javascript:", "data:", "#")
+_OF_FLASH = ("movie", "src", "filename", "url")
+"""Parameters by which plugins were told what to show."""
 
 
 def _link(address: str, words: str) -> str:
-    if not address or address.lower().startswith(
-        ("about:", "javascript:", "data:", "#")
-    ):
+    if not address or address.lower().startswith(_NO_ADDRESS):
         return ""
     return f'<a href="{escape(address)}">{escape(words)}</a> '
 
@@ -311,10 +326,10 @@ def _formula_text(inside: str) -> str:
     for token in tokens(text):
         if token.piece is Piece.TEXT:
             shown.append("".join(unescape(text[token.start : token.end]).split()))
+        elif token.name == "mfrac" and token.piece is Piece.START:
+            open_parts.append(0)
         elif token.name == "mfrac":
-            open_parts = (
-                [*open_parts, 0] if token.piece is Piece.START else open_parts[:-1]
-            )
+            del open_parts[-1:]
         elif token.piece is Piece.START and open_parts:
             open_parts[-1] += 1
         elif token.piece is Piece.END and open_parts:

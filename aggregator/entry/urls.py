@@ -159,10 +159,9 @@ def canonical_url(url: str) -> str:
     Idempotent. The scheme becomes https; userinfo, default ports, `www.`/`m.`/`amp.`, tracking parameters, session
     ids, a trailing slash and the fragment (but `#!…` and `#/…`, which name pages) go; parameters are sorted.
     """
-    previous, current = "", _cleaned(url).replace("&amp;", "&")
-    for _ in range(
-        4
-    ):  # an AMP cache address holds another one; odd quoting settles at the second round
+    current = _cleaned(url).replace("&amp;", "&")
+    # An AMP cache address holds another one; odd quoting settles at the second round.
+    for _ in range(4):
         previous, current = current, _canonical_once(current)
         if current in (previous, ""):
             return current
@@ -174,8 +173,11 @@ def without_userinfo(url: str) -> str:
     head, separator, tail = url.partition("//")
     if not separator or "@" not in tail:
         return url
-    end = min((i for i in map(tail.find, "/?#\\") if i >= 0), default=len(tail))
-    return head + separator + tail[:end].rpartition("@")[2] + tail[end:]
+    # An @ behind the host belongs to the path: `https://example.org/@name`.
+    ends = (place for place in map(tail.find, "/?#\\") if place >= 0)
+    end = min(ends, default=len(tail))
+    host = tail[:end].rpartition("@")[2]
+    return head + separator + host + tail[end:]
 
 
 def public_address(url: str) -> str:
@@ -188,9 +190,11 @@ def public_address(url: str) -> str:
 
 def front_matter_url(url: str) -> str:
     """The address with what no valid URL carries (quotes, braces, white space, controls…) percent-encoded."""
-    return _NEVER_IN_URL.sub(
-        lambda found: quote(found[0], safe=""), _without_surrogates(url)
-    )
+    return _NEVER_IN_URL.sub(_quoted_whole, _without_surrogates(url))
+
+
+def _quoted_whole(characters: re.Match[str]) -> str:
+    return quote(characters[0], safe="")
 
 
 def host_of(url: str) -> str:
@@ -234,13 +238,16 @@ def _cleaned(url: str) -> str:
     if len(text) > MAX_URL_CHARS:
         return ""
     before, mark, after = _split_path(text)
-    return _SPACES.sub(
-        lambda found: quote(found[0]), before.replace("\\", "/") + mark + after
-    )
+    return _SPACES.sub(_quoted, before.replace("\\", "/") + mark + after)
+
+
+def _quoted(spaces: re.Match[str]) -> str:
+    return quote(spaces[0])
 
 
 def _split_path(text: str) -> tuple[str, str, str]:
-    cut = min((i for i in map(text.find, "?#") if i >= 0), default=len(text))
+    cuts = (place for place in map(text.find, "?#") if place >= 0)
+    cut = min(cuts, default=len(text))
     return text[:cut], text[cut : cut + 1], text[cut + 1 :]
 
 
@@ -289,11 +296,9 @@ def _canonical_once(url: str) -> str:
     if parts is None:
         return ""
     amp = _AMP_CACHE.fullmatch(parts.path)
-    if amp and (
-        parts.host.endswith(".cdn.ampproject.org")
-        or _MOBILE.sub("", parts.host).startswith("google.")
-    ):
-        return "https://" + amp["rest"] + (f"?{parts.query}" if parts.query else "")
+    if amp and _is_amp_cache(parts.host):
+        query = f"?{parts.query}" if parts.query else ""
+        return f"https://{amp['rest']}{query}"
     parts = _same_page(parts)
     try:
         written = canonicalize_url(parts.text(), keep_fragments=True)
@@ -302,17 +307,23 @@ def _canonical_once(url: str) -> str:
     return written.rstrip("?") if parts.fragment == "" else written
 
 
+def _is_amp_cache(host: str) -> bool:
+    if host.endswith(".cdn.ampproject.org"):
+        return True
+    return _MOBILE.sub("", host).startswith("google.")
+
+
 def _canonical_plain(host: str, path: str, query: str) -> str:
     """What w3lib and `_same_page` make of an address without anything to quote, in a tenth of the time."""
     host = _MOBILE.sub("", host)
-    page = f"https://{host}{_AMP_PATH.sub('', path).rstrip('/') or '/'}"
-    pairs = (
-        sorted(pair.partition("=") for pair in _content_query(query, host).split("&"))
-        if query
-        else []
-    )
-    kept = "&".join(map("".join, pairs))
-    return f"{page}?{kept}" if kept else page
+    path = _AMP_PATH.sub("", path).rstrip("/") or "/"
+    page = f"https://{host}{path}"
+    content = _content_query(query, host)
+    if not content:
+        return page
+    # In w3lib's order: by name, then by value.
+    pairs = sorted(pair.partition("=") for pair in content.split("&"))
+    return f"{page}?{'&'.join(map(''.join, pairs))}"
 
 
 def _same_page(parts: _Parts) -> _Parts:
@@ -320,15 +331,15 @@ def _same_page(parts: _Parts) -> _Parts:
     host = _MOBILE.sub("", parts.host.rstrip("."))
     path = _SESSION_PATH.sub("", parts.path)
     path = _AMP_PATH.sub("", path)
-    path = (
-        urlsplit(
-            _joined("https://h/", path if path.startswith("/") else "/" + path)
-        ).path.rstrip("/")
-        or "/"
-    )
+    if not path.startswith("/"):
+        path = "/" + path
+    # Joined to some page, `..` and `.` are worked out.
+    path = urlsplit(_joined("https://h/", path)).path.rstrip("/") or "/"
     query = parts.query
     if host == "youtu.be" and len(path) > 1:
-        host, query, path = "youtube.com", f"v={path[1:]}", "/watch"
+        host = "youtube.com"
+        query = f"v={path[1:]}"
+        path = "/watch"
     fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
     return _Parts(
         "https", host, parts.port, path, _content_query(query, host), fragment
@@ -339,12 +350,16 @@ def _content_query(query: str, host: str) -> str:
     if not query:
         return ""
     only = _ONLY.get(host)
-    kept = []
+    content: list[str] = []
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name in only if only is not None else not _is_tracking(name.lower(), value):
-            kept.append(pair)
-    return "&".join(kept)
+        if only is None:
+            is_content = not _is_tracking(name.lower(), value)
+        else:
+            is_content = name in only
+        if is_content:
+            content.append(pair)
+    return "&".join(content)
 
 
 def _is_tracking(name: str, value: str) -> bool:
