@@ -53,7 +53,11 @@ _NAMES = {
 }
 
 
-def _any_of(table: str, *, end: str = "") -> re.Pattern[str]:
+def _any_of(
+    table: str,
+    *,
+    end: str = "",
+) -> re.Pattern[str]:
     """One pattern out of a table of them; `<NAME>` stands for an entry of `_NAMES`."""
     lines = [line.strip() for line in table.splitlines() if line.strip()]
     joined = "|".join(lines)

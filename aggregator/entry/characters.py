@@ -24,7 +24,10 @@ _ASTRAL_NEVER = re.compile(f"[{_ASTRAL_ENDS}]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LINE_NEVER = re.compile(f"[{_NEVER}{_BIDI}\u200b\u2060\ufeff]")
 _BODY_NEVER = re.compile(f"[{_NEVER}{_BIDI}\x0b\x0c\x85]")
-_ASCII_LINE_NEVER = dict.fromkeys([*range(0x09), *range(0x0E, 0x20), 0x7F], None)
+_ASCII_LINE_NEVER = dict.fromkeys(
+    [*range(0x09), *range(0x0E, 0x20), 0x7F],
+    None,
+)
 _ASCII_BODY_NEVER = _ASCII_LINE_NEVER | {0x0B: None, 0x0C: None}
 """The same for a text in ASCII, in a twentieth of the time."""
 
@@ -86,7 +89,11 @@ def _shown_reference(reference: re.Match[str]) -> str:
     return "" if _is_hidden(reference) else reference[0]
 
 
-def _allowed(text: str, never: re.Pattern[str], never_in_ascii: dict[int, None]) -> str:
+def _allowed(
+    text: str,
+    never: re.Pattern[str],
+    never_in_ascii: dict[int, None],
+) -> str:
     if text.isascii():
         return text.translate(never_in_ascii)
     text = never.sub("", text)

@@ -111,7 +111,19 @@ _MISSPELT = {
 }
 """What feeds of the languages that decide a zone write for them."""
 _MONTH_FIRST = frozenset({"en-us", "en-ph"})
-_UNDECIDED = frozenset({"", "en", "en-ca", "zh", "ja", "ko", "und", "hu", "lt"})
+_UNDECIDED = frozenset(
+    {
+        "",
+        "en",
+        "en-ca",
+        "zh",
+        "ja",
+        "ko",
+        "und",
+        "hu",
+        "lt",
+    }
+)
 _WEEKDAY_WORDS = (
     "mon monday lun lunedi lundi lunes montag mo seg segunda пн понедельник maandag",
     "tue tues tuesday mardi martes martedi dienstag di ter terca вт вторник dinsdag",
@@ -134,7 +146,11 @@ class _Clock(NamedTuple):
     rest: str
 
 
-def instant(raw: str, *, language: str | None) -> datetime | None:
+def instant(
+    raw: str,
+    *,
+    language: str | None,
+) -> datetime | None:
     """The instant, aware UTC, that `raw` means in a feed of this language (BCP 47 or None); None if it is not sure."""
     common = _COMMON.fullmatch(raw)
     if common:
@@ -221,7 +237,12 @@ def _ascii_digit(letter: str) -> str:
 def _checked(
     day: date, since_midnight: timedelta, zone: timedelta | None, tag: str
 ) -> datetime | None:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    midnight = datetime(
+        day.year,
+        day.month,
+        day.day,
+        tzinfo=UTC,
+    )
     offset = local_offset(tag) if zone is None else zone
     at = midnight + since_midnight - offset
     if abs(at - EPOCH) <= _NO_DATE:
@@ -242,7 +263,11 @@ def _from_digits(text: str, tag: str) -> datetime | None:
     if epoch is None:
         return None
     number = epoch.group(1)
-    scale = {16: 1_000_000, 13: 1000, 12: 1000}.get(len(number), 1)
+    scale = {
+        16: 1_000_000,
+        13: 1000,
+        12: 1000,
+    }.get(len(number), 1)
     at = datetime.fromtimestamp(int(number) / scale, UTC)
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         return None
@@ -254,10 +279,18 @@ def _clock(text: str, tag: str) -> _Clock | None:
     match = next(filter(_is_time, _TIME.finditer(text)), None)
     if match is None:
         return _Clock(timedelta(0), None, text)
-    hour = _hour(int(match["h"]), match["half"] or match["only"] or "", text)
+    hour = _hour(
+        int(match["h"]),
+        match["half"] or match["only"] or "",
+        text,
+    )
     if hour is None:
         return None
-    span = _span(hour, int(match["m"] or 0), int(match["s"] or 0))
+    span = _span(
+        hour,
+        int(match["m"] or 0),
+        int(match["s"] or 0),
+    )
     if span is None:
         return None
     head = without_hour_words(text[: match.start()])
@@ -275,7 +308,11 @@ def _is_time(match: re.Match[str]) -> bool:
     return re.search("[時时点點시]", match.group()) is not None
 
 
-def _hour(hour: int, mark: str, text: str) -> int | None:
+def _hour(
+    hour: int,
+    mark: str,
+    text: str,
+) -> int | None:
     """Hour 0 to 24 from a stated one and its a.m./p.m.; None when they contradict each other."""
     if not mark:
         return hour_meant(hour, text)
@@ -287,7 +324,11 @@ def _hour(hour: int, mark: str, text: str) -> int | None:
     return hour % 12 + 12
 
 
-def _span(hour: int, minute: int, second: int) -> timedelta | None:
+def _span(
+    hour: int,
+    minute: int,
+    second: int,
+) -> timedelta | None:
     """Since midnight; 24:00:00 is the next midnight and second 60 the next minute, as ISO 8601 and UTC have it."""
     is_beyond_midnight = hour == 24 and (minute or second)
     if hour > 24 or minute > 59 or second > 60 or is_beyond_midnight:
@@ -295,7 +336,10 @@ def _span(hour: int, minute: int, second: int) -> timedelta | None:
     return timedelta(hours=hour, minutes=minute, seconds=second)
 
 
-def _zone(tail: str, tag: str) -> tuple[timedelta | None, str | None]:
+def _zone(
+    tail: str,
+    tag: str,
+) -> tuple[timedelta | None, str | None]:
     """The zone at the start of what follows a time, and what is left; nothing left (None) where a zone is wrong."""
     stated = zone_at_start(tail, tag)
     if stated is None:
@@ -350,7 +394,11 @@ def _has_more(rest: str) -> bool:
     return re.search(r"\d|(?:^|\s)[+-]$", rest) is not None
 
 
-def _calendar(year: int, month: int, day: int) -> date | None:
+def _calendar(
+    year: int,
+    month: int,
+    day: int,
+) -> date | None:
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
         return None
     try:
@@ -359,7 +407,11 @@ def _calendar(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _iso_week(year: int, week: int, day: int) -> date | None:
+def _iso_week(
+    year: int,
+    week: int,
+    day: int,
+) -> date | None:
     try:
         start = date.fromisocalendar(year, week, day)
     except ValueError:
@@ -382,7 +434,11 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[..., date | None]], ...] = (
 )
 
 
-def _in_order(match: re.Match[str], rest: str, tag: str) -> date | None:
+def _in_order(
+    match: re.Match[str],
+    rest: str,
+    tag: str,
+) -> date | None:
     """A date of three numbers with the year last, where the order of the first two is sure."""
     first = int(match[1])
     second = int(match[3])
@@ -443,7 +499,11 @@ def _worded(text: str, tag: str) -> date | None:
     return _calendar(number, month, int(day))
 
 
-def _month(tokens: list[str], first_number: int, tag: str) -> int | None:
+def _month(
+    tokens: list[str],
+    first_number: int,
+    tag: str,
+) -> int | None:
     """The month's number: the first name after the first number, else the last before it (`mar` is a weekday)."""
     before = None
     for position, token in enumerate(tokens):
@@ -533,7 +593,11 @@ def _is_contradicted(ordered: Sequence[float], current: timedelta) -> bool:
     return bool(ordered) and ordered[0] < current.total_seconds() - _TOLERANCE
 
 
-def _shown_error(ordered: Sequence[float], *, is_prompt: bool) -> timedelta | None:
+def _shown_error(
+    ordered: Sequence[float],
+    *,
+    is_prompt: bool,
+) -> timedelta | None:
     """The error that sorted lags show by themselves."""
     fewest = _FEWEST_LAGS if is_prompt else _FEWEST_UNPROMPT
     if len(ordered) < fewest:

@@ -120,7 +120,10 @@ def applied(html: str, changes: list[Edit]) -> str:
     """The text with each (start, end, replacement) put in; they do not overlap."""
     parts: list[str] = []
     at = 0
-    for start, end, text in sorted(changes, key=lambda change: change[:2]):
+    for start, end, text in sorted(
+        changes,
+        key=lambda change: change[:2],
+    ):
         parts += (html[at:start], text)
         at = end
     return "".join((*parts, html[at:]))
@@ -200,7 +203,13 @@ def _addresses(
     return changes
 
 
-def _resolved(value: str, places: frozenset[str], base_url: str, *, https: bool) -> str:
+def _resolved(
+    value: str,
+    places: frozenset[str],
+    base_url: str,
+    *,
+    https: bool,
+) -> str:
     """The absolute address of a relative one; '' where nothing is to be changed."""
     text = value.strip()
     if not text or _SCHEME.match(text):
@@ -233,7 +242,11 @@ def _resolved_set(value: str, base_url: str) -> str:
     return ", ".join(written)
 
 
-def _set(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
+def _set(
+    token: Token,
+    held: dict[str, Attribute],
+    base_url: str,
+) -> list[Edit]:
     """The `srcset`, which goes before `src` in every browser: absolute, and the lazy one in place of a placeholder."""
     written = held.get("srcset")
     if written is not None and _is_meant(written.value):
@@ -265,7 +278,11 @@ def _lazy_set(held: dict[str, Attribute]) -> str:
     return ""
 
 
-def _image(token: Token, held: dict[str, Attribute], base_url: str) -> list[Edit]:
+def _image(
+    token: Token,
+    held: dict[str, Attribute],
+    base_url: str,
+) -> list[Edit]:
     """The image's source and policy; new attributes stand after the last one."""
     name_end = token.start + 1 + len(token.name)
     end = max((one.end for one in held.values()), default=name_end)

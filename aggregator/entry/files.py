@@ -71,7 +71,12 @@ def export(
     catalog = Catalog(previous)
     changes = catalog.apply(messages, all_reports=all_reports, names=names)
     return Export(
-        {**changes.files, **catalog.index_files()}, changes.stale, catalog.lines()
+        {
+            **changes.files,
+            **catalog.index_files(),
+        },
+        changes.stale,
+        catalog.lines(),
     )
 
 
@@ -200,12 +205,22 @@ def _is_moved(message: Message) -> bool:
     return message.kind is Kind.JOINED and bool(message.split_from)
 
 
-def links_line(sources: Iterable[Source], names: Mapping[str, str]) -> str:
+def links_line(
+    sources: Iterable[Source],
+    names: Mapping[str, str],
+) -> str:
     """The line below a document's body that leads back to the reports of its event; '' where none has an address."""
     links = []
     for source in sources:
         if source.url.startswith(("http://", "https://")):
-            name = html.escape(one_line(names.get(source.feed_id, source.feed_id)))
+            name = html.escape(
+                one_line(
+                    names.get(
+                        source.feed_id,
+                        source.feed_id,
+                    )
+                )
+            )
             links.append(
                 f'<a href="{html.escape(front_matter_url(source.url))}">{_MARKDOWN.sub(_entity, name)}</a>'
             )
@@ -217,10 +232,21 @@ def _entity(found: re.Match[str]) -> str:
     return found[0] if found[0] in "&#;" else f"&#{ord(found[0])};"
 
 
-def file_name(title: str, entry_id: str, *, digits: int = 8) -> str:
+def file_name(
+    title: str,
+    entry_id: str,
+    *,
+    digits: int = 8,
+) -> str:
     """`<title>-<hex>.md`, at most 200 bytes."""
     end = f"-{entry_id[:digits]}.md"
-    return safe_name(title, limit_bytes=MAX_NAME_BYTES - len(end.encode())) + end
+    return (
+        safe_name(
+            title,
+            limit_bytes=MAX_NAME_BYTES - len(end.encode()),
+        )
+        + end
+    )
 
 
 def folder(categories: Iterable[str]) -> str:

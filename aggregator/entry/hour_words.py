@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import re
 
-_DEEP_NIGHT = frozenset({*range(6), *range(20, 25)})
+_DEEP_NIGHT = frozenset(
+    {
+        *range(6),
+        *range(20, 25),
+    }
+)
 _SPANS: tuple[tuple[str, frozenset[int]], ...] = (
     (
         "深夜 半夜 午夜 夜里 夜裡 夜间 夜間 夜中 真夜中 深更 심야 한밤중 한밤 자정",
@@ -27,7 +32,15 @@ _SPANS: tuple[tuple[str, frozenset[int]], ...] = (
     ("晚上 晚间 晚間 夜晚 今晚 今夜 晚 晩 夜 저녁 밤", frozenset(range(16, 25))),
 )
 _WORDS = {word: span for words, span in _SPANS for word in words.split()}
-_ANY = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)))
+_ANY = re.compile(
+    "|".join(
+        sorted(
+            _WORDS,
+            key=len,
+            reverse=True,
+        )
+    )
+)
 
 
 def hour_meant(hour: int, text: str) -> int | None:

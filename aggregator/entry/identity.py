@@ -320,7 +320,10 @@ def _shared(values: Sequence[str]) -> int:
     return shared if is_habit else 0
 
 
-def _recycled(items: Sequence[Facts], known: Mapping[str, _Known]) -> int:
+def _recycled(
+    items: Sequence[Facts],
+    known: Mapping[str, _Known],
+) -> int:
     """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
     count = 0
     others = 0
@@ -339,7 +342,10 @@ def _agree(item: Facts, entry: _Known) -> bool:
     return item.title == entry.title or item.date == entry.date
 
 
-def _names(items: Sequence[Facts], ladder: str) -> list[str]:
+def _names(
+    items: Sequence[Facts],
+    ladder: str,
+) -> list[str]:
     """The birth name each item would get: the first rung, from the feed's down, whose value it has alone."""
     names = [""] * len(items)
     for rung in _rungs(items, ladder):
@@ -352,7 +358,10 @@ def _names(items: Sequence[Facts], ladder: str) -> list[str]:
     return [name or last for name, last in zip(names, rung, strict=True)]
 
 
-def _rungs(items: Sequence[Facts], ladder: str) -> Iterator[list[str]]:
+def _rungs(
+    items: Sequence[Facts],
+    ladder: str,
+) -> Iterator[list[str]]:
     """The names of all items on each rung, from the feed's down; '' where one has no value."""
     guids = [_name("g", item.guid) for item in items]
     links = [_name("l", item.link) for item in items]
@@ -414,14 +423,20 @@ def _alias_owner(
 ) -> str:
     """The one known entry that now goes by what the item's name is made of; '' for none, or for more than one."""
     letter = name[0]
-    alias = {"g": item.guid, "l": item.link}.get(letter, item.title_key)
+    alias = {
+        "g": item.guid,
+        "l": item.link,
+    }.get(letter, item.title_key)
     if not alias:
         return ""
     keys = aliases.get(letter + alias, ())
     return keys[0] if len(keys) == 1 else ""
 
 
-def _aliases(known: Mapping[str, _Known], ladder: str) -> dict[str, list[str]]:
+def _aliases(
+    known: Mapping[str, _Known],
+    ladder: str,
+) -> dict[str, list[str]]:
     """Letter and current alias to the identity keys of the known entries that have it."""
     aliases: dict[str, list[str]] = defaultdict(list)
     for key, entry in known.items():
@@ -438,26 +453,46 @@ _Trait = Callable[[str, str, str, bool], str]
 """From link, title, date and whether the date has a time to what must be equal; '' where the rule does not apply."""
 
 
-def _same_link_and_date(link: str, title: str, date: str, has_time: bool) -> str:
+def _same_link_and_date(
+    link: str,
+    title: str,
+    date: str,
+    has_time: bool,
+) -> str:
     if not link or date == NO_HASH:
         return ""
     return link + date
 
 
-def _same_link_and_title(link: str, title: str, date: str, has_time: bool) -> str:
+def _same_link_and_title(
+    link: str,
+    title: str,
+    date: str,
+    has_time: bool,
+) -> str:
     if not link or title == NO_HASH:
         return ""
     return link + title
 
 
-def _same_title_and_time(link: str, title: str, date: str, has_time: bool) -> str:
+def _same_title_and_time(
+    link: str,
+    title: str,
+    date: str,
+    has_time: bool,
+) -> str:
     # A day alone does not tell "Daily briefing" of two desks apart.
     if not has_time or NO_HASH in (title, date):
         return ""
     return title + date
 
 
-def _same_title(link: str, title: str, date: str, has_time: bool) -> str:
+def _same_title(
+    link: str,
+    title: str,
+    date: str,
+    has_time: bool,
+) -> str:
     if title == NO_HASH:
         return ""
     return title
@@ -515,7 +550,12 @@ def _pair(
     for position in missing:
         item = items[position]
         if position not in matched:
-            value = trait(item.link, item.title, item.date, item.has_time)
+            value = trait(
+                item.link,
+                item.title,
+                item.date,
+                item.has_time,
+            )
             here[value].append(position)
     for key, entry in free.items():
         if key not in taken:
@@ -527,7 +567,10 @@ def _pair(
         if not value or len(positions) != 1 or len(keys) != 1:
             continue
         position, key = positions[0], keys[0]
-        dates = {items[position].date, free[key].date} - {NO_HASH}
+        dates = {
+            items[position].date,
+            free[key].date,
+        } - {NO_HASH}
         if any_dates or len(dates) < 2:
             matched[position] = (key, word)
 
@@ -539,7 +582,10 @@ def _after_renaming(
     rule: IdentityRule, count: int, total: int
 ) -> tuple[IdentityRule, str]:
     """The rule after most entries of a document came under other names, and the sentence for the operator."""
-    subject = {"guid": "guids", "link": "links"}.get(rule.ladder, "entries")
+    subject = {
+        "guid": "guids",
+        "link": "links",
+    }.get(rule.ladder, "entries")
     detail = (
         f"{subject} of {count} of {total} entries changed at once; "
         "the entries were recognised, none is published again"
@@ -560,7 +606,13 @@ def _answers(
     feed_id: str,
 ) -> list[Identity]:
     answers = []
-    for position, (item, name) in enumerate(zip(items, names, strict=True)):
+    for position, (item, name) in enumerate(
+        zip(
+            items,
+            names,
+            strict=True,
+        )
+    ):
         key, how = found.get(position, (name, ""))
         identity = Identity(
             entry_id=entry_id(feed_id, key),

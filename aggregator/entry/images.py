@@ -79,14 +79,29 @@ _SURE = re.compile(
 """A name of a picture; counters and advertisers without a size have others, and so have few pictures."""
 _FACE = re.compile(r"//(?:[\w-]+\.)?gravatar\.com/(?:avatar|blavatar)/", re.IGNORECASE)
 """The author's face or the site's sign, which wordpress.com names first among the pictures of every post."""
-_SHOWN = frozenset({"video", "audio", "iframe", "object", "embed", "svg", "math"})
+_SHOWN = frozenset(
+    {
+        "video",
+        "audio",
+        "iframe",
+        "object",
+        "embed",
+        "svg",
+        "math",
+    }
+)
 _HIDDEN = re.compile(
     r"display:none|visibility:hidden|(?:^|;)(?:max-)?(?:width|height):[01](?:px)?(?:;|$)"
 )
 _SIZE = re.compile(r"\s*(\d+)(?!\d*\s*%)")
 
 
-def lead_image(html: str, *, base_url: str, candidates: Iterable[str] = ()) -> str:
+def lead_image(
+    html: str,
+    *,
+    base_url: str,
+    candidates: Iterable[str] = (),
+) -> str:
     """The picture of an entry, as `headimg` holds it; '' if there is none."""
     own = (usable_image(address, base_url=base_url) for address in candidates)
     # wordpress.com names the author's face first.

@@ -34,7 +34,11 @@ class Items:
     def without(self, seen: Container[str]) -> bytes:
         """The document less the items whose hashes are in `seen`."""
         parts, at = [], 0
-        for (start, end), digest in zip(self.spans, self.hashes, strict=True):
+        for (start, end), digest in zip(
+            self.spans,
+            self.hashes,
+            strict=True,
+        ):
             if digest in seen:
                 parts.append(self.document[at:start])
                 at = end
@@ -50,7 +54,12 @@ def items_of(document: bytes) -> Items | None:
         blake2b(document[start:end], digest_size=_HASH_BYTES).hexdigest()
         for start, end in scan.spans
     )
-    return Items(document, tuple(scan.spans), tuple(hashes), scan.around)
+    return Items(
+        document,
+        tuple(scan.spans),
+        tuple(hashes),
+        scan.around,
+    )
 
 
 class _Scan:
@@ -79,7 +88,11 @@ class _Scan:
             return False
         return bool(self.spans) and not self._is_odd and len(self._parents) == 1
 
-    def _start_element(self, name: str, held: dict[str, str]) -> None:
+    def _start_element(
+        self,
+        name: str,
+        held: dict[str, str],
+    ) -> None:
         self._count += 1
         depth = len(self._open)
         self._is_odd |= depth > _MAX_DEPTH

@@ -96,7 +96,10 @@ def _items(value: object) -> list[object]:
     return []
 
 
-def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+def _newest(
+    items: list[dict[str, Any]],
+    limit: int,
+) -> list[dict[str, Any]]:
     if len(items) <= limit:
         return items
     stated = [_stated_date(item) for item in items]
@@ -107,7 +110,11 @@ def _stated_date(item: dict[str, Any]) -> str:
     return _text(item.get("date_published")) or _text(item.get("date_modified"))
 
 
-def _entry(item: dict[str, Any], document: dict[str, Any], base: str) -> ParsedEntry:
+def _entry(
+    item: dict[str, Any],
+    document: dict[str, Any],
+    base: str,
+) -> ParsedEntry:
     # A link post has its own page and the one that it tells of; some writers give only that.
     stated = _text(item.get("url")) or _text(item.get("external_url"))
     # The specification would have an id be the item's address.
@@ -201,7 +208,10 @@ def _tags(value: object) -> tuple[str, ...]:
 
 
 def _images(item: dict[str, Any]) -> tuple[str, ...]:
-    listed = [_text(item.get("image")), _text(item.get("banner_image"))]
+    listed = [
+        _text(item.get("image")),
+        _text(item.get("banner_image")),
+    ]
     for attachment in _objects(item.get("attachments")):
         if _is_image(attachment):
             listed.append(_text(attachment.get("url")))

@@ -82,13 +82,38 @@ _WRITTEN_IN = {
         }
         | {"tl", "eo", "la", "mt"}
     ),
-    "cyrillic": frozenset({"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg"}),
+    "cyrillic": frozenset(
+        {
+            "ru",
+            "uk",
+            "bg",
+            "sr",
+            "mk",
+            "be",
+            "kk",
+            "ky",
+            "mn",
+            "tg",
+        }
+    ),
     "arabic": frozenset({"ar", "fa", "ur", "ps", "ug"}),
     "devanagari": frozenset({"hi", "mr", "ne"}),
 }
 _CANDIDATES = frozenset[str]().union(*_WRITTEN_IN.values())
 _IN_TWO_SCRIPTS = frozenset(
-    {"sr", "az", "uz", "kk", "mn", "tg", "ku", "bs", "ms", "pa", "sd"}
+    {
+        "sr",
+        "az",
+        "uz",
+        "kk",
+        "mn",
+        "tg",
+        "ku",
+        "bs",
+        "ms",
+        "pa",
+        "sd",
+    }
 )
 
 _SCRIPTS = (
@@ -134,7 +159,16 @@ _ONE_LANGUAGE = {
 }  # fmt: skip
 _KNOWN = _CANDIDATES | frozenset(_ONE_LANGUAGE.values())
 _ALSO_WRITTEN = {
-    "han": {"zh", "ja", "yue", "wuu", "ko", "hak", "nan", "lzh"},
+    "han": {
+        "zh",
+        "ja",
+        "yue",
+        "wuu",
+        "ko",
+        "hak",
+        "nan",
+        "lzh",
+    },
     "hebrew": {"he", "yi"},
     "bengali": {"bn", "as"},
     "amharic": {"am", "ti"},
@@ -172,7 +206,13 @@ _SMALL_WORDS = {
 _LANGUAGE_OF_WORD = {
     word: name for name, words in _SMALL_WORDS.items() for word in words.split()
 }
-_WORDS_OF = {"da": "sv", "no": "sv", "nb": "sv", "nn": "sv", "ms": "id"}
+_WORDS_OF = {
+    "da": "sv",
+    "no": "sv",
+    "nb": "sv",
+    "nn": "sv",
+    "ms": "id",
+}
 _WORD = re.compile(r"[^\W\d_]+")
 _ASCII_WORD = re.compile("[a-z]+")
 _ENOUGH_SMALL_WORDS = 5
@@ -267,7 +307,14 @@ def _script(text: str) -> tuple[str, int]:
     total = sum(counts.values())
     if not total:
         return "", 0
-    ideographic = counts.get("han", 0) + counts.get("kana", 0) + counts.get("hangul", 0)
+    ideographic = (
+        counts.get("han", 0)
+        + counts.get("kana", 0)
+        + counts.get(
+            "hangul",
+            0,
+        )
+    )
     if (
         3 * ideographic >= total
     ):  # one ideograph says what two or three Latin letters do
@@ -278,7 +325,12 @@ def _script(text: str) -> tuple[str, int]:
     return max(counts, key=lambda name: counts[name]), total
 
 
-def _contradicts(claim: str, script: str, count: int, text: str) -> bool:
+def _contradicts(
+    claim: str,
+    script: str,
+    count: int,
+    text: str,
+) -> bool:
     """Whether the text shows that it is not in the claimed language."""
     primary = claim.partition("-")[0]
     alone = _ONE_LANGUAGE.get(script)

@@ -159,9 +159,17 @@ def _may_need_edits(html: str, token: Token) -> bool:
     return has_markup or has_lines or token.name == "a"
 
 
-def _value(value: str, *, name: str, element: str) -> str:
+def _value(
+    value: str,
+    *,
+    name: str,
+    element: str,
+) -> str:
     value = value.replace("<", "&lt;")
-    value = _BLANK_LINES.sub(lambda run: run[0].replace("\n", "&#10;"), value)
+    value = _BLANK_LINES.sub(
+        lambda run: run[0].replace("\n", "&#10;"),
+        value,
+    )
     if element == "a" and name != "href":
         value = _EDITED_NAME.sub(r"\1\2&#61;", value)
     return value

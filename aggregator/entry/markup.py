@@ -32,7 +32,12 @@ _TRIES = 6
 """Sanitising, absolute addresses and braces make a body longer again: each try cuts by what the last one was over."""
 
 
-def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+def safe_body(
+    html: str,
+    *,
+    base_url: str,
+    settings: DocumentSettings,
+) -> str:
     """The body as its document holds it; '' when nothing of it can be shown. UTF-8 length ≤ `max_document_bytes`."""
     html = body_characters(_bounded(html, settings))
     limit = settings.max_document_bytes
@@ -47,7 +52,12 @@ def safe_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
     )
 
 
-def _edited_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+def _edited_body(
+    html: str,
+    *,
+    base_url: str,
+    settings: DocumentSettings,
+) -> str:
     """The body with every edit, sanitised where that leaves it unsafe; the plain ones, most, take neither."""
     if is_plain(html):
         return _braces(html)
@@ -57,7 +67,12 @@ def _edited_body(html: str, *, base_url: str, settings: DocumentSettings) -> str
     return _sanitised(html, base_url=base_url, settings=settings)
 
 
-def _cut_body(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+def _cut_body(
+    html: str,
+    *,
+    base_url: str,
+    settings: DocumentSettings,
+) -> str:
     """The beginning of a long body, sanitised because a cut leaves elements open; '' when no try fits."""
     limit = budget = settings.max_document_bytes
     for _ in range(_TRIES):
@@ -75,7 +90,12 @@ def _written(html: str, *, base_url: str) -> str:
     return _braces(written_for_markdown(edited(html, base_url=base_url)))
 
 
-def _sanitised(html: str, *, base_url: str, settings: DocumentSettings) -> str:
+def _sanitised(
+    html: str,
+    *,
+    base_url: str,
+    settings: DocumentSettings,
+) -> str:
     """Unsafe markup made safe and edited; its text alone should an edit have undone that."""
     body = _written(sanitised(html, embeds=settings.embeds), base_url=base_url)
     return (
@@ -125,7 +145,10 @@ def _escaped_within(text: str, limit: int) -> str:
 def _with_lines(text: str) -> str:
     """A plain text escaped, its lines shown as lines: a chapter list, a poem or a mail is read so, and HTML shows no
     line end. A blank line is two breaks, since none may stand in the document."""
-    marked = _BLANK_LINE.sub(f"{_PARAGRAPH}\n", text.replace(_PARAGRAPH, "").strip())
+    marked = _BLANK_LINE.sub(
+        f"{_PARAGRAPH}\n",
+        text.replace(_PARAGRAPH, "").strip(),
+    )
     escaped = escaped_markdown(marked)
     return (
         escaped.replace(f"{_PARAGRAPH}\n", "<br><br>\n")

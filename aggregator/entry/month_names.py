@@ -129,7 +129,19 @@ TWO_WORDS = {
 }
 """Months of the Levant named by two words, as the others name them."""
 
-CROATIAN = {"listopada": 10, "listopad": 10, "lis": 10, "lip": 6, "srp": 7}
+CROATIAN = {
+    "listopada": 10,
+    "listopad": 10,
+    "lis": 10,
+    "lip": 6,
+    "srp": 7,
+}
 """What these words mean in Croatian."""
-CZECH_OR_POLISH = {"listopada": 11, "listopad": 11, "lis": 11, "lip": 7, "srp": 8}
+CZECH_OR_POLISH = {
+    "listopada": 11,
+    "listopad": 11,
+    "lis": 11,
+    "lip": 7,
+    "srp": 8,
+}
 """What they mean in Czech or Polish."""

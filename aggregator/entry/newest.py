@@ -44,7 +44,11 @@ def newest_entries(text: str, limit: int) -> tuple[str, int]:
     return text[: starts[0]] + body + text[last:], len(pieces) - limit
 
 
-def newest_of(stated: Sequence[str], count: int, limit: int) -> list[int]:
+def newest_of(
+    stated: Sequence[str],
+    count: int,
+    limit: int,
+) -> list[int]:
     """The positions of the newest `limit` of `count` entries, in their order.
 
     `stated`: the date that each states, or those of the first and last entries only.

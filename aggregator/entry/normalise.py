@@ -229,7 +229,11 @@ def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
     return _content_hash(parsed, published_at, entry_text(parsed).matching)
 
 
-def _content_hash(parsed: ParsedEntry, published_at: datetime | None, text: str) -> str:
+def _content_hash(
+    parsed: ParsedEntry,
+    published_at: datetime | None,
+    text: str,
+) -> str:
     link = parsed.link if parsed.known_link is None else parsed.known_link
     parts = (
         " ".join(clean_title(parsed.title).split()),

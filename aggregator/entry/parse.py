@@ -234,7 +234,12 @@ def _from_xml(
     )
 
 
-def _frame(raw: RawFeed, home: str, language: str, url: str) -> str:
+def _frame(
+    raw: RawFeed,
+    home: str,
+    language: str,
+    url: str,
+) -> str:
     """A digest of all that an item is read by beside itself; '' where items cannot be told apart unread."""
     if not raw.items:
         return ""
@@ -445,7 +450,10 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
         return _text_or_markup(apart), {}
     caption = _string(entry, "media_description")
     if caption:
-        return Markup(caption, html=bool(dict.get(entry, "x_media_html"))), {}
+        return Markup(
+            caption,
+            html=bool(dict.get(entry, "x_media_html")),
+        ), {}
     return _text_or_markup(_string(entry, "subtitle")), {}
 
 
@@ -551,7 +559,10 @@ def _hints(feed: FeedDict, url: str) -> FeedHints:
     links: dict[str, str] = {}
     # Backwards, so that of two the first stands.
     for link in reversed(_list(feed, "links")):
-        links[_string(link, "rel")] = absolute_url(url, _string(link, "href"))
+        links[_string(link, "rel")] = absolute_url(
+            url,
+            _string(link, "href"),
+        )
     hub = links.get("hub", "")
     hours = map(_number, feed.get("x_hours", ()))
     days = map(_lower, feed.get("x_days", ()))

@@ -123,7 +123,10 @@ _short_tag = lru_cache(maxsize=_TAGS_KEPT)(_tag)
 """Most tags are the same few: `<p>`, `</p>`, `<br/>`."""
 
 
-def _are_plain(element: str, held: list[tuple[str, str]]) -> bool:
+def _are_plain(
+    element: str,
+    held: list[tuple[str, str]],
+) -> bool:
     if len({name for name, _ in held}) < len(held):
         return False
     return all(_is_plain_attribute(element, name, value) for name, value in held)

@@ -47,7 +47,10 @@ def content_start(content_hash: str) -> str:
     return content_hash.rpartition(".")[2][:_CONTENT_DIGITS]
 
 
-def packed(frame: str, items: Iterable[tuple[str, SeenItem]]) -> str:
+def packed(
+    frame: str,
+    items: Iterable[tuple[str, SeenItem]],
+) -> str:
     """`frame` is a text of any length, an item comes with the hash of its bytes (16 hex digits)."""
     rows = {
         digest: _ITEM.pack(bytes.fromhex(digest), *_columns(item))

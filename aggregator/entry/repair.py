@@ -17,7 +17,14 @@ import re
 from dataclasses import dataclass
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_FORBIDDEN_CONTROLS = bytes({*range(0x20)} - {0x09, 0x0A, 0x0D})
+_FORBIDDEN_CONTROLS = bytes(
+    {*range(0x20)}
+    - {
+        0x09,
+        0x0A,
+        0x0D,
+    }
+)
 _FORBIDDEN_ENDS = ("\ufffe".encode(), "\uffff".encode())
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,9}));")
 _SURROGATES = re.compile(
@@ -152,7 +159,12 @@ def _is_allowed(text: str) -> bool:
 
 def is_truncated(text: str) -> bool:
     """Whether the end of the document is missing: its root element is never closed."""
-    bare = re.sub(r"<!--.*?-->|<\?.*?\?>", "", text[:20_000], flags=re.DOTALL)
+    bare = re.sub(
+        r"<!--.*?-->|<\?.*?\?>",
+        "",
+        text[:20_000],
+        flags=re.DOTALL,
+    )
     root = _ROOT.search(bare)
     if root is None:
         return False
@@ -179,7 +191,10 @@ def _pair(match: re.Match[str]) -> str:
     return chr(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
 
 
-def _ampersand(match: re.Match[str], entities: dict[str, str]) -> str:
+def _ampersand(
+    match: re.Match[str],
+    entities: dict[str, str],
+) -> str:
     name = match.group(1)
     if name is None:
         return "&amp;"

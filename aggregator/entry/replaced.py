@@ -188,7 +188,10 @@ class _Telling:
             if not self._told_katex:
                 return _Step("", end + 1)
         said = self._said_by(token, inside)
-        return _Step(escape(" ".join(said.split()), quote=False), end + 1)
+        return _Step(
+            escape(" ".join(said.split()), quote=False),
+            end + 1,
+        )
 
     def _said_by(self, token: Token, inside: str) -> str:
         """A formula as its writer wrote it, else its signs in a row."""

@@ -306,7 +306,10 @@ def _is_safe_media(
     return is_embeddable(source or "", embeds)
 
 
-def _are_safe_attributes(tag: str, held: dict[str, str | None]) -> bool:
+def _are_safe_attributes(
+    tag: str,
+    held: dict[str, str | None],
+) -> bool:
     return all(
         is_safe_attribute(tag, name, value or "") for name, value in held.items()
     )

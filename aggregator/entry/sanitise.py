@@ -102,7 +102,18 @@ _TEXT = frozenset(
     }
 )
 _TABLES = frozenset(
-    {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+    {
+        "caption",
+        "col",
+        "colgroup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+    }
 )
 _PICTURES = frozenset({"area", "img", "map", "picture"})
 _DROPPED = frozenset(
@@ -206,7 +217,11 @@ def sanitised(html: str, *, embeds: Collection[str]) -> str:
 def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
     """A cleaner that lets media of the hosts through, none without hosts."""
 
-    def kept(element: str, name: str, value: str) -> str | None:
+    def kept(
+        element: str,
+        name: str,
+        value: str,
+    ) -> str | None:
         if name == "src" and element in MEDIA | {"source", "track"}:
             value = secured(value)
             return value if is_embeddable(value, embeds) else None

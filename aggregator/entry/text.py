@@ -288,7 +288,10 @@ def _without_tags(title: str) -> str:
     return "".join(parts)
 
 
-def _spoken_of(title: str, pieces: list[Token]) -> set[int]:
+def _spoken_of(
+    title: str,
+    pieces: list[Token],
+) -> set[int]:
     """Where the start tags stand that are text about a tag ("drops <blink>"): those that nothing closes.
 
     But for a tag that needs no end, one with attributes, and one that leads straight into its text, as cut titles have
@@ -322,7 +325,11 @@ def _alternative(title: str, token: Token) -> str:
     return escape(stated[0].value, quote=False) if stated else ""
 
 
-def _shown(title: str, token: Token, spoken_of: set[int]) -> str:
+def _shown(
+    title: str,
+    token: Token,
+    spoken_of: set[int],
+) -> str:
     """What of a token stays in a title."""
     text = title[token.start : token.end]
     match token.piece:

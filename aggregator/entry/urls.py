@@ -274,7 +274,14 @@ def _parts(url: str) -> _Parts | None:
         return None
     host = f"[{host}]" if ":" in host else host
     written = "" if port in (None, 80 if scheme == "http" else 443) else f":{port}"
-    return _Parts(scheme, host, written, split.path, split.query, split.fragment)
+    return _Parts(
+        scheme,
+        host,
+        written,
+        split.path,
+        split.query,
+        split.fragment,
+    )
 
 
 def _is_host(host: str) -> bool:
@@ -291,7 +298,11 @@ def _is_host(host: str) -> bool:
 def _canonical_once(url: str) -> str:
     plain = _PLAIN_PAGE.fullmatch(url)
     if plain and not _OF_OTHER_PAGES.search(plain["host"]):
-        return _canonical_plain(plain["host"], plain["path"], plain["query"] or "")
+        return _canonical_plain(
+            plain["host"],
+            plain["path"],
+            plain["query"] or "",
+        )
     parts = _parts(url)
     if parts is None:
         return ""

@@ -68,7 +68,10 @@ def _without_mail(author: str) -> str:
     """The name of an author written with a mail address, or the address where there is none."""
     if "@" not in author:
         return author
-    name = _MAIL.sub("", author.replace("&lt;", "<").replace("&gt;", ">"))
+    name = _MAIL.sub(
+        "",
+        author.replace("&lt;", "<").replace("&gt;", ">"),
+    )
     mail = _MAIL.search(author)
     if mail is None:
         return author
@@ -124,7 +127,11 @@ class _Extras:
             return uri
         return str(super().resolve_uri(uri))  # type: ignore[misc]
 
-    def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
+    def unknown_starttag(
+        self,
+        tag: str,
+        attrs: list[tuple[str, str]],
+    ) -> None:
         if self.depth > self.max_depth:
             raise TooDeep(f"elements are nested more than {self.max_depth} deep")
         if len(attrs) > MAX_NAMES or len(self.namespaces_in_use) > MAX_NAMES:
@@ -141,7 +148,12 @@ class _Extras:
         ):
             # `<link/>https://…`: HTML's void link in an XML feed (Blogsome, weneedfeed)
             self.entries[-1]["x_link"] = (
-                dict.get(self.entries[-1], "x_link", "") + text.strip()
+                dict.get(
+                    self.entries[-1],
+                    "x_link",
+                    "",
+                )
+                + text.strip()
             )
         super().handle_data(text, escape)  # type: ignore[misc]
 
@@ -203,7 +215,12 @@ class _Extras:
 
     _start_entry = _start_item
 
-    def _add_tag(self, term: str | None, scheme: str | None, label: str | None) -> None:
+    def _add_tag(
+        self,
+        term: str | None,
+        scheme: str | None,
+        label: str | None,
+    ) -> None:
         if len(dict.get(self._get_context(), "tags") or ()) < _MOST_TAGS:  # type: ignore[attr-defined]
             super()._add_tag(term, scheme, label)  # type: ignore[misc]
 
@@ -243,10 +260,14 @@ class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
     max_depth = MAX_DEPTH
     can_be_relative_uri = StrictFeedParser.can_be_relative_uri - {"id"}
 
-    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - the name is SAX's
-        if (
-            len(attrs) > MAX_NAMES
-        ):  # checked here, because feedparser looks each of them up in a list: 108 s for 100,000
+    def startElementNS(  # noqa: N802 - the name is SAX's
+        self,
+        name: Any,
+        qname: Any,
+        attrs: Any,
+    ) -> None:
+        # Checked here, because feedparser looks each of them up in a list: 108 s for 100,000.
+        if len(attrs) > MAX_NAMES:
             raise Refused(_TOO_MANY)
         super().startElementNS(name, qname, attrs)
 
@@ -291,7 +312,11 @@ def raw_feed(
     return replace(feed, items=items)
 
 
-def _whole(prepared: repair.Prepared, url: str, max_entries: int) -> RawFeed:
+def _whole(
+    prepared: repair.Prepared,
+    url: str,
+    max_entries: int,
+) -> RawFeed:
     """The feed by the strict parser, after mending, or by the loose one."""
     text, dropped, notes = prepared.text, 0, list[str]()
     run = _strict(text, url, max_entries)
@@ -328,7 +353,14 @@ def _unseen(
     reader = run.reader
     if run.error or run.stopped or not reader.version or len(reader.entries) != count:
         return None
-    return RawFeed(reader.version, reader.feeddata, reader.entries, 0, (), items=items)
+    return RawFeed(
+        reader.version,
+        reader.feeddata,
+        reader.entries,
+        0,
+        (),
+        items=items,
+    )
 
 
 def _strict(text: str, url: str, max_entries: int) -> _Run:

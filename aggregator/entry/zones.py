@@ -59,10 +59,18 @@ _NAME = re.compile(r"[a-z]+/[a-z_]+|[a-z]{1,5}(?![\w/])|[北台日한][^\s\d]{2,
 
 def local_offset(language: str) -> timedelta:
     """The zone of a date that states none, by the feed's language (lower case)."""
-    return timedelta(hours=_LOCAL_HOURS.get(language.partition("-")[0], 0))
+    return timedelta(
+        hours=_LOCAL_HOURS.get(
+            language.partition("-")[0],
+            0,
+        )
+    )
 
 
-def zone_at_start(text: str, language: str) -> tuple[timedelta | None, int] | None:
+def zone_at_start(
+    text: str,
+    language: str,
+) -> tuple[timedelta | None, int] | None:
     """The zone written at the start of a lower-case text, and where it ends; None if none is written there.
 
     The offset is None where something is written that must be a zone, but is unknown, ambiguous or impossible.
