@@ -137,7 +137,7 @@ def _candidates(bare: str) -> list[str]:
         rest = bare[subscribing.end() :]
     web = _WEB.match(rest)
     if web:
-        # `http:/example.org` and `HTTPS://` come out of mails and spreadsheets; of two schemes the last is meant.
+        # `http:/example.org`, `HTTPS://…`, `http://https://…`: of two schemes the last is meant.
         last = web[0].lower().rpartition("http")[2]
         scheme = "https" if last.startswith("s") else "http"
         return [f"{scheme}://{rest[web.end() :]}"]

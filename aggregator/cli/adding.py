@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -90,7 +91,10 @@ async def _add_found(
 ) -> None:
     """Fetch the URL once. What it is decides: a feed is added, and this counts as its first poll; a page's feed is
     added, and polled by the daemon. Where the scheme was left out, the other one is asked if the likelier fails."""
-    async with assembly.Fetching(read.configuration.settings, Metrics()) as fetching:
+    settings = read.configuration.settings
+    # One document is read: a second child may still be starting when the command ends, and would say so by a traceback.
+    settings = replace(settings, fetch=replace(settings.fetch, parse_processes=1))
+    async with assembly.Fetching(settings, Metrics()) as fetching:
         # Of an address without a scheme there are two: https is asked first.
         for address in addresses:
             result = await fetching.fetch(PollRequest("", address, Validators()))
