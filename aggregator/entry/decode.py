@@ -178,7 +178,8 @@ _MANY_LATIN_LETTERS = 2
 _LATIN = frozenset(_LETTERS) - {
     *("he", "iw", "yi", "ar", "fa", "ur", "ps", "el", "th"),
 }
-_SHIFT = re.compile(rb"\x1b\$[@B].*?\x1b\([BJ]", re.DOTALL)
+_TO_KANJI = (b"\x1b$B", b"\x1b$@")
+_TO_ASCII = (b"\x1b(B", b"\x1b(J")
 """ISO-2022-JP's way from ASCII to kanji and back; browsers know it by this, too."""
 
 _DECLARATION = re.compile(
@@ -240,7 +241,8 @@ def _seven_bits(body: bytes, claims: list[str]) -> str:
     """The encoding of a body without a byte above 127."""
     if claims and claims[0].startswith(("iso2022", "hz")):
         return claims[0]
-    if _SHIFT.search(body):
+    shifts_out = any(shift in body for shift in _TO_KANJI)
+    if shifts_out and any(shift in body for shift in _TO_ASCII):
         return "iso2022_jp"
     return "utf-8"
 

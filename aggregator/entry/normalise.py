@@ -63,7 +63,7 @@ _EMPTY_VOID = re.compile(
     re.IGNORECASE,
 )
 """XHTML's `<br/>` as feedparser writes it, `<br></br>`: HTML reads two line breaks."""
-_BLANK_LINES = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+[^\S\n]*")
+_BLANK_LINES = re.compile(r"(?<![^\S\n])[^\S\n]*+\n(?:[^\S\n]*+\n)+[^\S\n]*+")
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
 _LANGUAGE_SAMPLE_CHARS = 1_000

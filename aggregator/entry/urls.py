@@ -147,6 +147,8 @@ def stated_url(text: str) -> str:
     Templates break a line inside it, put a whole address behind the site's own, leave out a slash, a colon or the
     scheme. Links in a text are none of this: a browser shows where they lead.
     """
+    if len(text) > 2 * MAX_URL_CHARS:
+        return text
     address = _LINE_BREAK.sub("", text.strip(_EDGE))
     address = _TWICE.sub("", address, count=1)
     address = _SCHEME_SLIP.sub(r"\1://", address, count=1)

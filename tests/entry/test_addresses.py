@@ -331,3 +331,9 @@ def test_addresses_of_the_feed_itself_are_made_absolute() -> None:
         "https://feeds.host.example/hub",
         URL,
     )
+
+
+def test_an_endless_link_costs_its_length() -> None:
+    blanks = " " * 300_000
+    one = only(rss(f"<title>T</title><link>https://town.example/{blanks}x</link>"))
+    assert one.url == ""

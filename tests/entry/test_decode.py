@@ -350,3 +350,8 @@ def test_any_bytes_give_some_text(body: bytes, content_type: str | None) -> None
 )
 def test_utf8_text_comes_back_as_it_was(text: str) -> None:
     assert decoded(text.encode(), None).text == text
+
+
+def test_shifts_that_never_return_cost_their_length() -> None:
+    body = b"\x1b$B" * 300_000
+    assert decoded(body, None).encoding == "utf-8"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 
 import pytest
 
+from aggregator.entry.normalise import entry_text
 from aggregator.entry.text import title_text
+from aggregator.model import Markup, ParsedEntry
 from tests.entry.field import atom, body, only, rss
 
 NOTES = "<description>Notes on eels and weirs.</description>"
@@ -350,3 +353,21 @@ def test_references_to_signs_that_were_escaped_twice_are_read_once(
 ) -> None:
     one = only(rss(f"<title>T</title><description>{escape(written)}</description>"))
     assert body(one) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + " " * 400_000 + "b\nc",
+        "a" + "\n \n" * 130_000 + " " * 100_000 + "b",
+        "&lt;p&gt;" + "&lt;/p&gt; " * 40_000 + "x",
+        "&lt;![CDATA[" + "]]&gt; " * 50_000 + "x",
+        "<p>" + "</p> " * 80_000 + "x",
+        "&amp;#8217;" * 40_000,
+    ],
+)
+def test_a_text_that_was_escaped_or_has_blank_lines_costs_its_length(text: str) -> None:
+    started = time.process_time()
+    entry_text(ParsedEntry(content=Markup(text, html=True)))
+    entry_text(ParsedEntry(content=Markup(text, html=False)))
+    assert time.process_time() - started < 5
