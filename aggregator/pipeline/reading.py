@@ -459,6 +459,7 @@ def _seen(
     if content_hash != known.content_hash:
         named = replace(named, content_hash=content_hash)
     # Nearly all entries of a changed document: a new record for each would cost more than to find them.
+    # Nearly every entry of nearly every poll: nothing is written of it.
     if named is known and now - known.last_seen_at < SIGHTING_STEP:
         return _EntryOutcome(Outcome.SEEN, key=key, content_hash=content_hash)
     seen = replace(named, last_seen_at=now)
