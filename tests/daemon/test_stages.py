@@ -11,6 +11,7 @@ import pytest
 
 from aggregator.daemon.eventing import (
     BATCH,
+    FAST,
     FULL_BATCH,
     GATHERING,
     MOST_ENCODED,
@@ -318,19 +319,25 @@ async def test_a_stand_by_takes_over_when_the_lead_lapses_and_knows_what_was_pub
     assert [m.kind for m in await stages.messages()] == [Kind.NEW, Kind.JOINED]
 
 
-async def test_after_a_small_batch_entries_gather_and_after_a_full_one_nobody_waits(
+async def test_entries_gather_while_they_come_fast_and_batches_are_not_full(
     store: Store,
 ):
     stages = Stages(store, feed("a"))
     stage = stages.event_stage
-    assert stage._gathered == 0
-    await stages.run("a", rss(("1", QUAKE)))
-    now = asyncio.get_running_loop().time()
-    assert 0 < stage._gathered - now <= GATHERING.total_seconds()
-    until = stage._gathered
+    few = [(f"f{number}", f"{QUAKE} {number}") for number in range(FAST - 1)]
+    await stages.run("a", rss(*few))
     many = [(f"n{number}", f"{BUDGET} {number}") for number in range(FULL_BATCH)]
     await stages.run("a", rss(*many))
-    assert stage._gathered == until
+    assert stage._gathered == 0
+    read_at = asyncio.get_running_loop().time() + 3600
+    assert not stage._come_fast(FAST - 1, read_at)
+    assert stage._come_fast(1, read_at + 1)
+    assert not stage._come_fast(FAST - 2, read_at + 1.5)
+    stage._recent.clear()
+    stage._recent.append((read_at, FAST))
+    await stages.run("a", rss(("2", RESCUE)))
+    left = stage._gathered - asyncio.get_running_loop().time()
+    assert 0 < left <= GATHERING.total_seconds()
 
 
 async def test_an_old_leader_that_wakes_up_cannot_publish(store: Store):
