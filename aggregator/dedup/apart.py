@@ -42,7 +42,11 @@ class Apart:
             if not self._others[other]:
                 del self._others[other]
 
-    def may_absorb(self, event_ids: Iterable[str], absorbs: Sequence[str]) -> list[str]:
+    def may_absorb(
+        self,
+        event_ids: Iterable[str],
+        absorbs: Sequence[str],
+    ) -> list[str]:
         """Those of `absorbs` that can be made one with `event_ids` and with each other, the first ones first."""
         together = set(event_ids)
         allowed = []
@@ -55,7 +59,10 @@ class Apart:
         return allowed
 
 
-def apart_of(rulings: Iterable[Ruling], aliases: Mapping[str, str]) -> Apart:
+def apart_of(
+    rulings: Iterable[Ruling],
+    aliases: Mapping[str, str],
+) -> Apart:
     """What rulings say, oldest first, of the events as they stand: `aliases` holds absorbed ids with their survivors.
 
     Events that an operator joined after they were split are one by their aliases, and so no longer apart.

@@ -212,7 +212,10 @@ def pair(
     return compared(one, other)
 
 
-def _sides(row: Row, canonical_url: Callable[[str], str]) -> list[Entry]:
+def _sides(
+    row: Row,
+    canonical_url: Callable[[str], str],
+) -> list[Entry]:
     """A row's `a` and `b`. Raises ValueError when one is no object, KeyError when one is missing."""
     sides = []
     for side in ("a", "b"):
@@ -238,7 +241,11 @@ def pair_test(
         sides += _sides(row, canonical_url)
     # All at once: the encoder takes texts of one length together.
     prints = prints_of(sides, settings)
-    pairs = zip(prints[::2], prints[1::2], strict=True)
+    pairs = zip(
+        prints[::2],
+        prints[1::2],
+        strict=True,
+    )
     comparisons = [compared(one, other) for one, other in pairs]
     decisions = [is_same(comparison, settings) for comparison in comparisons]
     labels = [row.get("same") for row in all_rows]

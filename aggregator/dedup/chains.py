@@ -55,7 +55,12 @@ class Chains:
             self._blocks[number] = block
         return block
 
-    def slots(self, key: int, *, oldest: int) -> Iterator[int]:
+    def slots(
+        self,
+        key: int,
+        *,
+        oldest: int,
+    ) -> Iterator[int]:
         """The slots posted under `key`, newest first, none before `oldest`."""
         posting = self._heads[key & _MASK]
         width = self._width

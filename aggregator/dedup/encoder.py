@@ -75,7 +75,12 @@ def weights_file() -> Path:
 
 # --- the weights ----------------------------------------------------------------------------------------------
 
-_BLOCK = np.dtype([("step", "<f2"), ("nibbles", "u1", 16)])
+_BLOCK = np.dtype(
+    [
+        ("step", "<f2"),
+        ("nibbles", "u1", 16),
+    ]
+)
 """32 weights: their step, and two of them a byte, the first 16 in the lower halves, from -8 to 7 steps."""
 _SIZES = struct.Struct("<4s4x7ifi5iQ")
 _TENSOR = struct.Struct("<BIQQ")
@@ -90,7 +95,11 @@ class Weights:
     ) -> None:
         self._tuned = tuned or {}
         with path.open("rb") as file:
-            self._raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._raw = mmap.mmap(
+                file.fileno(),
+                0,
+                access=mmap.ACCESS_READ,
+            )
         sizes = _SIZES.unpack_from(self._raw, 0)
         if sizes[0] != b"E5S1":
             raise ValueError(f"{path} is not of the form E5S1")
@@ -117,7 +126,10 @@ class Weights:
         self.folding, directory_at = self._folding(folding_at)
         self._tensors = self._directory(directory_at)
 
-    def _folding(self, at: int) -> tuple[dict[int, str], int]:
+    def _folding(
+        self,
+        at: int,
+    ) -> tuple[dict[int, str], int]:
         """What each letter is written as before it is split, and where the next part begins."""
         count, size = struct.unpack_from("<iI", self._raw, at)
         at += 8
@@ -149,7 +161,12 @@ class Weights:
         if name in self._tuned:
             return self._tuned[name].astype(np.float32).reshape(shape)
         count = int(np.prod(shape))
-        flat = np.frombuffer(self._raw, "<f4", count, self._tensors[name])
+        flat = np.frombuffer(
+            self._raw,
+            "<f4",
+            count,
+            self._tensors[name],
+        )
         # A copy, since a view would hold the mapped file open for as long as the model lives.
         tensor: Floats = flat.reshape(shape).copy()
         return tensor
@@ -165,7 +182,12 @@ class Weights:
             scale = self._tuned[f"{name}.scale"]
             return self._tuned[name].astype(np.int8), scale.astype(np.float32)
         count = rows * columns // 32
-        blocks = np.frombuffer(self._raw, _BLOCK, count, self._tensors[name])
+        blocks = np.frombuffer(
+            self._raw,
+            _BLOCK,
+            count,
+            self._tensors[name],
+        )
         blocks = blocks.reshape(rows, -1)
         weights = np.empty((rows, columns), np.int8)
         scales = np.empty(rows, np.float32)
@@ -341,7 +363,13 @@ def _layer(weights: Weights, layer: Any, name: str) -> None:
     # ctranslate2 holds queries, keys and values as one matrix.
     projections = [name + part for part in "qkv"]
     _linear(weights, attention.linear[0], projections, width, width)
-    _linear(weights, attention.linear[1], [name + "ao"], width, width)
+    _linear(
+        weights,
+        attention.linear[1],
+        [name + "ao"],
+        width,
+        width,
+    )
     _norm(weights, attention.layer_norm, name + "aln")
     _linear(weights, feeding.linear_0, [name + "fi"], inner, width)
     _linear(weights, feeding.linear_1, [name + "fo"], width, inner)

@@ -40,11 +40,17 @@ def _amount(of: str) -> Callable[[float], str]:
     return lambda value: f"{of}: {value:.1f}"
 
 
-def _count(of: str, none: str) -> Callable[[float], str]:
+def _count(
+    of: str,
+    none: str,
+) -> Callable[[float], str]:
     return lambda value: f"{of}: {value:.0f}" if value > 0 else none
 
 
-def _yes(yes: str, no: str) -> Callable[[float], str]:
+def _yes(
+    yes: str,
+    no: str,
+) -> Callable[[float], str]:
     return lambda value: yes if value > 0 else no
 
 

@@ -63,7 +63,13 @@ _HURT = _either(
     "人?死亡? 死 人?受伤 伤 人遇难 人失踪 人?身亡"
 )
 _WHO = _either("people_ persons_ others_ civilians_ soldiers_ children_ 人")
-_ACCENTED = {"março": 3, "février": 2, "märz": 3, "août": 8, "décembre": 12}
+_ACCENTED = {
+    "março": 3,
+    "février": 2,
+    "märz": 3,
+    "août": 8,
+    "décembre": 12,
+}
 _MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
@@ -186,7 +192,10 @@ def _typed(groups: dict[str, str]) -> tuple[int, float]:
     return _worded(key, groups)
 
 
-def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
+def _worded(
+    key: str,
+    groups: dict[str, str],
+) -> tuple[int, float]:
     """The numbers whose kind is the word they stand with."""
     if key == "series":
         return _label_kind(groups["series"]), _ordinal(groups["numeral"])
@@ -208,7 +217,11 @@ def _worded(key: str, groups: dict[str, str]) -> tuple[int, float]:
 _HINT = re.compile(r"\d|[第号]")
 
 
-def numbers(text: str, *, limit: int) -> list[tuple[int, float]]:
+def numbers(
+    text: str,
+    *,
+    limit: int,
+) -> list[tuple[int, float]]:
     """The first `limit` different typed numbers of a cleaned text."""
     if not _HINT.search(text):
         return []

@@ -124,7 +124,11 @@ class Fingerprint:
         packed = upgraded(packed)
         parts = parts_of(packed)
         lang, title, titles, bodies, shingles, kinds, values, meaning = parts
-        numbers = zip(_unpacked("H", kinds), _unpacked("f", values), strict=True)
+        numbers = zip(
+            _unpacked("H", kinds),
+            _unpacked("f", values),
+            strict=True,
+        )
         header = _HEADER.unpack_from(packed)
         (
             _,
@@ -360,7 +364,10 @@ def _url_hash(url: str) -> int:
     if not path.strip("/"):
         return 0
     # Two CRCs would not do: for addresses of one length the second follows from the first.
-    return int.from_bytes(blake2b(url.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        blake2b(url.encode(), digest_size=8).digest(),
+        "little",
+    )
 
 
 def _seconds(instant: datetime) -> int:
@@ -368,7 +375,10 @@ def _seconds(instant: datetime) -> int:
     return min(max(seconds, 0), _NEVER - 1)
 
 
-def _numbers(title: str, body: str) -> tuple[tuple[int, float], ...]:
+def _numbers(
+    title: str,
+    body: str,
+) -> tuple[tuple[int, float], ...]:
     """Numbers of the title, marked so, then of the lead, in the precision they are kept in."""
     in_title = facts.numbers(title, limit=NUMBERS)
     in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
@@ -409,7 +419,10 @@ def _name_bits(
     return bits
 
 
-def _in_lower_case(body_tokens: Tokens, wanted: set[int]) -> set[int]:
+def _in_lower_case(
+    body_tokens: Tokens,
+    wanted: set[int],
+) -> set[int]:
     """Those of the `wanted` tokens that a body writes in lower case somewhere."""
     return {
         number
@@ -487,7 +500,10 @@ def _shingles(numbers: list[int]) -> tuple[int, ...]:
     return (*of_lead, *others[: SHINGLES - len(of_lead)])
 
 
-def _smallest(hashes: NDArray[np.uint64], count: int) -> list[int]:
+def _smallest(
+    hashes: NDArray[np.uint64],
+    count: int,
+) -> list[int]:
     """The `count` smallest of the hashes, each once, in their order."""
     ordered = np.sort(hashes)
     # Few runs stand twice in a text.

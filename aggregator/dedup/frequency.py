@@ -63,7 +63,10 @@ def _prior_rarities(lang: str) -> dict[int, float]:
     return dict(zip(tokens.tolist(), rarities, strict=True))
 
 
-def prior_rarity(tokens: Sequence[int], lang: str) -> list[float]:
+def prior_rarity(
+    tokens: Sequence[int],
+    lang: str,
+) -> list[float]:
     """Rarity by the shipped prior alone."""
     known = _prior_rarities(lang.partition("-")[0])
     return [known.get(token, _UNHEARD) for token in tokens]
@@ -96,7 +99,13 @@ def rarity_of(counts: Floats, documents: Floats) -> Floats:
     # Documents may be none: those that are compared are taken out of the counts.
     all_documents = np.maximum(documents, np.float32(1))
     share = (counts + np.float32(UNSEEN)) / all_documents[:, None]
-    rarity: Floats = -np.log(np.clip(share, _LEAST_SHARE, np.float32(1.0)))
+    rarity: Floats = -np.log(
+        np.clip(
+            share,
+            _LEAST_SHARE,
+            np.float32(1.0),
+        )
+    )
     return rarity
 
 
@@ -188,7 +197,11 @@ class Frequency:
             lang = _languages_with_a_prior().get(key, "")
             tokens, shares = learned.prior(lang)
             buckets = _buckets(tokens, np.uint32(key), BUCKETS)
-            np.add.at(self._prior, buckets, shares * np.float32(PRIOR_DOCUMENTS))
+            np.add.at(
+                self._prior,
+                buckets,
+                shares * np.float32(PRIOR_DOCUMENTS),
+            )
 
 
 def _buckets(

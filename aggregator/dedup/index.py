@@ -102,7 +102,11 @@ def _keys(salt: int, numbers: NDArray[np.uint64]) -> Keys:
     mixed = salted * np.uint64(_GOLDEN) >> _HALF
     mixed = mixed.astype(np.uint32)
     # Never 0 for a number, since a key of 0 says that there is none.
-    keys = np.where(numbers > 0, np.maximum(mixed, 1), 0)
+    keys = np.where(
+        numbers > 0,
+        np.maximum(mixed, 1),
+        0,
+    )
     return keys.astype(np.uint32)
 
 
@@ -188,7 +192,11 @@ def _title_pairs(
     left = title[:, [0, 0, 1]]
     right = title[:, [1, 2, 2]]
     # The same number for a pair in either order.
-    pairs = np.where(right > 0, left * right + left + right, 0)
+    pairs = np.where(
+        right > 0,
+        left * right + left + right,
+        0,
+    )
     rarity_sum = title_rarity[:, [0, 0, 1]] + title_rarity[:, [1, 2, 2]]
     return pairs, rarity_sum * np.float32(0.5)
 
@@ -232,7 +240,11 @@ class Index:
         """How many reports may be taken together now: those until the statistics are brought up to date again."""
         return self._epoch_end - self.rows.next
 
-    def counted(self, rows: Rows, slots: Slots | None = None) -> Counted:
+    def counted(
+        self,
+        rows: Rows,
+        slots: Slots | None = None,
+    ) -> Counted:
         """Rows, of these slots or not posted yet, with what the stream knows of their words, each without itself."""
         # Only what is in the statistics is to be taken out of them.
         is_counted = None if slots is None else slots < self._counted_end
@@ -340,7 +352,10 @@ class Index:
         for slot in range(before, oldest):
             self._leave(slot)
         # What was never counted cannot be taken out of the statistics.
-        for rows in self.rows.views(before, min(oldest, self._counted_end)):
+        for rows in self.rows.views(
+            before,
+            min(oldest, self._counted_end),
+        ):
             self.frequency.discard(*_counted_parts(rows))
         self._counted_end = max(self._counted_end, oldest)
         self._epoch_end = max(self._epoch_end, self.rows.next + 1)
@@ -420,11 +435,19 @@ class Index:
         """The newest slots, at most `SAME_URL`, with the same address, given as a fingerprint has it; newest first."""
         if not url:
             return []
-        slots = self._chains.slots(_key(_URL, url), oldest=self.rows.oldest)
+        slots = self._chains.slots(
+            _key(_URL, url),
+            oldest=self.rows.oldest,
+        )
         same = (slot for slot in slots if self.rows.one(slot)["url"] == url)
         return list(islice(same, SAME_URL))
 
-    def candidates(self, found_by: Evidence, *, limit: int) -> list[list[int]]:
+    def candidates(
+        self,
+        found_by: Evidence,
+        *,
+        limit: int,
+    ) -> list[list[int]]:
         """For each of at most `BATCH` reports about to be posted, at most `limit` slots that share most evidence with
         it, most first. A slot from `rows.next` on is a report of the batch itself, one before the report that asks.
         """

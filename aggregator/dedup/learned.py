@@ -22,7 +22,10 @@ def _read(name: str) -> dict[str, NDArray[np.generic]]:
     path = files("aggregator.dedup").joinpath(name)
     if not path.is_file():
         return {}
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+    with np.load(
+        io.BytesIO(path.read_bytes()),
+        allow_pickle=False,
+    ) as archive:
         return {key: archive[key] for key in archive.files}
 
 
@@ -68,11 +71,19 @@ def model() -> Model:
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
     """A model from the arrays of its forests, `<forest>_columns` and so on."""
     return Model(
-        _forest(archive, "gate"), _forest(archive, "pair"), _forest(archive, "meant")
+        _forest(archive, "gate"),
+        _forest(archive, "pair"),
+        _forest(
+            archive,
+            "meant",
+        ),
     )
 
 
-def _forest(a: Mapping[str, NDArray[np.generic]], name: str) -> Forest:
+def _forest(
+    a: Mapping[str, NDArray[np.generic]],
+    name: str,
+) -> Forest:
     return Forest(
         columns=a[f"{name}_columns"].astype(np.intp),
         thresholds=a[f"{name}_thresholds"].astype(np.float32),
@@ -92,7 +103,13 @@ def tuned_layers() -> dict[str, NDArray[np.generic]]:
 def places() -> dict[int, int]:
     """The place of each name of `places`, by the hash of its tokens; read anew each time, since it is kept there."""
     archive = _read("places.npz")
-    return dict(zip(archive["keys"].tolist(), archive["places"].tolist(), strict=True))
+    return dict(
+        zip(
+            archive["keys"].tolist(),
+            archive["places"].tolist(),
+            strict=True,
+        )
+    )
 
 
 @cache

@@ -37,7 +37,13 @@ def vectors(told: Sequence[tuple[str, str]]) -> list[bytes]:
     if not wanted:
         return [b""] * len(told)
     rows = whitened(encoded(wanted))
-    known = dict(zip(wanted, map(bytes, rows), strict=True))
+    known = dict(
+        zip(
+            wanted,
+            map(bytes, rows),
+            strict=True,
+        )
+    )
     no_lead = bytes(MEANING_AXES)
     meanings: list[bytes] = []
     for title, lead in told:
@@ -48,7 +54,10 @@ def vectors(told: Sequence[tuple[str, str]]) -> list[bytes]:
     return meanings
 
 
-def prints_of(some: Sequence[Entry], settings: DedupSettings) -> list[Fingerprint]:
+def prints_of(
+    some: Sequence[Entry],
+    settings: DedupSettings,
+) -> list[Fingerprint]:
     """The fingerprints of entries, with their meanings where the settings ask for them."""
     if not settings.meaning:
         return [fingerprint(entry) for entry in some]

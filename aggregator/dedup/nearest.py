@@ -57,7 +57,11 @@ def nearest(
     query = index.counted(row_array([fingerprint], index.rows.kind))
     numbers = np.array(slots)
     others = index.counted(index.rows.many(numbers), numbers)
-    table = features(query, np.zeros(len(slots), np.intp), others)
+    table = features(
+        query,
+        np.zeros(len(slots), np.intp),
+        others,
+    )
     log_odds = learned.model().log_odds(table)
     best = int(log_odds.argmax())
     event_id, entry_id = reports[best]

@@ -20,7 +20,10 @@ LIKE = 0.4
 """Likeness in meaning below which a report is no candidate (a guess)."""
 
 
-def neighbours(rows: Rows, store: RowStore) -> list[list[int]]:
+def neighbours(
+    rows: Rows,
+    store: RowStore,
+) -> list[list[int]]:
     """For each of the rows, about to be posted in this order, at most `NEIGHBOURS` slots of titles that mean much the
     same, most first. A slot from `store.next` on is one of the rows themselves, before the one that asks."""
     queries = _unit(rows)

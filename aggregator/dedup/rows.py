@@ -84,7 +84,10 @@ _FLAT = np.dtype(
 """A packed fingerprint with its parts padded to their full width; the language stands beside it."""
 
 
-def unpacked_rows(packed: Iterable[bytes], kind: np.dtype[np.void] = ROW) -> Rows:
+def unpacked_rows(
+    packed: Iterable[bytes],
+    kind: np.dtype[np.void] = ROW,
+) -> Rows:
     """Packed fingerprints as rows of a kind, `ROW` or `MEANT_ROW`.
 
     Raises ValueError when one of them is of no known version.
@@ -136,7 +139,11 @@ def halved_meanings(vectors: NDArray[np.int8]) -> NDArray[np.uint8]:
     spread = np.sqrt(variance)[:, None]
     # Vectors that are not known are zeros, and have no spread to divide by.
     step = np.maximum(spread * _STEP, _TINY)
-    levels = np.clip(np.round(full / step), -_HIGHEST, _HIGHEST)
+    levels = np.clip(
+        np.round(full / step),
+        -_HIGHEST,
+        _HIGHEST,
+    )
     nibbles = levels.astype(np.int8).view(np.uint8) & np.uint8(15)
     lower = nibbles[:, ::2]
     upper = nibbles[:, 1::2]
@@ -173,7 +180,10 @@ def is_readable(packed: bytes) -> bool:
     return True
 
 
-def row_array(prints: Iterable[Fingerprint], kind: np.dtype[np.void] = ROW) -> Rows:
+def row_array(
+    prints: Iterable[Fingerprint],
+    kind: np.dtype[np.void] = ROW,
+) -> Rows:
     """Fingerprints as an array of a kind of row. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
     return unpacked_rows((fingerprint.pack() for fingerprint in prints), kind)
 
@@ -183,11 +193,19 @@ class _Block:
 
     __slots__ = ("events", "names", "rows", "times")
 
-    def __init__(self, number: int, kind: np.dtype[np.void]) -> None:
+    def __init__(
+        self,
+        number: int,
+        kind: np.dtype[np.void],
+    ) -> None:
         self.rows = np.zeros(BLOCK, kind)
         # As memory views: reading one number of an array takes twice as long.
         first = number * BLOCK
-        self.events = np.arange(first, first + BLOCK, dtype=np.int64).data
+        self.events = np.arange(
+            first,
+            first + BLOCK,
+            dtype=np.int64,
+        ).data
         self.names = np.zeros(BLOCK, f"S{EVENT_ID_BYTES}")
         self.times = np.zeros(BLOCK, np.uint32).data
 
@@ -206,7 +224,10 @@ def times(rows: Rows) -> NDArray[np.uint32]:
 class RowStore:
     """Rows by slot, each with the number and the id of its event."""
 
-    def __init__(self, kind: np.dtype[np.void] = ROW) -> None:
+    def __init__(
+        self,
+        kind: np.dtype[np.void] = ROW,
+    ) -> None:
         self.kind = kind
         self._blocks: dict[int, _Block] = {}
         self.oldest = FIRST
@@ -252,12 +273,19 @@ class RowStore:
         numbers, starts = np.unique(blocks, return_index=True)
         gathered = np.empty(len(slots), self.kind)
         bounds = pairwise([*starts.tolist(), len(slots)])
-        for number, (start, end) in zip(numbers.tolist(), bounds, strict=True):
+        for number, (start, end) in zip(
+            numbers.tolist(),
+            bounds,
+            strict=True,
+        ):
             block = self._blocks[number]
             gathered[order[start:end]] = block.rows[places[start:end]]
         return gathered
 
-    def newest(self, count: int) -> Iterator[tuple[int, Rows]]:
+    def newest(
+        self,
+        count: int,
+    ) -> Iterator[tuple[int, Rows]]:
         """(slot of the first, rows), as views, of the blocks that hold the newest `count` live rows, newest first."""
         end = self.next
         oldest = max(self.oldest, self.next - count)
@@ -279,7 +307,11 @@ class RowStore:
             yield rows[start - first : stop - first]
             start = stop
 
-    def first_seen(self, slot: int, count: int) -> NDArray[np.uint32]:
+    def first_seen(
+        self,
+        slot: int,
+        count: int,
+    ) -> NDArray[np.uint32]:
         """When the rows of at most `count` slots from `slot` on were first seen, as far as their block goes."""
         at = slot % BLOCK
         end = min(at + count, BLOCK)

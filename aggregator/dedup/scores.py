@@ -76,7 +76,10 @@ def _pair_count(sizes: Mapping[Any, int]) -> int:
     return sum(size * (size - 1) // 2 for size in sizes.values())
 
 
-def pairs(truth: Sequence[bool], predicted: Sequence[bool]) -> Score:
+def pairs(
+    truth: Sequence[bool],
+    predicted: Sequence[bool],
+) -> Score:
     """The quality of pair decisions, of the class "same"."""
     both = sum(t and p for t, p in zip(truth, predicted, strict=True))
     return Score(_ratio(both, sum(predicted)), _ratio(both, sum(truth)))

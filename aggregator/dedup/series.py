@@ -75,14 +75,21 @@ def refills(
     longer = np.maximum(own.count, other.count)
     start = np.minimum(_alike(own.tokens, other.tokens), shorter)
     # Not what the start has already: "day after day" begins and ends with one word.
-    end = np.minimum(_alike(own.backwards(), other.backwards()), shorter - start)
+    end = np.minimum(
+        _alike(own.backwards(), other.backwards()),
+        shorter - start,
+    )
     template = start + end
     longest = longer - template
     # Both have something in between: where one has nothing, words were added or left out.
     is_filled = shorter > template
     is_one = template >= np.maximum(longest, LEAST_KEPT)
     is_refill = is_filled & is_one & (template <= MOST_KEPT)
-    theirs = np.where(other.within(start, end), other.tokens, np.uint32(0))
+    theirs = np.where(
+        other.within(start, end),
+        other.tokens,
+        np.uint32(0),
+    )
     filler = theirs.sum(1, dtype=np.uint64)
     is_unheard = _is_unheard(mine, own, own.within(start, end), frequency)
     is_later = table[places, INDEX["hours_apart"]] >= RECURS_AFTER
@@ -103,7 +110,11 @@ class _Titles:
         tokens = np.ascontiguousarray(rows["tokens"][:, :TITLE_TOKENS])
         return cls(tokens, rows["title_count"].astype(np.intp))
 
-    def within(self, start: NDArray[np.intp], end: NDArray[np.intp]) -> Bools:
+    def within(
+        self,
+        start: NDArray[np.intp],
+        end: NDArray[np.intp],
+    ) -> Bools:
         """Which tokens stand between the first `start` and the last `end` of their row."""
         column = np.arange(TITLE_TOKENS)
         stop = self.count - end
@@ -112,7 +123,11 @@ class _Titles:
     def backwards(self) -> NDArray[np.uint32]:
         """The tokens of each row, last first, then zeros."""
         column = self.count[:, None] - 1 - np.arange(TITLE_TOKENS)
-        turned = np.take_along_axis(self.tokens, np.maximum(column, 0), 1)
+        turned = np.take_along_axis(
+            self.tokens,
+            np.maximum(column, 0),
+            1,
+        )
         return np.where(column >= 0, turned, np.uint32(0))
 
 
@@ -158,8 +173,16 @@ def _are_one_template(a: Refill, b: Refill) -> bool:
     return shared >= max(LEAST_KEPT, a.longest, b.longest)
 
 
-def _alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.intp]:
+def _alike(
+    one: NDArray[np.uint32],
+    other: NDArray[np.uint32],
+) -> NDArray[np.intp]:
     """How many tokens from the first on each row of `one` has in common with that of `other`."""
-    differs: Bools = np.column_stack([one != other, np.ones(len(one), bool)])
+    differs: Bools = np.column_stack(
+        [
+            one != other,
+            np.ones(len(one), bool),
+        ]
+    )
     first: NDArray[np.intp] = differs.argmax(1)
     return first

@@ -30,7 +30,11 @@ from aggregator.dedup.series import refills
 from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
-JOIN = {Strictness.STRICT: 0.9, Strictness.BALANCED: 0.2, Strictness.LOOSE: -0.5}
+JOIN = {
+    Strictness.STRICT: 0.9,
+    Strictness.BALANCED: 0.2,
+    Strictness.LOOSE: -0.5,
+}
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
 PAIR_THRESHOLD = {strictness: score_of(odds) for strictness, odds in JOIN.items()}
 """The same as scores: 0.71, 0.55, 0.38. Two reports alone are judged as a report and an event of one."""
@@ -68,18 +72,34 @@ def compared(
     """
     known = frequency or Frequency()
     both = counted(row_array([a, b], MEANT_ROW), known)
-    table = features(both[:1], np.zeros(1, np.intp), both[1:])
+    table = features(
+        both[:1],
+        np.zeros(1, np.intp),
+        both[1:],
+    )
     judge = model or learned.model()
     log_odds = float(judge.log_odds(table)[0])
     contributions = log_odds - judge.log_odds(_swapped(table))
     if is_recurring(table)[0]:
         log_odds = RECURRING
-    values = zip(NAMES, table[0].tolist(), contributions.tolist(), strict=True)
+    values = zip(
+        NAMES,
+        table[0].tolist(),
+        contributions.tolist(),
+        strict=True,
+    )
     named = starmap(Feature, values)
     telling = sorted(named, key=lambda feature: -abs(feature.contribution))
     # A report is of one event with itself, even where the forest has seen no pair like it.
     score = 1.0 if _content(a) == _content(b) else score_of(log_odds)
-    is_refill = bool(refills(table, both.rows[:1], both.rows[1:], known))
+    is_refill = bool(
+        refills(
+            table,
+            both.rows[:1],
+            both.rows[1:],
+            known,
+        )
+    )
     return Comparison(score, tuple(telling), is_refill)
 
 

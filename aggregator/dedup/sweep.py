@@ -57,7 +57,13 @@ def sweep(
             prints=prints,
         )
         quality = clustering(truth, dict(answer.events))
-        points.append(Point(score_of(step), names.get(step, ""), quality))
+        points.append(
+            Point(
+                score_of(step),
+                names.get(step, ""),
+                quality,
+            )
+        )
         if on_step:
             on_step()
     return points
