@@ -11,6 +11,7 @@ Each line of the tables is one pattern; every repetition in them is bounded, bec
 from __future__ import annotations
 
 import re
+from itertools import filterfalse
 
 MAX_LINE_CHARS = 300
 """Longer lines are prose. A guess above the longest phrase here."""
@@ -164,20 +165,19 @@ _DIGIT = re.compile(r"\d")
 
 def matching_text(text: str) -> str:
     """The plain text (one line for each block) without what it repeats from entry to entry."""
-    lines = [
-        line
-        for line in map(str.strip, text.split("\n"))
-        if line and not is_boilerplate(line)
-    ]
+    stripped = filter(None, map(str.strip, text.split("\n")))
+    lines = list(filterfalse(is_boilerplate, stripped))
     last = len(lines) - _LAST_LINES
     for at, line in enumerate(lines):
+        # "Read more" stands at the end of a text, or of a line that says so.
         if at >= last or line[-1] in _TAIL_SIGNS:
             cut = _without_tail(line)
-            lines[at] = "" if cut != line and is_boilerplate(cut) else cut
-    kept = [line for line in lines if line]
-    if kept:
-        kept[0] = _without_dateline(kept[0])
-    return "\n".join(line for line in kept if line)
+            is_empty = cut != line and is_boilerplate(cut)
+            lines[at] = "" if is_empty else cut
+    lines = list(filter(None, lines))
+    if lines:
+        lines[0] = _without_dateline(lines[0])
+    return "\n".join(filter(None, lines))
 
 
 def is_boilerplate(line: str) -> bool:
@@ -187,16 +187,13 @@ def is_boilerplate(line: str) -> bool:
 
 def without_counters(text: str) -> str:
     """The text without the view, comment and share counts and "3 hours ago" of short lines: no edit changes them."""
-    lines = text.split("\n")
-    return "\n".join(
-        _counted(line)
-        if len(line) <= MAX_COUNTED_CHARS and _DIGIT.search(line)
-        else line
-        for line in lines
-    )
+    return "\n".join(map(_without_counts, text.split("\n")))
 
 
-def _counted(line: str) -> str:
+def _without_counts(line: str) -> str:
+    # "300 people commented" in a paragraph is news.
+    if len(line) > MAX_COUNTED_CHARS or not _DIGIT.search(line):
+        return line
     return _NAME_FIRST.sub(" ", _COUNT_FIRST.sub(" ", line))
 
 
@@ -208,8 +205,10 @@ def _may_have_tail(end: str) -> bool:
 
 
 def _without_dateline(line: str) -> str:
-    found = _DATELINE.match(line)
-    return line[found.end() :].lstrip(" -–—:：，,.") if found else line
+    dateline = _DATELINE.match(line)
+    if dateline is None:
+        return line
+    return line[dateline.end() :].lstrip(" -–—:：，,.")
 
 
 def _without_tail(line: str) -> str:

@@ -131,12 +131,9 @@ class Catalog:
         for entry_id, text in texts.items():
             line = self._lines.get(entry_id)
             if line is not None:
-                links = (
-                    ""
-                    if names is None
-                    else links_line(reports.get(line.event_id, ()), names)
-                )
-                files[line.path] = text + links
+                if names is not None:
+                    text += links_line(reports.get(line.event_id, ()), names)
+                files[line.path] = text
         stale = [line.path for line in left if not self._has_place(line)]
         return Changes(files, tuple(dict.fromkeys(stale)))
 
@@ -170,14 +167,15 @@ class Catalog:
     def _drop_told(self, message: Message) -> list[Exported]:
         if message.kind is Kind.MERGED:
             return self._drop_event(message.merged_from)
-        return self._drop(
-            message.entry_id
-        )  # an operator moved it: it stands for no event any more
+        # An operator moved it: it stands for no event any more.
+        return self._drop(message.entry_id)
 
     def _drop_event(self, event_id: str) -> list[Exported]:
         """An event that another absorbed has no document of its own any more."""
+        # In the order of their ids, so that a rerun writes the same index.
+        entry_ids = sorted(self._of_event.get(event_id, ()))
         dropped: list[Exported] = []
-        for entry_id in sorted(self._of_event.get(event_id, ())) if event_id else ():
+        for entry_id in entry_ids:
             dropped += self._drop(entry_id)
         return dropped
 
@@ -189,15 +187,11 @@ class Catalog:
     def _is_lead(self, message: Message) -> bool:
         """Whether the report stands for its event: it made the event, is an edit of the one that did, or became the
         first one when an operator took that out."""
-        is_first = (
-            bool(message.sources) and message.sources[0].entry_id == message.entry_id
-        )
-        is_kept = message.entry_id in self._lines
-        return (
-            message.kind is Kind.NEW
-            or is_kept
-            or (message.kind is Kind.EDITED and is_first)
-        )
+        if message.kind is Kind.NEW or message.entry_id in self._lines:
+            return True
+        if message.kind is not Kind.EDITED or not message.sources:
+            return False
+        return message.sources[0].entry_id == message.entry_id
 
 
 def _is_moved(message: Message) -> bool:
@@ -224,12 +218,16 @@ def links_line(
             links.append(
                 f'<a href="{html.escape(front_matter_url(source.url))}">{_MARKDOWN.sub(_entity, name)}</a>'
             )
-    return f"\n<p>Reports: {', '.join(links)}</p>\n" if links else ""
+    if not links:
+        return ""
+    return f"\n<p>Reports: {', '.join(links)}</p>\n"
 
 
 def _entity(found: re.Match[str]) -> str:
     """A character that Markdown would read, as HTML writes it; what is an entity already stays one."""
-    return found[0] if found[0] in "&#;" else f"&#{ord(found[0])};"
+    if found[0] in "&#;":
+        return found[0]
+    return f"&#{ord(found[0])};"
 
 
 def file_name(
@@ -345,7 +343,10 @@ def _read_index(text: str) -> list[Exported]:
 
 
 def _not_a_device(name: str) -> str:
-    return f"{name}_" if _DEVICE.fullmatch(name) else name
+    # Windows opens the console for a folder called `con`.
+    if _DEVICE.fullmatch(name):
+        return f"{name}_"
+    return name
 
 
 def _escaped(text: str) -> str:

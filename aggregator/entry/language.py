@@ -262,8 +262,8 @@ def language_of(
     if stated:
         return stated
     script, count = _script(text[:_READ_CHARS])
-    own, claimed = tag_of(entry), tag_of(feed)
-    for claim in (own, claimed):
+    # What the entry says of itself goes before what the feed says of all.
+    for claim in (tag_of(entry), tag_of(feed)):
         if claim and not _contradicts(claim, script, count, text):
             return claim
     return _detected(script, count, text) or UNDETERMINED
@@ -284,7 +284,10 @@ def tag_of(stated: str | None) -> str | None:
     match = _TAG.fullmatch(name.lower())
     if match is None or match[1] in _NOT_A_LANGUAGE:
         return None
-    primary = _ALIASES.get(match[1], match[1]) if match[2] or match[3] else match[1]
+    primary = match[1]
+    # `jp-JP`: the whole is in no table, its first part is.
+    if match[2] or match[3]:
+        primary = _ALIASES.get(primary, primary)
     if len(primary) == 3 and primary not in _LONG_CODES:
         return None
     parts = [
@@ -292,14 +295,15 @@ def tag_of(stated: str | None) -> str | None:
         (match[2] or "").title(),
         (match[3] or "").upper(),
     ]
-    return "-".join(part for part in parts if part)
+    return "-".join(filter(None, parts))
 
 
 def _script(text: str) -> tuple[str, int]:
     """The script most of the letters are in, and how many letters there are; Japanese shows by a few kana."""
     if text.isascii():
         count = len(text.translate(_NO_LATIN_LETTERS))
-        return ("latin" if count else ""), count
+        script = "latin" if count else ""
+        return script, count
     counts: dict[str, int] = {}
     for match in _LETTERS.finditer(text):
         name = match.lastgroup or ""
@@ -307,22 +311,15 @@ def _script(text: str) -> tuple[str, int]:
     total = sum(counts.values())
     if not total:
         return "", 0
-    ideographic = (
-        counts.get("han", 0)
-        + counts.get("kana", 0)
-        + counts.get(
-            "hangul",
-            0,
-        )
-    )
-    if (
-        3 * ideographic >= total
-    ):  # one ideograph says what two or three Latin letters do
-        for name in ("kana", "hangul"):
-            if 10 * counts.get(name, 0) >= ideographic:
-                return name, total
-        return "han", total
-    return max(counts, key=lambda name: counts[name]), total
+    ideographic = sum(counts.get(name, 0) for name in ("han", "kana", "hangul"))
+    # One ideograph says what two or three Latin letters do.
+    if 3 * ideographic < total:
+        return max(counts, key=counts.__getitem__), total
+    # A Japanese headline may be ideographs but for its particles.
+    for name in ("kana", "hangul"):
+        if 10 * counts.get(name, 0) >= ideographic:
+            return name, total
+    return "han", total
 
 
 def _contradicts(
@@ -335,28 +332,24 @@ def _contradicts(
     primary = claim.partition("-")[0]
     alone = _ONE_LANGUAGE.get(script)
     if alone:
-        return (
-            count >= 4
-            and primary != alone
-            and primary not in _ALSO_WRITTEN.get(script, ())
-        )
+        others = _ALSO_WRITTEN.get(script, ())
+        return count >= 4 and primary != alone and primary not in others
     if count < _FEW_LETTERS:
         return False
-    if (
-        primary not in _WRITTEN_IN.get(script, ())
-        and primary in _KNOWN - _IN_TWO_SCRIPTS
-    ):
-        return (
-            script != "latin" or count >= _ENOUGH_LETTERS
-        )  # names and titles in Latin letters stand everywhere
+    is_in_script = primary in _WRITTEN_IN.get(script, ())
+    if not is_in_script and primary in _KNOWN - _IN_TWO_SCRIPTS:
+        # Names and titles in Latin letters stand everywhere.
+        return script != "latin" or count >= _ENOUGH_LETTERS
     if _is_confirmed(primary, text):
         return False
-    found, confidence = _classified(text, script)
-    if found == primary or any(
-        {found, primary} <= relatives for relatives in _RELATIVES
-    ):
+    shown, confidence = _classified(text, script)
+    if shown == primary or _are_relatives(shown, primary):
         return False
     return count >= _ENOUGH_LETTERS and confidence >= _SURE_AGAINST_A_CLAIM
+
+
+def _are_relatives(one: str, other: str) -> bool:
+    return any({one, other} <= relatives for relatives in _RELATIVES)
 
 
 def _is_confirmed(primary: str, text: str) -> bool:
@@ -365,7 +358,9 @@ def _is_confirmed(primary: str, text: str) -> bool:
     if name not in _SMALL_WORDS:
         return False
     lower = text[:_READ_CHARS].lower()
-    words = (_ASCII_WORD if lower.isascii() else _WORD).findall(lower)
+    # The pattern for ASCII takes a part of the other's time.
+    word = _ASCII_WORD if lower.isascii() else _WORD
+    words = word.findall(lower)
     counts = Counter(map(_LANGUAGE_OF_WORD.get, words))
     count = counts.pop(name, 0)
     del counts[None]
@@ -381,19 +376,18 @@ def _detected(script: str, count: int, text: str) -> str:
         return alone if count >= 2 else ""
     if count < _FEW_LETTERS:
         return ""
-    found, confidence = _classified(text, script)
-    return found if confidence >= _SURE else ""
+    likeliest, confidence = _classified(text, script)
+    return likeliest if confidence >= _SURE else ""
 
 
 def _classified(text: str, script: str) -> tuple[str, float]:
     """The likeliest language among those written in the script, and its share of their probability."""
     written = _WRITTEN_IN.get(script, _CANDIDATES)
-    ranked = [
-        (name, share)
-        for name, share in _identifier().rank(text[:_READ_CHARS])
-        if name in written
-    ]
-    return ranked[0][0], ranked[0][1] / (sum(share for _, share in ranked) or 1.0)
+    ranked = _identifier().rank(text[:_READ_CHARS])
+    possible = [(name, share) for name, share in ranked if name in written]
+    total = sum(share for _, share in possible) or 1.0
+    likeliest, share = possible[0]
+    return likeliest, share / total
 
 
 @cache

@@ -24,11 +24,12 @@ def lead_of(title: str, text: str) -> str:
 
 def _cut(words: str) -> str:
     head = words[:LEAD_CHARS]
-    ends = [found.end() for found in _SENTENCE_END.finditer(head)]
+    ends = [full_stop.end() for full_stop in _SENTENCE_END.finditer(head)]
     if ends and ends[-1] >= _LEAST_CHARS:
         return head[: ends[-1]]
     whole = head[: LEAD_CHARS - 1]
     space = whole.rfind(" ")
-    return (whole[:space] if space >= _LEAST_CHARS else whole).rstrip(
-        " ,;:，、；："
-    ) + "…"
+    # Chinese has no spaces to cut at.
+    if space >= _LEAST_CHARS:
+        whole = whole[:space]
+    return whole.rstrip(" ,;:，、；：") + "…"

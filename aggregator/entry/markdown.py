@@ -84,7 +84,9 @@ def written_for_markdown(html: str) -> str:
         html = applied(html, changes)
     if _FENCE.search(html):
         html = _FENCE.sub(_opened_fence, html)
-    return _without_blank_lines(html) if _BLANK_LINES.search(html) else html
+    if not _BLANK_LINES.search(html):
+        return html
+    return _without_blank_lines(html)
 
 
 def escaped_markdown(text: str) -> str:
@@ -117,6 +119,7 @@ def _is_plain(html: str, token: Token) -> bool:
     if token.piece is Piece.COMMENT and html.startswith("<!--", token.start):
         written = html[token.start : token.end]
         return bool(_PLAIN_COMMENT.fullmatch(written)) and not _is_rewritten(written)
+    # Browsers take the first of two, kramdown the last.
     if token.piece is Piece.START and _repeats_an_attribute(html, token):
         return False
     inside = html[token.start + (token.piece is not Piece.RAW) : token.end]
@@ -184,23 +187,21 @@ def _without_blank_lines(html: str) -> str:
     if not _MAY_BE_PREFORMATTED.search(html):
         return _BLANK_LINES.sub(_one_newline, html)
     parts: list[str] = []
-    inside, depth = "", 0
+    inside = ""
+    depth = 0
     for token in tokens(html):
         written = html[token.start : token.end]
-        if (
-            token.piece is Piece.START
-            and not depth
-            and _is_preformatted(token, written)
-        ):
+        is_outermost = token.piece is Piece.START and not depth
+        if is_outermost and _is_preformatted(token, written):
             inside = token.name
         if token.name == inside and token.piece is Piece.START:
             depth += 1
         elif token.name == inside and token.piece is Piece.END:
             depth = max(depth - 1, 0)
+        # In preformatted text a blank line is seen.
         keeps_lines = depth > 0 and token.piece is Piece.TEXT
-        parts.append(
-            _BLANK_LINES.sub(_first_newline if keeps_lines else _one_newline, written)
-        )
+        newline = _first_newline if keeps_lines else _one_newline
+        parts.append(_BLANK_LINES.sub(newline, written))
     return "".join(parts)
 
 
@@ -213,11 +214,8 @@ def _one_newline(run: re.Match[str]) -> str:
     shown = run[0].strip(_BLANKS)
     if not shown:
         return "\n"
-    return (
-        "\n"
-        + "".join(f"&#{ord(space)};" for space in shown if space not in _BLANKS)
-        + "\n"
-    )
+    spaces = (f"&#{ord(space)};" for space in shown if space not in _BLANKS)
+    return f"\n{''.join(spaces)}\n"
 
 
 def _first_newline(run: re.Match[str]) -> str:

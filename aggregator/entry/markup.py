@@ -47,9 +47,8 @@ def safe_body(
         body = _edited_body(html, base_url=base_url, settings=settings)
         if _fits(body, limit):
             return body
-    return _cut_body(html, base_url=base_url, settings=settings) or _as_text(
-        html, limit
-    )
+    cut = _cut_body(html, base_url=base_url, settings=settings)
+    return cut or _as_text(html, limit)
 
 
 def _edited_body(
@@ -98,11 +97,9 @@ def _sanitised(
 ) -> str:
     """Unsafe markup made safe and edited; its text alone should an edit have undone that."""
     body = _written(sanitised(html, embeds=settings.embeds), base_url=base_url)
-    return (
-        body
-        if is_safe(body, embeds=settings.embeds)
-        else _braces(escaped_markdown(plain_text(html)))
-    )
+    if is_safe(body, embeds=settings.embeds):
+        return body
+    return _braces(escaped_markdown(plain_text(html)))
 
 
 def escaped_text(text: str, *, settings: DocumentSettings) -> str:
@@ -121,7 +118,10 @@ def cut_at_tag(html: str, limit_bytes: int) -> str:
             end = token.end
         elif token.piece is Piece.UNCLOSED:
             end = token.start
-    return head[:end] if end else re.sub(r"\s\S*$", "", head)
+    if end:
+        return head[:end]
+    # Text without a tag ends behind a word.
+    return re.sub(r"\s\S*$", "", head)
 
 
 def _bounded(html: str, settings: DocumentSettings) -> str:
@@ -139,6 +139,7 @@ def _escaped_within(text: str, limit: int) -> str:
     if _fits(body, limit):
         return body
     head = _first_bytes(body, limit - len(CUT_MARK.encode()))
+    # Half a reference or half a line break would be shown as it is.
     return re.sub(r"&[^;\s]{0,6}$|<(?:br?)?$", "", head) + CUT_MARK
 
 

@@ -201,12 +201,10 @@ def is_bounded(html: str) -> bool:
         return True
     depth = formatting = copies = 0
     for token in tokens(html):
-        if (
-            token.end - token.start > _LONG_TAG_CHARS
-            and token.piece is Piece.START
-            and _is_crowded(html, token)
-        ):
+        is_long = token.end - token.start > _LONG_TAG_CHARS
+        if is_long and token.piece is Piece.START and _is_crowded(html, token):
             return False
+        # Browsers open unclosed `<b>` and `<font>` anew in each block that follows.
         if token.piece is Piece.START and token.name not in _VOID:
             copies += 0 if token.name in _FORMATTING else formatting
             formatting += token.name in _FORMATTING
@@ -228,8 +226,10 @@ def is_safe_style(style: str) -> bool:
     text = style.lower()
     if "\\" in text:
         text = _CSS_ESCAPE.sub(_css_character, text).lower()
+    # With its comments as well, for readers that know none.
     plain = "".join(_CSS_COMMENT.sub("", text).split())
-    return not (_CSS_UNSAFE.search(plain) or _CSS_UNSAFE.search("".join(text.split())))
+    commented = "".join(text.split())
+    return not (_CSS_UNSAFE.search(plain) or _CSS_UNSAFE.search(commented))
 
 
 def is_safe_url(url: str, *, element: str = "") -> bool:
@@ -248,34 +248,31 @@ def is_embeddable(url: str, embeds: Collection[str]) -> bool:
         host = split.hostname
     except ValueError:
         return False
-    return (
-        split.scheme.lower() in ("https", "")
-        and bool(host)
-        and (host or "").lower() in embeds
-    )
+    # `//host/…` is https on a page that is.
+    if host is None or split.scheme.lower() not in ("https", ""):
+        return False
+    return host.lower() in embeds
 
 
 def _keeps_wrapper(tree: LexborHTMLParser) -> bool:
     """Whether the wrapper ends where it is closed, and nothing of the body reaches what follows it."""
-    root, body, wrapper = tree.root, tree.body, tree.css_first("body > div")
-    inside, after = tree.css(_INSIDE), tree.css(_AFTER)
-    if (
-        root is None
-        or body is None
-        or wrapper is None
-        or len(inside) != 1
-        or len(after) != 1
-    ):
+    root = tree.root
+    body = tree.body
+    wrapper = tree.css_first("body > div")
+    inside = tree.css(_INSIDE)
+    after = tree.css(_AFTER)
+    if root is None or body is None or wrapper is None:
         return False
+    # A body that writes our own marks would pass for what stands behind it.
+    if len(inside) != 1 or len(after) != 1:
+        return False
+    # `<body onload>` inside a body adds to the page's own element.
     if body.attributes or root.attributes:
         return False
     children = list(body.iter(include_text=True))
-    return (
-        len(children) == 2
-        and children[0] == wrapper
-        and children[1] == after[0]
-        and _is_within(inside[0], wrapper)
-    )
+    if len(children) != 2 or children[0] != wrapper or children[1] != after[0]:
+        return False
+    return _is_within(inside[0], wrapper)
 
 
 def _is_within(node: LexborNode, ancestor: LexborNode) -> bool:
@@ -300,19 +297,20 @@ def _is_safe_element(node: LexborNode, embeds: Collection[str]) -> bool:
 def _is_safe_media(
     tag: str, held: dict[str, str | None], embeds: Collection[str]
 ) -> bool:
+    # Attributes without a value are None, too.
     source = held.get("src")
-    if source is None:  # its sources are elements of their own
+    if source is None:
+        # Its sources are elements of their own.
         return tag != "iframe"
-    return is_embeddable(source or "", embeds)
+    return is_embeddable(source, embeds)
 
 
 def _are_safe_attributes(
     tag: str,
     held: dict[str, str | None],
 ) -> bool:
-    return all(
-        is_safe_attribute(tag, name, value or "") for name, value in held.items()
-    )
+    pairs = held.items()
+    return all(is_safe_attribute(tag, name, value or "") for name, value in pairs)
 
 
 def is_safe_attribute(element: str, name: str, value: str) -> bool:
@@ -325,11 +323,9 @@ def is_safe_attribute(element: str, name: str, value: str) -> bool:
         # Hexo makes `href` of the end of a link's `data-href`
         return is_safe_url(value, element=element if name == "src" else "")
     if name in SET_ATTRIBUTES:
-        return all(
-            is_safe_url(one, element=element)
-            for one in re.split(r"[\s,]+", value)
-            if one
-        )
+        # Addresses and sizes alike: a size is no scheme.
+        parts = filter(None, re.split(r"[\s,]+", value))
+        return all(is_safe_url(part, element=element) for part in parts)
     return True
 
 

@@ -7,7 +7,7 @@ It judges attributes by the same questions as `safety`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
 import nh3
@@ -206,11 +206,15 @@ def sanitised(html: str, *, embeds: Collection[str]) -> str:
     """Safe markup that says the same: `is_safe` holds for the answer. '' when nothing safe is left."""
     allowed = frozenset(embeds)
     prepared = without_replaced(_noscript_opened(html), embeds=allowed)
+    # What nh3 lets through as media may still be refused: then without any.
     for media in (allowed, frozenset[str]()):
         cleaned: str = _cleaner(media).clean(prepared).strip()
         if is_safe(cleaned, embeds=allowed):
             return cleaned
     return ""
+
+
+_OF_MEDIA = MEDIA | {"source", "track"}
 
 
 @lru_cache(maxsize=8)
@@ -222,20 +226,20 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
         name: str,
         value: str,
     ) -> str | None:
-        if name == "src" and element in MEDIA | {"source", "track"}:
+        if name == "src" and element in _OF_MEDIA:
             value = secured(value)
             return value if is_embeddable(value, embeds) else None
         return value if is_safe_attribute(element, name, value) else None
 
-    tags = (
-        _TEXT
-        | _TABLES
-        | _PICTURES
-        | (MEDIA | {"source", "track"} if embeds else {"source"})
-    )
+    # A picture has sources, too.
+    tags = _TEXT | _TABLES | _PICTURES | {"source"}
+    dropped = _DROPPED | MEDIA
+    if embeds:
+        tags |= _OF_MEDIA
+        dropped = _DROPPED
     return nh3.Cleaner(
         tags=set(tags),
-        clean_content_tags=set(_DROPPED if embeds else _DROPPED | MEDIA),
+        clean_content_tags=set(dropped),
         attributes={
             "*": set(_EVERYWHERE),
             **{name: set(held) for name, held in _OF_ELEMENT.items() if name in tags},
@@ -252,31 +256,24 @@ def _noscript_opened(html: str) -> str:
     if "<noscript" not in html.lower():
         return html
     pieces = list(tokens(html))
-    shown = {
-        _picture(html, token)
-        for token in pieces
-        if token.name == "img" and token.piece is Piece.START
-    }
+    shown = set(_pictures(html, pieces))
     parts = []
     for token in pieces:
         text = html[token.start : token.end]
-        if token.name != "noscript" or (
-            token.piece is Piece.RAW and not _repeats(text, shown)
-        ):
+        is_content = token.piece is Piece.RAW and not _repeats(text, shown)
+        if token.name != "noscript" or is_content:
             parts.append(text)
     return "".join(parts)
 
 
-def _picture(html: str, token: Token) -> str:
-    return shown_source({one.name: one for one in attributes(html, token)})
+def _pictures(html: str, pieces: Iterable[Token]) -> Iterator[str]:
+    """The address of each picture, as it is meant to be shown."""
+    for token in pieces:
+        if token.name == "img" and token.piece is Piece.START:
+            yield shown_source({one.name: one for one in attributes(html, token)})
 
 
 def _repeats(html: str, shown: Collection[str]) -> bool:
     """Whether some markup holds pictures, and all of them are shown elsewhere."""
-    pieces = list(tokens(html))
-    pictures = [
-        _picture(html, token)
-        for token in pieces
-        if token.name == "img" and token.piece is Piece.START
-    ]
-    return bool(pictures) and all(picture in shown for picture in pictures)
+    pictures = set(_pictures(html, tokens(html)))
+    return bool(pictures) and pictures.issubset(shown)

@@ -191,7 +191,9 @@ _MARKUP_AS_TEXT = re.compile(
 
 def without_cdata_marks(text: str) -> str:
     """The text without CDATA marks that were escaped, or set twice, and so became part of it (xueqiu.com)."""
-    return _CDATA.sub(r"\1", text) if "<![" in text else text
+    if "<![" not in text:
+        return text
+    return _CDATA.sub(r"\1", text)
 
 
 def single_references(html: str) -> str:
@@ -212,7 +214,9 @@ def escaped_once(html: str) -> str:
     marked = _ESCAPED_CDATA.fullmatch(html)
     if marked:
         return unescape(marked[1])
-    return unescape(html) if _ESCAPED_MARKUP.fullmatch(html) else html
+    if not _ESCAPED_MARKUP.fullmatch(html):
+        return html
+    return unescape(html)
 
 
 def is_markup_as_text(text: str) -> bool:
@@ -230,8 +234,9 @@ def plain_text(html: str) -> str:
             silent=_SILENT,
             mark=_LINE_END,
         )
+    # References last: `&lt;b&gt;` is text about a tag.
     lines = (" ".join(line.split()) for line in unescape(text).split(_LINE_END))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(filter(None, lines))
 
 
 def title_text(title: str) -> str:
@@ -243,9 +248,9 @@ def title_text(title: str) -> str:
         text = without_cdata_marks(
             _references(_without_tags(without_cdata_marks(title)))
         )
-        if text == title or not (
-            _REFERENCE.search(text) or _SURELY_MARKUP.search(text)
-        ):
+        if text == title:
+            return text
+        if not _REFERENCE.search(text) and not _SURELY_MARKUP.search(text):
             return text
         title = text
     return title
@@ -257,13 +262,17 @@ def decoded_references(text: str) -> str:
 
 
 def _references(text: str) -> str:
-    return _REFERENCE.sub(_referred, text) if "&" in text else text
+    if "&" not in text:
+        return text
+    return _REFERENCE.sub(_referred, text)
 
 
 def _referred(found: re.Match[str]) -> str:
     """What a whole reference names; `&notanentity;` stays (HTML would read `¬` at its start)."""
     name = found[0][1:]
-    return unescape(found[0]) if name[0] == "#" else html5.get(name, found[0])
+    if name[0] == "#":
+        return unescape(found[0])
+    return html5.get(name, found[0])
 
 
 def _without_tags(title: str) -> str:
@@ -282,7 +291,8 @@ def _without_tags(title: str) -> str:
         if cut.piece is not Piece.UNCLOSED:
             break
         title = title[cut.start : cut.end]
-        if not cut.name:  # a tag or a comment that the title's end cuts off
+        # A tag or a comment that the title's end cuts off.
+        if not cut.name:
             parts.append("" if title.startswith("<!--") else title)
             break
     return "".join(parts)
@@ -308,10 +318,9 @@ def _spoken_of(
 
 
 def _is_spoken_of(title: str, token: Token) -> bool:
-    if (
-        token.name in _NEVER_CLOSED
-        or title[token.start + 1 + len(token.name) : token.end].strip(" /") != ">"
-    ):
+    # Nobody who speaks of a tag writes its attributes.
+    inside = title[token.start + 1 + len(token.name) : token.end]
+    if token.name in _NEVER_CLOSED or inside.strip(" /") != ">":
         return False
     leads_into_text = title[token.end : token.end + 1].isalnum()
     if leads_into_text and token.name in _BLOCKS:
@@ -321,8 +330,10 @@ def _is_spoken_of(title: str, token: Token) -> bool:
 
 def _alternative(title: str, token: Token) -> str:
     """What a picture in a title says: an emoji of WordPress, a logo that stands for a name."""
-    stated = [one for one in attributes(title, token) if one.name == "alt"]
-    return escape(stated[0].value, quote=False) if stated else ""
+    for attribute in attributes(title, token):
+        if attribute.name == "alt":
+            return escape(attribute.value, quote=False)
+    return ""
 
 
 def _shown(
@@ -340,8 +351,10 @@ def _shown(
                 return text
             if token.name == "img":
                 return _alternative(title, token)
+            # Words of two blocks are two words.
             return " " if token.name in _BLOCKS else ""
         case Piece.COMMENT:
+            # `<?` and `</ ` are comments to a browser, and signs to a writer.
             return "" if text.startswith("<!--") else text
         case Piece.RAW:
             return text if token.name in _READABLE_RAW else ""

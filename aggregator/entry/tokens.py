@@ -108,8 +108,12 @@ def start_tags(html: str) -> Iterator[Token]:
                 found["name"].lower(),
             )
         elif found["raw"]:
+            # What stands in it is no markup.
             yield Token(
-                Piece.START, found.start(), found.start("content"), found["raw"].lower()
+                Piece.START,
+                found.start(),
+                found.start("content"),
+                found["raw"].lower(),
             )
 
 
@@ -123,27 +127,29 @@ def without_tags(
         if name:
             return mark if name.lower() in line_ends else ""
         raw = found["raw"]
-        return found["content"] if raw and raw.lower() not in silent else ""
+        # A comment, or a script whose content nobody reads.
+        if not raw or raw.lower() in silent:
+            return ""
+        return str(found["content"])
 
     return _MARKUP.sub(shown, html)
 
 
 def attributes(html: str, token: Token) -> list[Attribute]:
     """The attributes of a start tag, each name once (the first counts, as in a browser)."""
-    found: dict[str, Attribute] = {}
+    by_name: dict[str, Attribute] = {}
     at = token.start + 1 + len(token.name)
-    for one in _ONE_ATTRIBUTE.finditer(html, at, token.end):
-        name = one["name"].lower()
-        if name not in found:
-            raw = one["value"] or ""
-            place = one.span("value") if one["value"] is not None else None
-            found[name] = Attribute(
-                name,
-                unescape(raw[1:-1] if raw[:1] in ('"', "'") else raw),
-                place,
-                one.end(),
-            )
-    return list(found.values())
+    for match in _ONE_ATTRIBUTE.finditer(html, at, token.end):
+        name = match["name"].lower()
+        if name in by_name:
+            continue
+        value = match["value"] or ""
+        if value[:1] in ('"', "'"):
+            value = value[1:-1]
+        # Without a value there is no place for one: `<input checked>`.
+        place = None if match["value"] is None else match.span("value")
+        by_name[name] = Attribute(name, unescape(value), place, match.end())
+    return list(by_name.values())
 
 
 def value_spans(
@@ -151,11 +157,13 @@ def value_spans(
     token: Token,
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """Name and place (with its quotes) of every value in a start tag, those of repeated attributes too."""
-    for one in _ONE_ATTRIBUTE.finditer(
-        html, token.start + 1 + len(token.name), token.end
-    ):
-        if one["value"] is not None:
-            yield one["name"].lower(), one.span("value")
+    at = token.start + 1 + len(token.name)
+    for match in _ONE_ATTRIBUTE.finditer(html, at, token.end):
+        if match["value"] is not None:
+            yield match["name"].lower(), match.span("value")
+
+
+_CUTS = ("cut_comment", "cut_bogus", "cut_tag")
 
 
 def _pieces(found: re.Match[str]) -> Iterator[Token]:
@@ -175,7 +183,7 @@ def _pieces(found: re.Match[str]) -> Iterator[Token]:
             yield Token(Piece.UNCLOSED, inside, end, name)
         elif end > inside:
             yield Token(Piece.RAW, inside, end, name)
-    elif any(found[cut] is not None for cut in ("cut_comment", "cut_bogus", "cut_tag")):
+    elif any(found[cut] is not None for cut in _CUTS):
         yield Token(Piece.UNCLOSED, start, end)
     else:
         yield Token(Piece.COMMENT, start, end)

@@ -70,9 +70,8 @@ def validated(
         "Vary": "Accept-Encoding",
     }
     if modified_at is not None:
-        headers["Last-Modified"] = format_datetime(
-            modified_at.astimezone(UTC).replace(microsecond=0), usegmt=True
-        )
+        whole_second = modified_at.astimezone(UTC).replace(microsecond=0)
+        headers["Last-Modified"] = format_datetime(whole_second, usegmt=True)
     if _has_it(request, tag, modified_at):
         return web.Response(status=304, headers=headers)
     response = web.Response(
@@ -88,6 +87,7 @@ def _has_it(
     modified_at: datetime | None,
 ) -> bool:
     asked = request.headers.get("If-None-Match")
+    # A tag is exact, a date only to the second: where both are given the date is not looked at.
     if asked is not None:
         return asked.strip() == "*" or tag in _TAG.findall(asked)
     since = request.headers.get("If-Modified-Since", "")
@@ -97,6 +97,6 @@ def _has_it(
         since_at = parsedate_to_datetime(since)
     except ValueError:
         return False
-    return modified_at.replace(microsecond=0) <= since_at.replace(
-        tzinfo=since_at.tzinfo or UTC
-    )
+    # `-0000` is read as a time without a zone.
+    since_at = since_at.replace(tzinfo=since_at.tzinfo or UTC)
+    return modified_at.replace(microsecond=0) <= since_at

@@ -132,6 +132,7 @@ def _opened(
     """A descriptor of the folder, opened part by part without following a link."""
     current = os.dup(root)
     for part in parts:
+        # From each folder's descriptor, so that nobody puts a link in its place meanwhile.
         try:
             if make:
                 with suppress(FileExistsError):
@@ -148,6 +149,7 @@ def _held(folder: int, name: str) -> bytes | None:
     try:
         descriptor = os.open(
             name,
+            # A pipe of this name would wait for a writer.
             os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
             dir_fd=folder,
         )
@@ -161,6 +163,7 @@ def _held(folder: int, name: str) -> bytes | None:
 
 def _replace(folder: int, name: str, data: bytes) -> None:
     beside = f".{sha256(name.encode(errors='surrogateescape')).hexdigest()[:16]}.tmp"
+    # What a run that was killed left behind.
     with suppress(FileNotFoundError):
         os.unlink(beside, dir_fd=folder)
     descriptor = os.open(
@@ -181,6 +184,7 @@ def _replace(folder: int, name: str, data: bytes) -> None:
 
 def _reason(error: OSError) -> str:
     """Why one path is refused; raises again what concerns the whole export."""
+    # A full disk concerns all files, a name that is too long only its own.
     if error.errno not in _REFUSED:
         raise error
     return os.strerror(error.errno or 0)

@@ -43,6 +43,7 @@ class Broadcast:
         """A queue that fills with the messages published from now on."""
         queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LENGTH)
         self._listeners.add(queue)
+        # The first who listens opens the stream, the last who leaves closes it.
         if self._reader is None:
             self._reader = asyncio.create_task(self._read(), name="live-messages")
         try:
@@ -69,11 +70,13 @@ class Broadcast:
                     pause = FIRST_PAUSE_SECONDS
             except AggregatorError as error:
                 log.warning("live_interrupted", error=str(error), pause_seconds=pause)
+            # A source that ends by itself is waited for as well: it would end at once again.
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _tell(self, message: Message) -> None:
         for queue in self._listeners:
+            # The page shows what is newest; what it missed it shows when it is loaded anew.
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(message)

@@ -69,6 +69,7 @@ UNREADABLE = (
     *("count", "websub_lease", "key"),
 )
 """The kinds of `engine.codec`, and a whole key that holds another type."""
+STAGES = ("poll", "event", "housekeeping")
 MAX_GROUPS = 50
 
 _BUCKETS = (
@@ -213,13 +214,9 @@ class Metrics:
 
     def count_entries(self, outcomes: Mapping[str, int]) -> None:
         """The outcomes of one poll's entries, keyed by `Outcome`."""
+        known = tuple(Outcome)
         for outcome, count in outcomes.items():
-            self._entries.labels(
-                _bounded(
-                    outcome,
-                    tuple(Outcome),
-                )
-            ).inc(count)
+            self._entries.labels(_bounded(outcome, known)).inc(count)
 
     def count_killed(self, reason: str) -> None:
         """A parser or an encoder was killed or died: `reason` is one of KILLS."""
@@ -227,12 +224,8 @@ class Metrics:
 
     def observe(self, step: str, elapsed: timedelta) -> None:
         """A step took this long: `step` is one of STEPS."""
-        self._steps.labels(
-            _bounded(
-                step,
-                STEPS,
-            )
-        ).observe(elapsed.total_seconds())
+        timed = self._steps.labels(_bounded(step, STEPS))
+        timed.observe(elapsed.total_seconds())
 
     # --- the event stage
 
@@ -241,12 +234,8 @@ class Metrics:
         self._reports.labels(_bounded(outcome, REPORTS)).inc(count)
 
     def count_message(self, kind: str, count: int = 1) -> None:
-        self._messages.labels(
-            _bounded(
-                kind,
-                tuple(Kind),
-            )
-        ).inc(count)
+        known = tuple(Kind)
+        self._messages.labels(_bounded(kind, known)).inc(count)
 
     def count_dropped(self, count: int) -> None:
         self._dropped.inc(count)
@@ -265,6 +254,7 @@ class Metrics:
         lags: Mapping[tuple[str, str], int],
     ) -> None:
         """The lag of every consumer group, keyed by (stream, group); replaces what was shown before."""
+        # Groups that were deleted would stand with their last lag for ever.
         self._lag.clear()
         largest = sorted(
             lags.items(),
@@ -274,22 +264,16 @@ class Metrics:
             self._lag.labels(stream, group).set(lag)
         rest = largest[MAX_GROUPS:]
         if rest:
-            self._lag.labels(
-                OTHER,
-                OTHER,
-            ).set(sum(lag for _, lag in rest))
+            others = self._lag.labels(OTHER, OTHER)
+            others.set(sum(lag for _, lag in rest))
 
     # --- state
 
     def show_feeds(self, healths: Mapping[str, int]) -> None:
         """How many feeds have each health; healths left out have none."""
         for health in Health:
-            self._feeds.labels(health).set(
-                healths.get(
-                    health,
-                    0,
-                )
-            )
+            count = healths.get(health, 0)
+            self._feeds.labels(health).set(count)
 
     def show_schedule(self, *, hosts_held: int, overdue: timedelta) -> None:
         self._held.set(hosts_held)
@@ -312,12 +296,8 @@ class Metrics:
 
     def show_active(self, stage: str, at: datetime) -> None:
         """A stage finished a round: `stage` is `poll`, `event` or `housekeeping`."""
-        self._active.labels(
-            _bounded(
-                stage,
-                ("poll", "event", "housekeeping"),
-            )
-        ).set(at.timestamp())
+        named = self._active.labels(_bounded(stage, STAGES))
+        named.set(at.timestamp())
 
     def count_reload(self, result: str) -> None:
         """The configuration was read again: `result` is one of RELOADS."""
@@ -333,6 +313,7 @@ class _Process(Collector):
 
     def collect(self) -> Iterator[Metric]:
         found = usage(os.getpid())
+        # No /proc: not Linux.
         if found is None:
             return
         gauges = (

@@ -162,6 +162,7 @@ class Outlets:
         event = await self._watched.event(request.match_info["event_id"])
         if event is None:
             raise web.HTTPNotFound(reason="no event of this id is kept")
+        # Programs keep ids; an absorbed one leads to its survivor for good.
         survivor = event.merged_into or event.event_id
         if survivor != request.match_info["event_id"]:
             raise web.HTTPFound(f"/api/events/{survivor}")

@@ -37,6 +37,7 @@ def reencoded(body: bytes) -> dict[str, bytes] | None:
     """The picture in each form of WIDTHS as WebP; None where the bytes are no picture that can be shown."""
     try:
         with warnings.catch_warnings():
+            # Pillow only warns of pictures beyond its limit.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(body), formats=FORMATS) as opened:
                 return _forms(opened)
@@ -51,6 +52,7 @@ def _forms(opened: Image.Image) -> dict[str, bytes] | None:
     largest = max(WIDTHS.values())
     # JPEG alone can be decoded at a half, a quarter, an eighth of its size.
     opened.draft("RGB", (largest, largest))
+    # Cameras write how they were held; without metadata nobody would turn the picture.
     upright = ImageOps.exif_transpose(opened)
     mode = "RGBA" if upright.has_transparency_data else "RGB"
     plain = upright.convert(mode)

@@ -139,6 +139,7 @@ def _leaders(events: Iterable[Event]) -> tuple[Leader, ...]:
     part: Counter[str] = Counter()
     ahead: dict[str, list[timedelta]] = defaultdict(list)
     for event in events:
+        # To be alone is not to be ahead.
         if event.source_count < 2:
             continue
         part.update({source.feed_id for source in event.sources})

@@ -78,6 +78,7 @@ def bars(
                 counts[min(place, BARS - 1)] += 1
             # All but the first.
             counts = joined
+    # An empty day has no bar to measure the others by.
     highest = max(map(operator.add, new, joined)) or 1
     step = (to_at - from_at) / BARS
     drawn: list[Bar] = []

@@ -210,13 +210,17 @@ _SPAN_UNITS = {"d": "天", "h": "小时", "min": "分钟", "s": "秒"}
 
 def tongue_of(accept_language: str) -> str:
     """The page's language that a browser likes best (RFC 9110, 12.5.4): `en` unless Chinese comes first."""
-    best, weight = "en", 0.0
+    best = "en"
+    weight = 0.0
+    # Bounded: a header may have 8 kB, and every page reads it.
     for part in accept_language[:500].split(","):
         tag, _, parameter = part.strip().partition(";")
         primary = tag.strip().lower().partition("-")[0]
         asked = _weight(parameter)
+        # Of two that are liked alike the first.
         if primary in TONGUES and asked > weight:
-            best, weight = primary, asked
+            best = primary
+            weight = asked
     return best
 
 
