@@ -25,7 +25,11 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LINE_NEVER = re.compile(f"[{_NEVER}{_BIDI}\u200b\u2060\ufeff]")
 _BODY_NEVER = re.compile(f"[{_NEVER}{_BIDI}\x0b\x0c\x85]")
 _ASCII_LINE_NEVER = dict.fromkeys(
-    [*range(0x09), *range(0x0E, 0x20), 0x7F],
+    [
+        *range(0x09),
+        *range(0x0E, 0x20),
+        0x7F,
+    ],
     None,
 )
 _ASCII_BODY_NEVER = _ASCII_LINE_NEVER | {0x0B: None, 0x0C: None}
@@ -54,7 +58,11 @@ def whole(text: str) -> str:
     return _HALVES.sub("", text)
 
 
-def one_line(text: str, *, limit: int = MAX_TITLE_CHARS) -> str:
+def one_line(
+    text: str,
+    *,
+    limit: int = MAX_TITLE_CHARS,
+) -> str:
     """The text as one clean line of at most `limit` characters, cut with `…`. Idempotent.
 
     A run of white space becomes one SPACE unless it is all SPACE, U+3000 and NBSP (those carry layout in CJK titles).

@@ -47,7 +47,12 @@ _COMMON = re.compile(
 _EPOCH = re.compile(r"(\d{9,10}|\d{12,13}|\d{16})(?:\.\d{1,9})?")
 _BUDDHIST_YEAR = re.compile(r"(?<!\d)2[4-6]\d\d(?!\d)")
 """Thai feeds count years from 543 BC, also in dates that are otherwise English or ISO; no feed is of the year 2400."""
-_ERAS = {"令和": 2018, "平成": 1988, "民國": 1911, "民国": 1911}
+_ERAS = {
+    "令和": 2018,
+    "平成": 1988,
+    "民國": 1911,
+    "民国": 1911,
+}
 _ERA = re.compile(rf"({'|'.join(_ERAS)}) ?(\d{{1,3}}|元) ?年")
 """Years of Japanese reigns and of the Republic of China, before their first."""
 _DOTTED_TIME = re.compile(

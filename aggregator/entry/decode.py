@@ -264,7 +264,10 @@ def _without_a_mark(body: bytes, claims: list[str]) -> Decoded:
     return _read(body, detected or next(iter(claims), "utf-8"))
 
 
-def _as_claimed(body: bytes, claims: Sequence[str]) -> Decoded | None:
+def _as_claimed(
+    body: bytes,
+    claims: Sequence[str],
+) -> Decoded | None:
     """The body as header or declaration say, if it can be read so; with a few damaged bytes, if not without."""
     for claim in claims:
         strict = _strict(body, claim)
@@ -308,7 +311,10 @@ def _once(found: Decoded) -> Decoded:
     return Decoded(text, "utf-8 twice", found.replaced_count)
 
 
-def _claims(body: bytes, content_type: str | None) -> list[str]:
+def _claims(
+    body: bytes,
+    content_type: str | None,
+) -> list[str]:
     """The codecs that header and declaration name, in order of belief; names nobody knows are left out."""
     header = _CHARSET.search(content_type or "")
     declaration = _DECLARATION.match(body)
@@ -455,7 +461,10 @@ def _better_than_latin1(body: bytes, claimed: str) -> str:
 def _detected_script(body: bytes, language: str) -> str:
     """The encoding found in the text, if nearly all of it is then in the language's script."""
     found = _detected(body)
-    share = _share_of_letters(_strict(body, found) or "", _SCRIPT[language])
+    share = _share_of_letters(
+        _strict(body, found) or "",
+        _SCRIPT[language],
+    )
     return found if share >= _SURELY_LETTERS else ""
 
 

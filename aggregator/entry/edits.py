@@ -13,7 +13,16 @@ from itertools import filterfalse
 from aggregator.entry.tokens import Attribute, Token, attributes, start_tags
 from aggregator.entry.urls import absolute_url
 
-_RESOLVED = frozenset({"href", "src", "poster", "background", "cite", "longdesc"})
+_RESOLVED = frozenset(
+    {
+        "href",
+        "src",
+        "poster",
+        "background",
+        "cite",
+        "longdesc",
+    }
+)
 IMAGES = ("img", "image")
 """A browser reads `<image>` as `<img>`."""
 LAZY = (

@@ -132,7 +132,10 @@ class Catalog:
             line = self._lines.get(entry_id)
             if line is not None:
                 if names is not None:
-                    text += links_line(reports.get(line.event_id, ()), names)
+                    text += links_line(
+                        reports.get(line.event_id, ()),
+                        names,
+                    )
                 files[line.path] = text
         stale = [line.path for line in left if not self._has_place(line)]
         return Changes(files, tuple(dict.fromkeys(stale)))
@@ -307,7 +310,10 @@ def index_markdown(index: Iterable[Exported]) -> str:
     return "".join(parts)
 
 
-def _exported(message: Message, taken: dict[str, str]) -> Exported:
+def _exported(
+    message: Message,
+    taken: dict[str, str],
+) -> Exported:
     at = message.published_at or message.first_seen_at
     return Exported(
         path=_free_path(message, taken),
@@ -320,7 +326,10 @@ def _exported(message: Message, taken: dict[str, str]) -> Exported:
     )
 
 
-def _free_path(message: Message, taken: dict[str, str]) -> str:
+def _free_path(
+    message: Message,
+    taken: dict[str, str],
+) -> str:
     """The entry's path; more of its id where another entry has that path already (once in four thousand million)."""
     for digits in (8, 12, 16, len(message.entry_id)):
         path = f"{folder(message.categories)}/{file_name(message.title, message.entry_id, digits=digits)}".lstrip(

@@ -21,7 +21,12 @@ _DEEP_NIGHT = frozenset(
 _SPANS: tuple[tuple[str, frozenset[int]], ...] = (
     (
         "深夜 半夜 午夜 夜里 夜裡 夜间 夜間 夜中 真夜中 深更 심야 한밤중 한밤 자정",
-        frozenset({*range(6), *range(20, 25)}),
+        frozenset(
+            {
+                *range(6),
+                *range(20, 25),
+            }
+        ),
     ),
     ("凌晨 拂晓 拂曉 未明 새벽", frozenset(range(7))),
     ("清晨 早晨 早上 清早 大清早 早朝 明け方 朝 아침", frozenset(range(4, 12))),

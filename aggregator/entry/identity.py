@@ -559,7 +559,12 @@ def _pair(
             here[value].append(position)
     for key, entry in free.items():
         if key not in taken:
-            value = trait(entry.link, entry.title, entry.date, True)
+            value = trait(
+                entry.link,
+                entry.title,
+                entry.date,
+                True,
+            )
             there[value].append(key)
     for value, positions in here.items():
         keys = there.get(value, ())

@@ -72,7 +72,10 @@ def parsed_json_feed(
     other_count = len(items) - len(objects)
     if other_count:
         notes = (f"{other_count} items are no objects",)
-    home = absolute_url(url, stated_url(_text(document.get("home_page_url"))))
+    home = absolute_url(
+        url,
+        stated_url(_text(document.get("home_page_url"))),
+    )
     version = _text(document.get("version")).rstrip("/")
     return ParsedFeed(
         version="json11" if version.endswith("1.1") else "json1",
@@ -154,9 +157,15 @@ def _known_link(stated: str) -> str:
     return absolute_url("", stated)
 
 
-def _attached(item: dict[str, Any], base: str) -> str:
+def _attached(
+    item: dict[str, Any],
+    base: str,
+) -> str:
     """What an item without a page has to open: its first attachment, a picture only where there is nothing else."""
-    attachments = sorted(_objects(item.get("attachments")), key=_is_image)
+    attachments = sorted(
+        _objects(item.get("attachments")),
+        key=_is_image,
+    )
     addresses = (absolute_url(base, _text(one.get("url"))) for one in attachments)
     return next(filter(None, addresses), "")
 
@@ -218,7 +227,10 @@ def _images(item: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, listed)))
 
 
-def _hints(document: dict[str, Any], url: str) -> FeedHints:
+def _hints(
+    document: dict[str, Any],
+    url: str,
+) -> FeedHints:
     hubs = [_text(hub.get("url")) for hub in _objects(document.get("hubs"))]
     by_http = (address for address in hubs if address.startswith("http"))
     return FeedHints(

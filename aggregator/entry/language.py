@@ -369,7 +369,11 @@ def _is_confirmed(primary: str, text: str) -> bool:
     return count >= _SMALL_WORDS_OF_OTHERS * max(counts.values(), default=0)
 
 
-def _detected(script: str, count: int, text: str) -> str:
+def _detected(
+    script: str,
+    count: int,
+    text: str,
+) -> str:
     """The language a text shows, '' if it is not sure."""
     alone = _ONE_LANGUAGE.get(script)
     if alone:
@@ -380,7 +384,10 @@ def _detected(script: str, count: int, text: str) -> str:
     return likeliest if confidence >= _SURE else ""
 
 
-def _classified(text: str, script: str) -> tuple[str, float]:
+def _classified(
+    text: str,
+    script: str,
+) -> tuple[str, float]:
     """The likeliest language among those written in the script, and its share of their probability."""
     written = _WRITTEN_IN.get(script, _CANDIDATES)
     ranked = _identifier().rank(text[:_READ_CHARS])

@@ -127,7 +127,13 @@ def _is_plain(html: str, token: Token) -> bool:
         return True
     if token.piece is not Piece.START or _REMOVED_ELEMENT in inside.lower():
         return False
-    return bool(_PLAIN_TAG.fullmatch(html, token.start, token.end))
+    return bool(
+        _PLAIN_TAG.fullmatch(
+            html,
+            token.start,
+            token.end,
+        )
+    )
 
 
 def _repeats_an_attribute(html: str, token: Token) -> bool:

@@ -27,7 +27,10 @@ _ENDS = 20
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 
-def newest_entries(text: str, limit: int) -> tuple[str, int]:
+def newest_entries(
+    text: str,
+    limit: int,
+) -> tuple[str, int]:
     """An XML feed less what lies beyond the limit, and how many entries that are."""
     # As few as in nearly every feed: nothing to look for.
     if text.count("item") + text.count("entry") <= limit:

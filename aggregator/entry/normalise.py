@@ -224,7 +224,11 @@ def _document(
     return document(parts)
 
 
-def content_hash(parsed: ParsedEntry, *, published_at: datetime | None) -> str:
+def content_hash(
+    parsed: ParsedEntry,
+    *,
+    published_at: datetime | None,
+) -> str:
     """HASH_RULES, a dot, and 32 hex digits that change when a reader would say the entry was edited."""
     return _content_hash(parsed, published_at, entry_text(parsed).matching)
 

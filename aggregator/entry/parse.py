@@ -167,7 +167,12 @@ def _parsed(
             f"neither XML nor JSON; it begins with {_shown(start, 40)!r}",
         )
     try:
-        raw = raw_feed(start, url=url, max_entries=max_entries, seen=seen)
+        raw = raw_feed(
+            start,
+            url=url,
+            max_entries=max_entries,
+            seen=seen,
+        )
     except Refused as refused:
         return Unparsable(FailureKind.UNPARSABLE, f"refused: {refused}")
     if TRUNCATED in raw.notes and not raw.entries:
@@ -180,7 +185,12 @@ def _parsed(
             FailureKind.NOT_A_FEED,
             f"an XML document of another kind: its root is <{root}>",
         )
-    return _from_xml(raw, url=url, encoding=document.encoding, notes=notes)
+    return _from_xml(
+        raw,
+        url=url,
+        encoding=document.encoding,
+        notes=notes,
+    )
 
 
 def _damage(document: Decoded) -> tuple[str, ...]:
@@ -204,7 +214,12 @@ def _from_json(
             FailureKind.NOT_A_FEED,
             f"a JSON object that is no JSON Feed: its keys are {keys}",
         )
-    feed = parsed_json_feed(found, url=url, encoding=encoding, max_entries=max_entries)
+    feed = parsed_json_feed(
+        found,
+        url=url,
+        encoding=encoding,
+        max_entries=max_entries,
+    )
     return replace(feed, notes=(*notes, *feed.notes))
 
 
@@ -390,7 +405,11 @@ def _enclosed(entry: FeedDict, base: str) -> str:
     return ""
 
 
-def _known_link(entry: FeedDict, guid: str, base: str) -> str:
+def _known_link(
+    entry: FeedDict,
+    guid: str,
+    base: str,
+) -> str:
     """The link by which the entry is known (see ParsedEntry): what the item calls its link, by the feed's address."""
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):

@@ -132,7 +132,11 @@ def _are_plain(
     return all(_is_plain_attribute(element, name, value) for name, value in held)
 
 
-def _is_plain_attribute(element: str, name: str, value: str) -> bool:
+def _is_plain_attribute(
+    element: str,
+    name: str,
+    value: str,
+) -> bool:
     if element == "img" and name not in _OF_PICTURES:
         return False
     if name in _ADDRESSES:
@@ -144,4 +148,13 @@ def _is_plain_attribute(element: str, name: str, value: str) -> bool:
     return is_safe_attribute(element, name, unescape(value))
 
 
-_EDITED = frozenset({"poster", "background", "cite", "longdesc", "srcset", "markdown"})
+_EDITED = frozenset(
+    {
+        "poster",
+        "background",
+        "cite",
+        "longdesc",
+        "srcset",
+        "markdown",
+    }
+)

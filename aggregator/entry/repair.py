@@ -94,7 +94,11 @@ def prepared(text: str) -> Prepared:
     if "<!ENTITY" not in declarations:
         return Prepared(text[:start] + text[end:], {})
     entities, danger = _entities(declarations)
-    return Prepared(text[:start] + text[end:], entities, danger)
+    return Prepared(
+        text[:start] + text[end:],
+        entities,
+        danger,
+    )
 
 
 def _without_foreign_default(text: str) -> str:
@@ -248,7 +252,14 @@ def _entities(declarations: str) -> tuple[dict[str, str], str]:
 
 def _with_prefixes(text: str, plain: str) -> str:
     used = {first or second for first, second in _PREFIX.findall(plain)}
-    missing = used - set(_DECLARED.findall(plain)) - {"xml", "xmlns"}
+    missing = (
+        used
+        - set(_DECLARED.findall(plain))
+        - {
+            "xml",
+            "xmlns",
+        }
+    )
     root = _ROOT.search(text) if missing else None
     if root is None:
         return text

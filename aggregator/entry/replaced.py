@@ -62,7 +62,11 @@ _KATEX_HTML = re.compile(r"(?:</[a-z]+>\s*)*<span[^<>]*\bkatex-html\b", re.IGNOR
 """That HTML is boxes put in place by KaTeX' style sheet: without it `1/2` reads `21`, so the TeX is told instead."""
 
 
-def without_replaced(html: str, *, embeds: Collection[str]) -> str:
+def without_replaced(
+    html: str,
+    *,
+    embeds: Collection[str],
+) -> str:
     """The markup with every replaced element that may not stay said in other words."""
     if not _WORTH.search(html):
         return html
@@ -90,7 +94,11 @@ _STEPS = {Piece.START: 1, Piece.END: -1}
 class _Telling:
     """One pass over the tokens of a body."""
 
-    def __init__(self, html: str, embeds: Collection[str]) -> None:
+    def __init__(
+        self,
+        html: str,
+        embeds: Collection[str],
+    ) -> None:
         self._html = html
         self._embeds = embeds
         self._tokens = list(tokens(html))
@@ -183,7 +191,10 @@ class _Telling:
         end = self._closing(at)
         inside = self._html[token.end : self._tokens[end].start]
         if _KATEX.search(self._html, max(0, token.start - 200), token.start):
-            is_repeated = _KATEX_HTML.match(self._html, self._tokens[end].end)
+            is_repeated = _KATEX_HTML.match(
+                self._html,
+                self._tokens[end].end,
+            )
             self._told_katex = is_repeated is not None
             if not self._told_katex:
                 return _Step("", end + 1)
@@ -302,7 +313,10 @@ def secured(url: str) -> str:
     return re.sub(r"^\s*http:", "https:", url, flags=re.IGNORECASE)
 
 
-def _address(held: dict[str, Attribute], name: str) -> str:
+def _address(
+    held: dict[str, Attribute],
+    name: str,
+) -> str:
     """The value of an attribute, '' where it is not there."""
     if name not in held:
         return ""

@@ -180,7 +180,11 @@ _FORMATTING = frozenset(
 _INSIDE, _AFTER = "aggregator-inside", "aggregator-after"
 
 
-def is_safe(html: str, *, embeds: Collection[str]) -> bool:
+def is_safe(
+    html: str,
+    *,
+    embeds: Collection[str],
+) -> bool:
     """Whether the body may be published as it is. `html` is clean (`characters`) and bounded (`is_bounded`)."""
     if "<" not in html:
         return True
@@ -232,7 +236,11 @@ def is_safe_style(style: str) -> bool:
     return not (_CSS_UNSAFE.search(plain) or _CSS_UNSAFE.search(commented))
 
 
-def is_safe_url(url: str, *, element: str = "") -> bool:
+def is_safe_url(
+    url: str,
+    *,
+    element: str = "",
+) -> bool:
     """Whether a browser takes the value for http(s), mailto, tel or relative; `img` may hold a raster as `data:`."""
     text = _BLANKS.sub("", url)
     scheme = _SCHEME.match(text)
@@ -313,7 +321,11 @@ def _are_safe_attributes(
     return all(is_safe_attribute(tag, name, value or "") for name, value in pairs)
 
 
-def is_safe_attribute(element: str, name: str, value: str) -> bool:
+def is_safe_attribute(
+    element: str,
+    name: str,
+    value: str,
+) -> bool:
     """Whether one attribute (names lower case, value decoded) neither runs nor opens anything it must not."""
     if name.startswith("on") or name in _NEVER_ATTRIBUTES:
         return False

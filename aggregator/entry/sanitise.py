@@ -198,11 +198,23 @@ _OF_ELEMENT = {
     "time": {"datetime"},
     "track": {"default", "kind", "label", "src", "srclang"},
     "ul": {"type"},
-    "video": {"controls", "loop", "muted", "playsinline", "poster", "preload", "src"},
+    "video": {
+        "controls",
+        "loop",
+        "muted",
+        "playsinline",
+        "poster",
+        "preload",
+        "src",
+    },
 }
 
 
-def sanitised(html: str, *, embeds: Collection[str]) -> str:
+def sanitised(
+    html: str,
+    *,
+    embeds: Collection[str],
+) -> str:
     """Safe markup that says the same: `is_safe` holds for the answer. '' when nothing safe is left."""
     allowed = frozenset(embeds)
     prepared = without_replaced(_noscript_opened(html), embeds=allowed)
@@ -266,7 +278,10 @@ def _noscript_opened(html: str) -> str:
     return "".join(parts)
 
 
-def _pictures(html: str, pieces: Iterable[Token]) -> Iterator[str]:
+def _pictures(
+    html: str,
+    pieces: Iterable[Token],
+) -> Iterator[str]:
     """The address of each picture, as it is meant to be shown."""
     for token in pieces:
         if token.name == "img" and token.piece is Piece.START:

@@ -148,7 +148,12 @@ def attributes(html: str, token: Token) -> list[Attribute]:
             value = value[1:-1]
         # Without a value there is no place for one: `<input checked>`.
         place = None if match["value"] is None else match.span("value")
-        by_name[name] = Attribute(name, unescape(value), place, match.end())
+        by_name[name] = Attribute(
+            name,
+            unescape(value),
+            place,
+            match.end(),
+        )
     return list(by_name.values())
 
 

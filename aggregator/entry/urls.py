@@ -326,7 +326,11 @@ def _is_amp_cache(host: str) -> bool:
     return _MOBILE.sub("", host).startswith("google.")
 
 
-def _canonical_plain(host: str, path: str, query: str) -> str:
+def _canonical_plain(
+    host: str,
+    path: str,
+    query: str,
+) -> str:
     """What w3lib and `_same_page` make of an address without anything to quote, in a tenth of the time."""
     host = _MOBILE.sub("", host)
     path = _AMP_PATH.sub("", path).rstrip("/") or "/"

@@ -502,7 +502,10 @@ def _answer(
     }
 
 
-def _feed(name: str, media_type: str) -> dict[str, Any]:
+def _feed(
+    name: str,
+    media_type: str,
+) -> dict[str, Any]:
     return {
         "summary": f"Events as {name}",
         "parameters": _parameters(FilterQuery),

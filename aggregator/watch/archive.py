@@ -161,7 +161,11 @@ def _held(folder: int, name: str) -> bytes | None:
         return file.read()
 
 
-def _replace(folder: int, name: str, data: bytes) -> None:
+def _replace(
+    folder: int,
+    name: str,
+    data: bytes,
+) -> None:
     beside = f".{sha256(name.encode(errors='surrogateescape')).hexdigest()[:16]}.tmp"
     # What a run that was killed left behind.
     with suppress(FileNotFoundError):

@@ -173,7 +173,10 @@ def is_chosen(event: Event, choice: Choice) -> bool:
         return False
     if not choice.words:
         return True
-    return mentions.all_of(mentions.split(choice.words), report_of(event))
+    return mentions.all_of(
+        mentions.split(choice.words),
+        report_of(event),
+    )
 
 
 def passes(event: Event, choice: Choice) -> bool:

@@ -80,7 +80,11 @@ def digest(
         totals=totals,
         trouble=tuple(_digest_feed(state) for state in trouble[:MAX_TROUBLE]),
         slow=_slowest(elapsed),
-        saved_count=_saved(told, totals, filtered=bool(language or category)),
+        saved_count=_saved(
+            told,
+            totals,
+            filtered=bool(language or category),
+        ),
         trouble_count=len(trouble),
         language=language or "",
         category=category or "",

@@ -91,7 +91,11 @@ class DigestFiles:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _rewrite(self, day: date, records: list[Digest]) -> None:
+    def _rewrite(
+        self,
+        day: date,
+        records: list[Digest],
+    ) -> None:
         ordered = sorted(records, key=_by_window)
         lines = b"".join(digest_json(record) + b"\n" for record in ordered)
         blocks = b"".join(map(self._block, ordered))
@@ -154,7 +158,11 @@ def _replace(path: Path, data: bytes) -> None:
     draft.replace(path)
 
 
-def _write_down(path: Path, data: bytes, how: int) -> None:
+def _write_down(
+    path: Path,
+    data: bytes,
+    how: int,
+) -> None:
     """Write all of it, so that it is on the disk when this returns."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.open(path, flags | how, 0o644)

@@ -8,7 +8,11 @@ from aggregator.model import Digest
 from aggregator.watch.page import Look, Pages
 
 
-def digest_html(record: Digest, *, zone: tzinfo = UTC) -> str:
+def digest_html(
+    record: Digest,
+    *,
+    zone: tzinfo = UTC,
+) -> str:
     """The whole document, its style within; no script, nothing fetched. Times are told in `zone`."""
     return Pages(version="", has_digests=False).digest_file(
         Look(zone=zone),

@@ -30,7 +30,11 @@ _URL_ESCAPES = str.maketrans(
 """What would end a link's target."""
 
 
-def digest_markdown(record: Digest, *, zone: tzinfo = UTC) -> str:
+def digest_markdown(
+    record: Digest,
+    *,
+    zone: tzinfo = UTC,
+) -> str:
     """The whole digest, ending in one newline; times are told in `zone`."""
     blocks = [_heading(record, zone), _summary(record)]
     for rank, event in enumerate(record.events, 1):
@@ -86,7 +90,11 @@ def _summary(record: Digest) -> str:
     return f"**{events}** ({counts}); {saved} saved."
 
 
-def _event(rank: int, event: DigestEvent, zone: tzinfo) -> str:
+def _event(
+    rank: int,
+    event: DigestEvent,
+    zone: tzinfo,
+) -> str:
     url = event.sources[0].url if event.sources else ""
     title = linked(event.title, url)
     facts = [

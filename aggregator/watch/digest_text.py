@@ -25,7 +25,11 @@ MAX_SOURCES = 6
 """Sources listed under an event; the others are counted."""
 
 
-def digest_renderable(record: Digest, *, zone: tzinfo = UTC) -> RenderableType:
+def digest_renderable(
+    record: Digest,
+    *,
+    zone: tzinfo = UTC,
+) -> RenderableType:
     """What `console.print` shows of the digest, in that console's width and colours."""
     parts: list[RenderableType] = [
         Rule(Text(_head(record, zone), style="bold")),
@@ -94,7 +98,11 @@ def _summary(record: Digest) -> Text:
     return text.append(f"{saved} saved", style="green")
 
 
-def _event(rank: int, event: DigestEvent, zone: tzinfo) -> RenderableType:
+def _event(
+    rank: int,
+    event: DigestEvent,
+    zone: tzinfo,
+) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(justify="right", width=3, style="dim")
     grid.add_column(justify="right", width=3, style="bold green")

@@ -80,7 +80,11 @@ class Doors:
 class _Door(asyncio.Protocol):
     """One connection, handed on to the protocol that answers."""
 
-    def __init__(self, doors: Doors, inner: asyncio.Protocol) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        inner: asyncio.Protocol,
+    ) -> None:
         self._doors = doors
         self._inner = inner
         self._transport: asyncio.Transport | None = None

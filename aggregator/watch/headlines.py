@@ -64,7 +64,12 @@ def headline_text(line: Headline, *, width: int) -> Text:
     count = f"{counted(line.source_count, 'source'):>10}"
     if width < NARROW:
         count = f"{f'{line.source_count}x':>3}"
-    text = Text(f"{line.at}  ", style="dim", no_wrap=True, end="")
+    text = Text(
+        f"{line.at}  ",
+        style="dim",
+        no_wrap=True,
+        end="",
+    )
     text.append(f"{count}  ", style=_count_style(line.source_count))
     if line.mark:
         text.append(f"{line.mark}  ", style="yellow")
@@ -92,7 +97,11 @@ def cut(text: str, width: int) -> str:
     )
 
 
-def _tail(sources: Sequence[str], *, room: int) -> str:
+def _tail(
+    sources: Sequence[str],
+    *,
+    room: int,
+) -> str:
     """As many names as fit, then how many more there are."""
     names = [plain(name) for name in sources]
     for count in range(len(names), 0, -1):

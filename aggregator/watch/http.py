@@ -204,7 +204,11 @@ class StatusServer:
             if "Allow" in refusal.headers:
                 response.headers["Allow"] = refusal.headers["Allow"]
         except AggregatorError as error:
-            log.warning("page_unavailable", path=request.path, error=str(error))
+            log.warning(
+                "page_unavailable",
+                path=request.path,
+                error=str(error),
+            )
             response = self._error(request, 503, UNAVAILABLE)
         # A live stream has sent its head by now, with these in it.
         if not response.prepared:
@@ -337,7 +341,10 @@ class StatusServer:
 
     async def _statistics(self, request: web.Request) -> web.Response:
         now = self._now()
-        asked = number_of(request.query.get("hours", ""), allowed=WINDOWS)
+        asked = number_of(
+            request.query.get("hours", ""),
+            allowed=WINDOWS,
+        )
         hours = asked or PLAIN_HOURS
         from_at = now - timedelta(hours=hours)
         page = self._pages.statistics(
@@ -427,7 +434,11 @@ class StatusServer:
         }
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})
         await response.prepare(request)
-        telling = self._tell(response, choice, await self._look(request))
+        telling = self._tell(
+            response,
+            choice,
+            await self._look(request),
+        )
         # A task of its own, so that the server can end it when the port closes.
         stream = asyncio.create_task(telling, name="live-page")
         self._streams.add(stream)
@@ -470,7 +481,11 @@ class StatusServer:
         try:
             event = await self._kept.event(message.event_id)
         except AggregatorError as error:
-            log.debug("live_event_unread", event_id=message.event_id, error=str(error))
+            log.debug(
+                "live_event_unread",
+                event_id=message.event_id,
+                error=str(error),
+            )
             event = None
         # Between a merge and its message the record is an alias already.
         if event is None or event.merged_into:
@@ -506,7 +521,11 @@ def _tongue_of(request: web.Request) -> str:
 
 
 def _sse(message: Message, card: str) -> bytes:
-    facts = {"kind": message.kind, "event_id": message.event_id, "card": card}
+    facts = {
+        "kind": message.kind,
+        "event_id": message.event_id,
+        "card": card,
+    }
     # JSON has no line breaks of its own, which would end the data.
     payload = orjson.dumps(facts)
     return b"id: %s\nevent: report\ndata: %s\n\n" % (message.id.encode(), payload)

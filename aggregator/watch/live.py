@@ -45,7 +45,10 @@ class Broadcast:
         self._listeners.add(queue)
         # The first who listens opens the stream, the last who leaves closes it.
         if self._reader is None:
-            self._reader = asyncio.create_task(self._read(), name="live-messages")
+            self._reader = asyncio.create_task(
+                self._read(),
+                name="live-messages",
+            )
         try:
             yield queue
         finally:

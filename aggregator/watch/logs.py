@@ -113,7 +113,11 @@ def level_number(name: str) -> int:
         raise ConfigError(Problem(text, key="LOG_LEVEL")) from None
 
 
-def redact(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+def redact(
+    _logger: WrappedLogger,
+    _method: str,
+    line: EventDict,
+) -> EventDict:
     """Processor: hide secrets in every value of the line, at any depth."""
     return {key: _clean(key, value) for key, value in line.items()}
 
@@ -226,7 +230,11 @@ def _common_processors(constants: Mapping[str, str]) -> list[Processor]:
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.TimeStamper(
+            fmt="iso",
+            utc=True,
+            key="at",
+        ),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
@@ -282,7 +290,11 @@ def _writing(
 
 
 def _telling(tell: Callable[[EventDict], None]) -> Processor:
-    def told_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    def told_line(
+        _logger: WrappedLogger,
+        _method: str,
+        line: EventDict,
+    ) -> EventDict:
         # The terminal was closed: nobody is there to be told.
         with contextlib.suppress(OSError, ValueError):
             tell(line)
@@ -310,7 +322,11 @@ class _Telling(logging.Handler):
 
 
 def _as_text(render: Processor) -> Processor:
-    def rendered_text(logger: WrappedLogger, method: str, line: EventDict) -> str:
+    def rendered_text(
+        logger: WrappedLogger,
+        method: str,
+        line: EventDict,
+    ) -> str:
         rendered = render(logger, method, line)
         if isinstance(rendered, bytes):
             return rendered.decode()
@@ -320,7 +336,11 @@ def _as_text(render: Processor) -> Processor:
 
 
 def _json_lines(*, with_priority: bool) -> Processor:
-    def json_line(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
+    def json_line(
+        _logger: WrappedLogger,
+        _method: str,
+        line: EventDict,
+    ) -> bytes:
         ordered = {
             "at": line.pop("at", None),
             "level": line.pop("level", "info"),
@@ -352,7 +372,11 @@ def _pretty(stream: TextIO) -> Processor:
         exception_formatter=structlog.dev.plain_traceback,
     )
 
-    def pretty_line(logger: WrappedLogger, method: str, line: EventDict) -> str:
+    def pretty_line(
+        logger: WrappedLogger,
+        method: str,
+        line: EventDict,
+    ) -> str:
         # Feed texts must not drive the terminal: their control characters are shown, not sent.
         shown = {key: _shown(value) for key, value in line.items()}
         return str(console(logger, method, shown))

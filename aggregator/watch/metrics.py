@@ -229,11 +229,19 @@ class Metrics:
 
     # --- the event stage
 
-    def count_report(self, outcome: str, count: int = 1) -> None:
+    def count_report(
+        self,
+        outcome: str,
+        count: int = 1,
+    ) -> None:
         """Entries assigned: `outcome` is one of REPORTS."""
         self._reports.labels(_bounded(outcome, REPORTS)).inc(count)
 
-    def count_message(self, kind: str, count: int = 1) -> None:
+    def count_message(
+        self,
+        kind: str,
+        count: int = 1,
+    ) -> None:
         known = tuple(Kind)
         self._messages.labels(_bounded(kind, known)).inc(count)
 
@@ -275,7 +283,12 @@ class Metrics:
             count = healths.get(health, 0)
             self._feeds.labels(health).set(count)
 
-    def show_schedule(self, *, hosts_held: int, overdue: timedelta) -> None:
+    def show_schedule(
+        self,
+        *,
+        hosts_held: int,
+        overdue: timedelta,
+    ) -> None:
         self._held.set(hosts_held)
         self._overdue.set(max(overdue.total_seconds(), 0.0))
 
@@ -290,7 +303,11 @@ class Metrics:
         if memory_bytes is not None:
             self._engine_memory.set(memory_bytes)
 
-    def count_unreadable(self, kind: str, count: int = 1) -> None:
+    def count_unreadable(
+        self,
+        kind: str,
+        count: int = 1,
+    ) -> None:
         """Values that are not ours, or damaged: `kind` is one of UNREADABLE."""
         self._unreadable.labels(_bounded(kind, UNREADABLE)).inc(count)
 
@@ -343,11 +360,17 @@ def _epoch(boot_seconds: float) -> float:
     return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - boot_seconds)
 
 
-def _bounded(value: str, known: tuple[str, ...]) -> str:
+def _bounded(
+    value: str,
+    known: tuple[str, ...],
+) -> str:
     return value if value in known else OTHER
 
 
-def _prepare(metric: Counter, values: tuple[str, ...]) -> None:
+def _prepare(
+    metric: Counter,
+    values: tuple[str, ...],
+) -> None:
     """Make each labelled counter exist at 0, so that a rate over its first increase is seen."""
     for value in values:
         metric.labels(value)

@@ -156,7 +156,12 @@ class Outlets:
         from_at = choice.from_at(now)
         events = await self._kept.events(from_at, now)
         likeness = await self._kept.likeness(choice.words, from_at, now)
-        return meant_of(events, choice, likeness, {one.event_id for one in chosen})
+        return meant_of(
+            events,
+            choice,
+            likeness,
+            {one.event_id for one in chosen},
+        )
 
     async def _event(self, request: web.Request) -> web.Response:
         event = await self._watched.event(request.match_info["event_id"])
@@ -168,7 +173,10 @@ class Outlets:
             raise web.HTTPFound(f"/api/events/{survivor}")
         messages = await self._watched.reports(event.event_id)
         names = await self._kept.names()
-        return _answered(request, api.EventDetail.of_event(event, messages, names))
+        return _answered(
+            request,
+            api.EventDetail.of_event(event, messages, names),
+        )
 
     async def _feeds(self, request: web.Request) -> web.Response:
         states = sorted(
@@ -195,8 +203,15 @@ def _feed(
     return answers.validated(request, body, content_type, modified_at=modified_at)
 
 
-def _answered(request: web.Request, answer: BaseModel) -> web.Response:
-    return answers.validated(request, answer.model_dump_json().encode(), JSON_TYPE)
+def _answered(
+    request: web.Request,
+    answer: BaseModel,
+) -> web.Response:
+    return answers.validated(
+        request,
+        answer.model_dump_json().encode(),
+        JSON_TYPE,
+    )
 
 
 def _title(choice: Choice) -> str:

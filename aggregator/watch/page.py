@@ -322,7 +322,11 @@ class Pages:
             ),
         )
 
-    def digest_days(self, look: Look, days: Sequence[date]) -> str:
+    def digest_days(
+        self,
+        look: Look,
+        days: Sequence[date],
+    ) -> str:
         """The days there are digests of, newest first."""
         return self._render(
             "digests.html",
@@ -349,7 +353,12 @@ class Pages:
     def docs(self, look: Look, base: str) -> str:
         """What programs can read; `base` is the address of the port."""
         name = "docs.zh.html" if look.tongue == "zh" else "docs.html"
-        return self._render(name, look, parameters=filter_parameters(), base=base)
+        return self._render(
+            name,
+            look,
+            parameters=filter_parameters(),
+            base=base,
+        )
 
     def error(
         self,
@@ -449,12 +458,20 @@ def _in_tongue(function: Callable[[Any, str], Any]) -> Callable[..., Any]:
 
 
 @pass_context
-def _when(context: Context, at: datetime, now: datetime) -> str:
+def _when(
+    context: Context,
+    at: datetime,
+    now: datetime,
+) -> str:
     return wording.when(at, now, _look(context).zone)
 
 
 @pass_context
-def _counted(context: Context, number: int, noun: str) -> str:
+def _counted(
+    context: Context,
+    number: int,
+    noun: str,
+) -> str:
     return translation.counted(number, noun, _look(context).tongue)
 
 
@@ -469,7 +486,10 @@ def _language(context: Context, tag: str) -> str:
     tongue = _look(context).tongue
     names = translation.CHINESE_LANGUAGES if tongue == "zh" else LANGUAGES
     unknown = translation.translated("unknown", tongue)
-    return names.get(primary_language(tag), unknown if tag == UNDETERMINED else tag)
+    return names.get(
+        primary_language(tag),
+        unknown if tag == UNDETERMINED else tag,
+    )
 
 
 @pass_context
@@ -550,11 +570,18 @@ def _stats(
     ]
 
 
-def _stat(count: int, noun: str) -> tuple[str, str]:
+def _stat(
+    count: int,
+    noun: str,
+) -> tuple[str, str]:
     return f"{count:,}", noun if count == 1 else f"{noun}s"
 
 
-def _is_found(state: PollState, health: str, words: str) -> bool:
+def _is_found(
+    state: PollState,
+    health: str,
+    words: str,
+) -> bool:
     if health and state.health != health:
         return False
     text = f"{state.feed_id} {state.title} {host_of(state.url)}".casefold()

@@ -85,7 +85,11 @@ class Pictures:
         """Whether a page should show this picture: one that failed lately leaves no hole."""
         return bool(safe_link(url)) and not self._has_failed(key_of(url))
 
-    async def get(self, url: str, form: str) -> Picture | None:
+    async def get(
+        self,
+        url: str,
+        form: str,
+    ) -> Picture | None:
         """The picture at an address in one of FORMS; None where there is none to show."""
         key = key_of(url)
         body = await asyncio.to_thread(self._read, key, form)
@@ -107,7 +111,10 @@ class Pictures:
         """Wait until the picture is there or has failed; many who want it wait for the same fetch."""
         task = self._filling.get(key)
         if task is None:
-            task = asyncio.create_task(self._fill(key, url), name="picture")
+            task = asyncio.create_task(
+                self._fill(key, url),
+                name="picture",
+            )
             self._filling[key] = task
             task.add_done_callback(lambda _: self._filling.pop(key, None))
         # One reader who leaves must not take the picture from the others.
@@ -156,7 +163,11 @@ class Pictures:
     def _place(self, key: str, form: str) -> Path:
         return self._directory / key[:2] / f"{key}.{form}.webp"
 
-    def _read(self, key: str, form: str) -> bytes | None:
+    def _read(
+        self,
+        key: str,
+        form: str,
+    ) -> bytes | None:
         place = self._place(key, form)
         try:
             body = place.read_bytes()

@@ -33,7 +33,12 @@ class Search:
     ) -> Collection[str]:
         """The ids of those events whose titles and lead hold all the words, by the rules of `mentions`."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._found, events, words)
+        return await loop.run_in_executor(
+            self._thread,
+            self._found,
+            events,
+            words,
+        )
 
     def close(self) -> None:
         """Begin no further search; one that runs ends by itself within a second."""

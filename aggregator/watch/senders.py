@@ -120,7 +120,12 @@ class Webhook:
             "X-Aggregator-Delivery": parcel.message.id,
             "X-Aggregator-Kind": parcel.message.kind,
         }
-        return await _posted(self._session, self._url, parcel.body, headers)
+        return await _posted(
+            self._session,
+            self._url,
+            parcel.body,
+            headers,
+        )
 
 
 class Ntfy:
@@ -185,7 +190,10 @@ async def _result_of(response: aiohttp.ClientResponse) -> Result:
     detail = f"{response.status} {response.reason or ''} {text}".strip()
     if response.status < 500 and response.status not in _AGAIN:
         return Refused(detail)
-    return Failed(detail, _seconds(response.headers.get("Retry-After", "")))
+    return Failed(
+        detail,
+        _seconds(response.headers.get("Retry-After", "")),
+    )
 
 
 def _seconds(retry_after: str) -> float | None:
@@ -202,7 +210,12 @@ class Mail:
 
     batch = 200
 
-    def __init__(self, notify: Notify, *, secret: Secret) -> None:
+    def __init__(
+        self,
+        notify: Notify,
+        *,
+        secret: Secret,
+    ) -> None:
         self._to = unquote(urlsplit(notify.to).path)
         server = urlsplit(notify.smtp)
         self._host = server.hostname or "localhost"

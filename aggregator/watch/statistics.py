@@ -90,7 +90,10 @@ def statistics(
         event_count=min(len(events), len(reports)),
         feeds=_feed_hours(reports, from_at, to_at),
         leaders=_leaders(events),
-        pairs=_pairs(reports, {event.event_id: event for event in events}),
+        pairs=_pairs(
+            reports,
+            {event.event_id: event for event in events},
+        ),
         languages=tuple(languages.most_common()),
     )
 

@@ -70,7 +70,11 @@ def atom(events: Sequence[Event], outlet: Outlet) -> bytes:
     _text(feed, "generator", "aggregator")
     for event in events:
         _add_entry(feed, event, outlet)
-    document: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    document: bytes = ElementTree.tostring(
+        feed,
+        encoding="utf-8",
+        xml_declaration=True,
+    )
     return document
 
 
@@ -171,7 +175,10 @@ def json_feed(events: Sequence[Event], outlet: Outlet) -> bytes:
     )
 
 
-def _item(event: Event, outlet: Outlet) -> dict[str, Any]:
+def _item(
+    event: Event,
+    outlet: Outlet,
+) -> dict[str, Any]:
     sources = ordered_sources(event)
     names = dict.fromkeys(outlet.name(source.feed_id) for source in sources)
     item: dict[str, Any] = {

@@ -179,7 +179,11 @@ def sparks(
     return tuple(drawn)
 
 
-def _x(at: datetime, from_at: datetime, to_at: datetime) -> float:
+def _x(
+    at: datetime,
+    from_at: datetime,
+    to_at: datetime,
+) -> float:
     if to_at <= from_at:
         return 0.0
     share = (at - from_at) / (to_at - from_at)

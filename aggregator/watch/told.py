@@ -135,7 +135,11 @@ def _role(
     return "again" if is_again else "independent"
 
 
-def _of_source(event: Event, source: Source, index: int) -> Report:
+def _of_source(
+    event: Event,
+    source: Source,
+    index: int,
+) -> Report:
     """A report whose message is no longer kept: its verdict is not known any more."""
     return Report(
         at=reported_at(event, source),

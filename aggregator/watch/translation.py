@@ -205,7 +205,12 @@ _UNITS: Mapping[str, str] = {
     "duplicate": "{n} 条重复",
 }
 _PLURALS = {"entry": "entries"}
-_SPAN_UNITS = {"d": "天", "h": "小时", "min": "分钟", "s": "秒"}
+_SPAN_UNITS = {
+    "d": "天",
+    "h": "小时",
+    "min": "分钟",
+    "s": "秒",
+}
 
 
 def tongue_of(accept_language: str) -> str:
@@ -244,7 +249,11 @@ def translated(text: str, tongue: str, **values: object) -> str:
     return text.format(**values)
 
 
-def counted(number: int, noun: str, tongue: str) -> str:
+def counted(
+    number: int,
+    noun: str,
+    tongue: str,
+) -> str:
     """`1 report`, `12,000 reports`, `3 篇报道`."""
     if tongue == "zh":
         return _UNITS.get(noun, "{n} " + noun).format(n=f"{number:,}")
@@ -274,7 +283,11 @@ def failure(kind: FailureKind | str, tongue: str) -> str:
     return str(kind).replace("_", " ")
 
 
-def window(record: Digest, zone: tzinfo, tongue: str) -> str:
+def window(
+    record: Digest,
+    zone: tzinfo,
+    tongue: str,
+) -> str:
     """`2026-11-22 08:00 to 09:00 UTC`."""
     text = wording.window(record, zone)
     if tongue != "zh":

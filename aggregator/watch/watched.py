@@ -207,7 +207,10 @@ class Kept:
     async def names(self) -> Mapping[str, str]:
         """What the source of each feed is called, by the feed's id. Raises EngineError."""
         titles = await self.titles()
-        return {**titles, **source_names(self._watched.subscriptions(), titles)}
+        return {
+            **titles,
+            **source_names(self._watched.subscriptions(), titles),
+        }
 
     async def groups(self) -> Mapping[tuple[str, str], int]:
         """Raises EngineError."""
@@ -236,7 +239,10 @@ class Fresh:
     ) -> Answer:
         stale_at, answer = self._kept.get(key, (0.0, None))
         if answer is None or _is_over(answer, stale_at):
-            answer = asyncio.create_task(self._timed(key, ask), name=f"page-{key}")
+            answer = asyncio.create_task(
+                self._timed(key, ask),
+                name=f"page-{key}",
+            )
             self._kept[key] = (0.0, answer)
             self._let_go()
         # One reader who leaves must not take the answer from the others.
@@ -264,7 +270,10 @@ class Fresh:
         return answer
 
 
-def _is_over(answer: asyncio.Future[Any], stale_at: float) -> bool:
+def _is_over(
+    answer: asyncio.Future[Any],
+    stale_at: float,
+) -> bool:
     """Whether it has to be asked for anew. What is asked for now is waited for, however long it takes."""
     if not answer.done():
         return False

@@ -81,7 +81,11 @@ def day_and_clock(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def when(at: datetime, now: datetime, zone: tzinfo) -> str:
+def when(
+    at: datetime,
+    now: datetime,
+    zone: tzinfo,
+) -> str:
     """The time of day, and before today also the day: `09:05` or `11-21 09:05`."""
     local = at.astimezone(zone)
     is_today = local.date() == now.astimezone(zone).date()
