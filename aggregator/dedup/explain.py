@@ -199,6 +199,7 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "meaning_across": _share(
         "one title means the same as the other's first sentence (cosine)"
     ),
+    "meaning_pair": _share("the embeddings of both together speak for one event"),
     "meaning": _share("titles and first sentences together mean the same (cosine)"),
 }
 _UNKNOWN = "not known"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from aggregator.dedup import facts, lexicon
+from aggregator.dedup import facts, lexicon, pair_head
 from aggregator.dedup.differences import DIFFERENCES, Title, differences
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Counts, Frequency, rarity_of
@@ -69,10 +69,17 @@ NAMES: tuple[str, ...] = (
     "meaning_title",
     "meaning_lead",
     "meaning_across",
+    "meaning_pair",
     "meaning",
 )
 INDEX = {name: i for i, name in enumerate(NAMES)}
-MEANINGS = ("meaning_title", "meaning_lead", "meaning_across", "meaning")
+MEANINGS = (
+    "meaning_title",
+    "meaning_lead",
+    "meaning_across",
+    "meaning_pair",
+    "meaning",
+)
 """The features that the encoder gives; the last one is known of every pair whose titles it has read."""
 _TEMPLATE_SHARE = 0.1
 """Share of a site's titles at which a token says nothing any more."""
@@ -212,6 +219,7 @@ def add_slow(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     """The features of `SLOW`, for the `chosen` pairs."""
     _letters(table, pairs.query.rows, pairs.others.rows, chosen)
     _differences(table, pairs, chosen)
+    _meaning_pair(table, pairs.query.rows[chosen], pairs.others.rows[chosen], chosen)
 
 
 _PLACES = 1 << 12
@@ -415,7 +423,8 @@ _SCORERS = (
 )
 
 
-SLOW = tuple(INDEX[name] for name in (*(name for name, _ in _SCORERS), *DIFFERENCES))
+_LETTERS = tuple(name for name, _ in _SCORERS)
+SLOW = tuple(INDEX[name] for name in (*_LETTERS, *DIFFERENCES, "meaning_pair"))
 _DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
 
 
@@ -505,6 +514,21 @@ def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
     table[:, INDEX["meaning"]] = _cosine(
         q_titles + LEAD * q_leads, titles + LEAD * leads
     )
+
+
+def _meaning_pair(
+    table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]
+) -> None:
+    """How likely the pairs are of one event by their embeddings alone (see `pair_head`); -1 unless both are known.
+
+    For the `chosen` rows of the table, of which `query` and `others` are the rows.
+    """
+    if not (has_meanings(query) and has_meanings(others)) or not len(chosen):
+        return
+    mine, theirs = meanings(query), meanings(others)
+    known = mine[:, 0].any(1) & theirs[:, 0].any(1)
+    likely = np.where(known, pair_head.probabilities(mine, theirs), np.float32(-1))
+    table[chosen, INDEX["meaning_pair"]] = np.round(likely, 3)
 
 
 def _cosine(mine: Floats, theirs: Floats) -> Floats:

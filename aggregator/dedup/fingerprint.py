@@ -45,11 +45,11 @@ LEAD_CHARACTERS = 400
 UNTITLED_CHARACTERS = 100
 """How much of its body stands for the title of a report without one (a guess)."""
 
-VERSION = 2
+VERSION = 3
 _HEADER = struct.Struct("<B20sIQIIHIIHBBBBBII")
 HEADER_BYTES = _HEADER.size
 _OLD_HEADER_BYTES = HEADER_BYTES - 4
-"""Version 1 named no feed, hashed addresses otherwise, and had a vector of other axes."""
+"""Version 1 named no feed and hashed addresses otherwise; versions 1 and 2 had vectors of other axes."""
 _LENGTHS = struct.calcsize("<B20sIQIIHII")
 """Where the header says how long the parts behind it are."""
 _NEVER = 0xFFFFFFFF
@@ -213,18 +213,22 @@ def parts_of(
 
 
 def upgraded(packed: bytes) -> bytes:
-    """A packed fingerprint of version 1 as one of this version, of no known feed and without vectors; others as they
-    are."""
-    if len(packed) < _OLD_HEADER_BYTES or packed[0] != 1:
+    """A packed fingerprint of version 1 or 2 as one of this version, without vectors, and from version 1 of no known
+    feed; others as they are."""
+    if len(packed) < _OLD_HEADER_BYTES or packed[0] not in (1, 2):
         return packed
-    header = bytearray(packed[:_OLD_HEADER_BYTES])
+    feed = b""
+    header_bytes = HEADER_BYTES
+    if packed[0] == 1:
+        feed = bytes(4)
+        header_bytes = _OLD_HEADER_BYTES
+    header = bytearray(packed[:header_bytes])
     header[0] = VERSION
     # Vectors of other axes say nothing beside ours.
     meaning_at = _LENGTHS + 6
     end = len(packed) - header[meaning_at]
     header[meaning_at] = 0
-    no_feed = bytes(4)
-    return bytes(header) + no_feed + packed[_OLD_HEADER_BYTES:end]
+    return bytes(header) + feed + packed[header_bytes:end]
 
 
 def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +124,25 @@ def meaning_axes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def meaning_scale() -> NDArray[np.float32]:
     """The weight of each whitened axis in a comparison: (`fingerprint.MEANING_AXES`,)."""
     return _archive("meaning.npz")["scale"].astype(np.float32)
+
+
+class PairHead(NamedTuple):
+    """The weights of `pair_head`: (inputs, hidden), (hidden,), (hidden,) and one number."""
+
+    into: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    out: NDArray[np.float32]
+    out_bias: np.float32
+
+
+@cache
+def pair_head() -> PairHead:
+    """The network that judges two reports by their embeddings."""
+    archive = _archive("pair_head.npz")
+    into, bias, out, out_bias = (
+        archive[name].astype(np.float32) for name in ("into", "bias", "out", "out_bias")
+    )
+    return PairHead(into, bias, out, out_bias[0])
 
 
 @cache

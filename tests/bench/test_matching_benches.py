@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,14 @@ from tests.bench.index_speed import filled, measured, stream
 from tests.bench.languages import PAIRS, different, same
 from tests.bench.lookalikes import GROUPS, pairs
 from tests.bench.meaning_cost import encoding, searching
+from tests.bench.pair_states import (
+    STATES,
+    Stream,
+    in_state,
+    is_merged,
+    labelled,
+    traps,
+)
 from tests.bench.quality import parts
 from tests.bench.rivals import RIVALS, clusters, decisions
 from tests.bench.train import pair_folds, prior
@@ -63,6 +73,27 @@ async def test_the_cost_of_meanings_is_measured() -> None:
     assert cpu > 0
     assert held > 1 << 20
     assert searching(1) > 0
+
+
+def test_a_pair_is_judged_in_each_state_of_a_stream(tmp_path: Path) -> None:
+    row = {"lang": "en", "source": "a", "url": "https://a.example/1", "text": ""}
+    row |= {"published": "2026-03-10T08:00:00+00:00"}
+    told = [
+        {**row, "id": f"{number}", "title": f"Ferry {number} sails", "cluster": None}
+        for number in range(40)
+    ]
+    ship = {**row, "id": "x", "title": "Volcano erupts near Quito, thousands flee"}
+    again = {**ship, "id": "y", "source": "b", "url": "https://b.example/2"}
+    other = {**again, "title": "Norway lifts interest rates again"}
+    file = tmp_path / "pairs.jsonl"
+    lines = [{"a": ship, "b": again, "same": 1}, {"a": ship, "b": other, "same": 0}]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    one, two = labelled(file)
+    stream = Stream(told, DedupSettings())
+    for state in STATES:
+        assert is_merged(*in_state(one, state, stream), stream.settings)
+        assert not is_merged(*in_state(two, state, stream), stream.settings)
+    assert {pair.same for pair in traps()} == {True, False}
 
 
 def test_a_synthetic_stream_is_the_same_each_time() -> None:

@@ -6,18 +6,20 @@ The judges are made for the case (`judges`), so that nothing hangs on what the f
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from aggregator.dedup.assign import assign, candidates, event_log_odds
+from aggregator.dedup.features import INDEX
 from aggregator.dedup.fingerprint import MEANING_BYTES, SHINGLES, Fingerprint
 from aggregator.dedup.index import evidence
 from aggregator.dedup.rows import row_array
 from aggregator.dedup.similarity import compared
 from aggregator.dedup.trees import Model
 from aggregator.model import Assignment, DedupSettings
-from tests.dedup.judges import SETTINGS, asking, forest, index_of, judge, report
+from tests.dedup.judges import SETTINGS, TOPIC, asking, forest, index_of, judge, report
 
 
 def crowd(name: str, grade: int, count: int) -> list[Fingerprint]:
@@ -104,6 +106,41 @@ def test_of_two_events_of_four_more_is_asked(
     """1, and 0.4 for the size of the smaller one, beside the 0.4 that its size costs it anyway."""
     answer = answered(judge(6.0, log_odds), crowd("best", 1, 4), crowd("other", 2, 4))
     assert (answer.event_id, answer.absorbs) == ("best0", absorbs)
+
+
+@pytest.mark.parametrize(("between", "absorbs"), [(0.05, ("other",)), (-0.05, ())])
+def test_look_alikes_are_not_absorbed_for_a_report_that_is_like_both(
+    between: float, absorbs: tuple[str, ...]
+) -> None:
+    """A round-up of two verdicts does not make them one: their own reports must be alike, too."""
+    judging = replace(
+        forest(between, 5.0),
+        columns=np.full(3, INDEX["title_jaccard"], np.intp),
+        thresholds=np.array([0.5, 0, 0], np.float32),
+    )
+    best, other = TOPIC[:4], TOPIC[2:]
+    answer = assign(
+        asking(title=TOPIC),
+        index_of([report("best", 1, title=best)], [report("other", 1, title=other)]),
+        SETTINGS,
+        model=Model(judging, judging, judging),
+        join_at=0.0,
+    )
+    assert (answer.event_id, answer.absorbs) == ("best", absorbs)
+
+
+@pytest.mark.parametrize(("own", "event_id"), [(-0.95, "event"), (-1.05, None)])
+def test_an_event_that_its_own_publisher_told_otherwise_is_less_likely(
+    own: float, event_id: str | None
+) -> None:
+    """Of two reports, the mean of whose log-odds is 0.5 without the size: with 1 less it is not joined."""
+    told = replace(report("told", 2), site=asking().site)
+    others = [report("event", 1), told]
+    answer = answered(judge(1.4 - own, own), others)
+    assert answer.event_id == event_id
+    assert round(math.log(answer.score / (1 - answer.score)), 1) == (
+        0.5 if event_id else -0.5
+    )
 
 
 @pytest.mark.parametrize(("log_odds", "related"), [(-1.45, ("near",)), (-1.55, ())])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from aggregator.dedup.backtest import entry_of
 from aggregator.dedup.fingerprint import (
     HEADER_BYTES,
+    MEANING_BYTES,
     Fingerprint,
     fingerprint,
     headline,
@@ -66,8 +67,8 @@ def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
 
 
 def test_other_bytes_are_refused() -> None:
-    for first in (b"\x00", b"\x02", b"\x03"):
-        with pytest.raises(ValueError, match="version 2"):
+    for first in (b"\x00", b"\x03", b"\x04"):
+        with pytest.raises(ValueError, match="version 3"):
             Fingerprint.unpack(first * 100)
 
 
@@ -83,6 +84,17 @@ def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() ->
     head[0], head[HEADER_BYTES - 9] = 1, 128  # the version, and how long the vector is
     old = bytes(head) + packed[HEADER_BYTES:] + bytes(range(128))
     assert Fingerprint.unpack(old) == replace(now, feed=0)
+    assert not is_readable(old[:-1])
+    assert unpacked_rows([old])["title"] == unpacked_rows([packed])["title"]
+
+
+def test_a_fingerprint_of_version_2_is_read_without_its_vectors() -> None:
+    now = made("Ferry sinks off Samoa", "Forty were aboard.", source="a")
+    packed = now.pack()
+    head = bytearray(packed[:HEADER_BYTES])
+    head[0], head[HEADER_BYTES - 9] = 2, MEANING_BYTES
+    old = bytes(head) + packed[HEADER_BYTES:] + bytes(range(MEANING_BYTES))
+    assert Fingerprint.unpack(old) == now
     assert not is_readable(old[:-1])
     assert unpacked_rows([old])["title"] == unpacked_rows([packed])["title"]
 
