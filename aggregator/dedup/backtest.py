@@ -162,6 +162,7 @@ def backtest(
             join_at=join_at,
         )
         for entry, assignment in zip(batch, assignments, strict=True):
+            # A new event is named for its first report.
             event = assignment.event_id or event_id(entry.entry_id)
             survivors.update(dict.fromkeys(assignment.absorbs, event))
             joined_count += assignment.event_id is not None

@@ -207,6 +207,7 @@ _UNKNOWN = "not known"
 
 def phrase(feature: Feature) -> str:
     """A feature and its value in words."""
+    # What is not known of either report is no share.
     if feature.value == -1:
         return f"{_WORDS[feature.name](0).partition(':')[0]}: {_UNKNOWN}"
     return _WORDS[feature.name](feature.value)

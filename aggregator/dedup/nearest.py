@@ -54,6 +54,7 @@ def nearest(
                 slots.append(slot)
     if not slots:
         return None
+    # As `assign` compares: each without itself in the counts.
     query = index.counted(row_array([fingerprint], index.rows.kind))
     numbers = np.array(slots)
     others = index.counted(index.rows.many(numbers), numbers)

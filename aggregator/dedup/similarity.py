@@ -71,6 +71,7 @@ def compared(
     `model` stands in for the shipped one, for cross-validation.
     """
     known = frequency or Frequency()
+    # Both may have meanings, whatever the settings of the stream say.
     both = counted(row_array([a, b], MEANT_ROW), known)
     table = features(
         both[:1],

@@ -157,6 +157,7 @@ def instant(
     language: str | None,
 ) -> datetime | None:
     """The instant, aware UTC, that `raw` means in a feed of this language (BCP 47 or None); None if it is not sure."""
+    # Nine of ten dates, in which nothing is in doubt.
     common = _COMMON.fullmatch(raw)
     if common:
         return _common_instant(common)

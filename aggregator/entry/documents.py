@@ -23,6 +23,7 @@ def report_of_document(text: str, *, name: str) -> Entry:
     head = form["head"]
     title = _value(head, "title")
     body = matching_text(body_text(text))[:8000]
+    # Documents are dated as RFC 822 has it, whatever their language.
     published_at = instant(_value(head, "date"), language="en")
     return Entry(
         entry_id=hashlib.sha256(name.encode()).hexdigest()[:20],

@@ -121,6 +121,7 @@ def base_of(html: str, base_url: str) -> str:
         if token.name == "base":
             for one in attributes(html, token):
                 if one.name == "href":
+                    # A base may be relative itself.
                     return absolute_url(base_url, one.value) or base_url
     return base_url
 
@@ -227,6 +228,7 @@ def _resolved(
     if text.startswith("#") and (text == "#" or text[1:] in places):
         return ""
     if https and text.startswith("//"):
+        # Media are shown by https alone.
         return absolute_url("https://h/", text)
     return absolute_url(base_url, text)
 

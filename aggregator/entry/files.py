@@ -335,6 +335,7 @@ def _free_path(
         path = f"{folder(message.categories)}/{file_name(message.title, message.entry_id, digits=digits)}".lstrip(
             "/"
         )
+        # Two names that differ in case are one file on Windows and macOS.
         if taken.setdefault(path.casefold(), message.entry_id) == message.entry_id:
             return path
     return path

@@ -444,6 +444,7 @@ def _aliases(
             aliases["g" + entry.guid].append(key)
         if entry.link and ladder != "guid":
             aliases["l" + entry.link].append(key)
+        # Titles alone are no alias: "Daily briefing" of today is not that of yesterday.
         if ladder == "content" and (entry.title, entry.date) != (NO_HASH, NO_HASH):
             aliases["c" + entry.title + entry.date].append(key)
     return aliases

@@ -33,6 +33,7 @@ def json_object(text: str) -> dict[str, Any] | None:
     """The object that the text holds, None if it is no JSON object (or nested too deep to be one)."""
     value = _value(text)
     if value is None:
+        # Only of what is no JSON as it stands.
         value = _value(_LAST_COMMA.sub(r"\g<kept>", text))
     return value if isinstance(value, dict) else None
 

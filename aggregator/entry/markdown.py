@@ -174,12 +174,14 @@ def _value(
     name: str,
     element: str,
 ) -> str:
+    # Builders edit tags with patterns that know no quotes.
     value = value.replace("<", "&lt;")
     value = _BLANK_LINES.sub(
         lambda run: run[0].replace("\n", "&#10;"),
         value,
     )
     if element == "a" and name != "href":
+        # Hexo 8 would write attributes in front of what looks like another `href=`.
         value = _EDITED_NAME.sub(r"\1\2&#61;", value)
     return value
 

@@ -180,6 +180,7 @@ def entry(
             settings=settings,
         ),
         site=site_of(url or feed.url),
+        # A feed that aggregates is no publisher: its links name them.
         publisher=site_of((feed.aggregates and url) or feed.url),
     )
 

@@ -258,7 +258,9 @@ def _cleaner(embeds: frozenset[str]) -> nh3.Cleaner:
         },
         attribute_filter=kept,
         generic_attribute_prefixes={"data-", "aria-"},
+        # Else nh3 would write `rel` into every link.
         link_rel=None,
+        # Of `data:` the filter above lets only pictures through.
         url_schemes={"http", "https", "mailto", "tel", "data"},
     )
 

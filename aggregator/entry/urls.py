@@ -161,6 +161,7 @@ def canonical_url(url: str) -> str:
     Idempotent. The scheme becomes https; userinfo, default ports, `www.`/`m.`/`amp.`, tracking parameters, session
     ids, a trailing slash and the fragment (but `#!…` and `#/…`, which name pages) go; parameters are sorted.
     """
+    # Feeds escape addresses twice.
     current = _cleaned(url).replace("&amp;", "&")
     # An AMP cache address holds another one; odd quoting settles at the second round.
     for _ in range(4):

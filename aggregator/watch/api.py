@@ -87,6 +87,7 @@ class FilterQuery(BaseModel):
     @field_validator("since")
     @classmethod
     def _is_moment(cls, text: str) -> str:
+        # Any time will do: only the form is looked at.
         since_at(text, datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
         return text
 
@@ -141,6 +142,7 @@ def _validated(
     try:
         return model.model_validate(dict(query))
     except ValidationError as error:
+        # One fault at a time: the answer says what to write.
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         known = ", ".join(model.model_fields)
@@ -362,6 +364,7 @@ class FeedSummary(_Answer):
             last_poll_at=state.last_poll_at,
             last_success_at=state.last_success_at,
             last_change_at=state.last_change_at,
+            # It is not asked again.
             next_poll_at=None if state.health == "gone" else state.next_poll_at,
             next_poll_reason=state.next_poll_reason,
             history="".join(state.history),

@@ -240,6 +240,7 @@ def first_of(
         counts = (event.independent_count for event in events)
         least = heapq.nlargest(count, counts)[-1]
         events = [event for event in events if event.independent_count >= least]
+    # A page shows fifty of twenty thousand: they are not sorted whole.
     return heapq.nsmallest(count, events, key=order_of(order))
 
 

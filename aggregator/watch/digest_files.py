@@ -55,6 +55,7 @@ class DigestFiles:
         is_whole = text.exists() == bool(held)
         if is_whole and not _needs_rewrite(held, record.id):
             head = b"" if held else _title(day).encode()
+            # JSON first: from it both files can be made anew.
             _append(lines, digest_json(record) + b"\n")
             _append(text, head + self._block(record))
             return text

@@ -28,6 +28,7 @@ def joined_digest(
         newest |= {event.event_id: event for event in record.events}
     shown = [event for event in newest.values() if _passes(event, language, category)]
     shown.sort(key=_rank)
+    # Trouble is what it was at the end.
     last = records[-1]
     return Digest(
         id=digest_id(from_at, to_at, language or "", category or ""),

@@ -176,6 +176,7 @@ class StatusServer:
                 self._picture,
             )
         application.router.add_get("/docs", self._docs)
+        # A HEAD would open a stream that nobody reads.
         application.router.add_get("/live", self._live, allow_head=False)
         application.router.add_get("/static/{name}", self._asset)
         if self._digests is not None:
@@ -413,6 +414,7 @@ class StatusServer:
             raise web.HTTPNotFound(reason="There is no such file.")
         headers = {
             "Content-Type": f"{ASSETS[name]}; charset=utf-8",
+            # Its address changes with the file.
             "Cache-Control": "public, max-age=31536000, immutable",
         }
         return web.Response(
@@ -425,11 +427,13 @@ class StatusServer:
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: one `event` for each new or joined report that passes the reader's filter."""
         if self._broadcast.listener_count >= MAX_LIVE:
+            # Each is a connection and a queue for as long as its reader looks.
             raise web.HTTPServiceUnavailable(reason="Too many pages are open.")
         choice = choice_of(request.query, now=self._now())
         headers = {
             "Content-Type": "text/event-stream",
             "Cache-Control": "no-store",
+            # nginx would keep events back until a buffer is full.
             "X-Accel-Buffering": "no",
         }
         response = web.StreamResponse(headers={**headers, **SECURITY_HEADERS})

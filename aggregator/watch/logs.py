@@ -151,6 +151,7 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: writer,
         context_class=dict,
+        # A bound logger is made once, not for each line.
         cache_logger_on_first_use=True,
     )
     _configure_foreign(number, foreign)
@@ -186,6 +187,7 @@ class LineWriter:
                 # ValueError: the stream was closed.
                 self.lost_count += 1
 
+    # structlog calls the method that is named for the level.
     debug = info = warning = error = critical = exception = log = fatal = err = warn = (
         msg
     )

@@ -167,6 +167,7 @@ class Pages:
         from_at = choice.from_at(now)
         chosen = chosen_of(events, choice, found)
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
+        # A page that went away with its events shows what is now the last one.
         page = min(choice.page, pages)
         start = (page - 1) * EVENTS_ON_A_PAGE
         return self._render(
@@ -347,6 +348,7 @@ class Pages:
 
     def digest_file(self, look: Look, record: Digest) -> str:
         """One digest as a file that needs nothing beside it."""
+        # A file of its own has no style sheet beside it.
         style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
         return self._render("digest_file.html", look, digest=record, style=style)
 
@@ -375,6 +377,7 @@ class Pages:
         return f"/pictures/{event.event_id}/{form}.webp?v={key_of(event.image)[:8]}"
 
     def _render(self, name: str, look: Look, **values: Any) -> str:
+        # `timezone.utc` has no IANA name.
         zone_name = getattr(look.zone, "key", None) or str(look.zone)
         return self._environment.get_template(name).render(
             look=look, zone_name=zone_name, **values

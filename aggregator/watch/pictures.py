@@ -198,6 +198,7 @@ class Pictures:
         """Take away the least used pictures until the rest is within the bound."""
         places = self._directory.glob("??/*.webp")
         files = [(place.stat(), place) for place in places]
+        # A file's time says when it was last used.
         files.sort(key=lambda pair: pair[0].st_mtime)
         total = sum(stat.st_size for stat, _ in files)
         for stat, place in files:

@@ -87,4 +87,5 @@ def _stat(pid: int) -> list[bytes] | None:
         text = (PROC / str(pid) / "stat").read_bytes()
     except OSError:
         return None
+    # A program may call itself `a) b`.
     return text[text.rindex(b")") + 1 :].split()

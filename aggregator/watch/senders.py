@@ -176,6 +176,7 @@ async def _posted(
             url, data=body, headers=headers, allow_redirects=False, timeout=limit
         ) as response:
             return await _result_of(response)
+    # aiohttp raises it for the whole time limit.
     except TimeoutError:
         return Failed(f"no answer within {TIMEOUT_SECONDS:.0f} s")
     except (aiohttp.ClientError, OSError) as error:
@@ -252,6 +253,7 @@ class Mail:
         mail["From"] = Address(display_name="aggregator", addr_spec=self._from)
         mail["To"] = self._to
         mail["Message-ID"] = f"<{digest}@aggregator>"
+        # RFC 3834: no absence note answers it.
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content("\n".join(_mailed(message) for message in messages))
         return mail

@@ -57,6 +57,7 @@ def atom(events: Sequence[Event], outlet: Outlet) -> bytes:
     feed = ElementTree.Element(_tag("feed"))
     _text(feed, "id", f"{outlet.base}/events.atom{outlet.query}")
     _text(feed, "title", outlet.title)
+    # Of the events, not of now: the same events give the same bytes.
     _text(feed, "updated", _stamp(updated_at(events)))
     _link(
         feed,
@@ -65,6 +66,7 @@ def atom(events: Sequence[Event], outlet: Outlet) -> bytes:
         type="application/atom+xml",
     )
     _link(feed, rel="alternate", href=f"{outlet.base}/{outlet.query}", type="text/html")
+    # RFC 4287, 4.1.1: without it every entry needs one.
     author = ElementTree.SubElement(feed, _tag("author"))
     _text(author, "name", "aggregator")
     _text(feed, "generator", "aggregator")
@@ -86,6 +88,7 @@ def _add_entry(
     entry = ElementTree.SubElement(feed, _tag("entry"))
     if event.lang != UNDETERMINED:
         entry.set("{http://www.w3.org/XML/1998/namespace}lang", event.lang)
+    # RFC 4287, 4.2.6: an absolute IRI, which the id alone is not.
     _text(entry, "id", f"urn:aggregator:{event.event_id}")
     _text(entry, "title", event.title or "(no title)")
     _text(entry, "published", _stamp(reported_first_at(event)))

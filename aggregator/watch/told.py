@@ -60,6 +60,7 @@ def parts_of(reports: Sequence[Report]) -> Parts:
     # Of an old event only edits may be kept.
     if not told:
         return Parts(None, (), ())
+    # In the order published, whichever was seen first.
     first = told[0]
     named = {first.feed_id}
     independent: list[tuple[Report, timedelta]] = []
