@@ -54,7 +54,7 @@ CHINESE: Mapping[str, str] = {
     "Most sources": "来源最多",
     "Newest": "最新",
     "Words": "词语",
-    "and what means the same": "包括意思相同的",
+    "by meaning": "按意思",
     "In other words": "换一种说法",
     "Nothing else means the same.": "没有其他意思相同的事件。",
     "Show": "显示",
