@@ -34,8 +34,8 @@ from aggregator.dedup.features import (
     Counted,
     Floats,
     add_slow,
+    adjusted,
     compared,
-    is_recurring,
     quick_features,
 )
 from aggregator.dedup.fingerprint import Fingerprint
@@ -390,8 +390,7 @@ class Batch:
         hopeful = np.flatnonzero((log_odds > HOPELESS) | is_near)
         add_slow(table, pairs, hopeful)
         log_odds[hopeful] = self._model.log_odds(table[hopeful])
-        log_odds[is_recurring(table)] = RECURRING
-        return log_odds
+        return adjusted(log_odds, table)
 
 
 def _reason(best: Pair) -> str:

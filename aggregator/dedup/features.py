@@ -415,6 +415,19 @@ def is_recurring(table: Floats) -> Bools:
     return found
 
 
+FOREIGN = 0.6
+"""Log-odds that a pair in two languages loses: of such pairs little but the embeddings speaks. Of 496 pairs of
+headlines of two events in two languages 18 joined without it, and 4 do (tests/bench/languages.py --meaning)."""
+
+
+def adjusted(log_odds: Floats, table: Floats) -> Floats:
+    """Learned log-odds of pairs, with what no forest was to learn: pairs in two languages, and headlines come again."""
+    is_foreign = table[:, INDEX["same_language"]] == 0
+    found = np.where(is_foreign, log_odds - np.float32(FOREIGN), log_odds)
+    found[is_recurring(table)] = RECURRING
+    return found
+
+
 _SCORERS = (
     ("letters", fuzz.ratio),
     ("letters_sorted", fuzz.token_sort_ratio),

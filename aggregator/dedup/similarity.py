@@ -17,11 +17,10 @@ from aggregator.dedup.features import (
     INDEX,
     MEANINGS,
     NAMES,
-    RECURRING,
     Floats,
+    adjusted,
     counted,
     features,
-    is_recurring,
 )
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
@@ -79,10 +78,9 @@ def compared(
         both[1:],
     )
     judge = model or learned.model()
-    log_odds = float(judge.log_odds(table)[0])
-    contributions = log_odds - judge.log_odds(_swapped(table))
-    if is_recurring(table)[0]:
-        log_odds = RECURRING
+    learned_odds = judge.log_odds(table)
+    contributions = learned_odds - judge.log_odds(_swapped(table))
+    log_odds = float(adjusted(learned_odds, table)[0])
     values = zip(
         NAMES,
         table[0].tolist(),

@@ -25,12 +25,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import random
 import re
 import tarfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import feedparser
@@ -47,7 +49,7 @@ from aggregator.dedup.index import Index, evidence
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.rows import MEANT_ROW, row_array
 from aggregator.dedup.words import cleaned, words
-from aggregator.model import DedupSettings
+from aggregator.model import DedupSettings, Entry
 from tests.bench import SHARED, states
 from tests.bench.bilingual import Told
 from tests.bench.bilingual import pairs as bilingual
@@ -64,25 +66,17 @@ CLUSTERS = {
 }  # fmt: skip
 """The weight of each clustered set in training: one of six languages counts 0.5; topics (uci) and silver labels little."""
 PAIRS = {"sohu_event_zh": 0.8, "tgcontest_ruen": 0.25, "fin_pairs_en": 0.3}
-STRANGERS = 0.5
-"""Reports of ten outlets that share a word or two: what most candidates of a real stream are, while of the labelled sets'
-that have times and publishers many tell one event. With a weight of 0 and 0.5, of one day's reports 37 and 29 events had two
-outlets (tests/bench/outlets.py --meaning), and what was lost were mostly errors. The mean F1 of four folds with 0, 0.5 and
-1.5 was 0.853, 0.850 to 0.857 and 0.854: trainings alike differ as much. (All before titles alone were added.)
-
-They count once as they are and once by their titles alone: the only set of titles with publishers is of topics (uci_en), so
-that a publisher known and a body unknown spoke for one event. Of the lines of outlets.py --titles 49 of 96 were right before,
-and 38 of 43 are now; with --meaning 67 of 86, and 55 of 65; without --titles 49 of 52, and 42 of 42; with --meaning alone 57 of
-60, and 52 of 53 (read by one person, the doubtful ones counted wrong)."""
-UNLIKE_IN_WORDS, UNLIKE_IN_MEANING = 0.25, 0.3
-"""Of pairs below both, nearly none are of one event: in allsides_en one in 200."""
-MANY, EVERY = 150, 5
-"""Of the days with more reports than this one in so many is taken (guesses): whole days, so that reports are as near in time
-as in a stream. With one report in five of all days 6 % of the strangers were within two hours, now 29 %."""
-FAMILY_STATES = {"alone": 0.3, "untold": 0.7, "titles": 0.7, "new": 12.0, "known": 12.0}
-"""The weight of the families of tests/bench/families in each state: each pair alone, as it is, without what is known of time and publisher, and without leads; in a stream, by publishers that are new to it and by those of the
-background. Chosen by a look at ../shared/data/families.dev.jsonl: with a third of the weight of the streams B-cubed F1 was lower by 0.01 at
-the same precision."""
+STRANGERS = {"strangers": 12.0, "strangers' titles": 12.0, "strangers untold": 4.0}
+"""Real reports of days far apart told as of one day: what most candidates of a stream are, while of the families that
+stand in one most tell one event or are siblings. Without them 584 reports of one day of ten outlets became 340 events, most joined
+pairs of two outlets wrong by eye; with a weight of 5 and 12 there were 459 and 470 (tests/bench/outlets.py --meaning)."""
+STREAMS, OF_A_STREAM = 4, 600
+"""Streams of a language, and reports of one: as many as ten outlets have in a day."""
+FAR = timedelta(days=5)
+FAMILY_STATES = {"alone": 0.3, "untold": 0.7, "titles": 2.1, "new": 12.0, "known": 12.0}
+"""The weight of the families of tests/bench/families in each state: each pair alone, as it is, without what is known of time and
+publisher, and without leads; in a stream, by publishers that are new to it and by those of the background. Chosen by a look at
+../shared/data/families.dev.jsonl: with a third of the weight of the streams B-cubed F1 was lower by 0.01 at the same precision."""
 BACKGROUND_OF_A_SET = 3000
 TUNED_SETS = ("families", "og2021")
 """The sets that the encoder was tuned on (tests/bench/tune.py). Of these the forest for meanings learns from the folds that the
@@ -90,10 +84,19 @@ encoder has not seen."""
 LOOKALIKES = 1.125
 """Chosen by the traps (tests/dedup/traps): with 0.9, 1.1 and 1.35 one of 116 is wrong in words, with this none. What tells of the
 quality is the cross-validation."""
+LOOKALIKES_TIMED = 2.8
+"""With a weight of 0, 1.1 and 2.8, and the families' titles alone thrice as heavy in the last, 10 to 11, 6 to 8 and 2 to 7 of
+79 traps merged in five states of a stream with meanings (tests/bench/pair_states.py), and of
+../shared/cases/matching/pairs.jsonl 9, 7 and 6 of 60, while 32, 29 and 27 of 34 retellings were found."""
 BILINGUAL = 1.0
 RETOLD = 0.2
 """Cosine of all words below which a publisher's reports of one event are in other words (a guess)."""
-WITH_MEANINGS = {"lookalikes": 2.0, "sohu_event_zh": 2.5, "tgcontest_ruen": 2.0}
+WITH_MEANINGS = {
+    "lookalikes": 2.0,
+    "lookalikes timed": 2.0,
+    "sohu_event_zh": 2.5,
+    "tgcontest_ruen": 2.0,
+}
 """How much more these weigh in learning with meanings: look-alikes lie near one another, so that more of them are needed
 ("Apple | Google posts record Q2" was one event without), and sohu's labels are mostly about meaning. Against none of this, and
 no bilingual pairs: English–Russian reports joined 11 of 12 instead of 3, B-cubed F1 0.851 instead of 0.853."""
@@ -109,10 +112,10 @@ FALLING = (
 )  # fmt: skip
 """Features that may only raise, or only lower, the score: common sense where the sets are too small to show it."""
 CHINESE = {"huxiu", "ifeng", "infzm", "jiemian", "qqnews"}
-LEAN = 0.6
-"""Log-odds added, so that `similarity.JOIN` stays what it was: families weigh more than in the streams they stand for, so that
-the forests say too little for retellings. Chosen by a look at ../shared/data/families.dev.jsonl: with 0.3, 0.5 and 0.7 B-cubed F1
-was 0.923, 0.932 and 0.943, precision 0.988, 0.981 and 0.978, siblings merged 9, 10 and 11 of 137."""
+LEAN = 1.0
+"""Log-odds added, so that `similarity.JOIN` stays what it was: look-alikes and strangers weigh more than in the streams they
+stand for, so that the forests say too little for retellings. Chosen by a look at ../shared/data/families.dev.jsonl and pairs.jsonl:
+with 0.8, 1.0 and 1.2 B-cubed F1 was 0.918, 0.927 and 0.925, precision 0.975, 0.973 and 0.962, of 60 look-alike pairs 5, 5 and 7 merged."""
 Floats = NDArray[np.float32]
 Text = tuple[str, str, str]
 
@@ -254,10 +257,12 @@ def candidate_table(
     settings: DedupSettings,
     *,
     before: Sequence[Mapping[str, object]] = (),
+    is_told: Callable[[Mapping[str, object], Mapping[str, object]], bool] | None = None,
 ) -> Table:
     """Every entry against the candidates the index would give it, in stream order; rows without a cluster are of none.
 
-    What came `before` is known of the stream, and is no candidate.
+    What came `before` is known of the stream, and is no candidate. `is_told` says of which pairs the truth is known; of
+    all, where it is left out.
     """
     index = Index(settings)
     # Only the words of what came before are looked at: it is too old to be a candidate.
@@ -275,11 +280,12 @@ def candidate_table(
         mine = row_array([one], index.rows.kind)
         found_by = evidence(mine, index.frequency)
         (near,) = candidates(mine, found_by, index)
-        slots = [
-            slot
-            for slot in near
-            if slot >= first and _is_near(one, prints[slot - first], index)
-        ]
+        slots = []
+        for slot in near:
+            if slot < first or not _is_near(one, prints[slot - first], index):
+                continue
+            if is_told is None or is_told(rows[i], rows[slot - first]):
+                slots.append(slot)
         if slots:
             numbers = np.array(slots)
             others = index.counted(index.rows.many(numbers), numbers)
@@ -373,23 +379,24 @@ def made_up_table(
     weight: float,
     made: Sequence[tuple[Told, Told, bool]],
     settings: DedupSettings,
+    *,
+    is_timed: bool = False,
 ) -> Table:
-    """Made-up pairs, in no time and without bodies."""
-    told = [
-        [
-            entry_of({"id": f"{i}", "lang": pair[k][0], "title": pair[k][1]})
-            for i, pair in enumerate(made)
-        ]
-        for k in (0, 1)
-    ]
+    """Made-up pairs without bodies: in no time, or told by two publishers within a day."""
+    chance = random.Random(name)
+    sides: list[list[Entry]] = [[], []]
+    for number, (*told, _) in enumerate(made):
+        hours = (0, chance.randrange(24))
+        for side, (lang, title), hour in zip(sides, told, hours, strict=True):
+            row = {"id": f"{number}", "lang": lang, "title": title}
+            if is_timed:
+                at = states.START + timedelta(hours=hour)
+                source = "first" if side is sides[0] else "second"
+                row |= {"published": at.isoformat(), "source": source}
+            side.append(entry_of(row))
     same = np.array([is_same for *_, is_same in made])
-    return pair_table(
-        name,
-        weight,
-        [prints_of(side, settings) for side in told],
-        same,
-        np.full(len(made), -1),
-    )
+    prints = [prints_of(side, settings) for side in sides]
+    return pair_table(name, weight, prints, same, np.full(len(made), -1))
 
 
 def family_tables(
@@ -452,41 +459,76 @@ def family_pairs(
 
 
 def strangers(shared: Path) -> list[Table]:
-    """Candidates among the outlets' reports that are alike neither in words nor in meaning, held to be of two events: with
-    their texts, and by their titles alone; not of the day that tests/bench/outlets.py shows."""
+    """Real reports of days far apart as of one day: no two of them tell of one event, however alike they are. With their
+    texts, by their titles alone, and by these without time and publisher; English, Chinese and both together; none of the
+    day that tests/bench/outlets.py shows."""
+    chance = random.Random("strangers")
     shown = common_day(shared)
-    rows = [row for outlet in OUTLETS for row in rows_of_outlet(shared, outlet, None)]
-    counts = Counter(_day(row) for row in rows)
-    days = sorted(
-        day for day, count in counts.items() if count > MANY and day != shown
-    )[::EVERY]
-    some = sorted(
-        (row for row in rows if _day(row) in days),
-        key=lambda row: str(row["published"]),
-    )
-    return [
-        _unlike("strangers", some),
-        _unlike("strangers' titles", [{**row, "text": ""} for row in some]),
-    ]
+    reports: dict[str, list[dict[str, object]]] = {}
+    for lang, outlets in (("en", OUTLETS), ("zh", sorted(CHINESE))):
+        reports[lang] = []
+        for outlet in outlets:
+            for row in rows_of_outlet(shared, outlet, None):
+                if _day(row) != shown:
+                    reports[lang].append({**row, "lang": lang, "day": _day(row)})
+        chance.shuffle(reports[lang])
+    english, chinese = reports["en"], reports["zh"]
+    half = OF_A_STREAM // 2
+    streams: list[list[dict[str, object]]] = []
+    for number in range(STREAMS):
+        whole = slice(number * OF_A_STREAM, (number + 1) * OF_A_STREAM)
+        part = slice(number * half, (number + 1) * half)
+        streams += [english[whole], chinese[whole], english[part] + chinese[part]]
+    tables: list[Table] = []
+    for rows in streams:
+        stream = _as_of_one_day(rows, chance)
+        titles = [{**row, "text": ""} for row in stream]
+        untold = [{**row, "published": None, "source": "", "url": ""} for row in titles]
+        tables.append(_of_two_events("strangers", stream))
+        tables.append(_of_two_events("strangers' titles", titles))
+        tables.append(_of_two_events("strangers untold", untold))
+    return _together(tables)
 
 
 def _day(row: Mapping[str, object]) -> str:
     return str(row["published"])[:10]
 
 
-def _unlike(name: str, rows: Sequence[Mapping[str, object]]) -> Table:
-    found = candidate_table(name, rows, STRANGERS, DedupSettings(meaning=True))
-    x = found.features
-    chosen = (
-        (x[:, INDEX["title_jaccard"]] < UNLIKE_IN_WORDS)
-        & (x[:, INDEX["meaning"]] < UNLIKE_IN_MEANING)
-        & (x[:, INDEX["same_site"]] == 0)
-    )
-    weights = np.full(int(chosen.sum()), STRANGERS / chosen.sum(), np.float32)
-    nowhere = np.full(len(weights), -1)
-    return Table(
-        name, x[chosen], np.zeros(len(weights), bool), weights, nowhere, nowhere
-    )
+def _as_of_one_day(
+    rows: Sequence[Mapping[str, object]], chance: random.Random
+) -> list[dict[str, object]]:
+    """The reports at random moments of one day, in order."""
+    moved: list[dict[str, object]] = []
+    for row in rows:
+        at = states.START + timedelta(seconds=chance.randrange(86_400))
+        moved.append({**row, "published": at.isoformat(), "cluster": None})
+    return sorted(moved, key=lambda row: str(row["published"]))
+
+
+def _are_far(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two reports are of days so far apart that they do not tell of one event."""
+    days = [date.fromisoformat(str(row["day"])) for row in (one, other)]
+    return abs(days[0] - days[1]) >= FAR
+
+
+def _of_two_events(name: str, rows: Sequence[Mapping[str, object]]) -> Table:
+    settings = DedupSettings(meaning=True)
+    return candidate_table(name, rows, 1.0, settings, is_told=_are_far)
+
+
+def _together(tables: Sequence[Table]) -> list[Table]:
+    """Tables of one name as one, of the weight `STRANGERS`."""
+    names = list(dict.fromkeys(table.name for table in tables))
+    found = []
+    for name in names:
+        parts = [table for table in tables if table.name == name]
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Table)[1:]
+        }
+        columns["weights"] *= STRANGERS[name] / columns["weights"].sum()
+        found.append(Table(name, **columns))
+    return found
 
 
 def without_meanings(table: Table) -> Table:
@@ -522,6 +564,11 @@ def tables(
         for lang, one, other, same in lookalikes(seed=7, rounds=120)
     ]
     found.append(made_up_table("lookalikes", LOOKALIKES, alike, settings))
+    found.append(
+        made_up_table(
+            "lookalikes timed", LOOKALIKES_TIMED, alike, settings, is_timed=True
+        )
+    )
     if not settings.meaning:
         return [without_meanings(table) for table in found]
     more = [
