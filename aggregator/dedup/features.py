@@ -417,7 +417,7 @@ def is_recurring(table: Floats) -> Bools:
 
 FOREIGN = 0.6
 """Log-odds that a pair in two languages loses: of such pairs little but the embeddings speaks. Of 496 pairs of
-headlines of two events in two languages 18 joined without it, and 4 do (tests/bench/languages.py --meaning)."""
+headlines of two events in two languages 18 joined without it, and 4 with it (tests/bench/languages.py --meaning)."""
 
 
 def adjusted(log_odds: Floats, table: Floats) -> Floats:
