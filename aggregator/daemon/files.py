@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,10 +73,18 @@ def places(environment: Mapping[str, str] | None = None) -> list[Path]:
     directories = [
         Path(),
         *_paths(environment, "CONFIGURATION_DIRECTORY"),
-        Path(platformdirs.user_config_dir(NAME)),
+        *_of_user(platformdirs.user_config_dir),
         Path("/etc") / NAME,
     ]
     return [directory / "feeds.toml" for directory in directories]
+
+
+def _of_user(directory: Callable[[str], str]) -> list[Path]:
+    """The user's directory of this kind; none for a user without a home, such as systemd makes for a service."""
+    try:
+        return [Path(directory(NAME))]
+    except RuntimeError:
+        return []
 
 
 def _paths(environment: Mapping[str, str], name: str) -> list[Path]:
@@ -297,5 +305,8 @@ def _state_dir(
     if configured:
         return _directory(base, configured, "aggregator.state_dir", file).resolve()
     given = _paths(environment, "STATE_DIRECTORY")
-    given.append(Path(platformdirs.user_state_dir(NAME)))
+    given += _of_user(platformdirs.user_state_dir)
+    if not given:
+        what = "this user has no home to keep the state in: name a directory"
+        raise ConfigError(Problem(what, key="aggregator.state_dir", file=str(file)))
     return given[0].resolve()
