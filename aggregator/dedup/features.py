@@ -256,38 +256,16 @@ def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
 
 
 def _tokens(table: Floats, pairs: Compared) -> None:
-    query, others, hit, q_hit, column = (
-        pairs.query,
-        pairs.others,
-        pairs.hit,
-        pairs.query_hit,
-        pairs.column,
-    )
+    """The features that weigh tokens: of titles, of bodies, and of both together."""
+    hit, column = pairs.hit, pairs.column
     weights, q_weights = pairs.weights, pairs.query_weights
     in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
     # The weight of a shared token is the lesser of its two: a template token is one for either source.
     flat = np.arange(len(weights))[:, None] * TOKENS + column
     shared = np.where(hit, np.minimum(weights, q_weights.take(flat)), np.float32(0))
 
-    title, q_title = weights[:, :TITLE_TOKENS], q_weights[:, :TITLE_TOKENS]
-    title_sum, q_title_sum = _sum(title) + _TINY, _sum(q_title) + _TINY
     title_shared = np.where(in_title, shared[:, :TITLE_TOKENS], np.float32(0))
-    ts = _sum(title_shared)
-    table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
-        (_square(title) + _TINY) * (_square(q_title) + _TINY)
-    )
-    table[:, INDEX["title_jaccard"]] = ts / np.maximum(
-        title_sum + q_title_sum - ts, _TINY
-    )
-    table[:, INDEX["title_contained"]] = ts / np.minimum(title_sum, q_title_sum)
-    table[:, INDEX["shared_title_weight"]] = ts
-
-    title_hit, q_title_hit = hit[:, :TITLE_TOKENS], q_hit[:, :TITLE_TOKENS]
-    into_q = _sum(title * title_hit) / title_sum
-    into_row = _sum(q_title * q_title_hit) / q_title_sum
-    table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
-    table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
-
+    _titles_shared(table, pairs, title_shared)
     table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt(
         (_square(weights) + _TINY) * (_square(q_weights) + _TINY)
     )
@@ -300,12 +278,36 @@ def _tokens(table: Floats, pairs: Compared) -> None:
     _bodies(table, pairs, shared_sum, in_bodies)
     _unmatched(table, pairs)
     _order(table, in_title, column)
-    q_count, counts = query.rows["title_count"], others.rows["title_count"]
-    table[:, INDEX["title_length_least"]] = np.minimum(counts, q_count)
-    table[:, INDEX["title_length_most"]] = np.maximum(counts, q_count)
-    table[:, INDEX["title_rarity_least"]] = np.minimum(
-        title_sum / np.maximum(counts, 1), q_title_sum / np.maximum(q_count, 1)
+
+
+def _titles_shared(table: Floats, pairs: Compared, title_shared: Floats) -> None:
+    """What the titles have in common, of which `title_shared` holds the weights, and how long and how rare they are."""
+    title = pairs.weights[:, :TITLE_TOKENS]
+    q_title = pairs.query_weights[:, :TITLE_TOKENS]
+    title_sum = _sum(title) + _TINY
+    q_title_sum = _sum(q_title) + _TINY
+    shared_sum = _sum(title_shared)
+    either_sum = title_sum + q_title_sum - shared_sum
+    table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
+        (_square(title) + _TINY) * (_square(q_title) + _TINY)
     )
+    table[:, INDEX["title_jaccard"]] = shared_sum / np.maximum(either_sum, _TINY)
+    table[:, INDEX["title_contained"]] = shared_sum / np.minimum(title_sum, q_title_sum)
+    table[:, INDEX["shared_title_weight"]] = shared_sum
+
+    # A word of one title may stand in the other report's body.
+    into_q = _sum(title * pairs.hit[:, :TITLE_TOKENS]) / title_sum
+    into_row = _sum(q_title * pairs.query_hit[:, :TITLE_TOKENS]) / q_title_sum
+    table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
+    table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
+
+    counts = pairs.others.rows["title_count"]
+    q_counts = pairs.query.rows["title_count"]
+    rarity = title_sum / np.maximum(counts, 1)
+    q_rarity = q_title_sum / np.maximum(q_counts, 1)
+    table[:, INDEX["title_length_least"]] = np.minimum(counts, q_counts)
+    table[:, INDEX["title_length_most"]] = np.maximum(counts, q_counts)
+    table[:, INDEX["title_rarity_least"]] = np.minimum(rarity, q_rarity)
 
 
 _TINY = np.float32(1e-6)

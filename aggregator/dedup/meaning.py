@@ -5,7 +5,7 @@ Optional, by the extra `meaning`. The encoder is multilingual-e5-small (Wang et 
 numbers are centred and turned to `MEANING_AXES` axes that were learned with the layers, each kept in a byte.
 
 A bi-encoder's cosine alone hardly tells look-alikes from retellings: of pairs of reports of one family of
-../shared/data/families.dev.jsonl, 42 in 100 of one event, its average precision is 0.59 (0.51 when two layers were
+../shared/data/families.dev.jsonl, 42 in 100 of one event, its average precision is 0.61 (0.51 when two layers were
 tuned, on half of the data each). What it adds is what words lack; the forest weighs both.
 
 Why these weights: they are the only ones of an encoder of many languages that come by a package registry, with no

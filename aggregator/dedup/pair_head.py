@@ -5,7 +5,7 @@ of style. So each axis is looked at by itself: a network of one hidden layer ove
 axes (Conneau et al. 2017, arXiv:1705.02364; Reimers and Gurevych 2019, arXiv:1908.10084), here as sums that are the
 same whichever report comes first. tests/bench/pair_head.py trains it. Of pairs of reports of one family of
 ../shared/data/families.dev.jsonl, on which nothing was trained, the average precision of all cosines together is 0.65,
-with this 0.70.
+with this 0.74.
 """
 
 from __future__ import annotations

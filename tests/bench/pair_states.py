@@ -29,7 +29,6 @@ from rich.table import Table
 
 from aggregator.dedup.assign import assign, assign_all
 from aggregator.dedup.backtest import entries, entry_of, event_id
-from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.rows import Rows, row_array
@@ -153,13 +152,7 @@ def is_merged(pair: Labelled, index: Index, settings: DedupSettings) -> bool:
     first, second = prints_of(sides, settings)
     posted = list(assign_all([first], index, settings, new_event=event_id))
     event = posted[0].event_id or event_id(first.entry_id)
-    return _answer(second, index, settings) == event
-
-
-def _answer(
-    fingerprint: Fingerprint, index: Index, settings: DedupSettings
-) -> str | None:
-    return assign(fingerprint, index, settings).event_id
+    return assign(second, index, settings).event_id == event
 
 
 def main() -> None:
