@@ -7,12 +7,14 @@ acknowledgement a death took.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from tests.daemon.program import until
 from tests.server import servers_to_try
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+GO_PACKAGES = Path("/usr/share/gocode")
+"""Where Debian puts the sources of Go's packages."""
 PLACE = "/home/me/.local/state/aggregator/engine/server.sock"
 
 
@@ -102,19 +106,18 @@ class Server:
         asyncio.run(trim())
 
 
-class Consumer:
-    """A program of the README, started again and again; its output is kept."""
+def written(file: Path, text: str, socket: str) -> Path:
+    """The program in a file, with the place of the test's server in it."""
+    file.write_text(text.replace(PLACE, socket), encoding="utf-8")
+    return file
 
-    def __init__(
-        self,
-        file: Path,
-        text: str,
-        socket: str,
-        *,
-        command: Sequence[str] = (sys.executable,),
-    ) -> None:
+
+class Consumer:
+    """A program of the README, started again and again; its output is kept beside its file."""
+
+    def __init__(self, file: Path, *command: str) -> None:
+        """`command`: what runs the file; nothing where it runs by itself."""
         self.file = file
-        self.file.write_text(text.replace(PLACE, socket), encoding="utf-8")
         self.output = file.with_suffix(".txt")
         self._command = command
         self.start()
@@ -159,11 +162,50 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
         made.end()
 
 
-@pytest.fixture
-def consumer(server: Server, tmp_path: Path) -> Iterator[Consumer]:
-    made = Consumer(
-        tmp_path / "consumer.py", program("python", "xreadgroup"), server.socket
+def compiled(file: Path) -> Path:
+    """The Go program of this file, built of Debian's packages; skipped where there are none."""
+    surroundings = {
+        **os.environ,
+        "GO111MODULE": "off",
+        "GOPATH": str(GO_PACKAGES),
+        "GOFLAGS": "",
+    }
+    if shutil.which("go") is None:
+        pytest.skip("there is no Go here (Debian: golang-go)")
+    if not (GO_PACKAGES / "src/github.com/gomodule/redigo").is_dir():
+        pytest.skip(
+            "there is no redigo here (Debian: golang-github-gomodule-redigo-dev)"
+        )
+    program = file.with_suffix("")
+    subprocess.run(
+        ["go", "build", "-o", str(program), str(file)],
+        env=surroundings,
+        check=True,
+        timeout=300,
     )
+    return program
+
+
+def of_a_group(language: str, server: Server, folder: Path) -> Consumer:
+    """The README's consumer of a group in this language."""
+    if language == "go":
+        text = program("go", "XREADGROUP")
+        return Consumer(compiled(written(folder / "consumer.go", text, server.socket)))
+    text = program("python", "xreadgroup")
+    file = written(folder / "consumer.py", text, server.socket)
+    return Consumer(file, sys.executable)
+
+
+@pytest.fixture(
+    params=[
+        "python",
+        pytest.param("go", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ]
+)
+def consumer(
+    request: pytest.FixtureRequest, server: Server, tmp_path: Path
+) -> Iterator[Consumer]:
+    made = of_a_group(request.param, server, tmp_path)
     yield made
     made.process.kill()
     made.process.wait(10)
@@ -266,7 +308,8 @@ def test_a_flushed_server_gets_its_group_back(server: Server, consumer: Consumer
 
 @pytest.fixture
 def taker(server: Server, tmp_path: Path) -> Iterator[Consumer]:
-    made = Consumer(tmp_path / "taker.py", program("python", "blmove"), server.socket)
+    text = program("python", "blmove")
+    made = Consumer(written(tmp_path / "taker.py", text, server.socket), sys.executable)
     yield made
     made.process.kill()
     made.process.wait(10)
@@ -306,12 +349,8 @@ def listener(server: Server, folder: Path) -> Consumer:
         )
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"the npm package redis cannot be installed here: {error}")
-    return Consumer(
-        folder / "watch.mjs",
-        program("js", "pSubscribe"),
-        server.socket,
-        command=("node",),
-    )
+    text = program("js", "pSubscribe")
+    return Consumer(written(folder / "watch.mjs", text, server.socket), "node")
 
 
 @pytest.mark.slow
