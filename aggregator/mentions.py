@@ -48,6 +48,15 @@ _INVISIBLE = dict.fromkeys(
         0xFEFF,
     ]
 )
+_UNTYPED_SIGNS: dict[int, str | None] = {
+    **_INVISIBLE,
+    **_APOSTROPHES,
+    **_DASHES,
+    **_GERSHAYIM,
+}
+_UNTYPED = re.compile(f"[{re.escape(''.join(map(chr, _UNTYPED_SIGNS)))}]")
+_MAY_BE_RESPELLED = re.compile("[^\x00-\x7f\u3001-\u30ff\u3400-\u9fff]")
+"""A letter that may have an accent: none of ASCII, of the kana (whose marks make the letter), or Chinese."""
 _ARABIC_LETTERS = {
     0x0640: None,
     0x0649: "ي",
@@ -99,11 +108,17 @@ def _written(text: str) -> str:
     """As written, but for what nobody types: NFC, plain apostrophes and dashes, single spaces, nothing invisible."""
     text = unicodedata.normalize("NFC", text[:_MOST_CHARACTERS])
     if not text.isascii():
-        text = text.translate(_TYPED)
+        # Few characters are such signs: `translate` would ask for each of all.
+        text = _UNTYPED.sub(_typed, text)
     text = " ".join(text.split())
     if not _BREAKING.search(text):
         return text
     return _BREAK.sub("\x1f", text)
+
+
+def _typed(sign: re.Match[str]) -> str:
+    """What people type for it: nothing for an invisible one, plain apostrophes and dashes."""
+    return _UNTYPED_SIGNS[ord(sign.group())] or ""
 
 
 def _cased(text: str, lang: str) -> str:
@@ -127,7 +142,8 @@ def _spelled(text: str, lang: str) -> str:
         return text
     if lang in ("es", "gl"):  # año and ano are two words
         text = text.replace("ñ", "\ue000").replace("Ñ", "\ue001")
-    text = text.translate(_BARE)
+    if _MAY_BE_RESPELLED.search(text):
+        text = text.translate(_BARE)
     return text.replace("\ue000", "ñ").replace("\ue001", "Ñ")
 
 
@@ -150,11 +166,6 @@ class _Table(dict[int, str | None]):
         return become
 
 
-def _typed(character: str) -> str:
-    """What people type for a character: nothing for an invisible one, plain apostrophes and dashes."""
-    return character.translate(_INVISIBLE | _APOSTROPHES | _DASHES | _GERSHAYIM)
-
-
 def _respelled(letter: str) -> str:
     """A letter without accents, in the spelling that stands for all."""
     plain = letter.translate(_LETTERS)
@@ -162,7 +173,6 @@ def _respelled(letter: str) -> str:
     return bare.translate(_ARABIC_LETTERS)
 
 
-_TYPED = _Table(_typed)
 _BARE = _Table(_respelled)
 _DROPPED_MARKS = (
     (0x0300, 0x036F),

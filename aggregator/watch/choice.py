@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from urllib.parse import urlencode
 
 from aggregator import mentions
@@ -194,7 +195,9 @@ def chosen_of(
     found: Collection[str] | None,
 ) -> list[Event]:
     """The events that pass the filter; `found` are the ids of those that hold its words, None: it has no words."""
-    chosen = [event for event in events if passes(event, choice)]
+    chosen = list(events)
+    if choice.language or choice.category or choice.min_sources > 1:
+        chosen = [event for event in chosen if passes(event, choice)]
     if found is None:
         return chosen
     return [event for event in chosen if event.event_id in found]
@@ -235,13 +238,35 @@ def first_of(
     order: str,
     count: int,
 ) -> list[Event]:
-    """The first `count` events in this order. Most of a day's events have one source: they are not compared whole."""
-    if order == "top" and 0 < count < len(events):
-        counts = (event.independent_count for event in events)
-        least = heapq.nlargest(count, counts)[-1]
-        events = [event for event in events if event.independent_count >= least]
-    # A page shows fifty of twenty thousand: they are not sorted whole.
+    """The first `count` events in this order. A page shows fifty of twenty thousand: most are left out unread."""
+    if 0 < count < len(events):
+        if order == "top":
+            events = _with_most_sources(events, count)
+        elif order == "newest":
+            events = _with_newest_reports(events, count)
     return heapq.nsmallest(count, events, key=order_of(order))
+
+
+def _with_most_sources(events: Sequence[Event], count: int) -> list[Event]:
+    """Those that may be among the first `count` by sources: most of a day's events have one."""
+    counts = sorted(map(attrgetter("independent_count"), events), reverse=True)
+    least = counts[count - 1]
+    return [event for event in events if event.independent_count >= least]
+
+
+def _with_newest_reports(events: Sequence[Event], count: int) -> list[Event]:
+    """Those that may be among the first `count` by date: no report is dated later than its event was last seen."""
+    by_seen = sorted(events, key=attrgetter("last_seen_at"), reverse=True)
+    newest: list[datetime] = []
+    for place, event in enumerate(by_seen):
+        if place >= count and event.last_seen_at < newest[0]:
+            return by_seen[:place]
+        # A heap of the `count` newest dates, the oldest of them in front.
+        if place < count:
+            heapq.heappush(newest, newest_at(event))
+        else:
+            heapq.heappushpop(newest, newest_at(event))
+    return by_seen
 
 
 def order_of(name: str) -> Callable[[Event], tuple[float | str, ...]]:

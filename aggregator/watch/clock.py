@@ -11,6 +11,21 @@ from datetime import datetime, timedelta
 from aggregator.model import Event, Message, Source
 
 
+def times_of(event: Event) -> list[datetime]:
+    """When each of the reports that are kept was published, as `reported_at` has it, in the order of the sources."""
+    # Pages ask this of some ten thousand events at once: a call for each source took a third of the page's time.
+    seen_at = event.last_seen_at
+    times: list[datetime] = []
+    for source in event.sources:
+        at = source.published_at
+        if at is None:
+            at = reported_at(event, source)
+        elif at > seen_at:
+            at = seen_at
+        times.append(at)
+    return times
+
+
 def reported_at(event: Event, source: Source) -> datetime:
     """When a report was published; where that is not known or lies in the future, when we saw its event."""
     if source.published_at is not None:
@@ -32,18 +47,12 @@ def ordered_sources(event: Event) -> tuple[Source, ...]:
 
 def reported_first_at(event: Event) -> datetime:
     """When the earliest report was published."""
-    return min(
-        (reported_at(event, source) for source in event.sources),
-        default=event.first_seen_at,
-    )
+    return min(times_of(event), default=event.first_seen_at)
 
 
 def newest_at(event: Event) -> datetime:
     """When the newest report was published."""
-    return max(
-        (reported_at(event, source) for source in event.sources),
-        default=event.last_seen_at,
-    )
+    return max(times_of(event), default=event.last_seen_at)
 
 
 def spread_of(event: Event) -> timedelta:

@@ -289,6 +289,8 @@ class StatusServer:
             now=now,
             reasons=[] if ready else reasons,
         )
+        # Its reader is the one who may search next: the first search of a day's events is no slower than the others.
+        await self._kept.expect_search(from_at, now)
         return answers.html(page)
 
     async def _event(self, request: web.Request) -> web.Response:

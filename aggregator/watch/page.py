@@ -16,13 +16,13 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ from aggregator.watch.told import parts_of, reports_of
 TEMPLATES = Path(__file__).parent / "templates"
 EVENTS_ON_A_PAGE = 50
 """About 90 kB of HTML, 15 kB on the wire."""
-MAX_SOURCES = 8
+MAX_SOURCES = 6
 """Reports listed in a card: the first and the newest; the event's page has all."""
 MAX_CATEGORIES = 60
 FEEDS_ON_A_PAGE = 100
@@ -123,12 +123,6 @@ def event_of(message: Message) -> Event | None:
     )
 
 
-def _categories(events: Iterable[Event]) -> Iterator[str]:
-    """The categories of each event, each once."""
-    for event in events:
-        yield from dict.fromkeys(event.categories)
-
-
 class Pages:
     """The templates, loaded once. `is_pictured` says whether the picture at an address is to be shown."""
 
@@ -180,8 +174,8 @@ class Pages:
             pages=pages,
             near=near,
             has_meanings=has_meanings,
-            languages=_tally(primary_language(event.lang) for event in events),
-            categories=_tally(_categories(events))[:MAX_CATEGORIES],
+            languages=_languages(events),
+            categories=_categories(events)[:MAX_CATEGORIES],
             windows=WINDOWS,
             least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),
@@ -552,17 +546,33 @@ def _asset_versions() -> Callable[[str], str]:
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def _tally(values: Iterable[str]) -> list[tuple[str, int]]:
-    return sorted(
-        Counter(values).items(),
-        key=lambda pair: (-pair[1], pair[0]),
-    )
+def _languages(events: Iterable[Event]) -> list[tuple[str, int]]:
+    """How many events each language has, the most first."""
+    counts: Counter[str] = Counter()
+    # The tags are few: each is taken apart once, not for each event of a day.
+    for tag, count in Counter(map(attrgetter("lang"), events)).items():
+        counts[primary_language(tag)] += count
+    return _ranked(counts)
+
+
+def _categories(events: Iterable[Event]) -> list[tuple[str, int]]:
+    """How many events each category has, the most first; an event counts once in each of its own."""
+    counts: Counter[str] = Counter()
+    # Most events have their one feed's categories, which are many events' own.
+    for names, count in Counter(map(attrgetter("categories"), events)).items():
+        for name in dict.fromkeys(names):
+            counts[name] += count
+    return _ranked(counts)
+
+
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _stats(
     events: Sequence[Event], feeds: Sequence[PollState]
 ) -> list[tuple[str, str]]:
-    report_count = sum(event.source_count for event in events)
+    report_count = sum(map(attrgetter("source_count"), events))
     bad_count = sum(state.health in _BAD_HEALTH for state in feeds)
     return [
         _stat(len(events), "event"),

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from aggregator.model import Event
-from aggregator.watch.clock import ordered_sources, reported_at
+from aggregator.watch.clock import ordered_sources, reported_at, times_of
 
 _NAMELESS: Mapping[str, str] = {}
+DAY_SECONDS = 86_400
 WIDTH = 1000
 HEIGHT = 100
 BARS = 48
@@ -68,14 +69,15 @@ def bars(
     joined = [0] * BARS
     slices_a_second = BARS / max((to_at - from_at).total_seconds(), 1.0)
     for event in events:
-        # A comprehension, since this is done for each report of a day.
-        times = [reported_at(event, source) for source in event.sources]
-        times.sort()
         counts = new
+        times = times_of(event)
+        times.sort()
         for at in times or (event.first_seen_at,):
             if from_at <= at <= to_at:
-                place = int((at - from_at).total_seconds() * slices_a_second)
-                counts[min(place, BARS - 1)] += 1
+                # Of each report of a day: to divide the difference takes four times as long.
+                since = at - from_at
+                seconds = since.days * DAY_SECONDS + since.seconds
+                counts[min(int(seconds * slices_a_second), BARS - 1)] += 1
             # All but the first.
             counts = joined
     # An empty day has no bar to measure the others by.

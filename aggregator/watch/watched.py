@@ -125,7 +125,8 @@ class Kept:
     ) -> Sequence[Event]:
         """The events with a report in [from_at, now]. Raises EngineError."""
         events = await self._reaching(_reach(now - from_at), now)
-        return [event for event in events if is_told(event, from_at, now + _SOON)]
+        to_at = now + _SOON
+        return [event for event in events if is_told(event, from_at, to_at)]
 
     async def _reaching(
         self,
@@ -137,6 +138,11 @@ class Kept:
             return await self._watched.events(since_at=since_at, limit=MAX_EVENTS_READ)
 
         return await self._fresh(f"events {hours}", read)
+
+    async def expect_search(self, from_at: datetime, now: datetime) -> None:
+        """Have the events of this window ready for words that may be asked for. Raises EngineError."""
+        events = await self._reaching(_reach(now - from_at), now)
+        self._search.expect(events)
 
     async def mentioning(
         self,

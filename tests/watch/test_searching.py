@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from aggregator.model import Event
 from aggregator.watch.choice import Choice, is_chosen
+from aggregator.watch.http import StatusServer
+from aggregator.watch.metrics import Metrics
 from aggregator.watch.searching import Search
 
-from .sample import REPORTED, event_of_telling
+from .sample import NOW, REPORTED, SampleDay, event_of_telling
 
 EVENTS = [event_of_telling(telling) for telling in REPORTED]
 LUNAR = EVENTS[0]
@@ -57,3 +60,46 @@ async def test_a_text_is_prepared_once_and_anew_when_its_event_changed(search):
     assert set(after) == {event.event_id for event in events}
     same = [event.event_id for event in EVENTS[1:-1]]
     assert all(after[event_id] is before[event_id] for event_id in same)
+
+
+def is_ready(search: Search) -> set[str]:
+    """The events whose texts are prepared, when what was asked for until now is done."""
+    search._thread.submit(lambda: None).result(10)
+    return set(search._prepared)
+
+
+async def test_what_is_expected_is_ready_before_the_first_words(search):
+    search.expect(EVENTS)
+    assert is_ready(search) == {event.event_id for event in EVENTS}
+    before = dict(search._prepared)
+    await search.mentioning(EVENTS, "moon")
+    assert all(search._prepared[name] is before[name] for name in before)
+
+
+async def test_the_same_answer_is_expected_once(search):
+    events = Watched(EVENTS)
+    search.expect(events)
+    is_ready(search)
+    del events.reader
+    search.expect(events)
+    is_ready(search)
+    assert not hasattr(events, "reader")
+
+
+async def test_a_page_that_is_still_open_at_the_end_expects_nothing(search):
+    search.close()
+    search.expect(EVENTS)
+    assert search._prepared == {}
+
+
+async def test_who_looks_at_the_page_may_search_next():
+    day = SampleDay()
+    server = StatusServer(day, metrics=Metrics(), now=lambda: NOW)
+    host, port = await server.start("127.0.0.1", 0)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{host}:{port}/") as answer,
+    ):
+        assert answer.status == 200
+    assert LUNAR.event_id in is_ready(server._kept._search)
+    await server.stop()
