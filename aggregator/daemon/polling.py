@@ -1,6 +1,6 @@
 """The poll stage at work: claim what is due, fetch, have it read by a child, commit.
 
-Rules: it has no state but Redis and a short record of which hosts answered lately; a failure in one poll never
+Rules: it has no state but Redis and what `Recorder` remembers of hosts; a failure in one poll never
 reaches another; nothing counts as fetched that is not committed; on shutdown unfinished claims are given back.
 """
 
@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
+from aggregator.daemon.bodies import Bodies
 from aggregator.daemon.clock import Clock
-from aggregator.daemon.poll_log import HostTimes, log_poll
+from aggregator.daemon.poll_log import HostTimes
+from aggregator.daemon.recording import Recorder
 from aggregator.daemon.registering import registered
 from aggregator.daemon.shutdown import left
-from aggregator.daemon.turns import Read, Turns
+from aggregator.daemon.turns import Read
 from aggregator.engine.poll_store import Claims, Skip, Skipped
 from aggregator.engine.store import Store
 from aggregator.errors import EngineError, StaleToken
@@ -37,30 +36,15 @@ from aggregator.model import (
     Fetched,
     FetchFailed,
     FetchResult,
-    IdentityRule,
-    Notice,
     Poll,
     PollRequest,
     PollState,
-    ReadResult,
     Settings,
     Validators,
 )
-from aggregator.pipeline.commit import delivery_record, poll_record
-from aggregator.pipeline.reading import ReadRequest
 from aggregator.schedule import restart
-from aggregator.schedule.outage import (
-    HostOutcome,
-    answered_at,
-    has_vote,
-    host_outcome,
-    is_local_outage,
-)
 from aggregator.schedule.request import (
-    KILLED_AGAIN,
-    first_state,
-    is_killed_again,
-    is_unchanged,
+    claimed_state,
     request_for,
     with_feed,
 )
@@ -70,9 +54,6 @@ log = structlog.get_logger()
 
 LEASE_MARGIN = timedelta(seconds=30)
 """A claim outlives the fetch's total time limit by this (design.md), so that a slow commit still holds it."""
-KEEPS_IN_LEASE = 4
-"""A claim whose body waits to be read is renewed this many times before it would lapse."""
-HOSTS_REMEMBERED = 64
 LONGEST_ROUND = timedelta(seconds=20)
 """A round ends after this however much is due, so that the stage is seen to move and takes up a new configuration. A
 guess, well below the 90 s after which it would count as stuck."""
@@ -84,8 +65,6 @@ STOP_LIMIT = timedelta(seconds=6)
 """How long `stop` may take where no deadline is given."""
 GIVE_BACK_LIMIT = timedelta(seconds=1.5)
 """How long giving back may take, all claims at once: with a server that answers it takes milliseconds."""
-
-OUTAGE = "our own network seems to be down: no feed is blamed, all are tried again, later each time"
 
 Fetch = Callable[[PollRequest], Awaitable[FetchResult]]
 
@@ -107,17 +86,25 @@ class PollStage:
         """`push`: the WebSub subscriptions, where a public callback address is configured."""
         self._store = store
         self._fetch = fetch
-        self._read = read
+        self._bodies = Bodies(
+            store,
+            read,
+            settings=settings,
+            metrics=metrics,
+            clock=clock,
+        )
+        self._recorder = Recorder(
+            store,
+            metrics=metrics,
+            clock=clock,
+            push=push,
+        )
         self._metrics = metrics
         self._clock = clock
         self._push = push
         self._running: dict[asyncio.Task[None], Claim] = {}
-        self._outcomes: deque[HostOutcome] = deque(maxlen=HOSTS_REMEMBERED)
         self._ending: asyncio.Task[None] | None = None
-        self._is_offline = False
-        """Whether the last word about our own network was that it is down."""
         self._times = HostTimes()
-        self._turns = Turns(_process_count(settings))
         self._stopping = False
         self._claiming = asyncio.Lock()
         """Held from asking for claims to beginning their polls, so that `stop` sees them all."""
@@ -128,10 +115,7 @@ class PollStage:
     def use(self, settings: Settings, feeds: tuple[Feed, ...]) -> None:
         """Take over a configuration; polls in flight end under the one they began with."""
         self.settings = settings
-        processes = _process_count(settings)
-        if processes != self._turns.processes:
-            # Bodies that wait now keep the turns they have; only later ones get the new number.
-            self._turns = Turns(processes)
+        self._bodies.use(settings)
         enabled = [feed for feed in feeds if feed.enabled]
         self.feeds: Mapping[str, Feed] = {feed.feed_id: feed for feed in enabled}
         self.hosts = {feed.feed_id: host_of(feed.url) for feed in enabled}
@@ -283,9 +267,9 @@ class PollStage:
     def _free_count(self) -> int:
         """How many polls may begin: what is read at length takes nobody's place, and readers are not handed more than
         they can take."""
-        if self._turns.is_full:
+        if self._bodies.turns.is_full:
             return 0
-        fetching_count = len(self._running) - self._turns.long_count
+        fetching_count = len(self._running) - self._bodies.turns.long_count
         return max(0, self.settings.fetch.concurrency - fetching_count)
 
     def typical_elapsed(self) -> dict[str, timedelta]:
@@ -389,6 +373,9 @@ class PollStage:
             return
         try:
             poll = await self.poll(claim, feed)
+            # An adopted address may be of another host, whose slot the next claim takes.
+            if feed.feed_id in self.hosts:
+                self.hosts[feed.feed_id] = host_of(poll.state.url)
             await self._pace_anew(feed, poll.state)
             if self._push is not None:
                 await _tend_hub(self._push, poll)
@@ -422,16 +409,17 @@ class PollStage:
         error: Exception,
     ) -> None:
         """A fault of ours is no failure of the feed's; it waits for its interval instead of breaking at every tick."""
-        state = self._state(claim, feed, self._clock.now())
+        state = claimed_state(claim, feed, now=self._clock.now())
         detail = f"a fault of ours, please report it: {type(error).__name__}"
         result = FetchFailed(state.url, FailureKind.INTERNAL, detail)
         try:
-            await self.commit_result(
+            await self._recorder.record(
                 claim,
                 feed,
                 state,
                 result,
                 None,
+                host=self._host(feed),
             )
         except (EngineError, StaleToken) as lost:
             log.warning("poll_not_committed", feed_id=feed.feed_id, error=str(lost))
@@ -444,23 +432,25 @@ class PollStage:
         dry_run: bool = False,
     ) -> Poll:
         """One poll under a claim. Raises EngineError, StaleToken; then nothing was written."""
-        state = self._state(claim, feed, self._clock.now())
+        state = claimed_state(claim, feed, now=self._clock.now())
         request = request_for(feed, state, now=self._clock.now())
         result = await self._fetch(request)
         self._metrics.observe("fetch", result.elapsed)
         self._times.note(host_of(feed.url), result.elapsed)
-        read = await self.read_body(
+        read = await self._bodies.read_body(
             claim,
             feed,
             state,
             result,
+            lease=self.lease,
         )
-        return await self.commit_result(
+        return await self._recorder.record(
             claim,
             feed,
             state,
             result,
             read,
+            host=self._host(feed),
             dry_run=dry_run,
         )
 
@@ -472,168 +462,29 @@ class PollStage:
     def _host(self, feed: Feed) -> str:
         return self.hosts.get(feed.feed_id) or host_of(feed.url)
 
-    def _state(
-        self,
-        claim: Claim,
-        feed: Feed,
-        now: datetime,
-    ) -> PollState:
-        if claim.state is None:
-            return first_state(feed, now=now)
-        return with_feed(claim.state, feed)
-
-    async def read_body(
-        self,
-        claim: Claim,
-        feed: Feed,
-        state: PollState,
-        result: FetchResult,
-    ) -> ReadResult | None:
-        """What a child makes of a new body; None when there is none, or it is the one last read.
-
-        Raises StaleToken where the claim passed to another worker while the body waited.
-        """
-        if not isinstance(result, Fetched) or is_unchanged(state, result):
-            return None
-        # Documents that went over their limits would go over them at every poll (feedparser#562).
-        if is_killed_again(state, result, now=self._clock.now()):
-            return KILLED_AGAIN
-        started = asyncio.get_running_loop().time()
-        request = await self._read_request(feed, state, result)
-        read = await self._turns.read(
-            self._read,
-            request,
-            keep=lambda: self._keep(claim),
-            keep_every=self.lease / KEEPS_IN_LEASE,
-        )
-        self._observe("parse", started)
-        return read
-
-    async def _keep(self, claim: Claim) -> None:
-        await self._store.polls.renew_claim(
-            claim, self.lease, now=self._clock.for_engine()
-        )
-
-    async def _read_request(
-        self,
-        feed: Feed,
-        state: PollState,
-        result: Fetched,
-    ) -> ReadRequest:
-        known = await self._store.polls.known(feed.feed_id)
-        return ReadRequest(
-            feed=feed,
-            url=result.url,
-            body=result.body,
-            content_type=result.content_type,
-            known=known,
-            identity=state.identity or IdentityRule(),
-            documents=self.settings.documents,
-            window=self.settings.dedup.window,
-            now=self._clock.now(),
-            title=state.title,
-            language=state.language,
-            clock_error=state.clock_error,
-            first_poll=state.last_success_at is None and not known,
-            seen_items=state.seen_items,
-        )
-
-    async def commit_result(
-        self,
-        claim: Claim,
-        feed: Feed,
-        state: PollState,
-        result: FetchResult,
-        read: ReadResult | None,
-        *,
-        dry_run: bool = False,
-    ) -> Poll:
-        """Decide what follows from a fetched body and commit it. Raises EngineError, StaleToken."""
-        now = self._clock.now()
-        offline = self._judged_outage(state, result, now)
-        lease, pushed = None, False
-        if self._push is not None:
-            # Another worker may have answered the hub's verification meanwhile: the server knows.
-            lease = await self._push.refresh(feed.feed_id)
-            pushed = self._push.delivers(feed.feed_id)
-        poll = poll_record(
-            feed,
-            claim,
-            state,
-            result,
-            read,
-            host=self._host(feed),
-            now=now,
-            offline=offline,
-            pushed=pushed,
-            lease=lease,
-        )
-        if dry_run:
-            return poll
-        poll = self._with_outage_notice(poll, result, offline=offline)
-        await self._commit(poll)
-        log_poll(self._metrics, poll)
-        return poll
-
-    def _judged_outage(
-        self,
-        state: PollState,
-        result: FetchResult,
-        now: datetime,
-    ) -> bool:
-        """Whether this poll failed for an outage of our own network."""
-        votes = has_vote(state, answered_at=answered_at(self._outcomes))
-        self._outcomes.append(host_outcome(result, at=now, votes=votes))
-        return is_local_outage(self._outcomes, now=now)
-
-    def _with_outage_notice(
-        self,
-        poll: Poll,
-        result: FetchResult,
-        *,
-        offline: bool,
-    ) -> Poll:
-        """With a notice when an outage begins, and when an answer from outside ends it."""
-        if offline is self._is_offline:
-            return poll
-        if not offline and self._outcomes[-1].unreached:
-            # One host that fails by its own fault does not show that the network is up.
-            return poll
-        self._is_offline = offline
-        kind, detail = "recovered", "our own network is up again"
-        if offline:
-            kind, detail = "failing", OUTAGE
-        if isinstance(result, FetchFailed):
-            detail = f"{detail}: {result.detail}"
-        notice = Notice(
-            kind,
-            "",
-            "",
-            detail,
-        )
-        return replace(poll, notices=(*poll.notices, notice))
-
     def clock_moved(self) -> None:
         """What hosts answered by the clock before tells nothing now."""
-        self._outcomes.clear()
+        self._recorder.clock_moved()
 
     async def adopt(self, feed: Feed, body: Fetched) -> bool:
         """Commit a body that was fetched elsewhere as a poll of this feed; False when the feed cannot be claimed."""
         claims = await self._claim_now(feed)
         for claim in claims:
-            state = self._state(claim, feed, self._clock.now())
-            read = await self.read_body(
+            state = claimed_state(claim, feed, now=self._clock.now())
+            read = await self._bodies.read_body(
                 claim,
                 feed,
                 state,
                 body,
+                lease=self.lease,
             )
-            await self.commit_result(
+            await self._recorder.record(
                 claim,
                 feed,
                 state,
                 body,
                 read,
+                host=self._host(feed),
             )
         return bool(claims)
 
@@ -674,8 +525,7 @@ class PollStage:
         if not claims:
             return False
         claim = claims[0]
-        now = self._clock.now()
-        state = self._state(claim, feed, now)
+        state = claimed_state(claim, feed, now=self._clock.now())
         body = Fetched(
             delivery.topic_url,
             200,
@@ -686,50 +536,29 @@ class PollStage:
             # Like a 226: a hub may send the new items alone, and those that are missing are not gone.
             partial=True,
         )
-        read = await self.read_body(
+        read = await self._bodies.read_body(
             claim,
             feed,
             state,
             body,
+            lease=self.lease,
         )
         if not isinstance(read, FeedRead):
             await self._give_back(claim)
             return False
-        poll = delivery_record(
-            feed,
+        await self._recorder.record_delivery(
             claim,
+            feed,
             state,
+            body,
             read,
             host=self._host(feed),
-            now=now,
-            lease=self._push.lease_of(feed.feed_id) if self._push else None,
         )
-        await self._commit(poll)
-        log_poll(self._metrics, replace(poll, fetched=body))
         return True
-
-    async def _commit(self, poll: Poll) -> None:
-        started = asyncio.get_running_loop().time()
-        await self._store.polls.commit(poll, now=self._clock.for_engine())
-        if poll.state.feed_id in self.hosts:
-            # An adopted address may be of another host, whose slot the next claim takes.
-            self.hosts[poll.state.feed_id] = host_of(poll.state.url)
-        if poll.host_hold_until_at and not poll.own_hold_until_at:
-            # Not the host whose slot the claim holds, so its key is not among the commit's.
-            await self._store.polls.hold_host(
-                poll.held_host,
-                poll.host_hold_until_at,
-                now=self._clock.for_engine(),
-            )
-        self._observe("commit", started)
 
     def _observe(self, step: str, started: float) -> None:
         elapsed_s = asyncio.get_running_loop().time() - started
         self._metrics.observe(step, timedelta(seconds=elapsed_s))
-
-
-def _process_count(settings: Settings) -> int:
-    return settings.fetch.parse_processes or os.cpu_count() or 1
 
 
 async def _tend_hub(push: Subscriber, poll: Poll) -> None:

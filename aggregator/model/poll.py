@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aggregator.model.entry import Entry, KnownEntry, Unparsable
+from aggregator.model.entry import Entry, KnownEntry, Outcome, Unparsable
 from aggregator.model.fetch import FetchResult
 from aggregator.model.poll_state import Claim, FeedHints, IdentityRule, PollState
 
@@ -48,6 +48,16 @@ class FeedRead:
     """Entries of the document beyond the feed's `max_entries`: the oldest, which were not read."""
     seen_items: str = ""
     """What to remember of the document's items (`entry.remembered`)."""
+
+    @property
+    def new_count(self) -> int:
+        """How many entries are new."""
+        return self.outcomes.get(Outcome.NEW, 0)
+
+    @property
+    def change_count(self) -> int:
+        """How many entries are to be published: the new and the edited ones."""
+        return self.new_count + self.outcomes.get(Outcome.EDITED, 0)
 
 
 ReadResult = FeedRead | Unparsable

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.triggers.cron import CronTrigger
 
 from aggregator.hosts import share
-from aggregator.model import Caching, Feed, FeedHints
+from aggregator.model import Caching, Feed, FeedHints, FetchFailed
 
 LONGEST_WISH = timedelta(hours=24)
 LONGEST_RETRY_AFTER = timedelta(days=7)
@@ -56,6 +56,14 @@ def caching_bound(caching: Caching, *, now: datetime) -> Bound | None:
     if retry > fresh:
         return Bound(now + retry, "Retry-After")
     return Bound(now + fresh, "cache headers")
+
+
+def failure_bound(result: FetchFailed, *, now: datetime) -> Bound | None:
+    """The bound after a failure: of its headers only Retry-After counts, but for a page that came with 200."""
+    if result.status == 200:
+        # Such a page comes from a cache that says for how long it will go on (situation 19).
+        return caching_bound(result.caching, now=now)
+    return caching_bound(Caching(retry_after=result.caching.retry_after), now=now)
 
 
 def hint_bound(hints: FeedHints, *, now: datetime) -> Bound | None:

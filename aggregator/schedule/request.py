@@ -1,7 +1,7 @@
-"""With what a feed is asked, and whether what came is to be read. Pure.
+"""With what a feed is asked. Pure.
 
 Rules: politeness.md 2 and situation 12 (a request without validators at most every 24 h; validators go only to the
-address that gave them); a body with a known hash is not read again.
+address that gave them).
 """
 
 from __future__ import annotations
@@ -10,27 +10,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
-    FailureKind,
+    Claim,
     Feed,
-    Fetched,
     Health,
     PollRequest,
     PollState,
-    Unparsable,
     Validators,
 )
 from aggregator.schedule.bounds import first_due_at
-from aggregator.schedule.success import body_hash
 
 FULL_EVERY = timedelta(hours=24)
-KILLED_REST = timedelta(hours=24)
-"""How long a document whose reading was stopped is not read again: a later version of ours may fare better."""
-CROWDED_REST = timedelta(hours=1)
-"""The same where it got less than its whole time, because too many such documents waited."""
-KILLED_AGAIN = Unparsable(
-    FailureKind.PARSER_KILLED,
-    "the same document again, whose reading was stopped before",
-)
 
 
 def first_state(
@@ -48,6 +37,18 @@ def first_state(
         next_poll_at=at,
         next_poll_reason="first poll",
     )
+
+
+def claimed_state(
+    claim: Claim,
+    feed: Feed,
+    *,
+    now: datetime,
+) -> PollState:
+    """The state that a poll under this claim begins with."""
+    if claim.state is None:
+        return first_state(feed, now=now)
+    return with_feed(claim.state, feed)
 
 
 def with_feed(state: PollState, feed: Feed) -> PollState:
@@ -104,23 +105,3 @@ def request_for(
         auth=feed.auth,
         max_body_bytes=feed.max_body_bytes,
     )
-
-
-def is_unchanged(state: PollState, result: Fetched) -> bool:
-    """Whether the body is the one last read; a partial answer (226) never is."""
-    if result.partial or not state.body_hash:
-        return False
-    return body_hash(result.body) == state.body_hash
-
-
-def is_killed_again(
-    state: PollState,
-    result: Fetched,
-    *,
-    now: datetime,
-) -> bool:
-    """Whether the body is one whose reading was stopped not long ago: it is not read, and has failed."""
-    if state.killed_until_at is None or body_hash(result.body) != state.killed_hash:
-        return False
-    # An end beyond the longest rest was written by a clock that was ahead.
-    return now < state.killed_until_at <= now + KILLED_REST

@@ -26,7 +26,7 @@ from aggregator.schedule.bounds import (
     cron_due_at,
     first_due_at,
 )
-from aggregator.schedule.success import own_interval, with_due
+from aggregator.schedule.due import own_interval, with_due
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """A last poll that lies this much in the future was another worker's; beyond, the clock was set back. A guess."""

@@ -1,4 +1,4 @@
-"""What a poll leads to: a pure function of feed, state, result and time.
+"""What a poll leads to, and all that is written of it: a pure function of feed, state, result and time.
 
 Rules, by number of politeness.md:
 - 2, situation 12: a request without validators at most every 24 h; validators go only to the address that gave them.
@@ -9,7 +9,9 @@ Rules, by number of politeness.md:
 - 12: the interval follows how often the feed really changes (`schedule.rate`).
 - 15: while our own network is down, health and schedule stay; the feed is tried again soon, later each time.
 - situation 16: a feed with more than RUNAWAY_ENTRIES new entries in an hour is quarantined until an operator releases
-  it; while it is, it is asked every max_interval, and the caller withholds its entries (`Poll.withhold`).
+  it; while it is, it is asked every max_interval. Its entries are withheld whole and not remembered, so that after the
+  release they are published if the feed still has them; the body's hash is forgotten then, so that the same body is
+  read again.
 
 A failed poll keeps everything that is known of the feed: validators, body hash, rate, identity. The same arguments give
 the same answer: jitter derives from a hash.
@@ -17,18 +19,20 @@ the same answer: jitter derives from a hash.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from aggregator.hosts import host_of
 from aggregator.model import (
+    Claim,
     FailureKind,
     Feed,
+    FeedRead,
     Fetched,
     FetchFailed,
     FetchResult,
     Health,
-    Notice,
+    Lease,
     NotModified,
     Outcome,
     Poll,
@@ -37,14 +41,66 @@ from aggregator.model import (
     Unparsable,
     Validators,
 )
-from aggregator.schedule.failure import failed, not_its_fault
-from aggregator.schedule.request import CROWDED_REST, KILLED_AGAIN, KILLED_REST, is_full
+from aggregator.schedule.bodies import unparsable_failure, with_killed
+from aggregator.schedule.excuse import not_its_fault
+from aggregator.schedule.failure import failed
+from aggregator.schedule.notices import feed_notice
+from aggregator.schedule.request import is_full
 from aggregator.schedule.restart import pace_of
-from aggregator.schedule.success import body_hash, count_of, succeeded
+from aggregator.schedule.success import after_push, succeeded
+from aggregator.visible import visible
 
 RELEASE_ALLOWANCE = 1_000_000
 """Entries that a released feed may bring within an hour before it is judged again: more than any feed has."""
 HISTORY = 48
+MOST_DETAIL_CHARS = 1000
+_LETTERS = {"failed": "f", "new": "n"}
+"""Of `PollState.history`, by the word for the result; others are `u`."""
+
+
+def poll_record(
+    feed: Feed,
+    claim: Claim,
+    state: PollState,
+    result: FetchResult,
+    read: ReadResult | None,
+    *,
+    host: str,
+    now: datetime,
+    offline: bool,
+    pushed: bool = False,
+    lease: Lease | None = None,
+) -> Poll:
+    """The record that ends this poll. `state` is the feed's before it, `read` None where nothing was read.
+
+    `lease` is the feed's WebSub subscription as it stands, `pushed` whether its hub delivers.
+    """
+    poll = after_poll(
+        feed,
+        state,
+        result,
+        read,
+        now=now,
+        offline=offline,
+        pushed=pushed,
+    )
+    return _record(claim, poll, host=host, lease=lease)
+
+
+def delivery_record(
+    feed: Feed,
+    claim: Claim,
+    state: PollState,
+    read: FeedRead,
+    *,
+    host: str,
+    now: datetime,
+    lease: Lease | None,
+) -> Poll:
+    """The same for entries that a hub delivered: no request was made, so the next poll stays where it is."""
+    poll = after_push(feed, state, read, now=now)
+    poll = replace(poll, read=read, result=_read_word(read))
+    return _record(claim, poll, host=host, lease=lease)
 
 
 def after_poll(
@@ -54,122 +110,50 @@ def after_poll(
     read: ReadResult | None,
     *,
     now: datetime,
-    clock_error: timedelta | None = None,
     offline: bool = False,
     pushed: bool = False,
 ) -> Poll:
     """The feed's next state and due time, the notices, and the hold of its host.
 
-    `read` is None where nothing was read: not modified, the same body again, or a failed fetch. `clock_error` is what
-    `clock_samples` show of the publisher's clock, looked at when something was read. `offline`: `is_local_outage`.
-    `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
+    `read` is None where nothing was read: not modified, the same body again, or a failed fetch. `offline`:
+    `is_local_outage`. `pushed`: the feed's hub delivers (`websub.is_trusted`), so that polling is only a net.
     """
-    poll = _after_poll(
-        feed,
-        state,
-        result,
-        read,
-        now=now,
-        clock_error=clock_error,
-        offline=offline,
-        pushed=pushed,
-    )
+    word = result_word(result, read)
+    counted = _counted(state, word, now=now)
+    failure: FetchFailed | None = None
+    if isinstance(result, FetchFailed):
+        failure = result
+    elif isinstance(read, Unparsable):
+        # The server answered, but not with a feed: a failed poll, all state kept (situation 19).
+        failure = unparsable_failure(result, read)
+        counted = with_killed(counted, result, read, now=now)
+    else:
+        poll = succeeded(feed, counted, result, read, now=now, pushed=pushed)
+    if failure is not None:
+        detail = visible(failure.detail[:MOST_DETAIL_CHARS])
+        failure = replace(failure, detail=detail)
+        ours = failure.kind in (FailureKind.BUSY, FailureKind.INTERNAL)
+        if offline or ours:
+            poll = not_its_fault(feed, state, failure, now=now)
+        else:
+            poll = failed(feed, counted, failure, now=now)
     return replace(
         poll,
         before=state,
         state=replace(poll.state, paced_by=pace_of(feed)),
         fetched=result,
         read=read,
+        result=word,
     )
-
-
-def _after_poll(
-    feed: Feed,
-    state: PollState,
-    result: FetchResult,
-    read: ReadResult | None,
-    *,
-    now: datetime,
-    clock_error: timedelta | None,
-    offline: bool,
-    pushed: bool,
-) -> Poll:
-    if isinstance(result, FetchFailed):
-        if offline or result.kind in (FailureKind.BUSY, FailureKind.INTERNAL):
-            return not_its_fault(feed, state, result, now=now)
-        return failed(feed, _counted(state, "f", now=now), result, now=now)
-    if isinstance(read, Unparsable):
-        return _after_unparsable(
-            feed,
-            state,
-            result,
-            read,
-            now=now,
-        )
-    change_count = count_of(read, Outcome.NEW) + count_of(read, Outcome.EDITED)
-    letter = "n" if change_count else "u"
-    return succeeded(
-        feed,
-        _counted(state, letter, now=now),
-        result,
-        read,
-        now=now,
-        clock_error=clock_error,
-        pushed=pushed,
-    )
-
-
-def _after_unparsable(
-    feed: Feed,
-    state: PollState,
-    result: Fetched | NotModified,
-    read: Unparsable,
-    *,
-    now: datetime,
-) -> Poll:
-    """The server answered, but not with a feed: a failed poll, all state kept (situation 19)."""
-    failure = FetchFailed(
-        result.url,
-        read.kind,
-        read.detail,
-        _status(result),
-        result.caching,
-        result.redirects,
-        result.elapsed,
-    )
-    if read.kind is FailureKind.INTERNAL:
-        return not_its_fault(feed, state, failure, now=now)
-    if isinstance(result, Fetched):
-        state = _with_killed(state, result, read, now=now)
-    return failed(feed, _counted(state, "f", now=now), failure, now=now)
-
-
-def _with_killed(
-    state: PollState,
-    result: Fetched,
-    read: Unparsable,
-    *,
-    now: datetime,
-) -> PollState:
-    """A body whose reading went over its limits is remembered, so that it does not cost them again (situation 27)."""
-    # The same body again: its rest ends when it was to end, or it would never be tried anew.
-    if read.kind is not FailureKind.PARSER_KILLED or read is KILLED_AGAIN:
-        return state
-    rest = KILLED_REST if read.is_final else CROWDED_REST
-    killed_hash = body_hash(result.body)
-    return replace(state, killed_hash=killed_hash, killed_until_at=now + rest)
-
-
-def _status(result: Fetched | NotModified) -> int:
-    return result.status if isinstance(result, Fetched) else 304
 
 
 def _counted(
     state: PollState,
-    letter: str,
+    word: str,
     *,
     now: datetime,
 ) -> PollState:
+    letter = _LETTERS.get(word, "u")
     was_full = is_full(state, now=now)
     return replace(
         state,
@@ -178,6 +162,72 @@ def _counted(
         last_poll_at=now,
         last_full_at=now if was_full else state.last_full_at,
         history=(*state.history, letter)[-HISTORY:],
+    )
+
+
+def result_word(result: FetchResult, read: ReadResult | None) -> str:
+    """The word by which a poll's result is counted."""
+    match result:
+        case FetchFailed():
+            return "failed"
+        case NotModified():
+            return "not_modified"
+        case Fetched():
+            return _read_word(read)
+
+
+def _read_word(read: ReadResult | None) -> str:
+    match read:
+        case None:
+            return "unchanged"
+        case Unparsable():
+            return "failed"
+        case FeedRead():
+            return "new" if read.change_count else "unchanged"
+
+
+def _record(
+    claim: Claim,
+    poll: Poll,
+    *,
+    host: str,
+    lease: Lease | None,
+) -> Poll:
+    """The poll with what is written of it under its claim."""
+    state = replace(poll.state, lease=lease or poll.before.lease)
+    if poll.withhold:
+        # After the release the same body is to be read again, or its entries were lost.
+        state = replace(state, body_hash="")
+    poll = replace(poll, claim=claim, state=state, host=host)
+    read = poll.read
+    if not isinstance(read, FeedRead):
+        return poll
+    if poll.withhold:
+        read = _withheld(read)
+    return replace(
+        poll,
+        read=read,
+        entries=read.entries,
+        known=read.known,
+        notices=(*read.notices, *poll.notices),
+        outcomes=read.outcomes,
+    )
+
+
+def _withheld(read: FeedRead) -> FeedRead:
+    """The same reading with nothing published: its new and edited entries count as seen, for the reason quarantined."""
+    held = {entry.identity_key for entry in read.entries}
+    outcomes = Counter(read.outcomes)
+    count = outcomes.pop(Outcome.NEW, 0) + outcomes.pop(Outcome.EDITED, 0)
+    outcomes[Outcome.SEEN] += count
+    # A known entry is never published again: what was withheld must stay unknown.
+    known = {key: entry for key, entry in read.known.items() if key not in held}
+    return replace(
+        read,
+        entries=(),
+        known=known,
+        outcomes=outcomes,
+        reasons=Counter(read.reasons) + Counter(quarantined=count),
     )
 
 
@@ -211,5 +261,5 @@ def released(
         paced_by=pace_of(feed),
     )
     words = "released by the operator"
-    notice = Notice("released", feed.feed_id, host_of(before.url), words)
+    notice = feed_notice("released", feed, before.url, words)
     return Poll(before, after, at, (notice,))

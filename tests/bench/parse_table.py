@@ -32,9 +32,10 @@ from typing import Any, NamedTuple
 
 import feedparser
 
-from aggregator.entry.dates import clock_error, instant
+from aggregator.entry.dates import instant
 from aggregator.entry.parse import parsed_feed
 from aggregator.model import ParsedFeed
+from aggregator.schedule.publisher_clock import clock_error
 
 CORPUS = Path(__file__).resolve().parents[2] / ".." / "shared" / "corpus"
 SECONDS = 20

@@ -36,7 +36,7 @@ STEPS = {
     "fetch": "aggregator.daemon.assembly:Fetching.fetch",
     "known": "aggregator.engine.poll_store:PollStore.known",
     "read": "aggregator.daemon.assembly:Fetching.read",
-    "settle": "aggregator.daemon.polling:poll_record",
+    "settle": "aggregator.daemon.recording:poll_record",
     "commit": "aggregator.engine.poll_store:PollStore.commit",
     "release": "aggregator.engine.poll_store:PollStore.release",
     # the event stage, in the order of one batch

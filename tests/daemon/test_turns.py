@@ -143,7 +143,7 @@ async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_cou
         reads.append(asked.body)
         return Unparsable(FailureKind.PARSER_KILLED, "too long", is_final=True)
 
-    stages.poll_stage._read = kill
+    stages.poll_stage._bodies._read = kill
     stages.bodies["a"] = rss(("1", QUAKE))
     for count in (1, 2, 3):
         stages.now += timedelta(hours=1)
@@ -159,7 +159,7 @@ async def test_a_document_that_was_killed_is_not_read_again_within_a_day_and_cou
     stages.now += timedelta(days=1)
     await stages.poll("a")
     assert len(reads) == 2, "a later version, or a less busy machine, may read it"
-    stages.poll_stage._read = read_here
+    stages.poll_stage._bodies._read = read_here
     stages.bodies["a"] = rss(("2", QUAKE))
     await stages.poll("a")
     await stages.assign()

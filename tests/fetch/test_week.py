@@ -17,9 +17,9 @@ from aggregator.engine import wire
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.hosts import host_of
 from aggregator.model import Feed, PollState
+from aggregator.schedule.bodies import is_unchanged
 from aggregator.schedule.request import (
     first_state,
-    is_unchanged,
     request_for,
     with_feed,
 )

@@ -15,7 +15,8 @@ from aggregator.model import (
     PollState,
     ReadResult,
 )
-from aggregator.schedule.request import first_state, is_unchanged, request_for
+from aggregator.schedule.bodies import is_unchanged
+from aggregator.schedule.request import first_state, request_for
 from aggregator.schedule.result import after_poll
 from tests.schedule.given import NOW, reading
 

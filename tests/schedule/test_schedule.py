@@ -24,16 +24,15 @@ from aggregator.model import (
     Unparsable,
     Validators,
 )
+from aggregator.schedule.bodies import body_hash, is_unchanged
 from aggregator.schedule.bounds import first_due_at
 from aggregator.schedule.request import (
     first_state,
-    is_unchanged,
     request_for,
     with_feed,
 )
 from aggregator.schedule.restart import due_at
 from aggregator.schedule.result import after_poll, released
-from aggregator.schedule.success import body_hash
 from tests.schedule.given import (
     DAY,
     FEED,
@@ -657,17 +656,17 @@ def test_entries_beyond_the_limit_are_told_once_and_again_after_there_were_none(
 
 def test_a_wrong_clock_is_stored_and_told_when_it_changes():
     life, told = Life().lived(), []
-    for error in (None, 8 * HOUR, 8 * HOUR, None):
-        life.poll(
-            fetched(str(error).encode()),
-            reading(1, lags=(-28800.0,)),
-            clock_error=error,
-        )
+    # Beijing time labelled GMT: entries are seen up to 15 minutes after they appear, eight hours before they say.
+    wrong = tuple(-8 * 3600.0 + 20 * n for n in range(40))
+    right = tuple(20.0 * n for n in range(40))
+    for n, lags in enumerate((right, wrong, wrong, right)):
+        life.poll(fetched(str(n).encode()), reading(1, lags=lags))
         told.append(life.kinds)
     assert told == [[], ["clock"], [], ["clock"]]
-    life.poll(fetched(b"z"), reading(1), clock_error=8 * HOUR)
+    life.poll(fetched(b"y"), reading(1, lags=wrong))
+    life.poll(fetched(b"z"), reading(1))
     life.poll(not_modified())
-    assert life.state.clock_error == 8 * HOUR
+    assert life.state.clock_error == -8 * HOUR
 
 
 # --- properties ---

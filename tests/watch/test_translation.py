@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from aggregator.model import Caching, FailureKind, Feed, FeedHints, FetchFailed, Health
 from aggregator.schedule.bounds import Bound
-from aggregator.schedule.failure import failed, not_its_fault
+from aggregator.schedule.due import with_due
+from aggregator.schedule.excuse import not_its_fault
+from aggregator.schedule.failure import failed
 from aggregator.schedule.request import first_state
 from aggregator.schedule.result import released
-from aggregator.schedule.success import with_due
 from aggregator.watch import sentences, translation
 from aggregator.watch.page import REASONS, TEMPLATES
 from aggregator.watch.remedies import remedy_of
