@@ -318,15 +318,10 @@ def test_every_public_function_and_module_says_what_it_is():
     assert not silent
 
 
-UNSPOKEN_METHODS = frozenset({"watch", "dedup", "entry"})
-"""Parts of the package where a public method may still go without a docstring."""
-
-
 def test_every_public_method_says_what_it_does():
     silent = [
         f"{name}.{part.name}.{method.name}"
         for name, tree in ALL
-        if name.split(".")[0] not in UNSPOKEN_METHODS
         for part in tree.body
         if isinstance(part, ast.ClassDef) and not part.name.startswith("_")
         for method in part.body

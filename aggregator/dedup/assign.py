@@ -98,6 +98,7 @@ class Scored:
 
     @property
     def score(self) -> float:
+        """Of the log odds, in 0..1."""
         return score_of(self.log_odds)
 
 

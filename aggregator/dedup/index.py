@@ -414,6 +414,7 @@ class Index:
         return tuple(bytes(row["entry_id"]).decode() for row in rows)
 
     def event_number(self, slot: int) -> int:
+        """The number, within this index, of the event that the report in `slot` was given to."""
         return self.rows.event(slot)
 
     def event_id(self, number: int) -> str:

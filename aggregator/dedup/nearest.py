@@ -35,6 +35,7 @@ class Nearest:
 
     @property
     def score(self) -> float:
+        """Of the log odds, in 0..1."""
         return score_of(self.log_odds)
 
 

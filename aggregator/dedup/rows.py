@@ -328,9 +328,11 @@ class RowStore:
         return int(self._blocks[slot // BLOCK].events[slot % BLOCK])
 
     def raw_event_id(self, slot: int) -> bytes:
+        """The event id of the report in `slot`, as its ASCII bytes."""
         return bytes(self._blocks[slot // BLOCK].names[slot % BLOCK])
 
     def event_id(self, slot: int) -> str:
+        """The event id of the report in `slot`."""
         return self.raw_event_id(slot).decode()
 
     def set_event(

@@ -21,6 +21,7 @@ class Score:
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of precision and recall; 0 where both are."""
         both = self.precision + self.recall
         if not both:
             return 0.0

@@ -141,6 +141,7 @@ class Catalog:
         return Changes(files, tuple(dict.fromkeys(stale)))
 
     def lines(self) -> tuple[Exported, ...]:
+        """A line for each file, by category and date."""
         return tuple(
             sorted(
                 self._lines.values(),

@@ -122,6 +122,7 @@ class Facts:
 
     @property
     def title_key(self) -> str:
+        """Title and date together; '' where there is neither."""
         if self.title == NO_HASH and self.date == NO_HASH:
             return ""
         return self.title + self.date

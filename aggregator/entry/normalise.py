@@ -130,20 +130,91 @@ def entry(
     `facts`: the answer of `entry_facts` for the same entry, where it is at hand.
     """
     facts = facts or entry_facts(parsed, feed=feed, feed_language=feed_language)
+    labels = _labels(
+        parsed,
+        facts,
+        feed=feed,
+        feed_title=feed_title,
+        feed_language=feed_language,
+        first_seen_at=first_seen_at,
+        clock_error=clock_error,
+    )
+    written = _document(
+        parsed,
+        facts.text,
+        labels,
+        feed=feed,
+        entry_id=entry_id,
+        settings=settings,
+    )
+    return _entry(
+        parsed,
+        facts,
+        labels,
+        written,
+        feed=feed,
+        entry_id=entry_id,
+        identity_key=identity_key,
+        first_seen_at=first_seen_at,
+        revision=revision,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What the entry and its document say alike."""
+
+    title: str
+    url: str
+    lang: str
+    categories: tuple[str, str, str]
+    dates: _Dates
+
+
+def _labels(
+    parsed: ParsedEntry,
+    facts: EntryFacts,
+    *,
+    feed: Feed,
+    feed_title: str,
+    feed_language: str | None,
+    first_seen_at: datetime,
+    clock_error: timedelta | None,
+) -> _Labels:
     text = facts.text
     url = entry_url(parsed, feed=feed)
     # Microblogs have no titles: their first line stands for one.
     title = clean_title(parsed.title) or first_line(text.plain)
     title = title or url or one_line(parsed.guid)
-    dates = _dates(
-        facts.published_at,
-        feed=feed,
-        first_seen_at=first_seen_at,
-        clock_error=clock_error,
+    return _Labels(
+        title,
+        url,
+        _language(parsed, title, text.matching, feed=feed, feed_language=feed_language),
+        named_categories(feed, feed_title=feed_title, feed_language=feed_language),
+        _dates(
+            facts.published_at,
+            feed=feed,
+            first_seen_at=first_seen_at,
+            clock_error=clock_error,
+        ),
     )
-    categories = named_categories(
-        feed, feed_title=feed_title, feed_language=feed_language
-    )
+
+
+def _entry(
+    parsed: ParsedEntry,
+    facts: EntryFacts,
+    labels: _Labels,
+    document: str,
+    *,
+    feed: Feed,
+    entry_id: str,
+    identity_key: str,
+    first_seen_at: datetime,
+    revision: int,
+) -> Entry:
+    url = labels.url
+    dates = labels.dates
+    published_raw = parsed.published_raw or parsed.updated_raw
     return Entry(
         entry_id=entry_id,
         feed_id=feed.feed_id,
@@ -152,33 +223,19 @@ def entry(
         guid=one_line(parsed.guid),
         url=url,
         canonical_url=canonical_url(url),
-        title=title,
-        lang=_language(
-            parsed, title, text.matching, feed=feed, feed_language=feed_language
-        ),
+        title=labels.title,
+        lang=labels.lang,
         author=one_line(title_text(parsed.author), limit=_MAX_NAME_CHARS),
-        categories=categories,
+        categories=labels.categories,
         tags=_tags(parsed.tags),
         published_at=dates.stated_at,
         matched_at=dates.matched_at,
-        published_raw=one_line(
-            parsed.published_raw or parsed.updated_raw, limit=_MAX_NAME_CHARS
-        ),
+        published_raw=one_line(published_raw, limit=_MAX_NAME_CHARS),
         date_source=dates.source,
         first_seen_at=first_seen_at,
         content_hash=facts.content_hash,
-        text=text.matching[:MAX_TEXT_CHARS],
-        document=_document(
-            parsed,
-            text,
-            title=title,
-            url=url,
-            date=dates.written,
-            categories=categories,
-            feed=feed,
-            entry_id=entry_id,
-            settings=settings,
-        ),
+        text=facts.text.matching[:MAX_TEXT_CHARS],
+        document=document,
         site=site_of(url or feed.url),
         # A feed that aggregates is no publisher: its links name them.
         publisher=site_of((feed.aggregates and url) or feed.url),
@@ -188,20 +245,18 @@ def entry(
 def _document(
     parsed: ParsedEntry,
     text: EntryText,
+    labels: _Labels,
     *,
-    title: str,
-    url: str,
-    date: str,
-    categories: tuple[str, str, str],
     feed: Feed,
     entry_id: str,
     settings: DocumentSettings,
 ) -> str:
     """The front matter and the body below it."""
+    url = labels.url
     base_url = parsed.base_url or url or public_address(feed.url)
     body = _body(
         text,
-        title=title,
+        title=labels.title,
         base_url=base_of(text.body.value, base_url),
         settings=settings,
     )
@@ -214,11 +269,11 @@ def _document(
     )
     newline = settings.leading_newline
     parts = FrontMatter(
-        title,
-        categories,
+        labels.title,
+        labels.categories,
         headimg,
-        categories[1],
-        date=date,
+        labels.categories[1],
+        date=labels.dates.written,
         body=body,
         leading_newline=newline,
     )

@@ -166,6 +166,27 @@ def _parsed(
             FailureKind.NOT_A_FEED,
             f"neither XML nor JSON; it begins with {_shown(start, 40)!r}",
         )
+    return _parsed_xml(
+        start,
+        root,
+        url=url,
+        encoding=document.encoding,
+        max_entries=max_entries,
+        notes=notes,
+        seen=seen,
+    )
+
+
+def _parsed_xml(
+    start: str,
+    root: str,
+    *,
+    url: str,
+    encoding: str,
+    max_entries: int,
+    notes: tuple[str, ...],
+    seen: Container[str],
+) -> ParsedFeed | Unparsable:
     try:
         raw = raw_feed(
             start,
@@ -188,7 +209,7 @@ def _parsed(
     return _from_xml(
         raw,
         url=url,
-        encoding=document.encoding,
+        encoding=encoding,
         notes=notes,
     )
 

@@ -21,10 +21,21 @@ _NAMES_KEPT = 2048
 class Handler(Protocol):
     """The part of SAX that feedparser's strict parser takes."""
 
-    def startPrefixMapping(self, prefix: str | None, uri: str) -> None: ...  # noqa: N802 - the names are SAX's
-    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None: ...  # noqa: N802
-    def endElementNS(self, name: Any, qname: Any) -> None: ...  # noqa: N802
-    def characters(self, text: str) -> None: ...
+    def startPrefixMapping(self, prefix: str | None, uri: str) -> None:  # noqa: N802 - the names are SAX's
+        """A prefix is bound to the name space `uri`."""
+        ...
+
+    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802
+        """An element begins; `name` is (name space, local name)."""
+        ...
+
+    def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
+        """The element ends."""
+        ...
+
+    def characters(self, text: str) -> None:
+        """Text between two tags, perhaps a part of it."""
+        ...
 
 
 class _Name(NamedTuple):

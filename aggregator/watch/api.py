@@ -182,6 +182,7 @@ class Report(_Answer):
         source: Source,
         names: Mapping[str, str],
     ) -> Self:
+        """One of an event's reports; `names` by feed id."""
         return cls(
             entry_id=source.entry_id,
             feed_id=source.feed_id,
@@ -217,6 +218,7 @@ class EventSummary(_Answer):
         event: Event,
         names: Mapping[str, str],
     ) -> Self:
+        """As a list shows the event; `names` by feed id."""
         return cls(**_summary(event, names))
 
 
@@ -260,6 +262,7 @@ class Telling(_Answer):
 
     @classmethod
     def of(cls, message: Message) -> Self:
+        """What a message told consumers."""
         return cls(
             kind=message.kind,
             entry_id=message.entry_id,
@@ -287,6 +290,7 @@ class EventDetail(EventSummary):
     def of_event(
         cls, event: Event, messages: Sequence[Message], names: Mapping[str, str]
     ) -> Self:
+        """The event with all that was told of it, the oldest message first; `names` by feed id."""
         history = [Telling.of(message) for message in messages]
         return cls(
             **_summary(event, names), related=list(event.related), history=history
@@ -305,6 +309,7 @@ class NearEvent(EventSummary):
         likeness: float,
         names: Mapping[str, str],
     ) -> Self:
+        """As a search by meaning shows the event; `likeness` in 0..1."""
         return cls(**_summary(event, names), likeness=likeness)
 
 
@@ -349,6 +354,7 @@ class FeedSummary(_Answer):
 
     @classmethod
     def of(cls, state: PollState) -> Self:
+        """What is remembered of a feed, without secrets."""
         return cls(
             feed_id=state.feed_id,
             title=state.title,

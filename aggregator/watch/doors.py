@@ -70,9 +70,11 @@ class Doors:
         return True
 
     def has_asked(self, door: _Door) -> None:
+        """A connection has sent its whole request: it is no longer the first to be closed."""
         self._asking.pop(door, None)
 
     def leave(self, door: _Door) -> None:
+        """A connection has ended."""
         self._open.discard(door)
         self._asking.pop(door, None)
 
@@ -154,9 +156,11 @@ class DoorSite(web.BaseSite):
 
     @property
     def name(self) -> str:
+        """Where it listens, as aiohttp's sites call it."""
         return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:
+        """Listen. Raises OSError where the address cannot be had."""
         await super().start()
         server = self._runner.server
         assert server is not None

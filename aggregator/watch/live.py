@@ -36,6 +36,7 @@ class Broadcast:
 
     @property
     def listener_count(self) -> int:
+        """How many pages follow."""
         return len(self._listeners)
 
     @contextlib.asynccontextmanager

@@ -171,6 +171,7 @@ class LineWriter:
         """Lines since the last one that was written."""
 
     def msg(self, line: str | bytes) -> None:
+        """Write one line; one that cannot be written is counted, and the count told with the next that can."""
         data = line
         if isinstance(data, str):
             data = data.encode(errors="backslashreplace")

@@ -242,19 +242,24 @@ class Metrics:
         kind: str,
         count: int = 1,
     ) -> None:
+        """Messages of one kind were published."""
         known = tuple(Kind)
         self._messages.labels(_bounded(kind, known)).inc(count)
 
     def count_dropped(self, count: int) -> None:
+        """Messages fell to a cap before they were read."""
         self._dropped.inc(count)
 
     def show_window(self, entries: int) -> None:
+        """How many reports the matching can be asked about."""
         self._window.set(entries)
 
     def show_waiting(self, entries: int) -> None:
+        """How many entries wait for the event stage."""
         self._waiting.set(entries)
 
     def show_leader(self, leads: bool) -> None:
+        """Whether this worker leads the event stage."""
         self._leader.set(leads)
 
     def show_groups(
@@ -289,6 +294,7 @@ class Metrics:
         hosts_held: int,
         overdue: timedelta,
     ) -> None:
+        """How many hosts are held, and how long the feed due first has waited."""
         self._held.set(hosts_held)
         self._overdue.set(max(overdue.total_seconds(), 0.0))
 

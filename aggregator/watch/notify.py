@@ -79,6 +79,7 @@ class Notifier:
         return self._send("WATCHDOG=1")
 
     def stopping(self, status: str = "") -> bool:
+        """Tell systemd that we stop; False where it does not listen."""
         return self._send("STOPPING=1", *_status(status))
 
     def extend(self, span: timedelta) -> bool:

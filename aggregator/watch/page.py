@@ -163,13 +163,12 @@ class Pages:
         pages = max(-(-len(chosen) // EVENTS_ON_A_PAGE), 1)
         # A page that went away with its events shows what is now the last one.
         page = min(choice.page, pages)
-        start = (page - 1) * EVENTS_ON_A_PAGE
         return self._render(
             "front.html",
             look,
             now=now,
             choice=choice,
-            events=first_of(chosen, choice.order, start + EVENTS_ON_A_PAGE)[start:],
+            events=_events_of_page(chosen, choice, page),
             page=page,
             pages=pages,
             near=near,
@@ -180,17 +179,8 @@ class Pages:
             least_sources=SOURCES_OFFERED,
             stats=_stats(chosen, feeds),
             from_at=from_at,
-            bars=timeline.bars(
-                chosen,
-                from_at=from_at,
-                to_at=now,
-                zone=look.zone,
-            ),
-            marks=timeline.marks(
-                from_at=from_at,
-                to_at=now,
-                zone=look.zone,
-            ),
+            bars=timeline.bars(chosen, from_at=from_at, to_at=now, zone=look.zone),
+            marks=timeline.marks(from_at=from_at, to_at=now, zone=look.zone),
             reasons=reasons,
         )
 
@@ -362,6 +352,7 @@ class Pages:
         status: int,
         text: str,
     ) -> str:
+        """The page in place of one that cannot be shown; `status` is HTTP's."""
         return self._render("error.html", look, status=status, text=text)
 
     def _picture(self, event: Event, form: str) -> str:
@@ -544,6 +535,15 @@ def _asset_versions() -> Callable[[str], str]:
 
 
 # --- figures --------------------------------------------------------------------------------------------------
+
+
+def _events_of_page(
+    chosen: Sequence[Event],
+    choice: Choice,
+    page: int,
+) -> Sequence[Event]:
+    start = (page - 1) * EVENTS_ON_A_PAGE
+    return first_of(chosen, choice.order, start + EVENTS_ON_A_PAGE)[start:]
 
 
 def _languages(events: Iterable[Event]) -> list[tuple[str, int]]:

@@ -73,7 +73,9 @@ class Sender(Protocol):
 
     batch: int
 
-    async def send(self, parcels: Sequence[Parcel]) -> Result: ...
+    async def send(self, parcels: Sequence[Parcel]) -> Result:
+        """Hand the parcels over. What goes wrong is in the answer, never raised."""
+        ...
 
 
 def sender_of(
@@ -113,6 +115,7 @@ class Webhook:
         self._session = session
 
     async def send(self, parcels: Sequence[Parcel]) -> Result:
+        """POST one message, signed."""
         [parcel] = parcels
         headers = {
             "Content-Type": "application/json",
@@ -147,6 +150,7 @@ class Ntfy:
         self._session = session
 
     async def send(self, parcels: Sequence[Parcel]) -> Result:
+        """Publish one message to the topic."""
         [parcel] = parcels
         headers = {"Content-Type": "application/json"}
         # A topic of ntfy.sh needs none.
@@ -226,6 +230,7 @@ class Mail:
         self._secret = secret
 
     async def send(self, parcels: Sequence[Parcel]) -> Result:
+        """One mail with all parcels."""
         mail = self.mail_of([parcel.message for parcel in parcels])
         try:
             await asyncio.to_thread(self._hand_over, mail)

@@ -40,6 +40,7 @@ class Outlet:
     title: str = "Events"
 
     def name(self, feed_id: str) -> str:
+        """The feed's title, its id where it has none."""
         return self.names.get(feed_id) or feed_id
 
 

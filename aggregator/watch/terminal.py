@@ -19,10 +19,12 @@ class GuardedBytes:
         self.unguarded = stream
 
     def write(self, data: bytes) -> int:
+        """Write JSON bytes with what a terminal would obey escaped; answers how many bytes were taken."""
         self.unguarded.write(visible_json(bytes(data)))
         return len(data)
 
     def writelines(self, lines: Iterable[bytes]) -> None:
+        """Write each line."""
         for line in lines:
             self.write(line)
 
@@ -38,13 +40,16 @@ class Guarded:
 
     @property
     def buffer(self) -> GuardedBytes:
+        """The same for bytes."""
         return GuardedBytes(self.unguarded.buffer)
 
     def write(self, text: str) -> int:
+        """Write text with what a terminal would obey made visible; answers how many characters were taken."""
         self.unguarded.write(visible(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
+        """Write each line."""
         for line in lines:
             self.write(line)
 

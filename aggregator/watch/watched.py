@@ -67,7 +67,9 @@ class Watched(Protocol):
         """The operators' words on this event that are still kept, oldest first."""
         ...
 
-    async def feeds(self) -> Sequence[PollState]: ...
+    async def feeds(self) -> Sequence[PollState]:
+        """The state of every feed that was polled."""
+        ...
 
     @property
     def has_meanings(self) -> bool:
