@@ -1,17 +1,20 @@
-"""What stands in one title where the other has something else: two titles' tokens aligned by rapidfuzz, and the places
-that they name.
+"""What stands in one title where the other has something else, for many pairs of titles at a time: their tokens
+aligned, and the places that they name.
 
 A slot is a run of tokens of one title that stands between the same words as a run of the other. Look-alikes are alike
 but for a slot: the city, the bank, the winner. A token of a slot is known when the other report has it elsewhere, in
 title or body. What the other *body* mentions need not be what it is about: reports of look-alikes name one another in
 passing ("In Paris, too, drivers are on strike"). So slots are weighed twice: without all that is known, and without
 what stands in the other title.
+
+Titles whose common words stand in one order have one alignment, which arrays show; only the others, a third of the
+pairs, are aligned by rapidfuzz, one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,32 +42,68 @@ DIFFERENCES = (
     "slot_places_apart",
 )
 """The names of what `differences` gives."""
+_WEIGHED = [
+    DIFFERENCES.index(name)
+    for name in (
+        "slot_rarest_least",
+        "slot_told_rarest_least",
+        "slot_weight_least",
+        "slot_names_least",
+        "slot_known_most",
+        "slot_told_weight_least",
+        "slot_told_names_least",
+    )
+]
+"""The columns of what is the lesser of a slot's two sides, in the order of `_Sides.compared`."""
+_PLACES = [
+    DIFFERENCES.index(name)
+    for name in ("places_agree", "places_apart", "places_untold", "slot_places_apart")
+]
 _PLAIN = 5.0
 """Rarity below which a word is common: one title in 150 (a guess)."""
 
-
-class Title(NamedTuple):
-    """One title of a pair: its tokens with their weights, whether the other report has each, bits of which are names,
-    and the tokens of the body that are not in the title, as an array: few pairs are asked for them."""
-
-    tokens: list[int]
-    weights: list[float]
-    hit: list[bool]
-    names: int
-    body: NDArray[np.uint32]
+Doubles = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Tokens = NDArray[np.uint32]
+Numbers = NDArray[np.intp]
 
 
-class Slot(NamedTuple):
-    """Where a slot begins and ends in the one title and in the other."""
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """One title of each pair: (pairs, columns) tokens, each once in its title and 0 behind its end, with their weights
+    and whether the other report has each; (pairs,) bits of which are names; and (pairs, columns) the tokens of the body
+    that are not in the title."""
 
-    start: int
-    end: int
-    other_start: int
-    other_end: int
+    tokens: Tokens
+    weights: NDArray[np.float32]
+    hit: Bools
+    names: Tokens
+    bodies: Tokens
 
 
-def differences(one: Title, other: Title) -> list[float]:
-    """The values of `DIFFERENCES`, the same whichever title comes first; -1 where a title has no tokens.
+@dataclass(frozen=True, slots=True)
+class _Aligned:
+    """Titles beside those of the other reports: which tokens these titles have, which of them stand in line with the
+    same token there, and for each of the others in which gap between those it stands."""
+
+    titles: Titles
+    shared: Bools
+    in_line: Bools
+    gap: Numbers
+
+    @classmethod
+    def of(cls, titles: Titles, shared: Bools, in_line: Bools) -> _Aligned:
+        return cls(titles, shared, in_line, np.cumsum(in_line, axis=1))
+
+    def in_gaps(self) -> tuple[Numbers, Numbers]:
+        """(row, column) of the tokens that stand in gaps, row by row."""
+        is_token = self.titles.tokens > 0
+        row, column = np.nonzero(is_token & ~self.in_line)
+        return row, column
+
+
+def differences(one: Titles, other: Titles) -> Doubles:
+    """(pairs, len(DIFFERENCES)) values, the same whichever title comes first; -1 where a title has no tokens.
 
     `aligned` is the share of the titles' weight that stands in both in one order, `slots` how many slots there are,
     `slot_tokens` the tokens of the longest side of one. `slot_..._least` is the lesser weight of a slot's two sides
@@ -74,134 +113,202 @@ def differences(one: Title, other: Title) -> list[float]:
     `slot_told_known_most` what one side has of the other's body. `slot_plain` counts slots of common words on both
     sides, `swaps` tokens of both titles that are not in one order.
     """
-    if not one.tokens or not other.tokens:
-        return [-1.0] * len(DIFFERENCES)
+    mine, theirs = _aligned(one, other)
+    values = np.zeros((len(one.tokens), len(DIFFERENCES)))
+    in_line_weight = _sum(one.weights, mine.in_line)
+    in_line_weight += _sum(other.weights, theirs.in_line)
+    weight = _sum(one.weights, one.tokens > 0) + _sum(other.weights, other.tokens > 0)
+    values[:, DIFFERENCES.index("aligned")] = in_line_weight / np.maximum(weight, 1e-6)
+    swaps = mine.shared.sum(1) - mine.in_line.sum(1)
+    values[:, DIFFERENCES.index("swaps")] = swaps
+    _weigh(values, mine, theirs)
+    _place(values, mine, theirs)
+    values[~(one.tokens.any(1) & other.tokens.any(1))] = -1
+    return values
+
+
+def _sum(weights: NDArray[np.float32], chosen: Bools) -> Doubles:
+    """The sum of the chosen weights of each row, in 64 bits: so it is the same in any order."""
+    sums: Doubles = np.where(chosen, weights, 0).sum(1, dtype=np.float64)
+    return sums
+
+
+# --- alignment --------------------------------------------------------------------------------------------------
+
+
+def _aligned(one: Titles, other: Titles) -> tuple[_Aligned, _Aligned]:
+    """Both titles of each pair, aligned so that as many tokens as possible stand in line."""
+    is_token = one.tokens > 0
+    same = (one.tokens[:, :, None] == other.tokens[:, None, :]) & is_token[:, :, None]
+    shared, other_shared = same.any(2), same.any(1)
+    in_line, other_in_line = shared.copy(), other_shared.copy()
+    place = np.where(shared, same.argmax(2), -1)
+    before = np.maximum.accumulate(place, axis=1)
+    is_rising = ~shared[:, 1:] | (place[:, 1:] > before[:, :-1])
+    for row in np.flatnonzero(~is_rising.all(1)).tolist():
+        in_line[row] = False
+        other_in_line[row] = False
+        for start, other_start, length in _runs(one.tokens[row], other.tokens[row]):
+            in_line[row, start : start + length] = True
+            other_in_line[row, other_start : other_start + length] = True
+    return (
+        _Aligned.of(one, shared, in_line),
+        _Aligned.of(other, other_shared, other_in_line),
+    )
+
+
+def _runs(one: Tokens, other: Tokens) -> list[tuple[int, int, int]]:
+    """Where runs that are alike begin in the one title and in the other, and how long they are."""
+    mine = one[one > 0].tolist()
+    theirs = other[other > 0].tolist()
     # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
-    first, second = (one, other) if one.tokens <= other.tokens else (other, one)
-    runs = [
-        (run.a, run.b, run.size)
-        for run in Indel.editops(first.tokens, second.tokens).as_matching_blocks()
-    ]
-    aligned = 0.0
-    in_order = 0
-    for start, other_start, length in runs:
-        aligned += sum(first.weights[start : start + length]) + sum(
-            second.weights[other_start : other_start + length]
-        )
-        in_order += length
-    in_both = set(first.tokens).intersection(second.tokens)
-    slots = slots_between(runs)
-    total = sum(first.weights) + sum(second.weights)
-    return [
-        aligned / max(total, 1e-6),
-        len(slots),
-        *_weighed(first, second, slots, in_both, swaps=len(in_both) - in_order),
-        *_placed(first, second, slots),
-    ]
+    if mine > theirs:
+        blocks = Indel.editops(theirs, mine).as_matching_blocks()
+        return [(block.b, block.a, block.size) for block in blocks]
+    blocks = Indel.editops(mine, theirs).as_matching_blocks()
+    return [(block.a, block.b, block.size) for block in blocks]
 
 
-def slots_between(runs: Sequence[tuple[int, int, int]]) -> list[Slot]:
-    """What lies between runs that are alike, where both titles have something.
-
-    A run is where it begins in the one title and in the other, and how long it is; the last one, of no length, ends
-    both titles.
-    """
-    slots = []
-    at, other_at = 0, 0
-    for start, other_start, length in runs:
-        if start > at and other_start > other_at:
-            slots.append(Slot(at, start, other_at, other_start))
-        at, other_at = start + length, other_start + length
-    return slots
+# --- slots ------------------------------------------------------------------------------------------------------
 
 
-class _Side(NamedTuple):
-    """Weights of one side of a slot.
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """One side of each slot, (slots, ...).
 
-    Those to be compared with the other side's: of the rarest unknown token, of the unknown, of the unknown names, of
-    the known; of the rarest that the other title lacks, of all such, of such names. Then those of what only the other
-    body has, and of the rarest of all.
+    `compared` is what is set against the other side: the weight of the rarest unknown token and of the rarest that the
+    other title lacks; the sums of the unknown, of the unknown names, of the known, of what the other title lacks, of
+    such names. `mentioned` is the sum of what only the other body has, `rarest` the rarest of all.
     """
 
-    compared: tuple[float, ...]
-    mentioned: float
-    rarest: float
+    compared: Doubles
+    mentioned: Doubles
+    rarest: Doubles
+    length: Numbers
 
 
-def _weighed(
-    one: Title, other: Title, slots: Sequence[Slot], in_both: set[int], *, swaps: int
-) -> list[float]:
-    """From `slot_tokens` to `slot_told_known_most`."""
-    greatest = [0.0] * 7
-    tokens = plain = 0
-    mentioned = 0.0
-    for slot in slots:
-        mine = _side(one, slot.start, slot.end, in_both)
-        theirs = _side(other, slot.other_start, slot.other_end, in_both)
-        tokens = max(tokens, slot.end - slot.start, slot.other_end - slot.other_start)
-        least = map(min, mine.compared, theirs.compared)
-        greatest = list(map(max, greatest, least))
-        mentioned = max(mentioned, mine.mentioned, theirs.mentioned)
-        plain += max(mine.rarest, theirs.rarest) < _PLAIN
-    return [tokens, *greatest[:4], plain, swaps, *greatest[4:], mentioned]
+def _weigh(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
+    """The values of slots: from `slots` to `slot_told_known_most`."""
+    width = mine.gap.shape[1] + 1
+    places, other_places = mine.in_gaps(), theirs.in_gaps()
+    # A gap's number rises with its row and its place in it.
+    gaps = places[0] * width + mine.gap[places]
+    other_gaps = other_places[0] * width + theirs.gap[other_places]
+    # Where one title has nothing, the other only says more: no slot.
+    is_filled = np.zeros((2, len(values) * width), bool)
+    is_filled[0, gaps] = True
+    is_filled[1, other_gaps] = True
+    slots = np.flatnonzero(is_filled.all(0))
+    if not len(slots):
+        return
+    in_slots, other_in_slots = is_filled[1, gaps], is_filled[0, other_gaps]
+    side = _sides(mine, places, gaps, in_slots)
+    other_side = _sides(theirs, other_places, other_gaps, other_in_slots)
+    row, starts, counts = np.unique(
+        slots // width, return_index=True, return_counts=True
+    )
+    least = np.minimum(side.compared, other_side.compared)
+    mentioned = np.maximum(side.mentioned, other_side.mentioned)
+    length = np.maximum(side.length, other_side.length)
+    is_plain = np.maximum(side.rarest, other_side.rarest) < _PLAIN
+    values[row[:, None], _WEIGHED] = np.maximum.reduceat(least, starts)
+    for name, found in (
+        ("slots", counts),
+        ("slot_tokens", np.maximum.reduceat(length, starts)),
+        ("slot_plain", np.add.reduceat(is_plain, starts, dtype=np.intp)),
+        ("slot_told_known_most", np.maximum.reduceat(mentioned, starts)),
+    ):
+        values[row, DIFFERENCES.index(name)] = found
 
 
-def _side(title: Title, start: int, end: int, in_both: set[int]) -> _Side:
-    """What a slot holds of one title, of whose tokens some are `in_both`."""
-    rarest = weight = named = known = of_all = 0.0
-    untitled_rarest = untitled = untitled_named = mentioned = 0.0
-    for i in range(start, end):
-        value, is_hit = title.weights[i], title.hit[i]
-        name_value = value if title.names >> i & 1 else 0.0
-        of_all = max(of_all, value)
-        if is_hit:
-            known += value
-        else:
-            rarest = max(rarest, value)
-            weight += value
-            named += name_value
-        if title.tokens[i] in in_both:
-            continue
-        untitled_rarest = max(untitled_rarest, value)
-        untitled += value
-        untitled_named += name_value
-        mentioned += value if is_hit else 0.0
-    return _Side(
-        (rarest, weight, named, known, untitled_rarest, untitled, untitled_named),
-        mentioned,
-        of_all,
+def _sides(
+    aligned: _Aligned, places: tuple[Numbers, Numbers], gaps: Numbers, in_slots: Bools
+) -> _Sides:
+    """What slots hold of one title: of its tokens at `places`, in gaps of rising numbers, those that are `in_slots`."""
+    row, column = places[0][in_slots], places[1][in_slots]
+    titles = aligned.titles
+    weight = titles.weights[row, column].astype(np.float64)
+    is_name = (titles.names[row] >> column.astype(np.uint32) & 1) > 0
+    is_known = titles.hit[row, column]
+    unknown = np.where(is_known, 0, weight)
+    untitled = np.where(aligned.shared[row, column], 0, weight)
+    named = np.where(is_name, unknown, 0)
+    untitled_named = np.where(is_name, untitled, 0)
+    mentioned = np.where(is_known, untitled, 0)
+    sums = [unknown, named, weight - unknown, untitled, untitled_named, mentioned]
+    numbers = gaps[in_slots]
+    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+    summed = np.add.reduceat(np.stack(sums, 1), starts)
+    rarest = np.maximum.reduceat(np.stack([unknown, untitled, weight], 1), starts)
+    return _Sides(
+        np.concatenate([rarest[:, :2], summed[:, :-1]], 1),
+        summed[:, -1],
+        rarest[:, 2],
+        np.diff(starts, append=len(numbers)),
     )
 
 
-def _placed(one: Title, other: Title, slots: Sequence[Slot]) -> list[float]:
-    """Of titles that both name places: whether they name one alike, how far apart theirs are (`places.distance`), how
-    far those of one title are from all that the other report names, and how far those that fill one slot; else -1."""
-    mine, theirs = places_in(tuple(one.tokens)), places_in(tuple(other.tokens))
-    if not mine or not theirs:
-        return [-1.0] * 4
-    agree = any(is_exact(a.place, b.place) for a in mine for b in theirs)
+# --- places -----------------------------------------------------------------------------------------------------
+
+
+def _place(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
+    """The values of titles that both name places; else they are -1."""
+    values[:, _PLACES] = -1
+    named = _named(mine.titles.tokens)
+    other_named = _named(theirs.titles.tokens)
+    for row, (places, other_places) in enumerate(zip(named, other_named, strict=True)):
+        if places and other_places:
+            values[row, _PLACES] = _placed(mine, theirs, row, places, other_places)
+
+
+def _named(tokens: Tokens) -> list[list[Named]]:
+    """The places that each row of tokens names."""
+    rows = np.ascontiguousarray(tokens, "<u4")
+    width = rows.shape[1] * rows.itemsize
+    packed = rows.tobytes()
+    return [
+        places_in(packed[start : start + width])
+        for start in range(0, len(packed), width)
+    ]
+
+
+def _placed(
+    mine: _Aligned,
+    theirs: _Aligned,
+    row: int,
+    places: list[Named],
+    other_places: list[Named],
+) -> list[int]:
+    """Of a pair of titles: whether they name one place alike, how far apart theirs are (`places.distance`), how far
+    those of one title are from all that the other report names, and how far those that fill one slot."""
+    body, other_body = (
+        places_in(side.titles.bodies[row].astype("<u4").tobytes())
+        for side in (mine, theirs)
+    )
+    agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
     untold = max(
-        _apart(mine, [*theirs, *places_in(tuple(other.body.tolist()))]),
-        _apart(theirs, [*mine, *places_in(tuple(one.body.tolist()))]),
+        _apart(places, [*other_places, *other_body]),
+        _apart(other_places, [*places, *body]),
     )
-    in_slots = [
-        (
-            [named for named in mine if slot.start <= named.at < slot.end],
-            [
-                named
-                for named in theirs
-                if slot.other_start <= named.at < slot.other_end
-            ],
-        )
-        for slot in slots
-    ]
-    in_one_slot = max((_apart(a, b) for a, b in in_slots if a and b), default=0)
-    return [
-        float(agree),
-        float(_apart(mine, theirs)),
-        float(untold),
-        float(in_one_slot),
-    ]
+    in_one_slot = 0
+    in_slots = _by_gap(mine, row, places)
+    other_in_slots = _by_gap(theirs, row, other_places)
+    for gap in in_slots.keys() & other_in_slots.keys():
+        apart = _apart(in_slots[gap], other_in_slots[gap])
+        in_one_slot = max(in_one_slot, apart)
+    return [agree, _apart(places, other_places), untold, in_one_slot]
+
+
+def _by_gap(
+    aligned: _Aligned, row: int, places: Sequence[Named]
+) -> dict[int, list[Named]]:
+    """The places that a title names in gaps, by the number of the gap."""
+    by_gap: dict[int, list[Named]] = {}
+    for named in places:
+        if not aligned.in_line[row, named.at]:
+            gap = int(aligned.gap[row, named.at])
+            by_gap.setdefault(gap, []).append(named)
+    return by_gap
 
 
 def _apart(mine: Sequence[Named], theirs: Sequence[Named]) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from aggregator.dedup import facts, lexicon, pair_head
-from aggregator.dedup.differences import DIFFERENCES, Title, differences
+from aggregator.dedup.differences import DIFFERENCES, Titles, differences
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Counts, Frequency, rarity_of
 from aggregator.dedup.rows import LEAD, NEVER, TOKENS, Rows, has_meanings, meanings
@@ -461,36 +461,25 @@ def _letters(
 
 def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     """What stands in one title where the other has something else (see `differences`)."""
-    query = (pairs.query.rows, pairs.query.tokens, pairs.query_weights, pairs.query_hit)
-    others = (pairs.others.rows, pairs.others.tokens, pairs.weights, pairs.hit)
-    sides = [_titles(*side, chosen) for side in (query, others)]
-    values = [differences(mine, theirs) for mine, theirs in zip(*sides, strict=True)]
-    if values:
-        table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(values, 3)
+    if not len(chosen):
+        return
+    query = _titles(pairs.query, pairs.query_weights, pairs.query_hit, chosen)
+    others = _titles(pairs.others, pairs.weights, pairs.hit, chosen)
+    values = differences(query, others)
+    table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(values, 3)
 
 
 def _titles(
-    rows: Rows,
-    tokens: NDArray[np.uint32],
-    weights: Floats,
-    hit: Bools,
-    chosen: NDArray[np.intp],
-) -> list[Title]:
-    """The titles of the `chosen` rows."""
-    counts = rows["title_count"][chosen]
-    longest = int(counts.max(initial=0))
-    columns = (
-        counts.tolist(),
-        tokens[chosen, :longest].tolist(),
-        weights[chosen, :longest].tolist(),
-        hit[chosen, :longest].tolist(),
-        rows["names"][chosen].tolist(),
-        tokens[chosen, TITLE_TOKENS:],
+    side: Counted, weights: Floats, hit: Bools, chosen: NDArray[np.intp]
+) -> Titles:
+    """The titles of the `chosen` rows of one side of the pairs."""
+    return Titles(
+        side.tokens[chosen, :TITLE_TOKENS],
+        weights[chosen, :TITLE_TOKENS],
+        hit[chosen, :TITLE_TOKENS],
+        side.rows["names"][chosen],
+        side.tokens[chosen, TITLE_TOKENS:],
     )
-    return [
-        Title(own[:count], weight[:count], is_hit[:count], names, body)
-        for count, own, weight, is_hit, names, body in zip(*columns, strict=True)
-    ]
 
 
 def _shingles(

@@ -12,6 +12,8 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from aggregator.dedup import learned
 
 REGION_BITS, CITY_BITS = 8, 12
@@ -36,16 +38,18 @@ class Named(NamedTuple):
     place: int
 
 
-@lru_cache(maxsize=4096)
-def places_in(tokens: tuple[int, ...]) -> list[Named]:
+@lru_cache(maxsize=8192)
+def places_in(packed: bytes) -> list[Named]:
     """The places that tokens name, in their order; of a name of two tokens not those of each.
 
-    Kept for some while, since a report is compared with many.
+    The tokens are packed as little-endian numbers of 32 bits, and end at a 0 or with the bytes. Kept for some while,
+    since a report is compared with many.
     """
     known = _places()
+    tokens = np.frombuffer(packed, "<u4").tolist()
     named: list[Named] = []
     at = 0
-    while at < len(tokens):
+    while at < len(tokens) and tokens[at]:
         length = 2
         place = None
         if at + 1 < len(tokens):

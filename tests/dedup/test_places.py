@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,10 +34,11 @@ NO_PLACES = [
 
 
 def places_of(lang: str, text: str) -> list[int]:
-    tokens = tuple(
+    tokens = [
         word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20)
-    )
-    return [named.place for named in places_in(tokens)]
+    ]
+    packed = np.array([*tokens, 0], "<u4").tobytes()
+    return [named.place for named in places_in(packed)]
 
 
 def nearest(one: tuple[str, str], other: tuple[str, str]) -> int:
