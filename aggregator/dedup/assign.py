@@ -20,8 +20,8 @@ learned from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -143,6 +143,7 @@ def assign_all(
         found_by = evidence(rows, index.frequency)
         batch = Batch(rows, found_by, index, learned.model())
         first = index.post(rows, found_by)
+        batch.foresee(join)
         for i, fingerprint in enumerate(some):
             answer = obey(fingerprint, batch.assigned(i, join))
             event_id = answer.event_id or new_event(answer.entry_id)
@@ -176,6 +177,19 @@ def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Foreseen:
+    """What entries of a batch will most likely make of events: the event of each slot that joins one, and the slots
+    that join each event."""
+
+    events: dict[int, int] = field(default_factory=dict)
+    joining: dict[int, list[int]] = field(default_factory=dict)
+
+    def join(self, slot: int, number: int) -> None:
+        self.events[slot] = number
+        self.joining.setdefault(number, []).append(slot)
+
+
 class Batch:
     """Entries against an index: compared all at once, then asked for in order."""
 
@@ -192,13 +206,32 @@ class Batch:
         for i, slots in enumerate(candidates(rows, found_by, index)):
             near = [slot for slot in slots if self._is_near(i, slot)]
             self._candidates.append(near)
-        self._plans = [self._members(i) for i in range(len(rows))]
+        self._plans = [self._members(i, _Foreseen()) for i in range(len(rows))]
         self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
-        self._refills: list[list[tuple[int, Refill]]] = [[] for _ in rows]
+        self._refills: list[dict[int, Refill]] = [{} for _ in rows]
         self._touched: set[int] = set()
         wanted: list[tuple[int, int]] = []
         for i, plan in enumerate(self._plans):
             wanted += self._missing(i, plan)
+        self._compare(wanted)
+
+    def foresee(self, join: float) -> None:
+        """Compare at once what entries will be asked for when those before them have joined their events.
+
+        For the reports just posted. Which event each will join is guessed: by its best pair so far. A wrong guess costs
+        a comparison more, since what `assigned` lacks it compares itself.
+        """
+        foreseen = _Foreseen()
+        wanted: list[tuple[int, int]] = []
+        for i, plan in enumerate(self._plans):
+            if self._is_changed(i, foreseen.joining.keys()):
+                plan = self._members(i, foreseen)
+                wanted += self._missing(i, plan)
+            pairs = self._pairs[i]
+            best = max(pairs, key=lambda slot: pairs[slot].log_odds, default=None)
+            if best is not None and pairs[best].log_odds >= join:
+                number = foreseen.events.get(best, self._index.event_number(best))
+                foreseen.join(self._first + i, number)
         self._compare(wanted)
 
     def touch(self, *event_ids: str) -> None:
@@ -253,12 +286,19 @@ class Batch:
         The best one is always named, others from `RELATED` on.
         """
         plan, pairs = self._plans[i], self._pairs[i]
-        in_batch = any(slot >= self._first for slot in self._candidates[i])
-        # Reports of this batch have their events only now, and an event that grew has other newest members.
-        if in_batch or not self._touched.isdisjoint(plan):
-            plan = self._members(i)
+        judged = {slot for slots in plan.values() for slot in slots}
+        if self._is_changed(i, self._touched):
+            plan = self._members(i, _Foreseen())
             self._compare(self._missing(i, plan))
-        for slot in of_a_series(self._refills[i], self._index.event_number):
+            for slots in plan.values():
+                judged.update(slots)
+        # What was compared by a wrong guess alone is no part of a series.
+        refilled = [
+            (slot, refill)
+            for slot, refill in self._refills[i].items()
+            if slot in judged
+        ]
+        for slot in of_a_series(refilled, self._index.event_number):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         ranked: list[tuple[float, int, int]] = []
         for number, members in plan.items():
@@ -294,13 +334,21 @@ class Batch:
             wanted += [(i, slot) for slot in slots if slot not in pairs]
         return wanted
 
-    def _members(self, i: int) -> dict[int, list[int]]:
+    def _is_changed(self, i: int, numbers: Collection[int]) -> bool:
+        """Whether an entry's plan is another one than it was, when the events of these numbers have grown."""
+        # Reports of this batch have their events only now, and an event that grew has other newest members.
+        in_batch = any(slot >= self._first for slot in self._candidates[i])
+        return in_batch or not self._plans[i].keys().isdisjoint(numbers)
+
+    def _members(self, i: int, foreseen: _Foreseen) -> dict[int, list[int]]:
         """The slots to compare with, by event: candidates, and further members of the events they belong to."""
         rows = self._index.rows
         chosen: dict[int, list[int]] = {}
         for slot in self._candidates[i]:
-            # A report of this batch that is not posted yet stands for itself.
-            number = rows.event(slot) if slot < rows.next else slot
+            number = foreseen.events.get(slot)
+            if number is None:
+                # A report of this batch that is not posted yet stands for itself.
+                number = rows.event(slot) if slot < rows.next else slot
             members = chosen.get(number)
             if members is None:
                 if len(chosen) < EVENTS:
@@ -309,12 +357,16 @@ class Batch:
                 members.append(slot)
         for number, members in chosen.items():
             if len(members) < BEST and number < rows.next:
-                self._add_members(i, number, members)
+                joining = foreseen.joining.get(number, ())
+                all_members = [*self._index.members(number), *joining]
+                self._add_members(i, all_members, members)
         return chosen
 
-    def _add_members(self, i: int, number: int, members: list[int]) -> None:
+    def _add_members(
+        self, i: int, all_members: Sequence[int], members: list[int]
+    ) -> None:
         """Fill up to `BEST`, with the newest reports of the event."""
-        for slot in reversed(self._index.members(number)):
+        for slot in reversed(all_members):
             if len(members) >= BEST:
                 return
             if slot not in members and self._is_near(i, slot):
@@ -370,7 +422,7 @@ class Batch:
                 self._pairs[i][slot] = Pair(*found)
             for at, refill in refills(table, mine, theirs, self._index.frequency):
                 i, slot = some[at]
-                self._refills[i].append((slot, refill))
+                self._refills[i][slot] = refill
 
     def _others(self, slots: Sequence[int]) -> Counted:
         """The rows of slots, some of which may be of this batch and not posted yet."""

@@ -264,11 +264,13 @@ def _place(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
 def _named(tokens: Tokens) -> list[list[Named]]:
     """The places that each row of tokens names."""
     rows = np.ascontiguousarray(tokens, "<u4")
-    width = rows.shape[1] * rows.itemsize
     packed = rows.tobytes()
+    width = rows.shape[1] * rows.itemsize
+    lengths = (np.count_nonzero(rows, axis=1) * rows.itemsize).tolist()
+    # Without what is behind its end a title is the same bytes in any table.
     return [
-        places_in(packed[start : start + width])
-        for start in range(0, len(packed), width)
+        places_in(packed[start : start + length])
+        for start, length in zip(range(0, len(packed), width), lengths, strict=True)
     ]
 
 

@@ -463,20 +463,29 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
     """What stands in one title where the other has something else (see `differences`)."""
     if not len(chosen):
         return
-    query = _titles(pairs.query, pairs.query_weights, pairs.query_hit, chosen)
-    others = _titles(pairs.others, pairs.weights, pairs.hit, chosen)
-    values = differences(query, others)
-    table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(values, 3)
+    sides = (
+        (pairs.query, pairs.query_weights, pairs.query_hit),
+        (pairs.others, pairs.weights, pairs.hit),
+    )
+    # Most titles fill half of their columns: what none of them has is not looked at.
+    counts = [side.rows["title_count"][chosen] for side, _, _ in sides]
+    longest = max(1, int(np.max(counts)))
+    titles = [_titles(*side, chosen, longest) for side in sides]
+    table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(differences(*titles), 3)
 
 
 def _titles(
-    side: Counted, weights: Floats, hit: Bools, chosen: NDArray[np.intp]
+    side: Counted,
+    weights: Floats,
+    hit: Bools,
+    chosen: NDArray[np.intp],
+    longest: int,
 ) -> Titles:
-    """The titles of the `chosen` rows of one side of the pairs."""
+    """The titles of the `chosen` rows of one side of the pairs, of at most `longest` tokens."""
     return Titles(
-        side.tokens[chosen, :TITLE_TOKENS],
-        weights[chosen, :TITLE_TOKENS],
-        hit[chosen, :TITLE_TOKENS],
+        side.tokens[chosen, :longest],
+        weights[chosen, :longest],
+        hit[chosen, :longest],
         side.rows["names"][chosen],
         side.tokens[chosen, TITLE_TOKENS:],
     )
