@@ -477,14 +477,15 @@ def _weightiest(
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
     counts = Counter(numbers)
     # Words of the lead count twice: news tells first what it is about.
-    for number in numbers[:LEAD_WORDS]:
-        counts[number] += 1
-    candidates = [token for token in counts if token not in known]
+    counts.update(numbers[:LEAD_WORDS])
+    for token in known & counts.keys():
+        del counts[token]
+    candidates = list(counts)
     if len(candidates) <= BODY_TOKENS:
         return tuple(candidates)
     rarity = np.asarray(prior_rarity(candidates, lang))
     # A word that is said more often than four times says no more by it (a guess).
-    often = np.minimum([counts[token] for token in candidates], 4)
+    often = np.minimum(list(counts.values()), 4)
     weights = rarity * (0.4 + often)
     order = np.argsort(-weights, kind="stable")
     return tuple(candidates[i] for i in order[:BODY_TOKENS].tolist())

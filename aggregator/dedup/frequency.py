@@ -17,6 +17,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from zlib import crc32
 
 import numpy as np
@@ -69,7 +70,7 @@ def prior_rarity(
 ) -> list[float]:
     """Rarity by the shipped prior alone."""
     known = _prior_rarities(lang.partition("-")[0])
-    return [known.get(token, _UNHEARD) for token in tokens]
+    return list(map(known.get, tokens, repeat(_UNHEARD)))
 
 
 @dataclass(frozen=True, slots=True)
