@@ -137,6 +137,9 @@ class AnswerReader:
 
     def _head(self) -> bytes | None:
         start = _BLANK_LINES.match(self._data, self._at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        # Passed over for good: a server that sends nothing else would have them read anew with each piece.
+        self._head_bytes += start - self._at
+        self._at = start
         first = self._data[start : start + _SHOWN_BYTES]
         if first[:5].upper() != b"HTTP/"[: len(first)]:
             raise BadAnswer(f"does not answer in HTTP but with {_shown(first)}")

@@ -30,6 +30,7 @@ from enum import StrEnum
 from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
+from aggregator.fetch.guard import literal_address
 from aggregator.model import FeedHints, Lease
 
 LEASE_ASKED = timedelta(days=10)
@@ -191,7 +192,11 @@ def _keeps_secrets(hub_url: str) -> bool:
     if parts.scheme == "https":
         return True
     host = parts.hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    if host == "localhost":
+        return True
+    # By its address: 127.0.0.1.hub.example is a name of anybody's.
+    address = literal_address(host)
+    return address is not None and address.is_loopback
 
 
 def is_running(lease: Lease, *, now: datetime) -> bool:

@@ -3,7 +3,8 @@
 Rules:
 - At most `most` connections at once, so that files are left for polls, the server and the log. When all are taken, one
   whose request has not come yet is closed for the newcomer; a connection that is being answered is never closed.
-- A request's head must come within HEAD_SECONDS, however slowly its bytes drip.
+- A request's head must come within HEAD_SECONDS, however slowly its bytes drip; of an answer something must be taken
+  every TAKE_SECONDS: who asks for a page and does not read it would keep its place for ever.
 - A connection serves one request (`http` says so to the client): what is open is being answered, or about to ask.
 - Names: a browser that a stranger's page made ask us (DNS rebinding) names that page's host. Only the address listened
   on, localhost and the host of `[http] public_url` are answered; a request without a Host is no browser's.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import cast
@@ -20,6 +22,8 @@ from typing import cast
 from aiohttp import web
 
 HEAD_SECONDS = 10.0
+TAKE_SECONDS = 30.0
+"""A phone may sleep for a moment in the middle of a page; a guess."""
 MOST_CONNECTIONS = 256
 """Live pages are 200 at most; a scrape and some readers beside them. A guess."""
 SHARE_OF_FILES = 4
@@ -47,10 +51,12 @@ class Doors:
         *,
         most: int,
         head_s: float = HEAD_SECONDS,
+        take_s: float = TAKE_SECONDS,
     ) -> None:
         self._inner = inner
         self._most = most
         self.head_s = head_s
+        self.take_s = take_s
         self._asking: dict[_Door, None] = {}
         self._open: set[_Door] = set()
         self.refused_count = 0
@@ -100,6 +106,7 @@ class _Door(asyncio.Protocol):
             self._transport.abort()
             return
         self._is_in = True
+        _limit_silence(self._transport, self._doors.take_s)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._doors.head_s, self.shut)
         self._inner.connection_made(transport)
@@ -141,6 +148,17 @@ class _Door(asyncio.Protocol):
         self._doors.leave(self)
         if self._is_in:
             self._inner.connection_lost(error)
+
+
+def _limit_silence(transport: asyncio.Transport, seconds: float) -> None:
+    """Have the kernel end the connection when what was sent is not taken for so long.
+
+    By the kernel, because the transport does not tell what lies in its buffers once an answer is written.
+    """
+    connection = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None and connection is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))
 
 
 class DoorSite(web.BaseSite):

@@ -20,6 +20,7 @@ import json
 import logging
 import os
 import re
+import select
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -54,6 +55,12 @@ PRIORITIES = {
 
 MAX_VALUE_CHARS = 16_000
 """Longest string value. journald cuts lines at 48 KiB (LineMax); three of these fit. A guess."""
+
+PATIENCE_S = 2.0
+"""How long a line waits for a reader that has stopped reading (a pager, Ctrl-S on a terminal); those after it do not
+wait. A guess, far below the 90 s after which the daemon would count as stuck."""
+_PIECE_BYTES = select.PIPE_BUF
+"""Of what can be written to a pipe or terminal that is ready, so much is taken without a wait (POSIX)."""
 
 _SECRET_KEYS = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|passphrase|secret|authorization|cookie|credentials?|api_?key"
@@ -167,6 +174,8 @@ class LineWriter:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        self._is_mid_line = False
+        """Whether the last line was written in part: the next begins on a line of its own."""
         self.lost_count = 0
         """Lines since the last one that was written."""
 
@@ -181,9 +190,9 @@ class LineWriter:
         with self._lock:
             try:
                 if self.lost_count:
-                    self._write(_lost_line(self.lost_count))
+                    self._write(_lost_line(self.lost_count), patience_s=0)
                     self.lost_count = 0
-                self._write(data)
+                self._write(data, patience_s=PATIENCE_S)
             except (OSError, ValueError):
                 # ValueError: the stream was closed.
                 self.lost_count += 1
@@ -193,16 +202,21 @@ class LineWriter:
         msg
     )
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, *, patience_s: float) -> None:
+        """Raises OSError, of which TimeoutError where nobody reads, and ValueError."""
         number = _descriptor(self._stream)
         if number is None:
             self._stream.buffer.write(data)
             self._stream.flush()
             return
-        # A pipe that is nearly full takes a part.
+        if self._is_mid_line:
+            data = b"\n" + data
         while data:
-            written = os.write(number, data)
+            # A write to a pipe or terminal that is full waits, and with it the loop, for as long as nobody reads.
+            _wait_until_ready(number, patience_s)
+            written = os.write(number, data[:_PIECE_BYTES])
             data = data[written:]
+            self._is_mid_line = bool(data)
 
 
 def _descriptor(stream: TextIO) -> int | None:
@@ -211,6 +225,14 @@ def _descriptor(stream: TextIO) -> int | None:
         return stream.fileno()
     except io.UnsupportedOperation:
         return None
+
+
+def _wait_until_ready(number: int, seconds: float) -> None:
+    """Until the file takes a piece. Raises TimeoutError; what is gone or full is told by the write."""
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    if not poll.poll(seconds * 1000):
+        raise TimeoutError("nobody reads the log")
 
 
 def _lost_line(count: int) -> bytes:

@@ -47,6 +47,18 @@ def test_answers_before_it_without_end_are_refused(interim: bytes):
         fed(interim * (MOST_INTERIM + 1) + OK)
 
 
+@pytest.mark.parametrize("blank", [b"\r\n", b"\n", b"\r"])
+def test_blank_lines_without_end_are_refused_in_linear_time(blank: bytes):
+    started = time.process_time()
+    with pytest.raises(BadAnswer, match="a head of more than"):
+        fed(blank * (2 * MAX_HEAD_BYTES), pieces=8)
+    assert time.process_time() - started < 1.5
+
+
+def test_some_blank_lines_before_an_answer_are_passed_over():
+    assert fed(b"\r\n\n\r\n" + HINTS + b"\r\n" + OK, pieces=1).is_over
+
+
 def test_heads_count_together():
     with pytest.raises(BadAnswer):
         fed((b"HTTP/1.1 103 -\r\nX: " + b"y" * (MAX_HEAD_BYTES // 4) + b"\r\n\r\n") * 5)

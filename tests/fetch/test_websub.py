@@ -425,8 +425,20 @@ async def test_bodies_that_are_held_open_are_few_and_others_come_again(bench: Be
     assert len(bench.delivered) == 1
 
 
-def test_a_hub_that_everyone_listens_to_gets_no_secret():
-    hub = Hub("http://hub.example/", URL)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "hub.example",
+        "127.0.0.1.hub.example",
+        "127.example",
+        "localhost.hub.example",
+        "10.0.0.1",
+        "[::2]",
+        "",
+    ],
+)
+def test_a_hub_that_everyone_listens_to_gets_no_secret(host: str):
+    hub = Hub(f"http://{host}/", URL)
     assert secret_of(b"s", "f", hub) == ""
     assert "hub.secret" not in request_form(
         "subscribe", hub, callback_url="http://c.example/", secret=""
@@ -434,6 +446,13 @@ def test_a_hub_that_everyone_listens_to_gets_no_secret():
     assert not is_signed(
         b"x", "sha256=" + hmac.new(b"", b"x", "sha256").hexdigest(), ""
     )
+
+
+@pytest.mark.parametrize(
+    "place", ["127.0.0.1:8080", "[::1]", "127.8.8.8", "localhost:80"]
+)
+def test_a_hub_on_this_machine_gets_one(place: str):
+    assert secret_of(b"s", "f", Hub(f"http://{place}/", URL))
 
 
 async def test_what_a_hub_without_a_secret_delivers_is_a_ping_now_and_then(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -29,11 +30,25 @@ class Hello(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def door(*, most: int, head_s: float = 30.0) -> AsyncIterator[int]:
-    doors = Doors(Hello, most=most, head_s=head_s)
+async def door(
+    *,
+    most: int,
+    head_s: float = 30.0,
+    take_s: float = 30.0,
+    answers: Callable[[], asyncio.Protocol] = Hello,
+) -> AsyncIterator[int]:
+    doors = Doors(answers, most=most, head_s=head_s, take_s=take_s)
     server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+class Much(Hello):
+    """Answers with more than any buffer holds, and closes."""
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(b"x" * 16_000_000)
+        self.transport.close()
 
 
 Opened = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -74,6 +89,30 @@ async def test_what_is_being_answered_is_never_closed_for_a_newcomer():
             writer.write(b"x\r\n\r\n")
             assert await asyncio.wait_for(reader.read(5), 5) == b"hello"
             writer.close()
+
+
+async def test_who_asks_and_does_not_read_makes_room_after_a_while():
+    async with door(most=2, take_s=1.0, answers=Much) as port:
+        idle: list[socket.socket] = []
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            one = socket.socket()
+            one.setblocking(False)
+            await loop.sock_connect(one, ("127.0.0.1", port))
+            await loop.sock_sendall(one, b"GET / HTTP/1.1\r\n\r\n")
+            assert await loop.sock_recv(one, 1) == b"x"
+            idle.append(one)
+        assert await _is_turned_away(port)
+        async with asyncio.timeout(30):
+            while await _is_turned_away(port):
+                await asyncio.sleep(0.2)
+        for one in idle:
+            one.close()
+
+
+async def _is_turned_away(port: int) -> bool:
+    one = await opened(port, b"GET / HTTP/1.1\r\n\r\n")
+    return await is_closed(one)
 
 
 async def test_a_head_that_drips_is_cut_off_and_one_in_pieces_is_not():

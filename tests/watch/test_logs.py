@@ -4,6 +4,9 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -339,3 +342,49 @@ def test_no_reader_no_terminal_and_no_file_raise_nothing(form: Form) -> None:
         logging.getLogger("foreign").error("lost")
     structlog.get_logger().error("the file is closed now")
     logging.getLogger("foreign").error("lost")
+
+
+@pytest.mark.parametrize("form", [Form.JSON, Form.JOURNAL])
+def test_a_reader_that_stands_still_holds_up_nothing_and_is_told_what_it_missed(
+    form: Form,
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w") as pipe:
+        logs.configure(form=form, stream=pipe)
+        log = structlog.get_logger()
+        started = time.monotonic()
+        for number in range(300):
+            log.info("said", number=number, words="x" * 1000)
+        assert time.monotonic() - started < 3 * logs.PATIENCE_S
+        os.set_blocking(reading, False)
+        before = reader.read()
+        log.info("heard")
+        lines = (before + reader.read()).splitlines()
+    told = [json.loads(line[line.index(b"{") :]) for line in lines if line[-1:] == b"}"]
+    assert [line["event"] for line in told[-2:]] == ["log_lines_lost", "heard"]
+    assert len(told) - 2 + told[-2]["lines"] == 300
+    assert len(lines) - len(told) <= 1, "one line was cut, and none after it"
+
+
+def test_a_line_that_a_full_disk_cut_spoils_no_other(tmp_path: Path) -> None:
+    """RLIMIT_FSIZE stands for the disk: a write beyond it takes a part, the next one nothing."""
+    script = """
+import resource, structlog, sys
+from aggregator.watch import logs
+logs.configure(stream=sys.stdout)
+log = structlog.get_logger()
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, -1))
+for number in range(20):
+    log.info("said", number=number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+log.info("free")
+"""
+    log_file = tmp_path / "log"
+    with log_file.open("wb") as file:
+        command = [sys.executable, "-c", script]
+        subprocess.run(command, stdout=file, check=True, timeout=60)
+    *lines, lost, last = log_file.read_text().splitlines()
+    cut = [line for line in lines if not line.endswith("}")]
+    assert len(cut) == 1
+    assert json.loads(lost)["lines"] == 20 - (len(lines) - len(cut))
+    assert json.loads(last)["event"] == "free"
