@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from aggregator.entry.lengths import paints_far
 from aggregator.entry.markdown import is_read_alike
 from aggregator.entry.tokens import Piece, Token, attributes, tokens
 
@@ -119,8 +120,6 @@ _CSS_UNSAFE = re.compile(
     # what leaves its place lies over what others wrote
     r"|(?:^|[;{])position:(?!static|relative[;!]|relative$)|position-(?:anchor|area|try)|(?:^|[;{])inset|anchor\("
     r"|(?:^|[;{])(?:offset[a-z-]*|(?:-[a-z]+-)?transform[a-z-]*|translate|scale|rotate|zoom|(?:-[a-z]+-)?animation[a-z-]*):"
-    r"|(?:^|[;{])(?:top|left|right|bottom|margin[a-z-]*):[^;]*-(?:\d{3,}|\d+(?:\.\d+)?(?:[svld]?v[hwib]|vm|r?em|%))"
-    r"|(?:^|[;{])(?:top|left|right|bottom):(?:\d{3,}|\d+(?:\.\d+)?(?:[svld]?v[hwib]|vm|%))"
 )
 """On a style without white space, comments and escapes, lower case."""
 
@@ -231,9 +230,10 @@ def is_safe_style(style: str) -> bool:
     if "\\" in text:
         text = _CSS_ESCAPE.sub(_css_character, text).lower()
     # With its comments as well, for readers that know none.
-    plain = "".join(_CSS_COMMENT.sub("", text).split())
-    commented = "".join(text.split())
-    return not (_CSS_UNSAFE.search(plain) or _CSS_UNSAFE.search(commented))
+    for one in (_CSS_COMMENT.sub("", text), text):
+        if _CSS_UNSAFE.search("".join(one.split())) or paints_far(one):
+            return False
+    return True
 
 
 def is_safe_url(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -302,6 +303,12 @@ def test_the_lead_image_is_the_first_usable_one(
         "pos\\69tion:absolute", "position:/**/absolute", "--a: 1", "width:var(--w)", "inset:0", "position:relative;top:-9999px", "position:relative; left:-100vw",
         "margin-top:-900px", "margin:0 0 -50vh", "transform:scale(99)", "-webkit-transform:translate(-9em)", "translate:0 -100%", "zoom:90", "scale:99",
         "animation:x 1s", "position-anchor:--a", "offset-path:none",
+        "position:relative;top:-9e2px", "position:relative;left:50cm", "position:relative;top:calc(-1 * 9999px)", "position:relative;top:calc(99px + 99px)",
+        "position:relative;bottom:max(900px, 1px)", "position:relative;top:calc(9px/.001)", "margin-top:-9in", "margin:0 -99cm", "margin-left:-40pc",
+        "margin-top:-.9e4px", "margin-top:-5rlh", "margin-block-start:-90ch", "margin:-50cqw", "margin-top:calc(0px - (999px))", "margin-top:calc(1px - infinity*1px)",
+        "text-indent:-999px", "text-indent:-50em", "letter-spacing:-900px", "box-shadow:0 0 0 9999px #fff", "-webkit-box-shadow:0 0 0 99vmax red",
+        "text-shadow:0 900px red", "outline:9999px solid red", "outline-offset:-9e3px", "filter:drop-shadow(900px 900px red)", "-webkit-box-reflect:below 0",
+        "border-image:linear-gradient(red,red) 1/1/999", "-webkit-text-stroke:999px red", "font-size:9999px;line-height:0", "font:99em/0 x", "font-size:clamp(999px,1px,1px)",
     ],
 )  # fmt: skip
 def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe(
@@ -319,6 +326,15 @@ def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe
         "margin:-5px 0 0 -12px",
         "position:relative;top:2px",
         "background-position:0 -200px",
+        "font-size:75%;line-height:0;position:relative;top:-0.5em",
+        "margin:1.5em 0 -.5em",
+        "margin-top:calc(1em - 5px);margin-left:1000px",
+        "box-shadow:0 10px 50px 0 rgba(0,0,0,.25)",
+        "outline:2px solid #999999;text-shadow:1px 1px 2px hsl(120deg 100% 50%)",
+        "text-indent:2em;letter-spacing:-0.5px",
+        "font-size:clamp(14px, 0.875rem + ((1vw - 3.2px) * 0.227), 16px)",
+        "font:italic 400 12px/1.5 'Helvetica 55'",
+        "filter:brightness(120%) contrast(1.5)",
         "text-align:center",
     ],
 )
@@ -369,3 +385,14 @@ def test_a_lazy_address_is_put_in_only_where_a_browser_opens_the_web(
 def test_ten_thousand_links_inside_a_page_take_linear_time() -> None:
     html = "".join(f"<a href='#n{n}'>x</a><i id=n{n}></i>" for n in range(4_000))
     assert body(html, settings=DocumentSettings(max_document_bytes=1 << 20)) == html
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["9", "9px ", "-9px,", "rgb(", "calc(", "top:", "a-", "clamp(1,", ".9", "9e"],
+)
+def test_a_long_style_is_judged_in_linear_time(piece: str) -> None:
+    started = time.process_time()
+    for name in ("margin", "font", "box-shadow", "top"):
+        is_safe_style(f"{name}:{piece * 40_000}")
+    assert time.process_time() - started < 2
