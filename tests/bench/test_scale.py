@@ -32,6 +32,8 @@ def test_the_bench_of_latency_sees_its_entry_come():
 
 @pytest.mark.slow
 def test_the_bench_of_growing_memory_sees_daemon_and_children():
-    [row, *_] = soak.bench(minutes=0, feeds=1, every=0.1)
+    plan = soak.Plan(0, feeds=2, hostile=3, kill_every=0.5, log="gone", every=0.1)
+    [row, *_], ledger = soak.bench(plan)
     assert len(row) == len(soak.HEADINGS)
     assert all(isinstance(value, float) and value > 1 for value in row[2:4])
+    assert ledger.missing() == ledger.twice() == []
