@@ -98,6 +98,7 @@ PURE_EXCEPTIONS = {
 
 OWNERS: dict[str, set[str]] = {
     "PIL": {"watch.reencode"},
+    "aiohappyeyeballs": {"fetch.direct"},
     "aiohttp": {"cli.*", "daemon.*", "fetch.*", "watch.*"},
     "apscheduler": {"config_values", "daemon.cron", "daemon.daemon", "schedule.bounds"},
     "backports": {"fetch.decoding"},

@@ -37,6 +37,16 @@ class Target:
         """In its ASCII form; an IPv6 address without brackets."""
         return self.origin[1]
 
+    @property
+    def place(self) -> str:
+        """Host and port as the URL has them: what a Host header says."""
+        return self.url.split("/", 3)[2]
+
+    @property
+    def resource(self) -> str:
+        """Path and query as the URL has them: what a GET asks for."""
+        return "/" + self.url.split("/", 3)[3]
+
 
 def target_of(url: str) -> Target:
     """The address to ask for `url`. Raises BadUrl."""

@@ -62,6 +62,9 @@ def _fresh_for(
 
 def retry_after(text: str, *, sent_at: datetime) -> timedelta | None:
     """Retry-After in either form, as a span from when the answer was sent; None where nothing readable is said."""
+    # Of most answers: what is no date costs an exception.
+    if not text:
+        return None
     seconds = _seconds(text)
     if seconds is not None:
         return seconds

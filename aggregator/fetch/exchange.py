@@ -1,4 +1,4 @@
-"""One request and its answer on the wire: header bytes kept exactly, the body read within its limit.
+"""An answer as it comes from the wire: header bytes kept exactly, the body read within its limit.
 
 Rules: a header value is one character for each byte (latin-1), both ways. The body of an answer that may be a feed is
 read whole or refused; of any other only the beginning is read, enough to tell what it is.
@@ -7,7 +7,7 @@ read whole or refused; of any other only the beginning is read, enough to tell w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,48 +76,93 @@ class _Latin1Transport:
         self._inner.write(bytes(data).decode("utf-8").encode("latin-1"))
 
 
-async def answer_of(response: ClientResponse, limit: int) -> Answer:
-    """The answer with its body, read within the limit."""
-    headers = _headers(response)
-    wanted = response.status in BODIES
-    if not wanted:
-        limit = LOOKED_AT_BYTES
-    reader = BodyReader(headers.get("content-encoding", ""), limit=limit)
-    if response.status == 304:
-        return Answer(
-            304,
-            headers,
-            b"",
-            0,
-        )
-    if wanted and int(response.content_length or 0) > limit:
+class AnswerCollector:
+    """Makes an Answer of what arrives of it. Raises TooLarge, BadEncoding, CutShort where the body may be a feed."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        announced_bytes: int,
+        limit: int,
+    ) -> None:
+        """`announced_bytes`: what the answer says of its body's length, 0 for nothing."""
+        self._status = status
+        self._headers = headers
+        self._may_be_feed = status in BODIES
         # Refused at its first byte: a body of a gigabyte is not read up to the limit.
-        response.close()
-        raise TooLarge
+        if self._may_be_feed and announced_bytes > limit:
+            raise TooLarge
+        if not self._may_be_feed:
+            limit = LOOKED_AT_BYTES
+        # A 304 has no body, whatever it says of one.
+        self._body: BodyReader | None = None
+        if status != 304:
+            self._body = BodyReader(headers.get("content-encoding", ""), limit=limit)
+        self.has_enough = status == 304
+        """Whether no more is to be read, though the answer goes on."""
+
+    def feed(self, piece: bytes) -> None:
+        """Take in the next piece of the body, as it was sent."""
+        if self._body is None:
+            return
+        try:
+            self._body.feed(piece)
+        except (TooLarge, BadEncoding, CutShort):
+            if self._may_be_feed:
+                raise
+            self.has_enough = True
+
+    def answer(self) -> Answer:
+        """The answer, once its last piece was fed."""
+        if self._body is None:
+            return Answer(self._status, self._headers, b"", 0)
+        return Answer(
+            self._status,
+            self._headers,
+            self._decoded(self._body),
+            self._body.sent_bytes,
+        )
+
+    def _decoded(self, body: BodyReader) -> bytes:
+        if self.has_enough:
+            return body.collected()
+        try:
+            return body.body()
+        except (TooLarge, BadEncoding, CutShort):
+            if self._may_be_feed:
+                raise
+            return body.collected()
+
+
+async def answer_of(response: ClientResponse, limit: int) -> Answer:
+    """The library's answer with its body, read within the limit. Raises what AnswerCollector raises."""
     try:
-        async for chunk in response.content.iter_any():
-            reader.feed(chunk)
-        body = reader.body()
+        collector = AnswerCollector(
+            response.status,
+            joined_fields(response.raw_headers),
+            announced_bytes=int(response.content_length or 0),
+            limit=limit,
+        )
+        async for piece in response.content.iter_any():
+            collector.feed(piece)
+            if collector.has_enough:
+                break
+        return collector.answer()
     except (TooLarge, BadEncoding, CutShort):
         response.close()
-        if wanted:
-            raise
-        body = reader.collected()
-    return Answer(
-        response.status,
-        headers,
-        body,
-        reader.sent_bytes,
-    )
+        raise
 
 
-def _headers(response: ClientResponse) -> dict[str, str]:
-    by_name: dict[str, list[str]] = {}
-    for raw_name, raw_value in response.raw_headers:
+def joined_fields(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The fields of a head by lower-case name; those of one name are joined, of what has one value the first counts."""
+    by_name: dict[str, str] = {}
+    for raw_name, raw_value in fields:
         name = raw_name.decode("latin-1").lower()
         value = raw_value.decode("latin-1").strip()
-        values = by_name.setdefault(name, [])
-        # Of a field that has one value the first line counts.
-        if not values or name not in _SINGLE:
-            values.append(value)
-    return {name: ", ".join(values) for name, values in by_name.items()}
+        if name not in by_name:
+            by_name[name] = value
+        elif name not in _SINGLE:
+            by_name[name] = f"{by_name[name]}, {value}"
+    return by_name

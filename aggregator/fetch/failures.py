@@ -98,8 +98,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or getattr(error, "os_error", None)
 
 
-def _dns_failure(error: aiohttp.ClientConnectorDNSError, host: str) -> Failure:
-    if error.os_error.errno in _NO_NAME_SERVER:
+def _dns_failure(error: OSError, host: str) -> Failure:
+    # aiohttp keeps the resolver's error inside its own.
+    inner = getattr(error, "os_error", error)
+    if inner.errno in _NO_NAME_SERVER:
         words = f"no name server tells where {host} is"
         return Failure(FailureKind.DNS, words, ours=True)
     return Failure(FailureKind.DNS, f"there is no host named {host}")
@@ -168,7 +170,7 @@ _BY_ERROR: tuple[
     ...,
 ] = (
     (TimeoutError, _sentence(FailureKind.TIMEOUT, "{host} did not answer in time")),
-    (aiohttp.ClientConnectorDNSError, _dns_failure),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), _dns_failure),
     (
         (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError),
         _tls_failure,

@@ -4,6 +4,7 @@ Rules (politeness.md 2, 3, 6, 7, 9, 10; situations 9, 11, 22, 23, 26, 30):
 - The exact URL, no cookies, no Referer, one honest User-Agent, never a second try: each request has a connection of its
   own, because a server may close a kept one at any time, and whether it worked on the request cannot be known then.
 - What browsers and curl read is read (`fetch.tolerant`); what is refused is told in words.
+- A GET is made by `fetch.direct`; through a proxy, and to send a form, the HTTP library's session is used.
 - Redirects are followed here, at most MOST_HOPS, each hop checked: scheme, address, loop. Validators go only to the
   address that gave them; credentials and a feed's own headers only to the feed's own origin.
 - The time limit covers all hops; waiting for a host's slot (`fetch.slots`) has a limit of its own.
@@ -43,6 +44,7 @@ from aggregator.fetch.credentials import (
     basic_authorization,
 )
 from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
+from aggregator.fetch.direct import DirectConnections
 from aggregator.fetch.exchange import BODIES, Answer, ExactRequest, answer_of
 from aggregator.fetch.failures import (
     EXPECTED_ERRORS,
@@ -143,6 +145,8 @@ class Fetcher:
         self._lookup = lookup
         self._slots = HostSlots(interval=settings.per_host_interval)
         self._session: aiohttp.ClientSession | None = None
+        self._direct: DirectConnections | None = None
+        """None where a proxy is in between."""
         self._resolver: GuardedResolver | None = None
 
     async def __aenter__(self) -> Fetcher:
@@ -152,10 +156,18 @@ class Fetcher:
             threads=settings.concurrency,
             lookup=self._lookup,
         )
+        tls = _tls(settings.ca_file)
+        if not settings.proxy:
+            self._direct = DirectConnections(
+                resolver=self._resolver,
+                guard=self._guard,
+                tls=tls,
+                limit=settings.concurrency,
+            )
         connector = TolerantConnector(
             resolver=self._resolver,
             socket_factory=self._connecting.socket,
-            ssl=_tls(settings.ca_file),
+            ssl=tls,
             limit=settings.concurrency,
             use_dns_cache=False,
         )
@@ -219,6 +231,8 @@ class Fetcher:
         limit: int,
     ) -> Answer:
         """One hop, inside its host's slot."""
+        if self._direct is not None:
+            return await self._direct.get(target, headers, limit)
         assert self._session is not None, "use `async with Fetcher(...)`"
         url = URL(target.url, encoded=True)
         async with self._session.get(
@@ -343,7 +357,7 @@ class _Fetch:
         """Only to the address that gave them: another one's 304 would speak of another document."""
         validators = self._request.validators
         owner = first.url
-        if validators.url:
+        if validators.url not in ("", self._request.url):
             try:
                 owner = target_of(validators.url).url
             except BadUrl:

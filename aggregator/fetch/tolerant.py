@@ -79,7 +79,13 @@ class _Part(Enum):
 class AnswerReader:
     """One answer: `fed` with what arrives, it gives the same in strict HTTP/1.1. Raises BadAnswer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, framed: bool = True) -> None:
+        """`framed`: the answer is given whole, as the HTTP library's parser takes it; else its body alone."""
+        self._is_framed = framed
+        self.status = 0
+        """Of the answer that counts; 0 before its head has come."""
+        self.fields: list[tuple[bytes, bytes]] = []
+        """Of its head, in order, as they were sent."""
         self._part = _Part.HEAD
         self._data = b""
         self._at = 0
@@ -97,6 +103,16 @@ class AnswerReader:
     def is_over(self) -> bool:
         """Whether the answer is whole; one that ends with its connection never is."""
         return self._part is _Part.OVER
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the answer is whole if the connection ends here."""
+        return self._part in (_Part.OVER, _Part.UNTIL_CLOSE)
+
+    @property
+    def announced_bytes(self) -> int:
+        """Of a body with a length, how much of it is still to come."""
+        return self._left if self._part is _Part.SIZED else 0
 
     def fed(self, data: bytes) -> bytes:
         """What `data` adds to the answer; '' when more has to arrive."""
@@ -155,9 +171,12 @@ class AnswerReader:
             self._count_interim(len(head))
             return b""
         _, _, fields = head.partition(b"\n")
-        headers = _headers(fields)
-        written = _written(headers)
-        framing = self._framed(status, headers)
+        self.status = status
+        self.fields = _headers(fields)
+        framing = self._framed(status, self.fields)
+        if not self._is_framed:
+            return b""
+        written = _written(self.fields)
         return b"HTTP/1.1 %03d -\r\n%s%s\r\n" % (status, written, framing)
 
     def _count_interim(self, size: int) -> None:
@@ -225,7 +244,7 @@ class AnswerReader:
             return b""
         # Fields after the last chunk tell nothing we use.
         self._part = _Part.OVER
-        return b"0\r\n\r\n"
+        return b"0\r\n\r\n" if self._is_framed else b""
 
     def _chunk(self) -> bytes | None:
         piece = self._taken(self._left)
@@ -235,6 +254,8 @@ class AnswerReader:
             self._part = _Part.CHUNK_END
         if not piece:
             return None
+        if not self._is_framed:
+            return piece
         return b"%x\r\n%s\r\n" % (len(piece), piece)
 
     def _chunk_end(self) -> bytes | None:

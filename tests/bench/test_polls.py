@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.bench import fetch_cost
 from tests.bench.polls import STAGES, bench
 
 
@@ -23,3 +24,8 @@ def test_the_bench_of_polls_runs_at_its_smallest(
     )
     assert list(table["ours"]) == list(STAGES)
     assert "feedparser/ours" in capsys.readouterr().out
+
+
+def test_the_bench_of_fetches_runs_at_its_smallest() -> None:
+    figures = fetch_cost.run(count=1, rounds=1)
+    assert [len(times) for times in figures.values()] == [1, 1]

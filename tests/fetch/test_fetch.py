@@ -11,6 +11,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -18,6 +19,7 @@ import trustme
 from aggregator.errors import ConfigError
 from aggregator.fetch import fetcher as fetch
 from aggregator.fetch.fetcher import Fetcher
+from aggregator.fetch.guard import Lookup
 from aggregator.model import Auth, FailureKind, FetchSettings, Redirect, Validators
 from tests.fetch.asking import asking, failed, fetched, names, not_modified
 from tests.fetch.conftest import LOOPBACK
@@ -268,6 +270,16 @@ async def test_a_304_nobody_asked_for_is_a_failure(origin: Origin, fetcher: Fetc
             await fetcher.fetch(asking(origin.url("/feed"))), FailureKind.HTTP_STATUS
         ).status
         == 304
+    )
+
+
+async def test_what_a_304_says_of_its_body_does_not_matter(
+    origin: Origin, fetcher: Fetcher
+):
+    headers = (("ETag", '"2"'), ("Content-Encoding", "gzip, br"))
+    origin.script("/feed", Answer(304, headers=headers))
+    not_modified(
+        await fetcher.fetch(asking(origin.url("/feed"), validators=Validators('"1"')))
     )
 
 
@@ -761,6 +773,50 @@ async def test_an_own_ca_file_comes_beside_the_systems_authorities(
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     own, system = fetch._tls(str(tmp_path / "ca.pem")), fetch._tls(None)
     assert own.cert_store_stats()["x509_ca"] == system.cert_store_stats()["x509_ca"] + 1
+
+
+def two_addresses(first: str, second: str) -> Lookup:
+    """A name service that knows two addresses of every name."""
+
+    def lookup(host: str, port: int, family: int) -> list[tuple[Any, ...]]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in (first, second)
+        ]
+
+    return lookup
+
+
+async def test_of_two_addresses_the_one_that_answers_is_asked_once(origin: Origin):
+    origin.script("/feed", Answer(body=BODY))
+    lookup = two_addresses("127.77.0.1", "127.0.0.1")
+    async with Fetcher(LOOPBACK, contact="", version="0", lookup=lookup) as able:
+        fetched(await able.fetch(asking(f"http://feed.example:{origin.port}/feed")))
+    assert len(origin.requests) == 1
+
+
+async def test_a_server_with_a_broken_certificate_leaves_it_to_the_next_address(
+    authority: trustme.CA, tmp_path: Path
+):
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    settings = dataclasses.replace(LOOPBACK, ca_file=str(tmp_path / "ca.pem"))
+    lookup = two_addresses("127.77.0.2", "127.0.0.1")
+    whole = server_tls(authority, "feed.example")
+    async with Origin(tls=whole) as secure:
+        secure.script("/feed", Answer(body=BODY))
+        broken = await asyncio.start_server(
+            lambda reader, writer: writer.close(),
+            "127.77.0.2",
+            secure.port,
+            ssl=server_tls(trustme.CA(), "feed.example"),
+        )
+        async with (
+            broken,
+            Fetcher(settings, contact="", version="0", lookup=lookup) as able,
+        ):
+            url = f"https://feed.example:{secure.port}/feed"
+            fetched(await able.fetch(asking(url)))
+        assert len(secure.requests) == 1
 
 
 async def test_plain_http_where_tls_is_expected_is_a_tls_failure(fetcher: Fetcher):

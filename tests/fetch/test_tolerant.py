@@ -7,6 +7,8 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.fetch.tolerant import MAX_HEAD_BYTES, AnswerReader, BadAnswer
-from aggregator.model import FailureKind, FetchResult, Validators
+from aggregator.model import FailureKind, FetchResult, FetchSettings, Validators
 from tests.fetch.asking import asking, failed, fetched, not_modified
 from tests.origin import ENCODERS, feed_document
 
@@ -161,6 +163,19 @@ async def test_the_size_of_the_pieces_does_not_matter(
     fetcher: Fetcher, name: str, piece: int
 ):
     assert fetched(await asked(fetcher, READ[name], piece=piece)).body == BODY
+
+
+async def test_a_proxys_answers_are_read_as_tolerantly():
+    """They come through the HTTP library's parser, which our reader stands in front of."""
+    settings = FetchSettings(
+        timeout=timedelta(seconds=5), per_host_interval=timedelta(0)
+    )
+    for name, raw in READ.items():
+        async with serving(raw) as proxy:
+            behind = replace(settings, proxy=proxy.removesuffix("/feed"))
+            async with Fetcher(behind, contact="", version="0") as fetcher:
+                answer = await fetcher.fetch(asking("http://feed.example/feed"))
+        assert fetched(answer).body == BODY, name
 
 
 async def test_a_folded_field_is_read_as_one(fetcher: Fetcher):
