@@ -76,7 +76,9 @@ class Recorder:
         Raises EngineError, StaleToken; then nothing was written.
         """
         now = self._clock.now()
-        votes = has_vote(state, answered_at=answered_at(self._outcomes))
+        votes = False
+        if isinstance(result, FetchFailed):
+            votes = has_vote(state, answered_at=answered_at(self._outcomes))
         self._outcomes.append(host_outcome(result, at=now, votes=votes))
         offline = is_local_outage(self._outcomes, now=now)
         lease, pushed = None, False

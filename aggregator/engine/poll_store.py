@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
+from aggregator.engine.grouped import GroupedScript
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import (
     OTHER_TYPE,
@@ -118,6 +119,7 @@ class PollStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._keys = engine.keys
+        self._commits = GroupedScript(engine, "commit")
 
     # --- which feeds there are ---
 
@@ -526,7 +528,7 @@ class PollStore:
         )
         ahead = await self._server_ahead(now)
         arguments = self._commit_arguments(claim, poll, now, ahead)
-        answer = await self._engine.script("commit", keys, arguments)
+        answer = await self._commits.call(keys, arguments)
         _raise_if_stale(answer, claim)
 
     def _commit_arguments(

@@ -57,7 +57,7 @@ def with_rate(
         state,
         activity=activity,
         change_gap=rate.change_gap(rates),
-        interval=own_interval(feed, activity, now=now),
+        interval=_interval_of(feed, rates, now=now),
     )
 
 
@@ -68,7 +68,15 @@ def own_interval(
     now: datetime,
 ) -> timedelta:
     """How long to wait by the feed's own habit, inside its bounds."""
-    rates = rate.hourly_rates(activity, now=now)
+    return _interval_of(feed, rate.hourly_rates(activity, now=now), now=now)
+
+
+def _interval_of(
+    feed: Feed,
+    rates: tuple[float, ...],
+    *,
+    now: datetime,
+) -> timedelta:
     waiting = rate.wait(rates, now=now, longest=feed.max_interval)
     low, high = interval_bounds(feed)
     return min(max(waiting, low), high)

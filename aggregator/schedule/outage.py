@@ -17,7 +17,7 @@ Pure: the caller keeps the short record of outcomes. Health and schedule of feed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,8 +95,11 @@ def answered_at(outcomes: Iterable[HostOutcome]) -> datetime | None:
     return max(answers, default=None)
 
 
-def is_local_outage(outcomes: Iterable[HostOutcome], *, now: datetime) -> bool:
+def is_local_outage(outcomes: Collection[HostOutcome], *, now: datetime) -> bool:
     """Whether the newest outcomes, the last of them in question, show that our own network is down."""
+    # Asked at every poll, and nearly always this is all there is to it.
+    if not any(outcome.unreached for outcome in outcomes):
+        return False
     recent = [outcome for outcome in outcomes if now - outcome.at <= WINDOW]
     recent.sort(key=lambda outcome: outcome.at)
     if not recent or not recent[-1].unreached:

@@ -137,10 +137,15 @@ def after_poll(
             poll = not_its_fault(feed, state, failure, now=now)
         else:
             poll = failed(feed, counted, failure, now=now)
+    after = poll.state
+    pace = pace_of(feed)
+    # A state has fifty fields to copy, and most polls find this one as it was.
+    if after.paced_by != pace:
+        after = replace(after, paced_by=pace)
     return replace(
         poll,
         before=state,
-        state=replace(poll.state, paced_by=pace_of(feed)),
+        state=after,
         fetched=result,
         read=read,
         result=word,
@@ -194,7 +199,10 @@ def _record(
     lease: Lease | None,
 ) -> Poll:
     """The poll with what is written of it under its claim."""
-    state = replace(poll.state, lease=lease or poll.before.lease)
+    state = poll.state
+    lease = lease or poll.before.lease
+    if lease != state.lease:
+        state = replace(state, lease=lease)
     if poll.withhold:
         # After the release the same body is to be read again, or its entries were lost.
         state = replace(state, body_hash="")
