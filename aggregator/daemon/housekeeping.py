@@ -17,6 +17,7 @@ import structlog
 
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.shutdown import left
+from aggregator.engine.retention import TrimReport
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineError
 from aggregator.model import Notice, Settings
@@ -54,6 +55,8 @@ class Housekeeping:
         self._hosts = hosts
         self._counted: Counter[str] = Counter()
         """Slips by kind, as far as the metrics know of them."""
+        self._forgotten: set[tuple[str, str]] = set()
+        """(stream, group) of those that were told of."""
         self._is_due = asyncio.Event()
         self._is_stopping = False
         self._is_idle = asyncio.Event()
@@ -142,6 +145,23 @@ class Housekeeping:
         dropped_count = sum(trimmed.dropped_count for trimmed in report.trimmed)
         self._metrics.count_dropped(dropped_count)
         _log(report.notices)
+        self._warn_of_forgotten(report)
+
+    def _warn_of_forgotten(self, report: TrimReport) -> None:
+        """Once for each group: whoever runs it again finds that what it had not read is gone."""
+        forgotten = {
+            (trimmed.name, group)
+            for trimmed in report.trimmed
+            for group in trimmed.forgotten_groups
+        }
+        for stream, group in sorted(forgotten - self._forgotten):
+            log.warning(
+                "consumer_group_forgotten",
+                stream=stream,
+                group=group,
+                detail="idle for longer than forget_group: what it has not read is no longer kept for it",
+            )
+        self._forgotten = forgotten
 
     async def _forget_fingerprints(self) -> None:
         window = self._settings().dedup.window

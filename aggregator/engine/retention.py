@@ -63,7 +63,7 @@ _SCAN = 500
 @dataclass(frozen=True, slots=True)
 class Trimmed:
     """What one stream or list lost: `expired_count` by age, `dropped_count` by the cap. `held_by_group`: it is over the
-    cap, and what is left waits for a consumer group."""
+    cap, and what is left waits for a consumer group. For `forgotten_groups`, which are idle for long, nothing waits."""
 
     name: str
     expired_count: int
@@ -98,8 +98,6 @@ class GroupLag:
     group: str
     waiting_count: int
     pending_count: int
-    consumer_count: int
-    last_delivered_at: datetime
 
 
 class RetentionStore:
@@ -119,14 +117,12 @@ class RetentionStore:
         lags = []
         for name, (key, _) in self._engine.public_streams().items():
             for row in await self._engine.script("groups", (key,), (LAG_COUNTED,)):
-                group, consumers, pending, delivered_id, waiting = row
+                group, pending, waiting = row
                 lag = GroupLag(
                     stream=name,
                     group=text(group),
                     waiting_count=int(waiting),
                     pending_count=int(pending),
-                    consumer_count=int(consumers),
-                    last_delivered_at=wire.instant_of_id(text(delivered_id)),
                 )
                 lags.append(lag)
         return lags

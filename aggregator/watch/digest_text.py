@@ -7,11 +7,10 @@ answers with something to print, and prints nothing.
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import UTC, tzinfo
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -47,27 +46,6 @@ def digest_renderable(
     if record.slow:
         parts += [Rule("slowest hosts", style="dim"), _slow(record)]
     return Group(*parts)
-
-
-def digest_text(
-    record: Digest,
-    *,
-    width: int,
-    zone: tzinfo = UTC,
-) -> str:
-    """The same as plain text without colours, no line wider than `width` columns."""
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        color_system=None,
-        force_terminal=False,
-        legacy_windows=False,
-    )
-    with console.capture() as captured:
-        console.print(digest_renderable(record, zone=zone))
-    # rich fills lines to the width with spaces, which files need not keep.
-    lines = map(str.rstrip, captured.get().splitlines())
-    return "\n".join(lines) + "\n"
 
 
 def plain(text: str) -> str:

@@ -59,7 +59,6 @@ class Doors:
         self.take_s = take_s
         self._asking: dict[_Door, None] = {}
         self._open: set[_Door] = set()
-        self.refused_count = 0
 
     def __call__(self) -> asyncio.Protocol:
         return _Door(self, self._inner())
@@ -67,7 +66,6 @@ class Doors:
     def come(self, door: _Door) -> bool:
         """Whether there is room for one more; the longest asking one makes it."""
         if len(self._open) >= self._most:
-            self.refused_count += 1
             if not self._asking:
                 return False
             next(iter(self._asking)).shut()

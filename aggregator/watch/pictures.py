@@ -34,7 +34,6 @@ AGAIN = timedelta(hours=1)
 MOST_FAILED = 5_000
 MOST_AT_ONCE = 6
 """Pictures fetched at the same time: as many as a browser asks of one host."""
-FORMS = ("card", "page")
 
 
 class Missing(Enum):
@@ -90,7 +89,7 @@ class Pictures:
         url: str,
         form: str,
     ) -> Picture | None:
-        """The picture at an address in one of FORMS; None where there is none to show."""
+        """The picture at an address as a `card` or a `page` shows it; None where there is none to show."""
         key = key_of(url)
         body = await asyncio.to_thread(self._read, key, form)
         if body is None and self.is_shown(url):

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, tzinfo
 from aggregator.model import Digest, DigestEvent, Event, Feed, Totals
 
 MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 

@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from aggregator.daemon.housekeeping import Housekeeping
 from aggregator.engine.store import Store
 from aggregator.watch.metrics import Metrics
@@ -42,6 +44,20 @@ async def test_fingerprints_are_kept_one_window(store: Store):
             await store.engine.command("XLEN", store.engine.keys.fingerprints)
         )
     assert counts == [1, 0]
+
+
+async def test_a_consumer_group_that_is_given_up_is_told_of_once(store: Store):
+    stages = Stages(store, feed("a"))
+    housekeeping = housekeeping_of(stages)
+    reports = store.engine.keys.reports
+    await store.engine.command("XGROUP", "CREATE", reports, "dead", "0", "MKSTREAM")
+    await stages.run("a", rss(("1", QUAKE)))
+    with capture_logs() as lines:
+        for days in (0, 13, 2, 1):
+            stages.now += timedelta(days=days)
+            await housekeeping.round()
+    told = [line for line in lines if line["event"] == "consumer_group_forgotten"]
+    assert [(line["stream"], line["group"]) for line in told] == [("reports", "dead")]
 
 
 class Slow(Housekeeping):

@@ -273,8 +273,7 @@ async def test_the_lag_of_every_group_is_shown(store: Store, later: datetime) ->
     await read(store, "slow", 3, acknowledge=False)
     (group,) = await store.retention.groups()
     assert (group.stream, group.group) == ("reports", "slow")
-    assert (group.waiting_count, group.pending_count, group.consumer_count) == (4, 3, 1)
-    assert abs(group.last_delivered_at - later) < HOUR
+    assert (group.waiting_count, group.pending_count) == (4, 3)
 
 
 async def queue(store: Store, kind: str, *numbers: int) -> None:

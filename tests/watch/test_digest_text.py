@@ -5,13 +5,22 @@ from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
-from aggregator.model import Health, Totals
-from aggregator.watch.digest_text import digest_text
+from aggregator.model import Digest, Health, Totals
+from aggregator.watch.digest_text import digest_renderable
 
 from .test_digest import event, made, state
 
 LONG = "滨海新区首条无人驾驶公交线今日开通，全程十二公里，沿途九座车站，市民可免费试乘一个月"
+
+
+def digest_text(record: Digest, *, width: int) -> str:
+    """What stands in a file into which the digest is printed."""
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(digest_renderable(record))
+    return captured.get()
 
 
 @pytest.mark.parametrize("width", [40, 80, 132])

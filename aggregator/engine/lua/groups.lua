@@ -1,4 +1,4 @@
--- The consumer groups of a stream: {name, consumers, pending, last delivered id, entries not yet delivered}…
+-- The consumer groups of a stream: {name, pending, entries not yet delivered}…
 -- KEYS: stream. ARGV: most entries counted where the server (6.2) does not know the lag.
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
   return {}
@@ -14,6 +14,6 @@ for i, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if not lag then
     lag = #redis.call('XRANGE', KEYS[1], '(' .. group['last-delivered-id'], '+', 'COUNT', most)
   end
-  answers[i] = { group['name'], group['consumers'], group['pending'], group['last-delivered-id'], lag }
+  answers[i] = { group['name'], group['pending'], lag }
 end
 return answers
