@@ -121,6 +121,7 @@ OWNERS: dict[str, set[str]] = {
     "publicsuffixlist": {"entry.urls"},
     "py3langid": {"entry.language"},
     "pydantic": {"config", "config_problems", "config_values", "engine.*", "watch.*"},
+    "pydantic_core": {"engine.wire"},
     "rapidfuzz": {"config_problems", "dedup.differences", "dedup.features"},
     "redis": {"engine.client", "engine.scripts"},
     "rich": {"cli.*", "watch.*"},

@@ -99,11 +99,11 @@ def _field(
 
 
 def _count(data: bytes) -> int:
-    return int(data)
+    return wire.whole(data)
 
 
 def _milliseconds(data: bytes | str | float) -> datetime:
-    return wire.instant_of_ms(data)
+    return wire.believable(wire.instant_of_ms(data))
 
 
 def _stamped(data: bytes) -> tuple[bytes, datetime]:

@@ -708,4 +708,8 @@ def _due_at(score: object) -> datetime | None:
     if score is None:
         return None
     due_ms = float(str(score))
-    return None if math.isinf(due_ms) else wire.instant_of_ms(due_ms)
+    if math.isinf(due_ms):
+        return None
+    due_at = decode(INSTANT, due_ms)
+    # A time beyond all calendars is somebody else's, and never comes.
+    return None if isinstance(due_at, Unreadable) else due_at

@@ -15,6 +15,8 @@ Pure: no clock, no I/O.
 
 from __future__ import annotations
 
+import copy
+import math
 import re
 import struct
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import TypeAdapter
+from pydantic_core import SchemaValidator
 
 from aggregator.model import (
     EPOCH,
@@ -53,8 +56,17 @@ _LISTS = ("categories", "tags", "related")
 _CUT = ("guid", "published_raw", "author", "url", "title", "why")
 _CUT_CHARS = 500
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(2300, 1, 1, tzinfo=UTC)
+LONGEST = timedelta(days=36_525)
+"""What a stored instant or span can be. Entries state years from 1902 to 2199 (`entry.dates`); the rest is room, and
+the calendar does not end where a span is added."""
+MOST = 2**53
+"""Beyond it a whole number is none of ours, and not every reader of JSON has it exactly."""
+
 R = TypeVar("R")
 _adapters: dict[type, TypeAdapter[Any]] = {}
+_validators: dict[type, SchemaValidator] = {}
 
 
 class LaterVersionError(ValueError):
@@ -71,6 +83,37 @@ def _adapter(cls: type[R]) -> TypeAdapter[R]:
     return _adapters[cls]
 
 
+def _validator(cls: type) -> SchemaValidator:
+    """What reads the record's JSON. Beside its types it holds what arithmetic needs: a time without a zone, or at the
+    end of the calendar, is of the right type, and what is worked out from it would raise."""
+    validator = _validators.get(cls)
+    if validator is None:
+        schema = copy.deepcopy(_adapter(cls).core_schema)
+        _bound(schema)
+        validator = _validators[cls] = SchemaValidator(schema)
+    return validator
+
+
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "datetime": {"tz_constraint": "aware", "ge": EARLIEST, "le": LATEST},
+    "timedelta": {"ge": -LONGEST, "le": LONGEST},
+    "float": {"allow_inf_nan": False},
+    "int": {"ge": -MOST, "le": MOST},
+}
+"""By the type of pydantic's core schema."""
+
+
+def _bound(schema: Any) -> None:
+    """Put the bounds into every part of a core schema."""
+    if isinstance(schema, list):
+        for part in schema:
+            _bound(part)
+    if isinstance(schema, dict):
+        schema.update(_BOUNDS.get(str(schema.get("type")), {}))
+        for part in schema.values():
+            _bound(part)
+
+
 def encode(record: object) -> bytes:
     """One record of model.py as a JSON object. ValueError: it holds what UTF-8 cannot carry (lone surrogates)."""
     return _HEAD + _adapter(type(record)).dump_json(record)[1:]
@@ -79,7 +122,8 @@ def encode(record: object) -> bytes:
 def decode(cls: type[R], data: bytes) -> R:
     """The record `encode` wrote. ValueError: no such record; LaterVersionError: one of a later version."""
     if data.startswith(_HEAD):
-        return _adapter(cls).validate_json(data)
+        record: R = _validator(cls).validate_json(data)
+        return record
     message = f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}"
     head = _ANY_HEAD.match(data)
     if head and int(head[1]) > VERSION:
@@ -113,9 +157,16 @@ def span_ms(span: timedelta) -> int:
     return span // _MS
 
 
+def believable(at: datetime) -> datetime:
+    """The instant. ValueError: it lies outside what a stored one can be."""
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"the year {at.year}")
+    return at
+
+
 def instant_of(us: int) -> datetime:
-    """The instant so many microseconds after 1970."""
-    return EPOCH + timedelta(microseconds=us)
+    """The instant so many microseconds after 1970. ValueError or OverflowError: none of ours."""
+    return believable(EPOCH + timedelta(microseconds=us))
 
 
 def instant_of_ms(ms: float | str | bytes) -> datetime:
@@ -171,12 +222,12 @@ def known_entry(data: bytes) -> KnownEntry:
     return KnownEntry(
         content_hash=content,
         first_seen_at=instant_of(int(first)),
-        revision=int(revision),
+        revision=whole(revision),
         link_key=link_key,
         title_key=title_key,
         last_seen_at=instant_of(int(last)),
         edits_since_at=instant_of(int(edits)) if edits else None,
-        edit_count=int(edit_count),
+        edit_count=whole(edit_count),
         date_stated=stated == "1",
         guid_key=guid_key,
     )
@@ -267,7 +318,7 @@ def instant_from_iso(text: str) -> datetime | None:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"a time without its zone: {text[:40]!r}")
-    return at
+    return believable(at)
 
 
 def _source(source: Source) -> dict[str, str]:
@@ -335,13 +386,13 @@ def message_of_fields(fields: Mapping[str, str]) -> Message:
     sources = orjson.loads(fields["sources"])
     return Message(
         kind=Kind(fields["kind"]),
-        revision=int(fields["revision"]),
+        revision=whole(fields["revision"]),
         published_at=instant_from_iso(fields["published_at"]),
         first_seen_at=instant_from_iso(fields["first_seen_at"]),
         sources=tuple(map(_source_of, sources)),
-        source_count=int(fields["source_count"]),
-        independent_count=int(fields["independent_count"]),
-        score=float(fields["score"]),
+        source_count=whole(fields["source_count"]),
+        independent_count=whole(fields["independent_count"]),
+        score=_finite(fields["score"]),
         **others,
     )
 
@@ -378,7 +429,25 @@ def _texts(text: str) -> tuple[str, ...]:
     return tuple(values)
 
 
+def whole(text: str | bytes) -> int:
+    """The whole number. ValueError: none, or one beyond all counts."""
+    number = int(text)
+    if abs(number) > MOST:
+        raise ValueError(f"a number beyond all counts: {text[:40]!r}")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"no number: {text[:40]!r}")
+    return number
+
+
 def _source_of(value: Mapping[str, str]) -> Source:
+    for name in ("feed_id", "entry_id", "url", "title"):
+        if not isinstance(value[name], str):
+            raise TypeError(f"{name} of a source is no text")
     return Source(
         feed_id=value["feed_id"],
         entry_id=value["entry_id"],

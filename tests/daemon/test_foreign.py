@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,8 +53,9 @@ FOREIGN: dict[str, list[tuple[str, ...]]] = {
     "due": [
         ("ZADD", "agg:due", "0", "somebody else's"),
         ("ZADD", "agg:due", "0", "\udcff\udcfe"),
+        ("ZADD", "agg:due", "1e300", "b"),
     ],
-    "token": [("SET", "agg:token", "junk")],
+    "token": [("SET", "agg:token", "junk"), ("SET", "agg:token", "inf")],
     "feeds": [("SADD", "agg:feeds", "somebody else's")],
     "feed": [
         ("HSET", "agg:feed:a", "state", "junk", "lease", "junk", "nonce", "junk"),
@@ -181,6 +183,8 @@ class House:
         """One round of everything; whatever raises fails the test."""
         stages = self.stages
         await stages.poll_stage.register()
+        await self.store.polls.due_times(["a", "b", "somebody else's"])
+        await self.store.polls.next_due_at()
         await stages.poll_stage.round()
         await stages.poll_stage._until_one_ends()
         await stages.assign()
@@ -257,6 +261,55 @@ async def test_whatever_stands_there_everything_else_goes_on(
         for trouble in await store.watch.trouble(START.replace(year=2000))
     ]
     assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        b'"2026-11-22T12:00:00"',
+        b'"9999-12-31T23:59:59Z"',
+        b'"0001-01-01T00:00:00Z"',
+        b'"P900000000D"',
+    ],
+)
+async def test_a_record_whose_times_no_arithmetic_takes_is_none_of_ours(
+    store: Store, tmp_path: Path, absurd: bytes
+):
+    """Each is of the right type: without its zone, at the end of the calendar, a span of three million years."""
+    house = House(store, tmp_path)
+    stages = house.stages
+    await stages.run("c", rss(("1", QUAKE), site="c"))
+    await house.goes_on()
+    command = store.engine.client.execute_command
+    state = await command("HGET", "agg:feed:c", "state")
+    [event_key] = await command("KEYS", "agg:event:*")
+    event = await command("GET", event_key)
+    pattern = rb'"P[^"]*"' if absurd.startswith(b'"P') else rb'"2026-1[^"]*Z"'
+    for hours, known in enumerate(re.findall(pattern, state + event), 1):
+        await command("HSET", "agg:feed:c", "state", state.replace(known, absurd))
+        await command("SET", event_key, event.replace(known, absurd))
+        stages.now = START + timedelta(hours=hours)
+        await house.goes_on()
+    stages.now += timedelta(hours=1)
+    stages.bodies["c"] = rss(("2", QUAKE_TOO, RESCUE), site="c")
+    await stages.run("c", stages.bodies["c"])
+    states = await store.polls.states(["c"])
+    assert states["c"] is not None
+    assert states["c"].health is Health.OK
+
+
+@pytest.mark.parametrize("token", ["1e300", "9007199254740993", "-1e300", "nan"])
+async def test_fencing_tokens_grow_whatever_stands_there(store: Store, token: str):
+    stages = Stages(store, feed("a"), feed("b"))
+    await stages.poll_stage.register(at_once=True)
+    await store.engine.client.execute_command("SET", "agg:token", token)
+    claims = await store.polls.claim_these(
+        {"a": "a.example", "b": "b.example"},
+        lease=timedelta(minutes=1),
+        spacing=timedelta(0),
+    )
+    first, second = [claim.token for claim in claims.claims]
+    assert 0 < first < second
 
 
 def every_key(keys: Keys) -> dict[str, str]:

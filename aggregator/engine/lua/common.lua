@@ -65,6 +65,9 @@ local function token_after(last)
   local time = redis.call('TIME')
   local stamp = time[1] * 1000000 + time[2]
   last = tonumber(last or '0') or 0 -- microseconds: more than `numeric` takes
+  if not (last >= 0 and last < 9e15) then
+    last = 0 -- not ours: beyond 2^53 a number and the next one are the same, and tokens would not grow
+  end
   if stamp <= last then
     stamp = last + 1
   end
