@@ -54,6 +54,7 @@ from aggregator.config_values import (
     Span,
     TimeZone,
     Url,
+    longest_gap,
     pattern,
     spoken,
 )
@@ -562,12 +563,36 @@ def _bound_problems(
             f"{text}: entries would be published again; at least {spoken(least)}",
             "retention.seen",
         )
+    for position, notify in enumerate(settings.notifies):
+        # A group that has not moved for so long counts no more, and what waits for it may be dropped.
+        if notify.every >= retention.forget_group:
+            kept = spoken(retention.forget_group)
+            text = f"{spoken(notify.every)} is not shorter than [retention] forget_group of {kept}"
+            yield Problem(
+                f"{text}: what waits for the next mail would be dropped",
+                f"notify[{position}].every",
+            )
     if settings.fetch.concurrency > MOST_CONCURRENCY:
         text = f"at most {MOST_CONCURRENCY}, since each poll in flight needs a connection to Redis"
         yield Problem(f"{text}; start more poll workers instead", "fetch.concurrency")
-    if settings.http_listen and settings.http_listen == settings.server_listen:
+    if _is_one_port(settings.http_listen, settings.server_listen):
         text = f"{settings.http_listen} is [server] listen, too; choose another port"
         yield Problem(text, "http.listen")
+
+
+_EVERYWHERE = ("0.0.0.0", "[::]", "::")
+
+
+def _is_one_port(one: str | None, other: str | None) -> bool:
+    """Whether two places to listen cannot both be had."""
+    if not one or not other:
+        return False
+    host, _, port = one.rpartition(":")
+    other_host, _, other_port = other.rpartition(":")
+    # Port 0 means any that is free.
+    if port != other_port or port == "0":
+        return False
+    return host == other_host or host in _EVERYWHERE or other_host in _EVERYWHERE
 
 
 def _queue_problems(
@@ -608,6 +633,63 @@ def _match_problems(
     for unknown in sorted(wanted - feed_ids):
         text = f'no feed has the id "{unknown}"{nearest(unknown, feed_ids)}'
         yield Problem(text, key)
+
+
+def strained(configuration: Configuration) -> Iterator[str]:
+    """One sentence for each pair of bounds that leave something out: each may be meant, so the file is not refused."""
+    settings = configuration.settings
+    yield from _digests_not_whole(settings)
+    yield from _feeds_forgotten(configuration.feeds, settings.retention)
+    yield from _too_large(settings, configuration.feeds)
+
+
+def _digests_not_whole(settings: Settings) -> Iterator[str]:
+    retention = settings.retention
+    period = timedelta(hours=1)
+    if settings.digest.cron != DigestSettings().cron:
+        period = longest_gap(settings.digest.cron)
+    # A digest is made of the reports and the counts of the time since the one before.
+    for key, kept in (("reports", retention.reports), ("digest", retention.digest)):
+        if kept < period:
+            yield (
+                f"digests will not be whole: [retention] {key} of {spoken(kept)} is shorter than the "
+                f"{spoken(period)} between two of them ([digest] cron)"
+            )
+
+
+def _feeds_forgotten(
+    feeds: Iterable[Feed],
+    retention: RetentionSettings,
+) -> Iterator[str]:
+    for feed in feeds:
+        if feed.cron is None:
+            continue
+        gap = longest_gap(feed.cron)
+        # An entry must be seen again before it is forgotten, or it is published again.
+        if retention.seen < 2 * gap:
+            yield (
+                f'feed "{feed.feed_id}": its cron leaves {spoken(gap)} between two polls, so that after '
+                f"[retention] seen of {spoken(retention.seen)} its entries are published again"
+            )
+
+
+def _too_large(settings: Settings, feeds: Iterable[Feed]) -> Iterator[str]:
+    memory = settings.fetch.parse_memory_bytes
+    largest = max(
+        (feed.max_body_bytes for feed in feeds),
+        default=settings.fetch.max_body_bytes,
+    )
+    # The bytes and the text decoded from them stand in memory together.
+    if 2 * largest > memory:
+        yield (
+            f"bodies as large as max_body allows ({largest:,} bytes) cannot be read: "
+            f"[fetch] parse_memory is {memory:,} bytes"
+        )
+    if settings.documents.max_document_bytes > settings.retention.max_stream_bytes:
+        yield (
+            "a message as large as [documents] max_document allows is dropped at once: "
+            "[retention] max_stream_bytes is smaller"
+        )
 
 
 _OTHER_SYNTAX = re.compile(r",\s|\||\A-?\*.|\s(?:OR|AND|NOT|oder|ou|和|或)\s|\A/.+/\Z")

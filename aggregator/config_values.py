@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -283,6 +284,35 @@ def _cron(text: str) -> str:
     if trigger.get_next_fire_time(None, _SOME_DAY) is None:
         raise ValueError(f"{text!r} names a day that never comes")
     return named
+
+
+_SECOND = timedelta(seconds=1)
+GAP_DAYS = 400
+"""Looked at for the longest gap of a cron expression: a yearly one shows its own."""
+
+
+@lru_cache(maxsize=64)
+def longest_gap(cron: str) -> timedelta:
+    """The longest time without a run that an expression (as `Cron` answers it) leaves, at most a day too short where it
+    names several times of a day."""
+    from apscheduler.triggers.cron import CronTrigger  # see `_cron`
+
+    trigger = CronTrigger.from_crontab(cron, timezone=UTC)
+    end = _SOME_DAY + timedelta(days=GAP_DAYS)
+    longest = timedelta(0)
+    since = at = _SOME_DAY
+    while since < end:
+        following = trigger.get_next_fire_time(None, at)
+        if following is None:
+            break
+        longest = max(longest, following - since)
+        midnight = following.replace(hour=0, minute=0) + timedelta(days=1)
+        since, at = following, following + _SECOND
+        again = trigger.get_next_fire_time(None, at)
+        if again is not None and again < midnight:
+            # Minutes by the thousand: what lies between two runs of one day is not looked at.
+            since = at = midnight
+    return longest
 
 
 def _named_days(part: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config import configuration, feed_id_for, unheard
+from aggregator.config import configuration, feed_id_for, strained, unheard
 from aggregator.config_values import duration, size_bytes
 from aggregator.errors import ConfigError
 from aggregator.model import Auth, Backlog, Match, Queue, Settings
@@ -368,3 +368,64 @@ def test_what_is_no_toml_is_told_with_a_remedy(text: str, remedy: str):
     [problem] = raised.value.problems
     assert remedy in problem.text
     assert problem.line is not None
+
+
+# --- bounds that leave something out ---
+
+ONE_FEED = '[[feed]]\nurl = "https://a.example/f"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[digest]\ncron = "0 8 1 * *"', "[retention] reports of 7d is shorter"),
+        (
+            '[digest]\ncron = "0 8 * * 1"\n[retention]\ndigest = "1d"',
+            "[retention] digest of 1d is shorter",
+        ),
+        (
+            '[retention]\nreports = "1d"\n[digest]\ncron = "0 * * * 1-5"',
+            "[retention] reports of 1d",
+        ),
+        ('[fetch]\nmax_body = "300MiB"', "cannot be read"),
+        ('[retention]\nmax_stream_bytes = "64KiB"', "is dropped at once"),
+        ('[defaults]\nmin_interval = "1s"', ""),
+        ('[digest]\ncron = "0 8 * * 1"', ""),
+        ('[digest]\ncron = "*/5 8-18 * * *"', ""),
+    ],
+)
+def test_bounds_that_leave_something_out_are_remarked_upon(text: str, said: str):
+    remarks = list(strained(configuration(f"{text}\n{ONE_FEED}")))
+    assert len(remarks) == bool(said)
+    assert said in "".join(remarks)
+
+
+def test_a_feed_asked_more_seldom_than_its_entries_are_remembered_is_remarked_upon():
+    [remark] = strained(configuration(f'{ONE_FEED}cron = "0 0 1 1 *"\n'))
+    assert "published again" in remark
+    assert not list(strained(configuration(f'{ONE_FEED}cron = "0 0 1 * *"\n')))
+
+
+@pytest.mark.parametrize(
+    ("http", "server", "is_refused"),
+    [
+        ("127.0.0.1:9191", "0.0.0.0:9191", True),
+        ("[::]:9191", "127.0.0.1:9191", True),
+        ("127.0.0.1:9191", "127.0.0.2:9191", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+    ],
+)
+def test_two_servers_cannot_have_one_port(http: str, server: str, is_refused: bool):
+    text = f'[http]\nlisten = "{http}"\n[server]\nlisten = "{server}"\n{ONE_FEED}'
+    if not is_refused:
+        configuration(text)
+        return
+    with pytest.raises(ConfigError, match=r"is \[server\] listen, too"):
+        configuration(text)
+
+
+def test_a_mail_more_seldom_than_its_queue_is_kept_is_refused():
+    notify = '[[notify]]\nname = "m"\nto = "mailto:a@b.example"\nsender = "c@d.example"\nevery = "14d"\n'
+    with pytest.raises(ConfigError, match="would be dropped"):
+        configuration(notify + ONE_FEED)
+    configuration(notify.replace("14d", "13d") + ONE_FEED)

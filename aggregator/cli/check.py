@@ -15,7 +15,7 @@ from rich.text import Text
 from aggregator.cli import options
 from aggregator.cli.console import console
 from aggregator.cli.effective import shown, toml_lines, written
-from aggregator.config import unheard
+from aggregator.config import strained, unheard
 from aggregator.daemon import files
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
@@ -44,8 +44,9 @@ def check(config_file: str | None, as_json: bool) -> None:
         click.echo(orjson.dumps(effective, option=orjson.OPT_INDENT_2))
     else:
         _print(read)
-    # Nothing is wrong with the file, but a queue may wait for ever.
-    for remark in unheard(read.configuration):
+    # Nothing is wrong with the file, but a queue may wait for ever, or a digest leave something out.
+    remarks = [*unheard(read.configuration), *strained(read.configuration)]
+    for remark in remarks:
         click.echo(f"aggregator: {remark}", err=True)
     if settings.redis_url and settings.server_listen:
         click.echo(
