@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 
 from aggregator.children.sandbox import Sandbox
 from aggregator.daemon import files
+from aggregator.entry.page import description
 from aggregator.environment import variable
 from aggregator.errors import ConfigError
-from aggregator.model import DocumentSettings, Feed, FeedRead, IdentityRule
+from aggregator.model import DocumentSettings, Entry, Feed, FeedRead, IdentityRule
 from aggregator.pipeline.reading import ReadRequest, read
 from tests import forked
 from tests.children import functions
@@ -63,6 +66,52 @@ def test_a_relative_link_does_not_publish_the_address_of_a_private_feed(
     assert isinstance(answer, FeedRead)
     assert len(answer.entries) == 1
     assert "s3cret" not in repr(answer.entries)
+
+
+OWN = "https://private.example/feeds/me.xml?token=s3cret-token#5"
+NAMED = [
+    f"<rss version='2.0'><channel><title>t</title><item><title>x</title><guid>{OWN}</guid></item></channel></rss>",
+    f"<rss version='2.0'><channel><title>t</title><item><title>x</title><link>{OWN.replace('https', 'HTTP')}</link></item></channel></rss>",
+    f"<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><entry><id>{OWN}</id><title>x</title><link href=''/></entry></feed>",
+    f'{{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[{{"id":"{OWN}","title":"","content_text":""}}]}}',
+]
+
+
+@pytest.mark.parametrize("body", NAMED)
+def test_entries_named_by_the_address_of_a_private_feed_do_not_publish_it(
+    body: str,
+) -> None:
+    [entry] = entries_of(Feed("f", PRIVATE), body.encode())
+    assert "s3cret" not in repr(dataclasses.replace(entry, identity_key=""))
+    assert entry.url.lower().removeprefix("http").endswith("/feeds/me.xml#5")
+    other = body.replace("me.xml?token=s3cret-token", "me.xml?p=2")
+    [entry] = entries_of(Feed("f", PRIVATE), other.encode())
+    assert entry.url.endswith("?p=2#5")
+
+
+def entries_of(feed: Feed, body: bytes) -> Sequence[Entry]:
+    request = ReadRequest(
+        feed,
+        feed.url,
+        body,
+        None,
+        {},
+        IdentityRule(),
+        DocumentSettings(),
+        timedelta(days=3),
+        datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    answer = read(request)
+    assert isinstance(answer, FeedRead)
+    return answer.entries
+
+
+def test_a_page_in_place_of_a_private_feed_is_told_without_its_token() -> None:
+    page = '<html><link rel="alternate" type="application/rss+xml" href="/rss?lang=en&amp;rss_key=s3cret&a=1"><body>x'
+    assert (
+        description(page)
+        == "an HTML page; it names a feed at /rss?lang=en&rss_key=***&a=1"
+    )
 
 
 @pytest.fixture

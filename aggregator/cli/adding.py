@@ -31,10 +31,10 @@ from aggregator.model import (
 )
 from aggregator.opml import Subscription
 from aggregator.pipeline.reading import ReadRequest
+from aggregator.redaction import redacted
 from aggregator.subscriptions import feeds_named
 from aggregator.watch import logs
 from aggregator.watch.metrics import Metrics
-from aggregator.watch.redaction import redacted
 
 
 @click.command()

@@ -19,7 +19,7 @@ from aggregator.config import strained, unheard
 from aggregator.daemon import files
 from aggregator.engine.client import connect
 from aggregator.model import Auth, Feed
-from aggregator.watch.redaction import redacted
+from aggregator.redaction import redacted
 from aggregator.watch.wording import counted
 
 

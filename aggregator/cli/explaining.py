@@ -17,8 +17,8 @@ from aggregator.model import (
     Poll,
     Unparsable,
 )
+from aggregator.redaction import redacted
 from aggregator.schedule.request import request_for
-from aggregator.watch.redaction import redacted
 from aggregator.watch.wording import roughly
 
 _UNSENT = (

@@ -8,7 +8,7 @@ import orjson
 from aggregator.cli import options
 from aggregator.cli.lazy import LazyGroup, places
 from aggregator.daemon import files
-from aggregator.watch.redaction import redacted
+from aggregator.redaction import redacted
 
 PLACES = places(
     (

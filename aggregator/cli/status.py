@@ -27,7 +27,7 @@ from aggregator.engine.retention import GroupLag
 from aggregator.engine.store import Store
 from aggregator.errors import ConfigError, Problem
 from aggregator.model import Feed, Health, PollState
-from aggregator.watch.redaction import redacted
+from aggregator.redaction import redacted
 from aggregator.watch.wording import counted, roughly
 
 DAY = timedelta(hours=24)

@@ -13,12 +13,12 @@ from aggregator.config import configuration
 from aggregator.daemon import files
 from aggregator.model import Feed
 from aggregator.opml import Subscription, opml_of, subscriptions_of_opml
+from aggregator.redaction import redacted
 from aggregator.subscriptions import (
     usable,
     with_subscriptions,
     without_feed,
 )
-from aggregator.watch.redaction import redacted
 
 
 @click.command()

@@ -21,8 +21,8 @@ from aggregator.model import (
     ReadResult,
     Unparsable,
 )
+from aggregator.redaction import redacted
 from aggregator.watch.metrics import Metrics
-from aggregator.watch.redaction import redacted
 
 log = structlog.get_logger()
 

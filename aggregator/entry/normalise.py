@@ -40,6 +40,7 @@ from aggregator.entry.urls import (
     host_of,
     public_address,
     site_of,
+    without_own_query,
     without_userinfo,
 )
 from aggregator.model import (
@@ -185,7 +186,7 @@ def _labels(
     url = entry_url(parsed, feed=feed)
     # Microblogs have no titles: their first line stands for one.
     title = clean_title(parsed.title) or first_line(text.plain)
-    title = title or url or one_line(parsed.guid)
+    title = title or url or without_own_query(one_line(parsed.guid), feed.url)
     return _Labels(
         title,
         url,
@@ -220,7 +221,7 @@ def _entry(
         feed_id=feed.feed_id,
         revision=revision,
         identity_key=identity_key,
-        guid=one_line(parsed.guid),
+        guid=without_own_query(one_line(parsed.guid), feed.url),
         url=url,
         canonical_url=canonical_url(url),
         title=labels.title,
@@ -328,7 +329,8 @@ def entry_url(parsed: ParsedEntry, *, feed: Feed) -> str:
     if not parsed.link:
         return ""
     base = parsed.base_url or public_address(feed.url)
-    return without_userinfo(absolute_url(base, parsed.link))
+    url = without_userinfo(absolute_url(base, parsed.link))
+    return without_own_query(url, feed.url)
 
 
 def clean_title(title: Markup) -> str:

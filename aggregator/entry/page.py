@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from aggregator.redaction import redacted
+
 _SKIPPED = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->|<!(?!DOCTYPE)[^>]*>", re.DOTALL)
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([A-Za-z_][\w.:-]*)", re.IGNORECASE)
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]*)")
@@ -88,5 +90,6 @@ def description(text: str) -> str:
     link = _FEED_LINK.search(text)
     if link is None:
         return f"{kind}{titled}"
-    address = unescape(next(filter(None, link.groups()), ""))
+    # The page of a private feed names it with its token, and this is shown to everyone.
+    address = redacted(unescape(next(filter(None, link.groups()), "")))
     return f"{kind}{titled}; it names a feed at {address}"

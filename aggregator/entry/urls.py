@@ -171,6 +171,9 @@ def canonical_url(url: str) -> str:
     return current if _canonical_once(current) == current else ""
 
 
+_WEB_SCHEME = re.compile(r"^https?:", re.IGNORECASE)
+
+
 def without_userinfo(url: str) -> str:
     """The address without `user:password@`; other bytes stay. For what is logged or published."""
     head, separator, tail = url.partition("//")
@@ -189,6 +192,17 @@ def public_address(url: str) -> str:
     A private feed's address carries its token in one of them; a link `#top` would publish it.
     """
     return without_userinfo(re.split(r"[?#]", url, maxsplit=1)[0])
+
+
+def without_own_query(url: str, feed_url: str) -> str:
+    """The address; where it is the feed's own, as some publishers name their entries (`…/feed?token=x#5`), without the
+    query. A private feed's token stands there."""
+    own, _, _ = without_userinfo(feed_url).partition("#")
+    address, _, fragment = url.partition("#")
+    if "?" not in own or _WEB_SCHEME.sub("", address) != _WEB_SCHEME.sub("", own):
+        return url
+    place = f"#{fragment}" if fragment else ""
+    return f"{public_address(url)}{place}"
 
 
 def front_matter_url(url: str) -> str:

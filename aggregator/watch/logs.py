@@ -32,8 +32,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from aggregator.errors import ConfigError, Problem
+from aggregator.redaction import HIDDEN, redacted
 from aggregator.visible import visible
-from aggregator.watch.redaction import HIDDEN, redacted
 from aggregator.watch.terminal import unguarded
 
 LEVELS = {

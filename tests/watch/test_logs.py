@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.errors import ConfigError
+from aggregator.redaction import redacted
 from aggregator.watch import logs
 from aggregator.watch.logs import Form
-from aggregator.watch.redaction import redacted
 from tests.bench import log_cost
 
 

@@ -8,8 +8,10 @@ HIDDEN = "***"
 
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@")
 _SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|signature)|api_?key|key|auth|sig|pwd)=)[^&;#\s\"'<>\\]+"
+    r"(?i)([?&;][a-z0-9_.-]*(?:token|secret|password|passwd|pwd|signature|sig|auth|key|session)[a-z0-9_.-]*=)"
+    r"[^&;#\s\"'<>\\]+"
 )
+"""`rss_key`, `authkey`, `access_token`, `X-Amz-Signature`; a `keyword` is hidden with them."""
 _AUTHORIZATION = re.compile(
     r"((?i:\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)"
     r"|\bB(?:earer|asic) (?=\S{16}))"
