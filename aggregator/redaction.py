@@ -8,10 +8,11 @@ HIDDEN = "***"
 
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@")
 _SECRET_PARAMETER = re.compile(
-    r"(?i)([?&;][a-z0-9_.-]*(?:token|secret|password|passwd|pwd|signature|sig|auth|key|session)[a-z0-9_.-]*=)"
+    r"(?i)([?&;](?:[a-z0-9_.-]*(?:token|secret|password|passwd|pwd|signature)[a-z0-9_.-]*"
+    r"|(?:[a-z0-9_.-]*[_.-]|api|auth|access|feed|rss|private|user)?(?:key|auth|sig|session))=)"
     r"[^&;#\s\"'<>\\]+"
 )
-"""`rss_key`, `authkey`, `access_token`, `X-Amz-Signature`; a `keyword` is hidden with them."""
+"""`rss_key`, `authkey`, `access_token`, `X-Amz-Signature`; not `monkey` and `keyboard`."""
 _AUTHORIZATION = re.compile(
     r"((?i:\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)"
     r"|\bB(?:earer|asic) (?=\S{16}))"

@@ -73,7 +73,7 @@ NAMED = [
     f"<rss version='2.0'><channel><title>t</title><item><title>x</title><guid>{OWN}</guid></item></channel></rss>",
     f"<rss version='2.0'><channel><title>t</title><item><title>x</title><link>{OWN.replace('https', 'HTTP')}</link></item></channel></rss>",
     f"<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><entry><id>{OWN}</id><title>x</title><link href=''/></entry></feed>",
-    f'{{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[{{"id":"{OWN}","title":"","content_text":""}}]}}',
+    f'{{"version":"https://jsonfeed.org/version/1.1","title":"t","items":[{{"id":"{OWN}","title":"","content_text":"","url":"{OWN}"}}]}}',
 ]
 
 

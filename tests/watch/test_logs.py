@@ -154,6 +154,10 @@ def test_an_exception_is_one_field_without_secrets(written):
             "https://host.example/feed?access_token=abc#x",
             "https://host.example/feed?access_token=***#x",
         ),
+        (
+            "https://host.example/f?rss_key=a&authkey=b&X-Amz-Signature=c&sessionid=1&x.key=d&access_token_2=e",
+            "https://host.example/f?rss_key=***&authkey=***&X-Amz-Signature=***&sessionid=1&x.key=***&access_token_2=***",
+        ),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("authorization: Basic dXNlcjpwYXNz", "authorization: Basic ***"),
         ("{'Authorization': 'Bearer abcdefghi'}", "{'Authorization': 'Bearer ***'}"),
