@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from aggregator.entry.markup import escaped_text, safe_body
 from aggregator.entry.safety import is_safe
 from aggregator.model import DocumentSettings
+from tests.entry.bodies import drawn_bodies
 from tests.entry.renderings import ATTACKS, SCRIPT, TEXT_ATTACKS, tree, wrapped
 
 SETTINGS = DocumentSettings()
@@ -44,6 +45,14 @@ def test_a_reader_of_markdown_sees_what_a_browser_sees(
     written = wrapped(body(ATTACKS[attack]))
     assert is_safe(body(ATTACKS[attack]), embeds=SETTINGS.embeds)
     assert tree(READERS[reader](written)) == tree(written)
+
+
+def test_drawn_bodies_are_read_alike_by_every_reader() -> None:
+    for html in drawn_bodies(400, seed=16):
+        for answer in (body(html), escaped_text(html, settings=SETTINGS)):
+            expected = tree(wrapped(answer))
+            for name, read in READERS.items():
+                assert tree(read(wrapped(answer))) == expected, (name, html)
 
 
 @settings(max_examples=300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import random
 import re
 import shutil
@@ -21,6 +22,7 @@ from aggregator.entry.markup import escaped_text, safe_body
 from aggregator.entry.urls import front_matter_url
 from aggregator.model import DocumentSettings, Kind, Message
 from aggregator.watch.archive import write
+from tests.entry.bodies import drawn_bodies
 from tests.entry.renderings import ATTACKS, TEXT_ATTACKS, tree, wrapped
 from tests.entry.test_browser import shown
 from tests.entry.test_front_matter import SIGNS
@@ -322,6 +324,32 @@ def test_what_builders_of_sites_make_of_hostile_bodies_runs_nothing(
     assert told["wrappers"] == len(bodies)
     assert {kind for kind, _ in told["loads"]} <= {"img", "iframe"}
     assert set(told["protocols"]) <= {"http:", "https:", "file:"}
+
+
+DRAWN = int(os.environ.get("DRAWN_BODIES", "600"))
+
+
+def test_what_builders_of_sites_make_of_drawn_bodies_is_what_a_browser_makes(
+    packages: Path, tmp_path: Path
+) -> None:
+    """Every kind in which HTML and Markdown differ, one inside another: the same tree, whoever renders it."""
+    settings = DocumentSettings()
+    drawn = drawn_bodies(DRAWN, seed=16)
+    bodies = [
+        safe_body(one, base_url="https://h.example/", settings=settings)
+        for one in drawn
+    ]
+    bodies += [escaped_text(one, settings=settings) for one in drawn]
+    texts = [wrapped(one) for one in bodies]
+    pages = built_by_hexo(packages, tmp_path / "site", documents_of(bodies))
+    rendered = rendered_by_node(packages, tmp_path, texts)
+    rendered["hexo"] = [
+        without_links_of_hexo(page.partition("</title>")[2]) for page in pages
+    ]
+    trees = [tree(text) for text in texts]
+    for name, answers in rendered.items():
+        for text, expected, answer in zip(texts, trees, answers, strict=True):
+            assert tree(answer) == expected, (name, text)
 
 
 def test_builders_of_sites_do_run_them_as_they_were_published(

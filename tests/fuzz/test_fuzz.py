@@ -195,6 +195,17 @@ def item(body: str, title: str) -> bytes:
     )
 
 
+FRONT_MATTER = [
+    "title",
+    "categories",
+    "headimg",
+    "author",
+    "comments",
+    "date",
+    "thumbnail",
+]
+
+
 @long_run
 @given(BODIES, st.sampled_from([None, "text/xml; charset=big5", "application/json"]))
 def test_whatever_a_publisher_sends_is_read_or_refused_and_its_documents_are_harmless(
@@ -222,7 +233,14 @@ def test_whatever_a_publisher_sends_is_read_or_refused_and_its_documents_are_har
             "\n---\n\n<div>   \n"
         )
         shown = rest.rpartition("\n  \n</div>")[0]
-        assert yaml.safe_load(head)["title"] == entry.title
+        held = yaml.safe_load(head)
+        assert list(held) == FRONT_MATTER
+        assert held["title"] == entry.title
+        assert held["categories"] == list(entry.categories)
+        assert held["author"] == entry.categories[1]
+        assert held["headimg"] == held["thumbnail"]
+        assert isinstance(held["headimg"], str)
+        assert isinstance(held["date"], str | datetime)
         assert is_safe(shown, embeds=DOCUMENTS.embeds)
         assert not re.search(r"\n\s*\n|[{}]", shown)
         assert not has_orders(
