@@ -18,6 +18,7 @@ from aggregator.dedup.differences import DIFFERENCES, Titles, differences
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Counts, Frequency, rarity_of
 from aggregator.dedup.rows import LEAD, NEVER, TOKENS, Rows, has_meanings, meanings
+from aggregator.dedup.word_vectors import GISTS, gists
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -66,6 +67,7 @@ NAMES: tuple[str, ...] = (
     "same_language",
     "body_unmatched_least",
     *DIFFERENCES,
+    *GISTS,
     "meaning_title",
     "meaning_lead",
     "meaning_across",
@@ -219,6 +221,7 @@ def add_slow(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     """The features of `SLOW`, for the `chosen` pairs."""
     _letters(table, pairs.query.rows, pairs.others.rows, chosen)
     _differences(table, pairs, chosen)
+    _gists(table, pairs, chosen)
     _meaning_pair(table, pairs.query.rows[chosen], pairs.others.rows[chosen], chosen)
 
 
@@ -439,8 +442,9 @@ _SCORERS = (
 
 
 _LETTERS = tuple(name for name, _ in _SCORERS)
-SLOW = tuple(INDEX[name] for name in (*_LETTERS, *DIFFERENCES, "meaning_pair"))
+SLOW = tuple(INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *GISTS, "meaning_pair"))
 _DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
+_GIST_COLUMNS = [INDEX[name] for name in GISTS]
 
 
 def _letters(
@@ -472,6 +476,20 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
     longest = max(1, int(np.max(counts)))
     titles = [_titles(*side, chosen, longest) for side in sides]
     table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(differences(*titles), 3)
+
+
+def _gists(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+    """What the words say of one meaning, word by word (see `word_vectors`)."""
+    query, others = pairs.query, pairs.others
+    values = gists(
+        query.tokens[chosen],
+        pairs.query_weights[chosen],
+        pairs.query_hit[chosen],
+        others.tokens[chosen],
+        pairs.weights[chosen],
+        pairs.hit[chosen],
+    )
+    table[chosen[:, None], _GIST_COLUMNS] = np.round(values, 3)
 
 
 def _titles(

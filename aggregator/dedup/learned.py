@@ -126,6 +126,13 @@ def meaning_scale() -> NDArray[np.float32]:
     return _archive("meaning.npz")["scale"].astype(np.float32)
 
 
+@cache
+def word_vectors() -> tuple[NDArray[np.uint32], NDArray[np.int8]]:
+    """The tokens of `word_vectors`, in rising order, and a vector of each: (tokens,) and (tokens, axes)."""
+    archive = _archive("word_vectors.npz")
+    return archive["tokens"].astype(np.uint32), archive["vectors"].astype(np.int8)
+
+
 class PairHead(NamedTuple):
     """The weights of `pair_head`: (inputs, hidden), (hidden,), (hidden,) and one number."""
 
