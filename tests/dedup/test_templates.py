@@ -121,13 +121,9 @@ def test_a_source_that_tells_one_event_again_has_no_template(name: str) -> None:
     lang, titles = RETOLD[name]
     told = stream(titles, lang=lang, source="wire.example", hours=1)
     # A template keeps its fillings apart at any threshold.
-    assert backtest(told, DedupSettings(), join_at=-4.5).event_count == 1
+    assert backtest(told, DedupSettings(), join_at=-5.5).event_count == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="'what happened in Iceland' still joins 'what happens after exams'",
-)
 def test_briefings_and_quizzes_of_two_sources_on_one_day_stay_apart() -> None:
     titles = [
         ("a.example", "In the Courier: March 9, 1884"),
