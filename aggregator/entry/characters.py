@@ -45,17 +45,29 @@ _JOINERS = re.compile(
     f"(?<![{_JOINING}{_PICTURE}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}{_PICTURE}])"
 )
 
-_HALVES = re.compile("[\ud800-\udfff]")
+_UNWRITABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 _WHITE = re.compile(r"[^\S \u00a0\u3000]")
 _RUN = re.compile(r"\s+")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,7})|([0-9]{1,8}))(?![0-9a-fA-F]);?")
 
 
 def whole(text: str) -> str:
-    """The text without halves of surrogate pairs, which no encoding can carry (`"News \ud83d"` in a JSON Feed)."""
+    """The text without halves of surrogate pairs, which no encoding can carry (`"News \ud83d"` in a JSON Feed), and
+    without noncharacters, which no text is to hold (XML refuses two of them)."""
     if text.isascii():
         return text
-    return _HALVES.sub("", text)
+    text = _UNWRITABLE.sub("", text)
+    if not _ASTRAL.search(text):
+        return text
+    return _ASTRAL_NEVER.sub("", text)
+
+
+def without_controls(text: str) -> str:
+    """The text without the controls that XML has no way to write, and JSON has (`"\\u0000"`)."""
+    if text.isprintable():
+        return text
+    return _CONTROLS.sub("", text)
 
 
 def one_line(

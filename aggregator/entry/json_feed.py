@@ -13,6 +13,7 @@ import json
 import re
 from typing import Any
 
+from aggregator.entry.characters import without_controls
 from aggregator.entry.newest import newest_of
 from aggregator.entry.urls import absolute_url, stated_url
 from aggregator.model import FeedHints, Markup, ParsedEntry, ParsedFeed
@@ -183,7 +184,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return without_controls(value).strip()
     # Asked for before numbers, of which Python calls a boolean one.
     if isinstance(value, bool):
         return "true" if value else "false"
