@@ -202,7 +202,7 @@ def known_bytes(known: KnownEntry) -> bytes:
 
 def known_entry(data: bytes) -> KnownEntry:
     """What `known_bytes` wrote. ValueError: anything else."""
-    fields = data.decode().split("|", 10)
+    fields = data.decode().split("|")
     if len(fields) != 11:
         raise ValueError(f"a known entry of {len(fields)} fields")
     (

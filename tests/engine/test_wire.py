@@ -289,3 +289,10 @@ def test_a_channel_names_kind_language_and_feed(
 def test_every_stored_record_can_be_written_and_read_without_its_defaults() -> None:
     event = making.event("e1", making.entry(1), making.entry(2))
     assert wire.decode(Event, wire.encode(event)) == event
+
+
+def test_a_known_entry_is_read_to_its_end() -> None:
+    known = wire.known_bytes(KnownEntry("3.e141", making.NOW, 0))
+    assert wire.known_entry(known).content_hash == "3.e141"
+    with pytest.raises(ValueError, match="of 12 fields"):
+        wire.known_entry(known + b"|more")
