@@ -59,12 +59,14 @@ class Archive:
     async def run(self) -> None:
         """Keep the archive up until cancelled."""
         catalog = Catalog(await asyncio.to_thread(read_index, self._directory))
+        # Rows behind the place that was kept are written once more: into the same files, with the same content.
         last = self._read_place()
         while True:
             try:
                 rows = await self._store.watch.tail(last, block=BLOCK, count=BATCH)
                 rows = together(rows, batch=BATCH)
                 if rows:
+                    # In a thread, since polls and pages wait for the loop while a disk is slow.
                     await asyncio.to_thread(self._write, rows, catalog)
                     last |= {row.stream: row.stream_id for row in rows}
                     self._is_listed = False
@@ -74,6 +76,7 @@ class Archive:
                 if 0 < len(rows) < BATCH:
                     await asyncio.sleep(SETTLE_SECONDS)
             except (EngineError, OSError) as error:
+                # A server that is away, a disk that is full: what is missed meanwhile still stands in the streams.
                 log.error(
                     "archive_waits",
                     directory=str(self._directory),
@@ -105,6 +108,7 @@ class Archive:
         self._write_place(last)
         self._is_listed = True
         ended = time.monotonic()
+        # The index is of the whole archive: a large one is written more seldom, not for ever.
         self._index_due = ended + INDEX_SHARE * (ended - started)
 
     def _read_place(self) -> dict[str, str]:

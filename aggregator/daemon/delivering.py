@@ -123,11 +123,14 @@ class Deliveries:
                 )
                 if rows:
                     await self._deliver(notify, sender, rows)
+                    # What comes meanwhile goes with the next mail.
                     if notify.every:
                         await asyncio.sleep(notify.every.total_seconds())
+                # New ones only when nothing is left that was begun before: they go in their order.
                 fresh = fresh or not rows
             except EngineError as error:
                 log.warning("notify_waits", name=notify.name, error=str(error))
+                # What arrived and could not be acknowledged is sent once more, under the same id.
                 fresh = False
                 await asyncio.sleep(BLOCK.total_seconds())
 
@@ -184,6 +187,7 @@ class Deliveries:
             else:
                 # A receiver that is down has refused nothing: it is waited for.
                 refusal_count = 0
+            # A receiver that is down for a day says the same a thousand times.
             if result.detail != logged:
                 logged = result.detail
                 log.warning(
@@ -199,6 +203,7 @@ class Deliveries:
         try:
             return await sender.send(parcels)
         except SecretMissingError as error:
+            # An operator can put it there while we wait.
             return Failed(str(error))
 
     async def _give_up(
@@ -268,5 +273,6 @@ def _is_ending() -> bool:
 def _wait(result: Failed | Refused, pause: timedelta) -> timedelta:
     if isinstance(result, Refused) or result.after_s is None:
         return pause
+    # Its Retry-After may only lengthen the wait, and not without end.
     asked = timedelta(seconds=result.after_s)
     return min(max(asked, pause), LONGEST_ASKED)

@@ -98,10 +98,12 @@ class Recorder:
             pushed=pushed,
             lease=lease,
         )
+        # Nothing is told of what nobody will find written.
         if dry_run:
             return poll
         poll = self._with_outage_notice(poll, result, offline=offline)
         await self._commit(poll)
+        # Behind the commit: a poll that was lost to another worker is not counted twice.
         log_poll(self._metrics, poll)
         return poll
 
@@ -117,6 +119,7 @@ class Recorder:
     ) -> None:
         """The same for entries that a hub delivered: no request was made. Raises EngineError, StaleToken."""
         lease = None
+        # As this worker knows it: the callback has looked it up a moment ago.
         if self._push is not None:
             lease = self._push.lease_of(feed.feed_id)
         poll = delivery_record(
