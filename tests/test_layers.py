@@ -38,7 +38,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
         "entry",
         "dedup",
-        "schedule",
         "pipeline",
     },
     "daemon": {

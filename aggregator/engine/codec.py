@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
+from pydantic import ValidationError
 
 from aggregator.engine import wire
 from aggregator.model import (
@@ -79,11 +80,21 @@ def decode(kind: RecordKind[T], data: Any) -> T | Unreadable:
     try:
         return kind.read(data)
     except _FAULTS as error:
-        why = str(error) or type(error).__name__
-        if isinstance(error, KeyError):
-            why = f"it has no field {error}"
+        why = _why(error)
         is_later = isinstance(error, wire.LaterVersionError)
         return Unreadable(why[:WHY_CHARS], is_later)
+
+
+def _why(error: Exception) -> str:
+    """On one line, as it stands in a notice."""
+    if isinstance(error, KeyError):
+        return f"it has no field {error}"
+    if isinstance(error, ValidationError):
+        # Of a record that is none of ours each field is wrong: the first says enough.
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return f"{where}: {first['msg']}".removeprefix(": ")
+    return str(error) or type(error).__name__
 
 
 def _record(cls: type[T]) -> Callable[[Any], T]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.engine import wire
+from aggregator.engine import codec, wire
 from aggregator.model import (
     Decision,
     Entry,
@@ -289,6 +289,21 @@ def test_a_channel_names_kind_language_and_feed(
 def test_every_stored_record_can_be_written_and_read_without_its_defaults() -> None:
     event = making.event("e1", making.entry(1), making.entry(2))
     assert wire.decode(Event, wire.encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"v":1,"feed_id":7}', "feed_id: Input should be a valid string"),
+        (b'{"v":1,', "Invalid JSON: EOF while parsing"),
+        (b"junk", "not a PollState of version 1: b'junk'"),
+    ],
+)
+def test_what_cannot_be_read_says_why_on_one_line(data: bytes, why: str) -> None:
+    answer = codec.decode(codec.POLL_STATE, data)
+    assert isinstance(answer, codec.Unreadable)
+    assert answer.why.startswith(why)
+    assert "\n" not in answer.why
 
 
 def test_a_known_entry_is_read_to_its_end() -> None:
