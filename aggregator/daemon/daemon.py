@@ -39,7 +39,7 @@ from aggregator.model import Settings
 from aggregator.watch.http import StatusServer
 from aggregator.watch.metrics import Metrics
 from aggregator.watch.notify import Notifier
-from aggregator.watch.progress import Progress
+from aggregator.watch.progress import LOOP, Progress
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ CANCEL_LIMIT_S = 0.5
 ALLOWANCES = {
     "poll": timedelta(seconds=90),
     "event": timedelta(seconds=90),
-    "loop": timedelta(seconds=30),
+    LOOP: timedelta(seconds=30),
 }
 """How long a stage may go without a round before it counts as stuck: three fetch time limits."""
 
@@ -447,7 +447,7 @@ class Daemon:
     async def _pulse(self) -> None:
         """The event loop turns: feed the watchdog if the stages do too."""
         now = asyncio.get_running_loop().time()
-        self._parts.progress.beat("loop", now)
+        self._parts.progress.beat(LOOP, now)
         stuck = self._parts.progress.stuck(now)
         stages = {words.partition(" ")[0] for words in stuck}
         if stages - self._stuck:

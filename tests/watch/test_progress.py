@@ -29,3 +29,17 @@ def test_a_stage_counts_from_its_first_beat():
 def test_a_stage_without_an_allowance_is_a_mistake():
     with pytest.raises(KeyError):
         Progress({}).beat("poll", 0.0)
+
+
+def test_what_stood_still_with_the_loop_is_not_stuck() -> None:
+    progress = Progress({"loop": timedelta(seconds=30), "poll": timedelta(seconds=90)})
+    progress.beat("loop", 0.0)
+    progress.beat("poll", 0.0)
+    # Stopped and continued: the loop turns again before the stage can.
+    progress.beat("loop", 1000.0)
+    assert not progress.stuck(1000.0)
+    progress.beat("loop", 1001.0)
+    # From there on its allowance counts.
+    for second in range(1002, 1092):
+        progress.beat("loop", float(second))
+    assert progress.stuck(1091.0) == ("poll has not moved for 91 s",)
