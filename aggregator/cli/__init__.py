@@ -45,7 +45,11 @@ PLACES = places(
         "status",
         "Feeds: health, last and next poll and why then, failures, entries.",
     ),
-    ("events", "events", "Say which reports are one event and which are not."),
+    (
+        "events",
+        "events",
+        "List and show events, and say which reports are one and which are not.",
+    ),
     ("search", "search", "Find events by words in their titles and leads."),
     ("explain", "matching", "Why two reports are one event, or are not."),
     (
@@ -109,7 +113,8 @@ def _write_to_nobody() -> None:
 def commands() -> None:
     """Polls RSS, Atom and JSON feeds, finds the reports that tell of the same event, and publishes to Redis.
 
-    Start with `aggregator run`; look with `aggregator status`, `aggregator tail --follow` and `aggregator digest`.
+    See it at work with `aggregator demo`. Start with `aggregator init`, then `aggregator run`; look with
+    `aggregator status`, `aggregator tail --follow` and `aggregator digest`.
     """
 
 

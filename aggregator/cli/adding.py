@@ -18,6 +18,7 @@ from aggregator.daemon.clock import machine_time
 from aggregator.daemon.encoder import CHILDREN_LOAD
 from aggregator.errors import ConfigError, EngineError, Problem
 from aggregator.model import (
+    FailureKind,
     Feed,
     Fetched,
     FetchFailed,
@@ -193,5 +194,8 @@ def _body(result: FetchResult) -> Fetched:
         case NotModified():
             remark = "the server answered 304 to a request without validators"
             raise ConfigError(Problem(f"{remark}; add it with --force"))
+        case FetchFailed(kind=FailureKind.PRIVATE_ADDRESS):
+            remedy = "Allow them with `allow_private_networks = true` under [fetch]"
+            raise ConfigError(Problem(f"{result.detail}. {remedy}"))
         case FetchFailed():
             raise ConfigError(Problem(f"{result.detail}. Add it anyway with --force"))

@@ -17,6 +17,7 @@ from aggregator.engine.store import Store
 from aggregator.engine.watch_store import Row
 from aggregator.errors import EngineDown, EngineMissing
 from aggregator.model import Digest
+from aggregator.watch import wording
 from aggregator.watch.digest_files import DigestFiles
 from aggregator.watch.digest_html import digest_html
 from aggregator.watch.digest_joined import joined_digest
@@ -169,4 +170,11 @@ def _print(read: Loaded, record: Digest, form: str) -> None:
         case "json":
             click.echo(digest_json(record))
         case _:
-            console().print(digest_renderable(record, zone=zone))
+            out = console()
+            shown = digest_renderable(
+                record,
+                zone=zone,
+                names=wording.source_names(read.configuration.feeds, {}),
+                has_links=out.is_terminal,
+            )
+            out.print(shown)

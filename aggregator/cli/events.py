@@ -79,7 +79,10 @@ _wait = click.option(
 
 @click.group()
 def events() -> None:
-    """Say which reports are one event and which are not. Your word is stronger than the matching, and kept."""
+    """List and show events, and say which reports are one and which are not.
+
+    Your word is stronger than the matching, and kept.
+    """
 
 
 events.add_command(list_events)

@@ -16,6 +16,7 @@ from aggregator import __version__
 from aggregator.config import schema_of_file
 
 PROGRAM = "aggregator"
+FISH_CUTS = "(string split"
 
 
 @click.command()
@@ -37,7 +38,8 @@ def completions(ctx: click.Context, shell: str) -> None:
     assert completion is not None, "the choice names what click has"
     program = ctx.find_root().command
     script = completion(program, {}, PROGRAM, "_AGGREGATOR_COMPLETE").source()
-    click.echo(script)
+    # click 8.3 cuts what fish shows of a command at its first comma.
+    click.echo(script.replace(FISH_CUTS, f"{FISH_CUTS} --max 1"))
 
 
 @click.command()
@@ -65,6 +67,17 @@ def man_page(program: click.Command) -> list[str]:
     for name, command, ctx in _commands(program, root):
         lines += _section(name, command, ctx)
     lines += [
+        ".SH EXIT STATUS",
+        "0 when all went well, 1 when something failed, 2 for a wrong configuration or command line.",
+        ".SH ENVIRONMENT",
+        ".B LOG_FORMAT=json|pretty",
+        "and",
+        ".B LOG_LEVEL=debug|info|warning|error",
+        "ask the daemon for log lines,",
+        ".B NO_COLOR",
+        "for no colours,",
+        ".B COLUMNS",
+        "for a width.",
         ".SH FILES",
         ".I feeds.toml",
         "(also in the configuration directory of the user and in /etc/aggregator)",

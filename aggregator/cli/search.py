@@ -15,7 +15,7 @@ from rich.text import Text
 from aggregator.cli import engines, naming, options
 from aggregator.cli.console import console as console_of_stdout
 from aggregator.daemon import files
-from aggregator.dedup.nearness import nearest_by_meaning
+from aggregator.dedup.nearness import embedded, nearest_by_meaning
 from aggregator.engine.store import Store
 from aggregator.mentions import is_empty, split
 from aggregator.model import Event
@@ -23,6 +23,7 @@ from aggregator.watch import wording
 from aggregator.watch.api import EventSummary
 from aggregator.watch.choice import Choice, is_chosen, meant_of, order_of
 from aggregator.watch.clock import reported_first_at
+from aggregator.watch.headlines import clock
 from aggregator.watch.links import safe_link
 
 
@@ -158,7 +159,12 @@ async def _likeness(
     pairs: list[tuple[str, bytes]] = []
     async for records in store.fingerprints.since(from_at):
         pairs += [(record.event_id, record.packed) for record in records]
-    return nearest_by_meaning(query, pairs)
+    known = embedded(pairs)
+    # A new installation, or a machine that is too slow for the encoder: nothing found is then no answer.
+    if pairs and not known.event_ids:
+        click.echo("aggregator: by words alone: no headline has an embedding", err=True)
+        return {}
+    return nearest_by_meaning(query, known)
 
 
 def _print(
@@ -180,7 +186,7 @@ def _line(
 ) -> Text:
     """One event for people: when, sources, title, who reports it, its id and the first report's address."""
     event = hit.event
-    line = Text(f"{wording.when(reported_first_at(event), now, UTC)}  ", style="dim")
+    line = Text(f"{clock(reported_first_at(event), now)}  ", style="dim")
     line.append(f"{wording.counted(event.independent_count, 'source')}  ", style="cyan")
     line.append(event.title or "(no title)", style="bold")
     feed_ids = [source.feed_id for source in event.sources]

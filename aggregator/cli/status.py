@@ -43,6 +43,17 @@ _COLUMNS = (
 )
 """Each column of the table of feeds, and from which width on it is there: at 60 columns all of them at once cut ids and
 reasons into pieces of five letters."""
+_LETTERS = {
+    "n": "n with news",
+    "u": "u without",
+    "f": "f failed",
+}
+_OUTCOMES = {
+    ("polls", "new"): "with news",
+    ("polls", "unchanged"): "without",
+    ("reports", "new_event"): "made an event",
+    ("reports", "joined_event"): "joined one",
+}
 _STYLES = {
     Health.OK: "green",
     Health.NEW: "dim",
@@ -302,7 +313,7 @@ def _whole(
     if feed.get("identity", {}).get("by"):
         yield "entries", f"told apart by {feed['identity']['by']}"
     if feed.get("history"):
-        yield "history", f"{feed['history']} (newest last)"
+        yield "history", _history(feed["history"])
 
 
 def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
@@ -320,13 +331,24 @@ def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:
     for risk in facts["risks"]:
         yield "risk", Text(risk, style="yellow")
     for name, counts in facts["last_24h"].items():
-        numbers = [f"{counts[word]} {word}" for word in sorted(counts)]
+        numbers = [_number(name, word, counts[word]) for word in sorted(counts)]
         yield name, f"{', '.join(numbers) or 'none'} (24 h)"
     yield from _waiting(facts)
     for group in facts["groups"]:
         name = f"{group['group']} on {group['stream']}"
         lag = f"{group['waiting']} waiting, {group['pending']} pending"
         yield "group", f"{name}: {lag}"
+
+
+def _number(of: str, outcome: str, count: int) -> str:
+    """`15 with news`, `462 of new events`: how many polls, entries or reports came to this, as a person says it."""
+    return f"{count:,} {_OUTCOMES.get((of, outcome), outcome)}"
+
+
+def _history(polls: str) -> str:
+    """The newest polls, a letter each, with what the letters mean that stand there."""
+    present = [meaning for letter, meaning in _LETTERS.items() if letter in polls]
+    return f"{polls} ({', '.join(present)}; newest last)"
 
 
 def _waiting(facts: dict[str, Any]) -> Iterator[tuple[str, str | Text]]:

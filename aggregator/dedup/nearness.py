@@ -59,12 +59,10 @@ def nearest(asked: bytes, known: Embedded) -> dict[str, float]:
     return best
 
 
-def nearest_by_meaning(
-    query: str, packed: Iterable[tuple[str, bytes]]
-) -> dict[str, float]:
+def nearest_by_meaning(query: str, known: Embedded) -> dict[str, float]:
     """`nearest` to a query in words. Raises ImportError without the extra `meaning`."""
     [asked] = vectors([(query, "")])
-    return nearest(asked, embedded(packed))
+    return nearest(asked, known)
 
 
 def _meaning(packed: bytes) -> bytes:

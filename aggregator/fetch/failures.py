@@ -65,8 +65,10 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
     """The class of an exception of a request to `host`; None: no expected one, so it must be raised further."""
     for cause in _causes(error):
         if isinstance(cause, PrivateAddress):
-            words = f"{host} leads to {cause}, and private networks are not allowed"
-            return Failure(FailureKind.PRIVATE_ADDRESS, words)
+            return Failure(
+                FailureKind.PRIVATE_ADDRESS,
+                _private_words(host, str(cause.address)),
+            )
     own = _own_fault(error)
     if own is not None:
         return own
@@ -74,6 +76,15 @@ def failure_of_error(error: BaseException, host: str) -> Failure | None:
         if isinstance(error, kinds):
             return failure(error, host)
     return None
+
+
+def _private_words(host: str, address: str) -> str:
+    place = f"{address}, an address of a private network,"
+    # Of a host that is an address itself there is nothing to look up.
+    if host.strip("[]") == address:
+        place = "an address of a private network"
+        return f"{host} is {place}, and those are not allowed"
+    return f"{host} leads to {place} and those are not allowed"
 
 
 def _own_fault(error: BaseException) -> Failure | None:

@@ -8,18 +8,22 @@ answers with something to print, and prints nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from aggregator.model import Digest, DigestEvent, DigestFeed
+from aggregator.model import Digest, DigestEvent, DigestFeed, Source
 from aggregator.watch import wording
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+SAFE_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+_NAMELESS: Mapping[str, str] = {}
 MAX_SOURCES = 6
 """Sources listed under an event; the others are counted."""
 
@@ -28,14 +32,20 @@ def digest_renderable(
     record: Digest,
     *,
     zone: tzinfo = UTC,
+    names: Mapping[str, str] = _NAMELESS,
+    has_links: bool = False,
 ) -> RenderableType:
-    """What `console.print` shows of the digest, in that console's width and colours."""
+    """What `console.print` shows of the digest, in that console's width and colours. `names` are the sources' by their
+    feeds' ids; `has_links`: a name is a link, as terminals show it, and its address is not written out."""
     parts: list[RenderableType] = [
         Rule(Text(_head(record, zone), style="bold")),
         _summary(record),
     ]
     for rank, event in enumerate(record.events, 1):
-        parts.append(_event(rank, event, zone))
+        told = [_source_line(event, names)]
+        if not has_links:
+            told = _address_lines(event, names)
+        parts.append(_event(rank, event, told, zone))
     hidden = record.event_count - len(record.events)
     if hidden > 0:
         more = wording.counted(hidden, "more event")
@@ -79,6 +89,7 @@ def _summary(record: Digest) -> Text:
 def _event(
     rank: int,
     event: DigestEvent,
+    told: Sequence[Text],
     zone: tzinfo,
 ) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
@@ -95,23 +106,42 @@ def _event(
         "",
         Text(_facts(event, zone), style="dim"),
     )
-    for source in event.sources[:MAX_SOURCES]:
-        style = "blue"
-        # A terminal opens what it is given: only web addresses are links.
-        if source.url.startswith("http"):
-            style = f"blue link {source.url}"
-        name = (plain(source.feed_id), "cyan")
-        line = Text.assemble(
-            name,
-            "  ",
-            Text(source.url, style=style),
-        )
+    for line in told:
         grid.add_row("", "", line)
     others = event.source_count - min(len(event.sources), MAX_SOURCES)
     if others > 0:
         more = wording.counted(others, "more report")
         grid.add_row("", "", Text(f"and {more}", style="dim"))
     return Padding(grid, (1, 0, 0, 0))
+
+
+def _source_line(event: DigestEvent, names: Mapping[str, str]) -> Text:
+    """The names of those who report it, each a link to its report."""
+    line = Text(style="cyan")
+    for source in event.sources[:MAX_SOURCES]:
+        if line:
+            line.append(" · ", style="dim")
+        line.append(_name(source, names), style=_link(source))
+    return line
+
+
+def _address_lines(event: DigestEvent, names: Mapping[str, str]) -> list[Text]:
+    """A line for each report: who tells it, and its address, for a file or a pipe."""
+    lines: list[Text] = []
+    for source in event.sources[:MAX_SOURCES]:
+        name = (_name(source, names), "cyan")
+        lines.append(Text.assemble(name, "  ", (source.url, "blue")))
+    return lines
+
+
+def _name(source: Source, names: Mapping[str, str]) -> str:
+    return plain(names.get(source.feed_id) or source.feed_id)
+
+
+def _link(source: Source) -> Style:
+    # It is written into an escape sequence, which a control character would end.
+    is_safe = SAFE_URL.fullmatch(source.url) is not None
+    return Style(link=source.url if is_safe else None)
 
 
 def _facts(event: DigestEvent, zone: tzinfo) -> str:

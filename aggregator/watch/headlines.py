@@ -7,7 +7,6 @@ sequence. Pure: it answers with something to print, and prints nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from aggregator.model import Source
-from aggregator.watch.digest_text import plain
+from aggregator.watch.digest_text import SAFE_URL, plain
 from aggregator.watch.wording import counted
 
 NARROW = 60
@@ -128,12 +127,9 @@ def _count_style(count: int) -> str:
     return "dim"
 
 
-_SAFE_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
-
-
 def _title_style(line: Headline) -> Style:
     # It is written into an escape sequence, which a control character would end.
-    is_safe = _SAFE_URL.fullmatch(line.url) is not None
+    is_safe = SAFE_URL.fullmatch(line.url) is not None
     return Style(
         bold=line.source_count > 1,
         link=line.url if is_safe else None,

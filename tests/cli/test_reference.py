@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,31 @@ def test_completions_are_a_script_of_that_shell_and_the_program_answers_it(shell
     }
     answer = forked.run(environment={**ENVIRONMENT, **asked})
     assert "plain,status" in answer.stdout
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_shows_whole_sentences(tmp_path: Path):
+    script = tmp_path / "aggregator.fish"
+    script.write_text(forked.run("completions", "fish", environment=ENVIRONMENT).stdout)
+    (tmp_path / "aggregator").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m aggregator "$@"\n'
+    )
+    (tmp_path / "aggregator").chmod(0o755)
+    environment = {
+        **ENVIRONMENT,
+        "HOME": str(tmp_path),
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
+    asked = f'source {script}; complete -C "aggregator stat"'
+    done = subprocess.run(
+        ["fish", "-c", asked],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert re.search(r"^status\tFeeds: health, last", done.stdout), done.stderr
 
 
 def test_the_man_page_tells_of_every_command_and_option():

@@ -11,7 +11,7 @@ from aggregator.cli.search import asked_for
 from aggregator.dedup.extra import is_installed
 from aggregator.dedup.fingerprint import fingerprint
 from aggregator.dedup.meaning import vectors
-from aggregator.dedup.nearness import nearest_by_meaning
+from aggregator.dedup.nearness import embedded, nearest_by_meaning
 from tests.cli.test_events import Desk, desk
 from tests.engine.making import entry
 
@@ -46,6 +46,16 @@ async def test_a_search_for_nothing_or_in_the_future_is_refused(
     assert found.status == 2
 
 
+@pytest.mark.skipif(not is_installed(), reason="the extra `meaning` is not installed")
+async def test_where_no_headline_has_an_embedding_it_says_so(desk: Desk):
+    await desk.by_feed()
+    with desk._config.open("a", encoding="utf-8") as config:
+        config.write("[dedup]\nmeaning = true\n")
+    found = await desk.say_alone("search", "terremoto")
+    assert found.status == 0
+    assert "by words alone: no headline has an embedding" in found.err
+
+
 async def test_programs_get_one_event_a_line(desk: Desk):
     reports = await desk.by_feed()
     found = await desk.say_alone("search", "earthquake", "--json", "--words-only")
@@ -77,6 +87,7 @@ def test_what_means_the_same_is_near_and_what_does_not_is_not():
     for number, (name, title) in enumerate(titles.items()):
         one = replace(entry(number), title=title)
         prints.append((name, fingerprint(one, vectors([(title, "")])[0]).pack()))
-    near = nearest_by_meaning("terremoto en Japón", [*prints, ("damaged", b"\x09")])
+    known = embedded([*prints, ("damaged", b"\x09")])
+    near = nearest_by_meaning("terremoto en Japón", known)
     assert max(near, key=near.__getitem__) == "quake"
     assert "budget" not in near

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -300,7 +301,19 @@ def test_poll_explain_does_not_say_that_a_refused_request_was_sent(
         _at(tmp_path), "poll", "--dry-run", "--explain", origin.url("/a")
     )
     assert "We would have sent: GET" in done.stdout
-    assert "private" in done.stdout
+    assert (
+        "127.0.0.1 is an address of a private network, and those are not allowed"
+        in done.stdout
+    )
+
+
+def test_what_is_counted_is_told_in_words(program: Program):
+    text = seen(program, "status")
+    assert re.search(r"^polls .*\d with news", text, re.MULTILINE)
+    assert re.search(r"^reports .*\d made an event", text, re.MULTILINE)
+    whole = seen(program, "status", "f0")
+    history = r"^  history +n[nuf]* \(n with news.*; newest last\)$"
+    assert re.search(history, whole, re.MULTILINE), whole
 
 
 def test_tail_prints_the_newest_and_only_what_is_wanted(program: Program):

@@ -20,5 +20,6 @@ if __name__ == "__main__":
 
     encoder.vectors = busy_encoder.vectors
     encoder.ENCODING_LIMIT = timedelta(minutes=5)
+    encoder.LOADING_LIMIT = timedelta(minutes=5)
     files.is_installed = lambda: True
     main(sys.argv[1:])

@@ -74,6 +74,12 @@ class Program:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def json_lines(self, *words: str) -> list[Any]:
+        """What a command tells programs, an object a line."""
+        done = self.command(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def start(
         self, *words: str, module: Sequence[str] = ("aggregator",)
     ) -> subprocess.Popen[bytes]:

@@ -6,7 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from html import escape
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
@@ -36,6 +42,33 @@ async def test_an_encoder_that_breaks_costs_the_meanings_and_nothing_else():
             b"",
             b"",
         ]
+
+
+LOADED: list[float] = []
+
+
+def slow_to_load(texts: Sequence[tuple[str, str]]) -> list[bytes]:
+    """An encoder that takes longer to load than a batch may take."""
+    if not LOADED:
+        time.sleep(1.5)
+        LOADED.append(time.monotonic())
+    if any(title == "too long" for title, _ in texts):
+        time.sleep(60)
+    return [b"x" for _ in texts]
+
+
+async def test_a_machine_that_loads_slowly_still_gets_its_embeddings():
+    """Each batch was killed while its child was loading, and the next one began to load again."""
+    async with Encoder(
+        Metrics(),
+        preload=(),
+        function=slow_to_load,
+        limit=timedelta(seconds=1),
+        loading_limit=timedelta(seconds=30),
+    ) as encoder:
+        assert await encoder.encode([("A ship runs aground", "")]) == [b"x"]
+        assert await encoder.encode([("too long", "")]) == [b""]
+        assert await encoder.encode([("A ship floats again", "")]) == [b"x"]
 
 
 MEANINGS_FIRST = """
@@ -101,3 +134,51 @@ def test_the_program_joins_an_english_and_a_chinese_report_of_one_event(tmp_path
             reports = [fields for _, fields in client.xrange("agg:reports")]
         assert [report["kind"] for report in reports] == ["event.new", "event.joined"]
         assert len(json.loads(reports[1]["sources"])) == 2
+
+
+QUAKE = ("土耳其东部发生强烈地震", "土耳其东部星期一发生强烈地震，许多房屋倒塌。")
+SHIP = (
+    "Un cargo s'échoue près de Marseille",
+    "Un navire de marchandises s'est échoué dimanche près du port de Marseille.",
+)
+ASKED = {
+    "strong earthquake in Turkey": QUAKE[0],
+    "cargo ship runs aground": SHIP[0],
+    "美国央行下调利率": ENGLISH[0],
+}
+"""What somebody types, in another language than what it is to find, and no word of it in common."""
+
+
+@encoder
+@pytest.mark.slow
+def test_a_running_program_is_searched_by_meaning_in_three_languages(
+    tmp_path: Path, free_port: int
+):
+    """On the page, in the API and by the command, with the encoder that ships."""
+    base = f"http://127.0.0.1:{free_port}"
+    with Origin.in_thread() as origin:
+        for number, told in enumerate((ENGLISH, QUAKE, SHIP)):
+            body = rss(told, site=f"s{number}")
+            origin.script(f"/{number}", Answer(body=body, etag='"1"'))
+        feeds = feeds_of(*(origin.url(f"/{n}", n + 1) for n in range(3)))
+        http = f'[http]\nlisten = "127.0.0.1:{free_port}"\n'
+        program = Program(tmp_path, f"{feeds}\n{http}[dedup]\nmeaning = true\n")
+        with program.running():
+            client = program.client()
+            until(lambda: client.xlen("agg:events") == 3, what="three events")
+            for words, title in ASKED.items():
+                query = urlencode({"words": words, "meaning": "yes", "since": "24h"})
+                answer = json.loads(_text(f"{base}/api/events?{query}"))
+                assert answer["events"] == []
+                assert answer["by_meaning"][0]["title"] == title
+                page = _text(f"{base}/?{query}")
+                assert escape(title, quote=False).replace("'", "&#39;") in page
+                assert 'id="meaning"' in page
+                found = program.json_lines("search", words)
+                assert (found[0]["title"], found[0]["likeness"] > 0.35) == (title, True)
+                assert program.json_lines("search", words, "--words-only") == []
+
+
+def _text(url: str) -> str:
+    with urlopen(url, timeout=60) as answer:
+        return str(answer.read().decode())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -79,6 +80,28 @@ def test_a_title_is_neither_markup_nor_a_control_sequence():
     assert "[bold]loud[/bold]" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_on_a_terminal_the_sources_are_links_by_name_and_no_address_is_written_out():
+    record = made([event("x", sources=3, independent=3)])
+    [known, bad, other] = record.events[0].sources
+    spoilt = replace(bad, url="https://x.example/\x1b]8;;evil")
+    record = replace(
+        record, events=(replace(record.events[0], sources=(known, spoilt, other)),)
+    )
+    out = Console(
+        width=80, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    names = {known.feed_id: "The Gazette"}
+    with out.capture() as captured:
+        out.print(digest_renderable(record, names=names, has_links=True))
+    shown = re.sub(r"\x1b\[[\d;]*m", "", captured.get())
+    assert re.search(
+        rf"\x1b\]8;[^;]*;{re.escape(known.url)}\x1b\\The Gazette\x1b\]8;;\x1b\\ · ",
+        shown,
+    )
+    assert "evil" not in captured.get()
+    assert digest_text(record, width=80).count("https://") == 3  # elsewhere they are
 
 
 def test_an_event_without_a_title_still_has_a_line():
