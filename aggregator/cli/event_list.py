@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -65,11 +66,15 @@ def list_events(
             click.echo(orjson.dumps(_record(event)))
         return
     out = console()
+    now = datetime.now(UTC)
     for event in events:
-        out.print(
-            _line(event, names, width=out.width),
-            soft_wrap=True,
+        line = event_line(
+            event,
+            names,
+            at=clock(event.last_seen_at, now),
+            width=out.width,
         )
+        out.print(line, soft_wrap=True)
     if not events:
         click.echo("no such event; look further back with --since", err=True)
 
@@ -94,16 +99,21 @@ async def _events(
     return chosen, names
 
 
-def _line(
+def event_line(
     event: Event,
-    names: dict[str, str],
+    names: Mapping[str, str],
     *,
+    at: str,
     width: int,
+    mark: str = "",
 ) -> Text:
+    """An event with its id, which other commands take, and its headline, at most `width` columns wide. `at` is the time
+    to tell and `mark` what else is to be said of it."""
     sources = named(event.sources, names)
     headline = Headline(
-        at=clock(event.last_seen_at, datetime.now(UTC)),
+        at=at,
         title=event.title,
+        mark=mark,
         source_count=event.independent_count,
         sources=sources,
         url=event.sources[0].url if event.sources else "",

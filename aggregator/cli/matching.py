@@ -228,6 +228,14 @@ def _is_file(name: str) -> bool:
         return False
 
 
+async def _first_report(store: Store, name: str) -> str:
+    """The first report of an event, where the name is the id of one; else the name itself, an entry's id."""
+    event = (await store.events.by_ids([name])).get(name)
+    if event is None or not event.sources:
+        return name
+    return event.sources[0].entry_id
+
+
 async def _sides(
     store: Store,
     names: Sequence[str],
@@ -237,11 +245,14 @@ async def _sides(
     """Published reports by entry id or URL, or documents in files. Raises ConfigError."""
     published = [name for name in names if not _is_file(name)]
     reports_at = await naming.entries_at(store, published)
-    entry_ids = {name: (reports_at.get(name) or [name])[0] for name in published}
+    entry_ids: dict[str, str] = {}
+    for name in published:
+        firsts = reports_at.get(name) or [await _first_report(store, name)]
+        entry_ids[name] = firsts[0]
     records = await store.fingerprints.of(entry_ids.values())
     for name, entry_id in entry_ids.items():
         if entry_id not in records:
-            text = f'no report in the matching window is "{name}": give an entry id, its URL, or a file'
+            text = f'no report in the matching window is "{name}": give an entry or event id, a URL, or a file'
             raise ConfigError(Problem(text))
     since = min((record.first_seen_at for record in records.values()), default=EPOCH)
     decisions = await decided.decisions(store, records, records, since)

@@ -14,17 +14,16 @@ from rich.text import Text
 
 from aggregator.cli import engines, naming, options
 from aggregator.cli.console import console as console_of_stdout
+from aggregator.cli.event_list import event_line
 from aggregator.daemon import files
 from aggregator.dedup.nearness import embedded, nearest_by_meaning
 from aggregator.engine.store import Store
 from aggregator.mentions import is_empty, split
 from aggregator.model import Event
-from aggregator.watch import wording
 from aggregator.watch.api import EventSummary
 from aggregator.watch.choice import Choice, is_chosen, meant_of, order_of
 from aggregator.watch.clock import reported_first_at
 from aggregator.watch.headlines import clock
-from aggregator.watch.links import safe_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +175,12 @@ def _print(
         console.print(Text("no event tells of this"), soft_wrap=True)
     now = datetime.now(UTC)
     for hit in hits:
-        console.print(_line(hit, names, now), soft_wrap=True)
-
-
-def _line(
-    hit: Hit,
-    names: dict[str, str],
-    now: datetime,
-) -> Text:
-    """One event for people: when, sources, title, who reports it, its id and the first report's address."""
-    event = hit.event
-    line = Text(f"{clock(reported_first_at(event), now)}  ", style="dim")
-    line.append(f"{wording.counted(event.independent_count, 'source')}  ", style="cyan")
-    line.append(event.title or "(no title)", style="bold")
-    feed_ids = [source.feed_id for source in event.sources]
-    feeds = list(dict.fromkeys(names.get(feed_id, feed_id) for feed_id in feed_ids))
-    line.append(f"  — {', '.join(feeds[:4])}")
-    if len(feeds) > 4:
-        line.append(" …")
-    if hit.likeness is not None:
-        line.append(f"  by meaning {hit.likeness:.2f}", style="yellow")
-    url = ""
-    if event.sources:
-        url = safe_link(event.sources[0].url)
-    line.append(f"\n       {event.event_id}  {url}", style="dim")
-    return line
+        mark = "" if hit.likeness is None else f"by meaning {hit.likeness:.2f}"
+        line = event_line(
+            hit.event,
+            names,
+            at=clock(reported_first_at(hit.event), now),
+            width=console.width,
+            mark=mark,
+        )
+        console.print(line, soft_wrap=True)

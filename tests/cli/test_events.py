@@ -489,6 +489,20 @@ async def test_explain_says_why_each_was_put_there_before_what_the_two_score_alo
     )
 
 
+async def test_explain_takes_the_ids_of_events_for_their_first_reports(desk: Desk):
+    reports = await desk.by_feed()
+    first, other = reports["a"], reports["c"]
+    done = await desk.say_alone("explain", first.event_id, other.event_id)
+    assert (done.status, done.err) == (0, "")
+    assert f"{QUAKE}  ({first.entry_id})" in done.out
+    assert (
+        f"Published in two events, {first.event_id} and {other.event_id}." in done.out
+    )
+    done = await desk.say_alone("explain", f"e{'0' * 20}", other.event_id)
+    assert done.status == 2
+    assert "give an entry or event id, a URL, or a file" in done.err
+
+
 async def test_explain_says_that_an_operator_decided(desk: Desk):
     reports = await desk.by_feed()
     await desk.say(
