@@ -72,7 +72,14 @@ class Search:
         self._prepared = {}
         for event in events:
             known = before.get(event.event_id)
-            # Another object is another state of the event: a report may have joined it.
-            if known is None or known[0] is not event:
-                known = event, report_of(event).prepared()
-            self._prepared[event.event_id] = known
+            # A report may have joined it since; of events that were only read anew the texts are the same.
+            if known is None or not _is_same(known[0], event):
+                prepared = report_of(event).prepared()
+            else:
+                prepared = known[1]
+            self._prepared[event.event_id] = event, prepared
+
+
+def _is_same(before: Event, event: Event) -> bool:
+    # Most are the very same object: twenty thousand are compared for each search.
+    return before is event or before == event

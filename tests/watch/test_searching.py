@@ -59,7 +59,16 @@ async def test_a_text_is_prepared_once_and_anew_when_its_event_changed(search):
     after = search._prepared
     assert set(after) == {event.event_id for event in events}
     same = [event.event_id for event in EVENTS[1:-1]]
-    assert all(after[event_id] is before[event_id] for event_id in same)
+    assert all(after[event_id][1] is before[event_id][1] for event_id in same)
+
+
+async def test_events_that_were_only_read_anew_are_not_prepared_again(search):
+    await search.mentioning(EVENTS, "moon")
+    before = dict(search._prepared)
+    anew = [replace(event) for event in EVENTS]
+    assert all(one is not other for one, other in zip(anew, EVENTS, strict=True))
+    await search.mentioning(anew, "moon")
+    assert all(search._prepared[name][1] is before[name][1] for name in before)
 
 
 def is_ready(search: Search) -> set[str]:
@@ -73,7 +82,7 @@ async def test_what_is_expected_is_ready_before_the_first_words(search):
     assert is_ready(search) == {event.event_id for event in EVENTS}
     before = dict(search._prepared)
     await search.mentioning(EVENTS, "moon")
-    assert all(search._prepared[name] is before[name] for name in before)
+    assert all(search._prepared[name][1] is before[name][1] for name in before)
 
 
 async def test_the_same_answer_is_expected_once(search):
