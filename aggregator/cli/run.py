@@ -96,7 +96,7 @@ def _offered() -> str | None:
     text = starter.starter()
     file = files.places()[0]
     click.echo(
-        "There is no feeds.toml yet. `aggregator demo` shows everything at work without one."
+        "There is no feeds.toml yet; `aggregator demo` shows all at work without one."
     )
     wanted = click.confirm(
         f"Write {file} here, with {starter.feed_count(text)} feeds to start with, and run?",

@@ -22,7 +22,7 @@ from aggregator.mentions import is_empty, split
 from aggregator.model import Event
 from aggregator.watch.api import EventSummary
 from aggregator.watch.choice import Choice, is_chosen, meant_of, order_of
-from aggregator.watch.clock import reported_first_at
+from aggregator.watch.clock import newest_at
 from aggregator.watch.headlines import clock
 
 
@@ -179,7 +179,7 @@ def _print(
         line = event_line(
             hit.event,
             names,
-            at=clock(reported_first_at(hit.event), now),
+            at=clock(newest_at(hit.event), now),
             width=console.width,
             mark=mark,
         )
