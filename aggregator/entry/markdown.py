@@ -30,6 +30,8 @@ _PLACE_HOLDER = re.compile(r"\ufffc(?=\d)")
 """Hexo 8 puts stored pieces back at `<!--code￼0-->`, and stops where it stored none."""
 _EDITED_NAME = re.compile(r"(href|rel)(\s*)=", re.IGNORECASE)
 """Hexo 8's `external_link` writes attributes with quotes in front of the first `href=`, and anew after `rel=`."""
+_EDITED_IN_ADDRESS = re.compile(r"(href)(\s*)=|(rel)(\s*)=(?=[\"'])", re.IGNORECASE)
+"""The same inside of an address, where `rel=0` is left alone: Hexo looks for a quote behind it."""
 _REMOVED_ELEMENT = "hexopostrendercodeblock"
 """Hexo 8 takes this tag out wherever it stands, so that what stood around it makes a new one."""
 
@@ -180,10 +182,25 @@ def _value(
         lambda run: run[0].replace("\n", "&#10;"),
         value,
     )
-    if element == "a" and name != "href":
-        # Hexo 8 would write attributes in front of what looks like another `href=`.
-        value = _EDITED_NAME.sub(r"\1\2&#61;", value)
+    if element == "a":
+        value = _value_of_link(value, name)
     return value
+
+
+def _value_of_link(value: str, name: str) -> str:
+    """With nothing in it that Hexo 8 takes for another attribute, or for the end of this one, and writes to."""
+    if name == "href":
+        return _EDITED_IN_ADDRESS.sub(_with_written_equals, value)
+    value = _EDITED_NAME.sub(r"\1\2&#61;", value)
+    if not name.endswith("rel") or value[:1] not in ("'", '"'):
+        return value
+    # Its pattern for relations ends at any quote, and what follows would be attributes.
+    inner = value[1:-1].replace("'", "&#39;").replace('"', "&#34;")
+    return f"{value[0]}{inner}{value[-1]}"
+
+
+def _with_written_equals(found: re.Match[str]) -> str:
+    return f"{found[0][:-1]}&#61;"
 
 
 def _opened_fence(fence: re.Match[str]) -> str:

@@ -50,7 +50,10 @@ _PLACES = {
 _TAG = re.compile(
     r"(/?)([a-z][a-z0-9]*)((?: [a-z][a-z-]*=(?:\"[^\"<>\n\r]*\"|'[^'<>\n\r]*'))*) ?(/?)"
 )
-_ATTRIBUTE = re.compile(r" ([a-z-]+)=[\"']([^\"']*)[\"']")
+_ATTRIBUTE = re.compile(r" ([a-z-]+)=(?:\"([^\"]*)\"|'([^']*)')")
+"""Its value is in one group or the other: a value may hold the quotes that do not end it."""
+_EDITED_IN_LINKS = re.compile(r"[\"']|href\s*=", re.IGNORECASE)
+"""What builders' patterns would take for the end of a value, or for another address (see `markdown`)."""
 _WEB = re.compile(r"https?://[^\s/?#]")
 _ADDRESSES = frozenset({"href", "src"})
 _OF_PICTURES = _names(
@@ -114,7 +117,8 @@ def _tag(written: str) -> _Tag | None:
         return None
     if name == "img" and 'referrerpolicy="no-referrer"' not in held:
         return None
-    if held and not _are_plain(name, _ATTRIBUTE.findall(held)):
+    attributes = [(key, one or other) for key, one, other in _ATTRIBUTE.findall(held)]
+    if attributes and not _are_plain(name, attributes):
         return None
     return _Tag(name, False)
 
@@ -138,6 +142,8 @@ def _is_plain_attribute(
     value: str,
 ) -> bool:
     if element == "img" and name not in _OF_PICTURES:
+        return False
+    if element == "a" and _EDITED_IN_LINKS.search(value):
         return False
     if name in _ADDRESSES:
         return bool(_WEB.match(value)) and not value.endswith((" ", "\t"))

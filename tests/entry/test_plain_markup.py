@@ -49,6 +49,14 @@ VALUES = (
         "a>b",
         "1",
     ),
+    # The quotes that do not end a value stand in it.
+    *(
+        "color:'';position:fixed",
+        'color:"";position:fixed',
+        "x' onfocus=y '",
+        "https://a.example/?rel='x'",
+        "https://a.example/?href=x",
+    ),
 )
 ATTRIBUTES = re.findall(
     r"\S+",
@@ -149,6 +157,10 @@ def test_common_bodies_are_plain(html: str) -> None:
         "<p>one\n\ntwo</p>",
         "<script>x</script>",
         "<p class=c>x</p>",
+        """<p style="color:'';position:fixed">x</p>""",
+        """<p style='color:"";background:url(//e.example/x)'>x</p>""",
+        """<a rel="x' onfocus=y '" href="https://a.example/">x</a>""",
+        """<a href="https://a.example/?rel='x'">x</a>""",
         "</div>",
         "<p",
     ],
