@@ -7,7 +7,11 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import aiohttp
+import feedparser.mixin
+import feedparser.urls
 import py3langid.langid
+
+from aggregator.entry import xml_feed
 
 
 async def test_aiohttp_repeats_requests_by_a_switch_of_its_session():
@@ -28,3 +32,14 @@ def test_the_model_of_py3langid_is_a_file_of_its_package():
     assert (
         Path(py3langid.langid.__file__).parent / py3langid.langid.MODEL_FILE
     ).is_file()
+
+
+def test_feedparser_joins_base_addresses_by_a_name_of_its_parsers_module():
+    joined = feedparser.urls.make_safe_absolute_uri
+    kept = xml_feed.mixin.make_safe_absolute_uri
+    assert kept is not joined
+    for base in ("https://a.example/feed", "", "javascript:x", "https:///b"):
+        for address in ("", base, "c?d#e", "//f", "javascript:x"):
+            assert kept(base, address) == joined(base, address)
+    source = inspect.getsource(feedparser.mixin._FeedParserMixin.unknown_starttag)
+    assert "make_safe_absolute_uri(self.baseuri, baseuri)" in source

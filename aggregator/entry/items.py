@@ -69,9 +69,14 @@ class _Scan:
         self.spans: list[tuple[int, int]] = []
         self.around = ""
         self._document = document
+        self._depth = 0
+        """How many elements are open."""
+        self._names: dict[str, bool] = {}
+        """Whether an element of this name is an item."""
         self._open: list[tuple[str, dict[str, str]]] = []
+        """Those outside of items."""
         self._parents: set[int] = set()
-        """For each parent of an item how many elements began before it: names it for certain."""
+        """For each parent of an item how many elements outside of items began before it: names it for certain."""
         self._begun: list[int] = []
         self._count = 0
         self._item_depth = 0
@@ -93,16 +98,25 @@ class _Scan:
         name: str,
         held: dict[str, str],
     ) -> None:
-        self._count += 1
-        depth = len(self._open)
+        depth = self._depth
+        self._depth = depth + 1
         self._is_odd |= depth > _MAX_DEPTH
-        if name.rpartition(":")[2].lower() in _ITEM_NAMES:
+        is_item = self._names.get(name)
+        if is_item is None:
+            is_item = name.rpartition(":")[2].lower() in _ITEM_NAMES
+            self._names[name] = is_item
+        if self._item_depth:
+            # Nine elements of ten: of what is inside an item only the depth matters, and that it is no other item.
+            self._is_odd |= is_item
+            return
+        if is_item:
             self._start_item(depth)
+        self._count += 1
         self._open.append((name, held))
         self._begun.append(self._count)
 
     def _start_item(self, depth: int) -> None:
-        if self._item_depth or not depth:  # one inside another, or the root itself
+        if not depth:  # the root itself
             self._is_odd = True
             return
         self._item_depth = depth + 1
@@ -112,7 +126,11 @@ class _Scan:
             self.around = repr(self._open)
 
     def _end_element(self, _name: str) -> None:
-        if len(self._open) == self._item_depth:
+        depth = self._depth
+        self._depth = depth - 1
+        if depth > self._item_depth > 0:
+            return
+        if depth == self._item_depth:
             self._item_depth = 0
             at = self._parser.CurrentByteIndex
             end = self._document.find(b">", at) + 1

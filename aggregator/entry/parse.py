@@ -27,6 +27,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -116,15 +117,23 @@ def parsed_feed(
 def _with_whole_texts(record: Any) -> Any:
     """The record with each of its texts, and theirs, as `characters.whole` has it."""
     changed: dict[str, Any] = {}
-    for column in fields(record):
-        value = getattr(record, column.name)
+    for name in _columns(record.__class__):
+        value = getattr(record, name)
         clean = _whole(value)
         if clean is not value:
-            changed[column.name] = clean
+            changed[name] = clean
     return replace(record, **changed) if changed else record
 
 
+@cache
+def _columns(kind: type) -> tuple[str, ...]:
+    return tuple(column.name for column in fields(kind))
+
+
 def _whole(value: Any) -> Any:
+    # Nearly all of a feed's texts and blanks, which are looked at one by one.
+    if not value or (type(value) is str and value.isascii()):
+        return value
     if isinstance(value, str) and not isinstance(value, Enum):
         return whole(value)
     if isinstance(value, tuple):

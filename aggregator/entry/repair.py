@@ -88,8 +88,9 @@ class Prepared:
 
 
 def prepared(text: str) -> Prepared:
-    """What any parser may be given: characters clean, document type gone, its harmless entities in `entities`."""
-    text = _without_foreign_default(without_forbidden(text))
+    """What any parser may be given: document type gone, its harmless entities in `entities`; `text` is clean already
+    (`without_forbidden`)."""
+    text = _without_foreign_default(text)
     start, end = _document_type(text)
     if start < 0:
         return Prepared(text, {})

@@ -91,7 +91,7 @@ _MOBILE = re.compile(r"^(?:www\d?|m|mobile|amp|wap)\.(?=[^.]+\.)|(?<=^..)\.m(?=\
 _SESSION_PATH = re.compile(r";(?:jsessionid|phpsessid)=[^/?#]*", re.IGNORECASE)
 
 _PLAIN_HOST = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,3}"
-_PLAIN = re.compile(rf"https?://{_PLAIN_HOST}(?:[/?#][!-\[\]-~]*)?")
+_PLAIN = re.compile(rf"https?://(?P<host>{_PLAIN_HOST})(?:[/?#][!-\[\]-~]*)?")
 """Addresses in which nothing is to be cleaned, nine of ten: a browser opens them as they are written."""
 _PLAIN_PAGE = re.compile(
     rf"https?://(?P<host>{_PLAIN_HOST})(?P<path>(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?"
@@ -216,6 +216,9 @@ def _quoted_whole(characters: re.Match[str]) -> str:
 
 def host_of(url: str) -> str:
     """The host, lower case, without port and userinfo; '' when there is none."""
+    plain = _PLAIN.fullmatch(url)
+    if plain is not None and len(url) <= MAX_URL_CHARS and _is_host(plain["host"]):
+        return plain["host"]
     parts = _parts(_cleaned(url))
     return parts.host if parts else ""
 
