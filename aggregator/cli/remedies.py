@@ -46,11 +46,12 @@ def _word(program: str) -> str:
     on_path = shutil.which("aggregator")
     if Path(program).name == "__main__.py":
         return "aggregator" if on_path else "python -m aggregator"
+    # Called by another program: `python -c` has no file.
+    if not Path(program).exists():
+        return "aggregator"
     # An environment whose program is not on PATH: there is another, or none.
     is_on_path = on_path is not None and Path(on_path).samefile(program)
-    if not is_on_path and Path(program).exists():
-        return shlex.quote(program)
-    return "aggregator"
+    return "aggregator" if is_on_path else shlex.quote(program)
 
 
 def _config(arguments: Sequence[str]) -> str | None:

@@ -283,22 +283,25 @@ def _placed(
 ) -> list[int]:
     """Of a pair of titles: whether they name one place alike, how far apart theirs are (`places.distance`), how far
     those of one title are from all that the other report names, and how far those that fill one slot."""
-    body, other_body = (
-        places_in(side.titles.bodies[row].astype("<u4").tobytes())
-        for side in (mine, theirs)
-    )
     agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
-    untold = max(
-        _apart(places, [*other_places, *other_body]),
-        _apart(other_places, [*places, *body]),
-    )
+    apart = untold = _apart(places, other_places)
+    # What a title tells already need not be looked for in a body.
+    if apart:
+        body, other_body = (
+            places_in(side.titles.bodies[row].astype("<u4").tobytes())
+            for side in (mine, theirs)
+        )
+        untold = max(
+            _apart(places, [*other_places, *other_body]),
+            _apart(other_places, [*places, *body]),
+        )
     in_one_slot = 0
     in_slots = _by_gap(mine, row, places)
     other_in_slots = _by_gap(theirs, row, other_places)
     for gap in in_slots.keys() & other_in_slots.keys():
-        apart = _apart(in_slots[gap], other_in_slots[gap])
-        in_one_slot = max(in_one_slot, apart)
-    return [agree, _apart(places, other_places), untold, in_one_slot]
+        in_gap = _apart(in_slots[gap], other_in_slots[gap])
+        in_one_slot = max(in_one_slot, in_gap)
+    return [agree, apart, untold, in_one_slot]
 
 
 def _by_gap(

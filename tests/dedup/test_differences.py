@@ -88,16 +88,27 @@ def test_what_the_other_title_says_elsewhere_clears_a_slot() -> None:
     assert found["swaps"] == 1
 
 
+def tokens_of(text: str) -> tuple[int, ...]:
+    read = words(cleaned(text, lang="en"), lang="en", limit=20)
+    return tuple(word.token for word in read)
+
+
+def test_a_place_that_both_titles_name_does_not_clear_a_slot() -> None:
+    iowa = tokens_of("Storm out of France hits Iowa overnight")
+    minnesota = tokens_of("Storm out of France hits Minnesota overnight")
+    found = values(Title(iowa), Title(minnesota))
+    assert found["places_apart"] == found["places_untold"] == 0
+    assert found["slot_places_apart"] == 2
+
+
 def test_places_that_fill_one_slot_are_apart() -> None:
-    iowa, minnesota, lead = (
-        tuple(
-            word.token for word in words(cleaned(text, lang="en"), lang="en", limit=20)
-        )
-        for text in (
+    iowa, minnesota, lead = map(
+        tokens_of,
+        (
             "Storm hits Iowa overnight",
             "Storm hits Minnesota overnight",
             "Iowa, too, was hit",
-        )
+        ),
     )
     shared = frozenset(iowa) & frozenset(minnesota)
     found = values(Title(iowa, shared), Title(minnesota, shared))

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import DataError
 from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from aggregator.engine.client import RETRIES, connect, database_of, without_secrets
@@ -32,8 +39,39 @@ async def test_tls_and_sockets_have_schemes_of_their_own() -> None:
     for url, kind in kinds.items():
         client = connect(url)
         assert isinstance(client, Redis)
-        assert client.connection_pool.connection_class is kind
+        assert issubclass(client.connection_pool.connection_class, kind)
         await client.aclose()
+
+
+WORDS = st.one_of(
+    st.text(st.characters(codec="utf-8")), st.binary(), st.integers(), st.floats()
+)
+
+
+@given(
+    st.sampled_from(["EVALSHA", "CONFIG GET", b"XADD", "X Y Z"]),
+    st.lists(WORDS, max_size=8),
+)
+def test_commands_are_packed_as_redis_py_packs_them(
+    name: str | bytes, words: list[str | bytes | int | float]
+) -> None:
+    plain = Connection()
+    quick = connect("redis://cache.example")
+    assert isinstance(quick, Redis)
+    ours = quick.connection_pool.make_connection()
+    assert type(ours).pack_command is not Connection.pack_command
+    expected = b"".join(plain.pack_command(name, *words))
+    assert b"".join(ours.pack_command(name, *words)) == expected
+
+
+async def test_what_is_no_word_of_a_command_is_refused() -> None:
+    client = connect("redis://cache.example")
+    assert isinstance(client, Redis)
+    connection = client.connection_pool.make_connection()
+    for word in (True, None, ["x"]):
+        with pytest.raises(DataError):
+            connection.pack_command("SET", "key", word)
+    await client.aclose()
 
 
 async def test_retries_timeouts_and_health_checks_are_explicit() -> None:
