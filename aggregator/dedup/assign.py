@@ -20,8 +20,9 @@ learned from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -373,16 +374,18 @@ class Batch:
                 members.append(slot)
         for number, members in chosen.items():
             if len(members) < BEST and number < rows.next:
-                joining = foreseen.joining.get(number, ())
-                all_members = [*self._index.members(number), *joining]
-                self._add_members(i, all_members, members)
+                newest_first = chain(
+                    reversed(foreseen.joining.get(number, ())),
+                    reversed(self._index.members(number)),
+                )
+                self._add_members(i, newest_first, members)
         return chosen
 
     def _add_members(
-        self, i: int, all_members: Sequence[int], members: list[int]
+        self, i: int, newest_first: Iterable[int], members: list[int]
     ) -> None:
         """Fill up to `BEST`, with the newest reports of the event."""
-        for slot in reversed(all_members):
+        for slot in newest_first:
             if len(members) >= BEST:
                 return
             if slot not in members and self._is_near(i, slot):

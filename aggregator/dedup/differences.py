@@ -138,11 +138,16 @@ def _sum(weights: NDArray[np.float32], chosen: Bools) -> Doubles:
 
 def _aligned(one: Titles, other: Titles) -> tuple[_Aligned, _Aligned]:
     """Both titles of each pair, aligned so that as many tokens as possible stand in line."""
-    is_token = one.tokens > 0
-    same = (one.tokens[:, :, None] == other.tokens[:, None, :]) & is_token[:, :, None]
-    shared, other_shared = same.any(2), same.any(1)
+    same = one.tokens[:, :, None] == other.tokens[:, None, :]
+    # The first column that is the same, or 0: cheaper than to ask whether any is.
+    place = same.argmax(2)
+    shared = np.take_along_axis(other.tokens, place, 1) == one.tokens
+    shared &= one.tokens > 0
+    other_shared = np.zeros_like(shared)
+    there = np.nonzero(shared)
+    other_shared[there[0], place[there]] = True
     in_line, other_in_line = shared.copy(), other_shared.copy()
-    place = np.where(shared, same.argmax(2), -1)
+    place = np.where(shared, place, -1)
     before = np.maximum.accumulate(place, axis=1)
     is_rising = ~shared[:, 1:] | (place[:, 1:] > before[:, :-1])
     for row in np.flatnonzero(~is_rising.all(1)).tolist():
