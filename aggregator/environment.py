@@ -1,4 +1,4 @@
-"""The environment of processes: of ours what its libraries are told, of children's what is kept from them.
+"""The environment of child processes: without the secrets of ours.
 
 Rules: feeds' passwords, the address of Redis and whatever else an operator put into the environment of the daemon are
 no business of a process that reads strangers' documents (`/proc/self/environ` would tell them). Children are started
@@ -28,18 +28,6 @@ def variable(name: str) -> str | None:
     """The value of an environment variable, None where it is not set."""
     with _lock:
         return os.environ.get(name)
-
-
-def compute_on_one_thread() -> None:
-    """Keep NumPy's library of matrices (OpenBLAS) from starting threads of its own; to be called before NumPy is
-    imported. Whoever sets its variables says otherwise.
-
-    Our matrices are small, and its threads wait for one another by turning in circles: where other programs want the
-    processor, too, a product of 0.2 ms took 30 ms on two cores.
-    """
-    with _lock:
-        if "OMP_NUM_THREADS" not in os.environ:
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from aggregator import __version__
 from aggregator.cli import remedies
 from aggregator.cli.lazy import LazyGroup, places
 from aggregator.cli.streams import guard_output, open_streams, use_utf8
-from aggregator.environment import compute_on_one_thread
+from aggregator.cli.threads import compute_on_one_thread
 from aggregator.errors import AggregatorError, ConfigError
 
 PLACES = places(
