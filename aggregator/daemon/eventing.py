@@ -49,8 +49,8 @@ BATCH = 200
 """Entries assigned between two publishes: about 60 ms of matching at 0.3 ms an entry, during which polls wait."""
 FULL_BATCH = 50
 GATHERING = timedelta(seconds=0.25)
-"""From one batch to the next while entries come fast, unless the one before was full: matching costs 1.7 ms an entry in
-a batch of two, 0.9 in one of twenty, 0.8 in one of sixty. A guess."""
+"""From one batch to the next while entries come fast, unless the one before was full: matching costs 1.8 ms an entry in
+a batch of two, 0.7 in one of twenty, 0.6 in one of sixty. A guess."""
 FAST = 20
 """Entries within a second from which on they come fast (a guess): those of a few feeds wait for nobody."""
 MOST_ENCODED = 2000
