@@ -137,10 +137,11 @@ def _is_of_comments(feed: Subscription) -> bool:
 def _base(page: etree._Element, url: str) -> str:
     """What the page's relative addresses stand for; of several `<base>` the first counts (HTML, 4.2.3)."""
     for element in page.iter("base"):
-        return urljoin(
-            url,
-            str(element.get("href", "")),
-        )
+        try:
+            return urljoin(url, _attribute(element, "href"))
+        # `http://[::1`: browsers pass over a base that is no address.
+        except ValueError:
+            return url
     return url
 
 

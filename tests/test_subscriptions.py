@@ -519,6 +519,7 @@ TOWN = "https://town.example/n/"
         ('<link rel="alternate" type="application/rss+xml" href="{{ site.url }}/feed">', []),
         ('<link rel="alternate" type="application/rss+xml" href="/my feed.xml">', ["/my%20feed.xml"]),
         ('<a href="/about">x</a><a href="/rss.xml">RSS</a><a href="/feed/">all</a>', ["/rss.xml", "/feed/"]),
+        ('<base href="http://[::1"><link rel="feed" href="/feed">', ["/feed"]),
         ('<a href="/comments/feed/">x</a><a href="/feed/">y</a>', ["/feed/", "/comments/feed/"]),
         ('<a href="https://other.example/feed/">theirs</a>', []),
         ('<a href="/rss.xml">RSS</a><link rel="alternate" type="application/atom+xml" href="/atom">', ["/atom"]),
