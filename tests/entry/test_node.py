@@ -296,6 +296,8 @@ def documents_of(bodies: list[str]) -> list[str]:
 def without_links_of_hexo(html: str) -> str:
     """What its filter adds to links that lead elsewhere, a relation they have included, is taken off again."""
     html = html.replace(' target="_blank" rel="noopener"', "")
+    # Where a comment says so, its excerpt ends: a place without content.
+    html = html.replace('<span id="more"></span>', "<!--more-->")
     return html.replace('target="_blank" href=', "href=").replace(' noopener"', '"')
 
 
