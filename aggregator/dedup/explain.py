@@ -40,10 +40,6 @@ def _amount(of: str) -> Callable[[float], str]:
     return lambda value: f"{of}: {value:.1f}"
 
 
-def _cosine(of: str) -> Callable[[float], str]:
-    return lambda value: f"{of}: {value:.2f} (cosine)"
-
-
 def _count(
     of: str,
     none: str,
@@ -198,18 +194,11 @@ _WORDS: dict[str, Callable[[float], str]] = {
         "the places in one title and all that the other report names"
     ),
     "slot_places_apart": _apart("the places that stand there on either side"),
-    "gist_title": _cosine("the titles' words, one by one, mean the same"),
-    "gist_across": _cosine("the words of one title mean what the other body's do"),
-    "gist_apart": _cosine(
-        "the words that one title has and the other report has not mean the same"
+    "gist_title": _share("the titles' words, one by one, mean the same (cosine)"),
+    "gist_across": _share(
+        "the words of one title mean what those of the other body do (cosine)"
     ),
-    "gist_told_least": _share(
-        "each title told by the other report, in the same words or like ones, at least"
-    ),
-    "gist_told_most": _share(
-        "one title told by the other report, in the same words or like ones, at most"
-    ),
-    "gist": _cosine("all words together, one by one, mean the same"),
+    "gist": _share("all words together, one by one, mean the same (cosine)"),
     "meaning_title": _share("the titles mean the same (cosine)"),
     "meaning_lead": _share("the first sentences mean the same (cosine)"),
     "meaning_across": _share(

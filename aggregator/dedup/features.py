@@ -479,17 +479,15 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
 
 
 def _gists(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
-    """What the words say of one meaning, word by word (see `word_vectors`)."""
-    query, others = pairs.query, pairs.others
-    values = gists(
-        query.tokens[chosen],
-        pairs.query_weights[chosen],
-        pairs.query_hit[chosen],
-        others.tokens[chosen],
-        pairs.weights[chosen],
-        pairs.hit[chosen],
-    )
-    table[chosen[:, None], _GIST_COLUMNS] = np.round(values, 3)
+    """What the words say of one meaning (see `word_vectors`), for those of the `chosen` pairs that no encoder has read:
+    of what it says the words repeat a part."""
+    unread = chosen[table[chosen, INDEX["meaning"]] < 0]
+    mine, theirs = pairs.query.tokens[unread], pairs.others.tokens[unread]
+    # The pairs of a query stand one behind the other.
+    is_first = np.ones(len(unread), bool)
+    is_first[1:] = (mine[1:] != mine[:-1]).any(1)
+    values = gists(mine[is_first], np.cumsum(is_first) - 1, theirs)
+    table[unread[:, None], _GIST_COLUMNS] = np.round(values, 3)
 
 
 def _titles(

@@ -128,9 +128,11 @@ def meaning_scale() -> NDArray[np.float32]:
 
 @cache
 def word_vectors() -> tuple[NDArray[np.uint32], NDArray[np.int8]]:
-    """The tokens of `word_vectors`, in rising order, and a vector of each: (tokens,) and (tokens, axes)."""
-    archive = _archive("word_vectors.npz")
-    return archive["tokens"].astype(np.uint32), archive["vectors"].astype(np.int8)
+    """The tokens of `word_vectors`, in rising order, and a vector of each with zeros behind the last: (tokens,) and
+    (tokens + 1, axes)."""
+    archive = _read("word_vectors.npz")
+    vectors = archive["vectors"].astype(np.int8)
+    return archive["tokens"].astype(np.uint32), np.pad(vectors, ((0, 1), (0, 0)))
 
 
 class PairHead(NamedTuple):

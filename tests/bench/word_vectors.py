@@ -117,7 +117,8 @@ def word_vectors(of: Corpus) -> dict[str, NDArray[np.generic]]:
     places = {token: place for place, token in enumerate(tokens)}
     rows = [[places[token] for token in some] for some in of.tokens]
     vectors = _learned(start, rows, rarity, _unit(titles @ axes))
-    vectors = _steadied(start, vectors, counts)
+    # With the rarity in it, so that a title's vector is a plain sum.
+    vectors = _steadied(start, vectors, counts) * rarity[:, None]
     vectors = vectors @ _main_axes(vectors, np.minimum(counts, 50), AXES)
     largest = np.quantile(np.abs(vectors).max(1), 0.995)
     levels = np.clip(np.round(vectors * (127 / largest)), -127, 127)
