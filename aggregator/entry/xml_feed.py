@@ -19,7 +19,9 @@ Nothing is sanitised.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -69,9 +71,26 @@ _TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document s
 FeedDict = dict[str, Any]
 
 _NO_DATE = (1970, 1, 1, 0, 0, 0, 3, 1, 0)
-registerDateHandler(lambda text: _NO_DATE)
-"""`entry.dates` reads dates from their text; feedparser's nine attempts at each, for its own fields, are a 30th of
-reading."""
+_is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
+
+
+def _undated(_: str) -> tuple[int, ...] | None:
+    """`entry.dates` reads dates from their text; feedparser's nine attempts at each, for its own fields, are a 30th of
+    reading. Whoever else asks feedparser in this process gets its dates as ever."""
+    return _NO_DATE if _is_reading.get() else None
+
+
+@contextmanager
+def _without_dates() -> Iterator[None]:
+    """Within it feedparser takes no date apart."""
+    before = _is_reading.set(True)
+    try:
+        yield
+    finally:
+        _is_reading.reset(before)
+
+
+registerDateHandler(_undated)
 mixin.make_safe_absolute_uri = lru_cache(maxsize=4)(make_safe_absolute_uri)
 """feedparser joins the base address with itself at every element, an 11th of reading: of few addresses it is enough to
 remember the last, and hostile ones are long. There is no public switch; tests/test_private_names.py fails when the name
@@ -321,6 +340,7 @@ class _Run:
     stopped: bool = False
 
 
+@_without_dates()
 def raw_feed(
     text: str, *, url: str, max_entries: int, seen: Container[str] = frozenset()
 ) -> RawFeed:

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 
+import feedparser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.entry.parse import parsed_feed
+from aggregator.entry.xml_feed import raw_feed
 from aggregator.model import FailureKind, Markup, ParsedEntry, ParsedFeed, Unparsable
 
 URL = "https://news.test/feed.xml"
@@ -755,3 +757,13 @@ def test_a_default_name_space_of_an_extension_hides_no_items(namespace: str) -> 
     item = "<item><title>T</title><link>https://news.test/1</link></item>"
     entry = only(rss(item, attributes=f'xmlns="{namespace}"'))
     assert (entry.title.value, entry.link) == ("T", "https://news.test/1")
+
+
+def test_who_else_asks_feedparser_in_this_process_gets_its_dates() -> None:
+    body = (
+        b"<rss version='2.0'><channel><title>T</title><item><title>One</title>"
+        b"<pubDate>Mon, 02 Mar 2026 09:00:00 GMT</pubDate></item></channel></rss>"
+    )
+    raw_feed(body.decode(), url="https://news.example/feed", max_entries=9)
+    [entry] = feedparser.parse(body).entries
+    assert entry.published_parsed[:3] == (2026, 3, 2)
