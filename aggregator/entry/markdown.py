@@ -43,6 +43,12 @@ _SAID_ONCE = ("href", "src", "style", "poster", "background", "cite")
 """Of a repeated attribute browsers take the first, kramdown the last: none that is judged may stand twice."""
 _PLAIN_COMMENT = re.compile(r"<!--(?!-?>)(?:[^-<]|-(?!-!?>)|<(?!!--))*+-->")
 
+_OPEN_SECTION = re.compile(
+    r"<!\[(?!(?:cdata|rcdata|temp|ignore|include)\s*\[[^>]*\]\]>\Z)(?:(?:cdata|rcdata|temp|ignore|include)\b|[^>]*[^\]]>\Z)",
+    re.IGNORECASE,
+)
+"""`<![CDATA[ … >`: to a browser a comment up to the first `>`, to Python-Markdown all up to `]]>` (of others, `]>`)."""
+
 _SIMPLE = re.compile(
     r"""(?:[^<]++|</[a-zA-Z][\w:.-]*+\s*+>"""
     r"""|<[a-zA-Z][\w:.-]*+(?:\s++[a-zA-Z_:@][\w:.@-]*+(?:\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++))?+)*+\s*+/?>)*+"""
@@ -121,6 +127,10 @@ def _is_plain(html: str, token: Token) -> bool:
     if token.piece is Piece.COMMENT and html.startswith("<!--", token.start):
         written = html[token.start : token.end]
         return bool(_PLAIN_COMMENT.fullmatch(written)) and not _is_rewritten(written)
+    if token.piece is Piece.COMMENT and _OPEN_SECTION.match(
+        html, token.start, token.end
+    ):
+        return False
     # Browsers take the first of two, kramdown the last.
     if token.piece is Piece.START and _repeats_an_attribute(html, token):
         return False

@@ -47,6 +47,24 @@ def test_a_reader_of_markdown_sees_what_a_browser_sees(
     assert tree(READERS[reader](written)) == tree(written)
 
 
+@pytest.mark.parametrize(
+    "html",
+    ["<![CDATA[-->\n</p>", "<![CDATA[a>\n<p>b</p>]]>", "<![cdata[x>", "<![IGNORE[a]>\n</p>", "<![if !IE>\n</p>"]
+)  # fmt: skip
+def test_a_section_that_a_browser_ends_sooner_is_taken_out(html: str) -> None:
+    answer = body(html)
+    assert "<![" not in answer
+    for read in READERS.values():
+        assert tree(read(wrapped(answer))) == tree(wrapped(answer))
+
+
+@pytest.mark.parametrize(
+    "html", ["<![CDATA[x]]>", "<p>a</p><![endif]>", "<![if !vml]>"]
+)
+def test_a_section_that_all_end_alike_stays(html: str) -> None:
+    assert body(html) == html
+
+
 def test_drawn_bodies_are_read_alike_by_every_reader() -> None:
     for html in drawn_bodies(400, seed=16):
         for answer in (body(html), escaped_text(html, settings=SETTINGS)):
