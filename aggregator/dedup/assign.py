@@ -139,6 +139,7 @@ def assign_all(
     start = 0
     while start < len(prints):
         # The index says how many it takes at once: its statistics stand still within a batch.
+        index.refresh()
         some = prints[start : start + index.batch]
         rows = row_array(some, index.rows.kind)
         found_by = evidence(rows, index.frequency)

@@ -237,7 +237,8 @@ class Index:
 
     @property
     def batch(self) -> int:
-        """How many reports may be taken together now: those until the statistics are brought up to date again."""
+        """How many reports may be taken together now: those until the statistics are brought up to date again, none
+        when they are due (`refresh`)."""
         return self._epoch_end - self.rows.next
 
     def counted(
@@ -261,6 +262,7 @@ class Index:
         for start in range(0, len(rows), LEARNED_AT_ONCE):
             end = start + LEARNED_AT_ONCE
             part = rows[start:end]
+            self.refresh()
             first = self.post(part, evidence(part, self.frequency))
             for slot, event_id in enumerate(event_ids[start:end], first):
                 self.settle(slot, event_id)
@@ -275,13 +277,16 @@ class Index:
         keys = found_by.keys[:, POSTED]
         self._postings.grow(len(self) * keys.shape[1])
         self._postings.post(keys, first_slot=first)
-        if self.rows.next >= self._epoch_end:
-            self._count()
         return first
 
+    def refresh(self) -> None:
+        """Bring the statistics up to the newest report when that is due. In between they stand still, so that it makes
+        no difference in which order, and in which batches, the reports of one epoch come: not when a batch is posted
+        either, since what is compared late of its last reports is judged as what was compared at once."""
+        if self.rows.next >= self._epoch_end:
+            self._count()
+
     def _count(self) -> None:
-        """Bring the statistics up to the newest report. In between they stand still, so that it makes no difference
-        in which order, and in which batches, the reports of one epoch come."""
         for rows in self.rows.views(self._counted_end, self.rows.next):
             self.frequency.add(*_counted_parts(rows))
         self._counted_end = self.rows.next

@@ -291,6 +291,7 @@ def candidate_table(
     weights: list[float] = []
     for i, one in enumerate(prints):
         mine = row_array([one], index.rows.kind)
+        index.refresh()
         found_by = evidence(mine, index.frequency)
         (near,) = candidates(mine, found_by, index)
         slots = []

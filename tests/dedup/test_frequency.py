@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.dedup.assign import assign_all
-from aggregator.dedup.backtest import entry_of, event_id
+from aggregator.dedup.backtest import entries, entry_of, event_id
 from aggregator.dedup.features import INDEX, features
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.frequency import Frequency, lang_hash, rarity_of
 from aggregator.dedup.index import Index
+from aggregator.dedup.meaning import prints_of
 from aggregator.dedup.rows import row_array
 from aggregator.model import DedupSettings
+from tests.bench import states
 
 SETTINGS = DedupSettings()
 PLACES = (
@@ -192,6 +194,16 @@ def test_the_borders_of_batches_make_no_difference(
 ) -> None:
     """But where two words share a bucket of the postings: one stream in some hundreds, so the streams are always the same."""
     assert events_of(stream, sizes) == events_of(stream, [len(stream)])
+
+
+def test_reports_of_look_alikes_get_the_same_events_in_batches_of_any_size() -> None:
+    """What is compared late, of a batch that fills an epoch, is judged by the statistics of that epoch."""
+    rows = states.strewn(states.families(held_back=True)[:800], seed="c")
+    stream = prints_of(list(entries(rows)), SETTINGS)
+    at_once = events_of(stream, [len(stream)])
+    assert len(set(at_once)) > 20
+    assert events_of(stream, [3]) == at_once
+    assert events_of(stream, [7, 50]) == at_once
 
 
 @settings(max_examples=15, deadline=None)
