@@ -12,9 +12,9 @@ Entries are taken in batches: candidates and comparisons of all are made at once
 decided one entry after the other, each knowing the ones before it.
 
 CROWD, MERGE, UNLIKE and BEST were chosen on ../shared/data, one setting for all sets, by four-fold cross-validation of
-an earlier forest: CROWD 0…0.3, MERGE 0.5…1.5, UNLIKE -3 and -2, and the best three against the best third of the
-members. What the forests say is moved to fit JOIN (LEAN in tests/bench/train.py), by a look at families that no forest
-learned from.
+an earlier forest: CROWD 0…0.3, MERGE 0.5…1.5, UNLIKE -3 and -2 (no difference), and the best three against the best
+third of the members. What the forests say is moved to fit JOIN (LEAN in tests/bench/train.py), by a look at families
+that no forest learned from.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ EVENTS = 8
 MEMBERS = 8
 """At most so many events, and candidates of each, are compared (guesses; more cost time)."""
 BEST = 3
-UNLIKE = -3.0
+UNLIKE = -2.0
 CROWD = 0.2
 """Log-odds an event must be better by for each doubling of its size: big events attract whatever shares their words."""
 MERGE = 1.0
@@ -502,6 +502,12 @@ def is_told_otherwise(pairs: Sequence[Pair]) -> bool:
     return bool(own) and max(own) < OTHERWISE_BELOW
 
 
+def _at_least_unlike(log_odds: float) -> float:
+    """A report of the event that is unlike says no more against it than one out of reach, as after a merger or an
+    operator's word; but what has come again speaks against it."""
+    return log_odds if log_odds <= RECURRING else max(log_odds, UNLIKE)
+
+
 def event_log_odds(log_odds: Sequence[float], size: int) -> float:
     """How likely the entry is of an event of `size` reports, from the log-odds of those compared.
 
@@ -510,6 +516,6 @@ def event_log_odds(log_odds: Sequence[float], size: int) -> float:
     if size == 1:
         return log_odds[0]
     wanted = min(size, BEST)
-    best = sorted(log_odds, reverse=True)[:wanted]
+    best = sorted(map(_at_least_unlike, log_odds), reverse=True)[:wanted]
     best += [UNLIKE] * (wanted - len(best))
     return sum(best) / len(best) - CROWD * math.log2(size)

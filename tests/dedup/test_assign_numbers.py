@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from aggregator.dedup.assign import assign, candidates, event_log_odds
-from aggregator.dedup.features import INDEX
+from aggregator.dedup.features import INDEX, RECURRING
 from aggregator.dedup.fingerprint import MEANING_BYTES, SHINGLES, Fingerprint
 from aggregator.dedup.index import evidence
 from aggregator.dedup.rows import row_array
@@ -46,11 +46,17 @@ def test_the_best_three_speak_for_an_event() -> None:
 
 def test_a_report_out_of_reach_in_time_counts_as_unlike() -> None:
     assert event_log_odds([7.0], 3) == pytest.approx(
-        (7.0 - 3.0 - 3.0) / 3 - 0.2 * math.log2(3)
+        (7.0 - 2.0 - 2.0) / 3 - 0.2 * math.log2(3)
     )
 
 
-@pytest.mark.parametrize(("log_odds", "joins"), [(3.45, True), (3.35, False)])
+def test_a_report_that_is_most_unlike_says_no_more_than_one_out_of_reach() -> None:
+    """Of two stories that an operator called one, what repeats the second is not held back by the first."""
+    assert event_log_odds([4.0, -5.5], 2) == pytest.approx((4.0 - 2.0) / 2 - 0.2)
+    assert event_log_odds([4.0, RECURRING], 2) == pytest.approx(-1.0 - 0.2)
+
+
+@pytest.mark.parametrize(("log_odds", "joins"), [(2.45, True), (2.35, False)])
 def test_an_event_whose_other_report_is_long_past_is_joined_on_more_evidence(
     log_odds: float, joins: bool
 ) -> None:
@@ -172,7 +178,7 @@ def test_at_most_five_events_are_related() -> None:
 # --- what is compared ---
 
 
-@pytest.mark.parametrize(("gate", "event_id"), [(-1.95, "near"), (-2.05, None)])
+@pytest.mark.parametrize(("gate", "event_id"), [(-2.45, "near"), (-2.55, None)])
 def test_a_pair_that_the_gate_finds_hopeless_is_not_looked_at_again(
     gate: float, event_id: str | None
 ) -> None:

@@ -107,7 +107,7 @@ STATES = st.builds(
 )
 KNOWN = st.builds(
     KnownEntry,
-    content_hash=TEXT,
+    content_hash=IDS,
     first_seen_at=INSTANTS,
     revision=COUNTS,
     link_key=IDS | st.just(""),
