@@ -6,8 +6,8 @@ Before tests/bench/train.py and after tests/bench/tune.py, with torch beside the
 word_vectors.npz. The texts are those of the prior and the families.
 
 A token's vector starts as what the encoder makes of its commonest spelling. Then they are learned together, so that the
-sum of a title's vectors, each times its rarity, points where the encoder puts the title, and nearer to it than to the
-other titles of a step (InfoNCE, van den Oord et al. 2018, arXiv:1807.03748). A token of few texts stays near what its
+sum of a title's vectors, each times its rarity (what is written), points where the encoder puts the title, and nearer to
+it than to the other titles of a step (InfoNCE, van den Oord et al. 2018, arXiv:1807.03748). A token of few texts stays near what its
 start says, carried over by the linear map that carries those of many texts (Khodak et al. 2018, arXiv:1805.05388), so
 that it does not learn the one report it stands in by heart.
 """
@@ -33,7 +33,8 @@ from tests.bench import SHARED, states
 from tests.bench.train import PACKAGE, Text, texts
 
 AXES = 48
-"""Axes of a vector, a byte each. With 64 average precision was the same within 0.003 (see the module's figures)."""
+"""Axes of a vector, a byte each. Of pairs of titles of ../shared/data/families.dev.jsonl and of strangers, by a small forest
+over shared tokens and these vectors, average precision was 0.494 with 48 and 0.497 with 64."""
 LEARNED_AXES = 96
 """Axes while learning: 96 in 100 of the variance of titles."""
 LEAST_TEXTS = 3
