@@ -194,11 +194,11 @@ _WORDS: dict[str, Callable[[float], str]] = {
         "the places in one title and all that the other report names"
     ),
     "slot_places_apart": _apart("the places that stand there on either side"),
-    "gist_title": _share("the titles' words, one by one, mean the same (cosine)"),
-    "gist_across": _share(
+    "words_title": _share("the titles' words, one by one, mean the same (cosine)"),
+    "words_across": _share(
         "the words of one title mean what those of the other body do (cosine)"
     ),
-    "gist": _share("all words together, one by one, mean the same (cosine)"),
+    "words": _share("all words together, one by one, mean the same (cosine)"),
     "meaning_title": _share("the titles mean the same (cosine)"),
     "meaning_lead": _share("the first sentences mean the same (cosine)"),
     "meaning_across": _share(

@@ -18,7 +18,7 @@ from aggregator.dedup.differences import DIFFERENCES, Titles, differences
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.frequency import Counts, Frequency, rarity_of
 from aggregator.dedup.rows import LEAD, NEVER, TOKENS, Rows, has_meanings, meanings
-from aggregator.dedup.word_vectors import GISTS, gists
+from aggregator.dedup.word_vectors import WORD_COSINES, word_cosines
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -67,7 +67,7 @@ NAMES: tuple[str, ...] = (
     "same_language",
     "body_unmatched_least",
     *DIFFERENCES,
-    *GISTS,
+    *WORD_COSINES,
     "meaning_title",
     "meaning_lead",
     "meaning_across",
@@ -221,7 +221,7 @@ def add_slow(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     """The features of `SLOW`, for the `chosen` pairs."""
     _letters(table, pairs.query.rows, pairs.others.rows, chosen)
     _differences(table, pairs, chosen)
-    _gists(table, pairs, chosen)
+    _word_cosines(table, pairs, chosen)
     _meaning_pair(table, pairs.query.rows[chosen], pairs.others.rows[chosen], chosen)
 
 
@@ -442,9 +442,11 @@ _SCORERS = (
 
 
 _LETTERS = tuple(name for name, _ in _SCORERS)
-SLOW = tuple(INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *GISTS, "meaning_pair"))
+SLOW = tuple(
+    INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *WORD_COSINES, "meaning_pair")
+)
 _DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
-_GIST_COLUMNS = [INDEX[name] for name in GISTS]
+_WORD_VECTOR_COLUMNS = [INDEX[name] for name in WORD_COSINES]
 
 
 def _letters(
@@ -478,7 +480,7 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
     table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(differences(*titles), 3)
 
 
-def _gists(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+def _word_cosines(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     """What the words say of one meaning (see `word_vectors`), for those of the `chosen` pairs that no encoder has read:
     of what it says the words repeat a part."""
     unread = chosen[table[chosen, INDEX["meaning"]] < 0]
@@ -486,8 +488,8 @@ def _gists(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
     # The pairs of a query stand one behind the other.
     is_first = np.ones(len(unread), bool)
     is_first[1:] = (mine[1:] != mine[:-1]).any(1)
-    values = gists(mine[is_first], np.cumsum(is_first) - 1, theirs)
-    table[unread[:, None], _GIST_COLUMNS] = np.round(values, 3)
+    values = word_cosines(mine[is_first], np.cumsum(is_first) - 1, theirs)
+    table[unread[:, None], _WORD_VECTOR_COLUMNS] = np.round(values, 3)
 
 
 def _titles(

@@ -18,7 +18,7 @@ from aggregator.dedup.fingerprint import TITLE_TOKENS
 Floats = NDArray[np.float32]
 Tokens = NDArray[np.uint32]
 
-GISTS = ("gist_title", "gist_across", "gist")
+WORD_COSINES = ("words_title", "words_across", "words")
 """The features that the vectors give; the last one is known wherever both titles have a known word."""
 BODY = 16
 """Tokens of a body that are looked at, its weightiest (a guess): each costs as much as one of a title."""
@@ -35,7 +35,7 @@ def vectors_of(tokens: Tokens) -> NDArray[np.int8]:
     return vectors.take(places, axis=0)
 
 
-def gist_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
+def report_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
     """Two times (reports, axes) unit vectors, of titles and of bodies, from (reports, TOKENS) tokens, title tokens
     first; zeros where no word is known."""
     longest = int(np.count_nonzero(tokens[:, :TITLE_TOKENS], axis=1).max(initial=0))
@@ -44,10 +44,10 @@ def gist_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
     return _unit(titles.sum(1, dtype=np.int32)), _unit(bodies.sum(1, dtype=np.int32))
 
 
-def gists(mine: Tokens, which: NDArray[np.intp], theirs: Tokens) -> Floats:
-    """(pairs, len(GISTS)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1 where unknown."""
-    title, body = (side[which] for side in gist_vectors(mine))
-    their_title, their_body = gist_vectors(theirs)
+def word_cosines(mine: Tokens, which: NDArray[np.intp], theirs: Tokens) -> Floats:
+    """(pairs, len(WORD_COSINES)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1: unknown."""
+    title, body = (side[which] for side in report_vectors(mine))
+    their_title, their_body = report_vectors(theirs)
     across = np.maximum(_cosine(title, their_body), _cosine(body, their_title))
     whole = _unit(title + _LEAD * body)
     their_whole = _unit(their_title + _LEAD * their_body)

@@ -29,7 +29,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,6 +161,18 @@ def _publish(origin: Origin, ledger: Ledger, feed: int, version: int) -> None:
 
 
 @contextlib.contextmanager
+def beside(work: Callable[[], None], ended: threading.Event) -> Iterator[None]:
+    """`work` on a thread of its own, told by `ended` to stop."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
+
+
+@contextlib.contextmanager
 def _started(program: Program, log: str) -> Iterator[subprocess.Popen[bytes]]:
     """The daemon, writing its log to a file, to a pipe whose reader has left, or to a full disk."""
     command = [sys.executable, "-m", "aggregator", "run", "--config", str(program.config)]  # fmt: skip
@@ -207,13 +219,8 @@ def _reader(program: Program, ledger: Ledger) -> Iterator[None]:
                     ledger.take(fields)
         client.close()
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
+    with beside(read, ended):
         yield
-    finally:
-        ended.set()
-        thread.join(5)
 
 
 def _watched(
@@ -304,13 +311,8 @@ def _live_stream(url: str) -> Iterator[None]:
                     pass
             ended.wait(0.5)
 
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    try:
+    with beside(read, ended):
         yield
-    finally:
-        ended.set()
-        thread.join(5)
 
 
 def _memory_mb(pid: int) -> tuple[float, float]:

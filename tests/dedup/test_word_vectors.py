@@ -13,10 +13,10 @@ from aggregator.dedup.features import INDEX, Floats, counted, features
 from aggregator.dedup.fingerprint import MEANING_BYTES, TITLE_TOKENS, fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import MEANT_ROW, ROW, TOKENS, row_array
-from aggregator.dedup.word_vectors import GISTS, Tokens, gists, vectors_of
+from aggregator.dedup.word_vectors import WORD_COSINES, Tokens, vectors_of, word_cosines
 from aggregator.dedup.words import words
 
-GIST_COLUMNS = [INDEX[name] for name in GISTS]
+WORD_VECTOR_COLUMNS = [INDEX[name] for name in WORD_COSINES]
 
 
 def _vector(word: str, lang: str = "en") -> Floats:
@@ -28,13 +28,13 @@ def _cosine(one: Floats, other: Floats) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
-def _gist(one: str, other: str) -> dict[str, float]:
+def _cosines(one: str, other: str) -> dict[str, float]:
     """The features of two titles, each judged alone."""
     told = [{"id": title, "title": title, "lang": "en"} for title in (one, other)]
     rows = row_array([fingerprint(entry_of(row)) for row in told], ROW)
     both = counted(rows, Frequency())
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
-    return dict(zip(GISTS, table[0, GIST_COLUMNS].tolist(), strict=True))
+    return dict(zip(WORD_COSINES, table[0, WORD_VECTOR_COLUMNS].tolist(), strict=True))
 
 
 def test_the_list_is_in_rising_order_so_that_a_word_is_found() -> None:
@@ -68,15 +68,17 @@ def test_words_of_one_theme_lie_nearer_than_others(
 
 
 def test_other_words_for_one_thing_tell_more_than_words_for_another() -> None:
-    retold = _gist("Powerful tremor hits the coast", "Strong earthquake near the shore")
-    other = _gist("Powerful tremor hits the coast", "Striker signs for a rival club")
-    assert retold["gist_title"] > other["gist_title"]
-    assert retold["gist"] > other["gist"]
+    retold = _cosines(
+        "Powerful tremor hits the coast", "Strong earthquake near the shore"
+    )
+    other = _cosines("Powerful tremor hits the coast", "Striker signs for a rival club")
+    assert retold["words_title"] > other["words_title"]
+    assert retold["words"] > other["words"]
 
 
 def test_titles_of_unknown_words_say_nothing() -> None:
-    nothing = _gist("Qzxwvk jjqpfz", "Vvkqzj wwxzpq")
-    assert nothing["gist"] == nothing["gist_title"] == -1
+    nothing = _cosines("Qzxwvk jjqpfz", "Vvkqzj wwxzpq")
+    assert nothing["words"] == nothing["words_title"] == -1
 
 
 def test_reports_whose_words_an_encoder_has_read_are_not_compared_word_by_word() -> (
@@ -89,7 +91,7 @@ def test_reports_whose_words_an_encoder_has_read_are_not_compared_word_by_word()
     for prints, is_compared in ((read, False), (unread, True)):
         both = counted(row_array(prints, MEANT_ROW), Frequency())
         table = features(both[:1], np.zeros(1, np.intp), both[1:])
-        assert (table[0, INDEX["gist"]] >= 0) == is_compared
+        assert (table[0, INDEX["words"]] >= 0) == is_compared
 
 
 def _tokens(seed: int) -> Tokens:
@@ -111,9 +113,9 @@ def test_the_features_are_the_same_whichever_report_comes_first(
     one: int, other: int
 ) -> None:
     mine, theirs, each = _tokens(one), _tokens(other), np.arange(3)
-    forth, back = gists(mine, each, theirs), gists(theirs, each, mine)
+    forth, back = word_cosines(mine, each, theirs), word_cosines(theirs, each, mine)
     np.testing.assert_allclose(forth, back, atol=1e-4)
-    assert forth.shape == (3, len(GISTS))
+    assert forth.shape == (3, len(WORD_COSINES))
     assert ((forth == -1) | ((forth >= 0) & (forth <= 1.0001))).all()
 
 
@@ -122,7 +124,7 @@ def test_the_features_are_the_same_whichever_report_comes_first(
 def test_a_report_is_compared_the_same_alone_and_among_others(seed: int) -> None:
     mine = _tokens(seed)
     which = np.array([2, 0, 0])
-    together = gists(mine, which, mine)
+    together = word_cosines(mine, which, mine)
     for place, row in enumerate(which):
-        alone = gists(mine[row][None], np.zeros(1, np.intp), mine[place][None])
+        alone = word_cosines(mine[row][None], np.zeros(1, np.intp), mine[place][None])
         np.testing.assert_allclose(together[place], alone[0], atol=1e-6)
