@@ -291,6 +291,9 @@ def _without_tags(title: str) -> str:
         if cut.piece is not Piece.UNCLOSED:
             break
         title = title[cut.start : cut.end]
+        # `<script>` at the very end: nothing is inside it.
+        if not title:
+            break
         # A tag or a comment that the title's end cuts off.
         if not cut.name:
             parts.append("" if title.startswith("<!--") else title)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -67,6 +67,10 @@ _MAIL = re.compile(r"(?:mailto:)?[\w.+-]+@(?:\[[\d.]+\]|[\w-]+(?:\.[\w-]+)+)")
 _ROUND_NAMES = " ,;()<>"
 """Characters; feedparser looks for an address in it with an expression that is quadratic in the length."""
 _TOO_MANY = f"an element has more than {MAX_NAMES} attributes, or the document so many name spaces"
+
+_BREAKS = (TypeError, ValueError, LookupError, ArithmeticError)
+"""What feedparser raises at an element it does not expect: a stray `</height>` is `int(None)`."""
+_NO_ELEMENT = "unread"
 
 FeedDict = dict[str, Any]
 
@@ -181,7 +185,16 @@ class _Extras:
         if len(attrs) > MAX_NAMES or len(self.namespaces_in_use) > MAX_NAMES:
             raise Refused(_TOO_MANY)
         self.after_empty_link = False
-        super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+        # Left out where feedparser breaks: what it has entered by then is what the end tag leaves.
+        with suppress(*_BREAKS):
+            super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+
+    def unknown_endtag(self, tag: str) -> None:
+        try:
+            super().unknown_endtag(tag)  # type: ignore[misc]
+        except _BREAKS:
+            # What the element held is lost, and nothing else: its scope is left under a name that means nothing.
+            super().unknown_endtag(_NO_ELEMENT)  # type: ignore[misc]
 
     def handle_data(self, text: str, escape: int = 1) -> None:
         if (

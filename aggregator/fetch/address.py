@@ -8,6 +8,7 @@ Pure but for the C library's reading of numeric hosts.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -16,6 +17,7 @@ from aggregator.hosts import ascii_host
 
 _SENT_AS_WRITTEN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"<>')
 _NOT_IN_A_HOST = '%<>"\\^`{|}#?@\x7f'
+_ENDS_IN_A_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\Z")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -65,12 +67,12 @@ def target_of(url: str) -> Target:
     place = f"[{host}]" if ":" in host else host
     if number != _PORTS[scheme]:
         place = f"{place}:{number}"
-    path = quote(parts.path or "/", safe=_SENT_AS_WRITTEN)
+    path = _sent(parts.path or "/")
     query = ""
     before_fragment, _, _ = url.partition("#")
     # An empty query is sent, too: `/feed?` may be another address than `/feed`.
     if "?" in before_fragment:
-        query = f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}"
+        query = f"?{_sent(parts.query)}"
     return Target(
         f"{scheme}://{place}{path}{query}",
         (scheme, host, number),
@@ -79,12 +81,23 @@ def target_of(url: str) -> Target:
     )
 
 
+def _sent(part: str) -> str:
+    """A path or query as HTTP can carry it; half a surrogate pair, which JSON can spell, has no bytes."""
+    try:
+        return quote(part, safe=_SENT_AS_WRITTEN)
+    except UnicodeEncodeError:
+        raise BadUrl("the address holds half a character") from None
+
+
 def _wire_host(name: str) -> str:
     host = ascii_host(name)
     # After IDNA, which turns ² and other digits into plain ones.
     address = literal_address(host)
     if address is not None:
         return str(address)
+    # No name ends in a number (WHATWG URL): `..127.0.0.1` and `1.2.3.4.5` are asked of no name server.
+    if _ENDS_IN_A_NUMBER.search(host):
+        raise BadUrl("the address has a host that is no name and no number")
     has_bad_character = any(c <= " " or c in _NOT_IN_A_HOST for c in host)
     if not host or not host.isascii() or has_bad_character:
         raise BadUrl("the address has no usable host name")

@@ -412,6 +412,28 @@ def test_tags_that_do_not_match_are_read_all_the_same() -> None:
     assert [entry.title.value for entry in found.entries] == ["One", "Two"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "</height>",
+        "<image><width>50</height></image>",
+        "</width></b>",
+        "<georss:point>x</georss:polygon></b>",
+        "<gml:posList srsDimension='x'>1 2</gml:posList></b>",
+        "<psc:chapters version='1.2'><psc:chapter start='9:x'/></psc:chapters></b>",
+        "<media:content duration='x'/></media:thumbnail></media:credit></b>",
+        "</itunes:explicit></itunes:block></cc:license></b>",
+    ],
+)
+def test_an_element_on_which_the_parser_breaks_costs_itself_alone(odd: str) -> None:
+    spaces = f"{MEDIA} {ITUNES} xmlns:georss='http://www.georss.org/georss' xmlns:gml='http://www.opengis.net/gml'"
+    spaces += " xmlns:psc='http://podlove.org/simple-chapters' xmlns:cc='http://web.resource.org/cc/'"
+    entry = f"<item><title>One</title>{odd}<link>https://news.test/1</link></item>"
+    found = feed(rss(f"{entry}<item><title>Two</title></item>", attributes=spaces))
+    assert [entry.title.value for entry in found.entries] == ["One", "Two"]
+    assert found.entries[0].link == "https://news.test/1"
+
+
 def test_the_entry_limit_counts_what_it_drops() -> None:
     items = "".join(f"<item><title>{n}</title></item>" for n in range(30))
     found = feed(rss(items), max_entries=10)

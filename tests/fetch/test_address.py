@@ -43,6 +43,20 @@ def test_any_text_is_an_address_or_told_as_bad(text: str):
         assert target_of(target.url).url == target.url
 
 
+@pytest.mark.parametrize("part", ["\ud800", "a?\udfff", "%F0?\udc00#x"])
+def test_half_a_character_as_json_spells_it_makes_a_bad_address(part: str):
+    with pytest.raises(BadUrl):
+        target_of(f"https://a.example/{part}")
+
+
+@pytest.mark.parametrize(
+    "host", ["..127.0.0.1", "1.2.3.4.5", "a.example.1", "0x", "h.0xzz.0x1", "256.1"]
+)
+def test_what_ends_in_a_number_and_is_none_is_no_host(host: str):
+    with pytest.raises(BadUrl):
+        target_of(f"http://{host}/")
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_of_a_location_lead_somewhere_or_are_told_as_bad(location: bytes):
     try:
