@@ -148,7 +148,8 @@ def _time(row: Row) -> tuple[int, ...]:
 
 
 def archived(
-    rows: list[Row], message_of: Callable[[Row], Message | None]
+    rows: list[Row],
+    message_of: Callable[[Row], Message | None],
 ) -> list[Message]:
     """The messages that concern the archive, in the order of their time: every report, and merges."""
     messages: list[Message] = []

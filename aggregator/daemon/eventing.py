@@ -362,7 +362,7 @@ class EventStage:
             await self._breaker.stopped_at(token, waiting)
             return 0
         count = await self._unbroken(
-            self._assign_and_publish(token, entries, embeddings)
+            self._assign_and_publish(token, entries, embeddings),
         )
         if isinstance(count, Exception):
             return self._broke(entries, count)
@@ -447,7 +447,8 @@ class EventStage:
         return not is_rushed
 
     async def _embeddings_of(
-        self, entries: Sequence[tuple[str, Entry]]
+        self,
+        entries: Sequence[tuple[str, Entry]],
     ) -> Sequence[bytes] | None:
         """Those of the new entries' titles and leads, in order; None where they are off, or passed over."""
         if not self._settings.dedup.meaning or self._is_rushed:
@@ -484,7 +485,9 @@ class EventStage:
         return len(answers)
 
     def _assigned(
-        self, entries: Sequence[tuple[str, Entry]], embeddings: Sequence[bytes] | None
+        self,
+        entries: Sequence[tuple[str, Entry]],
+        embeddings: Sequence[bytes] | None,
     ) -> Iterator[_Assigned]:
         """Every entry with its event, in order: an edit goes to the event its report is in when its turn comes."""
         new = [entry for _, entry in entries if not entry.revision]

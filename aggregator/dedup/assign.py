@@ -165,7 +165,11 @@ def _join(settings: DedupSettings, join_at: float | None) -> float:
     return JOIN[settings.strictness]
 
 
-def candidates(rows: Rows, found_by: Evidence, index: Index) -> list[list[int]]:
+def candidates(
+    rows: Rows,
+    found_by: Evidence,
+    index: Index,
+) -> list[list[int]]:
     """For each row, about to be posted, the slots to compare it with: the likest in meaning, where that is known, then
     those that share most evidence."""
     by_words = index.candidates(found_by, limit=CANDIDATES)
@@ -187,7 +191,11 @@ class _Foreseen:
     events: dict[int, int] = field(default_factory=dict)
     joining: dict[int, list[int]] = field(default_factory=dict)
 
-    def join(self, slot: int, number: int) -> None:
+    def join(
+        self,
+        slot: int,
+        number: int,
+    ) -> None:
         self.events[slot] = number
         self.joining.setdefault(number, []).append(slot)
 
@@ -196,7 +204,11 @@ class Batch:
     """Entries against an index: compared all at once, then asked for in order."""
 
     def __init__(
-        self, rows: Rows, found_by: Evidence, index: Index, model: Model
+        self,
+        rows: Rows,
+        found_by: Evidence,
+        index: Index,
+        model: Model,
     ) -> None:
         self._rows = rows
         self._index = index
@@ -209,8 +221,9 @@ class Batch:
             near = [slot for slot in slots if self._is_near(i, slot)]
             self._candidates.append(near)
         self._plans = [self._members(i, _Foreseen()) for i in range(len(rows))]
-        self._pairs: list[dict[int, Pair]] = [{} for _ in rows]
-        self._refills: list[dict[int, Refill]] = [{} for _ in rows]
+        # Not `for _ in rows`: NumPy makes an object of each row, 36 µs.
+        self._pairs: list[dict[int, Pair]] = [{} for _ in self._at]
+        self._refills: list[dict[int, Refill]] = [{} for _ in self._at]
         self._touched: set[int] = set()
         wanted: list[tuple[int, int]] = []
         for i, plan in enumerate(self._plans):
@@ -235,7 +248,11 @@ class Batch:
         self._compare(wanted)
 
     def _likeliest(
-        self, i: int, plan: dict[int, list[int]], foreseen: _Foreseen, join: float
+        self,
+        i: int,
+        plan: dict[int, list[int]],
+        foreseen: _Foreseen,
+        join: float,
     ) -> int | None:
         """The event that an entry will most likely join, by the pairs that were compared; None: none of them."""
         pairs = self._pairs[i]
@@ -259,7 +276,11 @@ class Batch:
             if number is not None:
                 self._touched.add(number)
 
-    def assigned(self, i: int, join: float) -> Assignment:
+    def assigned(
+        self,
+        i: int,
+        join: float,
+    ) -> Assignment:
         """The event of entry `i`, as the index stands now; see the module for the rules."""
         index = self._index
         entry_id = bytes(self._rows[i]["entry_id"]).decode()
@@ -335,7 +356,12 @@ class Batch:
             scored.append(Scored(number, -unlikeness, size, best, pairs[best]))
         return scored
 
-    def _are_one(self, event: Scored, other: Scored, join: float) -> bool:
+    def _are_one(
+        self,
+        event: Scored,
+        other: Scored,
+        join: float,
+    ) -> bool:
         """Whether the newest reports of two events are of one by themselves, without the entry that is like both."""
         slots = list(self._index.members(event.number)[-MEMBERS:])
         others = list(self._index.members(other.number)[-MEMBERS:])
@@ -344,7 +370,11 @@ class Batch:
         log_odds = np.sort(self._log_odds(quick_features(pairs), pairs))
         return float(log_odds[-BEST:].mean()) >= join + BETWEEN
 
-    def _missing(self, i: int, plan: dict[int, list[int]]) -> list[tuple[int, int]]:
+    def _missing(
+        self,
+        i: int,
+        plan: dict[int, list[int]],
+    ) -> list[tuple[int, int]]:
         """The pairs of an entry's plan that were not compared yet."""
         pairs = self._pairs[i]
         wanted: list[tuple[int, int]] = []
@@ -352,13 +382,21 @@ class Batch:
             wanted += [(i, slot) for slot in slots if slot not in pairs]
         return wanted
 
-    def _is_changed(self, i: int, numbers: Collection[int]) -> bool:
+    def _is_changed(
+        self,
+        i: int,
+        numbers: Collection[int],
+    ) -> bool:
         """Whether an entry's plan is another one than it was, when the events of these numbers have grown."""
         # Reports of this batch have their events only now, and an event that grew has other newest members.
         in_batch = any(slot >= self._first for slot in self._candidates[i])
         return in_batch or not self._plans[i].keys().isdisjoint(numbers)
 
-    def _members(self, i: int, foreseen: _Foreseen) -> dict[int, list[int]]:
+    def _members(
+        self,
+        i: int,
+        foreseen: _Foreseen,
+    ) -> dict[int, list[int]]:
         """The slots to compare with, by event: candidates, and further members of the events they belong to."""
         rows = self._index.rows
         chosen: dict[int, list[int]] = {}
@@ -383,7 +421,10 @@ class Batch:
         return chosen
 
     def _add_members(
-        self, i: int, newest_first: Iterable[int], members: list[int]
+        self,
+        i: int,
+        newest_first: Iterable[int],
+        members: list[int],
     ) -> None:
         """Fill up to `BEST`, with the newest reports of the event."""
         for slot in newest_first:
@@ -410,13 +451,21 @@ class Batch:
             return slots[0]
         return None
 
-    def _is_recent(self, i: int, slot: int) -> bool:
+    def _is_recent(
+        self,
+        i: int,
+        slot: int,
+    ) -> bool:
         """Whether a report was in the window when this one was first seen: a batch may be longer than it is recent."""
         seen = int(self._rows[i]["first_seen"])
         seen_before = int(self._index.rows.one(slot)["first_seen"])
         return seen - seen_before <= self._index.window_seconds
 
-    def _is_near(self, i: int, slot: int) -> bool:
+    def _is_near(
+        self,
+        i: int,
+        slot: int,
+    ) -> bool:
         """Whether two reports are near enough in time to be of one event; without a stated time, by when first seen."""
         if slot >= self._first:
             at = self._at[slot - self._first]
@@ -424,7 +473,10 @@ class Batch:
             at = self._index.rows.at(slot)
         return abs(self._at[i] - at) <= self._index.window_seconds
 
-    def _compare(self, wanted: Sequence[tuple[int, int]]) -> None:
+    def _compare(
+        self,
+        wanted: Sequence[tuple[int, int]],
+    ) -> None:
         """Score pairs of (entry, slot) into `_pairs`."""
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             some = wanted[start : start + PAIRS_AT_ONCE]
@@ -437,7 +489,11 @@ class Batch:
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
             for (i, slot), *found in zip(
-                some, log_odds, copies, same_site, strict=True
+                some,
+                log_odds,
+                copies,
+                same_site,
+                strict=True,
             ):
                 self._pairs[i][slot] = Pair(*found)
             for at, refill in refills(table, mine, theirs, self._index.frequency):
@@ -456,7 +512,11 @@ class Batch:
         rows[old] = self._index.rows.many(wanted[old])
         return self._index.counted(rows, wanted)
 
-    def _log_odds(self, table: Floats, pairs: Compared) -> Floats:
+    def _log_odds(
+        self,
+        table: Floats,
+        pairs: Compared,
+    ) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         log_odds = self._model.gate.log_odds(table)
         is_near = table[:, INDEX["meaning"]] >= NEAR
@@ -484,7 +544,11 @@ def _related(index: Index, scored: Sequence[Scored]) -> tuple[str, ...]:
     return tuple(index.event_id(event.number) for event in near[:MAX_RELATED])
 
 
-def _new(entry_id: str, index: Index, scored: Sequence[Scored]) -> Assignment:
+def _new(
+    entry_id: str,
+    index: Index,
+    scored: Sequence[Scored],
+) -> Assignment:
     best = scored[0] if scored else None
     return Assignment(
         entry_id=entry_id,

@@ -26,7 +26,11 @@ class Chains:
         self._heads = np.zeros(1 << BUCKET_BITS, np.uint64).data
         self._blocks: dict[int, tuple[memoryview, memoryview]] = {}
 
-    def push(self, slot: int, keys: Sequence[int]) -> None:
+    def push(
+        self,
+        slot: int,
+        keys: Sequence[int],
+    ) -> None:
         """Post `slot` under each of its keys; slots come in rising order."""
         first = slot * self._width
         block, at = divmod(first, self._span)

@@ -20,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
-from aggregator.dedup.places import Named, distance, is_exact, places_in
+from aggregator.dedup.places import (
+    Named,
+    distance,
+    is_exact,
+    name_places,
+    places_in,
+)
 
 DIFFERENCES = (
     "aligned",
@@ -92,7 +98,12 @@ class _Aligned:
     gap: Numbers
 
     @classmethod
-    def of(cls, titles: Titles, shared: Bools, in_line: Bools) -> _Aligned:
+    def of(
+        cls,
+        titles: Titles,
+        shared: Bools,
+        in_line: Bools,
+    ) -> _Aligned:
         return cls(titles, shared, in_line, np.cumsum(in_line, axis=1))
 
     def in_gaps(self) -> tuple[Numbers, Numbers]:
@@ -192,7 +203,11 @@ class _Sides:
     length: Numbers
 
 
-def _weigh(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
+def _weigh(
+    values: Doubles,
+    mine: _Aligned,
+    theirs: _Aligned,
+) -> None:
     """The values of slots: from `slots` to `slot_told_known_most`."""
     width = mine.gap.shape[1] + 1
     places, other_places = mine.in_gaps(), theirs.in_gaps()
@@ -210,7 +225,9 @@ def _weigh(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
     side = _sides(mine, places, gaps, in_slots)
     other_side = _sides(theirs, other_places, other_gaps, other_in_slots)
     row, starts, counts = np.unique(
-        slots // width, return_index=True, return_counts=True
+        slots // width,
+        return_index=True,
+        return_counts=True,
     )
     least = np.minimum(side.compared, other_side.compared)
     mentioned = np.maximum(side.mentioned, other_side.mentioned)
@@ -227,7 +244,10 @@ def _weigh(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
 
 
 def _sides(
-    aligned: _Aligned, places: tuple[Numbers, Numbers], gaps: Numbers, in_slots: Bools
+    aligned: _Aligned,
+    places: tuple[Numbers, Numbers],
+    gaps: Numbers,
+    in_slots: Bools,
 ) -> _Sides:
     """What slots hold of one title: of its tokens at `places`, in gaps of rising numbers, those that are `in_slots`."""
     row, column = places[0][in_slots], places[1][in_slots]
@@ -256,61 +276,48 @@ def _sides(
 # --- places -----------------------------------------------------------------------------------------------------
 
 
-def _place(values: Doubles, mine: _Aligned, theirs: _Aligned) -> None:
-    """The values of titles that both name places; else they are -1."""
-    values[:, _PLACES] = -1
-    named = _named(mine.titles.tokens)
-    other_named = _named(theirs.titles.tokens)
-    for row, (places, other_places) in enumerate(zip(named, other_named, strict=True)):
-        if places and other_places:
-            values[row, _PLACES] = _placed(mine, theirs, row, places, other_places)
-
-
-def _named(tokens: Tokens) -> list[list[Named]]:
-    """The places that each row of tokens names."""
-    rows = np.ascontiguousarray(tokens, "<u4")
-    packed = rows.tobytes()
-    width = rows.shape[1] * rows.itemsize
-    lengths = (np.count_nonzero(rows, axis=1) * rows.itemsize).tolist()
-    # Without what is behind its end a title is the same bytes in any table.
-    return [
-        places_in(packed[start : start + length])
-        for start, length in zip(range(0, len(packed), width), lengths, strict=True)
-    ]
-
-
-def _placed(
+def _place(
+    values: Doubles,
     mine: _Aligned,
     theirs: _Aligned,
-    row: int,
-    places: list[Named],
-    other_places: list[Named],
-) -> list[int]:
-    """Of a pair of titles: whether they name one place alike, how far apart theirs are (`places.distance`), how far
-    those of one title are from all that the other report names, and how far those that fill one slot."""
-    agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
-    apart = untold = _apart(places, other_places)
+) -> None:
+    """The values of titles that both name places; else they are -1.
+
+    Whether they name one place alike, how far apart theirs are (`places.distance`), how far those of one title are from
+    all that the other report names, and how far those that fill one slot.
+    """
+    values[:, _PLACES] = -1
+    rows = np.flatnonzero(name_places(mine.titles.tokens))
+    rows = rows[name_places(theirs.titles.tokens[rows])]
+    named = places_in(mine.titles.tokens[rows])
+    other_named = places_in(theirs.titles.tokens[rows])
+    apart = np.array(list(map(_apart, named, other_named)), np.intp)
+    untold = apart.copy()
     # What a title tells already need not be looked for in a body.
-    if apart:
-        body, other_body = (
-            places_in(side.titles.bodies[row].astype("<u4").tobytes())
-            for side in (mine, theirs)
+    far = np.flatnonzero(apart)
+    bodies = places_in(mine.titles.bodies[rows[far]])
+    other_bodies = places_in(theirs.titles.bodies[rows[far]])
+    for at, body, other_body in zip(far.tolist(), bodies, other_bodies, strict=True):
+        untold[at] = max(
+            _apart(named[at], [*other_named[at], *other_body]),
+            _apart(other_named[at], [*named[at], *body]),
         )
-        untold = max(
-            _apart(places, [*other_places, *other_body]),
-            _apart(other_places, [*places, *body]),
-        )
-    in_one_slot = 0
-    in_slots = _by_gap(mine, row, places)
-    other_in_slots = _by_gap(theirs, row, other_places)
-    for gap in in_slots.keys() & other_in_slots.keys():
-        in_gap = _apart(in_slots[gap], other_in_slots[gap])
-        in_one_slot = max(in_one_slot, in_gap)
-    return [agree, apart, untold, in_one_slot]
+    for at, row in enumerate(rows.tolist()):
+        places, other_places = named[at], other_named[at]
+        agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
+        in_one_slot = 0
+        in_slots = _by_gap(mine, row, places)
+        other_in_slots = _by_gap(theirs, row, other_places)
+        for gap in in_slots.keys() & other_in_slots.keys():
+            in_gap = _apart(in_slots[gap], other_in_slots[gap])
+            in_one_slot = max(in_one_slot, in_gap)
+        values[row, _PLACES] = [agree, apart[at], untold[at], in_one_slot]
 
 
 def _by_gap(
-    aligned: _Aligned, row: int, places: Sequence[Named]
+    aligned: _Aligned,
+    row: int,
+    places: Sequence[Named],
 ) -> dict[int, list[Named]]:
     """The places that a title names in gaps, by the number of the gap."""
     by_gap: dict[int, list[Named]] = {}

@@ -91,7 +91,9 @@ class Weights:
     of its rows, `name.scale`. Raises ValueError, KeyError or struct.error when the file is another."""
 
     def __init__(
-        self, path: Path, tuned: Mapping[str, NDArray[np.generic]] | None = None
+        self,
+        path: Path,
+        tuned: Mapping[str, NDArray[np.generic]] | None = None,
     ) -> None:
         self._tuned = tuned or {}
         with path.open("rb") as file:

@@ -302,7 +302,7 @@ def _texts(entry: Entry) -> tuple[str, str, str]:
 
 
 _SEPARATOR = re.compile(
-    r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)"
+    r"\s+[|｜»·]\s+|\s+-\s+|\s*[|｜]\s*|(?<=[\u3040-\u9fff])\s*[-–—_](?=[\u3040-\u9fff]{2,8}$)",
 )
 
 

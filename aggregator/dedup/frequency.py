@@ -164,7 +164,11 @@ class Frequency:
             site_documents.astype(np.float32),
         )
 
-    def rarity(self, tokens: Tokens, langs: Tokens) -> Floats:
+    def rarity(
+        self,
+        tokens: Tokens,
+        langs: Tokens,
+    ) -> Floats:
         """Rarity of (documents, any) tokens in languages by `lang_hash`; 0 for no token."""
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)

@@ -186,7 +186,8 @@ def evidence(rows: Rows, frequency: Frequency) -> Evidence:
 
 
 def _title_pairs(
-    title: NDArray[np.uint64], title_rarity: Floats
+    title: NDArray[np.uint64],
+    title_rarity: Floats,
 ) -> tuple[NDArray[np.uint64], Floats]:
     """The pairs of each title's three rarest tokens, 0 where one is missing, and the mean rarity of each."""
     left = title[:, [0, 0, 1]]
@@ -253,11 +254,19 @@ class Index:
 
     # --- changing ---------------------------------------------------------------------------------------------
 
-    def add(self, fingerprint: Fingerprint, event_id: str) -> None:
+    def add(
+        self,
+        fingerprint: Fingerprint,
+        event_id: str,
+    ) -> None:
         """Remember a report of `event_id`, an event known here or a new one."""
         self.learn(row_array([fingerprint], self.rows.kind), [event_id])
 
-    def learn(self, rows: Rows, event_ids: Sequence[str]) -> None:
+    def learn(
+        self,
+        rows: Rows,
+        event_ids: Sequence[str],
+    ) -> None:
         """Remember reports, each of the event beside it, known here or new."""
         for start in range(0, len(rows), LEARNED_AT_ONCE):
             end = start + LEARNED_AT_ONCE
@@ -268,7 +277,11 @@ class Index:
                 self.settle(slot, event_id)
         self._count()
 
-    def post(self, rows: Rows, found_by: Evidence) -> int:
+    def post(
+        self,
+        rows: Rows,
+        found_by: Evidence,
+    ) -> int:
         """Take in reports whose events are still to be settled, one by one in order; returns the slot of the first.
 
         `assign_all` posts no more than `batch` of them at a time.
@@ -293,7 +306,11 @@ class Index:
         grown = max(1, len(self) // FRESH)
         self._epoch_end = self.rows.next + min(BATCH, grown)
 
-    def settle(self, slot: int, event_id: str) -> None:
+    def settle(
+        self,
+        slot: int,
+        event_id: str,
+    ) -> None:
         """Say which event a posted report is of, known here or new."""
         number = self.number_of(event_id)
         row = self.rows.one(slot)
@@ -309,7 +326,11 @@ class Index:
         self.rows.set_event(slot, number, event_id)
         self._event(number).slots.append(slot)
 
-    def merge(self, survivor: str, absorbed: str) -> None:
+    def merge(
+        self,
+        survivor: str,
+        absorbed: str,
+    ) -> None:
         """Make the reports of `absorbed` reports of `survivor`; `absorbed` stays as another name of it.
 
         Raises KeyError when either is not known here.
@@ -330,7 +351,11 @@ class Index:
             self.rows.set_event(slot, into, target.ids[0])
         self._numbers.update(dict.fromkeys(source.ids, into))
 
-    def move(self, entry_id: str, event_id: str) -> None:
+    def move(
+        self,
+        entry_id: str,
+        event_id: str,
+    ) -> None:
         """Make a report one of another event, known here or new. Raises KeyError for an entry not in the window."""
         slot = self.slot_of(entry_id)
         if slot is None:
@@ -471,7 +496,9 @@ class Index:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _posted(
-        self, found_by: Evidence, in_batch: _InBatch
+        self,
+        found_by: Evidence,
+        in_batch: _InBatch,
     ) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of each posting found in the window: of a key the newest `DEPTH` less those that stand
         in the batch, as if these were posted already."""
@@ -493,7 +520,9 @@ class Index:
         return query, slots[query, column, depth], found_by.weights[query, column]
 
     def _in_batch(
-        self, found_by: Evidence, in_batch: _InBatch
+        self,
+        found_by: Evidence,
+        in_batch: _InBatch,
     ) -> tuple[Slots, Slots, Floats]:
         """(query, slot, weight) of what a report shares with at most `DEPTH` others before it in the batch."""
         query = [np.zeros(0, np.int64)]

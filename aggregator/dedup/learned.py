@@ -101,16 +101,11 @@ def tuned_layers() -> dict[str, NDArray[np.generic]]:
     return _read("encoder.npz")
 
 
-def places() -> dict[int, int]:
-    """The place of each name of `places`, by the hash of its tokens; read anew each time, since it is kept there."""
+def places() -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """The hashes of the names of `places`, each once, and the place of each; read anew each time, since they are kept
+    there."""
     archive = _read("places.npz")
-    return dict(
-        zip(
-            archive["keys"].tolist(),
-            archive["places"].tolist(),
-            strict=True,
-        )
-    )
+    return archive["keys"].astype(np.uint32), archive["places"].astype(np.int32)
 
 
 @cache

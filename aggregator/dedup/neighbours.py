@@ -46,7 +46,8 @@ def neighbours(
 
 
 def _best(
-    table: NDArray[np.float32], first: int
+    table: NDArray[np.float32],
+    first: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The `NEIGHBOURS` greatest numbers of each row, and their columns counted from `first`."""
     width = table.shape[1]

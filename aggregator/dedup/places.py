@@ -9,26 +9,39 @@ whole region).
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.dedup import learned
+from aggregator.dedup.positions import Positions
+
+Tokens = NDArray[np.uint32]
+Numbers = NDArray[np.int32]
+Bools = NDArray[np.bool_]
 
 REGION_BITS, CITY_BITS = 8, 12
 _REGION = (1 << REGION_BITS) - 1
 _CITY = (1 << CITY_BITS) - 1
 
 
+_NOWHERE = np.int32(-1)
+"""The place of what names none."""
+_MIX = 0x9E3779B1
+
+
 def pair_key(first: int, second: int) -> int:
     """The key of a name of two tokens."""
-    return (first * 0x9E3779B1 + second) & 0xFFFFFFFF
+    return (first * _MIX + second) & 0xFFFFFFFF
 
 
 @cache
-def _places() -> dict[int, int]:
-    return learned.places()
+def _known() -> tuple[Positions, Numbers]:
+    """Where each name's hash stands, and the place of each, `_NOWHERE` behind the last one."""
+    keys, places = learned.places()
+    return Positions(keys), np.append(places, _NOWHERE)
 
 
 class Named(NamedTuple):
@@ -38,30 +51,51 @@ class Named(NamedTuple):
     place: int
 
 
-@lru_cache(maxsize=8192)
-def places_in(packed: bytes) -> list[Named]:
-    """The places that tokens name, in their order; of a name of two tokens not those of each.
-
-    The tokens are packed as little-endian numbers of 32 bits, and end at a 0 or with the bytes. Kept for some while,
-    since a report is compared with many.
-    """
-    known = _places()
-    tokens = np.frombuffer(packed, "<u4").tolist()
-    named: list[Named] = []
-    at = 0
-    while at < len(tokens) and tokens[at]:
-        length = 2
-        place = None
-        if at + 1 < len(tokens):
-            place = known.get(pair_key(tokens[at], tokens[at + 1]))
+def places_in(tokens: Tokens) -> list[list[Named]]:
+    """The places that each row of (rows, columns) tokens names, in their order; of a name of two tokens not those of
+    each. Behind the end of a row stand zeros."""
+    of_one, of_two = _places_at(tokens)
+    named: list[list[Named]] = [[] for _ in range(len(tokens))]
+    rows, columns = np.nonzero((of_one >= 0) | (of_two >= 0))
+    found = (
+        rows.tolist(),
+        columns.tolist(),
+        of_one[rows, columns].tolist(),
+        of_two[rows, columns].tolist(),
+    )
+    before, free = -1, 0
+    for row, at, place, longer in zip(*found, strict=True):
+        if row != before:
+            before, free = row, 0
         # York is no place in "New York".
-        if place is None:
-            length = 1
-            place = known.get(tokens[at])
-        if place is not None:
-            named.append(Named(at, place))
-        at += length
+        if at < free:
+            continue
+        free = at + 1
+        if longer >= 0:
+            place = longer
+            free = at + 2
+        named[row].append(Named(at, place))
     return named
+
+
+def name_places(tokens: Tokens) -> Bools:
+    """Which rows of tokens name any place."""
+    of_one, of_two = _places_at(tokens)
+    named: Bools = np.maximum(of_one, of_two).max(1) >= 0
+    return named
+
+
+def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
+    """The place that each token is the name of, and that it names with the one behind it; `_NOWHERE`: none."""
+    known, places = _known()
+    of_one = places.take(known.of(tokens))
+    of_one[tokens == 0] = _NOWHERE
+    of_two = np.full(tokens.shape, _NOWHERE)
+    second = tokens[:, 1:]
+    keys = tokens[:, :-1] * np.uint32(_MIX) + second
+    of_two[:, :-1] = places.take(known.of(keys))
+    of_two[:, :-1][second == 0] = _NOWHERE
+    return of_one, of_two
 
 
 def distance(one: int, other: int) -> int:

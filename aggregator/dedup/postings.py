@@ -66,7 +66,12 @@ class Postings:
         is_key = (keys > 0)[..., None]
         return next_slot - age.astype(np.int64), is_own & is_live & is_key
 
-    def post(self, keys: Keys, *, first_slot: int) -> None:
+    def post(
+        self,
+        keys: Keys,
+        *,
+        first_slot: int,
+    ) -> None:
         """Post report `first_slot + i` under each key of row i of (reports, keys)."""
         row, column = np.nonzero(keys)
         if not len(row):
@@ -79,7 +84,11 @@ class Postings:
         order = np.argsort(buckets, kind="stable")
         self._write(buckets[order], postings[order])
 
-    def _write(self, buckets: Keys, postings: Keys) -> None:
+    def _write(
+        self,
+        buckets: Keys,
+        postings: Keys,
+    ) -> None:
         """Write postings into their buckets, which come in rising order, each bucket's oldest posting first."""
         is_first = np.r_[True, buckets[1:] != buckets[:-1]]
         starts = np.flatnonzero(is_first)

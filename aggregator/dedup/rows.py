@@ -297,7 +297,11 @@ class RowStore:
             yield start, rows[start - first : end - first]
             end = start
 
-    def views(self, start: int, end: int) -> Iterator[Rows]:
+    def views(
+        self,
+        start: int,
+        end: int,
+    ) -> Iterator[Rows]:
         """The rows of the slots from `start` to before `end`, oldest first, as views of the blocks that hold them."""
         while start < end:
             number = start // BLOCK

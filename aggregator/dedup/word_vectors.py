@@ -9,11 +9,14 @@ tokens.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup import learned
 from aggregator.dedup.fingerprint import TITLE_TOKENS
+from aggregator.dedup.positions import Positions
 
 Floats = NDArray[np.float32]
 Tokens = NDArray[np.uint32]
@@ -28,11 +31,15 @@ _TINY = np.float32(1e-6)
 
 def vectors_of(tokens: Tokens) -> NDArray[np.int8]:
     """(…, axes) vectors of tokens; zeros for tokens that are in no list."""
-    known, vectors = learned.word_vectors()
-    places = np.searchsorted(known, tokens)
+    positions, vectors = _known()
     # The last row stands for what is in no list.
-    places[known.take(places, mode="clip") != tokens] = len(known)
-    return vectors.take(places, axis=0)
+    return vectors.take(positions.of(tokens), axis=0)
+
+
+@cache
+def _known() -> tuple[Positions, NDArray[np.int8]]:
+    tokens, vectors = learned.word_vectors()
+    return Positions(tokens), vectors
 
 
 def report_vectors(tokens: Tokens) -> tuple[Floats, Floats]:

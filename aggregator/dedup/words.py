@@ -35,10 +35,11 @@ UNSPACED = (
 _LETTER = rf"[^\W\d_{UNSPACED}]"
 _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
 _RUN = re.compile(
-    rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?"
+    rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?",
 )
 _ASCII_RUN = re.compile(
-    rf"{_CODE}|\d+(?:[.,:/]\d+)*%?|[A-Za-z]+(?:'[A-Za-z]+)?", re.ASCII
+    rf"{_CODE}|\d+(?:[.,:/]\d+)*%?|[A-Za-z]+(?:'[A-Za-z]+)?",
+    re.ASCII,
 )
 """The same for a text in ASCII, in half the time."""
 _DIGIT = re.compile(r"\d")
@@ -97,7 +98,11 @@ def _mainland_name(variant: re.Match[str]) -> str:
     return lexicon.VARIANTS[variant.group()]
 
 
-def cleaned(text: str, *, lang: str) -> str:
+def cleaned(
+    text: str,
+    *,
+    lang: str,
+) -> str:
     """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)

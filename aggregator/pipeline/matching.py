@@ -55,7 +55,9 @@ class Matcher:
         return len(records) - len(readable)
 
     def assigned(
-        self, entries: Sequence[Entry], embeddings: Sequence[bytes] | None = None
+        self,
+        entries: Sequence[Entry],
+        embeddings: Sequence[bytes] | None = None,
     ) -> Iterator[tuple[Fingerprint, Assignment]]:
         """The event of each entry, put into the index before the next one is asked for.
 

@@ -37,8 +37,8 @@ def places_of(lang: str, text: str) -> list[int]:
     tokens = [
         word.token for word in words(cleaned(text, lang=lang), lang=lang, limit=20)
     ]
-    packed = np.array([*tokens, 0], "<u4").tobytes()
-    return [named.place for named in places_in(packed)]
+    [named] = places_in(np.array([[*tokens, 0]], np.uint32))
+    return [one.place for one in named]
 
 
 def nearest(one: tuple[str, str], other: tuple[str, str]) -> int:
