@@ -28,7 +28,8 @@ def ascii_host(name: str) -> str:
     if lowered.isascii():
         return lowered
     try:
-        return idna.encode(lowered, uts46=True).decode("ascii")
+        # IDNA knows other full stops, of which the last may be the root's, too.
+        return idna.encode(lowered, uts46=True).decode("ascii").rstrip(".")
     except idna.IDNAError:
         return lowered
 

@@ -17,9 +17,26 @@ MOST_FONT_PX = 300.0
 """Letters of 9,999 px with a line height of 0 lie over everything around them."""
 
 _SHIFTING = re.compile(r"top|left|right|bottom")
-_PULLING = re.compile(r"margin(?:-[a-z-]+)?|text-indent|(?:letter|word)-spacing")
+_PULLING = re.compile(r"margin(?:-[a-z-]+)?|text-indent")
+_PADDING = re.compile(r"(?:-[a-z]+-)?padding(?:-[a-z-]+)?")
+_MOST_PADDING = 300.0
+"""Real bodies pad by 60 px at most, and by up to 133 % of their width where a picture will stand."""
+_SHARE = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d+)?%")
+_OF_A_BLOCK = re.compile(
+    r"(?:^|;)(?:display:(?!inline(?:;|!|$)|contents)|float:(?!none))"
+)
+"""On a style without white space: what makes an element a box whose padding moves others away."""
+_INLINE = frozenset(
+    {
+        "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em", "font", "i",
+        "ins", "kbd", "label", "mark", "nobr", "q", "s", "samp", "small", "span", "strike", "strong", "sub",
+        "sup", "time", "tt", "u", "var",
+    }
+)  # fmt: skip
+"""Padding and borders of these lie over the lines above and below: a link could be a thousand pixels high."""
 _SPREADING = re.compile(
-    r"outline(?:-[a-z]+)?|(?:-[a-z]+-)?(?:box|text)-shadow|(?:-[a-z]+-)?(?:filter|backdrop-filter)"
+    r"outline(?:-[a-z]+)?|(?:-[a-z]+-)?border(?:-(?!radius|spacing|image|collapse)[a-z-]+)?|(?:-[a-z]+-)?column-rule(?:-[a-z]+)?"
+    r"|text-(?:decoration|underline|emphasis)(?:-[a-z]+)?|(?:letter|word)-spacing|(?:-[a-z]+-)?(?:box|text)-shadow|(?:-[a-z]+-)?(?:filter|backdrop-filter)"
     r"|(?:-[a-z]+-)?border-image(?:-[a-z]+)?|(?:-[a-z]+-)?text-stroke(?:-[a-z]+)?"
 )
 _FONTS = re.compile(r"font(?:-size)?")
@@ -45,9 +62,38 @@ _ELSE_PX = 100.0
 """Of units of the window, of containers and of fonts that stand in neither table."""
 
 
-def paints_far(style: str) -> bool:
-    """Whether one of the declarations does. `style`: lower case, without comments and escapes."""
-    return any(map(_reaches_far, re.split(r"[;{}]", style)))
+def paints_far(style: str, *, element: str = "") -> bool:
+    """Whether one of the declarations does. `style`: lower case, without comments and escapes; `element`: whose."""
+    declarations = re.split(r"[;{}]", style)
+    if any(map(_reaches_far, declarations)):
+        return True
+    if "padding" not in style:
+        return False
+    is_inline = _is_inline(style, element)
+    return any(_pads_far(one, is_inline=is_inline) for one in declarations)
+
+
+def _is_inline(style: str, element: str) -> bool:
+    """Whether the element's padding moves nothing away."""
+    bare = "".join(style.split())
+    if (
+        "display:inline;" in f"{bare.replace('!important', '')};"
+        or "display:contents" in bare
+    ):
+        return True
+    return element in _INLINE and not _OF_A_BLOCK.search(bare)
+
+
+def _pads_far(declaration: str, *, is_inline: bool) -> bool:
+    name, _, value = declaration.partition(":")
+    if not _PADDING.fullmatch(name.strip()):
+        return False
+    # Of a block a share of its width is the place of a picture (`padding-bottom: 56.25%`).
+    if not is_inline:
+        value = _SHARE.sub(" ", value)
+    parts = [value] if "(" in value else value.split()
+    most = MOST_PX if is_inline else _MOST_PADDING
+    return any(_is_far(part, _PX, most) for part in parts)
 
 
 def _reaches_far(declaration: str) -> bool:

@@ -224,14 +224,14 @@ def _is_crowded(html: str, token: Token) -> bool:
     return len(attributes(html, token)) > MAX_ATTRIBUTES
 
 
-def is_safe_style(style: str) -> bool:
+def is_safe_style(style: str, *, element: str = "") -> bool:
     """Whether a `style` attribute only changes how its element looks: nothing loaded, run, or moved over the page."""
     text = style.lower()
     if "\\" in text:
         text = _CSS_ESCAPE.sub(_css_character, text).lower()
     # With its comments as well, for readers that know none.
     for one in (_CSS_COMMENT.sub("", text), text):
-        if _CSS_UNSAFE.search("".join(one.split())) or paints_far(one):
+        if _CSS_UNSAFE.search("".join(one.split())) or paints_far(one, element=element):
             return False
     return True
 
@@ -330,7 +330,7 @@ def is_safe_attribute(
     if name.startswith("on") or name in _NEVER_ATTRIBUTES:
         return False
     if name == "style":
-        return is_safe_style(value)
+        return is_safe_style(value, element=element)
     if name in URL_ATTRIBUTES or name.endswith("href"):
         # Hexo makes `href` of the end of a link's `data-href`
         return is_safe_url(value, element=element if name == "src" else "")

@@ -77,12 +77,34 @@ KINDS: Mapping[str, Sequence[str]] = {
         "??? x\n    P", "::: x\nP\n:::", "/// x\nP\n///", "=== \"P\"\n    P", "--8<-- \"x\"\nP", "%%P%%", "+++\nP\n+++", "---\nP\n---",
         "<p class='line'>P</p>", "<a data-href='javascript:alert(1)' href=x>P</a>", "<a title='href=\"' href=x>P</a>", "<%= P %>",
     ),
+    "styles": (
+        "<p style='S;S'>x</p>", "<div style=\"S;S;S\">x<p style='S'>y</p></div>", "<img src=x style='S;S' width=9999>", "<td style='S'>x</td>",
+        "<p style='--a:S;S'>x</p>", "<p style='S/**/;/*;*/S'>x</p>", "<table style='S;S'><tr><td style='S'>P</table>", "<a href=x style='S;S;S'>P</a>",
+        "<ul style='S'><li style='S;S'>x</ul>", "<p style='s\\70 osition:fixed;S'>x</p>", "<svg style='S;S' width=9999 height=9999></svg>",
+    ),
     "tags read two ways": (
         "<a/href=x/title='P'>x</a>", "<p =x title='P'>x</p>", "<p title=a>b title='P'>x</p>", "<p title='a>b P'>x</p>", "<p 'a=\"P\">x</p>",
         "<p title\n=\n'P'>x</p>", "<p\x0ctitle='P'>x</p>", "<p title=\"x\"title2='P'>x</p>", "<P\u00a0title='P'>x</P>", "</p title='P'>", "<p a='x'P>",
         "<p <b>P", "<p title=&quot;P&quot;>", "<a href=x\\>P</a>", "<img src=\"x\" alt=\"a\" / P>", "<br/ P>", "<p x:y='P' @z='P' [w]='P'>x</p>", "< img src=x onerror=alert(1)>",
     ),
 }  # fmt: skip
+
+
+STYLES = (
+    "position:fixed", "position:sticky", "position:absolute", "POSITION:\\66ixed", "position:var(--x,fixed)", "pos/**/ition:fixed", "inset:0", "top:-9999px",
+    "left:-99em", "margin:-999px", "margin-top:-9e3px", "margin-left:-50vw", "transform:scale(99)", "transform:translate(-999px,-999px)",
+    "translate:-999px -999px", "scale:99", "rotate:45deg", "zoom:50", "offset-path:path('M-999 -999')", "width:9999px", "height:99999px", "min-height:100vh",
+    "font-size:999px", "line-height:999", "letter-spacing:-999px", "text-indent:-9999px", "word-spacing:999em", "float:left", "display:flex", "display:contents",
+    "z-index:2147483647", "box-shadow:0 0 0 9999px red", "outline:9999px solid red", "border:999px solid", "filter:drop-shadow(-999px -999px red)",
+    "backdrop-filter:blur(9px)", "mix-blend-mode:difference", "clip-path:none", "content:url(//e.example)", "background:url(//e.example/x)",
+    "background-image:image-set('//e.example' 1x)", "cursor:url(//e.example),auto", "list-style:url(//e.example)", "mask:url(//e.example)", "behavior:url(x)",
+    "-moz-binding:url(x)", "animation:a 1s", "transition:all 1s", "animation-name:spin", "shape-outside:url(//e.example)", "border-image:url(//e.example) 1",
+    "all:unset", "anchor-name:--a", "position-anchor:--a", "position-area:top", "view-transition-name:root", "contain:none", "will-change:transform",
+    "text-shadow:-999px -999px red", "perspective:1px", "grid-area:-9/-9", "order:-9", "columns:99", "direction:rtl", "unicode-bidi:bidi-override",
+    "writing-mode:vertical-rl", "user-select:none", "pointer-events:all", "overflow:visible", "height:0", "visibility:visible", "color:red", "text-align:center",
+    "background:red", "padding:999px", "padding:-1px", "margin:calc(-1*999px)", "margin:min(-999px,0px)", "inset-inline-start:-999px", "margin-block:-999px",
+    "scroll-margin:-9px", "border-spacing:999px", "text-underline-offset:-999px", "vertical-align:999px", "vertical-align:-99em", "text-decoration:underline 999px",
+)  # fmt: skip
 
 
 def drawn_bodies(count: int, *, seed: int) -> list[str]:
@@ -96,14 +118,17 @@ def _body(chance: random.Random, kind: str, depth: int) -> str:
     frame = chance.choice(KINDS[kind])
     parts: list[str] = []
     for sign in frame:
-        parts.append(_filled(chance, sign, depth) if sign in "BPO" else sign)
+        is_hole = sign in "BPO" or (sign == "S" and kind == "styles")
+        parts.append(_filled(chance, sign, depth) if is_hole else sign)
     opener = chance.choice(OPENERS)
     lead = chance.choice(("", "text", "<p>text</p>"))
     return f"{lead}{chance.choice(BREAKS)}{opener}{''.join(parts)}{chance.choice(BREAKS)}<p>end</p>"
 
 
 def _filled(chance: random.Random, hole: str, depth: int) -> str:
-    """B a break, O an element that opens, P a payload or now and then another body."""
+    """B a break, O an element that opens, S a style, P a payload or now and then another body."""
+    if hole == "S":
+        return chance.choice(STYLES)
     if hole == "B":
         return chance.choice(BREAKS)
     if hole == "O":

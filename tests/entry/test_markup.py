@@ -309,6 +309,10 @@ def test_the_lead_image_is_the_first_usable_one(
         "text-indent:-999px", "text-indent:-50em", "letter-spacing:-900px", "box-shadow:0 0 0 9999px #fff", "-webkit-box-shadow:0 0 0 99vmax red",
         "text-shadow:0 900px red", "outline:9999px solid red", "outline-offset:-9e3px", "filter:drop-shadow(900px 900px red)", "-webkit-box-reflect:below 0",
         "border-image:linear-gradient(red,red) 1/1/999", "-webkit-text-stroke:999px red", "font-size:9999px;line-height:0", "font:99em/0 x", "font-size:clamp(999px,1px,1px)",
+        "border:999px solid transparent", "border-top:solid 9e3px", "border-inline-width:99em", "border-width:1px 1px 999px", "padding:999px", "padding-top:40em",
+        "padding:1px 1px calc(999px)", "padding-block-end:90in", "word-spacing:999em", "letter-spacing:900px", "text-decoration:underline 999px",
+        "text-underline-offset:-999px", "text-decoration-thickness:9in", "column-rule:999px solid red", "display:inline;padding:90% 0", "display : inline ! important; padding:100%",
+        "-webkit-border-start:999px solid", "-webkit-padding-end:999px",
     ],
 )  # fmt: skip
 def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe(
@@ -335,11 +339,40 @@ def test_styles_that_leave_their_place_or_take_a_value_from_elsewhere_are_unsafe
         "font-size:clamp(14px, 0.875rem + ((1vw - 3.2px) * 0.227), 16px)",
         "font:italic 400 12px/1.5 'Helvetica 55'",
         "filter:brightness(120%) contrast(1.5)",
+        "padding-bottom:56.25%;height:0",
+        "padding:133.33% 0 0 0",
+        "padding:60px 20px;border:12px solid #ccc;border-radius:999px",
+        "display:inline-block;padding-bottom:100%",
         "text-align:center",
     ],
 )
 def test_styles_of_real_feeds_stay(style: str) -> None:
     assert is_safe_style(style)
+
+
+@pytest.mark.parametrize(
+    ("element", "style", "is_safe"),
+    [
+        ("a", "padding:100% 0", False),
+        ("a", "padding:99%;display:inline", False),
+        ("span", "padding-bottom:56%", False),
+        ("span", "padding-bottom:100%", False),
+        ("span", "padding-bottom:100%;display:block", True),
+        ("span", "padding-bottom:100%;display:block;position:relative", True),
+        ("a", "float:left;padding-bottom:100%", True),
+        ("a", "float:none;padding-bottom:100%", False),
+        ("p", "padding-top:100%", True),
+        ("p", "padding-top:100%;display:inline", False),
+        ("p", "padding-top:9999%", False),
+        ("b", "padding:90px", True),
+        ("b", "padding:100px", False),
+    ],
+)
+def test_padding_of_what_is_a_line_does_not_lie_over_other_lines(
+    element: str, style: str, is_safe: bool
+) -> None:
+    """A block's padding moves its neighbours away; that of a link would be clicked in their place."""
+    assert is_safe_style(style, element=element) is is_safe
 
 
 LAZY_STRANGERS = [

@@ -110,6 +110,8 @@ def test_any_link_header_can_be_read(header: str):
     ("url", "host"),
     [
         ("https://A.Example:8080/x", "a.example"),
+        ("https://a.example。/x", "a.example"),
+        ("https://b。é.example．", "b.xn--9ca.example"),
         ("http://BÜCHER.example/", "xn--bcher-kva.example"),
         ("nonsense", ""),
         ("http://[bad", ""),

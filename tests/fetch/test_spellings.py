@@ -32,6 +32,9 @@ DIGITS = (
     "⁰¹²³⁴⁵⁶⁷⁸⁹",
     "₀₁₂₃₄₅₆₇₈₉",
     "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗",
+    "𝟢𝟣𝟤𝟥𝟦𝟧𝟨𝟩𝟪𝟫",
+    "٠١٢٣٤٥٦٧٨٩",
+    "०१२३४५६७८९",
 )
 
 
@@ -64,6 +67,22 @@ def hosts_of_v4(text: str) -> Iterator[str]:
         f"%31{text[1:]}",
         f"user@{text}",
         f"public.example@{text}",
+    )
+    yield from (f"{dot}{text}" for dot in DOTS)
+    yield from (f"{text}{dot}" for dot in DOTS)
+    yield from (f"{parts[0]}..{'.'.join(parts[1:])}", f"{text}..", f"{number}.")
+    yield from (f"+{text}", f"-{text}", f" {text}", f"%25{text}", f"{number}e0")
+    yield from (f"{number:#b}", f"0x{number:x}.", f"{text}.1", f"[v1.{text}]")
+    yield f"0x{int(parts[0]):08x}.0{int(parts[1]):06o}.{number & 0xFFFF}"
+    yield hex(number).translate(str.maketrans("x0123456789", "ｘ０１２３４５６７８９"))
+    yield from (
+        f"public.example:80@{text}",
+        f"public.example%40{text}",
+        f"public.example#@{text}",
+        f"a@b@{text}",
+        f"{text}%23@public.example",
+        f"public.example%2f@{text}",
+        f"{text},public.example",
     )
     yield from (
         f"{text}\u00ad",
@@ -123,6 +142,18 @@ LOCAL = [
     "①②⑦.⓪.⓪.①",
     "ⓛocalhost",
     "%6cocalhost",
+    "localhost。",
+    "localhoſt",
+    "ℒocalhost",
+    "ⅼocalhost",
+    "loc\u00adalhost",
+    "①②⑦.1",
+    "[::ffff:127.0.0.1",
+    "[[::1]]",
+    "[::1]public.example",
+    "public.example[::1]",
+    "0x",
+    "½",
 ]
 SPELLINGS = [*spellings_of(V4), *LOCAL]
 LOCAL_NAMES = dict.fromkeys(
@@ -131,7 +162,7 @@ LOCAL_NAMES = dict.fromkeys(
 
 
 def test_there_are_hundreds_of_them():
-    assert len(SPELLINGS) > 500
+    assert len(SPELLINGS) > 750
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -152,7 +183,21 @@ async def test_no_spelling_of_a_private_address_is_connected_to(
     assert origin.peak_connections("127.0.0.1") == 0
 
 
+async def test_no_hub_at_a_private_address_is_asked_in_any_spelling(origin: Origin):
+    form = {"hub.mode": "subscribe"}
+    settings = FetchSettings(per_host_interval=timedelta(0))
+    lookup = names(LOCAL_NAMES)
+    async with Fetcher(settings, contact="", version="0", lookup=lookup) as guarded:
+        for host in SPELLINGS:
+            result = await guarded.post(f"http://{host}:{origin.port}/", form)
+            assert isinstance(result, FetchFailed), host
+            assert result.kind in REFUSED, (host, result)
+    assert origin.peak_connections("127.0.0.1") == 0
+
+
 LOCATIONS = (
+    "/\\{}", "///{}/", "/.//{}", "?//{}", "<http://{}/>", "0;url=http://{}/", "feed:http://{}/", "h\tttp://{}/",
+    "http://public.example/../..//{}", "http://{}, http://public.example/", "gopher://{}/_x",
     "http://{}/", "//{}/", "http:{}", "HTTP:\\\\{}\\", "\thttp://{}/", "http:////{}/", "https://{}/", "http://public.example@{}/", "http://{}#@public.example/",
 )  # fmt: skip
 
