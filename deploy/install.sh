@@ -211,7 +211,13 @@ put_reference() {
 put_configuration() {
   mkdir -p "$CONFIG"
   chmod 755 "$CONFIG"
-  if [ -e "$CONFIG/feeds.toml" ]; then say "kept $CONFIG/feeds.toml"; return; fi
+  if [ -e "$CONFIG/feeds.toml" ]; then
+    say "kept $CONFIG/feeds.toml"
+    # As an editor or a copy under umask 077 leaves it. A service with a user of its own may read it all the same.
+    [ -n "$(find -L "$CONFIG/feeds.toml" -perm -o=r)" ] \
+      || say "$CONFIG/feeds.toml cannot be read by the service's own user: chmod 644 $CONFIG/feeds.toml, with secrets as credentials"
+    return
+  fi
   [ -f "$here/../feeds.toml" ] || fail "there is no feeds.toml beside this script's folder; write $CONFIG/feeds.toml first"
   { echo "#:schema $SCHEMA"; cat "$here/../feeds.toml"; } >"$CONFIG/feeds.toml"
   chmod 644 "$CONFIG/feeds.toml"

@@ -13,7 +13,6 @@ import click
 
 from aggregator.cli import options
 from aggregator.cli.config_file import ConfigFile, within_limits
-from aggregator.cli.garbage import collect_seldom, keep_what_is_loaded
 from aggregator.cli.surroundings import look_around
 from aggregator.daemon import files
 from aggregator.daemon.shutdown import hear_nothing_yet
@@ -51,7 +50,6 @@ def run(
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
-    collect_seldom()
     # Until the daemon listens, these would end it; a terminal that is closed ends one round.
     unheard = [signal.SIGUSR1, signal.SIGUSR2]
     if not once:
@@ -68,7 +66,6 @@ def run(
 
     from aggregator.cli.running import daemon
 
-    keep_what_is_loaded()
     asyncio.run(daemon(read, role, source, people))
 
 
@@ -79,7 +76,6 @@ def _once(
 ) -> None:
     from aggregator.cli.once import run_once
 
-    keep_what_is_loaded()
     interrupts: list[int] = []
     try:
         asyncio.run(run_once(read, role, people, interrupts))

@@ -10,6 +10,7 @@ import os
 from datetime import timedelta
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.gaps import over_gaps
 from aggregator.daemon.turns import Read, Turns
 from aggregator.engine.store import Store
 from aggregator.model import (
@@ -76,7 +77,7 @@ class Bodies:
         if is_killed_again(state, result, now=self._clock.now()):
             return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
-        known = await self._store.polls.known(feed.feed_id)
+        known = await over_gaps(lambda: self._store.polls.known(feed.feed_id))
         request = ReadRequest(
             feed=feed,
             url=result.url,
@@ -96,8 +97,10 @@ class Bodies:
         read = await self.turns.read(
             self._read,
             request,
-            keep=lambda: self._store.polls.renew_claim(
-                claim, lease, now=self._clock.for_engine()
+            keep=lambda: over_gaps(
+                lambda: self._store.polls.renew_claim(
+                    claim, lease, now=self._clock.for_engine()
+                )
             ),
             keep_every=lease / KEEPS_IN_LEASE,
         )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from aggregator.daemon.clock import Clock
+from aggregator.daemon.gaps import over_gaps
 from aggregator.daemon.poll_log import log_poll
 from aggregator.engine.store import Store
 from aggregator.fetch.subscriber import Subscriber
@@ -84,7 +85,8 @@ class Recorder:
         lease, pushed = None, False
         if self._push is not None:
             # Another worker may have answered the hub's verification meanwhile: the server knows.
-            lease = await self._push.refresh(feed.feed_id)
+            push = self._push
+            lease = await over_gaps(lambda: push.refresh(feed.feed_id))
             pushed = self._push.delivers(feed.feed_id)
         poll = poll_record(
             feed,
@@ -136,7 +138,9 @@ class Recorder:
 
     async def _commit(self, poll: Poll) -> None:
         started = asyncio.get_running_loop().time()
-        await self._store.polls.commit(poll, now=self._clock.for_engine())
+        await over_gaps(
+            lambda: self._store.polls.commit(poll, now=self._clock.for_engine())
+        )
         if poll.host_hold_until_at and not poll.own_hold_until_at:
             # Not the host whose slot the claim holds, so its key is not among the commit's.
             await self._store.polls.hold_host(

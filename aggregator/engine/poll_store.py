@@ -33,7 +33,7 @@ from aggregator.engine.scripts import (
     text,
 )
 from aggregator.engine.wire import span_ms
-from aggregator.errors import StaleToken, UnreadableRecord
+from aggregator.errors import EngineDown, StaleToken, UnreadableRecord
 from aggregator.model import EPOCH, Claim, KnownEntry, Notice, Poll, PollState
 
 NEVER = "+inf"
@@ -120,6 +120,8 @@ class PollStore:
         self._engine = engine
         self._keys = engine.keys
         self._commits = GroupedScript(engine, "commit")
+        self._unanswered: tuple[list[tuple[str, str]], _ClaimCall] | None = None
+        """What was asked for when the server went away: it may have claimed it."""
 
     # --- which feeds there are ---
 
@@ -283,6 +285,12 @@ class PollStore:
         due set is read in pages (claimed feeds leave its head, which the next page allows for), and of each host only
         the first feed is tried, since it can have one connection.
         """
+        again, self._unanswered = self._unanswered, None
+        if again is not None:
+            # What the server did before it went away it answers now; given up, these feeds waited for their lease.
+            answer = await self._claimed_again(*again, limit=limit)
+            if answer.claims:
+                return answer
         call = _ClaimCall(
             lease,
             spacing,
@@ -290,6 +298,35 @@ class PollStore:
             latest="",
             now=now,
         )
+        asked: list[tuple[str, str]] = []
+        try:
+            return await self._claim_due(limit, call, hosts, asked)
+        except EngineDown:
+            self._unanswered = (asked, call)
+            raise
+
+    async def _claimed_again(
+        self,
+        candidates: list[tuple[str, str]],
+        call: _ClaimCall,
+        *,
+        limit: int,
+    ) -> Claims:
+        """The claims of a call whose answer was lost, by its nonce."""
+        try:
+            return await self._claim(candidates, call, limit=limit)
+        except EngineDown:
+            self._unanswered = (candidates, call)
+            raise
+
+    async def _claim_due(
+        self,
+        limit: int,
+        call: _ClaimCall,
+        hosts: Mapping[str, str],
+        asked: list[tuple[str, str]],
+    ) -> Claims:
+        """`claim`, page by page; adds to `asked` what each page asks for, before it does."""
         claims: list[Claim] = []
         skipped: list[Skipped] = []
         tried_hosts: set[str] = set()
@@ -299,10 +336,11 @@ class PollStore:
             page = await self._engine.script(
                 "due",
                 (self._keys.due,),
-                (ms_or_now(now), start, size),
+                (ms_or_now(call.now), start, size),
             )
             candidates = _one_of_each_host(page, hosts, tried_hosts)
-            answer = await self._claim(candidates, limit - len(claims), call)
+            asked += candidates
+            answer = await self._claim(candidates, call, limit=limit - len(claims))
             claims += answer.claims
             skipped += answer.skipped
             is_last_page = len(page) < size
@@ -331,15 +369,16 @@ class PollStore:
         )
         return await self._claim(
             list(feeds.items()),
-            len(feeds),
             call,
+            limit=len(feeds),
         )
 
     async def _claim(
         self,
         candidates: Sequence[tuple[str, str]],
-        limit: int,
         call: _ClaimCall,
+        *,
+        limit: int,
     ) -> Claims:
         claims: list[Claim] = []
         skipped: list[Skipped] = []

@@ -290,8 +290,9 @@ class Container:
         inside = ("nsenter", "-t", self._leader, "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")  # fmt: skip
         return run(*inside, *words, check=check, seconds=seconds, stdin=stdin)
 
-    def sh(self, script: str, *, check: bool = True) -> str:
-        return self.run("sh", "-c", script, check=check).stdout.strip()
+    def sh(self, script: str, *, check: bool = True, seconds: float = 300) -> str:
+        found = self.run("sh", "-c", script, check=check, seconds=seconds)
+        return found.stdout.strip()
 
     def show(self, name: str, unit: str = "aggregator.service") -> str:
         return self.run("systemctl", "show", "-P", name, unit).stdout.strip()
@@ -354,7 +355,7 @@ class Boot:
         self._items = 0
 
     def all(self) -> None:
-        for step in (self.install, self.reference, self.poll, self.journal, self.kill, self.stuck, self.reload, self.notify_reload, self.again, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
+        for step in (self.install, self.readable, self.reference, self.poll, self.journal, self.kill, self.stuck, self.reload, self.notify_reload, self.again, self.closed_configuration, self.cut_off, self.stop, self.restart, self.upgrade, self.workers, self.remove):  # fmt: skip
             step()
 
     def publish(self, count: int) -> None:
@@ -406,7 +407,9 @@ class Boot:
         self._in.sh("systemd-run -q --unit=feeds python3 /srv/feed_server.py")
         self.publish(20)
         start = time.monotonic()
-        out = self._in.sh(INSTALL.format(WHEEL))
+        # What the service unpacks and root compiles must not need a /tmp that runs programs.
+        self._in.sh("mount -t tmpfs -o noexec,nosuid,nodev,mode=1777 tmpfs /tmp")
+        out = self.installed(WHEEL, umask="077")
         for line in out.splitlines():
             say(f"  install.sh: {line}")
         if not self.active():
@@ -419,6 +422,62 @@ class Boot:
         say(
             f"exposure: {self._in.sh('systemd-analyze security aggregator.service | tail -1')}"
         )
+
+    def installed(
+        self,
+        wheel: str,
+        *,
+        umask: str = "022",
+        wheels: str = "/srv/wheels",
+        check: bool = True,
+    ) -> str:
+        """What install.sh says of a wheel, run under root's umask."""
+        script = INSTALL.format(wheel).replace("/srv/wheels 2", f"{wheels} 2")
+        return self._in.sh(f"umask {umask}; {script}", check=check, seconds=900)
+
+    def readable(self) -> None:
+        """All that is installed can be read by anybody and written by root alone, and runs for a user without a home."""
+        places = "/opt/aggregator /usr/local/bin/aggregator /usr/local/lib/systemd /usr/local/share /etc/aggregator"
+        closed = self._in.sh(
+            f"find {places} ! -type l '(' ! -perm -o=r -o -type d ! -perm -o=x -o -perm /022 -o ! -user root ')'"
+        )
+        if closed:
+            raise Failed(f"not for everybody to read, or not root's own:\n{closed}")
+        nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups env -u HOME"
+        for words in ("--version", "check --config /etc/aggregator/feeds.toml"):
+            self._in.sh(f"cd /; {nobody} /usr/local/bin/aggregator {words}")
+        say("installed under umask 077 with a /tmp of noexec: everybody can read it")
+
+    def cut_off(self) -> None:
+        """A package that does not come, or comes damaged, leaves the version in use as it is; the next try succeeds."""
+        before = self._in.sh("readlink /opt/aggregator/current")
+        pid = self.pid()
+        self._in.sh("mkdir -p /srv/newer /srv/broken")
+        self._in.run("sh", "-c", f"python3 - {WHEEL} /srv", stdin=OTHER_VERSIONS)
+        damages = {
+            "missing": "rm /srv/some/structlog-*",
+            "damaged": "truncate -s 9000 /srv/some/redis-*",
+        }
+        for name, damage in damages.items():
+            self._in.sh(f"rm -rf /srv/some; cp -r /srv/wheels /srv/some; {damage}")
+            wheel = "/srv/newer/feeds_to_events-*.whl"
+            out = self.installed(wheel, wheels="/srv/some", check=False)
+            now = self._in.sh("readlink /opt/aggregator/current")
+            if "could not be installed" not in out or (now, self.pid()) != (
+                before,
+                pid,
+            ):
+                raise Failed(f"a {name} package: {before} → {now}\n{out[-3000:]}")
+        say("a missing and a damaged package: refused, and the daemon runs on")
+
+    def closed_configuration(self) -> None:
+        """feeds.toml that only root can read, as an editor under umask 077 leaves it: said before the service fails."""
+        self._in.sh("chmod 600 /etc/aggregator/feeds.toml")
+        out = self.installed(WHEEL, check=False)
+        self._in.sh("chmod 644 /etc/aggregator/feeds.toml")
+        if "cannot be read by the service" not in out:
+            raise Failed(f"a feeds.toml of mode 600:\n{out[-3000:]}")
+        say("install.sh says that the service cannot read a feeds.toml of mode 600")
 
     def reference(self) -> None:
         """The man page, completions and schema are there, and those of this program."""
@@ -577,7 +636,7 @@ class Boot:
 
     def again(self) -> None:
         before = self.pid()
-        out = self._in.sh(INSTALL.format(WHEEL))
+        out = self.installed(WHEEL, umask="027")
         if "nothing changed" not in out or self.pid() != before:
             raise Failed(f"install.sh a second time:\n{out}")
         say("install.sh a second time changes nothing, and the daemon runs on")
@@ -606,18 +665,14 @@ class Boot:
 
     def upgrade(self) -> None:
         """A version that does not become ready is put back; one that does takes over, and everything goes on."""
-        self._in.sh("mkdir -p /srv/broken /srv/newer")
-        self._in.run("sh", "-c", f"python3 - {WHEEL} /srv", stdin=OTHER_VERSIONS)
         before = self._in.sh("readlink /opt/aggregator/current")
-        out = self._in.sh(
-            INSTALL.format("/srv/broken/feeds_to_events-*.whl"), check=False
-        )
+        out = self.installed("/srv/broken/feeds_to_events-*.whl", check=False)
         now = self._in.sh("readlink /opt/aggregator/current")
         if "the old one runs again" not in out or now != before or not self.active():
             raise Failed(
                 f"a version that does not start: {before} → {now}, active: {self.active()}\n{out[-3000:]}"
             )
-        self._in.sh(INSTALL.format("/srv/newer/feeds_to_events-*.whl"))
+        self.installed("/srv/newer/feeds_to_events-*.whl", umask="0")
         now = self._in.sh("readlink /opt/aggregator/current")
         kept = self._in.sh("ls /opt/aggregator/releases").split()
         if now == before or not self.active() or len(kept) != 2:

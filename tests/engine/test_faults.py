@@ -19,6 +19,7 @@ import pytest
 
 from aggregator.engine.client import connect
 from aggregator.engine.embedded import EmbeddedServer
+from aggregator.engine.poll_store import Claims
 from aggregator.engine.scripts import Engine, script_text
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineRefused
@@ -95,6 +96,80 @@ async def test_a_repeated_commit_is_written_once(
     assert (await impatient.watch.totals(await impatient.server_time())).polls == {
         "ok": 1
     }
+
+
+DENIED = ("-xadd", "-publish", "-hset", "-hincrby", "-pexpire", "-hdel", "-zadd")
+
+
+@pytest.mark.parametrize("rule", DENIED)
+async def test_a_right_that_is_missing_leaves_no_half_of_a_commit(
+    own_store: Store, own_server: EmbeddedServer, rule: str
+) -> None:
+    """The state was written, with the validators, before XADD was refused: the entries never came."""
+    claim = await claimed(own_store)
+    acl = own_store.engine.command
+    await acl("ACL", "SETUSER", "some", "on", ">pw", "~*", "&*", "+@all", rule)
+    url = own_server.url.replace("unix://", "unix://some:pw@")
+    some = Store(connect(url))
+    notices = (Notice("gone", "f0", "", "410"),)
+    whole = replace(commit(claim, entry(1)), notices=notices, result="ok")
+    with contextlib.suppress(EngineRefused):
+        await some.polls.commit(whole)
+    done = await own_store.engine.command("HGET", "agg:feed:f0", "done")
+    waiting_count = await own_store.events.waiting_count()
+    assert (done is not None) <= (waiting_count == 1)
+    await acl("ACL", "SETUSER", "some", "+@all")
+    await some.polls.commit(whole)
+    assert await own_store.events.waiting_count() >= 1
+    assert len(await own_store.watch.trouble(making.EPOCH)) == 1
+    await some.close()
+
+
+@pytest.mark.parametrize("rule", [*DENIED[:5], "-set", "resetchannels"])
+async def test_a_right_that_is_missing_loses_no_publication(
+    own_store: Store, own_server: EmbeddedServer, rule: str
+) -> None:
+    """The gate was written, and then a message was refused: the event was taken for published."""
+    acl = own_store.engine.command
+    if not await acl("EVAL", "return redis.acl_check_cmd and 1", 0):
+        pytest.skip("before Redis 7 a script cannot ask what it may do")
+    ((stream_id, report),) = await waiting(own_store, entry(1))
+    token = await leading(own_store)
+    await acl("ACL", "SETUSER", "some", "on", ">pw", "~*", "&*", "+@all", rule)
+    url = own_server.url.replace("unix://", "unix://some:pw@")
+    some = Store(connect(url))
+    with pytest.raises(EngineRefused, match="ACL"):
+        await some.events.publish(token, [publication(stream_id, report)])
+    assert await length(own_store, "agg:events") == 0
+    await acl("ACL", "SETUSER", "some", "+@all", "&*")
+    await some.events.publish(token, [publication(stream_id, report)])
+    assert await length(own_store, "agg:events") == 1
+    await some.close()
+
+
+async def test_claims_whose_answer_was_lost_are_answered_at_the_next_call(
+    impatient: Store, own_server: EmbeddedServer
+) -> None:
+    """They would stand until they lapse, and their feeds wait as long."""
+    hosts = {f"f{number}": f"{number}.example" for number in range(3)}
+    await impatient.polls.register(dict.fromkeys(hosts, NOW))
+
+    async def claim() -> Claims:
+        return await impatient.polls.claim(2, hosts=hosts, lease=LEASE, spacing=SPACING)
+
+    pid = own_server.running.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineDown):
+            await claim()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    first = await claim()
+    assert len(first.claims) == 2
+    second = await claim()
+    assert len(second.claims) == 1
+    assert {one.feed_id for one in (*first.claims, *second.claims)} == set(hosts)
+    assert (await claim()).claims == ()
 
 
 async def test_a_repeated_publication_is_written_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import os
@@ -19,9 +20,15 @@ from aggregator.entry.parse import parsed_feed
 from aggregator.model import DocumentSettings, ParsedFeed
 from tests.entry.bodies import drawn_bodies
 from tests.entry.renderings import wrapped
-from tests.entry.test_hostile_bodies import entries
+from tests.entry.test_hostile_bodies import entries, entries_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+DRAWN = int(os.environ.get("DRAWN_BODIES", "3000"))
+SEED = int(os.environ.get("DRAWN_SEED", "20261129"))
+ON_A_PAGE = 1000
+MOST_BYTES = 10_000_000
+BODY_S = 0.1
+"""Seconds that a drawn body may take, written and shown; a tenth of it on a quiet machine."""
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + BODY_S * DRAWN)]
 
 HARNESS = """<!DOCTYPE html><meta charset="utf-8"><title>quiet</title><script>
 const told = [];
@@ -135,11 +142,6 @@ def test_the_same_bodies_as_published_would_have_run(
     assert "alert" in told["told"]
 
 
-DRAWN = int(os.environ.get("DRAWN_BODIES", "3000"))
-SEED = int(os.environ.get("DRAWN_SEED", "20261129"))
-ON_A_PAGE = 1000
-
-
 def test_thousands_of_drawn_bodies_run_open_and_cover_nothing(
     browser: str, tmp_path: Path
 ) -> None:
@@ -159,6 +161,33 @@ def test_thousands_of_drawn_bodies_run_open_and_cover_nothing(
         assert told["frames"] == 0
         assert told["wrappers"] == len(page)
         assert {kind for kind, _ in told["loads"]} <= {"img"}
+        assert set(told["protocols"]) <= {"http:", "https:", "file:", "mailto:"}
+
+
+def test_every_hostile_file_runs_opens_and_covers_nothing(
+    shared: Path, browser: str, tmp_path: Path
+) -> None:
+    documents: list[str] = []
+    for folder in ("corpus/hostile", "cases/hostile", "corpus/nonfeed", "cases/feeds"):
+        for path in sorted((shared / folder).rglob("*.*")):
+            if not path.is_file() or path.suffix == ".jsonl":
+                continue
+            body = path.read_bytes()
+            if path.suffix == ".gz":
+                body = gzip.decompress(body)[:MOST_BYTES]
+            documents += [one.document for one in entries_of(body) or []][:ON_A_PAGE]
+    assert len(documents) > 300
+    for start in range(0, len(documents), ON_A_PAGE):
+        part = documents[start : start + ON_A_PAGE]
+        told = shown(
+            browser, tmp_path, [frontmatter.loads(one).content for one in part]
+        )
+        assert (
+            told["told"] == told["handlers"] == told["placed"] == told["strayed"] == []
+        )
+        assert told["scripts"] == 1
+        assert told["wrappers"] == len(part)
+        assert {kind for kind, _ in told["loads"]} <= {"img", "iframe"}
         assert set(told["protocols"]) <= {"http:", "https:", "file:", "mailto:"}
 
 

@@ -28,12 +28,17 @@ if bad then
 end
 local entries, known = take_many(entry_count), take_many(known_count)
 local notices, stats = take_notices(notice_count), take_many(stat_count)
+bad = denied_channel(notices, 2)
+if bad then
+  return redis.error_reply(bad)
+end
 
-redis.call('HSET', feed_key, 'state', state, 'done', token, 'lease', '0', 'nonce', '')
+-- The state last: if a server that cannot be asked (Redis 6.2) denies one of these, no validator stands without its entries.
 for _, entry in ipairs(entries) do
   redis.call('XADD', entries_key, '*', 'e', entry)
 end
 hset_many(known_key, known)
+redis.call('HSET', feed_key, 'state', state, 'done', token, 'lease', '0', 'nonce', '')
 redis.call('ZADD', due_key, 'XX', due, feed_id)
 tell(trouble_key, notices)
 count(prefix, now, stats, keep_ms)

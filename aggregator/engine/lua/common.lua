@@ -48,12 +48,56 @@ local function add(key, field, more)
   end
 end
 
--- The first key of `wanted` ({key, type} pairs) that holds something of another type, as an error text.
+-- What scripts write to keys of each type, with arguments that suit.
+local WRITES = {
+  hash = { { 'HSET', 'f', 'v' }, { 'HDEL', 'f' }, { 'HINCRBY', 'f', '1' }, { 'PEXPIRE', '1' } },
+  stream = { { 'XADD', '*', 'f', 'v' }, { 'XDEL', '1-1' } },
+  zset = { { 'ZADD', '1', 'm' } },
+  string = { { 'SET', 'v' } },
+}
+
+-- The command that the server's ACL does not let us give, as an error text. Asked before the first write: a refusal in
+-- the middle of a script would leave half of it (a state without its entries), since nothing is rolled back. Redis 6.2
+-- cannot be asked.
+local function denied(command, ...)
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command, ...) then
+    return 'NOPERM this user has no permissions to run ' .. command .. ' on ' .. (...)
+  end
+  return nil
+end
+
+local function denied_write(key, kind)
+  for _, write in ipairs(WRITES[kind] or {}) do
+    local bad = denied(write[1], key, unpack(write, 2))
+    if bad then
+      return bad
+    end
+  end
+  return nil
+end
+
+-- The first of `told` (each has a channel at `place`) that may not be told.
+local function denied_channel(told, place)
+  for _, one in ipairs(told) do
+    local bad = one[place] ~= '' and denied('PUBLISH', one[place], '') or nil
+    if bad then
+      return bad
+    end
+  end
+  return nil
+end
+
+-- The first key of `wanted` ({key, type} pairs) that holds something of another type, or may not be written, as an error
+-- text.
 local function wrong_type(wanted)
   for _, pair in ipairs(wanted) do
     local found = redis.call('TYPE', pair[1]).ok
     if found ~= 'none' and found ~= pair[2] then
       return 'WRONGTYPE ' .. pair[1] .. ' holds a ' .. found .. ' where a ' .. pair[2] .. ' is needed'
+    end
+    local bad = denied_write(pair[1], pair[2])
+    if bad then
+      return bad
     end
   end
   return nil

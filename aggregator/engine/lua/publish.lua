@@ -47,11 +47,26 @@ local function out_of_turn(p)
   return #redis.call('XRANGE', entries_key, p.stream_id, p.stream_id) > 0 and 'order' or 'gone'
 end
 
+local function denied_messages(messages)
+  for _, message in ipairs(messages) do
+    for _, stream in ipairs(message.streams) do
+      local bad = denied('XADD', stream, '*', 'f', 'v')
+      if bad then
+        return bad
+      end
+    end
+  end
+  return denied_channel(messages, 'channel')
+end
+
 local publications = {}
 for i = 1, tonumber(take()) do
   publications[i] = take_publication()
 end
-local bad = wrong_type(wanted)
+local bad = wrong_type(wanted) or denied_write(prefix .. ':gate:', 'hash') or denied_write(prefix .. ':event:', 'string')
+for _, p in ipairs(publications) do
+  bad = bad or denied_messages(p.messages)
+end
 if bad then
   return redis.error_reply(bad)
 end
