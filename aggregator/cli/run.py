@@ -13,6 +13,7 @@ import click
 
 from aggregator.cli import options
 from aggregator.cli.config_file import ConfigFile, within_limits
+from aggregator.cli.garbage import collect_seldom, keep_what_is_loaded
 from aggregator.cli.surroundings import look_around
 from aggregator.daemon import files
 from aggregator.daemon.shutdown import hear_nothing_yet
@@ -50,6 +51,7 @@ def run(
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
+    collect_seldom()
     # Until the daemon listens, these would end it; a terminal that is closed ends one round.
     unheard = [signal.SIGUSR1, signal.SIGUSR2]
     if not once:
@@ -66,6 +68,7 @@ def run(
 
     from aggregator.cli.running import daemon
 
+    keep_what_is_loaded()
     asyncio.run(daemon(read, role, source, people))
 
 
@@ -76,6 +79,7 @@ def _once(
 ) -> None:
     from aggregator.cli.once import run_once
 
+    keep_what_is_loaded()
     interrupts: list[int] = []
     try:
         asyncio.run(run_once(read, role, people, interrupts))

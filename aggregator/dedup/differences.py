@@ -20,13 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
-from aggregator.dedup.places import (
-    Named,
-    distance,
-    is_exact,
-    name_places,
-    places_in,
-)
+from aggregator.dedup.places import Named, distance, is_exact, places_in
 
 DIFFERENCES = (
     "aligned",
@@ -65,6 +59,7 @@ _PLACES = [
     DIFFERENCES.index(name)
     for name in ("places_agree", "places_apart", "places_untold", "slot_places_apart")
 ]
+_UNTOLD = DIFFERENCES.index("places_untold")
 _PLAIN = 5.0
 """Rarity below which a word is common: one title in 150 (a guess)."""
 
@@ -287,31 +282,50 @@ def _place(
     all that the other report names, and how far those that fill one slot.
     """
     values[:, _PLACES] = -1
-    rows = np.flatnonzero(name_places(mine.titles.tokens))
-    rows = rows[name_places(theirs.titles.tokens[rows])]
-    named = places_in(mine.titles.tokens[rows])
-    other_named = places_in(theirs.titles.tokens[rows])
-    apart = np.array(list(map(_apart, named, other_named)), np.intp)
-    untold = apart.copy()
-    # What a title tells already need not be looked for in a body.
-    far = np.flatnonzero(apart)
-    bodies = places_in(mine.titles.bodies[rows[far]])
-    other_bodies = places_in(theirs.titles.bodies[rows[far]])
-    for at, body, other_body in zip(far.tolist(), bodies, other_bodies, strict=True):
-        untold[at] = max(
-            _apart(named[at], [*other_named[at], *other_body]),
-            _apart(other_named[at], [*named[at], *body]),
-        )
-    for at, row in enumerate(rows.tolist()):
-        places, other_places = named[at], other_named[at]
+    named, other_named = _named(mine.titles.tokens, theirs.titles.tokens)
+    far: list[int] = []
+    for row, (places, other_places) in enumerate(zip(named, other_named, strict=True)):
+        if not places or not other_places:
+            continue
         agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
-        in_one_slot = 0
-        in_slots = _by_gap(mine, row, places)
-        other_in_slots = _by_gap(theirs, row, other_places)
-        for gap in in_slots.keys() & other_in_slots.keys():
-            in_gap = _apart(in_slots[gap], other_in_slots[gap])
-            in_one_slot = max(in_one_slot, in_gap)
-        values[row, _PLACES] = [agree, apart[at], untold[at], in_one_slot]
+        apart = _apart(places, other_places)
+        in_one_slot = _apart_in_slots(mine, theirs, row, places, other_places)
+        values[row, _PLACES] = [agree, apart, apart, in_one_slot]
+        # What a title tells already need not be looked for in a body.
+        if apart:
+            far.append(row)
+    bodies, other_bodies = _named(mine.titles.bodies[far], theirs.titles.bodies[far])
+    for row, body, other_body in zip(far, bodies, other_bodies, strict=True):
+        values[row, _UNTOLD] = max(
+            _apart(named[row], [*other_named[row], *other_body]),
+            _apart(other_named[row], [*named[row], *body]),
+        )
+
+
+def _named(
+    tokens: Tokens,
+    others: Tokens,
+) -> tuple[list[list[Named]], list[list[Named]]]:
+    """The places that each row names, of one side and of the other."""
+    named = places_in(np.concatenate([tokens, others]))
+    return named[: len(tokens)], named[len(tokens) :]
+
+
+def _apart_in_slots(
+    mine: _Aligned,
+    theirs: _Aligned,
+    row: int,
+    places: Sequence[Named],
+    other_places: Sequence[Named],
+) -> int:
+    """How far places that fill one slot are apart, of the slot where they are furthest."""
+    furthest = 0
+    in_slots = _by_gap(mine, row, places)
+    other_in_slots = _by_gap(theirs, row, other_places)
+    for gap in in_slots.keys() & other_in_slots.keys():
+        apart = _apart(in_slots[gap], other_in_slots[gap])
+        furthest = max(furthest, apart)
+    return furthest
 
 
 def _by_gap(

@@ -20,7 +20,6 @@ from aggregator.dedup.positions import Positions
 
 Tokens = NDArray[np.uint32]
 Numbers = NDArray[np.int32]
-Bools = NDArray[np.bool_]
 
 REGION_BITS, CITY_BITS = 8, 12
 _REGION = (1 << REGION_BITS) - 1
@@ -56,7 +55,7 @@ def places_in(tokens: Tokens) -> list[list[Named]]:
     each. Behind the end of a row stand zeros."""
     of_one, of_two = _places_at(tokens)
     named: list[list[Named]] = [[] for _ in range(len(tokens))]
-    rows, columns = np.nonzero((of_one >= 0) | (of_two >= 0))
+    rows, columns = np.nonzero(np.maximum(of_one, of_two) >= 0)
     found = (
         rows.tolist(),
         columns.tolist(),
@@ -78,23 +77,16 @@ def places_in(tokens: Tokens) -> list[list[Named]]:
     return named
 
 
-def name_places(tokens: Tokens) -> Bools:
-    """Which rows of tokens name any place."""
-    of_one, of_two = _places_at(tokens)
-    named: Bools = np.maximum(of_one, of_two).max(1) >= 0
-    return named
-
-
 def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
     """The place that each token is the name of, and that it names with the one behind it; `_NOWHERE`: none."""
     known, places = _known()
-    of_one = places.take(known.of(tokens))
+    behind = np.zeros_like(tokens)
+    behind[:, :-1] = tokens[:, 1:]
+    pairs = tokens * np.uint32(_MIX) + behind
+    # Looked up together: for few titles each look-up costs as much as for many.
+    of_one, of_two = places.take(known.of(np.stack([tokens, pairs])))
     of_one[tokens == 0] = _NOWHERE
-    of_two = np.full(tokens.shape, _NOWHERE)
-    second = tokens[:, 1:]
-    keys = tokens[:, :-1] * np.uint32(_MIX) + second
-    of_two[:, :-1] = places.take(known.of(keys))
-    of_two[:, :-1][second == 0] = _NOWHERE
+    of_two[behind == 0] = _NOWHERE
     return of_one, of_two
 
 

@@ -45,16 +45,21 @@ def _known() -> tuple[Positions, NDArray[np.int8]]:
 def report_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
     """Two times (reports, axes) unit vectors, of titles and of bodies, from (reports, TOKENS) tokens, title tokens
     first; zeros where no word is known."""
+    # Most titles fill half of their columns: what none of them has is not looked up.
     longest = int(np.count_nonzero(tokens[:, :TITLE_TOKENS], axis=1).max(initial=0))
-    titles = vectors_of(tokens[:, :longest])
-    bodies = vectors_of(tokens[:, TITLE_TOKENS : TITLE_TOKENS + BODY])
-    return _unit(titles.sum(1, dtype=np.int32)), _unit(bodies.sum(1, dtype=np.int32))
+    columns = np.r_[:longest, TITLE_TOKENS : TITLE_TOKENS + BODY]
+    vectors = vectors_of(tokens[:, columns])
+    titles = vectors[:, :longest].sum(1, dtype=np.int16)
+    bodies = vectors[:, longest:].sum(1, dtype=np.int16)
+    return _unit(titles), _unit(bodies)
 
 
 def word_cosines(mine: Tokens, which: NDArray[np.intp], theirs: Tokens) -> Floats:
     """(pairs, len(WORD_COSINES)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1: unknown."""
-    title, body = (side[which] for side in report_vectors(mine))
-    their_title, their_body = report_vectors(theirs)
+    # Looked up together: for few pairs each look-up costs as much as for many.
+    titles, bodies = report_vectors(np.concatenate([mine, theirs]))
+    title, their_title = titles[which], titles[len(mine) :]
+    body, their_body = bodies[which], bodies[len(mine) :]
     across = np.maximum(_cosine(title, their_body), _cosine(body, their_title))
     whole = _unit(title + _LEAD * body)
     their_whole = _unit(their_title + _LEAD * their_body)
