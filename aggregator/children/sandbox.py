@@ -49,6 +49,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from aggregator.children.packing import packed
 from aggregator.environment import bare_environment
 
 MOST_DOCUMENTS = 500
@@ -182,7 +183,7 @@ class Sandbox(Generic[A, R]):
             pool = await self._pool()
             future = pool.schedule(
                 _limited,
-                args=(self._function, argument, self._cpu.total_seconds()),
+                args=(self._function, packed(argument), self._cpu.total_seconds()),
                 timeout=wall.total_seconds(),
             )
             answer = await _answer_of(future, pool)
@@ -365,7 +366,7 @@ def _watch(sentinel: int) -> None:
 
 def _limited(
     function: Callable[[Any], Any],
-    argument: Any,
+    argument: bytes,
     cpu_seconds: float,
 ) -> bytes | Killed:
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -373,7 +374,7 @@ def _limited(
     limit = int(usage.ru_utime + usage.ru_stime + cpu_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
     with _Boundary() as boundary:
-        return pickle.dumps(function(argument), protocol=pickle.HIGHEST_PROTOCOL)
+        return packed(function(pickle.loads(argument)))
     return boundary.killed
 
 

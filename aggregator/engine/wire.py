@@ -21,6 +21,7 @@ import re
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -38,6 +39,7 @@ from aggregator.model import (
 )
 
 VERSION = 1
+_VERSION_TEXT = str(VERSION)
 NOTIFICATION_BYTES = 16_000
 """Payloads on channels stay below: Valkey 9.1 does not count larger replies in the client output limit (notes.md)."""
 
@@ -61,6 +63,8 @@ LATEST = datetime(2300, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(days=36_525)
 """What a stored instant or span can be. Entries state years from 1902 to 2199 (`entry.dates`); the rest is room, and
 the calendar does not end where a span is added."""
+INSTANTS_KEPT = 1024
+"""A guess: a feed's known entries were first seen in some hundred polls."""
 MOST = 2**53
 """Beyond it a whole number is none of ours, and not every reader of JSON has it exactly."""
 
@@ -134,7 +138,7 @@ def decode(cls: type[R], data: bytes) -> R:
 def _check_version(what: str, version: int | str) -> None:
     """ValueError: not ours; LaterVersionError: of a later version."""
     stated = str(version)
-    if stated == str(VERSION):
+    if stated == _VERSION_TEXT:
         return
     message = f"a {what} of version {stated[:20]}"
     if stated.isdecimal() and int(stated) > VERSION:
@@ -167,6 +171,12 @@ def believable(at: datetime) -> datetime:
 def instant_of(us: int) -> datetime:
     """The instant so many microseconds after 1970. ValueError or OverflowError: none of ours."""
     return believable(EPOCH + timedelta(microseconds=us))
+
+
+@lru_cache(maxsize=INSTANTS_KEPT)
+def _stored_instant(text: str) -> datetime:
+    """The same, of a text. Entries of one poll were seen at one instant, which is then also handed over once."""
+    return instant_of(int(text))
 
 
 def instant_of_ms(ms: float | str | bytes) -> datetime:
@@ -221,12 +231,12 @@ def known_entry(data: bytes) -> KnownEntry:
     _check_version("known entry", version)
     return KnownEntry(
         content_hash=content,
-        first_seen_at=instant_of(int(first)),
+        first_seen_at=_stored_instant(first),
         revision=whole(revision),
         link_key=link_key,
         title_key=title_key,
-        last_seen_at=instant_of(int(last)),
-        edits_since_at=instant_of(int(edits)) if edits else None,
+        last_seen_at=_stored_instant(last),
+        edits_since_at=_stored_instant(edits) if edits else None,
         edit_count=whole(edit_count),
         date_stated=stated == "1",
         guid_key=guid_key,

@@ -175,12 +175,11 @@ def identified_by_facts(
     rejected = _rejected(facts)
     live = [position for position in range(len(facts)) if not rejected[position]]
     items = [facts[position] for position in live]
-    old = {key: _Known(entry) for key, entry in known.items()}
-    rule = _rule_for(items, old, rule)
+    rule = _rule_for(items, known, rule)
     names = _names(items, rule.ladder)
-    found = _found_directly(items, names, old, rule.ladder)
+    found = _found_directly(items, names, known, rule.ladder)
     missing = [position for position in range(len(items)) if position not in found]
-    matched = _matched(items, missing, found, old)
+    matched = _matched(items, missing, found, known)
     found.update(matched)
     notices: tuple[Notice, ...] = ()
     if len(matched) >= _FEWEST and len(matched) >= _MOST * len(items):
@@ -259,7 +258,7 @@ def _rejected(facts: Sequence[Facts]) -> list[str]:
 
 
 def _rule_for(
-    items: Sequence[Facts], known: Mapping[str, _Known], rule: IdentityRule
+    items: Sequence[Facts], known: Mapping[str, KnownEntry], rule: IdentityRule
 ) -> IdentityRule:
     """The rule in force for this document: the kept one, or one further down if the document shows it is needed."""
     if not items:
@@ -275,7 +274,7 @@ def _rule_for(
 
 def _without_guids(
     items: Sequence[Facts],
-    known: Mapping[str, _Known],
+    known: Mapping[str, KnownEntry],
 ) -> IdentityRule | None:
     """The rule where guids do not stand for items; None where they do."""
     shared = _shared([item.guid for item in items])
@@ -323,7 +322,7 @@ def _shared(values: Sequence[str]) -> int:
 
 def _recycled(
     items: Sequence[Facts],
-    known: Mapping[str, _Known],
+    known: Mapping[str, KnownEntry],
 ) -> int:
     """How many known guids stand on items that agree with the known entry in nothing, if these are most; else 0."""
     count = 0
@@ -332,7 +331,7 @@ def _recycled(
         entry = known.get(f"g{item.guid}")
         if entry is not None:
             count += 1
-            others += not _agree(item, entry)
+            others += not _agree(item, _Known(entry))
     are_most = others >= _SHARED_COUNT and others >= _MOST * count
     return others if are_most else 0
 
@@ -400,7 +399,7 @@ def _name(letter: str, value: str) -> str:
 def _found_directly(
     items: Sequence[Facts],
     names: Sequence[str],
-    known: Mapping[str, _Known],
+    known: Mapping[str, KnownEntry],
     ladder: str,
 ) -> dict[int, tuple[str, str]]:
     """Position of the item to (identity key, how), by name or by the alias of the same rung."""
@@ -435,19 +434,21 @@ def _alias_owner(
 
 
 def _aliases(
-    known: Mapping[str, _Known],
+    known: Mapping[str, KnownEntry],
     ladder: str,
 ) -> dict[str, list[str]]:
     """Letter and current alias to the identity keys of the known entries that have it."""
     aliases: dict[str, list[str]] = defaultdict(list)
     for key, entry in known.items():
-        if entry.guid:
-            aliases["g" + entry.guid].append(key)
-        if entry.link and ladder != "guid":
-            aliases["l" + entry.link].append(key)
+        if entry.guid_key:
+            aliases["g" + entry.guid_key].append(key)
+        if entry.link_key and ladder != "guid":
+            aliases["l" + entry.link_key].append(key)
         # Titles alone are no alias: "Daily briefing" of today is not that of yesterday.
-        if ladder == "content" and (entry.title, entry.date) != (NO_HASH, NO_HASH):
-            aliases["c" + entry.title + entry.date].append(key)
+        if ladder == "content":
+            named = _Known(entry)
+            if (named.title, named.date) != (NO_HASH, NO_HASH):
+                aliases["c" + named.title + named.date].append(key)
     return aliases
 
 
@@ -504,12 +505,15 @@ def _matched(
     items: Sequence[Facts],
     missing: Sequence[int],
     found: Mapping[int, tuple[str, str]],
-    known: Mapping[str, _Known],
+    known: Mapping[str, KnownEntry],
 ) -> dict[int, tuple[str, str]]:
     """Items that were not found directly, but are known: position to (identity key, how)."""
+    if not missing:
+        return {}
     taken = {key for key, _ in found.values()}
-    free = {key: entry for key, entry in known.items() if key not in taken}
-    if not missing or not free:
+    near = _near([items[position] for position in missing], known)
+    free = {key: entry for key, entry in near.items() if key not in taken}
+    if not free:
         return {}
     matched: dict[int, tuple[str, str]] = {}
     for how in _ALWAYS:
@@ -524,6 +528,23 @@ def _matched(
     if len(further) < _MOST * len(missing):
         return matched
     return further
+
+
+def _near(
+    items: Sequence[Facts],
+    known: Mapping[str, KnownEntry],
+) -> dict[str, _Known]:
+    """The known entries that have the link or the title of one of the items: every trait holds one of them.
+
+    A feed has thousands of known entries, of which all but these need not be taken apart.
+    """
+    links = {item.link for item in items} - {""}
+    titles = {item.title for item in items} - {NO_HASH}
+    near: dict[str, _Known] = {}
+    for key, entry in known.items():
+        if entry.link_key in links or entry.title_key[:8] in titles:
+            near[key] = _Known(entry)
+    return near
 
 
 _How = tuple[_Trait, str, bool]

@@ -86,12 +86,7 @@ class DirectConnections:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection = await start_connection(
-                    addresses,
-                    happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S,
-                    interleave=1,
-                    socket_factory=self._guard.socket,
-                )
+                connection = await self._socket(addresses)
                 transport, _ = await loop.create_connection(
                     lambda: exchange,
                     sock=connection,
@@ -105,6 +100,27 @@ class DirectConnections:
                 pop_addr_infos_interleave(addresses, 1)
                 if not addresses:
                     raise
+
+    async def _socket(self, addresses: list[AddressInfo]) -> socket.socket:
+        """A socket connected to one of the addresses. Raises OSError."""
+        if len(addresses) > 1:
+            return await start_connection(
+                addresses,
+                happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S,
+                interleave=1,
+                socket_factory=self._guard.socket,
+            )
+        # There is nothing to race: the same steps cost half.
+        (address,) = addresses
+        connection = self._guard.socket(address)
+        try:
+            connection.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(connection, address[4])
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def _addresses(self, target: Target) -> list[AddressInfo]:
         """Where to connect to, in the order of the name server."""

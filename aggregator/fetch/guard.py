@@ -81,7 +81,7 @@ class Guard:
     def socket(self, info: tuple[Any, ...]) -> socket.socket:
         """A socket for one `getaddrinfo` tuple: aiohttp's socket factory, the last point before the connection."""
         family, kind, proto, _, target = info
-        self.check(ip_address(_without_zone(target[0])))
+        self.check(_address(_without_zone(target[0])))
         return socket.socket(family, kind, proto)
 
 
@@ -130,16 +130,30 @@ def _without_zone(host: object) -> str:
     return bare
 
 
+def _address(text: str) -> Address:
+    """The address that `text` writes out. Raises ValueError.
+
+    Of four numbers the C library makes the same as `ip_address`, in a tenth of the time: it is asked four times a poll.
+    """
+    try:
+        return IPv4Address(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        # ValueError: not ASCII, or a NUL in it.
+        return ip_address(text)
+
+
 def literal_address(host: str) -> Address | None:
     """The address that `host` is, in any spelling that a C library takes (2130706433, 0x7f.1, 0177.0.0.1, [::1])."""
     bare = _without_zone(host.strip("[]"))
-    try:
-        return ip_address(bare)
-    except ValueError:
-        pass
+    ends_like_number = bare[-1:].isdigit()
+    if ends_like_number or ":" in bare:
+        try:
+            return _address(bare)
+        except ValueError:
+            pass
     # The C library is asked only of what ends like a number: a name never does (WHATWG URL, "ends in a number").
     _, _, last = bare.rpartition(".")
-    if not bare[-1:].isdigit() and not last.lower().startswith("0x"):
+    if not ends_like_number and not last.lower().startswith("0x"):
         return None
     try:
         return IPv4Address(socket.inet_aton(bare))

@@ -8,8 +8,6 @@ does not use up the fetch's time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -50,37 +48,34 @@ class HostSlots:
         self._interval = interval.total_seconds()
         self._slots: dict[str, _Slot] = {}
 
-    @asynccontextmanager
-    async def slot(self, host: str) -> AsyncIterator[None]:
-        """Hold the host's only slot. Raises HostBusy."""
+    def slot(self, host: str) -> _Held:
+        """Hold the host's only slot. Entering it raises HostBusy."""
         slot = self._slots.setdefault(host, _Slot())
-        slot.user_count += 1
-        try:
-            async with self._locked(slot) as give_up_at:
-                if slot.free_at > give_up_at:
-                    # An interval longer than anyone may wait is kept all the same.
-                    raise HostBusy
-                await asyncio.sleep(max(0.0, slot.free_at - _now()))
-                try:
-                    yield
-                finally:
-                    slot.free_at = _now() + self._interval
-        finally:
-            slot.user_count -= 1
-            self._purge()
+        return _Held(self, slot)
 
-    @asynccontextmanager
-    async def _locked(self, slot: _Slot) -> AsyncIterator[float]:
-        give_up_at = _now() + self._longest_wait
+    async def _taken(self, slot: _Slot) -> None:
+        """Returns when the slot is ours. Raises HostBusy."""
+        now = _now()
+        if not slot.lock.locked() and slot.free_at <= now:
+            # Nearly always: the claim has waited for the host. Nobody waits here, so the lock is given at once.
+            await slot.lock.acquire()
+            return
+        await self._waited_for(slot, give_up_at=now + self._longest_wait)
+
+    async def _waited_for(self, slot: _Slot, *, give_up_at: float) -> None:
         try:
             async with asyncio.timeout_at(give_up_at):
                 await slot.lock.acquire()
         except TimeoutError:
             raise HostBusy from None
         try:
-            yield give_up_at
-        finally:
+            if slot.free_at > give_up_at:
+                # An interval longer than anyone may wait is kept all the same.
+                raise HostBusy
+            await asyncio.sleep(max(0.0, slot.free_at - _now()))
+        except BaseException:
             slot.lock.release()
+            raise
 
     def _purge(self) -> None:
         if len(self._slots) <= _PURGE_ABOVE:
@@ -89,6 +84,35 @@ class HostSlots:
         for host, slot in list(self._slots.items()):
             if not slot.user_count and slot.free_at <= now:
                 del self._slots[host]
+
+
+class _Held:
+    """One slot's turn, as an asynchronous context manager.
+
+    A class, since two generators for each request were a tenth of a poll that is answered by a 304.
+    """
+
+    __slots__ = ("_slot", "_slots")
+
+    def __init__(self, slots: HostSlots, slot: _Slot) -> None:
+        self._slots = slots
+        self._slot = slot
+
+    async def __aenter__(self) -> None:
+        slot = self._slot
+        slot.user_count += 1
+        try:
+            await self._slots._taken(slot)
+        except BaseException:
+            slot.user_count -= 1
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        slot = self._slot
+        slot.free_at = _now() + self._slots._interval
+        slot.lock.release()
+        slot.user_count -= 1
+        self._slots._purge()
 
 
 def _now() -> float:

@@ -47,6 +47,7 @@ from aggregator.model.fetch import (
     NotModified,
     PollRequest,
     Redirect,
+    body_hash,
 )
 from aggregator.model.fingerprint import (
     Assignment,
@@ -156,4 +157,5 @@ __all__ = [
     "Validators",
     "Verb",
     "Verdict",
+    "body_hash",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,16 +24,11 @@ KILLED_AGAIN = Unparsable(
 )
 
 
-def body_hash(body: bytes) -> str:
-    """The hash by which an unchanged body is known, so that it is not parsed again."""
-    return hashlib.sha256(body).hexdigest()[:32]
-
-
 def is_unchanged(state: PollState, result: Fetched) -> bool:
     """Whether the body is the one last read; a partial answer (226) never is."""
     if result.partial or not state.body_hash:
         return False
-    return body_hash(result.body) == state.body_hash
+    return result.body_hash == state.body_hash
 
 
 def is_killed_again(
@@ -44,7 +38,7 @@ def is_killed_again(
     now: datetime,
 ) -> bool:
     """Whether the body is one whose reading was stopped not long ago: it is not read, and has failed."""
-    if state.killed_until_at is None or body_hash(result.body) != state.killed_hash:
+    if state.killed_until_at is None or result.body_hash != state.killed_hash:
         return False
     # An end beyond the longest rest was written by a clock that was ahead.
     return now < state.killed_until_at <= now + KILLED_REST
@@ -81,5 +75,5 @@ def with_killed(
     if read.kind is not FailureKind.PARSER_KILLED or read is KILLED_AGAIN:
         return state
     rest = KILLED_REST if read.is_final else CROWDED_REST
-    killed_hash = body_hash(result.body)
+    killed_hash = result.body_hash
     return replace(state, killed_hash=killed_hash, killed_until_at=now + rest)

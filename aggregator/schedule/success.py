@@ -19,7 +19,6 @@ from aggregator.model import (
     PollState,
     Validators,
 )
-from aggregator.schedule.bodies import body_hash
 from aggregator.schedule.bounds import caching_bound
 from aggregator.schedule.due import with_due, with_rate
 from aggregator.schedule.holds import with_hold
@@ -97,7 +96,7 @@ def _with_validators(
     if result.partial:
         # A 226 is only a part of the document (RFC 3229): its hash and its items stay those of the whole one.
         return replace(state, validators=got, seen_items=before.seen_items)
-    return replace(state, validators=got, body_hash=body_hash(result.body))
+    return replace(state, validators=got, body_hash=result.body_hash)
 
 
 def _with_read(

@@ -23,8 +23,9 @@ from aggregator.model import (
     ReadResult,
     Unparsable,
     Validators,
+    body_hash,
 )
-from aggregator.schedule.bodies import body_hash, is_unchanged
+from aggregator.schedule.bodies import is_unchanged
 from aggregator.schedule.bounds import first_due_at
 from aggregator.schedule.request import (
     first_state,
