@@ -26,7 +26,7 @@ async def over_gaps(
     *,
     patience: timedelta = PATIENCE,
 ) -> T:
-    """What `act` answers, tried again while the server is down. Raises what `act` raises: EngineDown after `patience`."""
+    """What `act` answers, tried again while the server is down. Raises what it raises: EngineDown after `patience`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + patience.total_seconds()
     while True:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from aggregator.http_dates import http_date
 from aggregator.model import Caching
 
 _YEAR = 365 * 86400
@@ -88,16 +88,3 @@ def _seconds(text: str) -> timedelta | None:
     if fraction:
         seconds += 1
     return timedelta(seconds=min(seconds, _YEAR))
-
-
-def http_date(text: str) -> datetime | None:
-    """An HTTP date in any of its three forms, as aware UTC; None where it is none."""
-    try:
-        at = parsedate_to_datetime(text.strip())
-        # "-0000" and the asctime form: both mean UTC.
-        if at.tzinfo is None:
-            return at.replace(tzinfo=UTC)
-        # The last hour of 9999, west of Greenwich, lies beyond the calendar.
-        return at.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

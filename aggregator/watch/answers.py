@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from aiohttp import web
+
+from aggregator.http_dates import http_date
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -90,13 +92,7 @@ def _has_it(
     # A tag is exact, a date only to the second: where both are given the date is not looked at.
     if asked is not None:
         return asked.strip() == "*" or tag in _TAG.findall(asked)
-    since = request.headers.get("If-Modified-Since", "")
-    if not since or modified_at is None:
+    since_at = http_date(request.headers.get("If-Modified-Since", ""))
+    if since_at is None or modified_at is None:
         return False
-    try:
-        since_at = parsedate_to_datetime(since)
-    except ValueError:
-        return False
-    # `-0000` is read as a time without a zone.
-    since_at = since_at.replace(tzinfo=since_at.tzinfo or UTC)
     return modified_at.replace(microsecond=0) <= since_at

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.fetch.caching import cache_directives, caching_of, http_date
+from aggregator.fetch.caching import cache_directives, caching_of
+from aggregator.http_dates import http_date
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -188,6 +188,22 @@ async def test_who_has_it_is_told_so_and_a_change_is_told_whole(site, path):
         assert second.status == 200, "a tag counts more than a date"
 
 
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [
+        ("Fri, 31 Dec 99999999999 23:59:59 GMT", 200),
+        ("Mon, 01 Jan 2020 00:00:00 +99999999999999", 200),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", 200),
+        ("Fri, 31 Dec 9999 23:59:59 -0000", 304),
+        ("0 0 0", 200),
+    ],
+)
+async def test_a_date_beyond_the_calendar_is_no_date(site, since, status):
+    headers = {"If-Modified-Since": since}
+    async with site.client.get(f"{site.base}/events.atom", headers=headers) as answer:
+        assert answer.status == status
+
+
 def test_validators_hold_while_nothing_happens():
     outlet = Outlet("http://x", "", {})
     assert syndication.atom(EVENTS, outlet) == syndication.atom(list(EVENTS), outlet)
