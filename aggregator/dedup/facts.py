@@ -9,6 +9,7 @@ Directions are one bit a side for each pair of `lexicon.OPPOSITES`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from zlib import crc32
 
@@ -73,7 +74,7 @@ _ACCENTED = {
 _MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
-_WORD = rf"[^\W\d_{UNSPACED}]{{1,20}}"
+_WORD = rf"[^\W\d_{UNSPACED}]{{1,20}}+"
 _PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
 _TYPED = (
     rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
@@ -215,6 +216,9 @@ def _worded(
 
 
 _HINT = re.compile(r"\d|[第号]")
+"""What no typed number is without."""
+_REACH = 40
+"""Characters before a hint in which its number may begin, with a word of at most 20 or what it counts."""
 
 
 def numbers(
@@ -223,18 +227,28 @@ def numbers(
     limit: int,
 ) -> list[tuple[int, float]]:
     """The first `limit` different typed numbers of a cleaned text."""
-    if not _HINT.search(text):
-        return []
     # A dict for the order in which they stand.
     typed: dict[tuple[int, float], None] = {}
-    for match in _PATTERN.finditer(text.casefold()):
-        groups = {name: part for name, part in match.groupdict().items() if part}
-        if not groups:
-            continue
+    for groups in _matches(text.casefold()):
         typed[_typed(groups)] = None
         if len(typed) == limit:
             break
     return list(typed)
+
+
+def _matches(text: str) -> Iterator[dict[str, str]]:
+    """The groups that took part in each match of `_PATTERN`, in order."""
+    end = 0
+    # Where no number is near, the pattern is not tried: it takes a microsecond at each letter.
+    while hint := _HINT.search(text, end):
+        start = max(end, hint.start() - _REACH)
+        match = _PATTERN.search(text, start)
+        if match is None:
+            return
+        groups = {name: part for name, part in match.groupdict().items() if part}
+        if groups:
+            yield groups
+        end = max(match.end(), start + 1)
 
 
 _SIDES: dict[str, int] = {}

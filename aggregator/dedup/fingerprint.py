@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from itertools import compress
 from zlib import crc32
 
 import numpy as np
@@ -411,8 +412,11 @@ def _name_bits(
     """
     is_all_capital = is_title_case(title_words)
     known = learned.names(lang.partition("-")[0])
-    inside = _capitals_inside(body, lang) if is_all_capital else set()
-    lower = _in_lower_case(body_tokens, {word.token for word in title_words})
+    wanted = {word.token for word in title_words}
+    inside: set[int] = set()
+    if is_all_capital:
+        inside = _capitals_inside(body, lang, wanted)
+    lower = _in_lower_case(body_tokens, wanted)
     bits = 0
     for i, word in enumerate(title_words):
         if word.token in lower or not _may_be_name(word):
@@ -428,17 +432,22 @@ def _in_lower_case(
     wanted: set[int],
 ) -> set[int]:
     """Those of the `wanted` tokens that a body writes in lower case somewhere."""
-    return {
-        number
-        for surface, number in zip(*body_tokens, strict=True)
-        if number in wanted and surface[0].islower()
-    }
+    surfaces, numbers = body_tokens
+    # Few words of a body stand in its title: they are picked out before anything is asked of them.
+    is_wanted = list(map(wanted.__contains__, numbers))
+    some = zip(compress(surfaces, is_wanted), compress(numbers, is_wanted), strict=True)
+    return {number for surface, number in some if surface[0].islower()}
 
 
-def _capitals_inside(body: str, lang: str) -> set[int]:
-    """The tokens that a body writes with a capital in the middle of a sentence."""
+def _capitals_inside(
+    body: str,
+    lang: str,
+    wanted: set[int],
+) -> set[int]:
+    """Those of the `wanted` tokens that a body writes with a capital in the middle of a sentence."""
     body_words = words(body, lang=lang, limit=BODY_WORDS)
-    return {word.token for word in body_words if is_capital_inside(word, body)}
+    some = [word for word in body_words if word.token in wanted]
+    return {word.token for word in some if is_capital_inside(word, body)}
 
 
 def _may_be_name(word: Word) -> bool:

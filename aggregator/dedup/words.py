@@ -34,14 +34,17 @@ UNSPACED = (
 """Ranges of letters, for a pattern, of scripts that put no spaces between words, and of Korean, where words inflect."""
 _LETTER = rf"[^\W\d_{UNSPACED}]"
 _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
+_NUMBER = r"\d+(?:[.,:/]\d+)*%?"
 _RUN = re.compile(
-    rf"[{UNSPACED}]+|{_CODE}|\d+(?:[.,:/]\d+)*%?|{_LETTER}+(?:['’]{_LETTER}+)?",
+    # Most runs are words of two letters and more, so they come first; no code begins so.
+    rf"{_LETTER}{{2,}}(?:['’]{_LETTER}+)?"
+    rf"|[{UNSPACED}]+|{_CODE}|{_NUMBER}|{_LETTER}(?:['’]{_LETTER}+)?",
 )
 _ASCII_RUN = re.compile(
-    rf"{_CODE}|\d+(?:[.,:/]\d+)*%?|[A-Za-z]+(?:'[A-Za-z]+)?",
+    rf"[A-Za-z]{{2,}}(?:'[A-Za-z]+)?|{_CODE}|{_NUMBER}|[A-Za-z](?:'[A-Za-z]+)?",
     re.ASCII,
 )
-"""The same for a text in ASCII, in half the time."""
+"""The same for a text in ASCII, in two thirds of the time."""
 _DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _INVISIBLE = dict.fromkeys(
@@ -341,7 +344,7 @@ def tokens(
     surfaces = list(compress(runs, numbers))[:limit]
     numbers = list(filter(None, numbers))[:limit]
     # Other scripts have digits of their own.
-    if text.isascii() and _DAYS.isdisjoint(surfaces):
+    if text.isascii() and not _holds_day(text, surfaces):
         return Tokens(surfaces, numbers)
     dates = _dates(surfaces)
     is_kept = [i not in dates for i in range(len(surfaces))]
@@ -349,6 +352,11 @@ def tokens(
         list(compress(surfaces, is_kept)),
         list(compress(numbers, is_kept)),
     )
+
+
+def _holds_day(text: str, surfaces: list[str]) -> bool:
+    """Whether a text in ASCII holds what may be the day of a date. Many hold no digit at all, which costs one look."""
+    return bool(_DIGIT.search(text)) and not _DAYS.isdisjoint(surfaces)
 
 
 _new = tuple.__new__
@@ -389,7 +397,8 @@ def _dates(surfaces: list[str]) -> set[int]:
     """The places of days of the year: every report of a day may name it, so it is no evidence of an event."""
     dates: set[int] = set()
     for i, surface in enumerate(surfaces):
-        if surface[0].isdigit() and len(surface) <= 2:
+        # Few words are so short, and asking for the length costs less.
+        if len(surface) <= 2 and surface[0].isdigit():
             dates.update(_around(surfaces, i))
     return dates
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aggregator.dedup import facts
 from aggregator.dedup.words import words
@@ -78,3 +80,19 @@ def test_a_month_without_a_day_is_a_word() -> None:
         "in",
         "march",
     ]
+
+
+FILLER = "; and then much was said of it by everybody who was there to see; "
+PIECES = st.sampled_from(
+    ["3 firefighters", "injuring at least 12", "rises 3.5%", "第3轮", "长征五号", "magnitude 6", "kills 4", "May 7", "3-1", "x"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=6))
+def test_numbers_far_from_one_another_are_all_found_in_their_order(
+    pieces: list[str],
+) -> None:
+    expected = [facts.numbers(piece + FILLER, limit=9) for piece in pieces]
+    typed = dict.fromkeys(number for numbers in expected for number in numbers)
+    text = FILLER + "".join(piece + FILLER for piece in pieces)
+    assert facts.numbers(text, limit=9) == list(typed)[:9]
