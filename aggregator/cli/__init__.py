@@ -16,6 +16,7 @@ import click
 
 from aggregator import __version__
 from aggregator.cli import remedies
+from aggregator.cli.garbage import collect_seldom
 from aggregator.cli.lazy import LazyGroup, places
 from aggregator.cli.streams import guard_output, open_streams, use_utf8
 from aggregator.cli.threads import compute_on_one_thread
@@ -127,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         use_utf8()
     compute_on_one_thread()
+    collect_seldom()
     guard_output()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 

@@ -13,7 +13,7 @@ import click
 
 from aggregator.cli import options
 from aggregator.cli.config_file import ConfigFile, within_limits
-from aggregator.cli.garbage import collect_seldom, keep_what_is_loaded
+from aggregator.cli.garbage import keep_what_is_loaded
 from aggregator.cli.surroundings import look_around
 from aggregator.daemon import files
 from aggregator.daemon.shutdown import hear_nothing_yet
@@ -51,7 +51,6 @@ def run(
 
     SIGHUP reloads feeds.toml, SIGUSR1 logs how the daemon is.
     """
-    collect_seldom()
     # Until the daemon listens, these would end it; a terminal that is closed ends one round.
     unheard = [signal.SIGUSR1, signal.SIGUSR2]
     if not once:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -41,10 +40,6 @@ from aggregator.watch.pictures import Pictures
 from aggregator.watch.progress import Progress
 
 log = structlog.get_logger()
-
-COLLECTED_AFTER = 20_000
-"""Objects made and not freed before the collector looks at them: some megabytes, where its own 700 are reached by a
-single poll. A guess."""
 
 Beside = Callable[[Store, People, Callable[[], None]], Coroutine[Any, Any, None]]
 """What runs beside a daemon on a terminal: it is given the store, the screen, and what ends the daemon."""
@@ -100,20 +95,8 @@ async def daemon(
             config=str(read.file),
             redis=engine.place,
         )
-        _collect_seldom()
         with source.announced(role):
             await running.run()
-
-
-def _collect_seldom() -> None:
-    """Let the collector of cycles leave alone what has been loaded, and look at the rest less often.
-
-    What polls make is freed without it. By its defaults it was a tenth of a poll that is answered by a 304: each of its
-    rounds went through the modules and their tables again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
 
 
 async def _parts(

@@ -8,6 +8,8 @@ The records hold no behaviour beyond questions about themselves, and import noth
 can speak of them without knowing another wing.
 """
 
+from typing import TYPE_CHECKING
+
 from aggregator.model.digest import (
     Digest,
     DigestEvent,
@@ -93,6 +95,12 @@ from aggregator.model.settings import (
     Strictness,
 )
 
+if TYPE_CHECKING:
+    # The same for whoever checks types: of the library's the names and types of the fields are checked.
+    from dataclasses import replace
+else:
+    from aggregator.model.records import replace
+
 __all__ = [
     "EPOCH",
     "UNDETERMINED",
@@ -158,4 +166,5 @@ __all__ = [
     "Verb",
     "Verdict",
     "body_hash",
+    "replace",
 ]

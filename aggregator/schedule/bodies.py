@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
@@ -12,6 +11,7 @@ from aggregator.model import (
     NotModified,
     PollState,
     Unparsable,
+    replace,
 )
 
 KILLED_REST = timedelta(hours=24)

@@ -6,10 +6,9 @@ changes, in `schedule.rate`), 13 (a feed whose hub delivers is polled slowly).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aggregator.model import Feed, FeedRead, Health, PollState
+from aggregator.model import Feed, FeedRead, Health, PollState, replace
 from aggregator.schedule import rate
 from aggregator.schedule.bounds import (
     Bound,

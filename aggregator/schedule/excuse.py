@@ -6,7 +6,6 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
@@ -16,6 +15,7 @@ from aggregator.model import (
     Health,
     Poll,
     PollState,
+    replace,
 )
 from aggregator.schedule.bounds import failure_bound
 

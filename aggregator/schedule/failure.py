@@ -7,7 +7,6 @@ ends). Whatever is known of the feed (validators, body hash, rate, identity) sta
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import (
@@ -17,6 +16,7 @@ from aggregator.model import (
     Health,
     Poll,
     PollState,
+    replace,
 )
 from aggregator.schedule.bounds import (
     Bound,

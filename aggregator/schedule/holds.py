@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.hosts import host_of
@@ -13,6 +12,7 @@ from aggregator.model import (
     FetchFailed,
     NotModified,
     Poll,
+    replace,
 )
 from aggregator.schedule.bounds import LONGEST_RETRY_AFTER, backoff
 

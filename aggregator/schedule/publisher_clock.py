@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
-from aggregator.model import FeedRead, PollState
+from aggregator.model import FeedRead, PollState, replace
 
 CLOCK_SAMPLES = 40
 """Newest lags kept of a feed; 20 are the fewest that tell anything of one that is polled seldom."""

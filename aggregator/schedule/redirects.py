@@ -9,12 +9,11 @@ fails for good is given up for the configured one again (`schedule.failure`). Pu
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from aggregator.hosts import host_of
-from aggregator.model import Feed, FeedRead, Notice, PollState, Redirect
+from aggregator.model import Feed, FeedRead, Notice, PollState, Redirect, replace
 
 SEEN_TIMES = 3
 SEEN_FOR = timedelta(days=1)

@@ -6,7 +6,6 @@ address that gave them).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
@@ -16,6 +15,7 @@ from aggregator.model import (
     PollRequest,
     PollState,
     Validators,
+    replace,
 )
 from aggregator.schedule.bounds import first_due_at
 

@@ -13,10 +13,9 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from aggregator.model import Feed, Health, PollState
+from aggregator.model import Feed, Health, PollState, replace
 from aggregator.schedule.bounds import (
     BOUND_JITTER,
     LONGEST_RETRY_AFTER,

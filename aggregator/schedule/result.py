@@ -20,7 +20,6 @@ the same answer: jitter derives from a hash.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 
 from aggregator.model import (
@@ -40,6 +39,7 @@ from aggregator.model import (
     ReadResult,
     Unparsable,
     Validators,
+    replace,
 )
 from aggregator.schedule.bodies import unparsable_failure, with_killed
 from aggregator.schedule.excuse import not_its_fault

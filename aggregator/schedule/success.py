@@ -6,7 +6,6 @@ is quarantined). Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from aggregator.model import (
@@ -18,6 +17,7 @@ from aggregator.model import (
     Poll,
     PollState,
     Validators,
+    replace,
 )
 from aggregator.schedule.bounds import caching_bound
 from aggregator.schedule.due import with_due, with_rate
