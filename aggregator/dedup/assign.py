@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -216,12 +216,8 @@ class Batch:
         self._first = index.rows.next
         self._at: list[int] = times(rows).tolist()
         self._queries = index.counted(rows)
-        self._candidates: list[list[int]] = []
-        for i, slots in enumerate(candidates(rows, found_by, index)):
-            near = [slot for slot in slots if self._is_near(i, slot)]
-            self._candidates.append(near)
+        self._candidates = self._near(candidates(rows, found_by, index))
         self._plans = [self._members(i, _Foreseen()) for i in range(len(rows))]
-        # Not `for _ in rows`: NumPy makes an object of each row, 36 µs.
         self._pairs: list[dict[int, Pair]] = [{} for _ in self._at]
         self._refills: list[dict[int, Refill]] = [{} for _ in self._at]
         self._touched: set[int] = set()
@@ -325,19 +321,12 @@ class Batch:
         The best one is always named, others from `RELATED` on.
         """
         plan, pairs = self._plans[i], self._pairs[i]
-        judged = {slot for slots in plan.values() for slot in slots}
+        judged = [plan]
         if self._is_changed(i, self._touched):
             plan = self._members(i, _Foreseen())
             self._compare(self._missing(i, plan))
-            for slots in plan.values():
-                judged.update(slots)
-        # What was compared by a wrong guess alone is no part of a series.
-        refilled = [
-            (slot, refill)
-            for slot, refill in self._refills[i].items()
-            if slot in judged
-        ]
-        for slot in of_a_series(refilled, self._index.event_number):
+            judged.append(plan)
+        for slot in self._of_a_series(i, judged):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         ranked: list[tuple[float, int, int]] = []
         for number, members in plan.items():
@@ -355,6 +344,26 @@ class Batch:
             best = max(plan[number], key=lambda slot: pairs[slot].log_odds)
             scored.append(Scored(number, -unlikeness, size, best, pairs[best]))
         return scored
+
+    def _of_a_series(
+        self,
+        i: int,
+        plans: Iterable[dict[int, list[int]]],
+    ) -> set[int]:
+        """The slots of these plans whose headlines are of one template with the entry's."""
+        # Most entries have no headline beside them that is filled in anew.
+        if not self._refills[i]:
+            return set()
+        judged: set[int] = set()
+        for plan in plans:
+            judged.update(*plan.values())
+        # What was compared by a wrong guess alone is no part of a series.
+        refilled = [
+            (slot, refill)
+            for slot, refill in self._refills[i].items()
+            if slot in judged
+        ]
+        return of_a_series(refilled, self._index.event_number)
 
     def _are_one(
         self,
@@ -413,21 +422,23 @@ class Batch:
                 members.append(slot)
         for number, members in chosen.items():
             if len(members) < BEST and number < rows.next:
-                newest_first = chain(
-                    reversed(foreseen.joining.get(number, ())),
-                    reversed(self._index.members(number)),
-                )
-                self._add_members(i, newest_first, members)
+                self._add_newest(i, number, foreseen, members)
         return chosen
 
-    def _add_members(
+    def _add_newest(
         self,
         i: int,
-        newest_first: Iterable[int],
+        number: int,
+        foreseen: _Foreseen,
         members: list[int],
     ) -> None:
         """Fill up to `BEST`, with the newest reports of the event."""
-        for slot in newest_first:
+        joining = foreseen.joining.get(number, ())
+        reports = self._index.members(number)
+        # Most events are one report, which is chosen already.
+        if not joining and len(reports) == 1:
+            return
+        for slot in chain(reversed(joining), reversed(reports)):
             if len(members) >= BEST:
                 return
             if slot not in members and self._is_near(i, slot):
@@ -460,6 +471,22 @@ class Batch:
         seen = int(self._rows[i]["first_seen"])
         seen_before = int(self._index.rows.one(slot)["first_seen"])
         return seen - seen_before <= self._index.window_seconds
+
+    def _near(self, slots: list[list[int]]) -> list[list[int]]:
+        """Of the slots for each entry those that are near enough in time (`_is_near`)."""
+        counts = [len(some) for some in slots]
+        flat = np.fromiter(chain.from_iterable(slots), np.int64, sum(counts))
+        own = np.array(self._at, np.int64)
+        at = np.empty(len(flat), np.int64)
+        in_batch = flat >= self._first
+        at[in_batch] = own[flat[in_batch] - self._first]
+        at[~in_batch] = self._index.rows.times_at(flat[~in_batch])
+        is_near = np.abs(at - own.repeat(counts)) <= self._index.window_seconds
+        # Nearly always: what the window holds is no older than it is long.
+        if is_near.all():
+            return slots
+        flags = iter(is_near.tolist())
+        return [list(compress(some, islice(flags, len(some)))) for some in slots]
 
     def _is_near(
         self,

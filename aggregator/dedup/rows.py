@@ -327,6 +327,19 @@ class RowStore:
         """When the report of a live slot was published, else first seen: epoch seconds."""
         return int(self._blocks[slot // BLOCK].times[slot % BLOCK])
 
+    def times_at(
+        self,
+        slots: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """The same of many live slots."""
+        blocks, places = np.divmod(slots, BLOCK)
+        found = np.empty(len(slots), np.int64)
+        for number in np.unique(blocks).tolist():
+            here = blocks == number
+            instants = np.asarray(self._blocks[number].times)
+            found[here] = instants[places[here]]
+        return found
+
     def event(self, slot: int) -> int:
         """The number of the event a live slot belongs to."""
         return int(self._blocks[slot // BLOCK].events[slot % BLOCK])

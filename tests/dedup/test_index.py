@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from aggregator.dedup.assign import assign, assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.rows import Rows, row_array
+from aggregator.dedup.rows import BLOCK, NEVER, ROW, Rows, RowStore, row_array
 from aggregator.model import EPOCH, Assignment, DedupSettings
 
 SETTINGS = DedupSettings()
@@ -241,3 +242,15 @@ def test_memory_is_dropped_with_expired_blocks() -> None:
         index.add(one, f"e{number}")
     assert len(index) == 3601
     assert len(index.rows._blocks) <= 2
+
+
+def test_times_of_many_slots_are_those_of_each() -> None:
+    store = RowStore()
+    rows = np.zeros(BLOCK + 50, ROW)
+    rows["matched"] = np.arange(len(rows)) * 3
+    rows["matched"][::7] = NEVER
+    rows["first_seen"] = 5
+    store.append(rows)
+    slots = [BLOCK + 30, 1, BLOCK - 1, BLOCK, 8, 1]
+    expected = [store.at(slot) for slot in slots]
+    assert store.times_at(np.array(slots)).tolist() == expected
