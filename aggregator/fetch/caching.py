@@ -22,7 +22,10 @@ _ZERO = timedelta(0)
 def caching_of(headers: Mapping[str, str], *, now: datetime) -> Caching:
     """The caching record of an answer; `headers` by lower-case name, repeated ones joined by a comma."""
     directives = cache_directives(headers.get("cache-control", ""))
-    sent_at = http_date(headers.get("date", "")) or now
+    sent_at = now
+    # Nothing else counts from it, and most answers have neither: a date is read in a fiftieth of a poll.
+    if "expires" in headers or "retry-after" in headers:
+        sent_at = http_date(headers.get("date", "")) or now
     return Caching(
         fresh_for=_fresh_for(headers, directives, sent_at),
         retry_after=retry_after(headers.get("retry-after", ""), sent_at=sent_at),
