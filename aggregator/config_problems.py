@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from aggregator.errors import Problem
 
+_SECRET_TABLES = frozenset({"auth", "headers"})
+
 
 def problems(
     error: ValidationError,
@@ -46,7 +48,14 @@ def _sentence(
         return f"{_IN_WORDS[kind].format_map(_limits(fault))}{_seen(fault)}"
     # Our own validators raise a ValueError that says what to write.
     message = fault["msg"].removeprefix("Value error, ")
+    if _is_secret(path):
+        message = message.replace(f"{fault['input']!r} ", "")
     return f"{message}{_seen(fault)}"
+
+
+def _is_secret(path: tuple[str | int, ...]) -> bool:
+    """Whether what stands there may be a password or a token, put into the wrong key."""
+    return not _SECRET_TABLES.isdisjoint(path)
 
 
 def _meant(
@@ -101,6 +110,8 @@ def _limits(fault: Any) -> dict[str, Any]:
 def _seen(fault: Any) -> str:
     """The offending value, where pydantic's own text leaves it out."""
     value = fault["input"]
+    if _is_secret(fault["loc"]):
+        return ""
     # Our own sentences quote it; a whole table would fill the screen.
     if fault["type"] == "value_error" or isinstance(value, dict | list):
         return ""

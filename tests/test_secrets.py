@@ -147,6 +147,41 @@ def test_no_listing_tells_the_secrets_of_addresses(
     assert "s3cret-token" not in answer
 
 
+HELD = "u:s3cret-pw@private.example"
+KEPT = f"https://{HELD}/feeds?token=s3cret-token"
+MISTAKES = [
+    f'[[feed]]\nurl = "htp://{HELD}/x?token=s3cret-token"',
+    f'[[feed]]\nurl = "{HELD}/x?token=s3cret-token"',
+    f'[[feed]]\nurl = "https://{HELD}:99999/x?rss_key=s3cret-token"',
+    '[[feed]]\nurl = "https://u:s3cret-pw@[::1/x?token=s3cret-token"',
+    f'[[feed]]\nurl = "{KEPT}"\n[[feed]]\nurl = "{KEPT}"',
+    f'[[feed]]\nurl = "{KEPT}"\n"{KEPT}" = 1',
+    f'["{KEPT}"]\na = 1',
+    f'[[feed]]\nurl = "{KEPT}"\nauth = "Bearer s3cret-token"',
+    f'[[feed]]\nurl = "{KEPT}"\nauth = {{ scheme = "s3cret-token", env = "X" }}',
+    f'[[feed]]\nurl = "{KEPT}"\nheaders = "X-Key: s3cret-token"',
+    f'[[feed]]\nurl = "{KEPT}"\nheaders = {{ "X-Key" = 5, "X Key" = "s3cret-token" }}',
+    f'[aggregator]\nredis_url = "redis:{HELD}:1/0"',
+    f'[aggregator]\nredis_url = "redis://{HELD}:1/s3cret-pw@x"',
+    f'[aggregator]\nredis_url = "redi://{HELD}:port/0?password=s3cret-pw"',
+    f'[[notify]]\nname = "a"\nkind = "mail"\nsmtp = "smtp://{HELD}:99999"',
+    f'[fetch]\nproxy = "http://{HELD}:99999"',
+]
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_no_mistake_is_told_with_the_secret_in_it(tmp_path: Path, text: str) -> None:
+    """They end in terminals, in the journal of a service that does not start, and in questions to others."""
+    file = tmp_path / "feeds.toml"
+    file.write_text(f"{text}\n")
+    answer = told(file, "check")
+    assert "s3cret" not in answer
+    answer += told(file, "feeds", "remove", KEPT)
+    assert "s3cret" not in answer
+    assert "Traceback" not in answer
+    assert len(answer.splitlines()) >= 2
+
+
 def test_an_export_for_another_program_can_hold_them(config: Path) -> None:
     assert PRIVATE in told(config, "feeds", "export", "--secrets")
 

@@ -21,6 +21,7 @@ from aggregator.cli.lazy import LazyGroup, places
 from aggregator.cli.streams import guard_output, open_streams, use_utf8
 from aggregator.cli.threads import compute_on_one_thread
 from aggregator.errors import AggregatorError, ConfigError
+from aggregator.redaction import redacted
 
 PLACES = places(
     (
@@ -169,7 +170,8 @@ def _told(
     arguments: Sequence[str],
 ) -> int:
     called = remedies.called(sys.argv[0], arguments)
-    text = remedies.as_called(str(error), called)
+    # A mistake in an address is told with the address, which may hold a password or a token.
+    text = redacted(remedies.as_called(str(error), called))
     # Several problems of one file stand below each other, where an editor finds `file:line`.
     separator = "\n" if "\n" in text else " "
     click.echo(f"aggregator:{separator}{text}", err=True)

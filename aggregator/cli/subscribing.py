@@ -31,7 +31,7 @@ def remove(feed_id: str, config_file: str | None) -> None:
         file,
         without_feed(files.read_text(file), feed_id, file=str(file)),
     )
-    click.echo(f"removed {feed_id} from {file}")
+    click.echo(f"removed {redacted(feed_id)} from {file}")
 
 
 @click.command("import")

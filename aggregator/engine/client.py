@@ -215,6 +215,11 @@ def _client(
     raise ConfigError(Problem(text, key="aggregator.redis_url"))
 
 
+def _cited(database: str) -> str:
+    """What stands in the number's place; not where that is a user and password (`redis:user:pw@host`)."""
+    return "" if "@" in database else f"; it is {database!r}"
+
+
 def _check_database(parts: SplitResult) -> None:
     """ValueError: the URL names a database that is no number."""
     named = parse_qs(parts.query).get("db", [""])[-1]
@@ -228,7 +233,7 @@ def _check_database(parts: SplitResult) -> None:
     # redis-py takes `/news` for database 0.
     if named and not (named.isascii() and named.isdecimal()):
         raise ValueError(
-            f"the database must be a number: redis://host:6379/0; it is {named!r}"
+            f"the database must be a number: redis://host:6379/0{_cited(named)}"
         )
 
 
