@@ -20,6 +20,7 @@ from itertools import islice
 import numpy as np
 import psutil
 
+from aggregator.cli.garbage import collect_seldom, keep_what_is_loaded
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import MEANING_BYTES, fingerprint
@@ -131,6 +132,9 @@ def main() -> None:
         "--meaning", action="store_true", help="with a vector for each entry"
     )
     asked = parser.parse_args()
+    # As the daemon does.
+    collect_seldom()
+    keep_what_is_loaded()
     settings = DedupSettings(window=timedelta(days=365), meaning=asked.meaning)
     entries = stream(1)
     next(entries)  # so that its words are not counted as memory of the index

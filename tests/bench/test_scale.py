@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import growth, latency, scale, soak
+from tests.bench import growth, latency, memory, scale, soak
 
 
 async def test_the_bench_of_scale_polls_every_feed_once():
@@ -37,3 +37,12 @@ def test_the_bench_of_growing_memory_sees_daemon_and_children():
     assert len(row) == len(soak.HEADINGS)
     assert all(isinstance(value, float) and value > 1 for value in row[2:4])
     assert ledger.missing() == ledger.twice() == []
+
+
+@pytest.mark.slow
+async def test_the_bench_of_memory_sees_the_window_loaded():
+    [row] = await memory.bench(feeds=[2], windows=[3], idle_s=0)
+    assert len(row) == len(memory.HEADINGS)
+    assert row[:2] == ("2", "3")
+    assert isinstance(row[2], float)
+    assert row[2] > 20
