@@ -2,19 +2,18 @@
 
 Rules, in order: the same address is the same event. Else the entry is compared with the reports that share most
 evidence with it, and with a few more members of their events; a headline of its own source come again
-(`features.is_recurring`), or filled in anew (`series`), speaks against the event. `event_log_odds` makes one number of
-each event's members, so that one lucky pair does not chain two events together. The best event at or above `JOIN` is
-joined; the entry starts a new event otherwise: when unsure, do not merge. Other events that are `MERGE` above it are
-absorbed, where their own reports are alike, too; for two big events more is asked. Events between `RELATED` and `JOIN`
-are named as related.
+(`features.is_recurring`), or filled in anew (`series`), speaks against the event. `joining` weighs what each event's
+reports say and what speaks for other events, so that one lucky pair does not chain two events together. The best event
+at or above `JOIN` is joined; the entry starts a new event otherwise: when unsure, do not merge. Other events that are
+`MERGE` above it are absorbed, where their own reports are alike, too; for two big events more is asked. Events between
+`RELATED` and `JOIN` are named as related.
 
 Entries are taken in batches: candidates and comparisons of all are made at once, in arrays; then the events are
 decided one entry after the other, each knowing the ones before it.
 
-CROWD, MERGE, UNLIKE and BEST were chosen on ../shared/data, one setting for all sets, by four-fold cross-validation of
-an earlier forest: CROWD 0…0.3, MERGE 0.5…1.5, UNLIKE -3 and -2 (no difference), and the best three against the best
-third of the members. What the forests say is moved to fit JOIN (LEAN in tests/bench/train.py), by a look at families
-that no forest learned from.
+MERGE was chosen on ../shared/data, one setting for all sets, by four-fold cross-validation of an earlier forest, of 0.5
+to 1.5. What the forests say is moved to fit JOIN (LEAN in tests/bench/train.py), by a look at families that no forest
+learned from.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +39,14 @@ from aggregator.dedup.features import (
 )
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
+from aggregator.dedup.joining import (
+    BEST,
+    CROWD,
+    Pair,
+    Standing,
+    event_log_odds,
+    support,
+)
 from aggregator.dedup.neighbours import neighbours
 from aggregator.dedup.rows import Rows, has_meanings, row_array, times
 from aggregator.dedup.series import Refill, of_a_series, refills
@@ -52,20 +58,12 @@ CANDIDATES = 24
 EVENTS = 8
 MEMBERS = 8
 """At most so many events, and candidates of each, are compared (guesses; more cost time)."""
-BEST = 3
-UNLIKE = -2.0
-CROWD = 0.2
-"""Log-odds an event must be better by for each doubling of its size: big events attract whatever shares their words."""
 MERGE = 1.0
-BETWEEN = 0.0
+BETWEEN = 1.2
 """Log-odds above joining that the reports of two events must have among themselves, the mean of their best `BEST`
-pairs, before one is absorbed: one report that is like two look-alikes does not make them one. On og2021 and ecbplus,
-in sample, B-cubed F1 was 0.756 and 0.846 without it and 0.757 and 0.851 with it; in a stream of 364 families that
-nothing was learned from then, 216 and 176 of 881 pairs of sibling events merged."""
-OTHERWISE, OTHERWISE_BELOW = 1.0, -1.0
-"""Log-odds that an event loses of which the entry's own publisher told in another way, and below which it did: who has
-told an event refers to it. On ../shared/data/families.dev.jsonl precision was 0.953 instead of 0.942 at the same
-recall; with a loss of 2, or below 0, the same."""
+pairs, before one is absorbed: one report that is like two look-alikes does not make them one. By words alone B-cubed F1
+of og2021 and ecbplus, in sample, was 0.712 and 0.847 with 0 and 0.698 and 0.854 with 1.2; of families.dev it stayed
+0.906, at a precision of 0.979 and 0.982."""
 RELATED = -1.5
 MAX_RELATED = 5
 COPY = 0.8
@@ -79,20 +77,13 @@ PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 
 
-class Pair(NamedTuple):
-    """A report against the entry."""
-
-    log_odds: float
-    is_copy: bool
-    is_same_site: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An event against the entry: its log-odds, and its best member."""
+    """An event against the entry: its log-odds beside the others, what its own reports say, and its best member."""
 
     number: int
     log_odds: float
+    support: float
     size: int
     best_slot: int
     best: Pair
@@ -172,14 +163,15 @@ def candidates(
 ) -> list[list[int]]:
     """For each row, about to be posted, the slots to compare it with: the likest in meaning, where that is known, then
     those that share most evidence."""
-    by_words = index.candidates(found_by, limit=CANDIDATES)
-    if not has_meanings(rows):
-        return by_words
-    by_meaning = neighbours(rows, index.rows)
+    by_evidence = index.candidates(found_by, limit=CANDIDATES)
+    if has_meanings(rows):
+        alike = neighbours(rows, index.rows)
+    else:
+        alike = index.word_neighbours.of(rows, index.rows)
     # A dict keeps the order of what is put in first.
     return [
         list(dict.fromkeys([*near, *sharing]))
-        for near, sharing in zip(by_meaning, by_words, strict=True)
+        for near, sharing in zip(alike, by_evidence, strict=True)
     ]
 
 
@@ -252,18 +244,28 @@ class Batch:
     ) -> int | None:
         """The event that an entry will most likely join, by the pairs that were compared; None: none of them."""
         pairs = self._pairs[i]
-        best: int | None = None
+        numbers: list[int] = []
+        standings: list[Standing] = []
         for number, slots in plan.items():
-            known = [pairs[slot].log_odds for slot in slots if slot in pairs]
-            # Most events are out of reach: nothing of them is looked at more closely.
-            if not known or max(known) < join:
-                continue
-            size = len(self._index.members(number))
-            size += len(foreseen.joining.get(number, ()))
-            log_odds = event_log_odds(known, size)
-            if log_odds >= join:
-                best, join = number, log_odds
-        return best
+            known = [pairs[slot] for slot in slots if slot in pairs]
+            if known:
+                size = len(self._index.members(number))
+                size += len(foreseen.joining.get(number, ()))
+                numbers.append(number)
+                standings.append(Standing(known, size))
+        # Most entries are like nothing: none of their events is looked at more closely.
+        if max((standing.best for standing in standings), default=-math.inf) < join:
+            return None
+        log_odds = event_log_odds(standings, self._model.joining)
+        likeliest = max(log_odds)
+        if likeliest < join:
+            return None
+        return numbers[log_odds.index(likeliest)]
+
+    def standings(self, i: int) -> dict[int, Standing]:
+        """The events, by number, that entry `i` is weighed against as the index stands now."""
+        plan = self._judged(i)
+        return dict(zip(plan, self._standings(i, plan), strict=True))
 
     def touch(self, *event_ids: str) -> None:
         """Say that the members of events are no longer what they were when the batch was compared."""
@@ -298,7 +300,7 @@ class Batch:
         for event in scored[1:]:
             # One report that is like both does not bring two big events together so easily as two small ones.
             asked = join + MERGE + CROWD * math.log2(min(event.size, best.size))
-            if event.log_odds >= asked and self._are_one(best, event, join):
+            if event.support >= asked and self._are_one(best, event, join):
                 absorbed.append(event)
             else:
                 rest.append(event)
@@ -320,6 +322,43 @@ class Batch:
 
         The best one is always named, others from `RELATED` on.
         """
+        plan, pairs = self._judged(i), self._pairs[i]
+        numbers = list(plan)
+        standings = self._standings(i, plan)
+        log_odds = event_log_odds(standings, self._model.joining)
+        order = sorted(
+            range(len(standings)),
+            key=lambda place: (-log_odds[place], numbers[place]),
+        )
+        scored: list[Scored] = []
+        for place in order:
+            number, standing = numbers[place], standings[place]
+            supported = support(standing)
+            if scored and supported < RELATED:
+                continue
+            best = max(plan[number], key=lambda slot: pairs[slot].log_odds)
+            event = Scored(
+                number,
+                log_odds[place],
+                supported,
+                standing.size,
+                best,
+                pairs[best],
+            )
+            scored.append(event)
+        return scored
+
+    def _standings(self, i: int, plan: dict[int, list[int]]) -> list[Standing]:
+        """The events of a plan, all of whose slots were compared, in its order."""
+        pairs = self._pairs[i]
+        found: list[Standing] = []
+        for number, members in plan.items():
+            size = len(self._index.members(number))
+            found.append(Standing([pairs[slot] for slot in members], size))
+        return found
+
+    def _judged(self, i: int) -> dict[int, list[int]]:
+        """The slots of each event that the entry is weighed against, all of them compared with it."""
         plan, pairs = self._plans[i], self._pairs[i]
         judged = [plan]
         if self._is_changed(i, self._touched):
@@ -328,22 +367,7 @@ class Batch:
             judged.append(plan)
         for slot in self._of_a_series(i, judged):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
-        ranked: list[tuple[float, int, int]] = []
-        for number, members in plan.items():
-            size = len(self._index.members(number))
-            compared_with = [pairs[slot] for slot in members]
-            log_odds = event_log_odds([pair.log_odds for pair in compared_with], size)
-            if is_told_otherwise(compared_with):
-                log_odds -= OTHERWISE
-            ranked.append((-log_odds, number, size))
-        ranked.sort()
-        scored: list[Scored] = []
-        for unlikeness, number, size in ranked:
-            if scored and -unlikeness < RELATED:
-                break
-            best = max(plan[number], key=lambda slot: pairs[slot].log_odds)
-            scored.append(Scored(number, -unlikeness, size, best, pairs[best]))
-        return scored
+        return plan
 
     def _of_a_series(
         self,
@@ -567,7 +591,7 @@ def _entry_id(index: Index, slot: int) -> str:
 
 
 def _related(index: Index, scored: Sequence[Scored]) -> tuple[str, ...]:
-    near = [event for event in scored if event.log_odds >= RELATED]
+    near = [event for event in scored if event.support >= RELATED]
     return tuple(index.event_id(event.number) for event in near[:MAX_RELATED])
 
 
@@ -585,28 +609,3 @@ def _new(
         best_entry_id=_entry_id(index, best.best_slot) if best else "",
         related=_related(index, scored),
     )
-
-
-def is_told_otherwise(pairs: Sequence[Pair]) -> bool:
-    """Whether the entry's own publisher has told an event, and nothing like the entry."""
-    own = [pair.log_odds for pair in pairs if pair.is_same_site]
-    return bool(own) and max(own) < OTHERWISE_BELOW
-
-
-def _at_least_unlike(log_odds: float) -> float:
-    """A report of the event that is unlike says no more against it than one out of reach, as after a merger or an
-    operator's word; but what has come again speaks against it."""
-    return log_odds if log_odds <= RECURRING else max(log_odds, UNLIKE)
-
-
-def event_log_odds(log_odds: Sequence[float], size: int) -> float:
-    """How likely the entry is of an event of `size` reports, from the log-odds of those compared.
-
-    The mean of the best `BEST` (of all, when there are fewer); those out of reach in time count as `UNLIKE`.
-    """
-    if size == 1:
-        return log_odds[0]
-    wanted = min(size, BEST)
-    best = sorted(map(_at_least_unlike, log_odds), reverse=True)[:wanted]
-    best += [UNLIKE] * (wanted - len(best))
-    return sum(best) / len(best) - CROWD * math.log2(size)

@@ -24,6 +24,7 @@ from aggregator.dedup.chains import Chains
 from aggregator.dedup.features import Counted, counted
 from aggregator.dedup.fingerprint import TITLE_TOKENS, Fingerprint
 from aggregator.dedup.frequency import MAX_RARITY, Frequency
+from aggregator.dedup.neighbours import WordNeighbours
 from aggregator.dedup.postings import DEPTH, Postings
 from aggregator.dedup.rows import FIRST, MEANT_ROW, ROW, Rows, RowStore, row_array
 from aggregator.model import EPOCH, DedupSettings
@@ -224,6 +225,7 @@ class Index:
         self.window_seconds = int(settings.window.total_seconds())
         self.rows = RowStore(MEANT_ROW if settings.meaning else ROW)
         self.frequency = Frequency()
+        self.word_neighbours = WordNeighbours()
         self._postings = Postings()
         self._chains = Chains(3)
         self._events: dict[int, _Event] = {}

@@ -70,7 +70,7 @@ def model() -> Model:
 
 
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
-    """A model from the arrays of its forests, `<forest>_columns` and so on."""
+    """A model from the arrays of its forests, `<forest>_columns` and so on, and the weights `joining`."""
     return Model(
         _forest(archive, "gate"),
         _forest(archive, "pair"),
@@ -78,6 +78,7 @@ def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
             archive,
             "meant",
         ),
+        archive["joining"].astype(float).tolist(),
     )
 
 

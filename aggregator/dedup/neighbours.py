@@ -1,15 +1,21 @@
-"""Reports whose titles mean the same, found by their vectors: words find no report in another language.
+"""Reports whose titles mean the same, found by their vectors: shared words find no report in another language, and few
+that tell an event in other words.
 
-The newest `AMONG` reports of the window are all compared, as products of matrices for a whole batch: about one ms
-an entry in batches of 50, beside the 23 to 34 that its vector cost (tests/bench/meaning_cost.py).
+The newest reports of the window are all compared, as products of matrices for a whole batch. By what the encoder says
+that takes about one ms an entry in batches of 50, beside what its vector cost (tests/bench/meaning_cost.py). Where no
+encoder is, the vectors of words are compared (see `word_vectors`): they are shorter, and made once a report.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.dedup.rows import LEAD, Rows, RowStore, meanings
+from aggregator.dedup.rows import FIRST, LEAD, Rows, RowStore, meanings
+from aggregator.dedup.word_vectors import whole_vectors
 
 AMONG = 1 << 15
 """A day of a newsroom's feeds or more; the time of a batch grows with it."""
@@ -18,6 +24,12 @@ AT_ONCE = 1 << 11
 NEIGHBOURS = 4
 LIKE = 0.4
 """Likeness in meaning below which a report is no candidate (a guess)."""
+AMONG_BY_WORDS = 1 << 14
+NEIGHBOURS_BY_WORDS = 6
+LIKE_BY_WORDS = 0.55
+"""The same by the vectors of words, where strangers lie nearer to one another."""
+Floats = NDArray[np.float32]
+Slots = NDArray[np.int64]
 
 
 def neighbours(
@@ -26,36 +38,94 @@ def neighbours(
 ) -> list[list[int]]:
     """For each of the rows, about to be posted in this order, at most `NEIGHBOURS` slots of titles that mean much the
     same, most first. A slot from `store.next` on is one of the rows themselves, before the one that asks."""
-    queries = _unit(rows)
-    cosines, slots = _best(np.tril(queries @ queries.T, -1), store.next)
-    for first, block in store.newest(AMONG):
-        for start in range(0, len(block), AT_ONCE):
-            part = _unit(block[start : start + AT_ONCE])
-            more_cosines, more_slots = _best(queries @ part.T, first + start)
-            cosines = np.concatenate([cosines, more_cosines], 1)
-            slots = np.concatenate([slots, more_slots], 1)
-    # Stable, so that of equal ones those of the batch come first, whatever the window holds.
-    order = np.argsort(-cosines, axis=1, kind="stable")
-    order = order[:, :NEIGHBOURS]
-    best_slots = np.take_along_axis(slots, order, 1)
-    is_alike = np.take_along_axis(cosines, order, 1) >= LIKE
-    return [
-        row[alike].tolist()
-        for row, alike in zip(best_slots, is_alike, strict=True)
-    ]  # fmt: skip
+    blocks = (
+        (first + start, _unit(block[start : start + AT_ONCE]))
+        for first, block in store.newest(AMONG)
+        for start in range(0, len(block), AT_ONCE)
+    )
+    return _nearest(_unit(rows), store.next, blocks, like=LIKE, count=NEIGHBOURS)
 
 
-def _best(
-    table: NDArray[np.float32],
+class WordNeighbours:
+    """The same by the vectors of words, of which those of the newest reports are kept."""
+
+    def __init__(self) -> None:
+        self._vectors = np.zeros((0, 0), np.float32)
+        """Room for the vectors of consecutive slots; what is beyond those read is not theirs."""
+        self._first = FIRST
+        """The slot of the first vector."""
+        self._count = 0
+
+    def of(self, rows: Rows, store: RowStore) -> list[list[int]]:
+        """As `neighbours`, at most `NEIGHBOURS_BY_WORDS` slots."""
+        queries = whole_vectors(rows["tokens"])
+        oldest = max(store.oldest, store.next - AMONG_BY_WORDS)
+        self._read(store, oldest)
+        blocks = (
+            (
+                self._first + start,
+                self._vectors[start : min(start + AT_ONCE, self._count)],
+            )
+            for start in range(oldest - self._first, self._count, AT_ONCE)
+        )
+        return _nearest(
+            queries,
+            store.next,
+            blocks,
+            like=LIKE_BY_WORDS,
+            count=NEIGHBOURS_BY_WORDS,
+        )
+
+    def _read(self, store: RowStore, oldest: int) -> None:
+        """Bring the vectors, from slot `oldest` on at least, up to the newest report."""
+        end = self._first + self._count
+        if end < oldest:
+            self._first, self._count, end = oldest, 0, oldest
+        for view in store.views(end, store.next):
+            fresh = whole_vectors(view["tokens"])
+            if self._count + len(fresh) > len(self._vectors):
+                self._make_room(oldest, fresh)
+            self._vectors[self._count : self._count + len(fresh)] = fresh
+            self._count += len(fresh)
+
+    def _make_room(self, oldest: int, fresh: Floats) -> None:
+        """Let go of the vectors before slot `oldest`; there is room for as many more then, and for the fresh ones."""
+        kept = self._vectors[oldest - self._first : self._count]
+        kept = kept.reshape(-1, fresh.shape[1])
+        room = 2 * len(kept) + len(fresh)
+        self._vectors = np.zeros((room, fresh.shape[1]), np.float32)
+        self._vectors[: len(kept)] = kept
+        self._first, self._count = oldest, len(kept)
+
+
+def _nearest(
+    queries: Floats,
     first: int,
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The `NEIGHBOURS` greatest numbers of each row, and their columns counted from `first`."""
-    width = table.shape[1]
-    if width > NEIGHBOURS:
-        columns = np.argpartition(-table, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-    else:
-        columns = np.broadcast_to(np.arange(width), table.shape)
-    return np.take_along_axis(table, columns, 1), columns + first
+    blocks: Iterable[tuple[int, Floats]],
+    *,
+    like: float,
+    count: int,
+) -> list[list[int]]:
+    """For each of the queries, of which the first will be in slot `first`, at most `count` slots of vectors that are at
+    least `like` it, most first: of the queries before it, and of (slot of the first, vectors) blocks."""
+    # Those of the batch come first, so that of equal ones they stay first, whatever the window holds.
+    own = np.tril(queries @ queries.T, -1)
+    found = [_alike(own, first, like)]
+    for start, vectors in blocks:
+        found.append(_alike(queries @ vectors.T, start, like))
+    query, slot, cosine = (
+        np.concatenate(column) for column in zip(*found, strict=True)
+    )
+    order = np.lexsort((-cosine, query))
+    edges = np.searchsorted(query[order], np.arange(len(queries) + 1)).tolist()
+    slots = slot[order].tolist()
+    return [slots[start : min(end, start + count)] for start, end in pairwise(edges)]
+
+
+def _alike(cosines: Floats, first: int, like: float) -> tuple[Slots, Slots, Floats]:
+    """(row, slot, cosine) of the numbers that are at least `like`, the columns counted from `first`."""
+    row, column = np.divmod(np.flatnonzero(cosines >= like), cosines.shape[1] or 1)
+    return row, column + first, cosines[row, column]
 
 
 def _unit(rows: Rows) -> NDArray[np.float32]:

@@ -30,13 +30,13 @@ from aggregator.dedup.trees import Model, score_of
 from aggregator.model import DedupSettings, Strictness
 
 JOIN = {
-    Strictness.STRICT: 0.9,
-    Strictness.BALANCED: 0.2,
-    Strictness.LOOSE: -0.5,
+    Strictness.STRICT: 1.4,
+    Strictness.BALANCED: 0.6,
+    Strictness.LOOSE: 0.0,
 }
 """The log-odds from which on a report joins an event; how they were chosen is said in `assign`."""
 PAIR_THRESHOLD = {strictness: score_of(odds) for strictness, odds in JOIN.items()}
-"""The same as scores: 0.71, 0.55, 0.38. Two reports alone are judged as a report and an event of one."""
+"""The same as scores: 0.80, 0.65, 0.50. Two reports alone are judged as a report and an event of one."""
 
 
 @dataclass(frozen=True, slots=True)

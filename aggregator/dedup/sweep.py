@@ -13,7 +13,7 @@ from aggregator.dedup.similarity import JOIN
 from aggregator.dedup.trees import score_of
 from aggregator.model import DedupSettings
 
-STEPS = (-2.5, -1.7, -1.2, -0.8, -0.5, -0.2, 0.2, 0.5, 0.9, 1.3, 1.7, 2.2)
+STEPS = (-2.0, -1.2, -0.8, -0.4, 0.0, 0.3, 0.6, 0.9, 1.4, 1.8, 2.2, 2.7)
 """Log-odds to join at; the three of `similarity.JOIN` are among them."""
 _WIDTH, _HEIGHT, _MARGIN = 580, 400, 66
 _COLOURS = {"precision": "#1f6feb", "recall": "#d1542c", "F1": "#2a7d3f"}

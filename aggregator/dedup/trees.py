@@ -6,6 +6,7 @@ All trees are walked at once, one level a step; a leaf is its own child, so that
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,11 +62,13 @@ class Forest:
 @dataclass(frozen=True, slots=True)
 class Model:
     """What judges pairs: `gate`, a small forest that does without the slow features and sends the hopeless away, and of
-    the rest `meant` those whose meanings are known, `pair` the others. The last feature is the likeness in meaning."""
+    the rest `meant` those whose meanings are known, `pair` the others. The last feature is the likeness in meaning.
+    `joining` weighs the pairs of an event together (`joining.FEATURES`)."""
 
     gate: Forest
     pair: Forest
     meant: Forest
+    joining: Sequence[float]
 
     def log_odds(self, table: Floats) -> Floats:
         """(rows,) log-odds that pairs with all their features, (rows, features), are of one event."""

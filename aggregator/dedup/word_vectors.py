@@ -54,6 +54,12 @@ def report_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
     return _unit(titles), _unit(bodies)
 
 
+def whole_vectors(tokens: Tokens) -> Floats:
+    """(reports, axes) unit vectors of title and body together; zeros where no word is known."""
+    titles, bodies = report_vectors(tokens)
+    return _unit(titles + _LEAD * bodies)
+
+
 def word_cosines(mine: Tokens, which: NDArray[np.intp], theirs: Tokens) -> Floats:
     """(pairs, len(WORD_COSINES)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1: unknown."""
     # Looked up together: for few pairs each look-up costs as much as for many.

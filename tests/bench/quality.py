@@ -20,7 +20,7 @@ from statistics import fmean
 
 import numpy as np
 
-from aggregator.dedup import scores
+from aggregator.dedup import learned, scores
 from aggregator.dedup.assign import assign
 from aggregator.dedup.backtest import (
     backtest,
@@ -65,8 +65,9 @@ class Line:
 
 
 def load(path: Path) -> Model:
+    """The forests of a file, with the shipped weights of an event's pairs."""
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-        return model_from(dict(archive))
+        return model_from({"joining": np.array(learned.model().joining), **archive})
 
 
 def chooser(

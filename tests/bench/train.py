@@ -78,6 +78,9 @@ FAMILY_STATES = {"alone": 0.3, "untold": 0.7, "titles": 2.1, "new": 12.0, "known
 """The weight of the families of tests/bench/families in each state: each pair alone, as it is, without what is known of time and
 publisher, and without leads; in a stream, by publishers that are new to it and by those of the background. Chosen by a look at
 ../shared/data/families.dev.jsonl: with a third of the weight of the streams B-cubed F1 was lower by 0.01 at the same precision."""
+FRESH_SHARE = 0.42
+"""Weight of the `states.FRESH` families beside the others', about as many reports as they have: harder ones, whose retellings
+hardly share a word."""
 BACKGROUND_OF_A_SET = 3000
 TUNED_SETS = ("families", "og2021")
 """The sets that the encoder was tuned on (tests/bench/tune.py). Of these the forest for meanings learns from the folds that the
@@ -123,12 +126,10 @@ FALLING = (
 )  # fmt: skip
 """Features that may only raise, or only lower, the score: common sense where the sets are too small to show it."""
 CHINESE = {"huxiu", "ifeng", "infzm", "jiemian", "qqnews"}
-LEAN = {"meant": 1.0, "pair": 1.0}
-"""Log-odds added to each forest, so that `similarity.JOIN` stays what it was: look-alikes and strangers weigh more than in the
-streams they stand for, so that the forests say too little for retellings. Chosen by a look at ../shared/data/families.dev.jsonl,
-../shared/cases/matching/pairs.jsonl and tests/bench/outlets.py: "meant" with 0.8, 1.0 and 1.2 had B-cubed F1 0.911, 0.916 and
-0.923, precision 0.974, 0.969 and 0.966, and of 60 pairs of look-alikes 5, 5 and 7 merged. "pair" with 0.9 and 1.1 had F1
-0.833 and 0.846, precision 0.976 and 0.969, and 47 and 50 events of two outlets in a day of ten."""
+LEAN = {"meant": 1.35, "pair": 1.3}
+"""Log-odds added to each forest, so that what is likelier than not is near 0 in both: look-alikes and strangers weigh more than
+in the streams they stand for, so that the forests say too little for retellings. Chosen with `similarity.JOIN` by a look at
+../shared/data/families.dev.jsonl, ../shared/cases/matching/pairs.jsonl and tests/bench/outlets.py."""
 Floats = NDArray[np.float32]
 Text = tuple[str, str, str]
 
@@ -414,10 +415,9 @@ def made_up_table(
 
 
 def family_tables(
-    shared: Path, settings: DedupSettings, *, held_back: bool = False
+    shared: Path, settings: DedupSettings, rows: Sequence[states.Row]
 ) -> list[Table]:
-    """The families in each state of `FAMILY_STATES`: those that are held back from the encoder, or the others."""
-    rows = states.families(held_back=held_back)
+    """Families in each state of `FAMILY_STATES`."""
     before = states.background(list(real_reports(shared)), seed="background")
     known = states.publishers_of(before)
     untold = [{**row, "published": None, "source": "", "url": ""} for row in rows]
@@ -483,10 +483,10 @@ def strangers(shared: Path, settings: DedupSettings) -> list[Table]:
         reports[lang] = []
         for outlet in outlets:
             for row in rows_of_outlet(shared, outlet, None):
-                if _day(row) != shown:
-                    reports[lang].append({**row, "lang": lang, "day": _day(row)})
+                if day_of(row) != shown:
+                    reports[lang].append({**row, "lang": lang, "day": day_of(row)})
         chance.shuffle(reports[lang])
-    many = [row for row in reports_of_feeds(shared) if _day(row) != shown]
+    many = [row for row in reports_of_feeds(shared) if day_of(row) != shown]
     chance.shuffle(many)
     english, chinese = reports["en"], reports["zh"]
     half = OF_A_STREAM // 2
@@ -498,7 +498,7 @@ def strangers(shared: Path, settings: DedupSettings) -> list[Table]:
         streams.append(many[whole])
     tables: list[Table] = []
     for rows in streams:
-        stream = _as_of_one_day(rows, chance)
+        stream = as_of_one_day(rows, chance)
         titles = [{**row, "text": ""} for row in stream]
         untold = [{**row, "published": None, "source": "", "url": ""} for row in titles]
         tables.append(_of_two_events("strangers", stream, settings))
@@ -525,11 +525,12 @@ def reports_of_feeds(shared: Path) -> Iterator[dict[str, object]]:
             yield {**row, "url": url, "published": at_text, "day": at_text[:10]}
 
 
-def _day(row: Mapping[str, object]) -> str:
+def day_of(row: Mapping[str, object]) -> str:
+    """The day on which a row was published, as YYYY-MM-DD."""
     return str(row["published"])[:10]
 
 
-def _as_of_one_day(
+def as_of_one_day(
     rows: Sequence[Mapping[str, object]], chance: random.Random
 ) -> list[dict[str, object]]:
     """The reports at random moments of one day, in order."""
@@ -540,7 +541,7 @@ def _as_of_one_day(
     return sorted(moved, key=lambda row: str(row["published"]))
 
 
-def _are_far(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+def are_far(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether two reports are of days so far apart that they do not tell of one event."""
     days = [date.fromisoformat(str(row["day"])) for row in (one, other)]
     return abs(days[0] - days[1]) >= FAR
@@ -549,7 +550,7 @@ def _are_far(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
 def _of_two_events(
     name: str, rows: Sequence[Mapping[str, object]], settings: DedupSettings
 ) -> Table:
-    return candidate_table(name, rows, 1.0, settings, is_told=_are_far)
+    return candidate_table(name, rows, 1.0, settings, is_told=are_far)
 
 
 def _together(tables: Sequence[Table]) -> list[Table]:
@@ -568,13 +569,12 @@ def _together(tables: Sequence[Table]) -> list[Table]:
 
 
 def without_meanings(table: Table) -> Table:
-    """The same pairs, their meanings not known; without those of one event of which words tell nothing: in two languages, or
-    told again by one publisher in other words, from which a forest learns that a publisher's reports are of one event."""
+    """The same pairs, their meanings not known; without those of one event that a publisher told again in other words, from
+    which a forest learns that a publisher's reports are of one event."""
     is_retold = (table.features[:, INDEX["same_site"]] == 1) & (
         table.features[:, INDEX["all_cosine"]] < RETOLD
     )
-    tells = (table.features[:, INDEX["same_language"]] == 1) & ~is_retold
-    kept = ~table.same | tells
+    kept = ~(table.same & is_retold)
     table = Table(
         table.name,
         table.features[kept],
@@ -592,7 +592,8 @@ def tables(shared: Path, settings: DedupSettings) -> list[Table]:
     """All that is learned from, with meanings or without."""
     found = [cluster_table(shared, name, settings) for name in CLUSTERS]
     found += [labelled_pairs(shared, name, settings) for name in PAIRS]
-    found += [*strangers(shared, settings), *family_tables(shared, settings)]
+    found += strangers(shared, settings)
+    found += family_tables(shared, settings, states.families(held_back=False))
     alike = [
         ((lang, one), (lang, other), same)
         for lang, one, other, same in lookalikes(seed=7, rounds=120)
@@ -603,15 +604,12 @@ def tables(shared: Path, settings: DedupSettings) -> list[Table]:
             "lookalikes timed", LOOKALIKES_TIMED, alike, settings, is_timed=True
         )
     )
-    if not settings.meaning:
-        plain = [without_meanings(table) for table in found]
-        return _weighted(plain, BY_WORDS)
-    more = _weighted(found, WITH_MEANINGS)
-    # Of two languages' pairs words tell too little to learn from without meanings.
-    return [
-        *more,
-        made_up_table("bilingual", BILINGUAL, bilingual(seed=7, rounds=60), settings),
-    ]
+    found.append(
+        made_up_table("bilingual", BILINGUAL, bilingual(seed=7, rounds=60), settings)
+    )
+    if settings.meaning:
+        return _weighted(found, WITH_MEANINGS)
+    return _weighted([without_meanings(table) for table in found], BY_WORDS)
 
 
 def _weighted(some: Sequence[Table], factors: Mapping[str, float]) -> list[Table]:
@@ -754,6 +752,18 @@ def meant_tables(shared: Path) -> list[Table]:
     ]
 
 
+def plain_tables(shared: Path) -> list[Table]:
+    """What the forest for words learns from: all families, too, since no encoder comes between."""
+    settings = DedupSettings(meaning=False)
+    found = tables(shared, settings)
+    held_back = states.families(held_back=True)
+    for rows, share in ((held_back, 1.0), (states.fresh_families(), FRESH_SHARE)):
+        for table in family_tables(shared, settings, rows):
+            weights = table.weights * np.float32(share)
+            found.append(without_meanings(replace(table, weights=weights)))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -791,20 +801,13 @@ def main() -> None:
         np.savez_compressed(PACKAGE / "prior.npz", **prior(texts(asked.shared)))
     if asked.tables and asked.held_back:
         settings = DedupSettings(meaning=True)
-        write_tables(
-            asked.tables, family_tables(asked.shared, settings, held_back=True)
-        )
+        rows = states.families(held_back=True)
+        write_tables(asked.tables, family_tables(asked.shared, settings, rows))
         return
     if asked.tables:
         write_tables(asked.tables, meant_tables(asked.shared))
         return
-    plain = tables(asked.shared, DedupSettings(meaning=False))
-    plain += [
-        without_meanings(table)
-        for table in family_tables(
-            asked.shared, DedupSettings(meaning=False), held_back=True
-        )
-    ]
+    plain = plain_tables(asked.shared)
     if asked.meant:
         meant = [table for path in asked.meant for table in read_tables(path)]
     else:
@@ -814,7 +817,10 @@ def main() -> None:
             f"{table.name:18} {len(table.same):7} pairs, {int(table.same.sum()):6} of one event",
             flush=True,
         )
-    np.savez_compressed(PACKAGE / "weights.npz", **model(plain, meant))
+    arrays = model(plain, meant)
+    # Learned after the forests (tests/bench/joining.py), and of use until then.
+    arrays["joining"] = np.array(learned.model().joining, np.float32)
+    np.savez_compressed(PACKAGE / "weights.npz", **arrays)
     print("weights written", flush=True)
     if asked.folds:
         write_folds(asked.folds, plain, meant, leave_out=asked.leave_out)

@@ -16,6 +16,7 @@ import numpy as np
 from aggregator.dedup.features import INDEX
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
+from aggregator.dedup.joining import FEATURES
 from aggregator.dedup.trees import Forest, Model
 from aggregator.model import DedupSettings
 
@@ -23,6 +24,16 @@ SETTINGS = DedupSettings()
 TOPIC = tuple(range(1000, 1006))
 """Words that the reports of a test share, unless it says otherwise."""
 DAY = 86_400
+JOINING = [
+    {
+        "doublings": -0.5,
+        "least": 0.25,
+        "told_otherwise": -1.0,
+        "rival_above": -0.25,
+    }.get(name, 0.0)
+    for name in FEATURES
+]
+"""Weights of what an event's reports say together, of a round size."""
 
 
 def forest(*grades: float) -> Forest:
@@ -52,7 +63,7 @@ def forest(*grades: float) -> Forest:
 def judge(*grades: float) -> Model:
     """One that finds the reports of grade 1, 2, … as likely as these log-odds say."""
     judging = forest(*grades)
-    return Model(judging, judging, judging)
+    return Model(judging, judging, judging, JOINING)
 
 
 def report(

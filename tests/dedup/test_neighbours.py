@@ -7,20 +7,32 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from aggregator.dedup import learned
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.fingerprint import MEANING_BYTES, Fingerprint, fingerprint
 from aggregator.dedup.index import Index
-from aggregator.dedup.neighbours import LIKE, NEIGHBOURS, neighbours
+from aggregator.dedup.neighbours import (
+    AMONG_BY_WORDS,
+    LIKE,
+    LIKE_BY_WORDS,
+    NEIGHBOURS,
+    NEIGHBOURS_BY_WORDS,
+    WordNeighbours,
+    neighbours,
+)
 from aggregator.dedup.rows import (
     BLOCK,
+    FIRST,
     LEAD,
     MEANT_ROW,
+    ROW,
     Rows,
     RowStore,
     halved_meanings,
     meanings,
 )
+from aggregator.dedup.word_vectors import whole_vectors
 from aggregator.model import DedupSettings
 
 
@@ -107,6 +119,77 @@ def test_reports_without_a_word_in_common_are_compared_when_they_mean_the_same()
     answers = list(
         assign_all(
             prints, index, DedupSettings(meaning=True), new_event=event_id, join_at=9.0
+        )
+    )
+    assert answers[2].best_entry_id == prints[0].entry_id
+
+
+def random_words(count: int, seed: int) -> Rows:
+    """Rows of a few common words each, so that many are alike; some of words in no list."""
+    chance = np.random.default_rng(seed)
+    tokens, _ = learned.word_vectors()
+    some = tokens[:: len(tokens) // 12][:12]
+    rows = np.zeros(count, ROW)
+    rows["tokens"][:, :3] = chance.choice(some, (count, 3))
+    rows["tokens"][chance.random(count) < 0.2] = 0
+    return rows
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    st.integers(0, 25),
+    st.integers(0, 1000),
+)
+def test_neighbours_by_words_are_the_likest_however_the_window_was_filled(
+    parts: list[int], gone: int, seed: int
+) -> None:
+    store, kept = RowStore(), WordNeighbours()
+    for number, count in enumerate(parts):
+        store.append(random_words(count, seed + number))
+        kept.of(random_words(1, 0), store)
+    store.drop_before(min(FIRST + gone, store.next))
+    asked = random_words(3, seed + 100)
+    vectors = whole_vectors(asked["tokens"])
+    held = [row for view in store.views(store.oldest, store.next) for row in view]
+    for i, slots in enumerate(kept.of(asked, store)):
+        others = [*held, *asked[:i]]
+        cosines = [
+            float(vectors[i] @ whole_vectors(row["tokens"][None])[0]) for row in others
+        ]
+        # 32 bits may tell it otherwise.
+        assume(all(abs(cosine - LIKE_BY_WORDS) > 1e-4 for cosine in cosines))
+        expected = sorted(
+            (one for one in cosines if one >= LIKE_BY_WORDS), reverse=True
+        )
+        found = [cosines[slot - store.oldest] for slot in slots]
+        assert np.allclose(found, expected[:NEIGHBOURS_BY_WORDS], atol=1e-4)
+
+
+def test_only_the_newest_reports_are_compared_by_words() -> None:
+    store, kept = RowStore(), WordNeighbours()
+    row = random_words(8, 3)[:1]
+    row["tokens"][0, 0] = learned.word_vectors()[0][100]
+    store.append(np.repeat(row, AMONG_BY_WORDS + 5))
+    [slots] = kept.of(row, store)
+    assert len(slots) == NEIGHBOURS_BY_WORDS
+    assert min(slots) == store.next - AMONG_BY_WORDS
+
+
+def test_reports_without_a_word_in_common_are_compared_when_their_words_mean_the_same() -> (
+    None
+):
+    """By the vectors of words alone, without an encoder."""
+    rows = [
+        {"id": "1", "lang": "en", "title": "Strong earthquake shakes the capital"},
+        {"id": "2", "lang": "en", "title": "Parliament debates pensions"},
+        {"id": "3", "lang": "en", "title": "Powerful tremors felt in city"},
+    ]
+    prints = [fingerprint(entry_of(row)) for row in rows]
+    index = Index(DedupSettings(meaning=False))
+    answers = list(
+        assign_all(
+            prints, index, DedupSettings(meaning=False), new_event=event_id, join_at=9.0
         )
     )
     assert answers[2].best_entry_id == prints[0].entry_id

@@ -145,7 +145,7 @@ def test_an_explanation_names_every_feature_and_the_verdict() -> None:
     told = explained(a, b, DedupSettings())
     assert not told.is_same
     assert told.verdict.startswith("different events: score 0.")
-    assert "below 0.55 (balanced)" in told.verdict
+    assert "below 0.65 (balanced)" in told.verdict
     assert {line.split()[1] for line in told.lines} == set(NAMES)
     assert any(
         "opposite directions" in line and line.strip().startswith("-")
