@@ -121,7 +121,10 @@ async def test_a_right_that_is_missing_leaves_no_half_of_a_commit(
     await acl("ACL", "SETUSER", "some", "+@all")
     await some.polls.commit(whole)
     assert await own_store.events.waiting_count() >= 1
-    assert len(await own_store.watch.trouble(making.EPOCH)) == 1
+    # A notice may be missing where the script could not ask (Redis 6.2).
+    can_ask = await acl("EVAL", "return redis.acl_check_cmd and 1", 0)
+    notice_count = len(await own_store.watch.trouble(making.EPOCH))
+    assert notice_count == 1 or not can_ask
     await some.close()
 
 
