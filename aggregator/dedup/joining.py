@@ -53,16 +53,19 @@ class Pair(NamedTuple):
     is_same_site: bool
 
 
-class Standing(NamedTuple):
+class Standing:
     """An event as an entry meets it: the reports compared, one at least, and how many it has in all."""
 
-    pairs: Sequence[Pair]
-    size: int
+    __slots__ = ("best", "falling", "is_told_otherwise", "size")
 
-    @property
-    def best(self) -> float:
-        """The log-odds of the pair that is most alike."""
-        return max(pair.log_odds for pair in self.pairs)
+    def __init__(self, pairs: Sequence[Pair], size: int) -> None:
+        self.falling = sorted([pair.log_odds for pair in pairs], reverse=True)
+        """The log-odds of the pairs, the best one first."""
+        self.best = self.falling[0]
+        self.size = size
+        own = [pair.log_odds for pair in pairs if pair.is_same_site]
+        self.is_told_otherwise = bool(own) and max(own) < OTHERWISE_BELOW
+        """Whether the entry's own publisher has told the event, and nothing like the entry."""
 
 
 def event_log_odds(events: Sequence[Standing], weights: Sequence[float]) -> list[float]:
@@ -76,22 +79,34 @@ def event_log_odds(events: Sequence[Standing], weights: Sequence[float]) -> list
 
 def features_of(events: Sequence[Standing]) -> list[list[float]]:
     """The `FEATURES` of each event; all are zero for one that is out of the question."""
-    bests = [event.best for event in events]
-    near = [place for place, best in enumerate(bests) if best > AWAY]
-    found = [[0.0] * len(FEATURES) for _ in events]
-    supports = {place: support(events[place]) for place in near}
-    for place in near:
-        others = [other for other in near if other != place]
-        rival = max((supports[other] for other in others), default=AWAY)
-        rivals_best = max((bests[other] for other in others), default=AWAY)
-        found[place] = [
-            *_own(events[place]),
-            max(rival - AWAY, 0.0),
-            rivals_best - AWAY,
-            max(rival, 0.0),
-            max(rivals_best, 0.0),
-        ]
+    near = [event for event in events if event.best > AWAY]
+    bests = [event.best for event in near]
+    supports = [support(event) for event in near]
+    found: list[list[float]] = []
+    place = 0
+    for event in events:
+        if event.best <= AWAY:
+            found.append([0.0] * len(FEATURES))
+            continue
+        rival = _greatest_but(supports, place)
+        rivals_best = _greatest_but(bests, place)
+        place += 1
+        found.append(
+            [
+                *_own(event),
+                max(rival - AWAY, 0.0),
+                rivals_best - AWAY,
+                max(rival, 0.0),
+                max(rivals_best, 0.0),
+            ]
+        )
     return found
+
+
+def _greatest_but(numbers: Sequence[float], place: int) -> float:
+    """The greatest of the numbers but the one at `place`; `AWAY` where there is no other."""
+    others = (*numbers[:place], *numbers[place + 1 :])
+    return max(others, default=AWAY)
 
 
 def support(event: Standing) -> float:
@@ -99,40 +114,32 @@ def support(event: Standing) -> float:
     if event.size == 1:
         return event.best
     wanted = min(event.size, BEST)
-    best = _falling(event, UNLIKE)[:wanted]
+    best = [max(one, UNLIKE) for one in event.falling[:wanted]]
     best += [UNLIKE] * (wanted - len(best))
     return sum(best) / wanted - CROWD * math.log2(event.size)
 
 
 def _own(event: Standing) -> list[float]:
     """The features that do not look at other events."""
-    told_otherwise = float(is_told_otherwise(event.pairs))
+    told_otherwise = float(event.is_told_otherwise)
     if event.size == 1:
-        return [0.0] * 9 + [told_otherwise]
-    falling = _falling(event, LEAST)
-    best, second, third = (falling + [UNLIKE] * 2)[:BEST]
+        return [*_LONE, told_otherwise]
+    best, second, third = [*event.falling, UNLIKE, UNLIKE][:BEST]
+    least = event.falling[-1]
     has_three = event.size > 2
-    recurring = any(pair.log_odds <= RECURRING for pair in event.pairs)
     return [
         1.0,
         best,
         max(best, 0.0),
-        second,
+        max(second, LEAST),
         float(has_three),
-        third if has_three else 0.0,
-        falling[-1],
+        max(third, LEAST) if has_three else 0.0,
+        max(least, LEAST),
         math.log2(event.size),
-        float(recurring),
+        float(least <= RECURRING),
         told_otherwise,
     ]
 
 
-def _falling(event: Standing, least: float) -> list[float]:
-    """The log-odds of an event's pairs, each at `least` or above, the best one first."""
-    return sorted((max(pair.log_odds, least) for pair in event.pairs), reverse=True)
-
-
-def is_told_otherwise(pairs: Sequence[Pair]) -> bool:
-    """Whether the entry's own publisher has told an event, and nothing like the entry."""
-    own = [pair.log_odds for pair in pairs if pair.is_same_site]
-    return bool(own) and max(own) < OTHERWISE_BELOW
+_LONE = (0.0,) * 9
+"""What an event of one report has of the features of several."""

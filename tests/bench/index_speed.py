@@ -1,12 +1,12 @@
 """How fast entries are matched, and what one costs in memory, as the window grows.
 
-    python -m tests.bench.index_speed [--sizes 10000 100000 1000000] [--sample 2000] [--meaning]
+    OPENBLAS_NUM_THREADS=1 python -m tests.bench.index_speed [--sizes 10000 100000 1000000] [--sample 2000] [--meaning]
 
 A synthetic stream: headlines of 6 to 14 words and leads of 30 to 60, drawn from a Zipf vocabulary of 200,000 words; 30 %
 of entries retell an event of the last 2,000 entries with most of its rare words. The window is filled by `Index.learn`,
 then a sample is matched at each size. Entries a second are those assigned and added: fingerprints are made where
-entries are read, by as many processes as there are. Processor time on one core, fixed seed; memory is what the process
-grew by.
+entries are read, by as many processes as there are. Processor time on one core, of one thread as in the daemon, fixed
+seed; memory is what the process grew by.
 """
 
 from __future__ import annotations
