@@ -425,10 +425,29 @@ FOREIGN = 0.6
 headlines of two events in two languages 18 joined without it, and 4 with it (tests/bench/languages.py --meaning)."""
 
 
+REPEATED_SHARE = 0.8
+"""Share of the body samples in common from which a report with the same title is the same text again."""
+REPEATED = 8.0
+"""Log-odds of such a pair, at least: more than any other has, so that it decides between two events."""
+
+
+def is_repeated(table: Floats) -> Bools:
+    """Which pairs are one text told twice: the titles letter for letter, and nearly all that is sampled of the bodies;
+    of bodies too short for samples all words."""
+    same_title = table[:, INDEX["letters"]] == 1
+    shared = table[:, INDEX["shingles_shared"]]
+    is_short = shared < 0
+    same_words = is_short & (table[:, INDEX["body_cosine"]] == 1)
+    found: Bools = same_title & ((shared >= REPEATED_SHARE) | same_words)
+    return found
+
+
 def adjusted(log_odds: Floats, table: Floats) -> Floats:
-    """Learned log-odds of pairs, with what no forest was to learn: pairs in two languages, and headlines come again."""
+    """Learned log-odds of pairs, with what no forest was to learn: pairs in two languages, texts told twice, headlines
+    come again."""
     is_foreign = table[:, INDEX["same_language"]] == 0
     found = np.where(is_foreign, log_odds - np.float32(FOREIGN), log_odds)
+    found[is_repeated(table)] = REPEATED
     found[is_recurring(table)] = RECURRING
     return found
 

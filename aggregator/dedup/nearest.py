@@ -14,7 +14,7 @@ import numpy as np
 
 from aggregator.dedup import learned
 from aggregator.dedup.assign import COPY
-from aggregator.dedup.features import INDEX, features
+from aggregator.dedup.features import INDEX, adjusted, features
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import row_array
@@ -64,7 +64,7 @@ def nearest(
         np.zeros(len(slots), np.intp),
         others,
     )
-    log_odds = learned.model().log_odds(table)
+    log_odds = adjusted(learned.model().log_odds(table), table)
     best = int(log_odds.argmax())
     event_id, entry_id = reports[best]
     shingles_shared = table[best, INDEX["shingles_shared"]]

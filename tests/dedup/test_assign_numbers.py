@@ -270,3 +270,19 @@ def test_four_fifths_of_a_body_make_a_copy(held: int, shared: int, reason: str) 
         asking(shingles=mine), index, SETTINGS, model=judge(3.0), join_at=0.0
     )
     assert (answer.reason, answer.is_copy) == (reason, reason == "copy")
+
+
+@pytest.mark.parametrize(("shared", "joined"), [(8, "copied"), (7, "likelier")])
+def test_a_text_told_twice_decides_between_two_events(shared: int, joined: str) -> None:
+    """Its title letter for letter, and four fifths of its body: whatever else is likelier by what was learned."""
+    theirs = tuple(range(1, 11))
+    copied = replace(report("copied", 1, shingles=theirs), title="asking")
+    mine = (*theirs[:shared], *range(101, 101 + SHINGLES - shared))
+    answer = assign(
+        asking(shingles=mine),
+        index_of([copied], [report("likelier", 2)]),
+        SETTINGS,
+        model=judge(3.0, 6.0),
+        join_at=0.0,
+    )
+    assert answer.event_id == joined
