@@ -24,8 +24,14 @@ MAX_URL_CHARS = 4096
 """Longer ones are not used: a cut address is a wrong one. The longest of 31,097 links of real feeds has 437."""
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_EDGE = "".join(map(chr, range(0x21))) + "\u00a0\u3000\ufeff\u200b"
-_SPACES = re.compile(r"\s")
+_DIRECTIONS = "\u202a-\u202e\u2066-\u2069"
+"""Characters that turn the direction of writing: another address is shown than is meant."""
+_EDGE = (
+    "".join(map(chr, range(0x21)))
+    + "\u00a0\u3000\ufeff\u200b\u200e\u200f"
+    + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+)
+_SPACES = re.compile(rf"[\s{_DIRECTIONS}]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST = re.compile(r"[^\s/?#@:\\<>\[\]^|%\"'`{}!$&()*+,;=]+")
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
@@ -129,7 +135,8 @@ class _Parts(NamedTuple):
 def absolute_url(base: str, url: str) -> str:
     """`url` as a browser on page `base` would open it; '' when that is not http(s), has no host, or is too long.
 
-    White space and control characters are removed or percent-encoded as the URL standard says; other characters stay.
+    White space, control characters and those that turn the direction of writing are removed or percent-encoded as the
+    URL standard says; other characters stay.
     """
     if _PLAIN.fullmatch(url) and len(url) <= MAX_URL_CHARS:
         return url

@@ -17,6 +17,7 @@ from aggregator.entry.urls import (
     site_of,
     without_userinfo,
 )
+from aggregator.visible import has_orders
 
 PIECES = st.sampled_from(
     [
@@ -310,3 +311,21 @@ def test_the_short_way_for_plain_addresses_says_what_the_long_one_says(
     # userinfo and a space in front are taken out on the long way alone
     assert canonical_url(f"http://{rest}") == canonical_url(f"http://user@{rest}")
     assert absolute_url("", f"http://{rest}") == absolute_url("", f" http://{rest}")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("\u202ehttp://h.example/a", "http://h.example/a"),
+        ("http://h.example/a\u2069", "http://h.example/a"),
+        ("http://h.example/a\u202eb", "http://h.example/a%E2%80%AEb"),
+        ("http://h.example/?q=\u2066x", "http://h.example/?q=%E2%81%A6x"),
+        ("x\u202ey", "http://feed.example/news/x%E2%80%AEy"),
+        ("http://h.ex\u202eample/", ""),
+    ],
+)
+def test_no_address_turns_the_direction_of_writing(url: str, expected: str) -> None:
+    """Found by fuzzing: a link's RIGHT-TO-LEFT OVERRIDE stood in the report's address."""
+    found = absolute_url("http://feed.example/news/", url)
+    assert found == expected
+    assert not has_orders(found)
