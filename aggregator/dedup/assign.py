@@ -27,6 +27,7 @@ import numpy as np
 
 from aggregator.dedup import learned
 from aggregator.dedup.features import (
+    COPY,
     INDEX,
     RECURRING,
     Compared,
@@ -66,8 +67,6 @@ of og2021 and ecbplus, in sample, was 0.712 and 0.847 with 0 and 0.698 and 0.854
 0.906, at a precision of 0.979 and 0.982."""
 RELATED = -1.5
 MAX_RELATED = 5
-COPY = 0.8
-"""Share of the body samples in common from which a report is a copy: half of the lead's and nearly all of the rest."""
 HOPELESS = -2.5
 """Log-odds by the gate from which on a pair is looked at more closely: by words alone B-cubed F1 of families.dev was
 0.797, 0.840, 0.843 and 0.843 at -1, -2, -2.5 and -4, for 43, 60, 67 and 89 in 100 of all pairs."""

@@ -425,11 +425,10 @@ FOREIGN = 0.45
 headlines of one event in two languages 34, 36 and 38 joined with 0.6, 0.45 and 0.15, and of 496 of two events 2, 2
 and 9 (tests/bench/languages.py --meaning)."""
 
-
-REPEATED_SHARE = 0.8
-"""Share of the body samples in common from which a report with the same title is the same text again."""
+COPY = 0.8
+"""Share of the body samples in common from which a report is a copy: half of the lead's and nearly all of the rest."""
 REPEATED = 8.0
-"""Log-odds of such a pair, at least: more than any other has, so that it decides between two events."""
+"""Log-odds of a copy with the same title, whatever was learned: so that it decides between two events."""
 
 
 def is_repeated(table: Floats) -> Bools:
@@ -439,7 +438,7 @@ def is_repeated(table: Floats) -> Bools:
     shared = table[:, INDEX["shingles_shared"]]
     is_short = shared < 0
     same_words = is_short & (table[:, INDEX["body_cosine"]] == 1)
-    found: Bools = same_title & ((shared >= REPEATED_SHARE) | same_words)
+    found: Bools = same_title & ((shared >= COPY) | same_words)
     return found
 
 

@@ -43,6 +43,8 @@ FEATURES = (
     "rivals_best_above",
 )
 """What is weighed beside the best pair's log-odds: of the event itself, if it has several reports; then of others."""
+_LONE = (0.0,) * FEATURES.index("told_otherwise")
+"""What an event of one report has of the features of several."""
 
 
 class Pair(NamedTuple):
@@ -139,7 +141,3 @@ def _own(event: Standing) -> list[float]:
         float(least <= RECURRING),
         told_otherwise,
     ]
-
-
-_LONE = (0.0,) * 9
-"""What an event of one report has of the features of several."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.dedup import learned
-from aggregator.dedup.assign import COPY
-from aggregator.dedup.features import INDEX, adjusted, features
+from aggregator.dedup.features import COPY, INDEX, adjusted, features
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.rows import row_array

@@ -92,6 +92,7 @@ class WordNeighbours:
     def _make_room(self, oldest: int, fresh: Floats) -> None:
         """Let go of the vectors before slot `oldest`; there is room for as many more then, and for the fresh ones."""
         kept = self._vectors[oldest - self._first : self._count]
+        # At first nothing is kept, and of no width.
         kept = kept.reshape(-1, fresh.shape[1])
         room = 2 * len(kept) + len(fresh)
         self._vectors = np.zeros((room, fresh.shape[1]), np.float32)
@@ -125,6 +126,7 @@ def _nearest(
 
 def _alike(cosines: Floats, first: int, like: float) -> tuple[Slots, Slots, Floats]:
     """(row, slot, cosine) of the numbers that are at least `like`, the columns counted from `first`."""
+    # At once, since `nonzero` of two axes takes several times as long; a window may be empty.
     row, column = np.divmod(np.flatnonzero(cosines >= like), cosines.shape[1] or 1)
     return row, column + first, cosines[row, column]
 

@@ -820,7 +820,7 @@ def main() -> None:
             flush=True,
         )
     arrays = model(plain, meant)
-    # Learned after the forests (tests/bench/joining.py), and of use until then.
+    # Those of before serve until they are learned from the new forests (tests/bench/joining.py).
     arrays["joining"] = np.array(learned.model().joining, np.float32)
     np.savez_compressed(PACKAGE / "weights.npz", **arrays)
     print("weights written", flush=True)
