@@ -116,7 +116,7 @@ PURE = (
 IMPURE_MODULES = {
     "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil",
     "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
-    "aiohttp", "redis", "requests", "structlog",
+    "aiohttp", "pebble", "redis", "requests", "structlog",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "urandom", "getenv"}
 PURE_EXCEPTIONS = {
@@ -144,6 +144,7 @@ OWNERS: dict[str, set[str]] = {
     "numpy": {"dedup.*"},
     "opencc": {"dedup.words", "mentions"},
     "orjson": {"cli.*", "engine.*", "watch.*"},
+    "pebble": {"children.sandbox"},
     "platformdirs": {"daemon.files"},
     "prometheus_client": {"watch.metrics"},
     "publicsuffixlist": {"entry.urls"},
@@ -433,6 +434,6 @@ def test_no_exception_of_this_table_is_stale():
 
 def test_the_standard_library_list_is_the_interpreters_own():
     assert (
-        IMPURE_MODULES - {"aiohttp", "redis", "requests", "structlog"}
+        IMPURE_MODULES - {"aiohttp", "pebble", "redis", "requests", "structlog"}
         <= sys.stdlib_module_names
     )

@@ -1,7 +1,7 @@
 """A function run on untrusted input in a child process, killed when it goes over its limits (situation 27).
 
 Rules:
-- Limits for each document: wall clock (the child is killed), CPU (the *soft* RLIMIT_CPU is set to the time used so
+- Limits for each document: wall clock (pebble stops the child), CPU (the *soft* RLIMIT_CPU is set to the time used so
   far plus the budget, because the kernel counts over the life of the process), address space (RLIMIT_AS).
 - A child serves MOST_DOCUMENTS documents and is then replaced, so that what a parser leaks is given back.
 - A child watches the daemon by a pipe that breaks with it, and is killed by the kernel when the server that forked it
@@ -19,18 +19,17 @@ Rules:
 - The function is an argument: this wing knows nothing of what it does. It must be importable by name, take one argument
   and answer with one value, both picklable. An exception it raises comes back as Killed("crashed"): a broken document
   never harms another.
-- What breaks a child from outside (it or the fork server killed, no memory or descriptor for a new one) is no fault of
-  the document: it is tried once more in a new child, then the answer is Killed("broken"). So is SIGKILL, which a
-  document cannot bring about: its memory is limited, and what goes over a limit ends by another signal.
+- What breaks the pool itself (an idle child or the fork server killed, no memory or descriptor for a new child) is no
+  fault of the document: it is tried once more on a new pool, then the answer is Killed("broken"). So is SIGKILL, which
+  a document cannot bring about: its memory is limited, and what goes over a limit ends by another signal.
 
-Pools of libraries were tried: the standard library's loses all children where one is stopped, and pebble's, whose
-children share two pipes under locks, and which takes three threads of the daemon, cost a poll of two new entries of 30
-a tenth more processor time (11.6 ms to 12.9, all processes, in turn).
+pebble is used because it alone stops a single busy child by itself; the standard library's executor loses them all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import multiprocessing
 import multiprocessing.connection
@@ -40,7 +39,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import forkserver, popen_forkserver, resource_tracker
@@ -48,7 +47,8 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType, TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
-from aggregator.children.child import Child, ChildEnded, received, send, started
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
 from aggregator.children.packing import packed
 from aggregator.environment import bare_environment
 
@@ -61,16 +61,15 @@ _PR_SET_PDEATHSIG = 1
 
 A = TypeVar("A")
 R = TypeVar("R")
-T = TypeVar("T")
 Reason = Literal["wall", "cpu", "memory", "crashed", "broken"]
 
 TRIES = 2
 _LOST = 255
 """What multiprocessing says of a child whose fork server ended."""
-START_LIMIT = timedelta(seconds=20)
-"""How long a child may take to be ready once it is forked, which takes milliseconds. A guess."""
-_NOT_STARTED = (RuntimeError, OSError, EOFError, MemoryError)
-"""No process, descriptor or memory, or no fork server."""
+LOOK_AT_POOL_S = 1.0
+"""How often a reading under way looks whether the pool still lives: a thread of pebble's that died answers nothing."""
+_POOL_BREAKS = (RuntimeError, OSError, EOFError, MemoryError)
+"""BrokenProcessPool and a pool that was stopped are RuntimeErrors; no process, descriptor or memory, the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +107,8 @@ class Sandbox(Generic[A, R]):
         self._most_documents = most_documents
         self._preload = [function.__module__] if preload is None else list(preload)
         self._idle = idle
-        self._places = asyncio.Semaphore(self._processes)
-        self._waiting: list[Child] = []
-        """Children that wait for a document; the one that had the last comes last, and is the next to have one."""
-        self._tasks: set[asyncio.Task[Any]] = set()
-        """Starts and ends of children under way."""
-        self._busy: set[Child] = set()
+        self._starting: asyncio.Task[ProcessPool] | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
         self._is_open = False
         self._running_count = 0
         self._resting: asyncio.TimerHandle | None = None
@@ -128,13 +123,14 @@ class Sandbox(Generic[A, R]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        starting = self._starting
+        self._starting = None
         self._is_open = False
         self._rest_never()
-        self._end_waiting()
-        for child in list(self._busy):
-            self._end(child)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        if starting is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(_stop, await starting)
+        await asyncio.gather(*self._stopping)
 
     async def run(self, argument: A, *, wall: timedelta | None = None) -> R | Killed:
         """The function's answer, or why it was killed. Cancelling the call kills the child that works on it.
@@ -161,24 +157,22 @@ class Sandbox(Generic[A, R]):
             self._resting = loop.call_later(self._idle.total_seconds(), self._rest)
 
     def _rest(self) -> None:
-        """End the children, until the next document, and the fork server if it has no others: it holds what it has
-        loaded for them."""
-        self._end_waiting()
-        self._in_background(self._stop_fork_server(list(self._tasks)))
-
-    async def _stop_fork_server(self, ends: Sequence[asyncio.Task[Any]]) -> None:
-        if ends:
-            await asyncio.wait(ends)
-        await asyncio.to_thread(_stop_fork_server)
+        """End the children, until the next document."""
+        starting = self._starting
+        if starting is None or not starting.done() or starting.exception():
+            return
+        self._starting = None
+        stopping = asyncio.create_task(
+            asyncio.to_thread(_end_idle, starting.result()),
+            name="end idle children",
+        )
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
 
     async def _answer(self, argument: A, wall: timedelta) -> R | Killed:
         killed = Killed("broken", "")
         for _ in range(TRIES):
-            async with self._places:
-                if not self._is_open:
-                    # What was under way when it was closed is not begun anew.
-                    return _not_kept("all children are ended")
-                answer = await self._tried(argument, wall)
+            answer = await self._tried(argument, wall)
             if not isinstance(answer, Killed) or answer.reason != "broken":
                 return answer
             killed = answer
@@ -186,123 +180,108 @@ class Sandbox(Generic[A, R]):
 
     async def _tried(self, argument: A, wall: timedelta) -> R | Killed:
         try:
-            message = packed((self._function, argument))
-            child = await self._child()
-        except ChildEnded as error:
-            return _not_kept(f"it ended with status {error.status} as it started")
-        except _NOT_STARTED as error:
-            return _not_kept(f"{type(error).__name__}: {error}")
-        self._busy.add(child)
-        try:
-            answer = await child.answer(message, wall.total_seconds())
+            pool = await self._pool()
+            future = pool.schedule(
+                _limited,
+                args=(self._function, packed(argument), self._cpu.total_seconds()),
+                timeout=wall.total_seconds(),
+            )
+            answer = await _answer_of(future, pool)
         except TimeoutError:
             return Killed("wall", f"did not finish within {wall.total_seconds():g} s")
-        except ChildEnded as error:
-            return _expired(error.status, self._cpu)
-        finally:
-            self._busy.discard(child)
-            self._keep(child)
-        value: R | Killed = pickle.loads(answer)
+        except ProcessExpired as error:
+            return _expired(error, self._cpu)
+        except _POOL_BREAKS as error:
+            words = f"its process could not be kept: {type(error).__name__}: {error}"
+            return Killed("broken", words[:500])
+        if isinstance(answer, Killed):
+            return answer
+        value: R = pickle.loads(answer)
         return value
 
-    # --- children ---------------------------------------------------------------------------------------------
+    async def _pool(self) -> ProcessPool:
+        """The children, started at the first document, and once more when the pool itself has failed.
 
-    async def _child(self) -> Child:
-        """One that waits, or a new one. Raises ChildEnded and _NOT_STARTED."""
-        while self._waiting:
-            child = self._waiting.pop()
-            if not child.has_ended:
-                return child
-            self._end(child)
-        starting = self._in_background(self._started())
-        try:
-            # One that is nearly there serves the next document, where the caller is cancelled.
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            starting.add_done_callback(self._keep_started)
-            raise
+        In a thread: the fork server loads for a second (longer on a busy machine), in which the daemon must go on.
+        Raises OSError when no process can be started.
+        """
+        starting = self._starting
+        broken = None
+        if starting is not None and starting.done():
+            if starting.exception() is not None:
+                starting = None
+            elif not starting.result().active:
+                broken = starting.result()
+                starting = None
+        if starting is None:
+            starting = asyncio.create_task(
+                asyncio.to_thread(self._started_pool, broken)
+            )
+            self._starting = starting
+        # One caller that is cancelled must not take the pool from the others that wait for it.
+        return await asyncio.shield(starting)
 
-    async def _started(self) -> Child:
-        """In a thread: the fork server loads for a second (longer on a busy machine); meanwhile the daemon goes on."""
-        child = await asyncio.to_thread(self._forked)
-        try:
-            await child.connect(START_LIMIT.total_seconds())
-            if not self._is_open:
-                raise OSError("all children are ended")
-        except BaseException:
-            self._end(child)
-            raise
-        return child
-
-    def _forked(self) -> Child:
+    def _started_pool(self, broken: ProcessPool | None) -> ProcessPool:
+        if broken is not None:
+            _stop(broken)
         with _fork_server_use:
             multiprocessing.set_forkserver_preload(self._preload)
             with bare_environment():
                 resource_tracker.ensure_running()
-            cpu_s = self._cpu.total_seconds()
-            child = started(
-                _Context(),
-                _serve,
-                (self._memory_bytes, cpu_s),
+            pool = ProcessPool(
+                max_workers=self._processes,
+                max_tasks=self._most_documents,
+                initializer=_prepare,
+                initargs=(self._memory_bytes,),
+                context=_Context(),
             )
-            _children.add(child)
-        return child
+            if not pool.active:  # asking starts it
+                raise OSError("no child process can be started")
+            _pools.add(pool)
+        return pool
 
-    def _keep_started(self, starting: asyncio.Task[Child]) -> None:
-        if not starting.cancelled() and starting.exception() is None:
-            self._keep(starting.result())
 
-    def _keep(self, child: Child) -> None:
-        """For the next document, unless it ended or has had its number of them."""
-        is_used_up = child.answered_count >= self._most_documents
-        if child.has_ended or is_used_up or not self._is_open:
-            self._end(child)
-        else:
-            self._waiting.append(child)
-
-    def _end_waiting(self) -> None:
-        children = self._waiting
-        self._waiting = []
-        for child in children:
-            self._end(child)
-
-    def _end(self, child: Child) -> None:
-        """Kill it, and see to it in the background that it is gone."""
-        child.kill()
-        child.close()
-        self._in_background(asyncio.to_thread(_gone, child))
-
-    def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work, name="children")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+async def _answer_of(
+    future: ProcessFuture[bytes | Killed], pool: ProcessPool
+) -> bytes | Killed:
+    """What the child answers. Raises what pebble tells of its end, and OSError when the pool died without a word."""
+    waiting = asyncio.wrap_future(future)
+    try:
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=LOOK_AT_POOL_S)
+            if not waiting.done() and not pool.active:
+                raise OSError("the pool of children ended")
+        if waiting.cancelled():  # by a pool that was replaced, not by our caller
+            raise OSError("the pool of children was replaced")
+        return waiting.result()
+    finally:
+        waiting.cancel()
 
 
 _fork_server_use = threading.Lock()
-_children: set[Child] = set()
-"""Those that the fork server has; it ends with the last of them."""
+_pools: set[ProcessPool] = set()
+"""Those that the fork server serves; it ends with the last of them."""
 
 
-def _gone(child: Child) -> None:
-    child.end()
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
     with _fork_server_use:
-        _children.discard(child)
+        _pools.discard(pool)
 
 
-def _stop_fork_server() -> None:
+def _end_idle(pool: ProcessPool) -> None:
+    """Stop the children, and the fork server if it has no others: it holds what it has loaded for them."""
+    _stop(pool)
     with _fork_server_use:
-        if not _children:
+        if not _pools:
             # There is no public name for it in any version of Python.
             server: Any = forkserver._forkserver
             server._stop()
 
 
-def _not_kept(why: str) -> Killed:
-    return Killed("broken", f"its process could not be kept: {why}"[:500])
-
-
-def _expired(code: int, cpu: timedelta) -> Killed:
+def _expired(error: ProcessExpired, cpu: timedelta) -> Killed:
+    code = error.exitcode or 0
     if code == -signal.SIGXCPU:
         seconds = cpu.total_seconds()
         return Killed("cpu", f"used more than {seconds:g} s of processor time")
@@ -348,8 +327,8 @@ class _Context(ForkServerContext):
 def _prepare(memory_bytes: int) -> None:
     """Once for each child: die with the daemon, take no more memory than allowed, leave no core file."""
     _die_with_the_daemon()
-    # Of a terminal's Ctrl-C the daemon decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # pebble's own handler waits for the interpreter; a child busy in C code would be killed only 3 s later, one by one.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
@@ -385,29 +364,18 @@ def _watch(sentinel: int) -> None:
     os._exit(1)
 
 
-def _serve(
-    asked: int,
-    told: int,
-    memory_bytes: int,
-    cpu_s: float,
-) -> None:
-    """Answer document after document, until the daemon closes its end."""
-    _prepare(memory_bytes)
-    send(told, b"")
-    while (message := received(asked)) is not None:
-        send(told, _limited(message, cpu_s))
-
-
-def _limited(message: bytes, cpu_seconds: float) -> bytes:
-    """The answer to a message. What a function imports at first counts against its limits, too."""
+def _limited(
+    function: Callable[[Any], Any],
+    argument: bytes,
+    cpu_seconds: float,
+) -> bytes | Killed:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     limit = int(usage.ru_utime + usage.ru_stime + cpu_seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
     with _Boundary() as boundary:
-        function, argument = pickle.loads(message)
-        return packed(function(argument))
-    return packed(boundary.killed)
+        return packed(function(pickle.loads(argument)))
+    return boundary.killed
 
 
 class _Boundary:

@@ -25,7 +25,7 @@ finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 _HEAVY = {
-    "aiohttp", "apscheduler", "feedparser", "jinja2", "lxml", "nh3", "numpy", "opencc", "PIL",
+    "aiohttp", "apscheduler", "feedparser", "jinja2", "lxml", "nh3", "numpy", "opencc", "pebble", "PIL",
     "prometheus_client", "py3langid", "rapidfuzz", "tomlkit",
 }  # fmt: skip
 _OURS_HEAVY = {
