@@ -13,14 +13,13 @@ pairs, are aligned by rapidfuzz, one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
-from aggregator.dedup.places import Named, distance, is_exact, places_in
+from aggregator.dedup.places import Places, crossed, distance, is_exact, places_in
 
 DIFFERENCES = (
     "aligned",
@@ -59,7 +58,6 @@ _PLACES = [
     DIFFERENCES.index(name)
     for name in ("places_agree", "places_apart", "places_untold", "slot_places_apart")
 ]
-_UNTOLD = DIFFERENCES.index("places_untold")
 _PLAIN = 5.0
 """Rarity below which a word is common: one title in 150 (a guess)."""
 
@@ -282,66 +280,95 @@ def _place(
     all that the other report names, and how far those that fill one slot.
     """
     values[:, _PLACES] = -1
+    count = len(values)
     named, other_named = _named(mine.titles.tokens, theirs.titles.tokens)
-    far: list[int] = []
-    for row, (places, other_places) in enumerate(zip(named, other_named, strict=True)):
-        if not places or not other_places:
-            continue
-        agree = any(is_exact(a.place, b.place) for a in places for b in other_places)
-        apart = _apart(places, other_places)
-        in_one_slot = _apart_in_slots(mine, theirs, row, places, other_places)
-        values[row, _PLACES] = [agree, apart, apart, in_one_slot]
-        # What a title tells already need not be looked for in a body.
-        if apart:
-            far.append(row)
-    bodies, other_bodies = _named(mine.titles.bodies[far], theirs.titles.bodies[far])
-    for row, body, other_body in zip(far, bodies, other_bodies, strict=True):
-        values[row, _UNTOLD] = max(
-            _apart(named[row], [*other_named[row], *other_body]),
-            _apart(other_named[row], [*named[row], *body]),
-        )
+    one, other = crossed(named, other_named)
+    # Few titles name places.
+    if not len(one):
+        return
+    row = named.row[one]
+    place, other_place = named.place[one], other_named.place[other]
+    far = distance(place, other_place)
+    agree = np.zeros(count, bool)
+    agree[row[is_exact(place, other_place)]] = True
+    nearest = np.full(count, _NO_PLACE, np.int32)
+    np.minimum.at(nearest, row, far)
+    rows = np.flatnonzero(nearest < _NO_PLACE)
+    gap = _gaps_of(mine, named)[one]
+    other_gap = _gaps_of(theirs, other_named)[other]
+    in_slots = (gap == other_gap) & (gap >= 0)
+    in_one_slot = _furthest(
+        count,
+        row[in_slots],
+        gap[in_slots],
+        far[in_slots],
+    )
+    untold = _untold(
+        nearest,
+        rows,
+        (named, other_named),
+        (mine, theirs),
+    )
+    columns = (agree, nearest, untold, in_one_slot)
+    values[rows[:, None], _PLACES] = np.stack([column[rows] for column in columns], 1)
+
+
+_NO_PLACE = 4
+"""More than any distance: of titles that do not both name a place."""
 
 
 def _named(
     tokens: Tokens,
     others: Tokens,
-) -> tuple[list[list[Named]], list[list[Named]]]:
+) -> tuple[Places, Places]:
     """The places that each row names, of one side and of the other."""
-    named = places_in(np.concatenate([tokens, others]))
-    return named[: len(tokens)], named[len(tokens) :]
+    # Looked up together: for few titles each look-up costs as much as for many.
+    return places_in(np.concatenate([tokens, others])).split(len(tokens))
 
 
-def _apart_in_slots(
-    mine: _Aligned,
-    theirs: _Aligned,
-    row: int,
-    places: Sequence[Named],
-    other_places: Sequence[Named],
-) -> int:
-    """How far places that fill one slot are apart, of the slot where they are furthest."""
-    furthest = 0
-    in_slots = _by_gap(mine, row, places)
-    other_in_slots = _by_gap(theirs, row, other_places)
-    for gap in in_slots.keys() & other_in_slots.keys():
-        apart = _apart(in_slots[gap], other_in_slots[gap])
-        furthest = max(furthest, apart)
+def _gaps_of(aligned: _Aligned, named: Places) -> Numbers:
+    """The number of the gap in which each place of these titles stands; -1 for one that stands in line."""
+    gaps = aligned.gap[named.row, named.at]
+    return np.where(aligned.in_line[named.row, named.at], -1, gaps)
+
+
+def _furthest(
+    count: int,
+    row: Numbers,
+    gap: Numbers,
+    far: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """How far places that fill one slot are apart, of the slot of each of `count` rows where they are furthest; 0:
+    none. Rows and gaps come in rising order."""
+    furthest = np.zeros(count, np.int32)
+    if not len(row):
+        return furthest
+    is_first = np.ones(len(row), bool)
+    is_first[1:] = (row[1:] != row[:-1]) | (gap[1:] != gap[:-1])
+    starts = np.flatnonzero(is_first)
+    np.maximum.at(furthest, row[starts], np.minimum.reduceat(far, starts))
     return furthest
 
 
-def _by_gap(
-    aligned: _Aligned,
-    row: int,
-    places: Sequence[Named],
-) -> dict[int, list[Named]]:
-    """The places that a title names in gaps, by the number of the gap."""
-    by_gap: dict[int, list[Named]] = {}
-    for named in places:
-        if not aligned.in_line[row, named.at]:
-            gap = int(aligned.gap[row, named.at])
-            by_gap.setdefault(gap, []).append(named)
-    return by_gap
-
-
-def _apart(mine: Sequence[Named], theirs: Sequence[Named]) -> int:
-    """How far the two nearest places of two lists are apart."""
-    return min(distance(a.place, b.place) for a in mine for b in theirs)
+def _untold(
+    nearest: NDArray[np.int32],
+    rows: Numbers,
+    named: tuple[Places, Places],
+    aligned: tuple[_Aligned, _Aligned],
+) -> NDArray[np.int32]:
+    """How far the places of one title are from all that the other report names, the greater of both ways, of `rows`
+    whose titles' `nearest` places are known."""
+    # What a title tells already need not be looked for in a body.
+    asked = rows[nearest[rows] > 0]
+    if not len(asked):
+        return nearest
+    told: list[NDArray[np.int32]] = []
+    bodies = _named(*(side.titles.bodies[asked] for side in aligned))
+    for title, body in zip(named, bodies[::-1], strict=True):
+        in_body = body._replace(row=asked[body.row])
+        mine, theirs = crossed(title, in_body)
+        far = distance(title.place[mine], in_body.place[theirs])
+        either = nearest.copy()
+        np.minimum.at(either, title.row[mine], far)
+        told.append(either)
+    return np.maximum(*told)

@@ -43,38 +43,63 @@ def _known() -> tuple[Positions, Numbers]:
     return Positions(keys), np.append(places, _NOWHERE)
 
 
-class Named(NamedTuple):
-    """A place, and the index of the first token of its name."""
+class Places(NamedTuple):
+    """Places that rows of tokens name, in their order: the row of each, the index of the first token of its name, and
+    the place."""
 
-    at: int
-    place: int
+    row: NDArray[np.intp]
+    at: NDArray[np.intp]
+    place: Numbers
+
+    def split(self, count: int) -> tuple[Places, Places]:
+        """Those of the first `count` rows, and those of the others, whose rows are counted from 0 again."""
+        end = int(np.searchsorted(self.row, count))
+        first = Places(
+            self.row[:end],
+            self.at[:end],
+            self.place[:end],
+        )
+        others = Places(
+            self.row[end:] - count,
+            self.at[end:],
+            self.place[end:],
+        )
+        return first, others
 
 
-def places_in(tokens: Tokens) -> list[list[Named]]:
-    """The places that each row of (rows, columns) tokens names, in their order; of a name of two tokens not those of
-    each. Behind the end of a row stand zeros."""
+def places_in(tokens: Tokens) -> Places:
+    """The places that the rows of (rows, columns) tokens name; of a name of two tokens not those of each. Behind the
+    end of a row stand zeros."""
     of_one, of_two = _places_at(tokens)
-    named: list[list[Named]] = [[] for _ in range(len(tokens))]
-    rows, columns = np.nonzero(np.maximum(of_one, of_two) >= 0)
-    found = (
-        rows.tolist(),
-        columns.tolist(),
-        of_one[rows, columns].tolist(),
-        of_two[rows, columns].tolist(),
+    row, at = np.nonzero(np.maximum(of_one, of_two) >= 0)
+    longer = of_two[row, at]
+    place = np.where(longer >= 0, longer, of_one[row, at])
+    # York is no place in "New York".
+    is_same_row = row[1:] == row[:-1]
+    is_next = is_same_row & (at[1:] == at[:-1] + 1)
+    doubtful = np.flatnonzero(is_next & (longer[:-1] >= 0)) + 1
+    if not len(doubtful):
+        return Places(row, at, place)
+    is_free = np.ones(len(row), bool)
+    # In their order, since a name that is passed over holds no other.
+    for number in doubtful.tolist():
+        is_free[number] = not is_free[number - 1]
+    return Places(
+        row[is_free],
+        at[is_free],
+        place[is_free],
     )
-    before, free = -1, 0
-    for row, at, place, longer in zip(*found, strict=True):
-        if row != before:
-            before, free = row, 0
-        # York is no place in "New York".
-        if at < free:
-            continue
-        free = at + 1
-        if longer >= 0:
-            place = longer
-            free = at + 2
-        named[row].append(Named(at, place))
-    return named
+
+
+def crossed(one: Places, other: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The indices of each place of `one` beside each place of `other` that the same row names, in the order of
+    `one`."""
+    first = np.searchsorted(other.row, one.row)
+    counts = np.searchsorted(other.row, one.row, side="right") - first
+    ends = np.cumsum(counts)
+    mine = np.repeat(np.arange(len(counts)), counts)
+    theirs = np.arange(len(mine)) + np.repeat(first - ends + counts, counts)
+    return mine, theirs
 
 
 def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
@@ -90,24 +115,21 @@ def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
     return of_one, of_two
 
 
-def distance(one: int, other: int) -> int:
+def distance(one: Numbers, other: Numbers) -> Numbers:
     """0 for places of which one holds the other; 1 for two cities of a region, 2 for two regions, 3 for two
     countries."""
-    if one == other:
-        return 0
     region, other_region = one >> CITY_BITS, other >> CITY_BITS
-    if region >> REGION_BITS != other_region >> REGION_BITS:
-        return 3
-    # A whole country holds the place in it.
-    if not region & _REGION or not other_region & _REGION:
-        return 0
-    if region != other_region:
-        return 2
+    country, other_country = region >> REGION_BITS, other_region >> REGION_BITS
     # A whole region holds its cities, else they are two of them.
-    are_cities = one & _CITY and other & _CITY
-    return 1 if are_cities else 0
+    are_cities = (one & _CITY > 0) & (other & _CITY > 0) & (one != other)
+    in_country = np.where(region == other_region, are_cities, np.int32(2))
+    # A whole country holds the place in it.
+    is_whole = (region & _REGION == 0) | (other_region & _REGION == 0)
+    in_country[is_whole] = 0
+    return np.where(country == other_country, in_country, np.int32(3))
 
 
-def is_exact(one: int, other: int) -> bool:
+def is_exact(one: Numbers, other: Numbers) -> NDArray[np.bool_]:
     """Whether two places are one region or city."""
-    return one == other and one >> CITY_BITS & _REGION > 0
+    exact: NDArray[np.bool_] = (one == other) & (one >> CITY_BITS & _REGION > 0)
+    return exact
