@@ -19,7 +19,7 @@ learned from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 
@@ -41,6 +41,7 @@ from aggregator.dedup.features import (
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Evidence, Index, evidence
 from aggregator.dedup.joining import (
+    AWAY,
     BEST,
     CROWD,
     Pair,
@@ -74,6 +75,7 @@ NEAR = 0.5
 """Likeness in meaning from which on a pair is looked at whatever the gate says of its words (a guess)."""
 PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
+_UNLIKE = Pair(-math.inf, False, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def assign_all(
             event_id = answer.event_id or new_event(answer.entry_id)
             index.settle(first + i, event_id)
             # Before the merge, while the absorbed ones still have their numbers.
-            batch.touch(event_id, *answer.absorbs)
+            batch.touch(first + i, answer.absorbs)
             for absorbed in answer.absorbs:
                 index.merge(event_id, absorbed)
             yield answer
@@ -177,10 +179,12 @@ def candidates(
 @dataclass(frozen=True, slots=True)
 class _Foreseen:
     """What entries of a batch will most likely make of events: the event of each slot that joins one, and the slots
-    that join each event."""
+    that join each event. `touched` are the numbers of plans that change by it: of these events, and of the slots, which
+    stood for themselves."""
 
     events: dict[int, int] = field(default_factory=dict)
     joining: dict[int, list[int]] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
 
     def join(
         self,
@@ -189,6 +193,7 @@ class _Foreseen:
     ) -> None:
         self.events[slot] = number
         self.joining.setdefault(number, []).append(slot)
+        self.touched.update((slot, number))
 
 
 class Batch:
@@ -208,7 +213,7 @@ class Batch:
         self._at: list[int] = times(rows).tolist()
         self._queries = index.counted(rows)
         self._candidates = self._near(candidates(rows, found_by, index))
-        self._plans = [self._members(i, _Foreseen()) for i in range(len(rows))]
+        self._plans = self._first_plans()
         self._pairs: list[dict[int, Pair]] = [{} for _ in self._at]
         self._refills: list[dict[int, Refill]] = [{} for _ in self._at]
         self._touched: set[int] = set()
@@ -226,7 +231,7 @@ class Batch:
         foreseen = _Foreseen()
         wanted: list[tuple[int, int]] = []
         for i, plan in enumerate(self._plans):
-            if self._is_changed(i, foreseen.joining.keys()):
+            if not plan.keys().isdisjoint(foreseen.touched):
                 plan = self._members(i, foreseen)
                 wanted += self._missing(i, plan)
             number = self._likeliest(i, plan, foreseen, join)
@@ -243,18 +248,20 @@ class Batch:
     ) -> int | None:
         """The event that an entry will most likely join, by the pairs that were compared; None: none of them."""
         pairs = self._pairs[i]
-        numbers: list[int] = []
-        standings: list[Standing] = []
+        known: dict[int, list[Pair]] = {}
         for number, slots in plan.items():
-            known = [pairs[slot] for slot in slots if slot in pairs]
-            if known:
-                size = len(self._index.members(number))
-                size += len(foreseen.joining.get(number, ()))
-                numbers.append(number)
-                standings.append(Standing(known, size))
+            compared_pairs = [pairs[slot] for slot in slots if slot in pairs]
+            if compared_pairs:
+                known[number] = compared_pairs
         # Most entries are like nothing: none of their events is looked at more closely.
-        if max((standing.best for standing in standings), default=-math.inf) < join:
+        if max(chain.from_iterable(known.values()), default=_UNLIKE).log_odds < join:
             return None
+        numbers = list(known)
+        standings: list[Standing] = []
+        for number, compared_pairs in known.items():
+            size = len(self._index.members(number))
+            size += len(foreseen.joining.get(number, ()))
+            standings.append(Standing(compared_pairs, size))
         log_odds = event_log_odds(standings, self._model.joining)
         likeliest = max(log_odds)
         if likeliest < join:
@@ -266,12 +273,22 @@ class Batch:
         plan = self._judged(i)
         return dict(zip(plan, self._standings(i, plan), strict=True))
 
-    def touch(self, *event_ids: str) -> None:
-        """Say that the members of events are no longer what they were when the batch was compared."""
-        for name in event_ids:
-            number = self._index.number_of(name)
-            if number is not None:
-                self._touched.add(number)
+    def touch(
+        self,
+        slot: int,
+        absorbed: Sequence[str],
+    ) -> None:
+        """Say that the members of events are no longer what they were when the batch was compared: a report of the
+        batch is settled, and will bring events to be absorbed."""
+        number = self._index.event_number(slot)
+        # A report that starts an event stands for itself, as it did before.
+        if number == slot and not absorbed:
+            return
+        self._touched |= {slot, number}
+        for name in absorbed:
+            absorbed_number = self._index.number_of(name)
+            if absorbed_number is not None:
+                self._touched.add(absorbed_number)
 
     def assigned(
         self,
@@ -332,6 +349,9 @@ class Batch:
         scored: list[Scored] = []
         for place in order:
             number, standing = numbers[place], standings[place]
+            # What is out of the question is not related either.
+            if scored and standing.best <= AWAY:
+                continue
             supported = support(standing)
             if scored and supported < RELATED:
                 continue
@@ -360,7 +380,8 @@ class Batch:
         """The slots of each event that the entry is weighed against, all of them compared with it."""
         plan, pairs = self._plans[i], self._pairs[i]
         judged = [plan]
-        if self._is_changed(i, self._touched):
+        # Where nothing of the plan was touched it is what it was: reports that started events stand for themselves.
+        if not plan.keys().isdisjoint(self._touched):
             plan = self._members(i, _Foreseen())
             self._compare(self._missing(i, plan))
             judged.append(plan)
@@ -414,29 +435,44 @@ class Batch:
             wanted += [(i, slot) for slot in slots if slot not in pairs]
         return wanted
 
-    def _is_changed(
-        self,
-        i: int,
-        numbers: Collection[int],
-    ) -> bool:
-        """Whether an entry's plan is another one than it was, when the events of these numbers have grown."""
-        # Reports of this batch have their events only now, and an event that grew has other newest members.
-        in_batch = any(slot >= self._first for slot in self._candidates[i])
-        return in_batch or not self._plans[i].keys().isdisjoint(numbers)
+    def _first_plans(self) -> list[dict[int, list[int]]]:
+        """The plan of each entry before any report of the batch is posted."""
+        rows = self._index.rows
+        flat = np.fromiter(chain.from_iterable(self._candidates), np.int64)
+        numbers = flat.copy()
+        posted = flat < rows.next
+        # A report of this batch stands for itself.
+        numbers[posted] = rows.events_at(flat[posted])
+        each = iter(numbers.tolist())
+        nothing = _Foreseen()
+        return [
+            self._plan(i, islice(each, len(slots)), nothing)
+            for i, slots in enumerate(self._candidates)
+        ]
 
     def _members(
         self,
         i: int,
         foreseen: _Foreseen,
     ) -> dict[int, list[int]]:
-        """The slots to compare with, by event: candidates, and further members of the events they belong to."""
-        rows = self._index.rows
-        chosen: dict[int, list[int]] = {}
+        """The plan of an entry of a batch that is posted, as the index stands now."""
+        event = self._index.rows.event
+        numbers: list[int] = []
         for slot in self._candidates[i]:
             number = foreseen.events.get(slot)
-            if number is None:
-                # A report of this batch that is not posted yet stands for itself.
-                number = rows.event(slot) if slot < rows.next else slot
+            numbers.append(event(slot) if number is None else number)
+        return self._plan(i, numbers, foreseen)
+
+    def _plan(
+        self,
+        i: int,
+        numbers: Iterable[int],
+        foreseen: _Foreseen,
+    ) -> dict[int, list[int]]:
+        """The slots to compare with, by event: candidates, of which the numbers of the events are given, and further
+        members of these events."""
+        chosen: dict[int, list[int]] = {}
+        for slot, number in zip(self._candidates[i], numbers, strict=True):
             members = chosen.get(number)
             if members is None:
                 if len(chosen) < EVENTS:
@@ -444,7 +480,8 @@ class Batch:
             elif len(members) < MEMBERS:
                 members.append(slot)
         for number, members in chosen.items():
-            if len(members) < BEST and number < rows.next:
+            # Most events are one report, which is chosen already.
+            if number in foreseen.joining or self._index.has_several(number):
                 self._add_newest(i, number, foreseen, members)
         return chosen
 
@@ -458,9 +495,6 @@ class Batch:
         """Fill up to `BEST`, with the newest reports of the event."""
         joining = foreseen.joining.get(number, ())
         reports = self._index.members(number)
-        # Most events are one report, which is chosen already.
-        if not joining and len(reports) == 1:
-            return
         for slot in chain(reversed(joining), reversed(reports)):
             if len(members) >= BEST:
                 return

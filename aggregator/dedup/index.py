@@ -464,6 +464,10 @@ class Index:
             return (number,)
         return event.slots
 
+    def has_several(self, number: int) -> bool:
+        """Whether an event has, or had, more than one report of the window."""
+        return number in self._events
+
     def same_url(self, url: int) -> list[int]:
         """The newest slots, at most `SAME_URL`, with the same address, given as a fingerprint has it; newest first."""
         if not url:

@@ -45,6 +45,7 @@ FEATURES = (
 """What is weighed beside the best pair's log-odds: of the event itself, if it has several reports; then of others."""
 _LONE = (0.0,) * FEATURES.index("told_otherwise")
 """What an event of one report has of the features of several."""
+_NOTHING = (0.0,) * len(FEATURES)
 
 
 class Pair(NamedTuple):
@@ -60,38 +61,56 @@ class Standing:
 
     __slots__ = ("best", "falling", "is_told_otherwise", "size")
 
-    def __init__(self, pairs: Sequence[Pair], size: int) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        size: int,
+    ) -> None:
+        self.size = size
+        # Most events are one report, for which there is nothing to sort.
+        if len(pairs) == 1:
+            log_odds, _, is_same_site = pairs[0]
+            self.falling = [log_odds]
+            self.best = log_odds
+            self.is_told_otherwise = is_same_site and log_odds < OTHERWISE_BELOW
+            return
         self.falling = sorted([pair.log_odds for pair in pairs], reverse=True)
         """The log-odds of the pairs, the best one first."""
         self.best = self.falling[0]
-        self.size = size
         own = [pair.log_odds for pair in pairs if pair.is_same_site]
         self.is_told_otherwise = bool(own) and max(own) < OTHERWISE_BELOW
         """Whether the entry's own publisher has told the event, and nothing like the entry."""
 
 
-def event_log_odds(events: Sequence[Standing], weights: Sequence[float]) -> list[float]:
+def event_log_odds(
+    events: Sequence[Standing],
+    weights: Sequence[float],
+) -> list[float]:
     """For each of the events that one entry meets, the log-odds that it is the entry's."""
     found: list[float] = []
     for event, features in zip(events, features_of(events), strict=True):
-        weighed = sum(map(mul, weights, features))
-        found.append(event.best + weighed)
+        log_odds = event.best
+        # What is out of the question has zeros, which need not be weighed.
+        if log_odds > AWAY:
+            log_odds += sum(map(mul, weights, features))
+        found.append(log_odds)
     return found
 
 
-def features_of(events: Sequence[Standing]) -> list[list[float]]:
+def features_of(events: Sequence[Standing]) -> list[Sequence[float]]:
     """The `FEATURES` of each event; all are zero for one that is out of the question."""
     near = [event for event in events if event.best > AWAY]
-    bests = [event.best for event in near]
     supports = [support(event) for event in near]
-    found: list[list[float]] = []
+    two_supports = _two_greatest(supports)
+    two_bests = _two_greatest([event.best for event in near])
+    found: list[Sequence[float]] = []
     place = 0
     for event in events:
         if event.best <= AWAY:
-            found.append([0.0] * len(FEATURES))
+            found.append(_NOTHING)
             continue
-        rival = _greatest_but(supports, place)
-        rivals_best = _greatest_but(bests, place)
+        rival = _greatest_but(supports[place], two_supports)
+        rivals_best = _greatest_but(event.best, two_bests)
         place += 1
         found.append(
             [
@@ -105,10 +124,20 @@ def features_of(events: Sequence[Standing]) -> list[list[float]]:
     return found
 
 
-def _greatest_but(numbers: Sequence[float], place: int) -> float:
-    """The greatest of the numbers but the one at `place`; `AWAY` where there is no other."""
-    others = (*numbers[:place], *numbers[place + 1 :])
-    return max(others, default=AWAY)
+def _two_greatest(numbers: Sequence[float]) -> tuple[float, float]:
+    """The two greatest of the numbers, the greatest first; `AWAY` for each that there is not."""
+    falling = sorted(numbers, reverse=True)
+    first, second, *_ = [*falling, AWAY, AWAY]
+    return first, second
+
+
+def _greatest_but(
+    number: float,
+    two_greatest: tuple[float, float],
+) -> float:
+    """The greatest of the numbers but this one of them, by their `_two_greatest`."""
+    first, second = two_greatest
+    return second if number == first else first
 
 
 def support(event: Standing) -> float:

@@ -6,8 +6,9 @@ last row has expired, so that expiry costs nothing for an entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -332,12 +333,27 @@ class RowStore:
         slots: NDArray[np.int64],
     ) -> NDArray[np.int64]:
         """The same of many live slots."""
+        return self._gathered(slots, attrgetter("times"))
+
+    def events_at(
+        self,
+        slots: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """The numbers of the events that many live slots belong to."""
+        return self._gathered(slots, attrgetter("events"))
+
+    def _gathered(
+        self,
+        slots: NDArray[np.int64],
+        column: Callable[[_Block], memoryview],
+    ) -> NDArray[np.int64]:
+        """What a column of the blocks holds of many live slots."""
         blocks, places = np.divmod(slots, BLOCK)
         found = np.empty(len(slots), np.int64)
-        for number in np.unique(blocks).tolist():
+        for number in set(blocks.tolist()):
             here = blocks == number
-            instants = np.asarray(self._blocks[number].times)
-            found[here] = instants[places[here]]
+            numbers = np.asarray(column(self._blocks[number]))
+            found[here] = numbers[places[here]]
         return found
 
     def event(self, slot: int) -> int:
