@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aggregator.children.sandbox import Killed, Sandbox
+from aggregator.children.sandbox import Killed, Sandbox, _Context
 from tests.children import functions
 
 pytestmark = pytest.mark.usefixtures("fresh_fork_server")
@@ -309,6 +310,14 @@ async def test_nothing_is_left_when_the_sandbox_is_closed():
         if c not in before and "pebble" in " ".join(words_of(c))
     ]
     assert left == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of pipes is Linux's")
+def test_a_pipe_to_the_children_takes_a_body_at_once():
+    reading, writing = _Context().Pipe(duplex=False)
+    with reading, writing:
+        os.set_blocking(writing.fileno(), False)
+        assert os.write(writing.fileno(), bytes(200_000)) == 200_000
 
 
 async def test_closing_ends_children_that_are_busy_in_c_at_once():

@@ -12,6 +12,7 @@ from tests.bench import sandbox_cost, schedule_sim
 @pytest.mark.usefixtures("fresh_fork_server")
 async def test_the_sandbox_bench_runs(capsys: pytest.CaptureFixture[str]):
     await sandbox_cost.measure(1)
+    await sandbox_cost.measure_hand_over(1)
     assert "first answer after" in capsys.readouterr().out
 
 
