@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 
 from aggregator.dedup import facts, learned, lexicon
 from aggregator.dedup.frequency import prior_rarity
-from aggregator.dedup.words import Tokens, Word, cleaned, folded, tokens, words
+from aggregator.dedup.words import (
+    Tokens,
+    Word,
+    cleaned,
+    folded,
+    is_plain,
+    stands_behind_word,
+    tokens,
+    words,
+)
 from aggregator.model import EPOCH, Entry
 
 TITLE_TOKENS = 28
@@ -415,7 +424,7 @@ def _name_bits(
     wanted = {word.token for word in title_words}
     inside: set[int] = set()
     if is_all_capital:
-        inside = _capitals_inside(body, lang, wanted)
+        inside = _capitals_inside(body, body_tokens, lang, wanted)
     lower = _in_lower_case(body_tokens, wanted)
     bits = 0
     for i, word in enumerate(title_words):
@@ -432,7 +441,7 @@ def _in_lower_case(
     wanted: set[int],
 ) -> set[int]:
     """Those of the `wanted` tokens that a body writes in lower case somewhere."""
-    surfaces, numbers = body_tokens
+    surfaces, numbers, _ = body_tokens
     # Few words of a body stand in its title: they are picked out before anything is asked of them.
     is_wanted = list(map(wanted.__contains__, numbers))
     some = zip(compress(surfaces, is_wanted), compress(numbers, is_wanted), strict=True)
@@ -441,10 +450,19 @@ def _in_lower_case(
 
 def _capitals_inside(
     body: str,
+    body_tokens: Tokens,
     lang: str,
     wanted: set[int],
 ) -> set[int]:
     """Those of the `wanted` tokens that a body writes with a capital in the middle of a sentence."""
+    surfaces, numbers, is_all = body_tokens
+    asked: dict[str, int] = {}
+    for surface, number in zip(surfaces, numbers, strict=True):
+        if number in wanted and surface[0].isupper():
+            asked[surface] = number
+    if is_all and all(map(is_plain, asked)):
+        # The few that are asked for are looked for: where each word of the body stands need not be known.
+        return {asked[run] for run in asked if stands_behind_word(run, body)}
     body_words = words(body, lang=lang, limit=BODY_WORDS)
     some = [word for word in body_words if word.token in wanted]
     return {word.token for word in some if is_capital_inside(word, body)}

@@ -47,15 +47,7 @@ _ASCII_RUN = re.compile(
 """The same for a text in ASCII, in two thirds of the time."""
 _DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_INVISIBLE = dict.fromkeys(
-    [
-        0x00AD,
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        0x2060,
-        0xFEFF,
-    ]
-)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -108,7 +100,7 @@ def cleaned(
 ) -> str:
     """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
         # Chinese, Cantonese or a language that is not known; Japanese has characters of its own.
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
             text = _simplified(text)
@@ -119,10 +111,17 @@ def cleaned(
 
 def _may_hold_quarter(text: str) -> bool:
     """Looked for first, by substring where that does: the whole pattern is slow, and few texts hold a quarter."""
-    if text.isascii() and "Q" not in text:
-        lower = text.lower()
-        return "quart" in lower or "trimest" in lower
-    return _QUARTER_HINT.search(text) is not None
+    if "Q" in text or _TURKISH.search(text):
+        return _QUARTER_HINT.search(text) is not None
+    lower = text.lower()
+    hints = _ASCII_HINTS if text.isascii() else _HINTS
+    return any(map(lower.__contains__, hints))
+
+
+_ASCII_HINTS = ("quart", "trimest")
+_HINTS = (*_ASCII_HINTS, "кварт", "季度", "四半期", "분기")
+_TURKISH = re.compile("[İı]")
+"""What a pattern takes for another case of "i", where small letters are no such thing."""
 
 
 def _quarter(match: re.Match[str]) -> str:
@@ -319,10 +318,12 @@ def _runs(text: str) -> list[str]:
 
 
 class Tokens(NamedTuple):
-    """The tokens of a text, as it writes them and as numbers."""
+    """The tokens of a text, as it writes them and as numbers. `is_all` says that these are all runs of a spaced script
+    that the text has: none was cut off by the limit, and no date was left out."""
 
     surfaces: list[str]
     numbers: list[int]
+    is_all: bool
 
 
 def tokens(
@@ -338,20 +339,52 @@ def tokens(
         return Tokens(
             [word.surface for word in read],
             [word.token for word in read],
+            is_all=False,
         )
     runs = _runs(text)
     numbers = list(map(_NUMBERS[lang[:2] == "vi"].__getitem__, runs))
-    surfaces = list(compress(runs, numbers))[:limit]
-    numbers = list(filter(None, numbers))[:limit]
+    surfaces = list(compress(runs, numbers))
+    numbers = list(filter(None, numbers))
+    is_whole = len(numbers) <= limit
+    if not is_whole:
+        del surfaces[limit:], numbers[limit:]
     # Other scripts have digits of their own.
     if text.isascii() and not _holds_day(text, surfaces):
-        return Tokens(surfaces, numbers)
+        return Tokens(surfaces, numbers, is_whole)
     dates = _dates(surfaces)
     is_kept = [i not in dates for i in range(len(surfaces))]
+    # Of a month's name one may stand in a date, and another not.
     return Tokens(
         list(compress(surfaces, is_kept)),
         list(compress(numbers, is_kept)),
+        is_whole and not dates,
     )
+
+
+_PLAIN = re.compile(rf"{_LETTER}{{2,}}|{_LETTER}+['’]{_LETTER}+")
+_GOES_ON = re.compile(rf"['’]?{_LETTER}")
+_GOES_ON_WITH_LETTERS = re.compile(_LETTER)
+
+
+def is_plain(run: str) -> bool:
+    """Whether a run is a word of letters, with an apostrophe at most, and no code."""
+    return _PLAIN.fullmatch(run) is not None
+
+
+def stands_behind_word(run: str, text: str) -> bool:
+    """Whether a plain run of a text of spaced scripts stands in it right behind a letter and a space."""
+    goes_on = _GOES_ON
+    if "'" in run or "’" in run:
+        goes_on = _GOES_ON_WITH_LETTERS
+    # No run holds a space: what stands behind one begins there.
+    sought = f" {run}"
+    at = text.find(sought, 1)
+    while at >= 0:
+        end = at + len(sought)
+        if text[at - 1].isalpha() and not goes_on.match(text, end):
+            return True
+        at = text.find(sought, end)
+    return False
 
 
 def _holds_day(text: str, surfaces: list[str]) -> bool:

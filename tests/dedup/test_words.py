@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup import words as module
-from aggregator.dedup.words import tokens, words
+from aggregator.dedup.words import is_plain, stands_behind_word, tokens, words
 
 LIMIT = 12
 _PARTS = st.sampled_from(
@@ -37,3 +37,38 @@ def test_what_is_kept_of_words_is_bounded() -> None:
     known.update((f"w{number}", 1) for number in range(module._NUMBERS_KEPT))
     assert tokens("two words", lang="en", limit=LIMIT).numbers
     assert set(known) == {"two", "words"}
+
+
+@given(st.lists(_PARTS | st.text(max_size=3), max_size=LIMIT))
+@example(["The", " ", "Rate's", " ", "Rate", "’", "s"])
+@example(["a", " ", "Rate's", "'", "a"])
+@example(["a", " ", "Rate", "5", " ", "May"])
+@example(["a", "  ", "May", "-", "May"])
+def test_a_run_behind_a_word_is_found_without_reading_all(parts: list[str]) -> None:
+    text = "".join(parts)
+    surfaces, _, is_all = tokens(text, lang="en", limit=LIMIT)
+    if not is_all:
+        return
+    behind: set[str] = set()
+    for word in words(text, lang="en", limit=LIMIT):
+        before = text[max(word.start - 2, 0) : word.start]
+        if before.strip(" ").isalpha():
+            behind.add(word.surface)
+    plain = filter(is_plain, surfaces)
+    assert {run for run in plain if stands_behind_word(run, text)} == set(
+        filter(is_plain, behind)
+    )
+
+
+_HINTED = st.sampled_from(
+    [
+        *("Q", "q", "1Q", "Q2FY", "FY", "quart", "QUART", "Trimestre", "TRİMESTRE", "trımest"),
+        *("квартал", "КВАРТ", "第一季度", "四半期", "1분기", "é", " ", "a", "ſ", "İ"),
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(_HINTED | st.text(max_size=2), max_size=4).map("".join))
+def test_what_may_hold_a_quarter_is_told_by_its_parts(text: str) -> None:
+    hinted = module._QUARTER_HINT.search(text) is not None
+    assert module._may_hold_quarter(text) or not hinted
