@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from aggregator.engine import wire
 from aggregator.engine.codec import INSTANT, KNOWN_ENTRY, POLL_STATE, Unreadable, decode
-from aggregator.engine.grouped import GroupedScript
+from aggregator.engine.grouped import GroupedReads, GroupedScript
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.scripts import (
     OTHER_TYPE,
@@ -120,6 +120,7 @@ class PollStore:
         self._engine = engine
         self._keys = engine.keys
         self._commits = GroupedScript(engine, "commit")
+        self._known_reads = GroupedReads(engine, "known")
         self._unanswered: tuple[list[tuple[str, str]], _ClaimCall] | None = None
         """What was asked for when the server went away: it may have claimed it."""
 
@@ -542,7 +543,7 @@ class PollStore:
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
         """The feed's known entries by identity key."""
         key = self._keys.known(feed_id)
-        [answer] = await self._engine.many([("HGETALL", key)])
+        answer = await self._known_reads.read("HGETALL", key)
         values = (answer or {}).items()
         return self._engine.readable_fields(KNOWN_ENTRY, key, values)
 

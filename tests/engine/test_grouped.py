@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aggregator.engine.client import connect
-from aggregator.engine.grouped import MOST_CALLS, GroupedScript
+from aggregator.engine.grouped import MOST_CALLS, GroupedReads, GroupedScript
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineRefused
 
@@ -96,3 +96,26 @@ async def test_without_a_server_each_is_told_so() -> None:
     with pytest.raises(EngineDown):
         await held(script, store, 0)
     await store.close()
+
+
+async def test_reads_that_come_at_once_have_each_its_own_answer(store: Store) -> None:
+    reads = GroupedReads(store.engine, "values")
+    keys = [store.engine.keys.host(f"h{number}.example") for number in range(COUNT)]
+    for number, key in enumerate(keys):
+        await store.engine.command("HSET", key, "held", number)
+    await store.engine.command("DEL", keys[3], keys[4])
+    await store.engine.command("SET", keys[4], "other")
+    answers = await asyncio.gather(*(reads.read("HGET", key, "held") for key in keys))
+    expected = [str(number).encode() for number in range(COUNT)]
+    assert answers == [*expected[:3], None, None, *expected[5:]]
+
+
+async def test_reads_of_a_server_that_is_away_are_told_so(store: Store) -> None:
+    away = Store(connect("redis://127.0.0.1:1/0"))
+    reads = GroupedReads(away.engine, "values")
+    answers = await asyncio.gather(
+        *(reads.read("GET", f"key{number}") for number in range(3)),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [EngineDown] * 3
+    await away.close()
