@@ -19,6 +19,7 @@ learned from.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice
@@ -342,13 +343,11 @@ class Batch:
         numbers = list(plan)
         standings = self._standings(i, plan)
         log_odds = event_log_odds(standings, self._model.joining)
-        order = sorted(
-            range(len(standings)),
-            key=lambda place: (-log_odds[place], numbers[place]),
-        )
+        against = map(operator.neg, log_odds)
+        order = sorted(zip(against, numbers, range(len(numbers)), strict=True))
         scored: list[Scored] = []
-        for place in order:
-            number, standing = numbers[place], standings[place]
+        for _, number, place in order:
+            standing = standings[place]
             # What is out of the question is not related either.
             if scored and standing.best <= AWAY:
                 continue

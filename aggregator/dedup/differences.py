@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
 from aggregator.dedup.places import Places, crossed, distance, is_exact, places_in
+from aggregator.dedup.runs import run_lengths, run_starts
 
 DIFFERENCES = (
     "aligned",
@@ -217,11 +218,9 @@ def _weigh(
     in_slots, other_in_slots = is_filled[1, gaps], is_filled[0, other_gaps]
     side = _sides(mine, places, gaps, in_slots)
     other_side = _sides(theirs, other_places, other_gaps, other_in_slots)
-    row, starts, counts = np.unique(
-        slots // width,
-        return_index=True,
-        return_counts=True,
-    )
+    rows = slots // width
+    starts = run_starts(rows)
+    row, counts = rows[starts], run_lengths(starts, len(rows))
     least = np.minimum(side.compared, other_side.compared)
     mentioned = np.maximum(side.mentioned, other_side.mentioned)
     length = np.maximum(side.length, other_side.length)
@@ -255,14 +254,14 @@ def _sides(
     mentioned = np.where(is_known, untitled, 0)
     sums = [unknown, named, weight - unknown, untitled, untitled_named, mentioned]
     numbers = gaps[in_slots]
-    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+    starts = run_starts(numbers)
     summed = np.add.reduceat(np.stack(sums, 1), starts)
     rarest = np.maximum.reduceat(np.stack([unknown, untitled, weight], 1), starts)
     return _Sides(
         np.concatenate([rarest[:, :2], summed[:, :-1]], 1),
         summed[:, -1],
         rarest[:, 2],
-        np.diff(starts, append=len(numbers)),
+        run_lengths(starts, len(numbers)),
     )
 
 

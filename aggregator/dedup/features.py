@@ -251,10 +251,10 @@ def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
     """(rows * _PLACES,) the column of the token with that hash in each row."""
     table = np.zeros((len(tokens), _PLACES), np.uint8)
     places = tokens >> shift & np.uint32(_PLACES - 1)
-    columns = np.broadcast_to(np.arange(tokens.shape[1], dtype=np.uint8), tokens.shape)
+    columns = np.arange(tokens.shape[1], dtype=np.uint8)
     # Written backwards: title tokens, the first columns, are the last to be pushed out.
     order = slice(None, None, -1 if not shift else 1)
-    table[np.arange(len(tokens))[:, None], places[:, order]] = columns[:, order]
+    table[np.arange(len(tokens))[:, None], places[:, order]] = columns[order]
     return table.ravel()
 
 
@@ -606,6 +606,17 @@ _EXACT = (facts.SCORE, facts.VERSION, facts.DATE, facts.YEAR)
 """Kinds whose values are no amounts: 3-1 is kept as 3001, 5 March as 305."""
 
 
+def _flags(kinds: tuple[int, ...]) -> Bools:
+    """Of every kind whether it is one of these: read in a tenth of the time that a search takes."""
+    flags = np.zeros(facts.IN_TITLE, np.bool_)
+    flags[list(kinds)] = True
+    return flags
+
+
+_IS_STRICT = _flags(_STRICT)
+_IS_EXACT = _flags(_EXACT)
+
+
 def _facts(table: Floats, query: Rows, rows: Rows) -> None:
     for name in ("numbers_equal", "numbers_conflict", "counts_equal", "counts_conflict", "labels_conflict",
                  "title_numbers_equal", "title_numbers_conflict"):  # fmt: skip
@@ -627,7 +638,7 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     )
     one, other = np.abs(query["values"])[:, :, None], np.abs(rows["values"])[:, None, :]
     apart = np.abs(query["values"][:, :, None] - rows["values"][:, None, :])
-    exact = np.isin(bare, _EXACT)[:, :, None]
+    exact = _IS_EXACT.take(bare)[:, :, None]
     near = alike & (apart <= np.where(exact, 0, 0.02 * np.maximum(one, other)))
     titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[
         :, None, :
@@ -638,7 +649,7 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     equal = (of_kind & near.any(2)[:, None, :]).any(2)
     # Every report of a day may name it: a date can conflict, but is no evidence for one event.
     is_first &= ~((bare == facts.DATE) & equal)
-    strict, label = np.isin(bare, _STRICT), bare >= facts.LABEL
+    strict, label = _IS_STRICT.take(bare), bare >= facts.LABEL
     count = is_first & ~strict
     for name, chosen in (
         ("numbers_equal", is_first & strict & equal),

@@ -27,6 +27,7 @@ from aggregator.dedup.frequency import MAX_RARITY, Frequency
 from aggregator.dedup.neighbours import WordNeighbours
 from aggregator.dedup.postings import DEPTH, Postings
 from aggregator.dedup.rows import FIRST, MEANT_ROW, ROW, Rows, RowStore, row_array
+from aggregator.dedup.runs import run_starts
 from aggregator.model import EPOCH, DedupSettings
 
 Floats = NDArray[np.float32]
@@ -568,8 +569,7 @@ class Index:
         packed = query_bits | places << np.uint64(12) | steps
         packed.sort()
         pair = packed >> np.uint64(12)
-        is_first = np.r_[True, pair[1:] != pair[:-1]]
-        starts = np.flatnonzero(is_first)
+        starts = run_starts(pair)
         sums = np.add.reduceat(packed & np.uint64(0xFFF), starts)
         likely = sums >= LEAST_WEIGHT / _WEIGHT_STEP
         pair = pair[starts][likely]

@@ -87,6 +87,10 @@ def event_log_odds(
     weights: Sequence[float],
 ) -> list[float]:
     """For each of the events that one entry meets, the log-odds that it is the entry's."""
+    bests = [event.best for event in events]
+    # Most entries are like nothing.
+    if max(bests, default=AWAY) <= AWAY:
+        return bests
     found: list[float] = []
     for event, features in zip(events, features_of(events), strict=True):
         log_odds = event.best

@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.dedup.runs import run_lengths, run_starts
+
 Keys = NDArray[np.uint32]
 Slots = NDArray[np.int64]
 
@@ -90,9 +92,8 @@ class Postings:
         postings: Keys,
     ) -> None:
         """Write postings into their buckets, which come in rising order, each bucket's oldest posting first."""
-        is_first = np.r_[True, buckets[1:] != buckets[:-1]]
-        starts = np.flatnonzero(is_first)
-        lengths = np.diff(np.r_[starts, len(buckets)])
+        starts = run_starts(buckets)
+        lengths = run_lengths(starts, len(buckets))
         turn = np.arange(len(buckets)) - np.repeat(starts, lengths)
         left = np.repeat(lengths, lengths) - turn
         place = (self._next[buckets] + turn.astype(np.uint32)) % DEPTH

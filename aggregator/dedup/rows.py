@@ -29,6 +29,7 @@ from aggregator.dedup.fingerprint import (
     upgraded,
 )
 from aggregator.dedup.frequency import lang_hash
+from aggregator.dedup.runs import run_starts
 
 TOKENS = TITLE_TOKENS + BODY_TOKENS
 NEVER = 0xFFFFFFFF
@@ -271,11 +272,11 @@ class RowStore:
         # Block by block, since NumPy copies the rows of one array at a time.
         order = np.argsort(slots)
         blocks, places = np.divmod(slots[order], BLOCK)
-        numbers, starts = np.unique(blocks, return_index=True)
+        starts = run_starts(blocks)
         gathered = np.empty(len(slots), self.kind)
         bounds = pairwise([*starts.tolist(), len(slots)])
         for number, (start, end) in zip(
-            numbers.tolist(),
+            blocks[starts].tolist(),
             bounds,
             strict=True,
         ):

@@ -47,8 +47,8 @@ def report_vectors(tokens: Tokens) -> tuple[Floats, Floats]:
     first; zeros where no word is known."""
     # Most titles fill half of their columns: what none of them has is not looked up.
     longest = int(np.count_nonzero(tokens[:, :TITLE_TOKENS], axis=1).max(initial=0))
-    columns = np.r_[:longest, TITLE_TOKENS : TITLE_TOKENS + BODY]
-    vectors = vectors_of(tokens[:, columns])
+    body = tokens[:, TITLE_TOKENS : TITLE_TOKENS + BODY]
+    vectors = vectors_of(np.concatenate([tokens[:, :longest], body], 1))
     titles = vectors[:, :longest].sum(1, dtype=np.int16)
     bodies = vectors[:, longest:].sum(1, dtype=np.int16)
     return _unit(titles), _unit(bodies)
