@@ -111,6 +111,9 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "labels_conflict": _count(
         "numbered things (Game 5, iPhone 15) that differ", "no numbered thing differs"
     ),
+    "namesakes": _count(
+        "persons of one surname with other given names", "no two persons of one surname"
+    ),
     "title_numbers_equal": _count(
         "kinds of number in both titles that agree", "no number is in both titles"
     ),

@@ -127,7 +127,8 @@ def _value(number: str, scale: str | None = None) -> float:
 
 
 @lru_cache(maxsize=1 << 14)
-def _label_kind(word: str) -> int:
+def label_kind(word: str) -> int:
+    """The kind of what is said of a word: from `LABEL` on, by its hash."""
     return LABEL + crc32(word.encode()) % (IN_TITLE - LABEL)
 
 
@@ -199,12 +200,12 @@ def _worded(
 ) -> tuple[int, float]:
     """The numbers whose kind is the word they stand with."""
     if key == "series":
-        return _label_kind(groups["series"]), _ordinal(groups["numeral"])
+        return label_kind(groups["series"]), _ordinal(groups["numeral"])
     if key == "ordinal":
-        return _label_kind("第" + groups["of"]), _ordinal(groups["ordinal"])
+        return label_kind("第" + groups["of"]), _ordinal(groups["ordinal"])
     if key == "label":
         value = _value(groups["plain"], groups.get("plainscale"))
-        return _label_kind(groups["label"]), value
+        return label_kind(groups["label"]), value
     number = groups["count"]
     unit = groups.get("unit", "")
     value = _value(number, groups.get("countscale"))
@@ -212,7 +213,7 @@ def _worded(
     if "." in number and not unit:
         return VERSION, value
     # Cut, so that "firefighter" and "firefighters" are one kind.
-    return _label_kind(unit[:6]), value
+    return label_kind(unit[:6]), value
 
 
 _HINT = re.compile(r"\d|[第号]")

@@ -73,6 +73,7 @@ NAMES: tuple[str, ...] = (
     "meaning_across",
     "meaning_pair",
     "meaning",
+    "namesakes",
 )
 INDEX = {name: i for i, name in enumerate(NAMES)}
 MEANINGS = (
@@ -442,11 +443,17 @@ def is_repeated(table: Floats) -> Bools:
     return found
 
 
+NAMESAKES = 3.0
+"""Log-odds that a pair loses when each report names a person in full and the two share only the surname (a guess): of
+47 such pairs of one family in tests/bench/families 5 are of one event."""
+
+
 def adjusted(log_odds: Floats, table: Floats) -> Floats:
-    """Learned log-odds of pairs, with what no forest was to learn: pairs in two languages, texts told twice, headlines
-    come again."""
+    """Learned log-odds of pairs, with what no forest learned: pairs in two languages, namesakes, texts told twice,
+    headlines come again."""
     is_foreign = table[:, INDEX["same_language"]] == 0
     found = np.where(is_foreign, log_odds - np.float32(FOREIGN), log_odds)
+    found[table[:, INDEX["namesakes"]] > 0] -= np.float32(NAMESAKES)
     found[is_repeated(table)] = REPEATED
     found[is_recurring(table)] = RECURRING
     return found
@@ -550,19 +557,18 @@ def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
     if not (has_meanings(query) and has_meanings(rows)):
         return
     vectors, q_vectors = meanings(rows), meanings(query)
-    titles, leads, q_titles, q_leads = (
-        vectors[:, 0],
-        vectors[:, 1],
-        q_vectors[:, 0],
-        q_vectors[:, 1],
-    )
+    titles = vectors[:, 0]
+    leads = vectors[:, 1]
+    q_titles = q_vectors[:, 0]
+    q_leads = q_vectors[:, 1]
     table[:, INDEX["meaning_title"]] = _cosine(q_titles, titles)
     table[:, INDEX["meaning_lead"]] = _cosine(q_leads, leads)
-    table[:, INDEX["meaning_across"]] = np.maximum(
-        _cosine(q_titles, leads), _cosine(q_leads, titles)
-    )
+    across = _cosine(q_titles, leads)
+    back = _cosine(q_leads, titles)
+    table[:, INDEX["meaning_across"]] = np.maximum(across, back)
     table[:, INDEX["meaning"]] = _cosine(
-        q_titles + LEAD * q_leads, titles + LEAD * leads
+        q_titles + LEAD * q_leads,
+        titles + LEAD * leads,
     )
 
 
@@ -619,7 +625,7 @@ _IS_EXACT = _flags(_EXACT)
 
 def _facts(table: Floats, query: Rows, rows: Rows) -> None:
     for name in ("numbers_equal", "numbers_conflict", "counts_equal", "counts_conflict", "labels_conflict",
-                 "title_numbers_equal", "title_numbers_conflict"):  # fmt: skip
+                 "title_numbers_equal", "title_numbers_conflict", "namesakes"):  # fmt: skip
         table[:, INDEX[name]] = 0
     _directions(table, query["directions"], rows["directions"])
     some = np.flatnonzero((query["kinds"][:, 0] > 0) & (rows["kinds"][:, 0] > 0))
@@ -629,15 +635,21 @@ def _facts(table: Floats, query: Rows, rows: Rows) -> None:
 
 def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> None:
     """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
-    kinds, kinds2 = query["kinds"], rows["kinds"]
+    table[at, INDEX["namesakes"]] = _namesakes(query, rows)
+    # Persons stand among the numbers, and are none.
+    kinds = query["kinds"] - _surnames(query)
+    kinds2 = rows["kinds"] - _surnames(rows)
     bare, bare2 = kinds & 0x7FFF, kinds2 & 0x7FFF
     alike = (
         (bare[:, :, None] == bare2[:, None, :])
         & (kinds > 0)[:, :, None]
         & (kinds2 > 0)[:, None, :]
     )
-    one, other = np.abs(query["values"])[:, :, None], np.abs(rows["values"])[:, None, :]
-    apart = np.abs(query["values"][:, :, None] - rows["values"][:, None, :])
+    values = query["values"][:, :, None]
+    other_values = rows["values"][:, None, :]
+    one = np.abs(values)
+    other = np.abs(other_values)
+    apart = np.abs(values - other_values)
     exact = _IS_EXACT.take(bare)[:, :, None]
     near = alike & (apart <= np.where(exact, 0, 0.02 * np.maximum(one, other)))
     titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[
@@ -663,6 +675,33 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     equal_titles = (of_kind & (near & titles).any(2)[:, None, :]).any(2)
     table[at, INDEX["title_numbers_equal"]] = (in_titles & equal_titles).sum(1)
     table[at, INDEX["title_numbers_conflict"]] = (in_titles & ~equal_titles).sum(1)
+
+
+def _namesakes(query: Rows, rows: Rows) -> NDArray[np.intp]:
+    """(rows,) surnames that both name persons of, none of them the same (see `persons`)."""
+    one = _surnames(query)
+    other = _surnames(rows)
+    is_named = (one > 0)[:, :, None]
+    alike = (one[:, :, None] == other[:, None, :]) & is_named
+    given = query["values"]
+    other_given = rows["values"]
+    same = alike & (given[:, :, None] == other_given[:, None, :])
+    # A report may name several of a surname: one that both name is enough.
+    agreed = np.where(same.any(2), one, 0)
+    is_agreed = (one[:, :, None] == agreed[:, None, :]).any(2)
+    found: NDArray[np.intp] = (alike.any(2) & ~is_agreed).sum(1)
+    return found
+
+
+def _surnames(rows: Rows) -> NDArray[np.uint16]:
+    """(rows, `NUMBERS`) the kinds of surnames; 0 where a number stands."""
+    is_person = rows["values"] < 0
+    kinds: NDArray[np.uint16] = np.where(
+        is_person,
+        rows["kinds"],
+        np.uint16(0),
+    )
+    return kinds
 
 
 def _directions(

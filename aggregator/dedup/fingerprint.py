@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from aggregator.dedup import facts, learned, lexicon
 from aggregator.dedup.frequency import prior_rarity
+from aggregator.dedup.persons import MOST_PERSONS, persons
 from aggregator.dedup.words import (
     Tokens,
     Word,
@@ -393,12 +394,14 @@ def _numbers(
     title: str,
     body: str,
 ) -> tuple[tuple[int, float], ...]:
-    """Numbers of the title, marked so, then of the lead, in the precision they are kept in."""
+    """Numbers of the title, marked so, then of the lead, in the precision they are kept in; then the persons named."""
     in_title = facts.numbers(title, limit=NUMBERS)
     in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
     numbers = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
     # A lead repeats the title's numbers: told once, there is room for others.
     numbers += [number for number in in_lead if number not in in_title]
+    if len(numbers) < NUMBERS:
+        numbers += persons(title, body[:LEAD_CHARACTERS], limit=MOST_PERSONS)
     return tuple((kind, _single(value)) for kind, value in numbers[:NUMBERS])
 
 

@@ -109,6 +109,11 @@ def places() -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     return archive["keys"].astype(np.uint32), archive["places"].astype(np.int32)
 
 
+def given_names() -> NDArray[np.uint32]:
+    """The hashes of given names (`persons.name_hash`); read anew each time, since they are kept there."""
+    return _read("given_names.npz")["names"].astype(np.uint32)
+
+
 @cache
 def meaning_axes() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean of headlines' vectors and the whitening axes: (384,) and (384, `fingerprint.MEANING_AXES`)."""

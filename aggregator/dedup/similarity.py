@@ -17,6 +17,7 @@ from aggregator.dedup.features import (
     INDEX,
     MEANINGS,
     NAMES,
+    NAMESAKES,
     Floats,
     adjusted,
     counted,
@@ -80,6 +81,8 @@ def compared(
     judge = model or learned.model()
     learned_odds = judge.log_odds(table)
     contributions = learned_odds - judge.log_odds(_swapped(table))
+    # No forest has learned of it.
+    contributions[INDEX["namesakes"]] = -NAMESAKES * (table[0, INDEX["namesakes"]] > 0)
     log_odds = float(adjusted(learned_odds, table)[0])
     values = zip(
         NAMES,
@@ -106,7 +109,7 @@ def _swapped(table: Floats) -> Floats:
     """A pair's features, (1, features), once for each of them: with what is usual of strangers in its place."""
     usual = learned.usual().copy()
     # Stays unknown: another forest judges pairs whose meanings are known.
-    if table[0, -1] < 0:
+    if table[0, INDEX["meaning"]] < 0:
         usual[[INDEX[name] for name in MEANINGS]] = -1
     swapped = np.repeat(table, len(NAMES), 0)
     np.fill_diagonal(swapped, usual)

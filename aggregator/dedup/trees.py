@@ -138,11 +138,15 @@ class _Walked:
         return sums
 
 
+_MEANING = -2
+"""The feature that is known of pairs whose meanings are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """What judges pairs: `gate`, a small forest that does without the slow features and sends the hopeless away, and of
-    the rest `meant` those whose meanings are known, `pair` the others. The last feature is the likeness in meaning.
-    `joining` weighs the pairs of an event together (`joining.FEATURES`)."""
+    the rest `meant` those whose meanings are known, `pair` the others. `joining` weighs
+    the pairs of an event together (`joining.FEATURES`)."""
 
     gate: Forest
     pair: Forest
@@ -151,7 +155,7 @@ class Model:
 
     def log_odds(self, table: Floats) -> Floats:
         """(rows,) log-odds that pairs with all their features, (rows, features), are of one event."""
-        is_meant = table[:, -1] >= 0
+        is_meant = table[:, _MEANING] >= 0
         if not is_meant.any():
             return self.pair.log_odds(table)
         log_odds = np.empty(len(table), np.float32)

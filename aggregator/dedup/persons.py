@@ -1,0 +1,136 @@
+"""The persons that a text names in full, so that two of one surname are told apart.
+
+Two capitalised words of which the first is a given name (`given_names.npz`, made by tests/bench/given_names.py) and
+the second the last of their run are taken for a person: "Mayor Tom Harding said". A surname alone says nothing.
+
+A person is kept among the typed numbers of a fingerprint (`facts`): the kind is the surname's, the value the given
+name's first letter, below zero, where no number is. One letter is enough to tell most apart, and the same for Tom and
+Thomas. In Chinese and Korean a person is known by the office beside the name: "外交部长王毅", "이재용 회장". Other
+scripts without capitals have none.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from zlib import crc32
+
+from aggregator.dedup import facts, learned, lexicon
+
+MOST_PERSONS = 3
+"""Persons of a report that are kept, as far as its numbers leave room."""
+LEAST_LETTERS = 2
+"""Letters of a given name at least: one is an initial."""
+_EXACT = 1 << 20
+"""Whole numbers that a float of 32 bits keeps apart, and more than enough."""
+_LONGEST_RUN = 4
+"""Words of a run at most ("President Luiz Inácio Lula"): where more have capitals, all have."""
+_RUN = re.compile(r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*)+")
+
+_OFFICES = (
+    "部长|主席|总统|总理|首相|外长|财长|防长|市长|省长|州长|书记|局长|主任|议员|议长|院长|校长|法官|律师|教授|医生|总裁|董事长"
+    "|总经理|创始人|教练|主帅|球员|选手|导演|演员|歌手|作家|发言人|委员"
+    "|部長|總統|總理|財長|防長|市長|縣長|局長|議員|議長|院長|校長|醫師|總裁|董事長|總經理|教練|球員|選手|導演|演員|發言人|委員"
+)
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石"
+    "廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤張劉陳楊黃趙吳孫馬羅鄭謝許韓馮鄧蕭葉蘇魏呂盧鍾譚陸範賴"
+)
+_CHINESE = re.compile(
+    rf"(?:{_OFFICES})([{_SURNAMES}])([\u4e00-\u9fff])",
+)
+"""An office, then a surname and the first letter of the given name: how long that is, nothing shows."""
+_KOREAN_OFFICES = (
+    "대표|회장|부회장|대통령|총리|장관|차관|의원|시장|지사|도지사|군수|구청장|감독|코치|사장|위원장|원장|총장|교수|판사|검사|변호사"
+    "|선수|후보|배우|가수|작가|기자"
+)
+_KOREAN = re.compile(
+    rf"(?<![가-힣])([가-힣])([가-힣]{{2}}) (?:{_KOREAN_OFFICES})",
+)
+"""A name of three syllables, as most are, then an office."""
+
+
+def persons(
+    title: str,
+    lead: str,
+    *,
+    limit: int,
+) -> list[tuple[int, float]]:
+    """(kind, value) of the first `limit` different persons that a cleaned title or lead names."""
+    # A dict for the order in which they stand.
+    found: dict[tuple[int, float], None] = {}
+    for text in (title, lead):
+        for given, surname in _full_names(text):
+            name = f"person {_plain(surname)}"
+            kind = facts.label_kind(name)
+            value = -_number(given)
+            found[kind, value] = None
+    return list(found)[:limit]
+
+
+def _number(given: str) -> float:
+    """What tells a given name from others: its first letter, and of syllables all, since many begin alike."""
+    if "가" <= given[0] <= "힣":
+        return float(1 + crc32(given.encode()) % _EXACT)
+    return float(ord(_plain(given)[0]))
+
+
+def _full_names(text: str) -> Iterator[tuple[str, str]]:
+    """Given name and surname of each person."""
+    yield from _capitalised(text)
+    # Most texts are spared the patterns of scripts that they do not have.
+    if text.isascii():
+        return
+    for pattern in (_CHINESE, _KOREAN):
+        for match in pattern.finditer(text):
+            surname = match.group(1)
+            given = match.group(2)
+            yield given, surname
+
+
+def _capitalised(text: str) -> Iterator[tuple[str, str]]:
+    """The same, where names have capitals."""
+    for run in _RUN.finditer(text):
+        capitals: list[str] = []
+        for word in (*run.group().split(" "), ""):
+            if word[:1].isupper():
+                capitals.append(word)
+                continue
+            if 2 <= len(capitals) <= _LONGEST_RUN:
+                surname = capitals.pop()
+                given = capitals.pop()
+                if _is_given(given) and _is_surname(surname):
+                    yield given, surname
+            capitals = []
+
+
+def _is_given(word: str) -> bool:
+    # At the start of a sentence "Con" and "Per" have a capital, too.
+    if len(word) < LEAST_LETTERS or _plain(word) in lexicon.STOP_WORDS:
+        return False
+    return name_hash(word) in _given_names()
+
+
+def _is_surname(word: str) -> bool:
+    # "Paris FC", "Virginia GOP".
+    return len(word) > LEAST_LETTERS and not word.isupper()
+
+
+def name_hash(name: str) -> int:
+    """32 bits of a name, whatever its capitals and accents."""
+    return crc32(_plain(name).encode())
+
+
+def _plain(word: str) -> str:
+    """A word in small letters without accents."""
+    split = unicodedata.normalize("NFKD", word.casefold())
+    # Accents stand behind their letters.
+    return "".join(letter for letter in split if not unicodedata.combining(letter))
+
+
+@cache
+def _given_names() -> frozenset[int]:
+    hashes = learned.given_names()
+    return frozenset(hashes.tolist())
