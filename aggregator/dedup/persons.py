@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from functools import cache
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aggregator.dedup import facts, learned, lexicon
 
 MOST_PERSONS = 3
@@ -110,7 +113,7 @@ def _is_given(word: str) -> bool:
     # At the start of a sentence "Con" and "Per" have a capital, too.
     if len(word) < LEAST_LETTERS or _plain(word) in lexicon.STOP_WORDS:
         return False
-    return name_hash(word) in _given_names()
+    return _is_known(name_hash(word))
 
 
 def _is_surname(word: str) -> bool:
@@ -130,7 +133,14 @@ def _plain(word: str) -> str:
     return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
+def _is_known(number: int) -> bool:
+    """Whether a given name has this hash."""
+    names = _given_names()
+    place = int(np.searchsorted(names, np.uint32(number)))
+    return place < len(names) and int(names[place]) == number
+
+
 @cache
-def _given_names() -> frozenset[int]:
-    hashes = learned.given_names()
-    return frozenset(hashes.tolist())
+def _given_names() -> NDArray[np.uint32]:
+    """All hashes, in rising order: a set would take ten times the memory in each process."""
+    return learned.given_names()
