@@ -571,11 +571,13 @@ class Batch:
             log_odds = self._log_odds(table, pairs).tolist()
             copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
             same_site = (table[:, INDEX["same_site"]] == 1).tolist()
+            namesakes = (table[:, INDEX["namesakes"]] > 0).tolist()
             for (i, slot), *found in zip(
                 some,
                 log_odds,
                 copies,
                 same_site,
+                namesakes,
                 strict=True,
             ):
                 self._pairs[i][slot] = Pair(*found)

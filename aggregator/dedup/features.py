@@ -623,10 +623,22 @@ _IS_STRICT = _flags(_STRICT)
 _IS_EXACT = _flags(_EXACT)
 
 
+_FACTS = (
+    "numbers_equal",
+    "numbers_conflict",
+    "counts_equal",
+    "counts_conflict",
+    "labels_conflict",
+    "title_numbers_equal",
+    "title_numbers_conflict",
+    "namesakes",
+)
+_FACT_COLUMNS = [INDEX[name] for name in _FACTS]
+
+
 def _facts(table: Floats, query: Rows, rows: Rows) -> None:
-    for name in ("numbers_equal", "numbers_conflict", "counts_equal", "counts_conflict", "labels_conflict",
-                 "title_numbers_equal", "title_numbers_conflict", "namesakes"):  # fmt: skip
-        table[:, INDEX[name]] = 0
+    """What numbers and persons say: nothing where either report has none."""
+    table[:, _FACT_COLUMNS] = 0
     _directions(table, query["directions"], rows["directions"])
     some = np.flatnonzero((query["kinds"][:, 0] > 0) & (rows["kinds"][:, 0] > 0))
     if len(some):
@@ -678,17 +690,60 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
 
 
 def _namesakes(query: Rows, rows: Rows) -> NDArray[np.intp]:
-    """(rows,) surnames that both name persons of, none of them the same (see `persons`)."""
-    one = _surnames(query)
-    other = _surnames(rows)
-    is_named = (one > 0)[:, :, None]
-    alike = (one[:, :, None] == other[:, None, :]) & is_named
+    """(rows,) surnames that both name persons of, none of them the same (see `persons`).
+
+    What both titles name is judged by itself: a body may mention the other in passing.
+    """
+    surnames = _surnames(query)
+    others = _surnames(rows)
     given = query["values"]
     other_given = rows["values"]
+    found = _apart(
+        surnames & _BARE,
+        given,
+        others & _BARE,
+        other_given,
+    )
+    in_titles = _of_titles(surnames)
+    # Few titles name a person in full.
+    some = np.flatnonzero(in_titles.any(1))
+    apart = _apart(
+        in_titles[some],
+        given[some],
+        _of_titles(others[some]),
+        other_given[some],
+    )
+    found[some] = np.maximum(found[some], apart)
+    return found
+
+
+_BARE = np.uint16(facts.IN_TITLE - 1)
+"""The bits of a kind without the one that says where it stands."""
+
+
+def _of_titles(kinds: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The kinds of what stands in titles; 0 for the rest."""
+    in_titles: NDArray[np.uint16] = np.where(
+        kinds >= facts.IN_TITLE,
+        kinds,
+        np.uint16(0),
+    )
+    return in_titles
+
+
+def _apart(
+    surnames: NDArray[np.uint16],
+    given: Floats,
+    others: NDArray[np.uint16],
+    other_given: Floats,
+) -> NDArray[np.intp]:
+    """(rows,) surnames of both sides, 0 for none, whose given names have none in common."""
+    is_named = (surnames > 0)[:, :, None]
+    alike = (surnames[:, :, None] == others[:, None, :]) & is_named
     same = alike & (given[:, :, None] == other_given[:, None, :])
     # A report may name several of a surname: one that both name is enough.
-    agreed = np.where(same.any(2), one, 0)
-    is_agreed = (one[:, :, None] == agreed[:, None, :]).any(2)
+    agreed = np.where(same.any(2), surnames, 0)
+    is_agreed = (surnames[:, :, None] == agreed[:, None, :]).any(2)
     found: NDArray[np.intp] = (alike.any(2) & ~is_agreed).sum(1)
     return found
 

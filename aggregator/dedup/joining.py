@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from operator import mul
 from typing import NamedTuple
 
-from aggregator.dedup.features import RECURRING
+from aggregator.dedup.features import NAMESAKES, RECURRING
 
 BEST = 3
 UNLIKE = -2.0
@@ -54,12 +54,14 @@ class Pair(NamedTuple):
     log_odds: float
     is_copy: bool
     is_same_site: bool
+    is_namesake: bool = False
+    """Whether the report tells of a namesake of whom the entry tells; the log-odds have lost `NAMESAKES` by it."""
 
 
 class Standing:
     """An event as an entry meets it: the reports compared, one at least, and how many it has in all."""
 
-    __slots__ = ("best", "falling", "is_told_otherwise", "size")
+    __slots__ = ("best", "falling", "is_told_otherwise", "loss", "size")
 
     def __init__(
         self,
@@ -67,19 +69,36 @@ class Standing:
         size: int,
     ) -> None:
         self.size = size
+        self.loss = 0.0
+        """What the event loses when one of its reports tells of a namesake: the others mean whom that one names."""
         # Most events are one report, for which there is nothing to sort.
         if len(pairs) == 1:
-            log_odds, _, is_same_site = pairs[0]
+            log_odds = pairs[0].log_odds
+            is_same_site = pairs[0].is_same_site
             self.falling = [log_odds]
             self.best = log_odds
             self.is_told_otherwise = is_same_site and log_odds < OTHERWISE_BELOW
             return
-        self.falling = sorted([pair.log_odds for pair in pairs], reverse=True)
+        judged = [pair.log_odds for pair in pairs]
+        if any(pair.is_namesake for pair in pairs):
+            self.loss = NAMESAKES
+            judged = _without_loss(pairs)
+        self.falling = sorted(judged, reverse=True)
         """The log-odds of the pairs, the best one first."""
         self.best = self.falling[0]
         own = [pair.log_odds for pair in pairs if pair.is_same_site]
         self.is_told_otherwise = bool(own) and max(own) < OTHERWISE_BELOW
         """Whether the entry's own publisher has told the event, and nothing like the entry."""
+
+
+def _without_loss(pairs: Sequence[Pair]) -> list[float]:
+    """The log-odds of pairs but for what those of namesakes have lost; what has come again is no more likely by it."""
+    judged: list[float] = []
+    for pair in pairs:
+        is_lessened = pair.is_namesake and pair.log_odds > RECURRING
+        loss = NAMESAKES if is_lessened else 0.0
+        judged.append(pair.log_odds + loss)
+    return judged
 
 
 def event_log_odds(
@@ -97,7 +116,7 @@ def event_log_odds(
         # What is out of the question has zeros, which need not be weighed.
         if log_odds > AWAY:
             log_odds += sum(map(mul, weights, features))
-        found.append(log_odds)
+        found.append(log_odds - event.loss)
     return found
 
 
@@ -151,7 +170,8 @@ def support(event: Standing) -> float:
     wanted = min(event.size, BEST)
     best = [max(one, UNLIKE) for one in event.falling[:wanted]]
     best += [UNLIKE] * (wanted - len(best))
-    return sum(best) / wanted - CROWD * math.log2(event.size)
+    crowd = CROWD * math.log2(event.size)
+    return sum(best) / wanted - crowd - event.loss
 
 
 def _own(event: Standing) -> list[float]:

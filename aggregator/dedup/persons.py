@@ -61,16 +61,23 @@ def persons(
     *,
     limit: int,
 ) -> list[tuple[int, float]]:
-    """(kind, value) of the first `limit` different persons that a cleaned title or lead names."""
+    """(kind, value) of the first `limit` different persons that a cleaned title, marked so, or a lead names."""
+    in_title = _named(title)
+    found = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
+    found += [person for person in _named(lead) if person not in in_title]
+    return found[:limit]
+
+
+def _named(text: str) -> list[tuple[int, float]]:
+    """The different persons that a text names."""
     # A dict for the order in which they stand.
     found: dict[tuple[int, float], None] = {}
-    for text in (title, lead):
-        for given, surname in _full_names(text):
-            name = f"person {_plain(surname)}"
-            kind = facts.label_kind(name)
-            value = -_number(given)
-            found[kind, value] = None
-    return list(found)[:limit]
+    for given, surname in _full_names(text):
+        name = f"person {_plain(surname)}"
+        kind = facts.label_kind(name)
+        value = -_number(given)
+        found[kind, value] = None
+    return list(found)
 
 
 def _number(given: str) -> float:

@@ -148,7 +148,8 @@ def _of_one(
         cluster = row.get("cluster")
         same = sum(other.get("cluster") == cluster is not None for other in others)
         is_same = 2 * same >= len(others)
-        yield Example(features, standing.best, is_same, stream.weight)
+        best = standing.best - standing.loss
+        yield Example(features, best, is_same, stream.weight)
 
 
 def learned_weights(some: Sequence[Example]) -> Doubles:

@@ -9,14 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.dedup import facts
+from aggregator.dedup import facts, learned
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.explain import explained
-from aggregator.dedup.features import INDEX, NAMES, adjusted, counted, features
+from aggregator.dedup.features import (
+    INDEX,
+    NAMES,
+    RECURRING,
+    adjusted,
+    counted,
+    features,
+)
 from aggregator.dedup.fingerprint import NUMBERS, Fingerprint, fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.index import Index
+from aggregator.dedup.joining import Pair, Standing, event_log_odds, support
 from aggregator.dedup.persons import MOST_PERSONS, persons
 from aggregator.dedup.rows import row_array
 from aggregator.model import DedupSettings
@@ -105,6 +113,49 @@ def test_two_of_one_surname_are_namesakes_unless_one_report_names_both() -> None
     both = counted(row_array([MAYOR, HERSELF]), Frequency())
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     assert table[0, INDEX["counts_equal"]] == table[0, INDEX["labels_conflict"]] == 0
+
+
+def test_what_both_titles_name_counts_whatever_a_body_mentions_in_passing() -> None:
+    mayor = report(6, "Mayor Petra Okray steps down", "She leaves after a vote.")
+    coach = report(
+        7,
+        "Coach Sven Okray steps down",
+        "He is no kin of the mayor Petra Okray, who left on Monday.",
+    )
+    assert namesakes(mayor, coach) == namesakes(coach, mayor) == 1
+    # The same in two bodies is no conflict: nobody knows whom they are about.
+    assert namesakes(MAYOR, BOTH) == 0
+
+
+def test_an_event_that_names_a_namesake_is_as_unlikely_as_a_pair_of_them() -> None:
+    """Its other report, which names nobody in full, does not make it likelier."""
+    pairs = [Pair(2.5, False, False), Pair(-1.0, False, False, is_namesake=True)]
+    event = Standing(pairs, 2)
+    plain = Standing([Pair(2.5, False, False), Pair(2.0, False, False)], 2)
+    assert event.falling == plain.falling
+    weights = learned.model().joining
+    (log_odds,), (as_plain,) = (
+        event_log_odds([one], weights) for one in (event, plain)
+    )
+    assert log_odds == pytest.approx(as_plain - 3.0)
+    assert support(event) == pytest.approx(support(plain) - 3.0)
+
+
+def test_a_headline_come_again_stays_one_whomever_it_names() -> None:
+    pairs = [Pair(2.5, False, False), Pair(RECURRING, False, False, is_namesake=True)]
+    assert Standing(pairs, 2).falling == [2.5, RECURRING]
+
+
+def test_a_report_of_a_namesake_does_not_join_through_one_that_names_nobody() -> None:
+    coach = report(8, "Okray quits Tarn", "Sven Okray, the coach, steps down in Tarn.")
+    index = Index(SETTINGS)
+    stream = [MAYOR, UNNAMED, coach]
+    answers = list(assign_all(stream, index, SETTINGS, new_event=event_id))
+    assert answers[1].event_id == event_id(MAYOR.entry_id)
+    assert answers[2].event_id is None
+    # Nor would that report alone keep them apart.
+    lone = list(assign_all(stream[1:], Index(SETTINGS), SETTINGS, new_event=event_id))
+    assert lone[1].event_id == event_id(UNNAMED.entry_id)
 
 
 def test_a_pair_of_namesakes_is_less_likely_of_one_event() -> None:
