@@ -24,6 +24,16 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+_OF_NUMBERS = (
+    "numbers_equal",
+    "numbers_conflict",
+    "counts_equal",
+    "counts_conflict",
+    "labels_conflict",
+    "title_numbers_equal",
+    "title_numbers_conflict",
+)
+"""What typed numbers say."""
 NAMES: tuple[str, ...] = (
     "title_cosine",
     "title_jaccard",
@@ -47,13 +57,7 @@ NAMES: tuple[str, ...] = (
     "letters_set",
     "letters_partial",
     "shingles_shared",
-    "numbers_equal",
-    "numbers_conflict",
-    "counts_equal",
-    "counts_conflict",
-    "labels_conflict",
-    "title_numbers_equal",
-    "title_numbers_conflict",
+    *_OF_NUMBERS,
     "directions_agree",
     "directions_conflict",
     "hours_apart",
@@ -445,7 +449,7 @@ def is_repeated(table: Floats) -> Bools:
 
 NAMESAKES = 3.0
 """Log-odds that a pair loses when each report names a person in full and the two share only the surname (a guess): of
-47 such pairs of one family in tests/bench/families 5 are of one event."""
+54 such pairs of one family in tests/bench/families 7 are of one event."""
 
 
 def adjusted(log_odds: Floats, table: Floats) -> Floats:
@@ -621,19 +625,14 @@ def _flags(kinds: tuple[int, ...]) -> Bools:
 
 _IS_STRICT = _flags(_STRICT)
 _IS_EXACT = _flags(_EXACT)
+_BARE = np.uint16(facts.IN_TITLE - 1)
+"""The bits of a kind without the one that says where it stands."""
 
 
-_FACTS = (
-    "numbers_equal",
-    "numbers_conflict",
-    "counts_equal",
-    "counts_conflict",
-    "labels_conflict",
-    "title_numbers_equal",
-    "title_numbers_conflict",
-    "namesakes",
-)
-_FACT_COLUMNS = [INDEX[name] for name in _FACTS]
+_FACT_COLUMNS = [
+    *(INDEX[name] for name in _OF_NUMBERS),
+    INDEX["namesakes"],
+]
 
 
 def _facts(table: Floats, query: Rows, rows: Rows) -> None:
@@ -647,11 +646,17 @@ def _facts(table: Floats, query: Rows, rows: Rows) -> None:
 
 def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> None:
     """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
-    table[at, INDEX["namesakes"]] = _namesakes(query, rows)
+    surnames, surnames2 = _surnames(query), _surnames(rows)
+    table[at, INDEX["namesakes"]] = _namesakes(
+        surnames,
+        query["values"],
+        surnames2,
+        rows["values"],
+    )
     # Persons stand among the numbers, and are none.
-    kinds = query["kinds"] - _surnames(query)
-    kinds2 = rows["kinds"] - _surnames(rows)
-    bare, bare2 = kinds & 0x7FFF, kinds2 & 0x7FFF
+    kinds = query["kinds"] - surnames
+    kinds2 = rows["kinds"] - surnames2
+    bare, bare2 = kinds & _BARE, kinds2 & _BARE
     alike = (
         (bare[:, :, None] == bare2[:, None, :])
         & (kinds > 0)[:, :, None]
@@ -689,15 +694,17 @@ def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> No
     table[at, INDEX["title_numbers_conflict"]] = (in_titles & ~equal_titles).sum(1)
 
 
-def _namesakes(query: Rows, rows: Rows) -> NDArray[np.intp]:
-    """(rows,) surnames that both name persons of, none of them the same (see `persons`).
+def _namesakes(
+    surnames: NDArray[np.uint16],
+    given: Floats,
+    others: NDArray[np.uint16],
+    other_given: Floats,
+) -> NDArray[np.intp]:
+    """(rows,) surnames that both name persons of, none of them the same (see `persons`), from the `_surnames` of
+    either side and the values beside them.
 
     What both titles name is judged by itself: a body may mention the other in passing.
     """
-    surnames = _surnames(query)
-    others = _surnames(rows)
-    given = query["values"]
-    other_given = rows["values"]
     found = _apart(
         surnames & _BARE,
         given,
@@ -715,10 +722,6 @@ def _namesakes(query: Rows, rows: Rows) -> NDArray[np.intp]:
     )
     found[some] = np.maximum(found[some], apart)
     return found
-
-
-_BARE = np.uint16(facts.IN_TITLE - 1)
-"""The bits of a kind without the one that says where it stands."""
 
 
 def _of_titles(kinds: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -400,6 +400,7 @@ def _numbers(
     numbers = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
     # A lead repeats the title's numbers: told once, there is room for others.
     numbers += [number for number in in_lead if number not in in_title]
+    # Persons have what room the numbers leave: without any, none need be looked for.
     if len(numbers) < NUMBERS:
         numbers += persons(title, body[:LEAD_CHARACTERS], limit=MOST_PERSONS)
     return tuple((kind, _single(value)) for kind, value in numbers[:NUMBERS])

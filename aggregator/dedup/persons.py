@@ -26,11 +26,12 @@ MOST_PERSONS = 3
 """Persons of a report that are kept, as far as its numbers leave room."""
 LEAST_LETTERS = 2
 """Letters of a given name at least: one is an initial."""
-_EXACT = 1 << 20
-"""Whole numbers that a float of 32 bits keeps apart, and more than enough."""
+_VALUES = 1 << 20
+"""Values of a given name: a float of 32 bits keeps so many whole numbers apart."""
 _LONGEST_RUN = 4
 """Words of a run at most ("President Luiz Inácio Lula"): where more have capitals, all have."""
 _RUN = re.compile(r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*)+")
+"""Words with nothing but a space between them: a comma or a full stop ends a name."""
 
 _OFFICES = (
     "部长|主席|总统|总理|首相|外长|财长|防长|市长|省长|州长|书记|局长|主任|议员|议长|院长|校长|法官|律师|教授|医生|总裁|董事长"
@@ -75,15 +76,15 @@ def _named(text: str) -> list[tuple[int, float]]:
     for given, surname in _full_names(text):
         name = f"person {_plain(surname)}"
         kind = facts.label_kind(name)
-        value = -_number(given)
+        value = -_value_of(given)
         found[kind, value] = None
     return list(found)
 
 
-def _number(given: str) -> float:
+def _value_of(given: str) -> float:
     """What tells a given name from others: its first letter, and of syllables all, since many begin alike."""
     if "가" <= given[0] <= "힣":
-        return float(1 + crc32(given.encode()) % _EXACT)
+        return float(1 + crc32(given.encode()) % _VALUES)
     return float(ord(_plain(given)[0]))
 
 

@@ -81,7 +81,7 @@ def compared(
     judge = model or learned.model()
     learned_odds = judge.log_odds(table)
     contributions = learned_odds - judge.log_odds(_swapped(table))
-    # No forest has learned of it.
+    # No forest weighs it: `adjusted` does.
     contributions[INDEX["namesakes"]] = -NAMESAKES * (table[0, INDEX["namesakes"]] > 0)
     log_odds = float(adjusted(learned_odds, table)[0])
     values = zip(

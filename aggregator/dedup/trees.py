@@ -25,8 +25,6 @@ _THRESHOLD_BITS = np.int64(32)
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
-
-
 Numbers = NDArray[np.int64]
 
 
@@ -138,15 +136,15 @@ class _Walked:
         return sums
 
 
-_MEANING = -2
-"""The feature that is known of pairs whose meanings are."""
+MEANING = -2
+"""Where `meaning`, which is known of a pair whose titles the encoder has read, stands among `features.NAMES`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """What judges pairs: `gate`, a small forest that does without the slow features and sends the hopeless away, and of
-    the rest `meant` those whose meanings are known, `pair` the others. `joining` weighs
-    the pairs of an event together (`joining.FEATURES`)."""
+    the rest `meant` those whose meanings are known, `pair` the others. `joining` weighs the pairs of an event together
+    (`joining.FEATURES`)."""
 
     gate: Forest
     pair: Forest
@@ -155,7 +153,7 @@ class Model:
 
     def log_odds(self, table: Floats) -> Floats:
         """(rows,) log-odds that pairs with all their features, (rows, features), are of one event."""
-        is_meant = table[:, _MEANING] >= 0
+        is_meant = table[:, MEANING] >= 0
         if not is_meant.any():
             return self.pair.log_odds(table)
         log_odds = np.empty(len(table), np.float32)

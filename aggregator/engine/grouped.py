@@ -12,7 +12,7 @@ commits share as well as one (tests/bench/engine_store.py). What is known of a f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,7 +29,8 @@ C = TypeVar("C")
 class _Grouped(Generic[C]):
     """Sends what waits, a group after the other."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
         self._name = name
         self._waiting: list[tuple[C, asyncio.Future[Any]]] = []
         self._sending: asyncio.Task[None] | None = None
@@ -62,21 +63,21 @@ class _Grouped(Generic[C]):
         raise NotImplementedError
 
 
+async def _outcome(sent: Awaitable[Any]) -> Any:
+    """What was answered, or the error: whatever it is, each caller of the group waits for it."""
+    outcomes = await asyncio.gather(sent, return_exceptions=True)
+    return outcomes[0]
+
+
 class GroupedReads(_Grouped[Sequence[Argument]]):
     """Reads of single keys, by many at a time."""
-
-    def __init__(self, engine: Engine, name: str) -> None:
-        super().__init__(name)
-        self._engine = engine
 
     async def read(self, *words: Argument) -> Any:
         """What the server answers; None for a key of another type, which is noted. Raises EngineDown, EngineRefused."""
         return await self._answer(words)
 
     async def _answers(self, group: Sequence[Sequence[Argument]]) -> Sequence[Any]:
-        together = self._engine.many(group)
-        outcomes = await asyncio.gather(together, return_exceptions=True)
-        outcome = outcomes[0]
+        outcome = await _outcome(self._engine.many(group))
         if isinstance(outcome, list):
             return outcome
         return [outcome] * len(group)
@@ -91,10 +92,6 @@ class _Call:
 class GroupedScript(_Grouped[_Call]):
     """One script of an engine, called by many at a time."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        super().__init__(name)
-        self._engine = engine
-
     async def call(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """What the script answers. Raises EngineDown, EngineRefused; after either, all of it or nothing was done."""
         return await self._answer(_Call(keys, arguments))
@@ -103,9 +100,7 @@ class GroupedScript(_Grouped[_Call]):
         """The answer of each, or the error that its caller is to get."""
         if len(group) > 1:
             calls = [(call.keys, call.arguments) for call in group]
-            together = self._engine.script_calls(self._name, calls)
-            outcomes = await asyncio.gather(together, return_exceptions=True)
-            outcome = outcomes[0]
+            outcome = await _outcome(self._engine.script_calls(self._name, calls))
             if isinstance(outcome, list):
                 return outcome
             if isinstance(outcome, EngineError):

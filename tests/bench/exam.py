@@ -12,7 +12,6 @@ Other programs' rules (`rivals`) stand beside ours. Without `--meaning` titles a
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -25,9 +24,10 @@ from rich.table import Table
 from aggregator.dedup import scores
 from aggregator.dedup.backtest import backtest
 from aggregator.model import DedupSettings
+from tests.bench import states
 from tests.bench.rivals import RIVALS, clusters
+from tests.bench.states import Row
 
-Row = dict[str, object]
 FAMILIES = Path(__file__).with_name("exam_families")
 
 
@@ -46,8 +46,7 @@ def read(paths: Sequence[Path]) -> list[Row]:
     """The reports of files of families, in the order of a stream."""
     rows: list[Row] = []
     for path in paths:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows += [json.loads(line) for line in lines]
+        rows += states.read(path)
     return sorted(rows, key=lambda row: str(row["published"]))
 
 
@@ -99,9 +98,10 @@ def main() -> None:
     predicted = dict(backtest(rows, settings).events)
     table = Table("", "precision", "recall", "F1", "siblings merged", "pairs found")
     add_line(table, f"{len(rows)} reports", result_of(rows, predicted))
-    for part in sorted({str(row[asked.by]) for row in rows}) if asked.by else ():
-        some = [row for row in rows if row[asked.by] == part]
-        add_line(table, part, result_of(some, predicted))
+    if asked.by:
+        for part in sorted({str(row[asked.by]) for row in rows}):
+            some = [row for row in rows if row[asked.by] == part]
+            add_line(table, part, result_of(some, predicted))
     for rival in RIVALS:
         add_line(table, rival.name, result_of(rows, clusters(rows, rival)))
     Console().print(table)

@@ -25,12 +25,12 @@ from urllib.request import urlopen
 
 from aiohttp import web
 
+from tests.bench import SHARED
 from tests.bench.polls import NEW_ENTRIES, address
 from tests.bench.reading_golden import series
 from tests.bench.scale_out import words
 from tests.corpus_server import real_documents
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 PARAGRAPHS = 4
 _SMALL = "the of and that with from this have was which will their they was has for on in to a is by as at it".split()  # noqa: SIM905
 _ROOT = Path(__file__).resolve().parents[2]

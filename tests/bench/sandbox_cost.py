@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import feedparser
@@ -24,21 +25,23 @@ from tests.bench.sandbox_function import entry_count
 DOCUMENT = (
     b"<rss><channel>" + b"<item><title>one</title></item>" * 30 + b"</channel></rss>"
 )
-
-
 BODY = bytes(65_000)
 
 
-async def measure_hand_over(count: int) -> None:
-    """Milliseconds of processor time a body, of the daemon and of its children."""
-    sandbox = Sandbox(
-        len,
+def _sandbox(function: Callable[[bytes], int], **limits: int) -> Sandbox[bytes, int]:
+    return Sandbox(
+        function,
         processes=2,
-        wall=timedelta(seconds=30),
-        cpu=timedelta(seconds=30),
+        wall=timedelta(seconds=10),
+        cpu=timedelta(seconds=5),
         memory_bytes=512 * 2**20,
+        **limits,
     )
-    async with sandbox:
+
+
+async def measure_hand_over(count: int) -> None:
+    """Prints the milliseconds of processor time that a body takes the daemon and its children."""
+    async with _sandbox(len) as sandbox:
         await asyncio.gather(*(sandbox.run(BODY) for _ in range(10)))
         before = _processor_times()
         await asyncio.gather(*(sandbox.run(BODY) for _ in range(count)))
@@ -60,15 +63,7 @@ def _processor_times() -> tuple[float, float]:
 
 
 async def measure(document_count: int) -> None:
-    sandbox = Sandbox(
-        entry_count,
-        processes=2,
-        wall=timedelta(seconds=10),
-        cpu=timedelta(seconds=5),
-        memory_bytes=512 * 2**20,
-        most_documents=50,
-    )
-    async with sandbox:
+    async with _sandbox(entry_count, most_documents=50) as sandbox:
         began = time.perf_counter()
         assert await sandbox.run(DOCUMENT) == len(feedparser.parse(DOCUMENT).entries)
         print(f"first answer after {time.perf_counter() - began:.2f} s")

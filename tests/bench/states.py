@@ -106,16 +106,16 @@ def families(*, held_back: bool) -> list[Row]:
     rows: list[Row] = []
     for path in sorted(FAMILIES.glob("*.jsonl")):
         if path.stem not in FRESH and (path.stem in HELD_BACK) == held_back:
-            rows += _read(path)
+            rows += read(path)
     return rows
 
 
 def fresh_families() -> list[Row]:
     """The reports of the families of `FRESH`."""
-    return [row for name in sorted(FRESH) for row in _read(FAMILIES / f"{name}.jsonl")]
+    return [row for name in sorted(FRESH) for row in read(FAMILIES / f"{name}.jsonl")]
 
 
-def _read(path: Path) -> list[Row]:
+def read(path: Path) -> list[Row]:
     """The rows of a file of families."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]

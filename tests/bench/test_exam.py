@@ -5,8 +5,9 @@ import pytest
 from aggregator.dedup.backtest import backtest
 from aggregator.model import DedupSettings
 from tests.bench import states
-from tests.bench.exam import FAMILIES, Row, read, result_of
+from tests.bench.exam import FAMILIES, read, result_of
 from tests.bench.rivals import RIVALS, Rival, clusters
+from tests.bench.states import Row
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from aggregator.dedup import learned
 from aggregator.dedup.features import NAMES
-from aggregator.dedup.trees import ROWS_AT_ONCE, Floats, Forest
+from aggregator.dedup.trees import MEANING, ROWS_AT_ONCE, Floats, Forest
 
 
 def leaf_of(forest: Forest, root: int, row: Floats) -> int:
@@ -35,6 +35,10 @@ def test_a_forest_is_the_sum_of_its_trees(name: str, rows: int) -> None:
     table = chance.choice(values, (rows, len(NAMES))).astype(np.float32)
     expected = [plainly(forest, row) for row in table]
     assert forest.log_odds(table).tolist() == expected
+
+
+def test_what_chooses_the_forest_is_the_likeness_in_meaning() -> None:
+    assert NAMES[MEANING] == "meaning"
 
 
 def test_of_no_pairs_there_is_nothing_to_say() -> None:
