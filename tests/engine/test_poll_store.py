@@ -356,6 +356,40 @@ async def test_a_key_of_another_type_is_refused_before_anything_is_written(
     assert await contents(store) == before
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["{agg}:known:f0", "{agg}:entries", "{agg}:trouble", "{agg}:host:held"],
+)
+async def test_a_key_that_a_poll_writes_nothing_to_does_not_stop_it(
+    store: Store, key: str
+) -> None:
+    claim = await claimed(store, host="h0")
+    await store.engine.command("SET", key, "somebody else's")
+    await store.polls.commit(replace(commit(claim, host="held"), result="not_modified"))
+    assert await store.polls.states(["f0"]) == {"f0": state("f0")}
+    assert await store.engine.command("GET", key) == b"somebody else's"
+
+
+async def test_the_gate_of_a_host_lives_as_long_as_the_last_of_its_times(
+    store: Store,
+) -> None:
+    async def ttl_s(host: str) -> float:
+        key = store.engine.keys.host(host)
+        return int(await store.engine.command("PTTL", key)) / 1000
+
+    lease_s = LEASE.total_seconds()
+    claim = await claimed(store, "f0", host="h0")
+    assert lease_s < await ttl_s("h0") <= lease_s + 1
+    await store.polls.commit(commit(claim, host="h0"))
+    assert 0 < await ttl_s("h0") <= SPACING.total_seconds() + 1
+    claim = await claimed(store, "f1", host="h1")
+    held_until_at = await store.server_time() + 3 * LEASE
+    await store.polls.commit(
+        replace(commit(claim, host="h1"), host_hold_until_at=held_until_at)
+    )
+    assert 2 * lease_s < await ttl_s("h1") <= 3 * lease_s + 1
+
+
 # --- giving back, and the operator ---
 
 

@@ -75,7 +75,8 @@ for _, write in ipairs(writes) do
   if host ~= '' then
     local key = prefix .. ':host:' .. host
     redis.call('HSET', key, 'token', mine, 'lapses', whole(lapses), 'next', whole(now + spacing))
-    keep_host(key, now)
+    -- It is not held, or it would not be taken.
+    keep_host_until(key, now, false, now + spacing, lapses)
   end
 end
 if #writes > 0 then

@@ -40,10 +40,13 @@ local function fields_of(key, ...)
   return not found.err and found or nil
 end
 
+local function is_refused(answer)
+  return type(answer) == 'table' and answer.err
+end
+
 -- Adds to a count, which begins anew where something else stands.
 local function add(key, field, more)
-  local answer = redis.pcall('HINCRBY', key, field, more)
-  if type(answer) == 'table' and answer.err then
+  if is_refused(redis.pcall('HINCRBY', key, field, more)) then
     redis.call('HSET', key, field, more)
   end
 end
@@ -146,10 +149,14 @@ local function count(prefix, now, flat, keep_ms)
     return
   end
   local key = prefix .. ':stats:' .. whole(math.floor(now / 3600000))
-  own(key, 'hash')
   local minute = string.format('%02d:', math.floor(now / 60000) % 60)
   for i = 1, #flat, 2 do
-    add(key, minute .. flat[i], flat[i + 1])
+    local field = minute .. flat[i]
+    -- Asked of its type only then: every poll counts.
+    if is_refused(redis.pcall('HINCRBY', key, field, flat[i + 1])) then
+      own(key, 'hash')
+      redis.call('HSET', key, field, flat[i + 1])
+    end
   end
   redis.call('PEXPIRE', key, keep_ms)
 end
@@ -224,20 +231,22 @@ local function tell(trouble_key, notices)
   end
 end
 
--- The gate of a host lives as long as the last of its times.
-local function keep_host(key, now)
-  local times = redis.call('HMGET', key, 'held', 'next', 'lapses')
-  local last = now
-  for i = 1, 3 do
-    last = math.max(last, numeric(times[i]))
-  end
+-- The gate of a host lives as long as the last of its times, as they stand in it (`false` is none).
+local function keep_host_until(key, now, held, next, lapses)
+  local last = math.max(now, numeric(held), numeric(next), numeric(lapses))
   redis.call('PEXPIRE', key, whole(last - now + 1000))
 end
 
+local function keep_host(key, now)
+  local times = redis.call('HMGET', key, 'held', 'next', 'lapses')
+  keep_host_until(key, now, times[1], times[2], times[3])
+end
+
 local function free_host(key, token, now)
-  if redis.call('HGET', key, 'token') == token then
+  local gate = redis.call('HMGET', key, 'token', 'held', 'next')
+  if gate[1] == token then
     redis.call('HDEL', key, 'token', 'lapses')
-    keep_host(key, now)
+    keep_host_until(key, now, gate[2], gate[3], false)
   end
 end
 
