@@ -178,6 +178,7 @@ _MANY_LATIN_LETTERS = 2
 _LATIN = frozenset(_LETTERS) - {
     *("he", "iw", "yi", "ar", "fa", "ur", "ps", "el", "th"),
 }
+_ESCAPE = b"\x1b"
 _TO_KANJI = (b"\x1b$B", b"\x1b$@")
 _TO_ASCII = (b"\x1b(B", b"\x1b(J")
 """ISO-2022-JP's way from ASCII to kanji and back; browsers know it by this, too."""
@@ -241,6 +242,9 @@ def _seven_bits(body: bytes, claims: list[str]) -> str:
     """The encoding of a body without a byte above 127."""
     if claims and claims[0].startswith(("iso2022", "hz")):
         return claims[0]
+    # One byte is looked for in a fiftieth of the time of the three that begin with it.
+    if _ESCAPE not in body:
+        return "utf-8"
     shifts_out = any(shift in body for shift in _TO_KANJI)
     if shifts_out and any(shift in body for shift in _TO_ASCII):
         return "iso2022_jp"

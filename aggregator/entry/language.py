@@ -27,6 +27,7 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
+from aggregator.entry.short_texts import remembering
 from aggregator.model import UNDETERMINED
 
 _READ_CHARS = 600
@@ -271,9 +272,13 @@ def language_of(
 
 def tag_of(stated: str | None) -> str | None:
     """A stated language as a BCP 47 tag of language, script and region, each in its usual case; None if it is none."""
+    return _tag_of(stated) if stated else None
+
+
+@remembering
+def _tag_of(stated: str) -> str | None:
     name = (
-        (stated or "")
-        .strip()
+        stated.strip()
         .lower()
         .replace("_", "-")
         .partition(";")[0]

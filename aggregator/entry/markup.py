@@ -96,11 +96,10 @@ def _sanitised(
     settings: DocumentSettings,
 ) -> str:
     """Unsafe markup made safe and edited; its text alone should an edit have undone that."""
-    body = _written(
-        sanitised(html, embeds=settings.embeds),
-        base_url=base_url,
-    )
-    if is_safe(body, embeds=settings.embeds):
+    cleaned = sanitised(html, embeds=settings.embeds)
+    body = _written(cleaned, base_url=base_url)
+    # What is as it was sanitised has been judged.
+    if body == cleaned or is_safe(body, embeds=settings.embeds):
         return body
     return _braces(escaped_markdown(plain_text(html)))
 

@@ -8,7 +8,7 @@ It begins with the number of the rules it was made by (HASH_RULES), so that bett
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -50,6 +50,7 @@ from aggregator.model import (
     Feed,
     Markup,
     ParsedEntry,
+    replace,
 )
 
 HASH_RULES = "3"

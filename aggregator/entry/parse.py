@@ -580,6 +580,8 @@ def _pictures_by_name(entry: FeedDict) -> list[str]:
     addresses = []
     for name in _PICTURE_ELEMENTS:
         value = dict.get(entry, name)
+        if value is None:
+            continue
         if isinstance(value, dict):
             address = _string(value, "url") or _string(value, "href")
         else:

@@ -9,6 +9,7 @@ import re
 from html import escape, unescape
 from html.entities import html5
 
+from aggregator.entry.short_texts import remembering
 from aggregator.entry.tokens import Piece, Token, attributes, tokens, without_tags
 
 _BLOCKS = frozenset(
@@ -239,6 +240,7 @@ def plain_text(html: str) -> str:
     return "\n".join(filter(None, lines))
 
 
+@remembering
 def title_text(title: str) -> str:
     """A title's markup as plain text: known tags go, `5 < 6`, `AT&T`, `Vec<T>` and a tag that is spoken of stay.
 

@@ -20,6 +20,8 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from publicsuffixlist import PublicSuffixList
 from w3lib.url import canonicalize_url
 
+from aggregator.entry.short_texts import remembering
+
 MAX_URL_CHARS = 4096
 """Longer ones are not used: a cut address is a wrong one. The longest of 31,097 links of real feeds has 437."""
 
@@ -162,6 +164,7 @@ def stated_url(text: str) -> str:
     return f"//{address}" if _WWW.match(address) else address
 
 
+@remembering
 def canonical_url(url: str) -> str:
     """One spelling for all addresses of a page, for comparison only; '' for what is no absolute http(s) address.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -49,6 +49,7 @@ from aggregator.model import (
     ParsedFeed,
     ReadResult,
     Unparsable,
+    replace,
 )
 
 SIGHTING_STEP = timedelta(days=1)
@@ -160,7 +161,8 @@ def _read_rest(
     remembered: Remembered,
 ) -> FeedRead | None:
     """The reading of a document of which the items seen were left out; None where it has to be read whole."""
-    if _frame(request, parsed) != remembered.frame:
+    language = request.language or _language(request.feed, parsed)
+    if _frame(request, parsed, language) != remembered.frame:
         return None
     entries = iter(parsed.entries)
     items = []
@@ -177,9 +179,8 @@ def _read_rest(
         return None
 
 
-def _frame(request: ReadRequest, parsed: ParsedFeed) -> str:
-    """A hash of all that an entry's facts and content hash depend on beside its own bytes."""
-    language = request.language or _language(request.feed, parsed)
+def _frame(request: ReadRequest, parsed: ParsedFeed, language: str | None) -> str:
+    """A hash of all that an entry's facts and content hash depend on beside its own bytes; `language` is the feed's."""
     feed = request.feed
     inherited = (
         parsed.frame,
@@ -229,7 +230,7 @@ def _read_feed(
         notices=(*identified.notices, *notices),
         notes=(*parsed.notes, *_cut_notes(outcomes)),
         dropped_count=parsed.dropped_count,
-        seen_items=_remembered(request, parsed, items, outcomes),
+        seen_items=_remembered(context, parsed, items, outcomes),
     )
 
 
@@ -242,7 +243,7 @@ def _lags(request: ReadRequest, outcomes: Sequence[_EntryOutcome]) -> tuple[floa
 
 
 def _remembered(
-    request: ReadRequest,
+    context: _Context,
     parsed: ParsedFeed,
     items: Sequence[_Item],
     outcomes: Sequence[_EntryOutcome],
@@ -255,7 +256,7 @@ def _remembered(
         if _is_settled_by_its_bytes(outcome):
             start = content_start(outcome.content_hash)
             seen.append((digest, SeenItem(item.facts, start)))
-    return packed(_frame(request, parsed), seen)
+    return packed(_frame(context.request, parsed, context.language), seen)
 
 
 def _is_settled_by_its_bytes(outcome: _EntryOutcome) -> bool:

@@ -7,7 +7,10 @@ import sys
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aggregator.entry import boilerplate, characters, language, repair
+from aggregator.entry import boilerplate, characters, language, newest, repair
+from aggregator.entry.short_texts import KEPT, SHORT_CHARS, remembering
+from aggregator.entry.text import title_text
+from aggregator.entry.urls import canonical_url
 
 _SAMPLE = 997
 """Characters around each sampled one stand for their block; a prime, so that every low byte comes."""
@@ -49,3 +52,56 @@ def test_letters_and_words_are_the_same_in_ascii(text: str) -> None:
     assert language._script(text)[1] == len(letters)
     lower = text.lower()
     assert language._ASCII_WORD.findall(lower) == language._WORD.findall(lower)
+
+
+def test_only_short_texts_are_remembered_and_not_for_ever() -> None:
+    asked: list[str] = []
+
+    @remembering
+    def length(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    short, long = "a" * SHORT_CHARS, "a" * (SHORT_CHARS + 1)
+    answers = [length(text) for text in (short, short, long, long)]
+    assert answers == [len(short), len(short), len(long), len(long)]
+    assert asked == [short, long, long]
+    for number in range(KEPT):
+        length(str(number))
+    length(short)
+    assert asked[-1] == short
+
+
+@given(st.text(st.sampled_from("<b>/&;amp#39 é?=:htps."), max_size=40))
+def test_what_is_remembered_is_what_would_be_worked_out(text: str) -> None:
+    for function in (title_text, canonical_url, language._tag_of):
+        plain = function.__wrapped__  # type: ignore[attr-defined]
+        assert function(text) == function(text) == plain(text)
+
+
+_MARKUP = st.lists(
+    st.sampled_from(["<!DOCTYPE x>", "<rss>", "<!-- -->", "<1", "[", "]>", "text"])
+)
+
+
+@given(_MARKUP.map("".join))
+@example("<rss><!DOCTYPE x>")
+@example("<!DOCTYPE x [ <rss> ]><rss>")
+def test_a_document_type_counts_only_before_the_root(text: str) -> None:
+    root = repair._ROOT.search(text)
+    first = text.find("<!DOCTYPE")
+    stands_before = first >= 0 and (root is None or first < root.start())
+    start, _ = repair._document_type(text)
+    assert start == (first if stands_before else -1)
+
+
+@given(st.lists(st.sampled_from(["<item>", "</item>", "item", "<entry/>", "<a>", "&"])))
+def test_a_document_of_few_tags_is_whole_without_being_looked_through(
+    parts: list[str],
+) -> None:
+    text = "".join(parts)
+    for limit in (1, 2, 5):
+        starts = newest._starts(text)
+        if text.count("<") <= limit:
+            assert len(starts) <= limit
+            assert newest.newest_entries(text, limit) == (text, 0)
