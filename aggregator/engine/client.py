@@ -152,6 +152,8 @@ class _QuickPacking(AbstractConnection):
                 packed = word.encode()
             elif type(word) is bytes:
                 packed = word
+            elif type(word) is int:
+                packed = b"%d" % word
             else:
                 number = self.encoder.encode(word)  # type: ignore[no-untyped-call]
                 packed = bytes(number)

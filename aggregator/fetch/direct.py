@@ -148,9 +148,8 @@ def _head(target: Target, headers: Mapping[str, str]) -> bytes:
     lines = [f"GET {target.resource} HTTP/1.1", f"Host: {target.place}"]
     lines.extend(f"{name}: {value}" for name, value in headers.items())
     lines.append("Connection: close")
-    for line in lines:
-        if _NOT_IN_A_HEAD.search(line):
-            raise ValueError("a control character in the head of a request")
+    if _NOT_IN_A_HEAD.search("".join(lines)):
+        raise ValueError("a control character in the head of a request")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

@@ -80,17 +80,17 @@ def _with_validators(
     before: PollState,
 ) -> PollState:
     """Validators of a 200 replace the old ones; a 304 refreshes those it names (situation 11)."""
-    got = replace(result.validators, url=result.validators.url or result.url)
+    got = result.validators
     if isinstance(result, NotModified):
         old = state.validators
-        fresh = replace(
-            old,
-            etag=got.etag or old.etag,
-            last_modified=got.last_modified or old.last_modified,
-        )
-        if fresh == old:
+        etag = got.etag or old.etag
+        last_modified = got.last_modified or old.last_modified
+        # Nearly always: a server names the validators that it was asked with.
+        if etag == old.etag and last_modified == old.last_modified:
             return state
+        fresh = replace(old, etag=etag, last_modified=last_modified)
         return replace(state, validators=fresh)
+    got = replace(got, url=got.url or result.url)
     if got.etag is None and got.last_modified is None:
         got = Validators()
     if result.partial:

@@ -25,6 +25,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -62,6 +63,8 @@ wait. A guess, far below the 90 s after which the daemon would count as stuck.""
 _PIECE_BYTES = select.PIPE_BUF
 """Of what can be written to a pipe or terminal that is ready, so much is taken without a wait (POSIX)."""
 
+_KEYS_KEPT = 512
+"""Lines have some hundred keys, nearly all of them written in the code."""
 _SECRET_KEYS = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|passphrase|secret|authorization|cookie|credentials?|api_?key"
     r"|(?:access|refresh|auth|bearer)_?token)$"
@@ -419,9 +422,14 @@ def _shown(value: Any) -> Any:
     return len(value) if has_records else value
 
 
+@lru_cache(maxsize=_KEYS_KEPT)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEYS.search(key) is not None
+
+
 def _clean(key: object, value: Any) -> Any:
     if isinstance(value, str):
-        if _SECRET_KEYS.search(str(key)):
+        if _names_a_secret(str(key)):
             return HIDDEN
         if len(value) > MAX_VALUE_CHARS:
             value = value[:MAX_VALUE_CHARS] + "…"

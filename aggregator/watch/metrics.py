@@ -140,8 +140,8 @@ class Metrics:
         _prepare(self._failures, tuple(FailureKind))
         _prepare(self._entries, tuple(Outcome))
         _prepare(self._killed, KILLS)
-        for step in STEPS:
-            self._steps.labels(step)
+        self._timed = {step: self._steps.labels(step) for step in STEPS}
+        """The histogram of each step: looked up by its label it takes three times as long."""
 
     def _make_event_metrics(self) -> None:
         self._reports = self._counter(
@@ -224,7 +224,7 @@ class Metrics:
 
     def observe(self, step: str, elapsed: timedelta) -> None:
         """A step took this long: `step` is one of STEPS."""
-        timed = self._steps.labels(_bounded(step, STEPS))
+        timed = self._timed.get(step) or self._steps.labels(OTHER)
         timed.observe(elapsed.total_seconds())
 
     # --- the event stage
