@@ -216,6 +216,8 @@ class Batch:
         self._candidates = self._near(candidates(rows, found_by, index))
         self._plans = self._first_plans()
         self._pairs: list[dict[int, Pair]] = [{} for _ in self._at]
+        self._likest = np.full(len(self._at), -math.inf)
+        """The log-odds of each entry's best pair so far."""
         self._refills: list[dict[int, Refill]] = [{} for _ in self._at]
         self._touched: set[int] = set()
         wanted: list[tuple[int, int]] = []
@@ -248,13 +250,15 @@ class Batch:
         join: float,
     ) -> int | None:
         """The event that an entry will most likely join, by the pairs that were compared; None: none of them."""
+        # Most entries are like nothing: none of their events is looked at more closely.
+        if self._likest[i] < join:
+            return None
         pairs = self._pairs[i]
         known: dict[int, list[Pair]] = {}
         for number, slots in plan.items():
             compared_pairs = [pairs[slot] for slot in slots if slot in pairs]
             if compared_pairs:
                 known[number] = compared_pairs
-        # Most entries are like nothing: none of their events is looked at more closely.
         if max(chain.from_iterable(known.values()), default=_UNLIKE).log_odds < join:
             return None
         numbers = list(known)
@@ -568,19 +572,17 @@ class Batch:
             pairs = compared(self._queries, which, others)
             mine, theirs = pairs.query.rows, pairs.others.rows
             table = quick_features(pairs)
-            log_odds = self._log_odds(table, pairs).tolist()
-            copies = (table[:, INDEX["shingles_shared"]] >= COPY).tolist()
-            same_site = (table[:, INDEX["same_site"]] == 1).tolist()
-            namesakes = (table[:, INDEX["namesakes"]] > 0).tolist()
-            for (i, slot), *found in zip(
-                some,
-                log_odds,
-                copies,
-                same_site,
-                namesakes,
-                strict=True,
-            ):
-                self._pairs[i][slot] = Pair(*found)
+            log_odds = self._log_odds(table, pairs)
+            np.maximum.at(self._likest, which, log_odds)
+            found = map(
+                Pair,
+                log_odds.tolist(),
+                (table[:, INDEX["shingles_shared"]] >= COPY).tolist(),
+                (table[:, INDEX["same_site"]] == 1).tolist(),
+                (table[:, INDEX["namesakes"]] > 0).tolist(),
+            )
+            for (i, slot), pair in zip(some, found, strict=True):
+                self._pairs[i][slot] = pair
             for at, refill in refills(table, mine, theirs, self._index.frequency):
                 i, slot = some[at]
                 self._refills[i][slot] = refill

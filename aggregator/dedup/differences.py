@@ -54,7 +54,7 @@ _WEIGHED = [
         "slot_told_names_least",
     )
 ]
-"""The columns of what is the lesser of a slot's two sides, in the order of `_Sides.compared`."""
+"""The columns of what is the lesser of a slot's two sides."""
 _PLACES = [
     DIFFERENCES.index(name)
     for name in ("places_agree", "places_apart", "places_untold", "slot_places_apart")
@@ -83,28 +83,14 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class _Aligned:
-    """Titles beside those of the other reports: which tokens these titles have, which of them stand in line with the
-    same token there, and for each of the others in which gap between those it stands."""
+    """The titles of either side, all of the one side first, beside those of the other reports: which tokens these
+    titles have, which of them stand in line with the same token there, and for each of the others in which gap between
+    those it stands."""
 
     titles: Titles
     shared: Bools
     in_line: Bools
     gap: Numbers
-
-    @classmethod
-    def of(
-        cls,
-        titles: Titles,
-        shared: Bools,
-        in_line: Bools,
-    ) -> _Aligned:
-        return cls(titles, shared, in_line, np.cumsum(in_line, axis=1))
-
-    def in_gaps(self) -> tuple[Numbers, Numbers]:
-        """(row, column) of the tokens that stand in gaps, row by row."""
-        is_token = self.titles.tokens > 0
-        row, column = np.nonzero(is_token & ~self.in_line)
-        return row, column
 
 
 def differences(one: Titles, other: Titles) -> Doubles:
@@ -118,59 +104,87 @@ def differences(one: Titles, other: Titles) -> Doubles:
     `slot_told_known_most` what one side has of the other's body. `slot_plain` counts slots of common words on both
     sides, `swaps` tokens of both titles that are not in one order.
     """
-    mine, theirs = _aligned(one, other)
-    values = np.zeros((len(one.tokens), len(DIFFERENCES)))
-    in_line_weight = _sum(one.weights, mine.in_line)
-    in_line_weight += _sum(other.weights, theirs.in_line)
-    weight = _sum(one.weights, one.tokens > 0) + _sum(other.weights, other.tokens > 0)
+    # Both sides in one array: for few pairs a look at many tokens costs as much as one at a few.
+    titles = Titles(
+        np.concatenate([one.tokens, other.tokens]),
+        np.concatenate([one.weights, other.weights]),
+        np.concatenate([one.hit, other.hit]),
+        np.concatenate([one.names, other.names]),
+        np.concatenate([one.bodies, other.bodies]),
+    )
+    aligned = _aligned(titles)
+    count = len(one.tokens)
+    values = np.zeros((count, len(DIFFERENCES)))
+    is_token = titles.tokens > 0
+    in_line_weight = _sum_of_both(titles.weights, aligned.in_line)
+    weight = _sum_of_both(titles.weights, is_token)
     values[:, DIFFERENCES.index("aligned")] = in_line_weight / np.maximum(weight, 1e-6)
-    swaps = mine.shared.sum(1) - mine.in_line.sum(1)
-    values[:, DIFFERENCES.index("swaps")] = swaps
-    _weigh(values, mine, theirs)
-    _place(values, mine, theirs)
-    values[~(one.tokens.any(1) & other.tokens.any(1))] = -1
+    is_swapped = aligned.shared[:count] ^ aligned.in_line[:count]
+    values[:, DIFFERENCES.index("swaps")] = is_swapped.sum(1)
+    _weigh(values, aligned)
+    _place(values, aligned)
+    has_tokens = is_token.any(1).reshape(2, -1)
+    values[~has_tokens.all(0)] = -1
     return values
 
 
-def _sum(weights: NDArray[np.float32], chosen: Bools) -> Doubles:
-    """The sum of the chosen weights of each row, in 64 bits: so it is the same in any order."""
+def _sum_of_both(weights: NDArray[np.float32], chosen: Bools) -> Doubles:
+    """The sum of the chosen weights of both titles of each pair, in 64 bits: so it is the same in any order."""
     sums: Doubles = np.where(chosen, weights, 0).sum(1, dtype=np.float64)
-    return sums
+    one, other = sums.reshape(2, -1)
+    return one + other
 
 
 # --- alignment --------------------------------------------------------------------------------------------------
 
 
-def _aligned(one: Titles, other: Titles) -> tuple[_Aligned, _Aligned]:
+def _aligned(titles: Titles) -> _Aligned:
     """Both titles of each pair, aligned so that as many tokens as possible stand in line."""
-    same = one.tokens[:, :, None] == other.tokens[:, None, :]
+    tokens = titles.tokens
+    count = len(tokens) // 2
+    columns = tokens.shape[1]
+    one = tokens[:count]
+    other = tokens[count:]
     # The first column that is the same, or 0: cheaper than to ask whether any is.
-    place = same.argmax(2)
-    shared = np.take_along_axis(other.tokens, place, 1) == one.tokens
-    shared &= one.tokens > 0
-    other_shared = np.zeros_like(shared)
-    there = np.nonzero(shared)
-    other_shared[there[0], place[there]] = True
-    in_line, other_in_line = shared.copy(), other_shared.copy()
-    place = np.where(shared, place, -1)
+    place = (one[:, :, None] == other[:, None, :]).argmax(2)
+    there = place + np.arange(0, other.size, columns)[:, None]
+    mine = (other.take(there) == one) & (one > 0)
+    theirs = np.zeros_like(mine)
+    theirs.reshape(-1)[there[mine]] = True
+    shared = np.concatenate([mine, theirs])
+    in_line = shared.copy()
+    place = np.where(mine, place, -1)
     before = np.maximum.accumulate(place, axis=1)
-    is_rising = ~shared[:, 1:] | (place[:, 1:] > before[:, :-1])
-    for row in np.flatnonzero(~is_rising.all(1)).tolist():
-        in_line[row] = False
-        other_in_line[row] = False
-        for start, other_start, length in _runs(one.tokens[row], other.tokens[row]):
+    is_back = mine[:, 1:] & (place[:, 1:] <= before[:, :-1])
+    _align_crossed(in_line, tokens, np.flatnonzero(is_back.any(1)))
+    return _Aligned(titles, shared, in_line, in_line.cumsum(1))
+
+
+def _align_crossed(
+    in_line: Bools,
+    tokens: Tokens,
+    rows: Numbers,
+) -> None:
+    """Say which tokens stand in line of the pairs whose common words are not in one order."""
+    count = len(tokens) // 2
+    in_line[rows] = False
+    in_line[rows + count] = False
+    for row, mine, theirs in zip(
+        rows.tolist(),
+        tokens[rows].tolist(),
+        tokens[rows + count].tolist(),
+        strict=True,
+    ):
+        for start, other_start, length in _runs(mine, theirs):
             in_line[row, start : start + length] = True
-            other_in_line[row, other_start : other_start + length] = True
-    return (
-        _Aligned.of(one, shared, in_line),
-        _Aligned.of(other, other_shared, other_in_line),
-    )
+            in_line[row + count, other_start : other_start + length] = True
 
 
-def _runs(one: Tokens, other: Tokens) -> list[tuple[int, int, int]]:
+def _runs(one: list[int], other: list[int]) -> list[tuple[int, int, int]]:
     """Where runs that are alike begin in the one title and in the other, and how long they are."""
-    mine = one[one > 0].tolist()
-    theirs = other[other > 0].tolist()
+    # Behind their ends stand zeros.
+    mine = list(filter(None, one))
+    theirs = list(filter(None, other))
     # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
     if mine > theirs:
         blocks = Indel.editops(theirs, mine).as_matching_blocks()
@@ -183,49 +197,47 @@ def _runs(one: Tokens, other: Tokens) -> list[tuple[int, int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
-    """One side of each slot, (slots, ...).
+class _Held:
+    """Tokens in slots, in rising order of their rows and columns: where each stands, (tokens,), and the number of the
+    gap that it stands in."""
 
-    `compared` is what is set against the other side: the weight of the rarest unknown token and of the rarest that the
-    other title lacks; the sums of the unknown, of the unknown names, of the known, of what the other title lacks, of
-    such names. `mentioned` is the sum of what only the other body has, `rarest` the rarest of all.
-    """
+    row: Numbers
+    column: Numbers
+    gap: Numbers
 
-    compared: Doubles
-    mentioned: Doubles
-    rarest: Doubles
-    length: Numbers
+
+def _held(aligned: _Aligned) -> _Held:
+    """The tokens that stand where the other title has something else: the slots of the one side, and in the same order
+    those of the other."""
+    tokens = aligned.titles.tokens
+    row, column = ((tokens > 0) & ~aligned.in_line).nonzero()
+    # A gap's number rises with its row and its place in it.
+    width = tokens.shape[1] + 1
+    gap = row * width + aligned.gap[row, column]
+    is_filled = np.zeros(len(tokens) * width, bool)
+    is_filled[gap] = True
+    # Where one title has nothing, the other only says more: no slot.
+    is_slot = np.tile(is_filled.reshape(2, -1).all(0), 2)
+    in_slot = is_slot[gap]
+    return _Held(row[in_slot], column[in_slot], gap[in_slot])
 
 
 def _weigh(
     values: Doubles,
-    mine: _Aligned,
-    theirs: _Aligned,
+    aligned: _Aligned,
 ) -> None:
     """The values of slots: from `slots` to `slot_told_known_most`."""
-    width = mine.gap.shape[1] + 1
-    places, other_places = mine.in_gaps(), theirs.in_gaps()
-    # A gap's number rises with its row and its place in it.
-    gaps = places[0] * width + mine.gap[places]
-    other_gaps = other_places[0] * width + theirs.gap[other_places]
-    # Where one title has nothing, the other only says more: no slot.
-    is_filled = np.zeros((2, len(values) * width), bool)
-    is_filled[0, gaps] = True
-    is_filled[1, other_gaps] = True
-    slots = np.flatnonzero(is_filled.all(0))
-    if not len(slots):
+    held = _held(aligned)
+    if not len(held.row):
         return
-    in_slots, other_in_slots = is_filled[1, gaps], is_filled[0, other_gaps]
-    side = _sides(mine, places, gaps, in_slots)
-    other_side = _sides(theirs, other_places, other_gaps, other_in_slots)
-    rows = slots // width
-    starts = run_starts(rows)
-    row, counts = rows[starts], run_lengths(starts, len(rows))
-    least = np.minimum(side.compared, other_side.compared)
-    mentioned = np.maximum(side.mentioned, other_side.mentioned)
-    length = np.maximum(side.length, other_side.length)
-    is_plain = np.maximum(side.rarest, other_side.rarest) < _PLAIN
-    values[row[:, None], _WEIGHED] = np.maximum.reduceat(least, starts)
+    starts = run_starts(held.gap)
+    compared, mentioned, rarest = _sides(aligned, held, starts)
+    length = run_lengths(starts, len(held.row)).reshape(2, -1).max(0)
+    is_plain = rarest < _PLAIN
+    slot_rows = held.row[starts[: len(starts) // 2]]
+    starts = run_starts(slot_rows)
+    row, counts = slot_rows[starts], run_lengths(starts, len(slot_rows))
+    values[row[:, None], _WEIGHED] = np.maximum.reduceat(compared, starts)
     for name, found in (
         ("slots", counts),
         ("slot_tokens", np.maximum.reduceat(length, starts)),
@@ -237,31 +249,42 @@ def _weigh(
 
 def _sides(
     aligned: _Aligned,
-    places: tuple[Numbers, Numbers],
-    gaps: Numbers,
-    in_slots: Bools,
-) -> _Sides:
-    """What slots hold of one title: of its tokens at `places`, in gaps of rising numbers, those that are `in_slots`."""
-    row, column = places[0][in_slots], places[1][in_slots]
+    held: _Held,
+    starts: Numbers,
+) -> tuple[Doubles, Doubles, Doubles]:
+    """What slots hold whose tokens start there.
+
+    First, (slots, `_WEIGHED`), the lesser of a slot's two sides: of the weight of the rarest unknown token and of the
+    rarest that the other title lacks; of the sums of the unknown, of the unknown names, of the known, of what the other
+    title lacks, of such names. Then the greater of what only the other body has, and of the rarest of all.
+    """
     titles = aligned.titles
-    weight = titles.weights[row, column].astype(np.float64)
-    is_name = (titles.names[row] >> column.astype(np.uint32) & 1) > 0
-    is_known = titles.hit[row, column]
+    at = held.row * titles.tokens.shape[1] + held.column
+    weight = titles.weights.take(at).astype(np.float64)
+    is_name = (titles.names[held.row] >> held.column.astype(np.uint32) & 1) > 0
+    is_known = titles.hit.take(at)
     unknown = np.where(is_known, 0, weight)
-    untitled = np.where(aligned.shared[row, column], 0, weight)
-    named = np.where(is_name, unknown, 0)
-    untitled_named = np.where(is_name, untitled, 0)
-    mentioned = np.where(is_known, untitled, 0)
-    sums = [unknown, named, weight - unknown, untitled, untitled_named, mentioned]
-    numbers = gaps[in_slots]
-    starts = run_starts(numbers)
-    summed = np.add.reduceat(np.stack(sums, 1), starts)
+    untitled = np.where(aligned.shared.take(at), 0, weight)
+    sums = np.stack(
+        [
+            unknown,
+            np.where(is_name, unknown, 0),
+            weight - unknown,
+            untitled,
+            np.where(is_name, untitled, 0),
+            np.where(is_known, untitled, 0),
+        ],
+        1,
+    )
+    one, other = np.add.reduceat(sums, starts).reshape(2, -1, sums.shape[1])
     rarest = np.maximum.reduceat(np.stack([unknown, untitled, weight], 1), starts)
-    return _Sides(
-        np.concatenate([rarest[:, :2], summed[:, :-1]], 1),
-        summed[:, -1],
-        rarest[:, 2],
-        run_lengths(starts, len(numbers)),
+    rarest_of_one, rarest_of_other = rarest.reshape(2, -1, 3)
+    least = np.minimum(one, other)
+    rarest_least = np.minimum(rarest_of_one, rarest_of_other)
+    return (
+        np.concatenate([rarest_least[:, :2], least[:, :-1]], 1),
+        np.maximum(one, other)[:, -1],
+        np.maximum(rarest_of_one, rarest_of_other)[:, -1],
     )
 
 
@@ -270,8 +293,7 @@ def _sides(
 
 def _place(
     values: Doubles,
-    mine: _Aligned,
-    theirs: _Aligned,
+    aligned: _Aligned,
 ) -> None:
     """The values of titles that both name places; else they are -1.
 
@@ -280,22 +302,23 @@ def _place(
     """
     values[:, _PLACES] = -1
     count = len(values)
-    named, other_named = _named(mine.titles.tokens, theirs.titles.tokens)
+    # Looked up together: for few titles each look-up costs as much as for many.
+    places = places_in(aligned.titles.tokens)
+    named, other_named = places.split(count)
     one, other = crossed(named, other_named)
     # Few titles name places.
     if not len(one):
         return
     row = named.row[one]
-    place, other_place = named.place[one], other_named.place[other]
-    far = distance(place, other_place)
+    far = distance(named.place[one], other_named.place[other])
     agree = np.zeros(count, bool)
-    agree[row[is_exact(place, other_place)]] = True
+    agree[row[is_exact(named.place[one], other_named.place[other])]] = True
     nearest = np.full(count, _NO_PLACE, np.int32)
     np.minimum.at(nearest, row, far)
     rows = np.flatnonzero(nearest < _NO_PLACE)
-    gap = _gaps_of(mine, named)[one]
-    other_gap = _gaps_of(theirs, other_named)[other]
-    in_slots = (gap == other_gap) & (gap >= 0)
+    gaps = _gaps_of(aligned, places)
+    gap = gaps[one]
+    in_slots = (gap == gaps[len(named.row) + other]) & (gap >= 0)
     in_one_slot = _furthest(
         count,
         row[in_slots],
@@ -306,7 +329,7 @@ def _place(
         nearest,
         rows,
         (named, other_named),
-        (mine, theirs),
+        aligned.titles.bodies,
     )
     columns = (agree, nearest, untold, in_one_slot)
     values[rows[:, None], _PLACES] = np.stack([column[rows] for column in columns], 1)
@@ -316,17 +339,8 @@ _NO_PLACE = 4
 """More than any distance: of titles that do not both name a place."""
 
 
-def _named(
-    tokens: Tokens,
-    others: Tokens,
-) -> tuple[Places, Places]:
-    """The places that each row names, of one side and of the other."""
-    # Looked up together: for few titles each look-up costs as much as for many.
-    return places_in(np.concatenate([tokens, others])).split(len(tokens))
-
-
 def _gaps_of(aligned: _Aligned, named: Places) -> Numbers:
-    """The number of the gap in which each place of these titles stands; -1 for one that stands in line."""
+    """The number of the gap in which each place of the titles stands; -1 for one that stands in line."""
     gaps = aligned.gap[named.row, named.at]
     return np.where(aligned.in_line[named.row, named.at], -1, gaps)
 
@@ -353,7 +367,7 @@ def _untold(
     nearest: NDArray[np.int32],
     rows: Numbers,
     named: tuple[Places, Places],
-    aligned: tuple[_Aligned, _Aligned],
+    bodies: Tokens,
 ) -> NDArray[np.int32]:
     """How far the places of one title are from all that the other report names, the greater of both ways, of `rows`
     whose titles' `nearest` places are known."""
@@ -361,9 +375,10 @@ def _untold(
     asked = rows[nearest[rows] > 0]
     if not len(asked):
         return nearest
+    of_both = np.concatenate([asked, len(nearest) + asked])
+    in_bodies = places_in(bodies[of_both]).split(len(asked))
     told: list[NDArray[np.int32]] = []
-    bodies = _named(*(side.titles.bodies[asked] for side in aligned))
-    for title, body in zip(named, bodies[::-1], strict=True):
+    for title, body in zip(named, in_bodies[::-1], strict=True):
         in_body = body._replace(row=asked[body.row])
         mine, theirs = crossed(title, in_body)
         far = distance(title.place[mine], in_body.place[theirs])

@@ -117,12 +117,17 @@ class Counted:
 
 
 def counted(
-    rows: Rows, frequency: Frequency, is_counted: Bools | None = None
+    rows: Rows,
+    frequency: Frequency,
+    is_counted: Bools | None = None,
 ) -> Counted:
     """Rows with what the stream knows of their tokens now, each without itself; without `is_counted` none is known."""
     tokens = np.ascontiguousarray(rows["tokens"])
     counts = frequency.counts(
-        tokens, rows["lang"], tokens[:, :TITLE_TOKENS], rows["site"]
+        tokens,
+        rows["lang"],
+        tokens[:, :TITLE_TOKENS],
+        rows["site"],
     )
     itself = np.zeros(len(rows), bool) if is_counted is None else is_counted
     one = itself.astype(np.float32)
@@ -135,7 +140,12 @@ def counted(
     return Counted(rows, tokens, alone, itself)
 
 
-def _weights(one: Counted, other: Counted, hit: Bools, title_hit: Bools) -> Floats:
+def _weights(
+    one: Counted,
+    other: Counted,
+    hit: Bools,
+    title_hit: Bools,
+) -> Floats:
     """(pairs, TOKENS) weights of the tokens of `one` in a stream that holds neither report of the pair.
 
     `hit` says which tokens stand in the other report, `title_hit` which title tokens in its title.
@@ -145,7 +155,8 @@ def _weights(one: Counted, other: Counted, hit: Bools, title_hit: Bools) -> Floa
         np.float32
     )
     rarity = rarity_of(
-        counts.tokens - hit * in_language[:, None], counts.documents - in_language
+        counts.tokens - hit * in_language[:, None],
+        counts.documents - in_language,
     )
     rarity[one.tokens == 0] = 0
     at_site = (other.is_counted & (one.rows["site"] == other.rows["site"])).astype(
@@ -159,7 +170,8 @@ def _weights(one: Counted, other: Counted, hit: Bools, title_hit: Bools) -> Floa
     )
     habit[documents < _KNOWN_SITE] = 0
     rarity[:, :TITLE_TOKENS] *= 1 - np.minimum(
-        habit / np.float32(_TEMPLATE_SHARE), 1
+        habit / np.float32(_TEMPLATE_SHARE),
+        1,
     ) * np.float32(0.9)
     return rarity
 
@@ -179,7 +191,11 @@ class Compared:
     """For each token of the others the query's column that has it, where `hit`."""
 
 
-def compared(queries: Counted, which: NDArray[np.intp], others: Counted) -> Compared:
+def compared(
+    queries: Counted,
+    which: NDArray[np.intp],
+    others: Counted,
+) -> Compared:
     """The pairs of row `which[i]` of `queries` and row i of `others`."""
     hit, column = _matches(queries.tokens, which, others.tokens)
     query = queries[which]
@@ -200,7 +216,11 @@ def compared(queries: Counted, which: NDArray[np.intp], others: Counted) -> Comp
     )
 
 
-def features(queries: Counted, which: NDArray[np.intp], others: Counted) -> Floats:
+def features(
+    queries: Counted,
+    which: NDArray[np.intp],
+    others: Counted,
+) -> Floats:
     """(pairs, len(NAMES)) features of the pairs of row `which[i]` of `queries` and row i of `others`."""
     pairs = compared(queries, which, others)
     table = quick_features(pairs)
@@ -222,7 +242,11 @@ def quick_features(pairs: Compared) -> Floats:
     return np.round(table, 3)
 
 
-def add_slow(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+def add_slow(
+    table: Floats,
+    pairs: Compared,
+    chosen: NDArray[np.intp],
+) -> None:
     """The features of `SLOW`, for the `chosen` pairs."""
     _letters(table, pairs.query.rows, pairs.others.rows, chosen)
     _differences(table, pairs, chosen)
@@ -235,7 +259,9 @@ _PLACES = 1 << 12
 
 
 def _matches(
-    tokens: NDArray[np.uint32], which: NDArray[np.intp], others: NDArray[np.uint32]
+    tokens: NDArray[np.uint32],
+    which: NDArray[np.intp],
+    others: NDArray[np.uint32],
 ) -> tuple[Bools, NDArray[np.intp]]:
     """For each token of each of `others`, whether row `which` of `tokens` has it, and at which column.
 
@@ -281,14 +307,18 @@ def _tokens(table: Floats, pairs: Compared) -> None:
     shared_sum = _sum(shared)
     table[:, INDEX["shared_weight"]] = shared_sum
     in_bodies = _sum(
-        np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:]
+        np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:],
     )
     _bodies(table, pairs, shared_sum, in_bodies)
     _unmatched(table, pairs)
     _order(table, in_title, column)
 
 
-def _titles_shared(table: Floats, pairs: Compared, title_shared: Floats) -> None:
+def _titles_shared(
+    table: Floats,
+    pairs: Compared,
+    title_shared: Floats,
+) -> None:
     """What the titles have in common, of which `title_shared` holds the weights, and how long and how rare they are."""
     title = pairs.weights[:, :TITLE_TOKENS]
     q_title = pairs.query_weights[:, :TITLE_TOKENS]
@@ -334,7 +364,10 @@ def _square(weights: Floats) -> Doubles:
 
 
 def _bodies(
-    table: Floats, pairs: Compared, shared_sum: Doubles, in_bodies: Doubles
+    table: Floats,
+    pairs: Compared,
+    shared_sum: Doubles,
+    in_bodies: Doubles,
 ) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
     words, q_words = pairs.others.rows["body_words"], pairs.query.rows["body_words"]
@@ -345,16 +378,22 @@ def _bodies(
     missing = (weights * ~pairs.hit)[:, TITLE_TOKENS:].max(1)
     q_missing = (q_weights * ~pairs.query_hit)[:, TITLE_TOKENS:].max(1)
     table[:, INDEX["body_unmatched_least"]] = np.where(
-        both, np.minimum(missing, q_missing), -1
+        both,
+        np.minimum(missing, q_missing),
+        -1,
     )
     table[:, INDEX["body_contained"]] = np.where(
-        both, shared_sum / np.maximum(lighter, _TINY), -1
+        both,
+        shared_sum / np.maximum(lighter, _TINY),
+        -1,
     )
     table[:, INDEX["body_cosine"]] = np.where(
-        both, in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)), -1
+        both,
+        in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)),
+        -1,
     )
     table[:, INDEX["body_length_least"]] = np.log1p(
-        np.minimum(words, q_words).astype(np.float32)
+        np.minimum(words, q_words).astype(np.float32),
     )
 
 
@@ -374,7 +413,8 @@ def _unmatched(table: Floats, pairs: Compared) -> None:
     table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
     table[:, INDEX["unmatched_most"]] = np.maximum(left, q_left)
     table[:, INDEX["rarest_unmatched_least"]] = np.minimum(
-        missing.max(1), q_missing.max(1)
+        missing.max(1),
+        q_missing.max(1),
     )
     named = (others.rows["names"][:, None] & _BITS) > 0
     q_named = (query.rows["names"][:, None] & _BITS) > 0
@@ -382,21 +422,27 @@ def _unmatched(table: Floats, pairs: Compared) -> None:
         q_title * (q_hit & q_named)
     )
     table[:, INDEX["names_unmatched_least"]] = np.minimum(
-        _sum(missing * named), _sum(q_missing * q_named)
+        _sum(missing * named),
+        _sum(q_missing * q_named),
     )
 
 
 _BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
 
 
-def _order(table: Floats, in_title: Bools, column: NDArray[np.intp]) -> None:
+def _order(
+    table: Floats,
+    in_title: Bools,
+    column: NDArray[np.intp],
+) -> None:
     """Share of all pairs of shared title words that stand in the same order; -1 with fewer than two words."""
     some = np.flatnonzero(in_title.sum(1) > 1)
     place, there = column[some, :TITLE_TOKENS].astype(np.int8), in_title[some]
     both = there[:, :, None] & there[:, None, :] & _BEFORE
     rising = both & (place[:, None, :] > place[:, :, None])
     table[some, INDEX["order"]] = np.count_nonzero(
-        rising, axis=(1, 2)
+        rising,
+        axis=(1, 2),
     ) / np.count_nonzero(both, axis=(1, 2))
 
 
@@ -412,15 +458,12 @@ def is_recurring(table: Floats) -> Bools:
 
     Later is one source's by `RECURS_AFTER`; in conflict are dates, percents, scores and the like in both titles.
     """
-    same_shape = (table[:, INDEX["same_shape"]] == 1) & (
-        table[:, INDEX["shingles_shared"]] < 0.5
-    )
-    later = (table[:, INDEX["same_site"]] == 1) & (
-        table[:, INDEX["hours_apart"]] >= RECURS_AFTER
-    )
-    conflict = (table[:, INDEX["numbers_conflict"]] > 0) & (
-        table[:, INDEX["title_numbers_conflict"]] > 0
-    )
+    same_shape = table[:, INDEX["same_shape"]] == 1
+    same_shape &= table[:, INDEX["shingles_shared"]] < 0.5
+    later = table[:, INDEX["same_site"]] == 1
+    later &= table[:, INDEX["hours_apart"]] >= RECURS_AFTER
+    conflict = table[:, INDEX["numbers_conflict"]] > 0
+    conflict &= table[:, INDEX["title_numbers_conflict"]] > 0
     found: Bools = same_shape & (later | conflict)
     return found
 
@@ -475,12 +518,16 @@ _LETTERS = tuple(name for name, _ in _SCORERS)
 SLOW = tuple(
     INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *WORD_COSINES, "meaning_pair")
 )
+_LETTER_COLUMNS = [INDEX[name] for name in _LETTERS]
 _DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
 _WORD_VECTOR_COLUMNS = [INDEX[name] for name in WORD_COSINES]
 
 
 def _letters(
-    table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]
+    table: Floats,
+    query: Rows,
+    others: Rows,
+    chosen: NDArray[np.intp],
 ) -> None:
     """Likeness of the folded titles letter by letter, by rapidfuzz: finds compounds, inflections and misspellings.
 
@@ -490,12 +537,22 @@ def _letters(
         [title.decode(errors="ignore") for title in rows["title"][chosen].tolist()]
         for rows in (query, others)
     )
-    for name, scorer in _SCORERS:
-        likeness = process.cpdist(ours, theirs, scorer=scorer, dtype=np.float32) / 100
-        table[chosen, INDEX[name]] = np.round(likeness, 3)
+    likeness = np.empty((len(chosen), len(_SCORERS)), np.float32)
+    for column, (_, scorer) in enumerate(_SCORERS):
+        likeness[:, column] = process.cpdist(
+            ours,
+            theirs,
+            scorer=scorer,
+            dtype=np.float32,
+        )
+    table[chosen[:, None], _LETTER_COLUMNS] = np.round(likeness / 100, 3)
 
 
-def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+def _differences(
+    table: Floats,
+    pairs: Compared,
+    chosen: NDArray[np.intp],
+) -> None:
     """What stands in one title where the other has something else (see `differences`)."""
     if not len(chosen):
         return
@@ -510,7 +567,11 @@ def _differences(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> No
     table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(differences(*titles), 3)
 
 
-def _word_cosines(table: Floats, pairs: Compared, chosen: NDArray[np.intp]) -> None:
+def _word_cosines(
+    table: Floats,
+    pairs: Compared,
+    chosen: NDArray[np.intp],
+) -> None:
     """What the words say of one meaning (see `word_vectors`), for those of the `chosen` pairs that no encoder has read:
     of what it says the words repeat a part."""
     unread = chosen[table[chosen, INDEX["meaning"]] < 0]
@@ -540,7 +601,9 @@ def _titles(
 
 
 def _shingles(
-    table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]
+    table: Floats,
+    mine: NDArray[np.uint32],
+    theirs: NDArray[np.uint32],
 ) -> None:
     """Shared part of the body samples; -1 when either body is too short to have one."""
     had, have = (mine > 0).sum(1), (theirs > 0).sum(1)
@@ -552,7 +615,11 @@ def _shingles(
     table[some, INDEX["shingles_shared"]] = shared / np.minimum(had, have)[some]
 
 
-def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
+def _meaning(
+    table: Floats,
+    query: Rows,
+    rows: Rows,
+) -> None:
     """Cosines of the titles' and the leads' embeddings, 0 for an angle over 90 degrees; -1 unless both are known.
 
     `meaning_across` is the greater of a title with the other report's lead; `meaning` is of both together, the lead
@@ -577,7 +644,10 @@ def _meaning(table: Floats, query: Rows, rows: Rows) -> None:
 
 
 def _meaning_pair(
-    table: Floats, query: Rows, others: Rows, chosen: NDArray[np.intp]
+    table: Floats,
+    query: Rows,
+    others: Rows,
+    chosen: NDArray[np.intp],
 ) -> None:
     """How likely the pairs are of one event by their embeddings alone (see `pair_head`); -1 unless both are known.
 
@@ -635,7 +705,11 @@ _FACT_COLUMNS = [
 ]
 
 
-def _facts(table: Floats, query: Rows, rows: Rows) -> None:
+def _facts(
+    table: Floats,
+    query: Rows,
+    rows: Rows,
+) -> None:
     """What numbers and persons say: nothing where either report has none."""
     table[:, _FACT_COLUMNS] = 0
     _directions(table, query["directions"], rows["directions"])
@@ -644,7 +718,12 @@ def _facts(table: Floats, query: Rows, rows: Rows) -> None:
         _numbers(table, some, query[some], rows[some])
 
 
-def _numbers(table: Floats, at: NDArray[np.intp], query: Rows, rows: Rows) -> None:
+def _numbers(
+    table: Floats,
+    at: NDArray[np.intp],
+    query: Rows,
+    rows: Rows,
+) -> None:
     """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
     surnames, surnames2 = _surnames(query), _surnames(rows)
     table[at, INDEX["namesakes"]] = _namesakes(
@@ -763,7 +842,9 @@ def _surnames(rows: Rows) -> NDArray[np.uint16]:
 
 
 def _directions(
-    table: Floats, mine: NDArray[np.uint32], theirs: NDArray[np.uint32]
+    table: Floats,
+    mine: NDArray[np.uint32],
+    theirs: NDArray[np.uint32],
 ) -> None:
     """Opposite pairs of which each title names one side: the same (agree) or the other (conflict)."""
     table[:, INDEX["directions_agree"]] = 0
@@ -780,14 +861,20 @@ _LEAST_HOURS = 1.0
 """Hours below which reports are at one time (a guess): between dates without a time the difference is always 0."""
 
 
-def _circumstances(table: Floats, query: Rows, rows: Rows) -> None:
+def _circumstances(
+    table: Floats,
+    query: Rows,
+    rows: Rows,
+) -> None:
     known = (rows["matched"] != NEVER) & (query["matched"] != NEVER)
     apart = (
         np.abs(rows["matched"].astype(np.int64) - query["matched"].astype(np.int64))
         / 3600
     )
     table[:, INDEX["hours_apart"]] = np.where(
-        known, np.clip(apart, _LEAST_HOURS, 1000), -1
+        known,
+        np.clip(apart, _LEAST_HOURS, 1000),
+        -1,
     )
     sited = (rows["site"] > 0) & (query["site"] > 0)
     table[:, INDEX["same_language"]] = rows["lang"] == query["lang"]

@@ -112,8 +112,12 @@ def _keys(salt: int, numbers: NDArray[np.uint64]) -> Keys:
     return keys.astype(np.uint32)
 
 
-def _text_key(salt: int, text: str) -> int:
-    return _key(salt, crc32(text.encode()) << 3)
+def _entry_key(entry_id: bytes) -> int:
+    return _key(_ENTRY, crc32(entry_id) << 3)
+
+
+def _event_key(event_id: str) -> int:
+    return _key(_EVENT, crc32(event_id.encode()) << 3)
 
 
 def _rarest(
@@ -231,6 +235,8 @@ class Index:
         self._chains = Chains(3)
         self._events: dict[int, _Event] = {}
         self._numbers: dict[str, int] = {}
+        self._unsettled: dict[int, tuple[int, int]] = {}
+        """The keys of the entry id and the address of each report that is posted and not settled yet, by slot."""
         self._counted_end = FIRST
         """The first slot that is not in the statistics yet."""
         self._epoch_end = FIRST + 1
@@ -293,6 +299,11 @@ class Index:
         keys = found_by.keys[:, POSTED]
         self._postings.grow(len(self) * keys.shape[1])
         self._postings.post(keys, first_slot=first)
+        entry_keys = [_entry_key(entry_id) for entry_id in rows["entry_id"].tolist()]
+        # A report without an address of its own is not found by one.
+        url_keys = _keys(_URL, rows["url"]).tolist()
+        both = zip(entry_keys, url_keys, strict=True)
+        self._unsettled.update(enumerate(both, first))
         return first
 
     def refresh(self) -> None:
@@ -316,12 +327,8 @@ class Index:
     ) -> None:
         """Say which event a posted report is of, known here or new."""
         number = self.number_of(event_id)
-        row = self.rows.one(slot)
-        entry_id = bytes(row["entry_id"]).decode()
-        url = int(row["url"])
-        # A report without an address of its own is not found by one.
-        url_key = _key(_URL, url) if url else 0
-        keys = (_text_key(_ENTRY, entry_id), _text_key(_EVENT, event_id), url_key)
+        entry_key, url_key = self._unsettled.pop(slot)
+        keys = (entry_key, _event_key(event_id), url_key)
         self._chains.push(slot, keys)
         if number is None:
             self.rows.set_event(slot, slot, event_id)
@@ -412,7 +419,7 @@ class Index:
     def slot_of(self, entry_id: str) -> int | None:
         """The slot of an entry of the window."""
         wanted = entry_id.encode()
-        key = _text_key(_ENTRY, entry_id)
+        key = _entry_key(wanted)
         # Compared in full, since two texts may have one key of 32 bits.
         for slot in self._chains.slots(key, oldest=self.rows.oldest):
             if self.rows.one(slot)["entry_id"] == wanted:
@@ -432,7 +439,7 @@ class Index:
         if number is not None:
             return number
         wanted = event_id.encode()
-        key = _text_key(_EVENT, event_id)
+        key = _event_key(event_id)
         for slot in self._chains.slots(key, oldest=self.rows.oldest):
             if self.rows.raw_event_id(slot) == wanted:
                 return self.rows.event(slot)

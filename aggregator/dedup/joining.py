@@ -43,8 +43,10 @@ FEATURES = (
     "rivals_best_above",
 )
 """What is weighed beside the best pair's log-odds: of the event itself, if it has several reports; then of others."""
-_LONE = (0.0,) * FEATURES.index("told_otherwise")
-"""What an event of one report has of the features of several."""
+_OWN_COUNT = FEATURES.index("rival")
+"""The features before are of the event itself."""
+_LONE = (0.0,) * (_OWN_COUNT - 1)
+"""What an event of one report has of them, but for the last."""
 _NOTHING = (0.0,) * len(FEATURES)
 
 
@@ -105,46 +107,66 @@ def event_log_odds(
     events: Sequence[Standing],
     weights: Sequence[float],
 ) -> list[float]:
-    """For each of the events that one entry meets, the log-odds that it is the entry's."""
+    """For each of the events that one entry meets, the log-odds that it is the entry's: of the best pair, with the
+    weighed `features_of`."""
     bests = [event.best for event in events]
     # Most entries are like nothing.
     if max(bests, default=AWAY) <= AWAY:
         return bests
+    own_weights = weights[:_OWN_COUNT]
+    rival_weights = weights[_OWN_COUNT:]
+    told_otherwise = own_weights[-1]
     found: list[float] = []
-    for event, features in zip(events, features_of(events), strict=True):
+    for event, rivals in zip(events, _rivals(events), strict=True):
         log_odds = event.best
-        # What is out of the question has zeros, which need not be weighed.
+        # What is out of the question has zeros, which need not be weighed; an event of one report all but one.
         if log_odds > AWAY:
-            log_odds += sum(map(mul, weights, features))
+            if event.size == 1:
+                own = told_otherwise * event.is_told_otherwise
+            else:
+                own = sum(map(mul, own_weights, _own(event)))
+            log_odds += sum(map(mul, rival_weights, rivals), own)
         found.append(log_odds - event.loss)
     return found
 
 
 def features_of(events: Sequence[Standing]) -> list[Sequence[float]]:
     """The `FEATURES` of each event; all are zero for one that is out of the question."""
-    near = [event for event in events if event.best > AWAY]
-    supports = [support(event) for event in near]
-    two_supports = _two_greatest(supports)
-    two_bests = _two_greatest([event.best for event in near])
     found: list[Sequence[float]] = []
-    place = 0
-    for event in events:
+    for event, rivals in zip(events, _rivals(events), strict=True):
         if event.best <= AWAY:
             found.append(_NOTHING)
             continue
-        rival = _greatest_but(supports[place], two_supports)
-        rivals_best = _greatest_but(event.best, two_bests)
-        place += 1
-        found.append(
-            [
-                *_own(event),
-                max(rival - AWAY, 0.0),
-                rivals_best - AWAY,
-                max(rival, 0.0),
-                max(rivals_best, 0.0),
-            ]
-        )
+        found.append([*_own(event), *rivals])
     return found
+
+
+def _rivals(events: Sequence[Standing]) -> list[Sequence[float]]:
+    """Of each event the features that look at other events; of no use for one that is out of the question."""
+    near = [event for event in events if event.best > AWAY]
+    supports = _two_greatest([support(event) for event in near])
+    bests = _two_greatest([event.best for event in near])
+    # All but one or two events have the same rivals.
+    usual = _rival_features(supports[0], bests[0])
+    found: list[Sequence[float]] = []
+    for event in events:
+        supported = support(event)
+        if supported == supports[0] or event.best == bests[0]:
+            rival = _greatest_but(supported, supports)
+            rivals_best = _greatest_but(event.best, bests)
+            found.append(_rival_features(rival, rivals_best))
+        else:
+            found.append(usual)
+    return found
+
+
+def _rival_features(rival: float, rivals_best: float) -> Sequence[float]:
+    return (
+        max(rival - AWAY, 0.0),
+        rivals_best - AWAY,
+        max(rival, 0.0),
+        max(rivals_best, 0.0),
+    )
 
 
 def _two_greatest(numbers: Sequence[float]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup.rows import FIRST, LEAD, Rows, RowStore, meanings
-from aggregator.dedup.word_vectors import whole_vectors
+from aggregator.dedup.word_vectors import Tokens, whole_vectors
 
 AMONG = 1 << 15
 """A day of a newsroom's feeds or more; the time of a batch grows with it."""
@@ -56,12 +56,17 @@ class WordNeighbours:
         self._first = FIRST
         """The slot of the first vector."""
         self._count = 0
+        self._asked = np.zeros((0, 0), np.uint32)
+        """The tokens of the reports that were asked for last, which are posted as a rule before the next ones are."""
+        self._asked_vectors = self._vectors
 
     def of(self, rows: Rows, store: RowStore) -> list[list[int]]:
         """As `neighbours`, at most `NEIGHBOURS_BY_WORDS` slots."""
-        queries = whole_vectors(rows["tokens"])
         oldest = max(store.oldest, store.next - AMONG_BY_WORDS)
         self._read(store, oldest)
+        queries = whole_vectors(rows["tokens"])
+        self._asked = rows["tokens"]
+        self._asked_vectors = queries
         blocks = (
             (
                 self._first + start,
@@ -83,11 +88,16 @@ class WordNeighbours:
         if end < oldest:
             self._first, self._count, end = oldest, 0, oldest
         for view in store.views(end, store.next):
-            fresh = whole_vectors(view["tokens"])
+            fresh = self._vectors_of(view["tokens"])
             if self._count + len(fresh) > len(self._vectors):
                 self._make_room(oldest, fresh)
             self._vectors[self._count : self._count + len(fresh)] = fresh
             self._count += len(fresh)
+
+    def _vectors_of(self, tokens: Tokens) -> Floats:
+        if np.array_equal(tokens, self._asked):
+            return self._asked_vectors
+        return whole_vectors(tokens)
 
     def _make_room(self, oldest: int, fresh: Floats) -> None:
         """Let go of the vectors before slot `oldest`; there is room for as many more then, and for the fresh ones."""
@@ -111,10 +121,11 @@ def _nearest(
     """For each of the queries, of which the first will be in slot `first`, at most `count` slots of vectors that are at
     least `like` it, most first: of the queries before it, and of (slot of the first, vectors) blocks."""
     # Those of the batch come first, so that of equal ones they stay first, whatever the window holds.
-    own = np.tril(queries @ queries.T, -1)
+    own = np.triu(queries @ queries.T, 1)
     found = [_alike(own, first, like)]
     for start, vectors in blocks:
-        found.append(_alike(queries @ vectors.T, start, like))
+        # The long side first: for two queries the other way round takes four times as long.
+        found.append(_alike(vectors @ queries.T, start, like))
     query, slot, cosine = (
         np.concatenate(column) for column in zip(*found, strict=True)
     )
@@ -124,11 +135,17 @@ def _nearest(
     return [slots[start : min(end, start + count)] for start, end in pairwise(edges)]
 
 
-def _alike(cosines: Floats, first: int, like: float) -> tuple[Slots, Slots, Floats]:
-    """(row, slot, cosine) of the numbers that are at least `like`, the columns counted from `first`."""
-    # At once, since `nonzero` of two axes takes several times as long; a window may be empty.
-    row, column = np.divmod(np.flatnonzero(cosines >= like), cosines.shape[1] or 1)
-    return row, column + first, cosines[row, column]
+def _alike(
+    cosines: Floats,
+    first: int,
+    like: float,
+) -> tuple[Slots, Slots, Floats]:
+    """(query, slot, cosine) of the (slots, queries) numbers that are at least `like`, the slots counted from
+    `first`."""
+    # At once, since `nonzero` of two axes takes several times as long.
+    alike = np.flatnonzero(cosines >= like)
+    place, query = np.divmod(alike, cosines.shape[1])
+    return query, place + first, cosines[place, query]
 
 
 def _unit(rows: Rows) -> NDArray[np.float32]:

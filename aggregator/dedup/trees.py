@@ -1,9 +1,8 @@
 """A boosted ensemble of decision trees, evaluated with NumPy.
 
-All trees are walked at once, one level a step; a leaf is its own child, so that short trees wait for deep ones. A node
-is one whole number of 64 bits, so that a step reads two numbers: the node and the feature it asks for. It holds, from
-the top, the threshold as a whole number in the order of the floats, the place of the lower child, behind which the
-upper one stands, and the feature's column.
+Trees are read from their leaves up. A node hands on what the child hands on that a row goes to: in the end the number
+of the row's leaf within its tree. So a level of all trees is a few operations on arrays of bytes, (nodes, rows). That
+takes two thirds of the time of a walk down from the roots, where every row reads nodes of its own.
 """
 
 from __future__ import annotations
@@ -16,23 +15,22 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS_AT_ONCE = 64
-"""Rows walked together: with 300 trees their nodes stay in the processor's cache (7 µs a row; 8 with 16 at once)."""
-_COLUMN_BITS = np.int64(8)
-_COLUMN = np.int64(0xFF)
-_CHILD = np.int64(0xFFFFFF)
-_THRESHOLD_BITS = np.int64(32)
+from aggregator.dedup.runs import run_lengths, run_starts
+
+ROWS_AT_ONCE = 128
+"""Rows read together: what the nodes of 300 trees hand on stays in the processor's cache."""
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
-Numbers = NDArray[np.int64]
+Leaves = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Forest:
     """`columns`, `thresholds`, `values`: (nodes,); `children`: (nodes, 2), not above first; `roots`: (trees,).
 
-    `depth` is the longest way from a root to a leaf; `bias` the log-odds before any tree.
+    A leaf is its own child, and a tree has 256 of them at most. `depth` is the longest way from a root to a leaf;
+    `bias` the log-odds before any tree.
     """
 
     columns: Places
@@ -45,94 +43,103 @@ class Forest:
 
     def log_odds(self, table: Floats) -> Floats:
         """(rows,) log-odds of (rows, features)."""
-        keys = _ordered(table)
-        # What is compared with a node is above it only where it is above the threshold in its upper half.
-        keys <<= _THRESHOLD_BITS
         log_odds = np.empty(len(table), np.float32)
         for start in range(0, len(table), ROWS_AT_ONCE):
             end = start + ROWS_AT_ONCE
-            log_odds[start:end] = self._walked.sums(keys[start:end], self.depth)
+            log_odds[start:end] = self._read.sums(table[start:end])
         log_odds += np.float32(self.bias)
         return log_odds
 
     @cached_property
-    def _walked(self) -> _Walked:
-        """The nodes as they are walked, made once."""
-        order = self.roots.tolist()
-        places = np.empty(len(self.columns), np.int64)
-        lower = np.arange(len(self.columns))
-        # Level by level, the children of a node side by side.
-        for node in order:
-            children = self.children[node].tolist()
-            if children[0] != node:
-                lower[node] = len(order)
-                order += children
-        places[order] = np.arange(len(order))
+    def _read(self) -> _Read:
+        """The nodes as they are read, made once."""
         is_leaf = self.children[:, 0] == np.arange(len(self.columns))
-        lower[is_leaf] = places[is_leaf]
-        packed = _ordered(self.thresholds) << _THRESHOLD_BITS
-        packed |= lower << _COLUMN_BITS
-        packed |= self.columns
-        return _Walked(
-            packed[order],
-            self.values[order],
-            len(self.roots),
+        tree = np.zeros_like(self.columns)
+        tree[self.roots] = np.arange(len(self.roots))
+        levels: list[Places] = []
+        nodes = self.roots
+        while len(nodes):
+            branching = nodes[~is_leaf[nodes]]
+            levels.insert(0, branching)
+            tree[self.children[branching]] = tree[branching][:, None]
+            nodes = self.children[branching].ravel()
+        leaves, numbers = _numbered(tree, is_leaf)
+        most = int(numbers.max()) + 1
+        values = np.zeros((len(self.roots), most), np.float32)
+        values[tree[leaves], numbers] = self.values[leaves]
+        # What is handed on stands in one array: first of leaves, then of each level.
+        places = np.empty_like(self.columns)
+        places[leaves] = numbers
+        places[np.concatenate(levels)] = most + np.arange(len(places) - len(leaves))
+        return _Read(
+            [self._level(nodes, places) for nodes in levels],
+            places[self.roots],
+            values,
+        )
+
+    def _level(self, nodes: Places, places: Places) -> _Level:
+        return _Level(
+            self.columns[nodes],
+            self.thresholds[nodes][:, None],
+            places[self.children[nodes, 0]],
+            places[self.children[nodes, 1]],
         )
 
 
-def _ordered(numbers: Floats) -> Numbers:
-    """Whole numbers of 32 bits in the order of the floats; of a leaf's threshold, infinity, the greatest."""
-    # Added to, so that -0.0, whose bits are others, becomes 0.0.
-    bits = (numbers + np.float32(0)).view(np.int32)
-    bits ^= bits >> np.int32(31) & np.int32(0x7FFFFFFF)
-    return bits.astype(np.int64)
+def _numbered(tree: Places, is_leaf: NDArray[np.bool_]) -> tuple[Places, Places]:
+    """The leaves, and the number of each within its tree."""
+    leaves = np.flatnonzero(is_leaf)
+    leaves = leaves[np.argsort(tree[leaves], kind="stable")]
+    starts = run_starts(tree[leaves])
+    lengths = run_lengths(starts, len(leaves))
+    numbers = np.arange(len(leaves)) - np.repeat(starts, lengths)
+    return leaves, numbers
 
 
 @dataclass(frozen=True, slots=True)
-class _Walked:
-    """Nodes, see the module, those of the roots first, and what each is worth as a leaf."""
+class _Level:
+    """The nodes of one level: what each asks, and where stands what its lower and its upper child hand on."""
 
-    nodes: Numbers
+    columns: Places
+    thresholds: Floats
+    lower: Places
+    upper: Places
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The levels, the deepest first; where stands what the roots hand on, and (trees, leaves) what that is worth."""
+
+    levels: Sequence[_Level]
+    roots: Places
     values: Floats
-    root_count: int
 
-    def sums(
-        self,
-        keys: Numbers,
-        depth: int,
-    ) -> Floats:
-        """The sum of all trees for each of (rows, features), `_ordered` in their upper halves."""
-        rows, features = keys.shape
-        flat = keys.ravel()
-        starts = np.arange(
-            0,
-            rows * features,
-            features,
-        )
-        start = starts[:, None]
-        roots = self.nodes[: self.root_count]
-        is_above = keys.take(roots & _COLUMN, axis=1) > roots
-        place = (roots >> _COLUMN_BITS & _CHILD) + is_above
-        node = np.empty_like(place)
-        # Written in place: new arrays for each step take a third longer. Every place is one, so none is cut off.
-        for _ in range(depth - 1):
-            self.nodes.take(
-                place,
-                out=node,
-                mode="clip",
-            )
-            np.bitwise_and(node, _COLUMN, out=place)
-            place += start
-            flat.take(
-                place,
-                out=place,
-                mode="clip",
-            )
-            np.greater(place, node, out=is_above)
-            node >>= _COLUMN_BITS
-            node &= _CHILD
-            np.add(node, is_above, out=place)
-        sums: Floats = self.values.take(place).sum(1, dtype=np.float32)
+    def sums(self, table: Floats) -> Floats:
+        """The sum of all trees for each of (rows, features)."""
+        trees, most = self.values.shape
+        features = np.ascontiguousarray(table.T)
+        end = most
+        for level in self.levels:
+            end += len(level.columns)
+        handed_on = np.empty((end, len(table)), np.uint8)
+        # A leaf hands on its number.
+        handed_on[:most] = np.arange(most, dtype=np.uint8)[:, None]
+        end = most
+        for level in self.levels:
+            start, end = end, end + len(level.columns)
+            asked = features.take(level.columns, axis=0)
+            # All bits of a byte are set where a row goes up.
+            goes_up = np.negative((asked > level.thresholds).view(np.uint8))
+            lower = handed_on.take(level.lower, axis=0)
+            chosen = handed_on.take(level.upper, axis=0)
+            chosen ^= lower
+            chosen &= goes_up
+            np.bitwise_xor(chosen, lower, out=handed_on[start:end])
+        leaves = handed_on.take(self.roots, axis=0)
+        first = np.arange(0, trees * most, most)
+        found = self.values.take(leaves + first[:, None])
+        # Row by row, so that the sums are made in one order.
+        sums: Floats = np.ascontiguousarray(found.T).sum(1, dtype=np.float32)
         return sums
 
 

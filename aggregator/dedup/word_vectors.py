@@ -60,7 +60,11 @@ def whole_vectors(tokens: Tokens) -> Floats:
     return _unit(titles + _LEAD * bodies)
 
 
-def word_cosines(mine: Tokens, which: NDArray[np.intp], theirs: Tokens) -> Floats:
+def word_cosines(
+    mine: Tokens,
+    which: NDArray[np.intp],
+    theirs: Tokens,
+) -> Floats:
     """(pairs, len(WORD_COSINES)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1: unknown."""
     # Looked up together: for few pairs each look-up costs as much as for many.
     titles, bodies = report_vectors(np.concatenate([mine, theirs]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import mul
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,19 @@ def test_the_features_do_not_depend_on_the_order_of_events_and_pairs(
     assert found == features_of(backwards)
     assert found == features_of(backwards[::-1])[::-1]
     assert all(len(features) == len(FEATURES) for features in found)
+
+
+@given(events)
+def test_an_event_is_as_likely_as_its_best_report_and_its_weighed_features(
+    some: list[tuple[list[float], int]],
+) -> None:
+    met = [standing(*odds, size=len(odds) + more) for odds, more in some]
+    weights = learned.model().joining
+    for event, features, found in zip(
+        met, features_of(met), event_log_odds(met, weights), strict=True
+    ):
+        weighed = sum(map(mul, weights, features))
+        assert found == pytest.approx(event.best + weighed, abs=1e-9)
 
 
 # --- as learned ---

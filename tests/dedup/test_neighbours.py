@@ -166,6 +166,16 @@ def test_neighbours_by_words_are_the_likest_however_the_window_was_filled(
         assert np.allclose(found, expected[:NEIGHBOURS_BY_WORDS], atol=1e-4)
 
 
+def test_what_was_asked_for_and_not_posted_leaves_no_trace() -> None:
+    store, kept = RowStore(), WordNeighbours()
+    asked, posted = random_words(6, 1), random_words(6, 2)
+    kept.of(asked, store)
+    # Others than those that were asked for, and as many.
+    store.append(posted)
+    fresh = WordNeighbours()
+    assert kept.of(asked, store) == fresh.of(asked, store)
+
+
 def test_only_the_newest_reports_are_compared_by_words() -> None:
     store, kept = RowStore(), WordNeighbours()
     row = random_words(8, 3)[:1]
