@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dedup import learned
+from aggregator.dedup.buckets import BucketCounts, BucketSums
 
 Tokens = NDArray[np.uint32]
 Floats = NDArray[np.float32]
@@ -115,11 +116,11 @@ class Frequency:
 
     def __init__(self) -> None:
         # The prior stands apart: a fraction added to a great count would not come out again whole.
-        self._prior = np.zeros(BUCKETS, np.float32)
-        self._counts = np.zeros(BUCKETS, np.int32)
+        self._prior = BucketSums(BUCKETS)
+        self._counts = BucketCounts(BUCKETS)
         self._documents = np.full(LANGUAGES, int(PRIOR_DOCUMENTS), np.int32)
         self._met: set[int] = set()
-        self._site_counts = np.zeros(SITE_BUCKETS, np.int32)
+        self._site_counts = BucketCounts(SITE_BUCKETS)
         self._site_documents = np.zeros(SITES, np.int32)
 
     def add(
@@ -131,7 +132,14 @@ class Frequency:
     ) -> None:
         """Count documents: (documents, any) tokens with 0 for none, (documents,) languages by `lang_hash`, (documents,
         any) tokens of the titles, (documents,) sites with 0 for unknown."""
-        self._change(tokens, langs, titles, sites, 1)
+        self._count(langs, sites, 1)
+        words = _present(
+            tokens,
+            langs,
+            BUCKETS,
+        )
+        self._counts.add(words)
+        self._site_counts.add(_present_of_sites(titles, sites))
 
     def discard(
         self,
@@ -141,7 +149,14 @@ class Frequency:
         sites: Tokens,
     ) -> None:
         """Take documents that were added out of the counts again."""
-        self._change(tokens, langs, titles, sites, -1)
+        self._count(langs, sites, -1)
+        words = _present(
+            tokens,
+            langs,
+            BUCKETS,
+        )
+        self._counts.discard(words)
+        self._site_counts.discard(_present_of_sites(titles, sites))
 
     def counts(
         self,
@@ -158,9 +173,9 @@ class Frequency:
         # Reports of no known site have no site in common.
         site_documents = np.where(sites > 0, of_site, 0)
         return Counts(
-            self._prior[buckets] + self._counts[buckets].astype(np.float32),
+            self._prior.of(buckets) + self._counts.of(buckets),
             self._documents[langs % LANGUAGES].astype(np.float32),
-            self._site_counts[site_buckets].astype(np.float32),
+            self._site_counts.of(site_buckets),
             site_documents.astype(np.float32),
         )
 
@@ -172,28 +187,24 @@ class Frequency:
         """Rarity of (documents, any) tokens in languages by `lang_hash`; 0 for no token."""
         self._meet(langs)
         buckets = _buckets(tokens, langs[:, None], BUCKETS)
-        counts = self._prior[buckets] + self._counts[buckets].astype(np.float32)
+        counts = self._prior.of(buckets) + self._counts.of(buckets)
         documents = self._documents[langs % LANGUAGES].astype(np.float32)
         rarity = rarity_of(counts, documents)
         rarity[tokens == 0] = 0
         return rarity
 
-    def _change(
+    def _count(
         self,
-        tokens: Tokens,
         langs: Tokens,
-        titles: Tokens,
         sites: Tokens,
         by: int,
     ) -> None:
+        """Change how many documents of their languages and sites there are."""
         self._meet(langs)
-        # `add.at`, since a language or token comes several times and each is to count.
+        # `add.at`, since a language comes several times and each is to count.
         np.add.at(self._documents, langs % LANGUAGES, by)
-        _count(self._counts, tokens, langs, by)
-        known = sites > 0
-        known_sites = sites[known]
+        known_sites = sites[sites > 0]
         np.add.at(self._site_documents, known_sites % SITES, by)
-        _count(self._site_counts, titles[known], known_sites, by)
 
     def _meet(self, langs: Tokens) -> None:
         """Start languages that are new from their priors."""
@@ -201,12 +212,13 @@ class Frequency:
             self._met.add(key)
             lang = _languages_with_a_prior().get(key, "")
             tokens, shares = learned.prior(lang)
-            buckets = _buckets(tokens, np.uint32(key), BUCKETS)
-            np.add.at(
-                self._prior,
-                buckets,
-                shares * np.float32(PRIOR_DOCUMENTS),
+            buckets = _buckets(
+                tokens,
+                np.uint32(key),
+                BUCKETS,
             )
+            documents = shares * np.float32(PRIOR_DOCUMENTS)
+            self._prior.add(buckets, documents)
 
 
 def _buckets(
@@ -219,12 +231,21 @@ def _buckets(
     return ((tokens ^ salt) * _MIX) >> np.uint32(32 - bits)
 
 
-def _count(
-    counts: NDArray[np.int32],
+def _present(
     tokens: Tokens,
     salts: Tokens,
-    by: int,
-) -> None:
-    there = tokens > 0
-    buckets = _buckets(tokens, salts[:, None], len(counts))
-    np.add.at(counts, buckets[there], by)
+    size: int,
+) -> Tokens:
+    """(any,) buckets of the tokens that there are in (documents, any) tokens, beside the salt of each document."""
+    buckets = _buckets(tokens, salts[:, None], size)
+    return buckets[tokens > 0]
+
+
+def _present_of_sites(titles: Tokens, sites: Tokens) -> Tokens:
+    """The same of titles beside their sites, where these are known."""
+    known = sites > 0
+    return _present(
+        titles[known],
+        sites[known],
+        SITE_BUCKETS,
+    )

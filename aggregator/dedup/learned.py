@@ -66,7 +66,9 @@ def languages() -> list[str]:
 @cache
 def model() -> Model:
     """The shipped model."""
-    return model_from(_archive("weights.npz"))
+    # Read anew, as for `usual`: kept, the raw arrays would take as much again in each process.
+    weights = _read("weights.npz")
+    return model_from(weights)
 
 
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
@@ -86,14 +88,21 @@ def _forest(
     a: Mapping[str, NDArray[np.generic]],
     name: str,
 ) -> Forest:
+    columns = a[f"{name}_columns"]
+    thresholds = a[f"{name}_thresholds"]
+    values = a[f"{name}_values"]
+    children = a[f"{name}_children"]
+    roots = a[f"{name}_roots"]
+    depth = a[f"{name}_depth"]
+    bias = a[f"{name}_bias"]
     return Forest(
-        columns=a[f"{name}_columns"].astype(np.intp),
-        thresholds=a[f"{name}_thresholds"].astype(np.float32),
-        values=a[f"{name}_values"].astype(np.float32),
-        children=a[f"{name}_children"].astype(np.intp),
-        roots=a[f"{name}_roots"].astype(np.intp),
-        depth=int(a[f"{name}_depth"]),
-        bias=float(a[f"{name}_bias"]),
+        columns=columns.astype(np.intp),
+        thresholds=thresholds.astype(np.float32),
+        values=values.astype(np.float32),
+        children=children.astype(np.intp),
+        roots=roots.astype(np.intp),
+        depth=int(depth),
+        bias=float(bias),
     )
 
 
@@ -158,4 +167,5 @@ def pair_head() -> PairHead:
 @cache
 def usual() -> NDArray[np.float32]:
     """The median of each pair feature among candidates of different events."""
-    return _archive("weights.npz")["usual"].astype(np.float32)
+    usual = _read("weights.npz")["usual"]
+    return usual.astype(np.float32)
