@@ -397,6 +397,11 @@ def engine_errors() -> Iterator[None]:
         raise _translated(error) from error
 
 
+def engine_error(answer: object) -> EngineDown | EngineRefused | None:
+    """What an answer to one of many calls means where it is an error; None where it is none."""
+    return _translated(answer) if isinstance(answer, failed.RedisError) else None
+
+
 def _translated(error: Exception) -> EngineDown | EngineRefused:
     text = f"{_code(error)} {error}"
     for mark, words in _NEVER:

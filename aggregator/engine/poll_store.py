@@ -120,6 +120,7 @@ class PollStore:
         self._engine = engine
         self._keys = engine.keys
         self._commits = GroupedScript(engine, "commit")
+        self._holds = GroupedScript(engine, "hold_host")
         self._known_reads = GroupedReads(engine, "known")
         self._unanswered: tuple[list[tuple[str, str]], _ClaimCall] | None = None
         """What was asked for when the server went away: it may have claimed it."""
@@ -522,8 +523,7 @@ class PollStore:
         now: datetime | None = None,
     ) -> None:
         """Nobody asks this host before `until_at`; what is already held longer stays so."""
-        await self._engine.script(
-            "hold_host",
+        await self._holds.call(
             (self._keys.host(host),),
             (ms_or_now(now), await self._due(until_at, now)),
         )

@@ -21,12 +21,16 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from aggregator.engine.client import Client, database_of, engine_errors
+from aggregator.engine.client import (
+    Client,
+    database_of,
+    engine_error,
+    engine_errors,
+)
 from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
 from aggregator.engine.slips import Slips
 from aggregator.engine.wire import milliseconds, span_ms
-from aggregator.errors import EngineError
 from aggregator.model import EPOCH, Queue, RetentionSettings
 
 Argument = str | bytes | int
@@ -137,46 +141,18 @@ class Engine:
                     *arguments,
                 )
 
-    async def script_calls(
+    async def script_answers(
         self,
-        name: str,
-        calls: Sequence[tuple[Sequence[str], Sequence[Argument]]],
-    ) -> list[Any]:
-        """What the script answers to each of many calls (keys, arguments), sent together; an error stands in its place.
-
-        Raises EngineDown, EngineRefused where that holds for all of them; ValueError for what cannot be sent.
-        """
-        words = [
-            ("EVALSHA", script_hash(name), len(keys), *keys, *arguments)
-            for keys, arguments in calls
-        ]
-        with engine_errors():
-            async with self.client.pipeline(transaction=False) as pipe:
-                for call in words:
-                    pipe.execute_command(*call)
-                answers = await pipe.execute(raise_on_error=False)
-        for place, (keys, arguments) in enumerate(calls):
-            if isinstance(answers[place], Exception):
-                answers[place] = await self._after(
-                    answers[place], name, keys, arguments
-                )
-        return answers
-
-    async def _after(
-        self,
-        error: Exception,
         name: str,
         keys: Sequence[str],
         arguments: Sequence[Argument],
-    ) -> Any:
-        """What a call that failed among others comes to: the server may not know the script yet."""
-        try:
-            if isinstance(error, NoScriptError):
-                return await self.script(name, keys, arguments)
-            with engine_errors():
-                raise error
-        except EngineError as failure:
-            return failure
+    ) -> list[Any]:
+        """What a script that does many calls answers to each; an EngineError stands in the place of a refused one.
+
+        Raises EngineDown, EngineRefused, after which each call was done or not; ValueError for what cannot be sent.
+        """
+        answers = await self.script(name, keys, arguments)
+        return [engine_error(answer) or answer for answer in answers]
 
     async def many(
         self,

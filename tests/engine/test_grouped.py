@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from aggregator.engine.client import connect
-from aggregator.engine.grouped import MOST_CALLS, GroupedReads, GroupedScript
+from aggregator.engine.grouped import (
+    MOST_CALLS,
+    MOST_WORDS,
+    GroupedReads,
+    GroupedScript,
+    _Call,
+)
 from aggregator.engine.store import Store
 from aggregator.errors import EngineDown, EngineRefused
 
@@ -57,6 +63,31 @@ async def test_one_that_is_refused_costs_the_others_nothing(store: Store) -> Non
     assert isinstance(answers[3], EngineRefused)
     await store.engine.command("DEL", store.engine.keys.host("h3.example"))
     assert [n for n, end in enumerate(await ends(store)) if end is None] == [3]
+
+
+async def test_one_that_stops_the_script_costs_the_others_nothing(
+    store: Store,
+) -> None:
+    script = GroupedScript(store.engine, "hold_host")
+    answers = await asyncio.gather(
+        *(
+            held(script, store, number, until="no time" if number == 5 else None)
+            for number in range(COUNT)
+        ),
+        return_exceptions=True,
+    )
+    refused = [n for n, answer in enumerate(answers) if isinstance(answer, Exception)]
+    assert refused == [5]
+    assert isinstance(answers[5], EngineRefused)
+    assert [n for n, end in enumerate(await ends(store)) if end is None] == [5]
+
+
+async def test_long_calls_do_not_hold_the_server_together(store: Store) -> None:
+    script = GroupedScript(store.engine, "hold_host")
+    short, long = _Call((), ("",) * 20), _Call((), ("",) * (MOST_WORDS + 1))
+    assert script._count([short] * MOST_CALLS) == MOST_CALLS
+    assert script._count([short, long, short]) == 2
+    assert script._count([long]) == 1
 
 
 async def test_one_that_cannot_be_written_costs_the_others_nothing(

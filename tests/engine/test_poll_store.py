@@ -11,7 +11,7 @@ import pytest
 from aggregator.engine.poll_store import Skip
 from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken
-from aggregator.model import Health, KnownEntry, Notice
+from aggregator.model import Entry, Health, KnownEntry, Notice
 from tests.engine import making
 from tests.engine.making import (
     LEASE,
@@ -354,6 +354,36 @@ async def test_a_key_of_another_type_is_refused_before_anything_is_written(
     with pytest.raises(EngineRefused, match="key_prefix"):
         await store.polls.commit(whole)
     assert await contents(store) == before
+
+
+async def test_of_polls_committed_together_each_has_its_own_answer(
+    store: Store,
+) -> None:
+    """One whose key is somebody else's, and one whose claim has passed to another worker, among six."""
+    names = [f"f{number}" for number in range(6)]
+    claims = [await claimed(store, name, host=f"h-{name}") for name in names]
+    await store.engine.command("SET", "{agg}:known:f2", "somebody else's")
+    await store.engine.command("HSET", "{agg}:feed:f4", "token", "1")
+    polls = [
+        replace(
+            commit(claim, entry(number, feed_id=claim.feed_id)),
+            known={"a": KnownEntry("h", NOW)},
+        )
+        for number, claim in enumerate(claims)
+    ]
+    for _ in range(2):
+        answers = await asyncio.gather(
+            *map(store.polls.commit, polls), return_exceptions=True
+        )
+        kinds = [type(answer) for answer in answers]
+        none = type(None)
+        assert kinds == [none, none, EngineRefused, none, StaleToken, none]
+    waiting = (await store.events.next_entries(10)).entries
+    entries = [one for _, one in waiting if isinstance(one, Entry)]
+    assert sorted(one.feed_id for one in entries) == ["f0", "f1", "f3", "f5"]
+    states = await store.polls.states(names)
+    kept = [name for name, standing in states.items() if standing is not None]
+    assert kept == ["f0", "f1", "f3", "f5"]
 
 
 @pytest.mark.parametrize(
