@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import structlog
 
+from aggregator.daemon import memory
 from aggregator.daemon.clock import Clock
 from aggregator.daemon.shutdown import left
 from aggregator.engine.retention import TrimReport
@@ -112,8 +113,9 @@ class Housekeeping:
             self._show_schedule,
             self._show_server,
         ]
-        # Last, so that what the steps before it met is told in the same round.
+        # Behind them, so that what the steps before it met is told in the same round.
         steps.append(self._tell_slips)
+        steps.append(self._give_back_memory)
         return steps
 
     async def warn_of_risks(self) -> None:
@@ -226,6 +228,9 @@ class Housekeeping:
         # Some at a time: a stream full of foreign values has thousands.
         while slips.untold():
             _log(await self._store.retention.tell_slips(now=self._clock.for_engine()))
+
+    async def _give_back_memory(self) -> None:
+        memory.give_back()
 
 
 def _log(notices: Sequence[Notice]) -> None:
