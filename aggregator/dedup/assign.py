@@ -22,7 +22,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, compress, islice
+from itertools import chain, compress, islice, repeat
 
 import numpy as np
 
@@ -233,13 +233,21 @@ class Batch:
         """
         foreseen = _Foreseen()
         wanted: list[tuple[int, int]] = []
+        last_asking: dict[int, int] = {}
+        for i, plan in enumerate(self._plans):
+            last_asking.update(dict.fromkeys(plan, i))
         for i, plan in enumerate(self._plans):
             if not plan.keys().isdisjoint(foreseen.touched):
                 plan = self._members(i, foreseen)
                 wanted += self._missing(i, plan)
+            slot = self._first + i
+            # In a small batch nearly always nobody asks for what this one will change.
+            asking = map(last_asking.get, (slot, *plan), repeat(-1))
+            if max(asking) <= i:
+                continue
             number = self._likeliest(i, plan, foreseen, join)
             if number is not None:
-                foreseen.join(self._first + i, number)
+                foreseen.join(slot, number)
         self._compare(wanted)
 
     def _likeliest(

@@ -8,6 +8,7 @@ A feature that lacks its evidence (no body, no time, no meaning) is -1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -715,34 +716,51 @@ def _facts(
     _directions(table, query["directions"], rows["directions"])
     some = np.flatnonzero((query["kinds"][:, 0] > 0) & (rows["kinds"][:, 0] > 0))
     if len(some):
-        _numbers(table, some, query[some], rows[some])
+        _numbers(table, some, _stated(query, some), _stated(rows, some))
+
+
+class _Stated(NamedTuple):
+    """(rows, columns) numbers and persons of reports, see `facts`; columns that none of them fills are left out."""
+
+    kinds: NDArray[np.uint16]
+    values: Floats
+
+
+def _stated(rows: Rows, some: NDArray[np.intp]) -> _Stated:
+    kinds = rows["kinds"][some]
+    # Most reports state few numbers, and every pair of columns is compared.
+    filled = np.flatnonzero(kinds.any(0))
+    end = int(filled[-1]) + 1
+    return _Stated(kinds[:, :end], rows["values"][some, :end])
 
 
 def _numbers(
     table: Floats,
     at: NDArray[np.intp],
-    query: Rows,
-    rows: Rows,
+    query: _Stated,
+    rows: _Stated,
 ) -> None:
     """Numbers of the same kind: equal when within 2 % (`_EXACT`: the same); a conflict when none of a kind is."""
     surnames, surnames2 = _surnames(query), _surnames(rows)
-    table[at, INDEX["namesakes"]] = _namesakes(
-        surnames,
-        query["values"],
-        surnames2,
-        rows["values"],
-    )
+    # Few reports name a person in full.
+    if surnames.any() and surnames2.any():
+        table[at, INDEX["namesakes"]] = _namesakes(
+            surnames,
+            query.values,
+            surnames2,
+            rows.values,
+        )
     # Persons stand among the numbers, and are none.
-    kinds = query["kinds"] - surnames
-    kinds2 = rows["kinds"] - surnames2
+    kinds = query.kinds - surnames
+    kinds2 = rows.kinds - surnames2
     bare, bare2 = kinds & _BARE, kinds2 & _BARE
     alike = (
         (bare[:, :, None] == bare2[:, None, :])
         & (kinds > 0)[:, :, None]
         & (kinds2 > 0)[:, None, :]
     )
-    values = query["values"][:, :, None]
-    other_values = rows["values"][:, None, :]
+    values = query.values[:, :, None]
+    other_values = rows.values[:, None, :]
     one = np.abs(values)
     other = np.abs(other_values)
     apart = np.abs(values - other_values)
@@ -830,12 +848,12 @@ def _apart(
     return found
 
 
-def _surnames(rows: Rows) -> NDArray[np.uint16]:
-    """(rows, `NUMBERS`) the kinds of surnames; 0 where a number stands."""
-    is_person = rows["values"] < 0
+def _surnames(stated: _Stated) -> NDArray[np.uint16]:
+    """(rows, columns) the kinds of surnames; 0 where a number stands."""
+    is_person = stated.values < 0
     kinds: NDArray[np.uint16] = np.where(
         is_person,
-        rows["kinds"],
+        stated.kinds,
         np.uint16(0),
     )
     return kinds

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -7,8 +8,10 @@ from hypothesis import strategies as st
 from aggregator.dedup.backtest import entry_of, pair
 from aggregator.dedup.explain import explained
 from aggregator.dedup.extra import is_installed
-from aggregator.dedup.features import NAMES
+from aggregator.dedup.features import NAMES, counted, features
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.frequency import Frequency
+from aggregator.dedup.rows import row_array
 from aggregator.dedup.similarity import compared, is_same
 from aggregator.model import DedupSettings
 from tests.dedup.traps.pairs import DIFFERENT, SAME, Pair
@@ -52,6 +55,19 @@ prints = st.builds(
 
 def untitled(text: str) -> Fingerprint:
     return fingerprint(entry_of({"id": text, "text": text, "lang": "zh"}))
+
+
+@given(st.lists(prints, min_size=2, max_size=6))
+def test_a_pair_is_measured_alike_alone_and_beside_others(
+    some: list[Fingerprint],
+) -> None:
+    """Columns that no report of a call fills, of numbers and of titles, are left out."""
+    known = counted(row_array(some), Frequency())
+    which = np.arange(len(some) - 1)
+    together = features(known, which, known[1:])
+    for i in which.tolist():
+        alone = features(known[i : i + 1], np.zeros(1, np.intp), known[i + 1 : i + 2])
+        assert together[i].tolist() == alone[0].tolist()
 
 
 @example(
