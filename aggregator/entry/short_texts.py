@@ -11,7 +11,8 @@ from typing import TypeVar
 
 SHORT_CHARS = 500
 KEPT = 256
-"""Answers of each function, 250 kB at most: the titles of one document, which are asked for again at once."""
+"""Answers of each function, a megabyte with their questions at most: the titles of one document, which are asked for
+again at once."""
 
 R = TypeVar("R")
 
