@@ -1,4 +1,4 @@
-"""Numbers by bucket, in as few bytes as what they are needs: tables of millions of buckets are most of what an idle
+"""Numbers by bucket, in as few bytes as their size needs: tables of millions of buckets are most of what an idle
 daemon holds.
 
 A table starts with a byte a bucket and is made wider when a number has no more room. Buckets are named as often as
