@@ -267,6 +267,7 @@ class Batch:
             compared_pairs = [pairs[slot] for slot in slots if slot in pairs]
             if compared_pairs:
                 known[number] = compared_pairs
+        # The best pair may be with a report that the plan has left out meanwhile.
         if max(chain.from_iterable(known.values()), default=_UNLIKE).log_odds < join:
             return None
         numbers = list(known)

@@ -759,13 +759,7 @@ def _numbers(
         & (kinds > 0)[:, :, None]
         & (kinds2 > 0)[:, None, :]
     )
-    values = query.values[:, :, None]
-    other_values = rows.values[:, None, :]
-    one = np.abs(values)
-    other = np.abs(other_values)
-    apart = np.abs(values - other_values)
-    exact = _IS_EXACT.take(bare)[:, :, None]
-    near = alike & (apart <= np.where(exact, 0, 0.02 * np.maximum(one, other)))
+    near = alike & _are_near(query.values, rows.values, _IS_EXACT.take(bare))
     titles = (kinds >= facts.IN_TITLE)[:, :, None] & (kinds2 >= facts.IN_TITLE)[
         :, None, :
     ]
@@ -789,6 +783,20 @@ def _numbers(
     equal_titles = (of_kind & (near & titles).any(2)[:, None, :]).any(2)
     table[at, INDEX["title_numbers_equal"]] = (in_titles & equal_titles).sum(1)
     table[at, INDEX["title_numbers_conflict"]] = (in_titles & ~equal_titles).sum(1)
+
+
+def _are_near(
+    values: Floats,
+    others: Floats,
+    is_exact: Bools,
+) -> Bools:
+    """(rows, columns, columns) numbers of either side within 2 % of one another, or the same where `is_exact`."""
+    one = values[:, :, None]
+    other = others[:, None, :]
+    most = np.maximum(np.abs(one), np.abs(other))
+    allowed = np.where(is_exact[:, :, None], 0, 0.02 * most)
+    near: Bools = np.abs(one - other) <= allowed
+    return near
 
 
 def _namesakes(

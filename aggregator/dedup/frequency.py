@@ -133,12 +133,7 @@ class Frequency:
         """Count documents: (documents, any) tokens with 0 for none, (documents,) languages by `lang_hash`, (documents,
         any) tokens of the titles, (documents,) sites with 0 for unknown."""
         self._count(langs, sites, 1)
-        words = _present(
-            tokens,
-            langs,
-            BUCKETS,
-        )
-        self._counts.add(words)
+        self._counts.add(_present(tokens, langs, BUCKETS))
         self._site_counts.add(_present_of_sites(titles, sites))
 
     def discard(
@@ -150,12 +145,7 @@ class Frequency:
     ) -> None:
         """Take documents that were added out of the counts again."""
         self._count(langs, sites, -1)
-        words = _present(
-            tokens,
-            langs,
-            BUCKETS,
-        )
-        self._counts.discard(words)
+        self._counts.discard(_present(tokens, langs, BUCKETS))
         self._site_counts.discard(_present_of_sites(titles, sites))
 
     def counts(

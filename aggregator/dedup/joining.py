@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from operator import mul
 from typing import NamedTuple
 
@@ -143,14 +144,14 @@ def features_of(events: Sequence[Standing]) -> list[Sequence[float]]:
 
 def _rivals(events: Sequence[Standing]) -> list[Sequence[float]]:
     """Of each event the features that look at other events; of no use for one that is out of the question."""
-    near = [event for event in events if event.best > AWAY]
-    supports = _two_greatest([support(event) for event in near])
-    bests = _two_greatest([event.best for event in near])
+    supports_of_all = [support(event) for event in events]
+    are_near = [event.best > AWAY for event in events]
+    supports = _two_greatest(list(compress(supports_of_all, are_near)))
+    bests = _two_greatest([event.best for event in events if event.best > AWAY])
     # All but one or two events have the same rivals.
     usual = _rival_features(supports[0], bests[0])
     found: list[Sequence[float]] = []
-    for event in events:
-        supported = support(event)
+    for event, supported in zip(events, supports_of_all, strict=True):
         if supported == supports[0] or event.best == bests[0]:
             rival = _greatest_but(supported, supports)
             rivals_best = _greatest_but(event.best, bests)

@@ -66,7 +66,7 @@ def languages() -> list[str]:
 @cache
 def model() -> Model:
     """The shipped model."""
-    # Read anew, as for `usual`: kept, the raw arrays would take as much again in each process.
+    # Not by `_archive`, which keeps what it read: the raw arrays would take as much again in each process.
     weights = _read("weights.npz")
     return model_from(weights)
 

@@ -28,6 +28,16 @@ def held(script: GroupedScript, store: Store, number: int, until: Any = None) ->
     return script.call((key,), ("1000", 2000 + number if until is None else until))
 
 
+async def with_one(store: Store, *, wrong: int, until: Any) -> list[Any]:
+    """The answers and errors of `COUNT` calls that come at once, one of which names this as its time."""
+    script = GroupedScript(store.engine, "hold_host")
+    calls = [
+        held(script, store, number, until=until if number == wrong else None)
+        for number in range(COUNT)
+    ]
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
 async def ends(store: Store) -> list[int | None]:
     answers = await store.engine.many(
         [
@@ -68,14 +78,7 @@ async def test_one_that_is_refused_costs_the_others_nothing(store: Store) -> Non
 async def test_one_that_stops_the_script_costs_the_others_nothing(
     store: Store,
 ) -> None:
-    script = GroupedScript(store.engine, "hold_host")
-    answers = await asyncio.gather(
-        *(
-            held(script, store, number, until="no time" if number == 5 else None)
-            for number in range(COUNT)
-        ),
-        return_exceptions=True,
-    )
+    answers = await with_one(store, wrong=5, until="no time")
     refused = [n for n, answer in enumerate(answers) if isinstance(answer, Exception)]
     assert refused == [5]
     assert isinstance(answers[5], EngineRefused)
@@ -93,14 +96,7 @@ async def test_long_calls_do_not_hold_the_server_together(store: Store) -> None:
 async def test_one_that_cannot_be_written_costs_the_others_nothing(
     store: Store,
 ) -> None:
-    script = GroupedScript(store.engine, "hold_host")
-    answers = await asyncio.gather(
-        *(
-            held(script, store, number, until="\ud800" if number == 5 else None)
-            for number in range(COUNT)
-        ),
-        return_exceptions=True,
-    )
+    answers = await with_one(store, wrong=5, until="\ud800")
     assert [n for n, one in enumerate(answers) if isinstance(one, ValueError)] == [5]
     assert [n for n, end in enumerate(await ends(store)) if end is None] == [5]
 
