@@ -1,8 +1,9 @@
 """A boosted ensemble of decision trees, evaluated with NumPy.
 
-Trees are read from their leaves up. A node hands on what the child hands on that a row goes to: in the end the number
-of the row's leaf within its tree. So a level of all trees is a few operations on arrays of bytes, (nodes, rows). That
-takes two thirds of the time of a walk down from the roots, where every row reads nodes of its own.
+What nodes ask is asked once: of 6,900 nodes of `pair` only 2,096 differ. Trees are read from their leaves up: a node
+hands on what the child hands on that a row goes to, in the end the number of the row's leaf within its tree. So a level
+of all trees is a few operations on arrays of bytes, (nodes, rows). That takes half of the time of a walk down from the
+roots, where every row reads nodes of its own.
 """
 
 from __future__ import annotations
@@ -71,16 +72,24 @@ class Forest:
         places = np.empty_like(self.columns)
         places[leaves] = numbers
         places[np.concatenate(levels)] = most + np.arange(len(places) - len(leaves))
+        asked = np.stack([self.columns, self.thresholds])
+        questions, question = np.unique(asked, axis=1, return_inverse=True)
         return _Read(
-            [self._level(nodes, places) for nodes in levels],
+            questions[0].astype(np.intp),
+            questions[1].astype(np.float32)[:, None],
+            [self._level(nodes, question, places) for nodes in levels],
             places[self.roots],
             values,
         )
 
-    def _level(self, nodes: Places, places: Places) -> _Level:
+    def _level(
+        self,
+        nodes: Places,
+        question: Places,
+        places: Places,
+    ) -> _Level:
         return _Level(
-            self.columns[nodes],
-            self.thresholds[nodes][:, None],
+            question[nodes],
             places[self.children[nodes, 0]],
             places[self.children[nodes, 1]],
         )
@@ -98,18 +107,20 @@ def _numbered(tree: Places, is_leaf: NDArray[np.bool_]) -> tuple[Places, Places]
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """The nodes of one level: what each asks, and where stands what its lower and its upper child hand on."""
+    """The nodes of one level: which question each asks, and where stands what its lower and its upper child hand on."""
 
-    columns: Places
-    thresholds: Floats
+    questions: Places
     lower: Places
     upper: Places
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The levels, the deepest first; where stands what the roots hand on, and (trees, leaves) what that is worth."""
+    """What is asked: whether the feature in a column is above a threshold. The levels, the deepest first; where stands
+    what the roots hand on, and (trees, leaves) what that is worth."""
 
+    columns: Places
+    thresholds: Floats
     levels: Sequence[_Level]
     roots: Places
     values: Floats
@@ -118,18 +129,19 @@ class _Read:
         """The sum of all trees for each of (rows, features)."""
         trees, most = self.values.shape
         features = np.ascontiguousarray(table.T)
+        asked = features.take(self.columns, axis=0)
+        # All bits of a byte are set where a row goes up.
+        answers = np.negative((asked > self.thresholds).view(np.uint8))
         end = most
         for level in self.levels:
-            end += len(level.columns)
+            end += len(level.questions)
         handed_on = np.empty((end, len(table)), np.uint8)
         # A leaf hands on its number.
         handed_on[:most] = np.arange(most, dtype=np.uint8)[:, None]
         end = most
         for level in self.levels:
-            start, end = end, end + len(level.columns)
-            asked = features.take(level.columns, axis=0)
-            # All bits of a byte are set where a row goes up.
-            goes_up = np.negative((asked > level.thresholds).view(np.uint8))
+            start, end = end, end + len(level.questions)
+            goes_up = answers.take(level.questions, axis=0)
             lower = handed_on.take(level.lower, axis=0)
             chosen = handed_on.take(level.upper, axis=0)
             chosen ^= lower

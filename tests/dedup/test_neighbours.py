@@ -65,7 +65,7 @@ def likeness(one: np.void, other: np.void) -> float:
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 60), st.integers(1, 12), st.integers(0, 1000))
+@given(st.integers(0, 150), st.integers(1, 12), st.integers(0, 1000))
 def test_neighbours_are_the_likest_of_the_window_and_of_the_batch_before(
     kept: int, asked: int, seed: int
 ) -> None:
