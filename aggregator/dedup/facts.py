@@ -9,7 +9,7 @@ Directions are one bit a side for each pair of `lexicon.OPPOSITES`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from zlib import crc32
 
@@ -261,7 +261,7 @@ for _pair, (_, _one, _other) in enumerate(lexicon.OPPOSITES):
         _SIDES[_word] = _SIDES.get(_word, 0) | 2 << (2 * _pair)
 
 
-def direction(folded_words: list[str]) -> int:
+def direction(folded_words: Iterable[str]) -> int:
     """Bits 2i and 2i+1 say whether either side of opposite pair i is spoken of."""
     bits = 0
     for word in folded_words:

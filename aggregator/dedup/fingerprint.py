@@ -12,6 +12,7 @@ import operator
 import re
 import struct
 from collections import Counter
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -27,8 +28,10 @@ from aggregator.dedup.persons import MOST_PERSONS, persons
 from aggregator.dedup.words import (
     Tokens,
     Word,
+    beginning,
     cleaned,
     folded,
+    is_month,
     is_plain,
     stands_behind_word,
     tokens,
@@ -251,14 +254,11 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
     lang, title, body = _texts(entry)
-    # Twice as many words, since a title may repeat some.
-    title_words = words(title, lang=lang, limit=2 * TITLE_TOKENS)
-    title_words = _distinct(title_words)[:TITLE_TOKENS]
-    title_tokens = tuple(word.token for word in title_words)
+    title_words = _title_words(title, lang)
     body_tokens = tokens(body, lang=lang, limit=BODY_WORDS)
     folded_letters = folded_title(title)
     # "Lottery numbers of 3 May" and "of 4 May" have one shape.
-    shape = re.sub(r"\d+", "0", folded_letters)
+    shape = _DIGITS.sub("0", folded_letters)
     published = entry.matched_at
     return Fingerprint(
         entry_id=entry.entry_id,
@@ -268,12 +268,12 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
         matched=None if published is None else _seconds(published),
         first_seen=_seconds(entry.first_seen_at),
         body_words=len(body_tokens.numbers),
-        directions=facts.direction([folded(word.surface) for word in title_words]),
+        directions=facts.direction(map(folded, title_words.values())),
         shape=_hash32(shape),
         names=_name_bits(title_words, body, body_tokens, lang),
         title=_cut(folded_letters),
-        title_tokens=title_tokens,
-        body_tokens=_weightiest(body_tokens.numbers, set(title_tokens), lang),
+        title_tokens=tuple(title_words),
+        body_tokens=_weightiest(body_tokens.numbers, title_words.keys(), lang),
         shingles=_shingles(body_tokens.numbers),
         numbers=_numbers(title, body),
         meaning=meaning,
@@ -351,17 +351,25 @@ def _may_start_name(letter: str) -> bool:
     return letter.isupper() or letter == letter.swapcase()
 
 
-def _distinct(some: list[Word]) -> list[Word]:
-    """Each token where it first stands."""
-    first: dict[int, Word] = {}
-    for word in some:
-        first.setdefault(word.token, word)
-    return list(first.values())
+def _title_words(title: str, lang: str) -> dict[int, str]:
+    """The first tokens of a title, in order, and how each is written where it first stands."""
+    # Twice as many words, since a title may repeat some.
+    surfaces, numbers, *_ = tokens(title, lang=lang, limit=2 * TITLE_TOKENS)
+    first: dict[int, str] = {}
+    for number, surface in zip(numbers, surfaces, strict=True):
+        first.setdefault(number, surface)
+        if len(first) == TITLE_TOKENS:
+            break
+    return first
+
+
+_DIGITS = re.compile(r"\d+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 def folded_title(title: str) -> str:
     """A cleaned title in lower case, without punctuation, for comparison letter by letter."""
-    return re.sub(r"[\W_]+", " ", title.casefold()).strip()
+    return _PUNCTUATION.sub(" ", title.casefold()).strip()
 
 
 def _cut(text: str) -> str:
@@ -413,7 +421,7 @@ def _single(value: float) -> float:
 
 
 def _name_bits(
-    title_words: list[Word],
+    title_words: dict[int, str],
     body: str,
     body_tokens: Tokens,
     lang: str,
@@ -423,68 +431,79 @@ def _name_bits(
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     Names of the prior are names at the start of a sentence too.
     """
-    is_all_capital = is_title_case(title_words)
+    is_all_capital = is_title_case(title_words.values())
     known = learned.names(lang.partition("-")[0])
-    wanted = {word.token for word in title_words}
+    written = _written(body_tokens, title_words.keys())
+    lower = {number for surface, number in written if surface[0].islower()}
     inside: set[int] = set()
     if is_all_capital:
-        inside = _capitals_inside(body, body_tokens, lang, wanted)
-    lower = _in_lower_case(body_tokens, wanted)
+        inside = _capitals_inside(body, body_tokens, lang, written)
     bits = 0
-    for i, word in enumerate(title_words):
-        if word.token in lower or not _may_be_name(word):
+    for i, (number, surface) in enumerate(title_words.items()):
+        if number in lower or not _may_be_name(surface):
             continue
-        is_inside = word.token in inside or (i > 0 and not is_all_capital)
-        if is_inside or word.surface.isupper() or word.token in known:
+        is_inside = number in inside or (i > 0 and not is_all_capital)
+        if is_inside or surface.isupper() or number in known:
             bits |= 1 << i
     return bits
 
 
-def _in_lower_case(
+def _written(
     body_tokens: Tokens,
-    wanted: set[int],
-) -> set[int]:
-    """Those of the `wanted` tokens that a body writes in lower case somewhere."""
-    surfaces, numbers, _ = body_tokens
+    wanted: Set[int],
+) -> set[tuple[str, int]]:
+    """The ways in which a body writes those of the `wanted` tokens that it has."""
+    surfaces, numbers, *_ = body_tokens
     # Few words of a body stand in its title: they are picked out before anything is asked of them.
     is_wanted = list(map(wanted.__contains__, numbers))
-    some = zip(compress(surfaces, is_wanted), compress(numbers, is_wanted), strict=True)
-    return {number for surface, number in some if surface[0].islower()}
+    return set(
+        zip(
+            compress(surfaces, is_wanted),
+            compress(numbers, is_wanted),
+            strict=True,
+        )
+    )
 
 
 def _capitals_inside(
     body: str,
     body_tokens: Tokens,
     lang: str,
-    wanted: set[int],
+    written: set[tuple[str, int]],
 ) -> set[int]:
-    """Those of the `wanted` tokens that a body writes with a capital in the middle of a sentence."""
-    surfaces, numbers, is_all = body_tokens
-    asked: dict[str, int] = {}
-    for surface, number in zip(surfaces, numbers, strict=True):
-        if number in wanted and surface[0].isupper():
-            asked[surface] = number
-    if is_all and all(map(is_plain, asked)):
+    """Those of the tokens `written` so in a body that stand there with a capital in the middle of a sentence."""
+    asked = {surface: number for surface, number in written if surface[0].isupper()}
+    if not asked:
+        return set()
+    read = None
+    if body_tokens.are_runs and not any(map(_may_be_left_out, asked)):
+        read = body
+        if not body_tokens.is_all:
+            read = beginning(body, lang=lang, limit=BODY_WORDS)
+    if read is not None:
         # The few that are asked for are looked for: where each word of the body stands need not be known.
-        return {asked[run] for run in asked if stands_behind_word(run, body)}
+        return {asked[run] for run in asked if stands_behind_word(run, read)}
+    wanted = set(asked.values())
     body_words = words(body, lang=lang, limit=BODY_WORDS)
     some = [word for word in body_words if word.token in wanted]
     return {word.token for word in some if is_capital_inside(word, body)}
 
 
-def _may_be_name(word: Word) -> bool:
+def _may_be_left_out(surface: str) -> bool:
+    """Whether a run may be no token everywhere: months are none in dates, and codes may be written longer."""
+    return is_month(surface) or not is_plain(surface)
+
+
+def _may_be_name(surface: str) -> bool:
     # Scripts without spaces have no capitals to tell a name by.
-    if word.is_unspaced or not word.surface[0].isupper():
-        return False
-    return folded(word.surface) not in lexicon.STOP_WORDS
+    return surface[0].isupper() and folded(surface) not in lexicon.STOP_WORDS
 
 
-def is_title_case(title_words: list[Word]) -> bool:
+def is_title_case(surfaces: Iterable[str]) -> bool:
     """Whether a headline writes every word with a capital, but for stop words and short ones."""
-    for word in title_words:
-        surface = word.surface
-        # Style guides leave short words small: "of", "the", "and".
-        if word.is_unspaced or len(surface) <= 3 or not surface[0].isalpha():
+    for surface in surfaces:
+        # Style guides leave short words small: "of", "the", "and". Of scripts without spaces all tokens are short.
+        if len(surface) <= 3 or not surface[0].isalpha():
             continue
         if not surface[0].isupper() and surface not in lexicon.STOP_WORDS:
             return False
@@ -502,7 +521,7 @@ def is_capital_inside(word: Word, body: str) -> bool:
 
 def _weightiest(
     numbers: list[int],
-    known: set[int],
+    known: Set[int],
     lang: str,
 ) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""

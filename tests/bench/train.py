@@ -237,7 +237,7 @@ def prior(found: Iterable[Text]) -> dict[str, NDArray[np.generic]]:
         capitals[lang].update(
             word.token for word in body if is_capital_inside(word, text)
         )
-        if not is_title_case(head):
+        if not is_title_case([word.surface for word in head]):
             capitals[lang].update(
                 word.token for word in head[1:] if word.surface[0].isupper()
             )

@@ -6,7 +6,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup import words as module
-from aggregator.dedup.words import is_plain, stands_behind_word, tokens, words
+from aggregator.dedup.words import (
+    beginning,
+    is_month,
+    is_plain,
+    stands_behind_word,
+    tokens,
+    words,
+)
 
 LIMIT = 12
 _PARTS = st.sampled_from(
@@ -32,10 +39,11 @@ def test_all_tokens_at_once_are_those_one_by_one(text: str, lang: str) -> None:
 
 
 def test_what_is_kept_of_words_is_bounded() -> None:
-    known = module._NUMBERS[False]
+    known = module._PLAIN_CHUNKS
     known.clear()
-    known.update((f"w{number}", 1) for number in range(module._NUMBERS_KEPT))
-    assert tokens("two words", lang="en", limit=LIMIT).numbers
+    known.update((f"w{number}", ()) for number in range(module._CHUNKS_KEPT))
+    address = "https://feed.test/" + "news/" * 9
+    assert tokens(f"two words {address}", lang="en", limit=LIMIT).numbers
     assert set(known) == {"two", "words"}
 
 
@@ -46,17 +54,19 @@ def test_what_is_kept_of_words_is_bounded() -> None:
 @example(["a", "  ", "May", "-", "May"])
 def test_a_run_behind_a_word_is_found_without_reading_all(parts: list[str]) -> None:
     text = "".join(parts)
-    surfaces, _, is_all = tokens(text, lang="en", limit=LIMIT)
-    if not is_all:
+    surfaces, _, are_runs, _ = tokens(text, lang="en", limit=LIMIT)
+    read = beginning(text, lang="en", limit=LIMIT)
+    if not are_runs or read is None:
         return
+    assert surfaces == tokens(read, lang="en", limit=LIMIT).surfaces
     behind: set[str] = set()
     for word in words(text, lang="en", limit=LIMIT):
         before = text[max(word.start - 2, 0) : word.start]
         if before.strip(" ").isalpha():
             behind.add(word.surface)
-    plain = filter(is_plain, surfaces)
-    assert {run for run in plain if stands_behind_word(run, text)} == set(
-        filter(is_plain, behind)
+    plain = [run for run in surfaces if is_plain(run) and not is_month(run)]
+    assert {run for run in plain if stands_behind_word(run, read)} == behind & set(
+        plain
     )
 
 
