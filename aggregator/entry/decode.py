@@ -209,6 +209,10 @@ _AS_CP1252_BYTES = {
     for byte in range(0x80, 0xA0)
     if byte not in _UNUSED
 }
+_CONTINUATION = "\x80-\xbf" + "".join(map(chr, _AS_CP1252_BYTES))
+_BEGINS_AS_TWICE = re.compile(f"[\0-\x7f]*+[\xc2-\xf4][{_CONTINUATION}]")
+"""A text whose first character beyond ASCII, and the one behind it, may be bytes of UTF-8: hardly any other is looked
+at. To change each character of a text for its byte took a tenth of the time of reading real feeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +307,7 @@ def _once(found: Decoded) -> Decoded:
     The whole document decides: each character beyond ASCII must be part of a sequence that is valid UTF-8, eight
     sequences at least. feedparser decides for each title alone, and made `é`, no-break space, `©` to `頩`.
     """
-    if found.text.isascii() or found.encoding != "utf-8":
+    if found.encoding != "utf-8" or not _BEGINS_AS_TWICE.match(found.text):
         return found
     try:
         text = found.text.translate(_AS_CP1252_BYTES).encode("latin-1").decode("utf-8")

@@ -215,7 +215,9 @@ _WORDS_OF = {
     "ms": "id",
 }
 _WORD = re.compile(r"[^\W\d_]+")
-_ASCII_WORD = re.compile("[a-z]+")
+_SIGNS = re.compile("[\u00a0\u2010-\u2015\u2018-\u201f\u2026]")
+"""Typographic spaces, dashes, quotes and dots: without them most English texts are ASCII, which is read much faster."""
+_ASCII_LETTERS_ALONE = {code: " " for code in range(0x80) if not chr(code).isalpha()}
 _ENOUGH_SMALL_WORDS = 5
 _SMALL_WORDS_PART = 0.08
 _SMALL_WORDS_OF_OTHERS = 3
@@ -262,7 +264,7 @@ def language_of(
     stated = tag_of(configured)
     if stated:
         return stated
-    script, count = _script(text[:_READ_CHARS])
+    script, count = _script(_without_signs(text[:_READ_CHARS]))
     # What the entry says of itself goes before what the feed says of all.
     for claim in (tag_of(entry), tag_of(feed)):
         if claim and not _contradicts(claim, script, count, text):
@@ -301,6 +303,13 @@ def _tag_of(stated: str) -> str | None:
         (match[3] or "").upper(),
     ]
     return "-".join(filter(None, parts))
+
+
+def _without_signs(text: str) -> str:
+    """The text with spaces in place of typographic signs, which are part of no word."""
+    if text.isascii():
+        return text
+    return _SIGNS.sub(" ", text)
 
 
 def _script(text: str) -> tuple[str, int]:
@@ -362,10 +371,12 @@ def _is_confirmed(primary: str, text: str) -> bool:
     name = _WORDS_OF.get(primary, primary)
     if name not in _SMALL_WORDS:
         return False
-    lower = text[:_READ_CHARS].lower()
-    # The pattern for ASCII takes a part of the other's time.
-    word = _ASCII_WORD if lower.isascii() else _WORD
-    words = word.findall(lower)
+    lower = _without_signs(text[:_READ_CHARS]).lower()
+    if lower.isascii():
+        # A third of the time that a pattern takes.
+        words = lower.translate(_ASCII_LETTERS_ALONE).split()
+    else:
+        words = _WORD.findall(lower)
     counts = Counter(map(_LANGUAGE_OF_WORD.get, words))
     count = counts.pop(name, 0)
     del counts[None]
@@ -407,4 +418,7 @@ def _identifier() -> Any:
     """py3langid's model, loaded at the first text that needs it and kept: 0.6 s."""
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(_CANDIDATES - {"nb"})
+    # The probabilities of each feature side by side: the languages chosen leave them strewn, and a text of 600
+    # characters took 0.48 ms instead of 0.15.
+    identifier.nb_ptc = identifier.nb_ptc.copy(order="C")
     return identifier

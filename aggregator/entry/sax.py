@@ -1,4 +1,4 @@
-"""What expat reads of a document, told to a SAX handler that knows name spaces.
+"""What expat reads of a document, told to a handler that knows name spaces.
 
 The standard library's own driver (`xml.sax.expatreader`) tells the same, but every text in pieces, one for each line
 and each reference: 143 for an entry of real feeds where this tells ten. That was a fifth of the time of reading it.
@@ -7,7 +7,7 @@ and each reference: 143 for an entry of real feeds where this tells ten. That wa
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from xml.parsers.expat import ErrorString, ExpatError, ParserCreate
 from xml.sax.xmlreader import AttributesNSImpl
 
@@ -19,17 +19,17 @@ _NAMES_KEPT = 2048
 
 
 class Handler(Protocol):
-    """The part of SAX that feedparser's strict parser takes."""
+    """What is told of a document. Names are as expat writes them: `name_and_space` and `attributes` take them apart."""
 
-    def startPrefixMapping(self, prefix: str | None, uri: str) -> None:  # noqa: N802 - the names are SAX's
+    def startPrefixMapping(self, prefix: str | None, uri: str) -> None:  # noqa: N802 - the name is SAX's
         """A prefix is bound to the name space `uri`."""
         ...
 
-    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802
-        """An element begins; `name` is (name space, local name)."""
+    def start_element(self, name: str, held: dict[str, str]) -> None:
+        """An element begins, with the attributes it holds."""
         ...
 
-    def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
+    def end_element(self, name: str) -> None:
         """The element ends."""
         ...
 
@@ -55,10 +55,8 @@ def told(document: bytes, handler: Handler) -> str:
     parser.buffer_size = _TEXT_BYTES
     parser.StartNamespaceDeclHandler = handler.startPrefixMapping
     parser.CharacterDataHandler = handler.characters
-    parser.StartElementHandler = lambda name, held: handler.startElementNS(
-        _name(name).pair, None, _attributes(held)
-    )
-    parser.EndElementHandler = lambda name: handler.endElementNS(_name(name).pair, None)
+    parser.StartElementHandler = handler.start_element
+    parser.EndElementHandler = handler.end_element
     try:
         parser.Parse(document, True)
     except ExpatError as error:
@@ -66,15 +64,24 @@ def told(document: bytes, handler: Handler) -> str:
     return ""
 
 
-def _attributes(held: dict[str, str]) -> AttributesNSImpl:
-    if not held:
-        return AttributesNSImpl({}, {})
+def are_without_spaces(held: dict[str, str]) -> bool:
+    """Whether no attribute is of a name space."""
+    return _SEPARATOR not in "".join(held)
+
+
+def attributes(held: dict[str, str]) -> AttributesNSImpl:
+    """Attributes as SAX has them."""
     values, written = {}, {}
     for name, value in held.items():
         known = _name(name)
         values[known.pair] = value
         written[known.pair] = known.written
     return AttributesNSImpl(values, written)
+
+
+def name_and_space(name: str) -> tuple[str | None, str]:
+    """Name space and local name of an element."""
+    return _name(name).pair
 
 
 @lru_cache(maxsize=_NAMES_KEPT)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import sys
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aggregator.entry import boilerplate, characters, language, newest, repair
+from aggregator.entry import (
+    boilerplate,
+    characters,
+    decode,
+    language,
+    newest,
+    repair,
+)
 from aggregator.entry.short_texts import KEPT, SHORT_CHARS, remembering
 from aggregator.entry.text import title_text
 from aggregator.entry.urls import canonical_url
@@ -51,7 +59,40 @@ def test_letters_and_words_are_the_same_in_ascii(text: str) -> None:
     letters = [character for character in text if character.isalpha()]
     assert language._script(text)[1] == len(letters)
     lower = text.lower()
-    assert language._ASCII_WORD.findall(lower) == language._WORD.findall(lower)
+    words = lower.translate(language._ASCII_LETTERS_ALONE).split()
+    assert words == language._WORD.findall(lower)
+
+
+_SIGNED = st.text(st.sampled_from("the of és \u00a0\u2019\u201c\u2014\u2026.,5ñ中ß"))
+
+
+@given(_SIGNED)
+def test_signs_are_part_of_no_word_and_of_no_script(text: str) -> None:
+    plain = language._without_signs(text)
+    assert language._script(plain) == language._script(text)
+    assert language._WORD.findall(plain) == language._WORD.findall(text)
+
+
+_TWICE = [chr(code) for code in range(0x78, 0x100)]
+_TWICE += map(chr, decode._AS_CP1252_BYTES)
+
+
+@given(st.text(st.sampled_from([*_TWICE, "中"]), max_size=6))
+@example("Ã©")
+@example("â€™")
+def test_what_is_utf8_twice_begins_as_it(text: str) -> None:
+    try:
+        octets = text.translate(decode._AS_CP1252_BYTES).encode("latin-1")
+        octets.decode("utf-8")
+    except UnicodeError:
+        return
+    assert text.isascii() or decode._BEGINS_AS_TWICE.match(text)
+
+
+@pytest.mark.parametrize("text", ["Ã©t", "a â€™", "Ð¾", "\x80Ã©", "’Ã©", "中"])
+def test_bytes_that_go_on_begin_nothing(text: str) -> None:
+    is_begun = text[0] not in "\x80’中"
+    assert (decode._BEGINS_AS_TWICE.match(text) is not None) is is_begun
 
 
 def test_only_short_texts_are_remembered_and_not_for_ever() -> None:

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from aggregator.entry.tokens import Piece, attributes, start_tags, tokens
+from aggregator.entry.tokens import (
+    Piece,
+    attributes,
+    start_tags,
+    tokens,
+    without_simple_tags,
+)
 
 SOUP = st.lists(
     st.sampled_from(["<", ">", "</", "/>", "<!--", "-->", "<!", "<?", "=", "'", '"', " ", "\n", "&amp;", "a", "é", "<p", "<b>", "</b>", "<img ", "src", "href=", "x=1", "<i/", "<iframe>", "</iframe>", "<script", "</script>", "`"]),
@@ -22,6 +28,41 @@ def test_the_pieces_joined_are_the_input(html: str) -> None:
     assert "".join(html[one.start : one.end] for one in pieces) == html
     assert all(one.end > one.start or one.piece is Piece.UNCLOSED for one in pieces)
     assert [one for one in pieces if one.piece is Piece.START] == list(start_tags(html))
+
+
+TAGS = st.lists(
+    st.sampled_from(
+        ["<p>", "</p>", "<BR/>", "<a href='x' title=\"a' b\">", "<a  data-x:y.z='' />", "<i a=1>", "<b 'x'>", "</p class='>'>", "</a\n>", "<", ">", "<title>", "</Script>", "<script>", "<plaintext>", "</plaintext>", "<!-- -->", "a", " b é", "'", '"', "<img alt='é'/ >", "<a href='x'title='y'>", "<p/>", "<x-y>", "<é>"]
+    ),
+    max_size=8,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.one_of(TAGS, SOUP))
+def test_simple_tags_go_as_all_others_do(html: str) -> None:
+    blocks = {"p", "br"}
+    shown = without_simple_tags(html, blocks, "|")
+    if shown is None:
+        return
+    parts = []
+    for token in tokens(html):
+        assert token.piece in (Piece.TEXT, Piece.START, Piece.END)
+        if token.piece is Piece.TEXT:
+            parts.append(html[token.start : token.end])
+        elif token.name in blocks:
+            parts.append("|")
+    assert shown == "".join(parts)
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["a<b>c</b >", "<P>a</P><br/>b", "<a href='x>y'>c", "<!-- --><p>a", "<p>5 < 6"],
+)
+def test_markup_of_simple_tags_is_known(html: str) -> None:
+    shown = without_simple_tags(html, {"p", "br"}, "|")
+    is_simple = "y" not in html and "!" not in html and "5" not in html
+    assert (shown is not None) is is_simple
 
 
 INLINE = st.lists(
