@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import compress
 from zlib import crc32
 
 from aggregator.dedup import lexicon
@@ -54,6 +55,19 @@ def _either(words: str) -> str:
 _SCALES = "|".join(sorted(_SCALE, key=len, reverse=True))
 _TIMES = rf"(?:{_SCALES})(?![a-zа-я])"
 _N = r"\d++(?:[.,]\d++)*+"
+
+
+def _one_of(*patterns: str) -> str:
+    """A pattern that any of these matches, the first one first."""
+    return f"(?:{'|'.join(patterns)})"
+
+
+def _first_letters(*alternatives: str) -> str:
+    """The first letters of all words in patterns of alternatives."""
+    some = "|".join(alternatives).split("|")
+    return "".join(sorted({word[0] for word in some}))
+
+
 _CURRENCY = _either(
     r"dollars? euros? pounds? yuan usd eur rmb cny yen reais pesos dolares рубл\w* доллар\w* евро "
     "美元 欧元 日元 港元 人民币 元"
@@ -82,34 +96,43 @@ _TYPED = (
     r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d|[人名例个只辆部台家种项条张票倍岁天次起架艘座所户头吨米位枚件场명개건]"
 )
 """What after a number says that it is not the number of the word before it."""
+_DIGITS_FIRST = _one_of(
+    rf"(?P<bp>{_N})\s*(?:basis[ -]points?|bps?\b|个?基点)",
+    rf"(?P<pct>{_N})\s*(?:{_PERCENT})",
+    rf"(?P<sum>{_N})\s*(?P<sumscale>{_SCALES})?\s*(?:de )?(?:{_CURRENCY})",
+    r"(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)",
+    r"(?P<mag3>\d)级(?=.{0,6}地震|震)",
+    r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
+    rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?P<month2>{_MONTHS})\b",
+    rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
+    r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
+    r"(?<!\d)(?P<won>\d{1,3})比(?P<lost>\d{1,3})",
+    r"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)",
+)
+_SIGN_FIRST = _one_of(
+    rf"百分之(?P<pct2>{_N})",
+    rf"[$€£¥₽]\s?(?P<cash>{_N})\s*(?P<cashscale>{_TIMES})?",
+    r"(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)",
+    r"(?<![a-z\d])q(?P<quarter>[1-4])(?![a-z\d])",
+    r"第(?P<quarter2>[一二三四1-4])季",
+    rf"\b(?P<month3>{_MONTHS})\.?\s(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)",
+    r"第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)",
+    r"(?P<series>[\u4e00-\u9fff]{2})(?P<numeral>[一二三四五六七八九十]{1,3})号",
+    rf"(?:{_CAUSED})\s?(?:{_ABOUT})?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))",
+)
+_SIGNS = _first_letters(_MONTHS, _CAUSED, "m|м|q") + r"$€£¥₽\u4e00-\u9fff"
+"""What those of `_SIGN_FIRST` begin with: elsewhere they need not be tried one by one."""
 _PATTERN = re.compile(
     "|".join(
         (
-            rf"(?P<bp>{_N})\s*(?:basis[ -]points?|bps?\b|个?基点)",
-            rf"(?P<pct>{_N})\s*(?:{_PERCENT})",
-            rf"百分之(?P<pct2>{_N})",
-            rf"[$€£¥₽]\s?(?P<cash>{_N})\s*(?P<cashscale>{_TIMES})?",
-            rf"(?P<sum>{_N})\s*(?P<sumscale>{_SCALES})?\s*(?:de )?(?:{_CURRENCY})",
-            r"(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)",
-            r"(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)",
-            r"(?P<mag3>\d)级(?=.{0,6}地震|震)",
-            r"(?<![a-z\d])q(?P<quarter>[1-4])(?![a-z\d])",
-            r"第(?P<quarter2>[一二三四1-4])季",
-            r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
-            rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?P<month2>{_MONTHS})\b",
-            rf"\b(?P<month3>{_MONTHS})\.?\s(?P<day3>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)",
-            r"第(?P<ordinal>[\d一二三四五六七八九十]+)(?P<of>\w)",
-            r"(?P<series>[\u4e00-\u9fff]{2})(?P<numeral>[一二三四五六七八九十]{1,3})号",
-            rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
-            rf"(?:{_CAUSED})\s?(?:{_ABOUT})?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))",
-            r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
-            r"(?<!\d)(?P<won>\d{1,3})比(?P<lost>\d{1,3})",
-            r"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)",
+            rf"(?=\d){_DIGITS_FIRST}",
+            rf"(?=[{_SIGNS}]){_SIGN_FIRST}",
             rf"(?P<label>[{UNSPACED}]{{2}}|{_WORD})[ -]?(?P<plain>{_N})(?P<plainscale>\s?{_TIMES})?(?!{_TYPED})",
             rf"(?P<count>{_N})(?P<countscale>\s?{_TIMES})?[ -]?(?P<unit>[{UNSPACED}]|{_WORD})?",
         )
     )
 )
+_GROUPS = tuple(_PATTERN.groupindex)
 _ORDINALS = {c: i for i, c in enumerate("一二三四五六七八九十", 1)}
 
 
@@ -246,7 +269,8 @@ def _matches(text: str) -> Iterator[dict[str, str]]:
         match = _PATTERN.search(text, start)
         if match is None:
             return
-        groups = {name: part for name, part in match.groupdict().items() if part}
+        parts = match.groups()
+        groups = dict(compress(zip(_GROUPS, parts, strict=True), parts))
         if groups:
             yield groups
         end = max(match.end(), start + 1)

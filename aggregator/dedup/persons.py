@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from zlib import crc32
-
-import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.dedup import facts, learned, lexicon
 
@@ -30,8 +28,11 @@ _VALUES = 1 << 20
 """Values of a given name: a float of 32 bits keeps so many whole numbers apart."""
 _LONGEST_RUN = 4
 """Words of a run at most ("President Luiz Inácio Lula"): where more have capitals, all have."""
-_RUN = re.compile(r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*)+")
-"""Words with nothing but a space between them: a comma or a full stop ends a name."""
+_MAY_BE_CAPITAL = "[^\\W\\d_a-zß-öø-ÿа-ћ\u0590-\u0fff\u3040-\u9fff\uac00-\ud7af]"
+"""A letter that is no small one of the commonest, and of no script without capitals."""
+_RUN = re.compile(rf"{_MAY_BE_CAPITAL}[\w'’-]*+(?: {_MAY_BE_CAPITAL}[\w'’-]*+)++")
+"""Words that may have a capital, with nothing but a space between them: a comma or a full stop ends a name."""
+_AMID_WORD = re.compile(r"[^\W\d_][\w'’-]*+\Z")
 
 _OFFICES = (
     "部长|主席|总统|总理|首相|外长|财长|防长|市长|省长|州长|书记|局长|主任|议员|议长|院长|校长|法官|律师|教授|医生|总裁|董事长"
@@ -51,9 +52,10 @@ _KOREAN_OFFICES = (
     "|선수|후보|배우|가수|작가|기자"
 )
 _KOREAN = re.compile(
-    rf"(?<![가-힣])([가-힣])([가-힣]{{2}}) (?:{_KOREAN_OFFICES})",
+    rf"([가-힣])(?<![가-힣]{{2}})([가-힣]{{2}}) (?:{_KOREAN_OFFICES})",
 )
-"""A name of three syllables, as most are, then an office."""
+"""A name of three syllables, as most are, then an office. What stands before the name is looked at behind its first
+syllable: a text without any is passed over in a quarter of the time so."""
 
 
 def persons(
@@ -104,24 +106,34 @@ def _full_names(text: str) -> Iterator[tuple[str, str]]:
 def _capitalised(text: str) -> Iterator[tuple[str, str]]:
     """The same, where names have capitals."""
     for run in _RUN.finditer(text):
+        some = run.group().split(" ")
+        if _is_amid_word(text, run.start()):
+            del some[0]
         capitals: list[str] = []
-        for word in (*run.group().split(" "), ""):
+        for word in (*some, ""):
             if word[:1].isupper():
                 capitals.append(word)
                 continue
             if 2 <= len(capitals) <= _LONGEST_RUN:
                 surname = capitals.pop()
                 given = capitals.pop()
-                if _is_given(given) and _is_surname(surname):
+                if _is_surname(surname) and _is_given(given):
                     yield given, surname
             capitals = []
 
 
+def _is_amid_word(text: str, at: int) -> bool:
+    """Whether a letter stands before this place in its word: "McDonald", "al-Assad"."""
+    space = text.rfind(" ", 0, at)
+    return _AMID_WORD.search(text[space + 1 : at]) is not None
+
+
 def _is_given(word: str) -> bool:
+    plain = _plain(word)
     # At the start of a sentence "Con" and "Per" have a capital, too.
-    if len(word) < LEAST_LETTERS or _plain(word) in lexicon.STOP_WORDS:
+    if len(word) < LEAST_LETTERS or plain in lexicon.STOP_WORDS:
         return False
-    return _is_known(name_hash(word))
+    return _is_known(_hash(plain))
 
 
 def _is_surname(word: str) -> bool:
@@ -131,12 +143,19 @@ def _is_surname(word: str) -> bool:
 
 def name_hash(name: str) -> int:
     """32 bits of a name, whatever its capitals and accents."""
-    return crc32(_plain(name).encode())
+    return _hash(_plain(name))
+
+
+def _hash(plain: str) -> int:
+    return crc32(plain.encode())
 
 
 def _plain(word: str) -> str:
     """A word in small letters without accents."""
-    split = unicodedata.normalize("NFKD", word.casefold())
+    small = word.casefold()
+    if small.isascii():
+        return small
+    split = unicodedata.normalize("NFKD", small)
     # Accents stand behind their letters.
     return "".join(letter for letter in split if not unicodedata.combining(letter))
 
@@ -144,11 +163,12 @@ def _plain(word: str) -> str:
 def _is_known(number: int) -> bool:
     """Whether a given name has this hash."""
     names = _given_names()
-    place = int(np.searchsorted(names, np.uint32(number)))
-    return place < len(names) and int(names[place]) == number
+    # For one number NumPy's own search takes several times as long.
+    place = bisect_left(names, number)
+    return place < len(names) and names[place] == number
 
 
 @cache
-def _given_names() -> NDArray[np.uint32]:
+def _given_names() -> memoryview:
     """All hashes, in rising order: a set would take ten times the memory in each process."""
-    return learned.given_names()
+    return learned.given_names().data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import unicodedata
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.dedup import facts, learned
+from aggregator.dedup import persons as module
 from aggregator.dedup.assign import assign_all
 from aggregator.dedup.backtest import entry_of, event_id
 from aggregator.dedup.explain import explained
@@ -48,6 +51,30 @@ def namesakes(one: Fingerprint, other: Fingerprint) -> float:
     both = counted(row_array([one, other]), Frequency())
     table = features(both[:1], np.zeros(1, np.intp), both[1:])
     return float(table[0, INDEX["namesakes"]])
+
+
+def test_a_capital_of_any_script_may_begin_a_name() -> None:
+    """Words are passed over by their first letter: no capital must be among those."""
+    letter = re.compile(r"[^\W\d_]")
+    capitals = filter(str.isupper, map(chr, range(sys.maxunicode + 1)))
+    run = re.compile(module._MAY_BE_CAPITAL)
+    assert all(map(run.match, filter(letter.match, capitals)))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("'Tom Harding' resigns", True),
+        ("the ex-mayor Tom Harding resigns", True),
+        ("mayor 3Tom Harding resigns", True),
+        ("deTom Harding resigns", False),
+        ("ex-Tom Harding resigns", False),
+        ("ex'3-Tom Harding resigns", False),
+        ("ex-Mayor Tom Harding resigns", True),
+    ],
+)
+def test_a_name_begins_with_its_word(text: str, is_named: bool) -> None:
+    assert bool(persons("", text, limit=MOST_PERSONS)) == is_named
 
 
 @pytest.mark.parametrize(
