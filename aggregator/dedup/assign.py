@@ -325,15 +325,8 @@ class Batch:
         if not scored or scored[0].log_odds < join:
             return _new(entry_id, index, scored)
         best = scored[0]
-        absorbed: list[Scored] = []
-        rest: list[Scored] = []
-        for event in scored[1:]:
-            # One report that is like both does not bring two big events together so easily as two small ones.
-            asked = join + MERGE + CROWD * math.log2(min(event.size, best.size))
-            if event.support >= asked and self._are_one(best, event, join):
-                absorbed.append(event)
-            else:
-                rest.append(event)
+        absorbed = self._absorbed(best, scored[1:], join)
+        rest = [event for event in scored[1:] if event not in absorbed]
         return Assignment(
             entry_id=entry_id,
             event_id=index.event_id(best.number),
@@ -421,19 +414,52 @@ class Batch:
         ]
         return of_a_series(refilled, self._index.event_number)
 
+    def _absorbed(
+        self,
+        best: Scored,
+        rivals: Sequence[Scored],
+        join: float,
+    ) -> list[Scored]:
+        """Those of the rivals that the event which the entry joins will absorb."""
+        likely: list[Scored] = []
+        for event in rivals:
+            # One report that is like both does not bring two big events together so easily as two small ones.
+            asked = join + MERGE + CROWD * math.log2(min(event.size, best.size))
+            if event.support >= asked:
+                likely.append(event)
+        if not likely:
+            return []
+        return list(compress(likely, self._are_one(best, likely, join)))
+
     def _are_one(
         self,
         event: Scored,
-        other: Scored,
+        others: Sequence[Scored],
         join: float,
-    ) -> bool:
-        """Whether the newest reports of two events are of one by themselves, without the entry that is like both."""
-        slots = list(self._index.members(event.number)[-MEMBERS:])
-        others = list(self._index.members(other.number)[-MEMBERS:])
-        which = np.repeat(np.arange(len(slots)), len(others))
-        pairs = compared(self._others(slots), which, self._others(others * len(slots)))
-        log_odds = np.sort(self._log_odds(quick_features(pairs), pairs))
-        return float(log_odds[-BEST:].mean()) >= join + BETWEEN
+    ) -> list[bool]:
+        """Whether the newest reports of an event and of each of the others are of one by themselves, without the entry
+        that is like both."""
+        own = self._newest(event)
+        theirs = [self._newest(other) for other in others]
+        flat = list(chain.from_iterable(theirs))
+        reports = self._others([*own, *flat])
+        which = np.repeat(np.arange(len(own)), len(flat))
+        beside = np.tile(np.arange(len(own), len(own) + len(flat)), len(own))
+        pairs = compared(reports[: len(own)], which, reports[beside])
+        log_odds = self._log_odds(quick_features(pairs), pairs)
+        of_each = log_odds.reshape(len(own), len(flat))
+        answers: list[bool] = []
+        start = 0
+        for slots in theirs:
+            end = start + len(slots)
+            likest = np.sort(of_each[:, start:end], axis=None)[-BEST:]
+            answers.append(float(likest.mean()) >= join + BETWEEN)
+            start = end
+        return answers
+
+    def _newest(self, event: Scored) -> Sequence[int]:
+        """The newest slots of an event, at most `MEMBERS`."""
+        return self._index.members(event.number)[-MEMBERS:]
 
     def _missing(
         self,
@@ -573,13 +599,15 @@ class Batch:
         self,
         wanted: Sequence[tuple[int, int]],
     ) -> None:
-        """Score pairs of (entry, slot) into `_pairs`."""
+        """Score pairs of (entry, slot), in the order of the entries, into `_pairs`."""
         for start in range(0, len(wanted), PAIRS_AT_ONCE):
             some = wanted[start : start + PAIRS_AT_ONCE]
             which = np.array([i for i, _ in some], np.intp)
             others = self._others([slot for _, slot in some])
-            pairs = compared(self._queries, which, others)
-            mine, theirs = pairs.query.rows, pairs.others.rows
+            # Only of the entries that are asked for: tables are made of each one's tokens.
+            first, last = some[0][0], some[-1][0]
+            queries = self._queries[first : last + 1]
+            pairs = compared(queries, which - first, others)
             table = quick_features(pairs)
             log_odds = self._log_odds(table, pairs)
             np.maximum.at(self._likest, which, log_odds)
@@ -592,7 +620,9 @@ class Batch:
             )
             for (i, slot), pair in zip(some, found, strict=True):
                 self._pairs[i][slot] = pair
-            for at, refill in refills(table, mine, theirs, self._index.frequency):
+            for at, refill in refills(
+                table, pairs.query, pairs.others, self._index.frequency
+            ):
                 i, slot = some[at]
                 self._refills[i][slot] = refill
 

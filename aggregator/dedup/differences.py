@@ -55,10 +55,8 @@ _WEIGHED = [
     )
 ]
 """The columns of what is the lesser of a slot's two sides."""
-_PLACES = [
-    DIFFERENCES.index(name)
-    for name in ("places_agree", "places_apart", "places_untold", "slot_places_apart")
-]
+_PLACES = slice(DIFFERENCES.index("places_agree"), len(DIFFERENCES))
+"""The columns of what places say."""
 _PLAIN = 5.0
 """Rarity below which a word is common: one title in 150 (a guess)."""
 
@@ -70,9 +68,11 @@ Numbers = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """One title of each pair: (pairs, columns) tokens, each once in its title and 0 behind its end, with their weights
-    and whether the other report has each; (pairs,) bits of which are names; and (pairs, columns) the tokens of the body
-    that are not in the title."""
+    """The titles of pairs, all of the one side first, then in the same order those of the other reports.
+
+    (titles, columns) tokens, each once in its title and 0 behind its end, with their weights and whether the other
+    report has each; (titles,) bits of which are names; and (titles, columns) the tokens of the body that are not in the
+    title."""
 
     tokens: Tokens
     weights: NDArray[np.float32]
@@ -83,9 +83,8 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class _Aligned:
-    """The titles of either side, all of the one side first, beside those of the other reports: which tokens these
-    titles have, which of them stand in line with the same token there, and for each of the others in which gap between
-    those it stands."""
+    """Titles, each beside that of the other report: which tokens that title has, which of them stand in line with the
+    same token there, and for each of the others in which gap between those it stands."""
 
     titles: Titles
     shared: Bools
@@ -93,7 +92,7 @@ class _Aligned:
     gap: Numbers
 
 
-def differences(one: Titles, other: Titles) -> Doubles:
+def differences(titles: Titles) -> Doubles:
     """(pairs, len(DIFFERENCES)) values, the same whichever title comes first; -1 where a title has no tokens.
 
     `aligned` is the share of the titles' weight that stands in both in one order, `slots` how many slots there are,
@@ -104,35 +103,26 @@ def differences(one: Titles, other: Titles) -> Doubles:
     `slot_told_known_most` what one side has of the other's body. `slot_plain` counts slots of common words on both
     sides, `swaps` tokens of both titles that are not in one order.
     """
-    # Both sides in one array: for few pairs a look at many tokens costs as much as one at a few.
-    titles = Titles(
-        np.concatenate([one.tokens, other.tokens]),
-        np.concatenate([one.weights, other.weights]),
-        np.concatenate([one.hit, other.hit]),
-        np.concatenate([one.names, other.names]),
-        np.concatenate([one.bodies, other.bodies]),
-    )
     aligned = _aligned(titles)
-    count = len(one.tokens)
+    count = len(titles.tokens) // 2
     values = np.zeros((count, len(DIFFERENCES)))
-    is_token = titles.tokens > 0
-    in_line_weight = _sum_of_both(titles.weights, aligned.in_line)
-    weight = _sum_of_both(titles.weights, is_token)
+    in_line_weight = _sum_of_both(titles.weights * aligned.in_line)
+    weight = _sum_of_both(titles.weights)
     values[:, DIFFERENCES.index("aligned")] = in_line_weight / np.maximum(weight, 1e-6)
     is_swapped = aligned.shared[:count] ^ aligned.in_line[:count]
     values[:, DIFFERENCES.index("swaps")] = is_swapped.sum(1)
     _weigh(values, aligned)
     _place(values, aligned)
-    has_tokens = is_token.any(1).reshape(2, -1)
-    values[~has_tokens.all(0)] = -1
+    is_empty = titles.tokens[:, 0] == 0
+    values[is_empty[:count] | is_empty[count:]] = -1
     return values
 
 
-def _sum_of_both(weights: NDArray[np.float32], chosen: Bools) -> Doubles:
-    """The sum of the chosen weights of both titles of each pair, in 64 bits: so it is the same in any order."""
-    sums: Doubles = np.where(chosen, weights, 0).sum(1, dtype=np.float64)
-    one, other = sums.reshape(2, -1)
-    return one + other
+def _sum_of_both(weights: NDArray[np.float32]) -> Doubles:
+    """The sum of the weights of both titles of each pair, in 64 bits: so it is the same in any order."""
+    sums: Doubles = weights.sum(1, dtype=np.float64)
+    count = len(sums) // 2
+    return sums[:count] + sums[count:]
 
 
 # --- alignment --------------------------------------------------------------------------------------------------
@@ -180,7 +170,10 @@ def _align_crossed(
             in_line[row + count, other_start : other_start + length] = True
 
 
-def _runs(one: list[int], other: list[int]) -> list[tuple[int, int, int]]:
+def _runs(
+    one: list[int],
+    other: list[int],
+) -> list[tuple[int, int, int]]:
     """Where runs that are alike begin in the one title and in the other, and how long they are."""
     # Behind their ends stand zeros.
     mine = list(filter(None, one))
@@ -263,21 +256,21 @@ def _sides(
     weight = titles.weights.take(at).astype(np.float64)
     is_name = (titles.names[held.row] >> held.column.astype(np.uint32) & 1) > 0
     is_known = titles.hit.take(at)
-    unknown = np.where(is_known, 0, weight)
-    untitled = np.where(aligned.shared.take(at), 0, weight)
-    sums = np.stack(
-        [
-            unknown,
-            np.where(is_name, unknown, 0),
-            weight - unknown,
-            untitled,
-            np.where(is_name, untitled, 0),
-            np.where(is_known, untitled, 0),
-        ],
-        1,
-    )
+    unknown = weight * ~is_known
+    untitled = weight * ~aligned.shared.take(at)
+    sums = np.empty((len(at), 6))
+    sums[:, 0] = unknown
+    sums[:, 1] = unknown * is_name
+    sums[:, 2] = weight - unknown
+    sums[:, 3] = untitled
+    sums[:, 4] = untitled * is_name
+    sums[:, 5] = untitled * is_known
+    heaviest = np.empty((len(at), 3))
+    heaviest[:, 0] = unknown
+    heaviest[:, 1] = untitled
+    heaviest[:, 2] = weight
     one, other = np.add.reduceat(sums, starts).reshape(2, -1, sums.shape[1])
-    rarest = np.maximum.reduceat(np.stack([unknown, untitled, weight], 1), starts)
+    rarest = np.maximum.reduceat(heaviest, starts)
     rarest_of_one, rarest_of_other = rarest.reshape(2, -1, 3)
     least = np.minimum(one, other)
     rarest_least = np.minimum(rarest_of_one, rarest_of_other)
@@ -310,9 +303,11 @@ def _place(
     if not len(one):
         return
     row = named.row[one]
-    far = distance(named.place[one], other_named.place[other])
+    place = named.place[one]
+    other_place = other_named.place[other]
+    far = distance(place, other_place)
     agree = np.zeros(count, bool)
-    agree[row[is_exact(named.place[one], other_named.place[other])]] = True
+    agree[row[is_exact(place, other_place)]] = True
     nearest = np.full(count, _NO_PLACE, np.int32)
     np.minimum.at(nearest, row, far)
     rows = np.flatnonzero(nearest < _NO_PLACE)
@@ -325,21 +320,19 @@ def _place(
         gap[in_slots],
         far[in_slots],
     )
-    untold = _untold(
-        nearest,
-        rows,
-        (named, other_named),
-        aligned.titles.bodies,
-    )
-    columns = (agree, nearest, untold, in_one_slot)
-    values[rows[:, None], _PLACES] = np.stack([column[rows] for column in columns], 1)
+    untold = _untold(nearest, rows, places, aligned.titles.bodies)
+    columns = np.stack([agree, nearest, untold, in_one_slot], 1)
+    values[rows, _PLACES] = columns[rows]
 
 
 _NO_PLACE = 4
 """More than any distance: of titles that do not both name a place."""
 
 
-def _gaps_of(aligned: _Aligned, named: Places) -> Numbers:
+def _gaps_of(
+    aligned: _Aligned,
+    named: Places,
+) -> Numbers:
     """The number of the gap in which each place of the titles stands; -1 for one that stands in line."""
     gaps = aligned.gap[named.row, named.at]
     return np.where(aligned.in_line[named.row, named.at], -1, gaps)
@@ -366,23 +359,22 @@ def _furthest(
 def _untold(
     nearest: NDArray[np.int32],
     rows: Numbers,
-    named: tuple[Places, Places],
+    named: Places,
     bodies: Tokens,
 ) -> NDArray[np.int32]:
     """How far the places of one title are from all that the other report names, the greater of both ways, of `rows`
-    whose titles' `nearest` places are known."""
+    whose titles' `nearest` places are known. `named` are the places of all titles."""
     # What a title tells already need not be looked for in a body.
     asked = rows[nearest[rows] > 0]
     if not len(asked):
         return nearest
-    of_both = np.concatenate([asked, len(nearest) + asked])
-    in_bodies = places_in(bodies[of_both]).split(len(asked))
-    told: list[NDArray[np.int32]] = []
-    for title, body in zip(named, in_bodies[::-1], strict=True):
-        in_body = body._replace(row=asked[body.row])
-        mine, theirs = crossed(title, in_body)
-        far = distance(title.place[mine], in_body.place[theirs])
-        either = nearest.copy()
-        np.minimum.at(either, title.row[mine], far)
-        told.append(either)
-    return np.maximum(*told)
+    count = len(nearest)
+    titles = np.concatenate([asked, count + asked])
+    beside = np.concatenate([count + asked, asked])
+    in_bodies = places_in(bodies[beside])
+    told = in_bodies._replace(row=titles[in_bodies.row])
+    mine, theirs = crossed(named, told)
+    far = distance(named.place[mine], told.place[theirs])
+    either = np.tile(nearest, 2)
+    np.minimum.at(either, named.row[mine], far)
+    return np.maximum(either[:count], either[count:])

@@ -8,7 +8,7 @@ A feature that lacks its evidence (no body, no time, no meaning) is -1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,10 @@ class Counted:
     counts: Counts
     is_counted: Bools
 
-    def __getitem__(self, which: slice | NDArray[np.intp]) -> Counted:
+    def __getitem__(
+        self,
+        which: slice | NDArray[np.intp],
+    ) -> Counted:
         """Some of the rows."""
         return Counted(
             self.rows[which],
@@ -141,55 +144,24 @@ def counted(
     return Counted(rows, tokens, alone, itself)
 
 
-def _weights(
-    one: Counted,
-    other: Counted,
-    hit: Bools,
-    title_hit: Bools,
-) -> Floats:
-    """(pairs, TOKENS) weights of the tokens of `one` in a stream that holds neither report of the pair.
-
-    `hit` says which tokens stand in the other report, `title_hit` which title tokens in its title.
-    """
-    counts = one.counts
-    in_language = (other.is_counted & (one.rows["lang"] == other.rows["lang"])).astype(
-        np.float32
-    )
-    rarity = rarity_of(
-        counts.tokens - hit * in_language[:, None],
-        counts.documents - in_language,
-    )
-    rarity[one.tokens == 0] = 0
-    at_site = (other.is_counted & (one.rows["site"] == other.rows["site"])).astype(
-        np.float32
-    )
-    documents = counts.site_documents - at_site
-    # A word that one other title of the site has is no habit yet.
-    habit = (
-        np.maximum(counts.titles - title_hit * at_site[:, None] - 1, 0)
-        / np.maximum(documents, 1)[:, None]
-    )
-    habit[documents < _KNOWN_SITE] = 0
-    rarity[:, :TITLE_TOKENS] *= 1 - np.minimum(
-        habit / np.float32(_TEMPLATE_SHARE),
-        1,
-    ) * np.float32(0.9)
-    return rarity
-
-
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Pairs with what they have in common, token by token: for each side (pairs, TOKENS) weights and whether the other
-    report has the token."""
+    """Pairs of reports with what they have in common, token by token.
 
-    query: Counted
-    others: Counted
-    query_weights: Floats
+    What is known of both sides stands in one array, the queries' first: (2 * pairs, TOKENS) tokens, the weight of each,
+    and whether the other report has it; and of title tokens whether the other title has them.
+    """
+
+    query: Rows
+    others: Rows
+    tokens: NDArray[np.uint32]
     weights: Floats
-    query_hit: Bools
     hit: Bools
+    in_title: Bools
     column: NDArray[np.intp]
     """For each token of the others the query's column that has it, where `hit`."""
+    place: NDArray[np.intp]
+    """Where that token stands among all tokens of the queries' side."""
 
 
 def compared(
@@ -198,23 +170,89 @@ def compared(
     others: Counted,
 ) -> Compared:
     """The pairs of row `which[i]` of `queries` and row i of `others`."""
-    hit, column = _matches(queries.tokens, which, others.tokens)
-    query = queries[which]
-    flat = np.arange(len(which))[:, None] * TOKENS + column
-    query_hit = np.zeros(hit.shape, bool)
-    query_hit.ravel()[flat[hit]] = True
-    in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
-    query_in_title = np.zeros(hit.shape, bool)
-    query_in_title.ravel()[flat[:, :TITLE_TOKENS][in_title]] = True
-    return Compared(
-        query,
-        others,
-        _weights(query, others, query_hit, query_in_title[:, :TITLE_TOKENS]),
-        _weights(others, query, hit, in_title),
-        query_hit,
-        hit,
-        column,
+    count = len(which)
+    their_hit, column = _matches(queries.tokens, which, others.tokens)
+    place = column + np.arange(0, count * TOKENS, TOKENS)[:, None]
+    hit = _of_both(their_hit, place)
+    title_column = column[:, :TITLE_TOKENS]
+    in_title = _of_both(
+        their_hit[:, :TITLE_TOKENS] & (title_column < TITLE_TOKENS),
+        title_column + np.arange(0, count * TITLE_TOKENS, TITLE_TOKENS)[:, None],
     )
+    query = queries[which]
+    tokens = np.concatenate([query.tokens, others.tokens])
+    return Compared(
+        query.rows,
+        others.rows,
+        tokens,
+        _weights(query, others, tokens, hit, in_title),
+        hit,
+        in_title,
+        column,
+        place,
+    )
+
+
+def _of_both(
+    their_hit: Bools,
+    place: NDArray[np.intp],
+) -> Bools:
+    """Which tokens of the queries, and below them which of the others, stand on the other side: by those of the others
+    that do, and the place of each among the queries' tokens."""
+    count = len(their_hit)
+    hit = np.zeros((2 * count, their_hit.shape[1]), bool)
+    hit[count:] = their_hit
+    hit.reshape(-1)[place[their_hit]] = True
+    return hit
+
+
+def _weights(
+    query: Counted,
+    others: Counted,
+    tokens: NDArray[np.uint32],
+    hit: Bools,
+    in_title: Bools,
+) -> Floats:
+    """(2 * pairs, TOKENS) weights of the tokens of both sides in a stream that holds neither report of the pair.
+
+    `hit` says which tokens stand in the other report, `in_title` which title tokens in its title.
+    """
+    is_counted = np.concatenate([others.is_counted, query.is_counted])
+    is_one_language = query.rows["lang"] == others.rows["lang"]
+    in_language = is_counted & np.tile(is_one_language, 2)
+    counts = np.concatenate([query.counts.tokens, others.counts.tokens])
+    counts -= hit & in_language[:, None]
+    documents = np.concatenate([query.counts.documents, others.counts.documents])
+    rarity = rarity_of(counts, documents - in_language)
+    rarity[tokens == 0] = 0
+    is_one_site = query.rows["site"] == others.rows["site"]
+    at_site = is_counted & np.tile(is_one_site, 2)
+    site_documents = np.concatenate(
+        [query.counts.site_documents, others.counts.site_documents]
+    )
+    site_documents -= at_site
+    # Most sites of a young window are not known yet.
+    known = np.flatnonzero(site_documents >= _KNOWN_SITE)
+    if len(known):
+        titles = np.concatenate([query.counts.titles, others.counts.titles])
+        titles -= in_title & at_site[:, None]
+        rarity[known, :TITLE_TOKENS] *= _unhabitual(
+            titles[known],
+            site_documents[known],
+        )
+    return rarity
+
+
+def _unhabitual(
+    titles: Floats,
+    documents: Floats,
+) -> Floats:
+    """What is left of the weight of title tokens that stand in so many other titles of their site, of so many."""
+    # A word that one other title of the site has is no habit yet.
+    habit = np.maximum(titles - 1, 0) / documents[:, None]
+    share = np.minimum(habit / np.float32(_TEMPLATE_SHARE), 1)
+    left: Floats = 1 - share * np.float32(0.9)
+    return left
 
 
 def features(
@@ -233,12 +271,12 @@ def quick_features(pairs: Compared) -> Floats:
     """All but those that look at the titles letter by letter and word by word (`SLOW`), which are -1: they cost more
     than all others."""
     query, others = pairs.query, pairs.others
-    table = np.full((len(others.tokens), len(NAMES)), -1, np.float32)
+    table = np.full((len(others), len(NAMES)), -1, np.float32)
     _tokens(table, pairs)
-    _shingles(table, query.rows["shingles"], others.rows["shingles"])
-    _facts(table, query.rows, others.rows)
-    _circumstances(table, query.rows, others.rows)
-    _meaning(table, query.rows, others.rows)
+    _shingles(table, query["shingles"], others["shingles"])
+    _facts(table, query, others)
+    _circumstances(table, query, others)
+    _meaning(table, query, others)
     # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
     return np.round(table, 3)
 
@@ -249,10 +287,10 @@ def add_slow(
     chosen: NDArray[np.intp],
 ) -> None:
     """The features of `SLOW`, for the `chosen` pairs."""
-    _letters(table, pairs.query.rows, pairs.others.rows, chosen)
+    _letters(table, pairs.query, pairs.others, chosen)
     _differences(table, pairs, chosen)
     _word_cosines(table, pairs, chosen)
-    _meaning_pair(table, pairs.query.rows[chosen], pairs.others.rows[chosen], chosen)
+    _meaning_pair(table, pairs.query[chosen], pairs.others[chosen], chosen)
 
 
 _PLACES = 1 << 12
@@ -279,7 +317,10 @@ def _matches(
     return hit, column
 
 
-def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
+def _tables(
+    tokens: NDArray[np.uint32],
+    shift: np.uint32,
+) -> NDArray[np.uint8]:
     """(rows * _PLACES,) the column of the token with that hash in each row."""
     table = np.zeros((len(tokens), _PLACES), np.uint8)
     places = tokens >> shift & np.uint32(_PLACES - 1)
@@ -290,66 +331,112 @@ def _tables(tokens: NDArray[np.uint32], shift: np.uint32) -> NDArray[np.uint8]:
     return table.ravel()
 
 
-def _tokens(table: Floats, pairs: Compared) -> None:
+def _tokens(
+    table: Floats,
+    pairs: Compared,
+) -> None:
     """The features that weigh tokens: of titles, of bodies, and of both together."""
-    hit, column = pairs.hit, pairs.column
-    weights, q_weights = pairs.weights, pairs.query_weights
-    in_title = hit[:, :TITLE_TOKENS] & (column[:, :TITLE_TOKENS] < TITLE_TOKENS)
+    count = len(table)
+    q_weights, weights = pairs.weights[:count], pairs.weights[count:]
+    in_title = pairs.in_title[count:]
     # The weight of a shared token is the lesser of its two: a template token is one for either source.
-    flat = np.arange(len(weights))[:, None] * TOKENS + column
-    shared = np.where(hit, np.minimum(weights, q_weights.take(flat)), np.float32(0))
-
+    lesser = np.minimum(weights, q_weights.take(pairs.place))
+    shared = np.where(pairs.hit[count:], lesser, np.float32(0))
     title_shared = np.where(in_title, shared[:, :TITLE_TOKENS], np.float32(0))
-    _titles_shared(table, pairs, title_shared)
+    unmatched = pairs.weights * ~pairs.hit
+    _titles(table, pairs, title_shared, unmatched[:, :TITLE_TOKENS])
+
+    squares = _square(pairs.weights) + _TINY
     table[:, INDEX["all_cosine"]] = _square(shared) / np.sqrt(
-        (_square(weights) + _TINY) * (_square(q_weights) + _TINY)
+        squares[count:] * squares[:count]
     )
     table[:, INDEX["rarest_shared"]] = shared.max(1)
     shared_sum = _sum(shared)
     table[:, INDEX["shared_weight"]] = shared_sum
-    in_bodies = _sum(
-        np.where(column >= TITLE_TOKENS, shared, np.float32(0))[:, TITLE_TOKENS:],
+    in_bodies = np.where(
+        pairs.column[:, TITLE_TOKENS:] >= TITLE_TOKENS,
+        shared[:, TITLE_TOKENS:],
+        np.float32(0),
     )
-    _bodies(table, pairs, shared_sum, in_bodies)
-    _unmatched(table, pairs)
-    _order(table, in_title, column)
+    rarest_unmatched = unmatched[:, TITLE_TOKENS:].max(1)
+    _bodies(table, pairs, shared_sum, _sum(in_bodies), rarest_unmatched)
+    _order(table, in_title, pairs.column)
 
 
-def _titles_shared(
+def _titles(
     table: Floats,
     pairs: Compared,
     title_shared: Floats,
+    missing: Floats,
 ) -> None:
-    """What the titles have in common, of which `title_shared` holds the weights, and how long and how rare they are."""
+    """What the titles have in common, of which `title_shared` holds the weights; what is `missing` from the other
+    report, on both sides at once it speaks of two events; and how long and how rare they are."""
+    count = len(table)
     title = pairs.weights[:, :TITLE_TOKENS]
-    q_title = pairs.query_weights[:, :TITLE_TOKENS]
-    title_sum = _sum(title) + _TINY
-    q_title_sum = _sum(q_title) + _TINY
+    hit = pairs.hit[:, :TITLE_TOKENS]
+    names = _of_both_sides(pairs, "names")
+    named = (names[:, None] & _BITS) > 0
+    # Added up together: of few pairs each sum costs as much as of many.
+    weighed = np.empty((5, *title.shape), np.float32)
+    weighed[0] = title
+    np.multiply(title, hit, out=weighed[1])
+    weighed[2] = missing
+    np.multiply(weighed[1], named, out=weighed[3])
+    np.multiply(missing, named, out=weighed[4])
+    sums = weighed.sum(2, dtype=np.float64)
+    title_sum = sums[0] + _TINY
+    into_other = sums[1] / title_sum
     shared_sum = _sum(title_shared)
-    either_sum = title_sum + q_title_sum - shared_sum
+    either_sum = title_sum[:count] + title_sum[count:] - shared_sum
+    squares = _square(title) + _TINY
+    lengths = _of_both_sides(pairs, "title_count")
+    rarity = title_sum / np.maximum(lengths, 1)
     table[:, INDEX["title_cosine"]] = _square(title_shared) / np.sqrt(
-        (_square(title) + _TINY) * (_square(q_title) + _TINY)
+        squares[count:] * squares[:count]
     )
     table[:, INDEX["title_jaccard"]] = shared_sum / np.maximum(either_sum, _TINY)
-    table[:, INDEX["title_contained"]] = shared_sum / np.minimum(title_sum, q_title_sum)
+    table[:, INDEX["title_contained"]] = shared_sum / _lesser(title_sum)
     table[:, INDEX["shared_title_weight"]] = shared_sum
-
     # A word of one title may stand in the other report's body.
-    into_q = _sum(title * pairs.hit[:, :TITLE_TOKENS]) / title_sum
-    into_row = _sum(q_title * pairs.query_hit[:, :TITLE_TOKENS]) / q_title_sum
-    table[:, INDEX["title_in_other_least"]] = np.minimum(into_q, into_row)
-    table[:, INDEX["title_in_other_most"]] = np.maximum(into_q, into_row)
-
-    counts = pairs.others.rows["title_count"]
-    q_counts = pairs.query.rows["title_count"]
-    rarity = title_sum / np.maximum(counts, 1)
-    q_rarity = q_title_sum / np.maximum(q_counts, 1)
-    table[:, INDEX["title_length_least"]] = np.minimum(counts, q_counts)
-    table[:, INDEX["title_length_most"]] = np.maximum(counts, q_counts)
-    table[:, INDEX["title_rarity_least"]] = np.minimum(rarity, q_rarity)
+    table[:, INDEX["title_in_other_least"]] = _lesser(into_other)
+    table[:, INDEX["title_in_other_most"]] = _greater(into_other)
+    table[:, INDEX["title_length_least"]] = _lesser(lengths)
+    table[:, INDEX["title_length_most"]] = _greater(lengths)
+    table[:, INDEX["title_rarity_least"]] = _lesser(rarity)
+    table[:, INDEX["unmatched_least"]] = _lesser(sums[2])
+    table[:, INDEX["unmatched_most"]] = _greater(sums[2])
+    table[:, INDEX["rarest_unmatched_least"]] = _lesser(missing.max(1))
+    table[:, INDEX["names_shared"]] = sums[3, count:] + sums[3, :count]
+    table[:, INDEX["names_unmatched_least"]] = _lesser(sums[4])
 
 
+_BITS = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
 _TINY = np.float32(1e-6)
+
+
+def _of_both_sides(
+    pairs: Compared,
+    name: str,
+) -> NDArray[np.uint32]:
+    """A field of the rows of both sides, the queries' first."""
+    of_both: NDArray[np.uint32] = np.concatenate(
+        [pairs.query[name], pairs.others[name]]
+    )
+    return of_both
+
+
+def _lesser(of_both: NDArray[Any]) -> NDArray[Any]:
+    """(pairs,) the lesser of what either side has, the queries' first."""
+    count = len(of_both) // 2
+    lesser: NDArray[Any] = np.minimum(of_both[:count], of_both[count:])
+    return lesser
+
+
+def _greater(of_both: NDArray[Any]) -> NDArray[Any]:
+    """(pairs,) the greater of the two."""
+    count = len(of_both) // 2
+    greater: NDArray[Any] = np.maximum(of_both[:count], of_both[count:])
+    return greater
 
 
 def _sum(weights: Floats) -> Doubles:
@@ -369,66 +456,34 @@ def _bodies(
     pairs: Compared,
     shared_sum: Doubles,
     in_bodies: Doubles,
+    rarest_unmatched: Floats,
 ) -> None:
     """Overlap of all words, where both have bodies: a token of one body may be in the other's title."""
-    words, q_words = pairs.others.rows["body_words"], pairs.query.rows["body_words"]
-    both = (words > 0) & (q_words > 0)
-    weights, q_weights = pairs.weights, pairs.query_weights
-    body, q_body = _sum(weights[:, TITLE_TOKENS:]), _sum(q_weights[:, TITLE_TOKENS:])
-    lighter = np.minimum(_sum(weights), _sum(q_weights) + _TINY)
-    missing = (weights * ~pairs.hit)[:, TITLE_TOKENS:].max(1)
-    q_missing = (q_weights * ~pairs.query_hit)[:, TITLE_TOKENS:].max(1)
+    count = len(table)
+    words = _lesser(_of_both_sides(pairs, "body_words"))
+    both = words > 0
+    body = _sum(pairs.weights[:, TITLE_TOKENS:]) + _TINY
+    weights = _sum(pairs.weights)
+    weights[:count] += _TINY
     table[:, INDEX["body_unmatched_least"]] = np.where(
         both,
-        np.minimum(missing, q_missing),
+        _lesser(rarest_unmatched),
         -1,
     )
     table[:, INDEX["body_contained"]] = np.where(
         both,
-        shared_sum / np.maximum(lighter, _TINY),
+        shared_sum / np.maximum(_lesser(weights), _TINY),
         -1,
     )
     table[:, INDEX["body_cosine"]] = np.where(
         both,
-        in_bodies / np.sqrt((body + _TINY) * (q_body + _TINY)),
+        in_bodies / np.sqrt(body[count:] * body[:count]),
         -1,
     )
-    table[:, INDEX["body_length_least"]] = np.log1p(
-        np.minimum(words, q_words).astype(np.float32),
-    )
+    table[:, INDEX["body_length_least"]] = np.log1p(words.astype(np.float32))
 
 
-_BITS = np.uint32(1) << np.arange(TITLE_TOKENS, dtype=np.uint32)
-
-
-def _unmatched(table: Floats, pairs: Compared) -> None:
-    """Weight of title words the other report does not have at all: on both sides at once it speaks of two events."""
-    query, others = pairs.query, pairs.others
-    hit, q_hit = pairs.hit[:, :TITLE_TOKENS], pairs.query_hit[:, :TITLE_TOKENS]
-    title, q_title = (
-        pairs.weights[:, :TITLE_TOKENS],
-        pairs.query_weights[:, :TITLE_TOKENS],
-    )
-    missing, q_missing = title * ~hit, q_title * ~q_hit
-    left, q_left = _sum(missing), _sum(q_missing)
-    table[:, INDEX["unmatched_least"]] = np.minimum(left, q_left)
-    table[:, INDEX["unmatched_most"]] = np.maximum(left, q_left)
-    table[:, INDEX["rarest_unmatched_least"]] = np.minimum(
-        missing.max(1),
-        q_missing.max(1),
-    )
-    named = (others.rows["names"][:, None] & _BITS) > 0
-    q_named = (query.rows["names"][:, None] & _BITS) > 0
-    table[:, INDEX["names_shared"]] = _sum(title * (hit & named)) + _sum(
-        q_title * (q_hit & q_named)
-    )
-    table[:, INDEX["names_unmatched_least"]] = np.minimum(
-        _sum(missing * named),
-        _sum(q_missing * q_named),
-    )
-
-
-_BEFORE = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
+_AFTER = np.triu(np.ones((TITLE_TOKENS, TITLE_TOKENS), bool), 1)
 
 
 def _order(
@@ -437,14 +492,23 @@ def _order(
     column: NDArray[np.intp],
 ) -> None:
     """Share of all pairs of shared title words that stand in the same order; -1 with fewer than two words."""
-    some = np.flatnonzero(in_title.sum(1) > 1)
-    place, there = column[some, :TITLE_TOKENS].astype(np.int8), in_title[some]
-    both = there[:, :, None] & there[:, None, :] & _BEFORE
-    rising = both & (place[:, None, :] > place[:, :, None])
-    table[some, INDEX["order"]] = np.count_nonzero(
-        rising,
-        axis=(1, 2),
-    ) / np.count_nonzero(both, axis=(1, 2))
+    counts = in_title.sum(1)
+    some = np.flatnonzero(counts > 1)
+    if not len(some):
+        return
+    there = in_title[some]
+    # Most titles fill half of their columns: what is behind the last shared word of all is not looked at.
+    end = int(np.flatnonzero(there.any(0))[-1]) + 1
+    there = there[:, :end]
+    place = column[some, :end].astype(np.int8)
+    # What is not shared rises neither before nor behind a word.
+    earlier = np.where(there, place, np.int8(TITLE_TOKENS))
+    later = np.where(there, place, np.int8(-1))
+    rising = later[:, None, :] > earlier[:, :, None]
+    rising &= _AFTER[:end, :end]
+    some_counts = counts[some]
+    pair_counts = some_counts * (some_counts - 1) / 2
+    table[some, INDEX["order"]] = np.count_nonzero(rising, axis=(1, 2)) / pair_counts
 
 
 RECURS_AFTER = 12.0
@@ -496,7 +560,10 @@ NAMESAKES = 3.0
 54 such pairs of one family in tests/bench/families 7 are of one event."""
 
 
-def adjusted(log_odds: Floats, table: Floats) -> Floats:
+def adjusted(
+    log_odds: Floats,
+    table: Floats,
+) -> Floats:
     """Learned log-odds of pairs, with what no forest learned: pairs in two languages, namesakes, texts told twice,
     headlines come again."""
     is_foreign = table[:, INDEX["same_language"]] == 0
@@ -519,9 +586,10 @@ _LETTERS = tuple(name for name, _ in _SCORERS)
 SLOW = tuple(
     INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *WORD_COSINES, "meaning_pair")
 )
-_LETTER_COLUMNS = [INDEX[name] for name in _LETTERS]
-_DIFFERENCE_COLUMNS = [INDEX[name] for name in DIFFERENCES]
-_WORD_VECTOR_COLUMNS = [INDEX[name] for name in WORD_COSINES]
+_LETTER_COLUMNS = slice(INDEX[_LETTERS[0]], INDEX[_LETTERS[-1]] + 1)
+_DIFFERENCE_COLUMNS = slice(INDEX[DIFFERENCES[0]], INDEX[DIFFERENCES[-1]] + 1)
+_WORD_VECTOR_COLUMNS = slice(INDEX[WORD_COSINES[0]], INDEX[WORD_COSINES[-1]] + 1)
+"""Those of one kind stand side by side."""
 
 
 def _letters(
@@ -546,7 +614,7 @@ def _letters(
             scorer=scorer,
             dtype=np.float32,
         )
-    table[chosen[:, None], _LETTER_COLUMNS] = np.round(likeness / 100, 3)
+    table[chosen, _LETTER_COLUMNS] = np.round(likeness / 100, 3)
 
 
 def _differences(
@@ -557,15 +625,18 @@ def _differences(
     """What stands in one title where the other has something else (see `differences`)."""
     if not len(chosen):
         return
-    sides = (
-        (pairs.query, pairs.query_weights, pairs.query_hit),
-        (pairs.others, pairs.weights, pairs.hit),
-    )
+    of_both = np.concatenate([chosen, chosen + len(table)])
+    tokens = pairs.tokens[of_both]
     # Most titles fill half of their columns: what none of them has is not looked at.
-    counts = [side.rows["title_count"][chosen] for side, _, _ in sides]
-    longest = max(1, int(np.max(counts)))
-    titles = [_titles(*side, chosen, longest) for side in sides]
-    table[chosen[:, None], _DIFFERENCE_COLUMNS] = np.round(differences(*titles), 3)
+    longest = max(1, int(np.count_nonzero(tokens[:, :TITLE_TOKENS], axis=1).max()))
+    titles = Titles(
+        tokens[:, :longest],
+        pairs.weights[of_both, :longest],
+        pairs.hit[of_both, :longest],
+        _of_both_sides(pairs, "names")[of_both],
+        tokens[:, TITLE_TOKENS:],
+    )
+    table[chosen, _DIFFERENCE_COLUMNS] = np.round(differences(titles), 3)
 
 
 def _word_cosines(
@@ -576,29 +647,13 @@ def _word_cosines(
     """What the words say of one meaning (see `word_vectors`), for those of the `chosen` pairs that no encoder has read:
     of what it says the words repeat a part."""
     unread = chosen[table[chosen, INDEX["meaning"]] < 0]
-    mine, theirs = pairs.query.tokens[unread], pairs.others.tokens[unread]
+    mine = pairs.tokens[unread]
+    theirs = pairs.tokens[unread + len(table)]
     # The pairs of a query stand one behind the other.
     is_first = np.ones(len(unread), bool)
     is_first[1:] = (mine[1:] != mine[:-1]).any(1)
     values = word_cosines(mine[is_first], np.cumsum(is_first) - 1, theirs)
-    table[unread[:, None], _WORD_VECTOR_COLUMNS] = np.round(values, 3)
-
-
-def _titles(
-    side: Counted,
-    weights: Floats,
-    hit: Bools,
-    chosen: NDArray[np.intp],
-    longest: int,
-) -> Titles:
-    """The titles of the `chosen` rows of one side of the pairs, of at most `longest` tokens."""
-    return Titles(
-        side.tokens[chosen, :longest],
-        weights[chosen, :longest],
-        hit[chosen, :longest],
-        side.rows["names"][chosen],
-        side.tokens[chosen, TITLE_TOKENS:],
-    )
+    table[unread, _WORD_VECTOR_COLUMNS] = np.round(values, 3)
 
 
 def _shingles(
@@ -662,7 +717,10 @@ def _meaning_pair(
     table[chosen, INDEX["meaning_pair"]] = np.round(likely, 3)
 
 
-def _cosine(mine: Floats, theirs: Floats) -> Floats:
+def _cosine(
+    mine: Floats,
+    theirs: Floats,
+) -> Floats:
     """(rows,) cosines, at least 0; -1 where either is unknown, all zeros."""
     lengths = np.sqrt(_square(mine) * _square(theirs))
     known = lengths > 0
@@ -726,7 +784,10 @@ class _Stated(NamedTuple):
     values: Floats
 
 
-def _stated(rows: Rows, some: NDArray[np.intp]) -> _Stated:
+def _stated(
+    rows: Rows,
+    some: NDArray[np.intp],
+) -> _Stated:
     kinds = rows["kinds"][some]
     # Most reports state few numbers, and every pair of columns is compared.
     filled = np.flatnonzero(kinds.any(0))

@@ -62,7 +62,11 @@ class WordNeighbours:
         """The tokens of the reports that were asked for last, which are posted as a rule before the next ones are."""
         self._asked_vectors = self._vectors
 
-    def of(self, rows: Rows, store: RowStore) -> list[list[int]]:
+    def of(
+        self,
+        rows: Rows,
+        store: RowStore,
+    ) -> list[list[int]]:
         """As `neighbours`, at most `NEIGHBOURS_BY_WORDS` slots."""
         oldest = max(store.oldest, store.next - AMONG_BY_WORDS)
         self._read(store, oldest)
@@ -84,7 +88,11 @@ class WordNeighbours:
             count=NEIGHBOURS_BY_WORDS,
         )
 
-    def _read(self, store: RowStore, oldest: int) -> None:
+    def _read(
+        self,
+        store: RowStore,
+        oldest: int,
+    ) -> None:
         """Bring the vectors, from slot `oldest` on at least, up to the newest report."""
         end = self._first + self._count
         if end < oldest:
@@ -96,12 +104,19 @@ class WordNeighbours:
             self._vectors[self._count : self._count + len(fresh)] = fresh
             self._count += len(fresh)
 
-    def _vectors_of(self, tokens: Tokens) -> Floats:
+    def _vectors_of(
+        self,
+        tokens: Tokens,
+    ) -> Floats:
         if np.array_equal(tokens, self._asked):
             return self._asked_vectors
         return whole_vectors(tokens)
 
-    def _make_room(self, oldest: int, fresh: Floats) -> None:
+    def _make_room(
+        self,
+        oldest: int,
+        fresh: Floats,
+    ) -> None:
         """Let go of the vectors before slot `oldest`; there is room for as many more then, and for the fresh ones."""
         kept = self._vectors[oldest - self._first : self._count]
         # At first nothing is kept, and of no width.
@@ -154,7 +169,10 @@ def _alike(
     return query, place + first, cosines[place, query]
 
 
-def _nearly_greatest(cosines: Floats, count: int) -> Floats:
+def _nearly_greatest(
+    cosines: Floats,
+    count: int,
+) -> Floats:
     """(queries,) numbers of which each is at most the `count`-th greatest of its column, and nearly that as a rule: the
     `count`-th greatest of those that are the greatest of one of `GROUPS` parts of it."""
     slots, queries = cosines.shape

@@ -31,7 +31,10 @@ _NOWHERE = np.int32(-1)
 _MIX = 0x9E3779B1
 
 
-def pair_key(first: int, second: int) -> int:
+def pair_key(
+    first: int,
+    second: int,
+) -> int:
     """The key of a name of two tokens."""
     return (first * _MIX + second) & 0xFFFFFFFF
 
@@ -51,7 +54,10 @@ class Places(NamedTuple):
     at: NDArray[np.intp]
     place: Numbers
 
-    def split(self, count: int) -> tuple[Places, Places]:
+    def split(
+        self,
+        count: int,
+    ) -> tuple[Places, Places]:
         """Those of the first `count` rows, and those of the others, whose rows are counted from 0 again."""
         end = int(np.searchsorted(self.row, count))
         first = Places(
@@ -91,7 +97,10 @@ def places_in(tokens: Tokens) -> Places:
     )
 
 
-def crossed(one: Places, other: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def crossed(
+    one: Places,
+    other: Places,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The indices of each place of `one` beside each place of `other` that the same row names, in the order of
     `one`."""
     first = np.searchsorted(other.row, one.row)
@@ -115,7 +124,10 @@ def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
     return of_one, of_two
 
 
-def distance(one: Numbers, other: Numbers) -> Numbers:
+def distance(
+    one: Numbers,
+    other: Numbers,
+) -> Numbers:
     """0 for places of which one holds the other; 1 for two cities of a region, 2 for two regions, 3 for two
     countries."""
     region, other_region = one >> CITY_BITS, other >> CITY_BITS
@@ -129,7 +141,10 @@ def distance(one: Numbers, other: Numbers) -> Numbers:
     return np.where(country == other_country, in_country, np.int32(3))
 
 
-def is_exact(one: Numbers, other: Numbers) -> NDArray[np.bool_]:
+def is_exact(
+    one: Numbers,
+    other: Numbers,
+) -> NDArray[np.bool_]:
     """Whether two places are one region or city."""
     exact: NDArray[np.bool_] = (one == other) & (one >> CITY_BITS & _REGION > 0)
     return exact

@@ -42,7 +42,10 @@ class Forest:
     depth: int
     bias: float
 
-    def log_odds(self, table: Floats) -> Floats:
+    def log_odds(
+        self,
+        table: Floats,
+    ) -> Floats:
         """(rows,) log-odds of (rows, features)."""
         log_odds = np.empty(len(table), np.float32)
         for start in range(0, len(table), ROWS_AT_ONCE):
@@ -95,7 +98,10 @@ class Forest:
         )
 
 
-def _numbered(tree: Places, is_leaf: NDArray[np.bool_]) -> tuple[Places, Places]:
+def _numbered(
+    tree: Places,
+    is_leaf: NDArray[np.bool_],
+) -> tuple[Places, Places]:
     """The leaves, and the number of each within its tree."""
     leaves = np.flatnonzero(is_leaf)
     leaves = leaves[np.argsort(tree[leaves], kind="stable")]
@@ -125,7 +131,10 @@ class _Read:
     roots: Places
     values: Floats
 
-    def sums(self, table: Floats) -> Floats:
+    def sums(
+        self,
+        table: Floats,
+    ) -> Floats:
         """The sum of all trees for each of (rows, features)."""
         trees, most = self.values.shape
         features = np.ascontiguousarray(table.T)
@@ -170,7 +179,10 @@ class Model:
     meant: Forest
     joining: Sequence[float]
 
-    def log_odds(self, table: Floats) -> Floats:
+    def log_odds(
+        self,
+        table: Floats,
+    ) -> Floats:
         """(rows,) log-odds that pairs with all their features, (rows, features), are of one event."""
         is_meant = table[:, MEANING] >= 0
         if not is_meant.any():

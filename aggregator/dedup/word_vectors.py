@@ -85,7 +85,10 @@ def _unit(vectors: NDArray[np.generic]) -> Floats:
     return whole
 
 
-def _cosine(mine: Floats, theirs: Floats) -> Floats:
+def _cosine(
+    mine: Floats,
+    theirs: Floats,
+) -> Floats:
     """(pairs,) cosines of unit vectors, 0 for an angle over 90 degrees; -1 where either is all zeros."""
     known = mine.any(1) & theirs.any(1)
     cosine = np.einsum("ij,ij->i", mine, theirs)
