@@ -295,6 +295,10 @@ class EmbeddedServer:
 
 _SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """Of ours what the server needs: the secrets of feeds are none of its business."""
+_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
+"""A script makes hundreds of small strings at once and gives them back at once. The C library keeps seven freed pieces
+of each size at hand: with 1,000 a commit that found nothing takes the server 43 µs instead of 50 (medians of eight in
+turn), for 6 MB more of memory. Other C libraries and allocators pass over it."""
 
 
 def _child(
@@ -315,7 +319,7 @@ def _child(
             cwd=place.directory,
             pass_fds=(descriptor,),
             start_new_session=True,
-            env=inherited,
+            env={**inherited, **_ALLOCATOR},
             preexec_fn=_dies_with(os.getpid()),
         )
 

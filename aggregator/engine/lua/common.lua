@@ -1,10 +1,18 @@
 -- What every script begins with. Times are milliseconds since 1970; an empty `given` means the server's clock.
+-- While a script runs, nobody else writes: what it has asked once (the time, a key's type, what the ACL allows) it need
+-- not ask again for the next of sixteen polls.
+
+local clock
+local function server_clock()
+  clock = clock or redis.call('TIME')
+  return clock
+end
 
 local function now_ms(given)
   if given ~= '' then
     return tonumber(given)
   end
-  local time = redis.call('TIME')
+  local time = server_clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
@@ -62,10 +70,16 @@ local WRITES = {
 -- The command that the server's ACL does not let us give, as an error text. Asked before the first write: a refusal in
 -- the middle of a script would leave half of it (a state without its entries), since nothing is rolled back. Redis 6.2
 -- cannot be asked.
-local function denied(command, ...)
-  if redis.acl_check_cmd and not redis.acl_check_cmd(command, ...) then
-    return 'NOPERM this user has no permissions to run ' .. command .. ' on ' .. (...)
+local allowed = {}
+local function denied(command, key, ...)
+  local question = command .. ' ' .. key
+  if allowed[question] or not redis.acl_check_cmd then
+    return nil
   end
+  if not redis.acl_check_cmd(command, key, ...) then
+    return 'NOPERM this user has no permissions to run ' .. command .. ' on ' .. key
+  end
+  allowed[question] = true
   return nil
 end
 
@@ -92,15 +106,20 @@ end
 
 -- The first key of `wanted` ({key, type} pairs) that holds something of another type, or may not be written, as an error
 -- text.
+local sound = {}
 local function wrong_type(wanted)
   for _, pair in ipairs(wanted) do
-    local found = redis.call('TYPE', pair[1]).ok
-    if found ~= 'none' and found ~= pair[2] then
-      return 'WRONGTYPE ' .. pair[1] .. ' holds a ' .. found .. ' where a ' .. pair[2] .. ' is needed'
-    end
-    local bad = denied_write(pair[1], pair[2])
-    if bad then
-      return bad
+    local key, kind = pair[1], pair[2]
+    if sound[key] ~= kind then
+      local found = redis.call('TYPE', key).ok
+      if found ~= 'none' and found ~= kind then
+        return 'WRONGTYPE ' .. key .. ' holds a ' .. found .. ' where a ' .. kind .. ' is needed'
+      end
+      local bad = denied_write(key, kind)
+      if bad then
+        return bad
+      end
+      sound[key] = kind
     end
   end
   return nil
@@ -109,7 +128,7 @@ end
 -- A token is the time in microseconds, or one more than the last: it grows even when a server that lost its newest
 -- writes (AOF everysec, fail-over) has forgotten the tokens it gave out.
 local function token_after(last)
-  local time = redis.call('TIME')
+  local time = server_clock()
   local stamp = time[1] * 1000000 + time[2]
   last = tonumber(last or '0') or 0 -- microseconds: more than `numeric` takes
   if not (last >= 0 and last < 9e15) then
@@ -144,6 +163,7 @@ local function hset_many(key, pairs_flat)
 end
 
 -- Counts of one minute, in the hash of its hour: `flat` is name, number, name, number…, a field `MM:name`.
+local kept = {}
 local function count(prefix, now, flat, keep_ms)
   if #flat == 0 then
     return
@@ -158,15 +178,21 @@ local function count(prefix, now, flat, keep_ms)
       redis.call('HSET', key, field, flat[i + 1])
     end
   end
-  redis.call('PEXPIRE', key, keep_ms)
+  if not kept[key] then
+    redis.call('PEXPIRE', key, keep_ms)
+    kept[key] = true
+  end
 end
-
 
 -- Whether a queue can take messages of this kind. Its key may hold another type: its kind was changed in feeds.toml, or
 -- a consumer made it first. Its messages are counted as dropped then, and nothing else waits for it.
 local function takes(queue, kind, dropped_key)
+  if sound[queue] == kind then
+    return true
+  end
   local found = redis.call('TYPE', queue).ok
   if found == 'none' or found == kind then
+    sound[queue] = kind
     return true
   end
   add(dropped_key, queue, 1)

@@ -75,8 +75,11 @@ if redis.call('HGET', leader_key, 'token') ~= token then
 end
 local answers = {}
 for i, p in ipairs(publications) do
-  own(p.gate, 'hash')
-  local before = redis.call('HGET', p.gate, p.revision)
+  local before = redis.pcall('HGET', p.gate, p.revision)
+  if is_refused(before) then
+    own(p.gate, 'hash')
+    before = false
+  end
   if before then
     redis.call('XDEL', entries_key, p.stream_id)
     answers[i] = { before, '1' }
