@@ -455,7 +455,7 @@ def _written(
     """The ways in which a body writes those of the `wanted` tokens that it has."""
     surfaces, numbers, *_ = body_tokens
     # Few words of a body stand in its title: they are picked out before anything is asked of them.
-    is_wanted = list(map(wanted.__contains__, numbers))
+    is_wanted = list(map(frozenset(wanted).__contains__, numbers))
     return set(
         zip(
             compress(surfaces, is_wanted),
@@ -533,12 +533,12 @@ def _weightiest(
     candidates = list(counts)
     if len(candidates) <= BODY_TOKENS:
         return tuple(candidates)
-    rarity = np.asarray(prior_rarity(candidates, lang))
+    rarity = prior_rarity(candidates, lang)
     # A word that is said more often than four times says no more by it (a guess).
-    often = np.minimum(list(counts.values()), 4)
+    often = np.minimum(np.fromiter(counts.values(), np.int64, len(counts)), 4)
     weights = rarity * (0.4 + often)
     order = np.argsort(-weights, kind="stable")
-    return tuple(candidates[i] for i in order[:BODY_TOKENS].tolist())
+    return tuple(map(candidates.__getitem__, order[:BODY_TOKENS].tolist()))
 
 
 def _shingles(numbers: list[int]) -> tuple[int, ...]:
@@ -556,7 +556,7 @@ def _shingles(numbers: list[int]) -> tuple[int, ...]:
 
 
 def _smallest(
-    hashes: NDArray[np.uint64],
+    hashes: NDArray[np.uint32],
     count: int,
 ) -> list[int]:
     """The `count` smallest of the hashes, each once, in their order."""
@@ -568,16 +568,13 @@ def _smallest(
     return few[:count]
 
 
-_SHINGLE_WEIGHTS = tuple(map(np.uint64, (3, 5, 7, 11, 13)))
+_SHINGLE_WEIGHTS = np.array((3, 5, 7, 11, 13), np.uint32)
 """One for each of the `SHINGLE_WORDS` tokens of a run."""
 
 
-def _run_hashes(numbers: list[int]) -> NDArray[np.uint64]:
+def _run_hashes(numbers: list[int]) -> NDArray[np.uint32]:
     """The hash of each run of `SHINGLE_WORDS` tokens, 32 bits."""
-    count = len(numbers) - SHINGLE_WORDS + 1
-    column = np.array(numbers, dtype=np.uint64)
-    mixed = np.zeros(count, np.uint64)
-    for at, weight in enumerate(_SHINGLE_WEIGHTS):
-        mixed += weight * column[at : at + count]
+    column = np.fromiter(numbers, np.uint32, len(numbers))
     # Overflow leaves the lower 32 bits right.
-    return mixed * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF)
+    mixed = np.correlate(column, _SHINGLE_WEIGHTS)
+    return mixed * np.uint32(0x9E3779B1)

@@ -68,10 +68,11 @@ def _prior_rarities(lang: str) -> dict[int, float]:
 def prior_rarity(
     tokens: Sequence[int],
     lang: str,
-) -> list[float]:
+) -> NDArray[np.float64]:
     """Rarity by the shipped prior alone."""
     known = _prior_rarities(lang.partition("-")[0])
-    return list(map(known.get, tokens, repeat(_UNHEARD)))
+    rarities = map(known.get, tokens, repeat(_UNHEARD))
+    return np.fromiter(rarities, np.float64, len(tokens))
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_a_run_behind_a_word_is_found_without_reading_all(parts: list[str]) -> N
 _HINTED = st.sampled_from(
     [
         *("Q", "q", "1Q", "Q2FY", "FY", "quart", "QUART", "Trimestre", "TRİMESTRE", "trımest"),
-        *("квартал", "КВАРТ", "第一季度", "四半期", "1분기", "é", " ", "a", "ſ", "İ"),
+        *("квартал", "КВАРТ", "第一季度", "四半期", "1분기", "é", " ", "-", "a", "ſ", "İ"),
     ]
 )  # fmt: skip
 
