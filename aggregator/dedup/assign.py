@@ -23,6 +23,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice, repeat
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,7 @@ from aggregator.dedup.joining import (
     Pair,
     Standing,
     event_log_odds,
+    lone_log_odds,
     support,
 )
 from aggregator.dedup.neighbours import neighbours
@@ -79,8 +81,7 @@ PAIRS_AT_ONCE = 1024
 _UNLIKE = Pair(-math.inf, False, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """An event against the entry: its log-odds beside the others, what its own reports say, and its best member."""
 
     number: int
@@ -346,6 +347,8 @@ class Batch:
         The best one is always named, others from `RELATED` on.
         """
         plan, pairs = self._judged(i), self._pairs[i]
+        if self._index.are_lone(plan):
+            return self._scored_lone(plan, pairs)
         numbers = list(plan)
         standings = self._standings(i, plan)
         log_odds = event_log_odds(standings, self._model.joining)
@@ -368,6 +371,32 @@ class Batch:
                 standing.size,
                 best,
                 pairs[best],
+            )
+            scored.append(event)
+        return scored
+
+    def _scored_lone(
+        self,
+        plan: dict[int, list[int]],
+        pairs: dict[int, Pair],
+    ) -> list[Scored]:
+        """The same of events of one report each: its pair is all that there is to say of one."""
+        slots = [members[0] for members in plan.values()]
+        judged = [pairs[slot] for slot in slots]
+        log_odds = lone_log_odds(judged, self._model.joining)
+        against = map(operator.neg, log_odds)
+        order = sorted(zip(against, plan, slots, judged, strict=True))
+        scored: list[Scored] = []
+        for lost, number, slot, pair in order:
+            if scored and pair.log_odds < RELATED:
+                continue
+            event = Scored(
+                number,
+                -lost,
+                pair.log_odds,
+                1,
+                slot,
+                pair,
             )
             scored.append(event)
         return scored

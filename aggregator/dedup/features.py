@@ -625,7 +625,10 @@ def _differences(
     """What stands in one title where the other has something else (see `differences`)."""
     if not len(chosen):
         return
-    of_both = np.concatenate([chosen, chosen + len(table)])
+    of_both: slice | NDArray[np.intp] = slice(None)
+    # Nearly always all of them are chosen, and need not be copied.
+    if len(chosen) < len(table):
+        of_both = np.concatenate([chosen, chosen + len(table)])
     tokens = pairs.tokens[of_both]
     # Most titles fill half of their columns: what none of them has is not looked at.
     longest = max(1, int(np.count_nonzero(tokens[:, :TITLE_TOKENS], axis=1).max()))
@@ -662,12 +665,12 @@ def _shingles(
     theirs: NDArray[np.uint32],
 ) -> None:
     """Shared part of the body samples; -1 when either body is too short to have one."""
-    had, have = (mine > 0).sum(1), (theirs > 0).sum(1)
+    has_one, has_other = mine > 0, theirs > 0
+    had, have = has_one.sum(1), has_other.sum(1)
     some = np.flatnonzero((had > 0) & (have > 0))
-    alike = (theirs[some, :, None] == mine[some, None, :]) & (theirs[some] > 0)[
-        :, :, None
-    ]
-    shared = alike.any(2).sum(1)
+    alike = (theirs[some, :, None] == mine[some, None, :]).any(2)
+    alike &= has_other[some]
+    shared = alike.sum(1)
     table[some, INDEX["shingles_shared"]] = shared / np.minimum(had, have)[some]
 
 

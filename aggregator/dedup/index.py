@@ -11,7 +11,7 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, pairwise
@@ -474,6 +474,10 @@ class Index:
     def has_several(self, number: int) -> bool:
         """Whether an event has, or had, more than one report of the window."""
         return number in self._events
+
+    def are_lone(self, numbers: Iterable[int]) -> bool:
+        """Whether each of these events has, and had, but one report of the window."""
+        return self._events.keys().isdisjoint(numbers)
 
     def same_url(self, url: int) -> list[int]:
         """The newest slots, at most `SAME_URL`, with the same address, given as a fingerprint has it; newest first."""

@@ -131,6 +131,37 @@ def event_log_odds(
     return found
 
 
+def lone_log_odds(
+    pairs: Sequence[Pair],
+    weights: Sequence[float],
+) -> list[float]:
+    """`event_log_odds` of events of one report each, by their pairs: most entries meet no others."""
+    bests = [pair.log_odds for pair in pairs]
+    first, second = _two_greatest(bests)
+    if first <= AWAY:
+        return bests
+    told_otherwise = weights[_OWN_COUNT - 1]
+    rival_weights = weights[_OWN_COUNT:]
+    second = max(second, AWAY)
+    usual = _rival_features(first, first)
+    of_first = _rival_features(second, second)
+    # The weighed features of rivals, by the features and by whether the event was told otherwise: few differ.
+    weighed: dict[tuple[bool, bool], float] = {}
+    found: list[float] = []
+    for log_odds, pair in zip(bests, pairs, strict=True):
+        if log_odds > AWAY:
+            is_first = log_odds == first
+            is_told_otherwise = pair.is_same_site and log_odds < OTHERWISE_BELOW
+            kind = is_first, is_told_otherwise
+            if kind not in weighed:
+                rivals = of_first if is_first else usual
+                own = told_otherwise * is_told_otherwise
+                weighed[kind] = sum(map(mul, rival_weights, rivals), own)
+            log_odds += weighed[kind]
+        found.append(log_odds)
+    return found
+
+
 def features_of(events: Sequence[Standing]) -> list[Sequence[float]]:
     """The `FEATURES` of each event; all are zero for one that is out of the question."""
     found: list[Sequence[float]] = []

@@ -21,6 +21,8 @@ AMONG = 1 << 15
 """A day of a newsroom's feeds or more; the time of a batch grows with it."""
 AT_ONCE = 1 << 11
 """Reports compared together: their numbers stay in the processor's cache, and take 10 MB at most."""
+FEW = 64
+"""Queries up to which more reports are compared together."""
 NEIGHBOURS = 4
 LIKE = 0.4
 """Likeness in meaning below which a report is no candidate (a guess)."""
@@ -73,12 +75,14 @@ class WordNeighbours:
         queries = whole_vectors(rows["tokens"])
         self._asked = rows["tokens"]
         self._asked_vectors = queries
+        # For few reports the whole window is one block.
+        at_once = AT_ONCE * max(1, FEW // len(queries))
         blocks = (
             (
                 self._first + start,
-                self._vectors[start : min(start + AT_ONCE, self._count)],
+                self._vectors[start : min(start + at_once, self._count)],
             )
-            for start in range(oldest - self._first, self._count, AT_ONCE)
+            for start in range(oldest - self._first, self._count, at_once)
         )
         return _nearest(
             queries,

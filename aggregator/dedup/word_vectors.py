@@ -60,6 +60,12 @@ def whole_vectors(tokens: Tokens) -> Floats:
     return _unit(titles + _LEAD * bodies)
 
 
+_TITLE, _BODY, _WHOLE = range(3)
+_MINE = [_TITLE, _TITLE, _BODY, _WHOLE]
+_THEIRS = [_TITLE, _BODY, _TITLE, _WHOLE]
+"""What of a report is compared with what of the other one."""
+
+
 def word_cosines(
     mine: Tokens,
     which: NDArray[np.intp],
@@ -68,13 +74,19 @@ def word_cosines(
     """(pairs, len(WORD_COSINES)) cosines of row `which[i]` of `mine` and row i of `theirs`, at least 0; -1: unknown."""
     # Looked up together: for few pairs each look-up costs as much as for many.
     titles, bodies = report_vectors(np.concatenate([mine, theirs]))
-    title, their_title = titles[which], titles[len(mine) :]
-    body, their_body = bodies[which], bodies[len(mine) :]
-    across = np.maximum(_cosine(title, their_body), _cosine(body, their_title))
-    whole = _unit(title + _LEAD * body)
-    their_whole = _unit(their_title + _LEAD * their_body)
-    columns = [_cosine(title, their_title), across, _cosine(whole, their_whole)]
-    return np.stack(columns, 1)
+    whole = _unit(titles + _LEAD * bodies)
+    vectors = np.stack([titles, bodies, whole])
+    known: NDArray[np.bool_] = (vectors != 0).any(2)
+    count = len(mine)
+    cosines = np.einsum(
+        "kij,kij->ki",
+        vectors[_MINE, :count].take(which, axis=1),
+        vectors[_THEIRS, count:],
+    )
+    are_known = known[_MINE, :count].take(which, axis=1) & known[_THEIRS, count:]
+    found = np.where(are_known, np.maximum(cosines, 0), np.float32(-1))
+    across = np.maximum(found[1], found[2])
+    return np.stack([found[0], across, found[3]], 1)
 
 
 def _unit(vectors: NDArray[np.generic]) -> Floats:
@@ -83,14 +95,3 @@ def _unit(vectors: NDArray[np.generic]) -> Floats:
     lengths = np.sqrt(np.einsum("ij,ij->i", whole, whole))
     whole /= np.maximum(lengths, _TINY)[:, None]
     return whole
-
-
-def _cosine(
-    mine: Floats,
-    theirs: Floats,
-) -> Floats:
-    """(pairs,) cosines of unit vectors, 0 for an angle over 90 degrees; -1 where either is all zeros."""
-    known = mine.any(1) & theirs.any(1)
-    cosine = np.einsum("ij,ij->i", mine, theirs)
-    found: Floats = np.where(known, np.maximum(cosine, 0), -1).astype(np.float32)
-    return found

@@ -21,6 +21,7 @@ from aggregator.dedup.joining import (
     Standing,
     event_log_odds,
     features_of,
+    lone_log_odds,
     support,
 )
 
@@ -171,3 +172,13 @@ def test_one_likely_report_carries_an_event_whose_others_say_little() -> None:
 
 def test_what_has_come_again_speaks_against_an_event() -> None:
     assert likely(standing(2.0, RECURRING)) < likely(standing(2.0, -4.0))
+
+
+@given(st.lists(st.tuples(log_odds, st.booleans()), max_size=8))
+def test_events_of_one_report_are_weighed_as_all_are(
+    some: list[tuple[float, bool]],
+) -> None:
+    pairs = [Pair(odds, False, is_own) for odds, is_own in some]
+    weights = learned.model().joining
+    events = [Standing([pair], 1) for pair in pairs]
+    assert lone_log_odds(pairs, weights) == event_log_odds(events, weights)
