@@ -239,7 +239,7 @@ def _worded(
     return label_kind(unit[:6]), value
 
 
-_HINT = re.compile(r"\d|[第号]")
+_HINT = re.compile(r"[\d第号]")
 """What no typed number is without."""
 _REACH = 40
 """Characters before a hint in which its number may begin, with a word of at most 20 or what it counts."""

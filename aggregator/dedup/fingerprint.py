@@ -317,8 +317,14 @@ _SEPARATOR = re.compile(
 )
 
 
+_SEPARATES = re.compile(r"[|｜»·\-–—_]")
+"""What no separator is without; looked for first, since few titles have any."""
+
+
 def headline(title: str) -> str:
     """A title without the publisher's and section's names at its end ("… | World | The Daily"), if enough is left."""
+    if not _SEPARATES.search(title):
+        return title
     for separator in _SEPARATOR.finditer(title):
         head = title[: separator.start()]
         segments = _SEPARATOR.split(title[separator.end() :])
@@ -432,20 +438,46 @@ def _name_bits(
     Names of the prior are names at the start of a sentence too.
     """
     is_all_capital = is_title_case(title_words.values())
-    known = learned.names(lang.partition("-")[0])
-    written = _written(body_tokens, title_words.keys())
+    sure, unsure = _may_be_names(title_words, lang, is_all_capital=is_all_capital)
+    asked = sure.keys() | unsure.keys()
+    # Headlines of many scripts have none: then the body need not be asked.
+    if not asked:
+        return 0
+    written = _written(body_tokens, asked)
     lower = {number for surface, number in written if surface[0].islower()}
-    inside: set[int] = set()
-    if is_all_capital:
-        inside = _capitals_inside(body, body_tokens, lang, written)
+    doubtful = unsure.keys() - lower
+    of_doubtful = [pair for pair in written if pair[1] in doubtful]
+    inside = _capitals_inside(body, body_tokens, lang, of_doubtful)
     bits = 0
-    for i, (number, surface) in enumerate(title_words.items()):
-        if number in lower or not _may_be_name(surface):
-            continue
-        is_inside = number in inside or (i > 0 and not is_all_capital)
-        if is_inside or surface.isupper() or number in known:
-            bits |= 1 << i
+    for number in sure.keys() - lower:
+        bits |= 1 << sure[number]
+    for number in inside:
+        bits |= 1 << unsure[number]
     return bits
+
+
+def _may_be_names(
+    title_words: dict[int, str],
+    lang: str,
+    *,
+    is_all_capital: bool,
+) -> tuple[dict[int, int], dict[int, int]]:
+    """The places of title words that are names unless the body writes them in lower case, and of those that are only if
+    it writes them with a capital inside a sentence."""
+    known = learned.names(lang.partition("-")[0])
+    sure: dict[int, int] = {}
+    unsure: dict[int, int] = {}
+    for place, (number, surface) in enumerate(title_words.items()):
+        if not _may_be_name(surface):
+            continue
+        if surface.isupper() or number in known:
+            sure[number] = place
+        elif is_all_capital:
+            unsure[number] = place
+        # The first word of a sentence has a capital whatever it is.
+        elif place > 0:
+            sure[number] = place
+    return sure, unsure
 
 
 def _written(
@@ -469,7 +501,7 @@ def _capitals_inside(
     body: str,
     body_tokens: Tokens,
     lang: str,
-    written: set[tuple[str, int]],
+    written: Iterable[tuple[str, int]],
 ) -> set[int]:
     """Those of the tokens `written` so in a body that stand there with a capital in the middle of a sentence."""
     asked = {surface: number for surface, number in written if surface[0].isupper()}
@@ -525,9 +557,8 @@ def _weightiest(
     lang: str,
 ) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
-    counts = Counter(numbers)
     # Words of the lead count twice: news tells first what it is about.
-    counts.update(numbers[:LEAD_WORDS])
+    counts = Counter(numbers + numbers[:LEAD_WORDS])
     for token in known & counts.keys():
         del counts[token]
     candidates = list(counts)

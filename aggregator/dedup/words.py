@@ -172,18 +172,11 @@ _FOLDED = str.maketrans(
 """Letters that Unicode does not take apart."""
 
 
-@lru_cache(maxsize=1 << 12)
 def folded(word: str) -> str:
     """`word` in one case, without accents and without a possessive ending."""
-    return _folded(word)
-
-
-def _folded(word: str) -> str:
     word = word.casefold()
     if not word.isascii():
-        decomposed = unicodedata.normalize("NFKD", word)
-        letters = filterfalse(unicodedata.combining, decomposed)
-        word = "".join(letters).translate(_FOLDED)
+        word = _without_accents(word)
     head, apostrophe, tail = word.partition("'")
     if not apostrophe:
         return word
@@ -191,6 +184,13 @@ def _folded(word: str) -> str:
     if len(head) <= 2 and len(tail) > 2:
         return tail
     return head
+
+
+@lru_cache(maxsize=1 << 12)
+def _without_accents(word: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", word)
+    letters = filterfalse(unicodedata.combining, decomposed)
+    return "".join(letters).translate(_FOLDED)
 
 
 def stem(word: str) -> str:
@@ -234,7 +234,7 @@ def _spaced_token(surface: str, is_vietnamese: bool) -> int:
     # Accents make the word, and there are no endings to cut.
     if is_vietnamese:
         return token(unicodedata.normalize("NFC", surface.casefold()))
-    word = _folded(surface)
+    word = folded(surface)
     if not word:
         return token(surface)
     return _CONCEPT_TOKENS.get(word) or token(stem(word))
@@ -274,7 +274,7 @@ def _compound(word: str) -> int:
 
 def _parts(run: str) -> list[tuple[str, int]]:
     """A word of a compounding language as one token or two."""
-    word = _folded(run)
+    word = folded(run)
     # A concept is known as a whole: "Waldbrand" is a wildfire, not a "Brand" beside a "Wald".
     cut = 0 if word in lexicon.CONCEPT_OF else _compound(word)
     if not cut:
