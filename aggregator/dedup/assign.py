@@ -76,6 +76,9 @@ HOPELESS = -2.5
 0.797, 0.840, 0.843 and 0.843 at -1, -2, -2.5 and -4, for 43, 60, 67 and 89 in 100 of all pairs."""
 NEAR = 0.5
 """Likeness in meaning from which on a pair is looked at whatever the gate says of its words (a guess)."""
+AHEAD = 16
+"""Entries whose comparisons are made with those that one before them lacks: of 2,000 of og2021_multi in batches of 256
+there are 368 comparisons without, 161 with 16, 154 with 64, and a seventh less time."""
 PAIRS_AT_ONCE = 1024
 """Pairs whose features are made together: more of them leave the processor's cache (a guess)."""
 _UNLIKE = Pair(-math.inf, False, False)
@@ -417,11 +420,24 @@ class Batch:
         # Where nothing of the plan was touched it is what it was: reports that started events stand for themselves.
         if not plan.keys().isdisjoint(self._touched):
             plan = self._members(i, _Foreseen())
-            self._compare(self._missing(i, plan))
+            wanted = self._missing(i, plan)
+            if wanted:
+                self._compare([*wanted, *self._ahead(i)])
             judged.append(plan)
         for slot in self._of_a_series(i, judged):
             pairs[slot] = pairs[slot]._replace(log_odds=RECURRING)
         return plan
+
+    def _ahead(self, i: int) -> list[tuple[int, int]]:
+        """What the entries behind this one lack as the index stands now: an event that changed is often theirs, too, and
+        a few pairs more cost little beside a comparison of their own."""
+        wanted: list[tuple[int, int]] = []
+        end = min(i + 1 + AHEAD, len(self._plans))
+        for later in range(i + 1, end):
+            if not self._plans[later].keys().isdisjoint(self._touched):
+                plan = self._members(later, _Foreseen())
+                wanted += self._missing(later, plan)
+        return wanted
 
     def _of_a_series(
         self,
