@@ -429,8 +429,8 @@ class Batch:
         return plan
 
     def _ahead(self, i: int) -> list[tuple[int, int]]:
-        """What the entries behind this one lack as the index stands now: an event that changed is often theirs, too, and
-        a few pairs more cost little beside a comparison of their own."""
+        """What the entries behind this one lack as the index stands now: an event that changed is often theirs, too,
+        and a few pairs more cost little beside a comparison of their own."""
         wanted: list[tuple[int, int]] = []
         end = min(i + 1 + AHEAD, len(self._plans))
         for later in range(i + 1, end):
