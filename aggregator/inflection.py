@@ -35,6 +35,19 @@ BREAKING = RANGES["hangul"] + RANGES["katakana"] + RANGES["unspaced"]
 """Letters that do not run together with those of other scripts into one word: `AI` is one in "AI가"."""
 
 
+_DEVANAGARI = re.compile(f"[{RANGES['devanagari']}]")
+_NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d(?=[\u0915-\u0939])")
+
+
+def plain_devanagari(text: str) -> str:
+    """A text with one spelling for words of Hindi that have several: हिन्दी and हिंदी, भूकम्प and भूकंप (a nasal before a
+    consonant is a letter or a dot), मुँह and मुंह. The dot below a letter goes, too. Others are as they were."""
+    if not _DEVANAGARI.search(text):
+        return text
+    text = _NASAL.sub("\u0902", text).replace("\u0901", "\u0902")
+    return text.replace("\u093c", "")
+
+
 def script_of(word: str) -> str:
     """The script of a word by its first letter: a name of `RANGES`, else `latin`."""
     for name, letters in _SCRIPT_OF:

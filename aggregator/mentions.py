@@ -25,7 +25,13 @@ from functools import cache, lru_cache
 
 import opencc
 
-from aggregator.inflection import BREAKING, RANGES, pattern_of, script_of
+from aggregator.inflection import (
+    BREAKING,
+    RANGES,
+    pattern_of,
+    plain_devanagari,
+    script_of,
+)
 
 # --- texts ----------------------------------------------------------------------------------------------------
 
@@ -85,9 +91,6 @@ _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _BETWEEN_HAN = re.compile(
     r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])"
 )
-_DEVANAGARI = re.compile("[\u0900-\u097f]")
-_NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d(?=[\u0915-\u0939])")
-"""हिन्दी and हिंदी, भूकम्प and भूकंप: a nasal before a consonant is a letter or a dot. The dot below goes, too."""
 _INITIALS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![\w]))?")
 _DOTTED = re.compile(r"\.[^\W\d_]\.")
 _BREAKING = re.compile(f"[{BREAKING}]")
@@ -135,9 +138,7 @@ def _spelled(text: str, lang: str) -> str:
     if _HAN.search(text):
         # A blank between two characters parts no words: 人工 智能 is 人工智能.
         text = _BETWEEN_HAN.sub("", str(_simplifier().convert(text)))
-    if _DEVANAGARI.search(text):
-        text = _NASAL.sub("\u0902", text).replace("\u0901", "\u0902")
-        text = text.replace("\u093c", "")
+    text = plain_devanagari(text)
     if lang == "vi":  # there accents make the word (dedup.words does likewise)
         return text
     if lang in ("es", "gl"):  # año and ano are two words

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inflection": set(),
     "mentions": {"inflection"},
     **{wing: {"model", "errors", "visible", "redaction", wing} for wing in WINGS},
+    "dedup": {"model", "errors", "visible", "redaction", "inflection", "dedup"},
     "schedule": {"model", "errors", "visible", "hosts", "schedule"},
     "fetch": {
         "model",

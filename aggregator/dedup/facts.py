@@ -15,7 +15,7 @@ from itertools import compress
 from zlib import crc32
 
 from aggregator.dedup import lexicon
-from aggregator.dedup.words import UNSPACED
+from aggregator.dedup.words import MARKS, UNSPACED
 
 (
     PERCENT,
@@ -88,7 +88,7 @@ _ACCENTED = {
 _MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
-_WORD = rf"[^\W\d_{UNSPACED}]{{1,20}}+"
+_WORD = rf"(?:[^\W\d_{UNSPACED}][{MARKS}]*+){{1,20}}+"
 _PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
 _TYPED = (
     rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"

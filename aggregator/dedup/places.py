@@ -124,12 +124,15 @@ def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
     return of_one, of_two
 
 
+TWO_COUNTRIES = 3
+
+
 def distance(
     one: Numbers,
     other: Numbers,
 ) -> Numbers:
-    """0 for places of which one holds the other; 1 for two cities of a region, 2 for two regions, 3 for two
-    countries."""
+    """0 for places of which one holds the other; 1 for two cities of a region, 2 for two regions, else
+    `TWO_COUNTRIES`."""
     region, other_region = one >> CITY_BITS, other >> CITY_BITS
     country, other_country = region >> REGION_BITS, other_region >> REGION_BITS
     # A whole region holds its cities, else they are two of them.
@@ -138,7 +141,7 @@ def distance(
     # A whole country holds the place in it.
     is_whole = (region & _REGION == 0) | (other_region & _REGION == 0)
     in_country[is_whole] = 0
-    return np.where(country == other_country, in_country, np.int32(3))
+    return np.where(country == other_country, in_country, np.int32(TWO_COUNTRIES))
 
 
 def is_exact(

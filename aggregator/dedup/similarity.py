@@ -17,11 +17,11 @@ from aggregator.dedup.features import (
     INDEX,
     MEANINGS,
     NAMES,
-    NAMESAKES,
     Floats,
     adjusted,
     counted,
     features,
+    objections,
 )
 from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.frequency import Frequency
@@ -81,8 +81,9 @@ def compared(
     judge = model or learned.model()
     learned_odds = judge.log_odds(table)
     contributions = learned_odds - judge.log_odds(_swapped(table))
-    # No forest weighs it: `adjusted` does.
-    contributions[INDEX["namesakes"]] = -NAMESAKES * (table[0, INDEX["namesakes"]] > 0)
+    # What `adjusted` takes off, no forest weighs.
+    for name, loss in objections(table).items():
+        contributions[INDEX[name]] -= loss[0]
     log_odds = float(adjusted(learned_odds, table)[0])
     values = zip(
         NAMES,

@@ -24,6 +24,7 @@ from zlib import crc32
 import opencc
 
 from aggregator.dedup import lexicon
+from aggregator.inflection import plain_devanagari
 
 STEM_LENGTH = 6
 """Letters kept of a Latin or Cyrillic word."""
@@ -33,13 +34,21 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 )
 """Ranges of letters, for a pattern, of scripts that put no spaces between words, and of Korean, where words inflect."""
+MARKS = "".join(
+    letter
+    for letter in map(chr, range(0x300, 0xE00))
+    if unicodedata.category(letter) in ("Mn", "Mc")
+)
+"""What is written above, below and behind letters, and is no letter to Python's \\w: most vowels of India's scripts,
+and the vowel points of Arabic and Hebrew."""
 _LETTER = rf"[^\W\d_{UNSPACED}]"
 _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
 _NUMBER = r"\d+(?:[.,:/]\d+)*%?"
+_TAIL = rf"(?:['’]{_LETTER}+|[{MARKS}](?:{_LETTER}|[{MARKS}])*)?"
+"""What else a word may hold. Marks are asked for where its letters end, since most texts have none."""
 _RUN = re.compile(
     # Most runs are words of two letters and more, so they come first; no code begins so.
-    rf"{_LETTER}{{2,}}(?:['’]{_LETTER}+)?"
-    rf"|[{UNSPACED}]+|{_CODE}|{_NUMBER}|{_LETTER}(?:['’]{_LETTER}+)?",
+    rf"{_LETTER}{{2,}}{_TAIL}|[{UNSPACED}]+|{_CODE}|{_NUMBER}|{_LETTER}{_TAIL}",
 )
 _ASCII_RUN = re.compile(
     rf"[A-Za-z]{{2,}}(?:'[A-Za-z]+)?|{_CODE}|{_NUMBER}|[A-Za-z](?:'[A-Za-z]+)?",
@@ -188,7 +197,7 @@ def folded(word: str) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def _without_accents(word: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", word)
+    decomposed = unicodedata.normalize("NFKD", plain_devanagari(word))
     letters = filterfalse(unicodedata.combining, decomposed)
     return "".join(letters).translate(_FOLDED)
 

@@ -72,12 +72,12 @@ REGIONS: dict[str, dict[str, str]] = {
     },
     "JP": {
         "Sapporo": "北海道 Hokkaido", "Sendai": "宮城 Miyagi", "Morioka": "岩手 Iwate", "Maebashi": "群馬 Gunma",
-        "Utsunomiya": "栃木 Tochigi", "Mito": "茨城 Ibaraki", "Saitama": "埼玉 Saitama", "Yokohama": "神奈川 Kanagawa",
+        "Utsunomiya": "栃木 枥木 Tochigi", "Mito": "茨城 Ibaraki", "Saitama": "埼玉 Saitama", "Yokohama": "神奈川 Kanagawa",
         "Kofu": "山梨 Yamanashi", "Nagoya": "愛知 Aichi", "Tsu": "三重 Mie", "Kanazawa": "石川 Ishikawa", "Ōtsu": "滋賀 Shiga",
         "Kobe": "兵庫 Hyogo", "Matsue": "島根 Shimane", "Takamatsu": "香川 Kagawa", "Matsuyama": "愛媛 Ehime",
-        "Naha": "沖縄 Okinawa", "Aomori": "青森 Aomori", "Akita": "秋田", "Yamagata": "山形", "Niigata": "新潟",
-        "Nagano": "長野", "Gifu": "岐阜", "Shizuoka": "静岡", "Okayama": "岡山", "Kumamoto": "熊本", "Kagoshima": "鹿児島",
-        "Miyazaki": "宮崎", "Kochi": "高知", "Tokushima": "徳島", "Saga": "佐賀", "Tottori-shi": "鳥取", "Wakayama": "和歌山",
+        "Naha": "沖縄 冲绳 Okinawa", "Aomori": "青森 Aomori", "Akita": "秋田", "Yamagata": "山形", "Niigata": "新潟",
+        "Nagano": "長野", "Gifu": "岐阜", "Shizuoka": "静岡", "Okayama": "岡山", "Kumamoto": "熊本", "Kagoshima": "鹿児島 鹿儿岛",
+        "Miyazaki": "宮崎", "Kochi": "高知", "Tokushima": "徳島 德岛", "Saga": "佐賀", "Tottori-shi": "鳥取", "Wakayama": "和歌山",
     },
     "TW": {
         "Kaohsiung": "屏東 屏东 Pingtung", "Taitung": "台東 台东 Taitung", "Hualien City": "花蓮 花莲 Hualien",

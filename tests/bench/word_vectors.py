@@ -1,6 +1,6 @@
 """Learns the vectors of words (aggregator/dedup/word_vectors.py) from what the encoder makes of titles.
 
-    python -m tests.bench.word_vectors [--shared ../shared] [--into aggregator/dedup]
+    python -m tests.bench.word_vectors [--shared ../shared] [--into aggregator/dedup] [--add]
 
 Before tests/bench/train.py and after tests/bench/tune.py, with torch beside the extras `meaning` and `dev`. Writes
 word_vectors.npz. The texts are those of the prior and the families.
@@ -10,13 +10,16 @@ sum of a title's vectors, each times its rarity (what is written), points where 
 it than to the other titles of a step (InfoNCE, van den Oord et al. 2018, arXiv:1807.03748). A token of few texts stays near what its
 start says, carried over by the linear map that carries those of many texts (Khodak et al. 2018, arXiv:1805.05388), so
 that it does not learn the one report it stands in by heart.
+
+With `--add` what is shipped stays, and only tokens that have no vector get one, by a map of this kind: what a forest
+learned with the others stays true. So were the words of Hindi added, which had been cut at their vowel signs before.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,6 +132,37 @@ def word_vectors(of: Corpus) -> dict[str, NDArray[np.generic]]:
     }
 
 
+def with_new_words(
+    of: Corpus,
+    shipped: Mapping[str, NDArray[np.generic]],
+) -> dict[str, NDArray[np.generic]]:
+    """The arrays of `learned.word_vectors` as they are, and vectors of the tokens of `of` that they do not hold."""
+    places = {token: place for place, token in enumerate(shipped["tokens"].tolist())}
+    new = sorted(of.counts.keys() - places.keys())
+    trusted = sorted(
+        token
+        for token in of.counts.keys() & places.keys()
+        if of.counts[token] >= TRUSTED_TEXTS
+    )
+    start = taught([of.spellings[token] for token in [*trusted, *new]])
+    start = _unit(start - start[: len(trusted)].mean(0)) * START_LENGTH
+    counts = np.array([of.counts[token] for token in [*trusted, *new]], np.float32)
+    rarity = np.clip(np.log2(len(of.titles) / (counts + 1)), 1, MOST_RARE)[:, None]
+    known = shipped["vectors"][[places[token] for token in trusted]]
+    carry = _carrying(
+        start[: len(trusted)],
+        known.astype(np.float32) / rarity[: len(trusted)],
+        counts[: len(trusted)],
+    )
+    levels = np.round(start[len(trusted) :] @ carry * rarity[len(trusted) :])
+    tokens = np.concatenate([shipped["tokens"], np.array(new, np.uint32)])
+    vectors = np.concatenate(
+        [shipped["vectors"], np.clip(levels, -127, 127).astype(np.int8)]
+    )
+    order = np.argsort(tokens)
+    return {"tokens": tokens[order], "vectors": vectors[order]}
+
+
 def _learned(
     start: Floats, rows: list[list[int]], rarity: Floats, titles: Floats
 ) -> Floats:
@@ -171,13 +205,19 @@ def _learned(
 def _steadied(start: Floats, vectors: Floats, counts: Floats) -> Floats:
     """The vectors, those of rare tokens mixed with what the map from start to learned makes of their start."""
     common = counts >= TRUSTED_TEXTS
-    weights = np.sqrt(np.minimum(counts[common], 200))[:, None]
-    one, other = start[common] * weights, vectors[common] * weights
-    ridge = 50 * np.eye(start.shape[1], dtype=np.float32)
-    carried = start @ np.linalg.solve(one.T @ one + ridge, one.T @ other)
+    carried = start @ _carrying(start[common], vectors[common], counts[common])
     share = (counts / (counts + TRUSTED_TEXTS))[:, None]
     steadied: Floats = vectors * share + carried * (1 - share)
     return steadied
+
+
+def _carrying(start: Floats, vectors: Floats, counts: Floats) -> Floats:
+    """(axes, axes) the linear map from starts to vectors, those of many texts counting more."""
+    weights = np.sqrt(np.minimum(counts, 200))[:, None]
+    one, other = start * weights, vectors * weights
+    ridge = 50 * np.eye(start.shape[1], dtype=np.float32)
+    carrying: Floats = np.linalg.solve(one.T @ one + ridge, one.T @ other)
+    return carrying
 
 
 def _main_axes(vectors: Floats, weights: Floats, count: int) -> Floats:
@@ -199,10 +239,18 @@ def main() -> None:
     )
     parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--into", type=Path, default=PACKAGE)
+    parser.add_argument(
+        "--add", action="store_true", help="only to tokens that have no vector yet"
+    )
     asked = parser.parse_args()
     found = corpus([*texts(asked.shared), *family_texts()])
     print(f"{len(found.titles)} titles, {len(found.counts)} tokens", flush=True)
-    np.savez_compressed(asked.into / "word_vectors.npz", **word_vectors(found))
+    if asked.add:
+        with np.load(PACKAGE / "word_vectors.npz") as shipped:
+            arrays = with_new_words(found, shipped)
+    else:
+        arrays = word_vectors(found)
+    np.savez_compressed(asked.into / "word_vectors.npz", **arrays)
 
 
 if __name__ == "__main__":

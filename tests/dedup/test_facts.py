@@ -41,6 +41,13 @@ def test_a_number_is_of_the_kind_of_its_word() -> None:
     assert phone[0][0] != game[0][0]
 
 
+def test_the_word_beside_a_number_is_read_whole() -> None:
+    """ "Injured" and "houses" begin with one letter, and a vowel sign behind it."""
+    hurt, houses = facts.numbers("22 घायल", limit=1), facts.numbers("22 घाट", limit=1)
+    assert hurt[0][1] == houses[0][1] == 22
+    assert hurt[0][0] != houses[0][0]
+
+
 def test_a_chinese_numeral_is_the_number_it_writes() -> None:
     assert facts.numbers("神舟十七号发射", limit=1) == facts.numbers(
         "神舟17号发射", limit=1

@@ -19,6 +19,7 @@ from aggregator.dedup.words import cleaned, words
 SAME_PLACE = [
     ("en", "Iowa", "en", "Iowa"), ("en", "Munich", "de", "München"), ("ru", "в Екатеринбурге", "en", "in Yekaterinburg"),
     ("zh", "花莲", "zh-Hant", "花蓮"), ("en", "Porto", "pt", "Porto"), ("en", "South Carolina", "en", "South Carolina"),
+    ("hi", "इन्दौर", "hi", "इंदौर"), ("hi", "मुंबई", "en", "Mumbai"), ("bn", "ঢাকা", "en", "Dhaka"), ("zh", "冲绳", "ja", "沖縄"),
 ]  # fmt: skip
 WITHIN = [
     ("en", "Paris", "en", "France"), ("de", "München", "de", "Bayern"), ("en", "Glasgow", "en", "Scotland"),
@@ -30,7 +31,7 @@ APART = [
     ("en", "Scotland", "en", "Wales", 2), ("es", "Alicante", "es", "Murcia", 2), ("de", "Koblenz", "de", "Meppen", 2),
     ("de", "Köln", "de", "Dortmund", 1), ("zh-Hant", "屏東", "zh-Hant", "台東", 2), ("ja", "岩手", "ja", "宮城", 2),
     ("hi", "राजस्थान", "hi", "झारखंड", 2), ("ar", "القاهرة", "ar", "دمشق", 3), ("ko", "대전", "ko", "제주", 2),
-    ("en", "North Carolina", "en", "South Carolina", 2),
+    ("en", "North Carolina", "en", "South Carolina", 2), ("hi", "पटना", "hi", "इंदौर", 2), ("zh", "冲绳", "zh", "北海道", 2),
 ]  # fmt: skip
 NO_PLACES = [
     "Central bank keeps rates unchanged",

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from aggregator.dedup.backtest import entry_of, pair
 from aggregator.dedup.explain import explained
 from aggregator.dedup.extra import is_installed
-from aggregator.dedup.features import NAMES, counted, features
+from aggregator.dedup.features import (
+    INDEX,
+    NAMES,
+    adjusted,
+    counted,
+    features,
+    objections,
+)
 from aggregator.dedup.fingerprint import Fingerprint, fingerprint
 from aggregator.dedup.frequency import Frequency
 from aggregator.dedup.rows import row_array
@@ -167,6 +174,58 @@ def test_an_explanation_names_every_feature_and_the_verdict() -> None:
         "opposite directions" in line and line.strip().startswith("-")
         for line in told.lines
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "loss"),
+    [
+        ({}, 0.0),
+        ({"slot_places_apart": -1}, 0.0),
+        ({"slot_places_apart": 1}, 0.75),
+        ({"slot_places_apart": 2}, 0.75),
+        ({"slot_places_apart": 3}, 0.0),
+        ({"directions_conflict": 2}, 0.5),
+        ({"labels_conflict": 1}, 0.5),
+        ({"slot_places_apart": 1, "directions_conflict": 1, "namesakes": 1}, 4.25),
+    ],
+)
+def test_what_forests_weigh_too_little_is_taken_off(
+    said: dict[str, float], loss: float
+) -> None:
+    table = np.zeros((1, len(NAMES)), np.float32)
+    table[0, INDEX["same_language"]] = 1
+    for name, value in said.items():
+        table[0, INDEX[name]] = value
+    assert adjusted(np.zeros(1, np.float32), table)[0] == pytest.approx(-loss)
+    losses = {name: float(taken[0]) for name, taken in objections(table).items()}
+    assert sum(losses.values()) == pytest.approx(loss)
+    assert {name for name, taken in losses.items() if taken} <= said.keys()
+
+
+def test_an_explanation_counts_what_is_taken_off() -> None:
+    one, other = (
+        fingerprint(entry_of({"id": title, "title": title, "lang": "en"}))
+        for title in (
+            "Senate approves harbour bill after a long night",
+            "Senate rejects harbour bill after a long night",
+        )
+    )
+    opposed = {
+        feature.name: feature.contribution for feature in compared(one, other).features
+    }
+    assert opposed["directions_conflict"] <= -0.5
+
+
+def test_two_cities_of_one_country_have_accidents_of_their_own_in_hindi_too() -> None:
+    """Words were cut at their vowel signs, so that Jodhpur and Nagpur had no names."""
+    titles = ("जोधपुर में पुल टूटा, पांच घायल", "नागपुर में पुल टूटा, पांच घायल")
+    one, other = (
+        fingerprint(entry_of({"id": title, "title": title, "lang": "hi"}))
+        for title in titles
+    )
+    settings = DedupSettings(meaning=False)
+    assert not is_same(compared(one, other), settings)
+    assert is_same(compared(one, one), settings)
 
 
 def test_an_explanation_says_when_two_headlines_may_be_of_a_series() -> None:

@@ -57,6 +57,7 @@ def test_a_word_in_no_list_has_no_vector() -> None:
         ("hospital", "doctors", "football"),
         ("election", "voters", "earthquake"),
         ("snow", "storm", "court"),
+        ("बारिश", "मौसम", "चुनाव"),
     ],
 )
 def test_words_of_one_theme_lie_nearer_than_others(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.dedup import words as module
 from aggregator.dedup.words import (
     beginning,
+    cleaned,
     is_month,
     is_plain,
     stands_behind_word,
@@ -21,6 +23,7 @@ _PARTS = st.sampled_from(
         *("The", "a", "I", "rate", "Rate's", "don't", "l'Iran", "S24", "S24s", "F-16"),
         *("5", "12", "99", "3.5%", "1,000", "2026", "March", "May", "mars", "de", "th"),
         *("Bahnstreik", "é", "Élysée", "забастовка", "東京都", "3月5日", "٥", "ß", "’"),
+        *("हिन्दी", "की", "में", "১২", "বাংলা", "مُحَمَّد", "\u093e", "\u0301"),
         *(".", ",", " ", "-", "\n", "\ufe0f", "_"),
     ]
 )
@@ -82,3 +85,41 @@ _HINTED = st.sampled_from(
 def test_what_may_hold_a_quarter_is_told_by_its_parts(text: str) -> None:
     hinted = module._QUARTER_HINT.search(text) is not None
     assert module._may_hold_quarter(text) or not hinted
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("hi", "सोने की कीमत बढ़ी ; भारत जीता"),
+        ("bn", "বাংলাদেশের প্রধানমন্ত্রী ঢাকায়"),
+        ("ta", "தமிழ்நாடு முதல்வர்"),
+        ("ml", "കേരളത്തിൽ കനത്ത മഴ"),
+        ("ar", "مُحَمَّد رَئِيس"),
+        ("he", "שָׁלוֹם עֲלֵיכֶם"),
+    ],
+)
+def test_a_word_is_not_cut_at_its_vowel_signs(lang: str, text: str) -> None:
+    read = words(cleaned(text, lang=lang), lang=lang, limit=LIMIT)
+    known = [word for word in cleaned(text, lang=lang).split() if len(word) > 1]
+    assert [word.surface for word in read] == known
+
+
+@pytest.mark.parametrize(
+    ("lang", "one", "other"),
+    [
+        ("hi", "हिन्दी", "हिंदी"),
+        ("hi", "भूकम्प", "भूकंप"),
+        ("hi", "बढ़ी", "बढी"),
+        ("hi", "मुँह", "मुंह"),
+        ("ar", "مُحَمَّد", "محمد"),
+    ],
+)
+def test_a_word_spelled_with_and_without_its_points_is_one(
+    lang: str, one: str, other: str
+) -> None:
+    first, second = (
+        [word.token for word in words(cleaned(word, lang=lang), lang=lang, limit=LIMIT)]
+        for word in (one, other)
+    )
+    assert len(first) == 1
+    assert first == second
