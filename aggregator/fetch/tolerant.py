@@ -47,6 +47,10 @@ _STATUS_LINE = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECA
 _LENGTH = re.compile(rb"\d{1,18}")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
+_PLAIN_FIELD = re.compile(rb"(?m)^([!#$%&'*+.^_`|~0-9A-Za-z-]+): *(.*)$")
+_CONTROLS = bytes(code for code in range(0x20) if code != 0x0A) + b"\x7f"
+_ODD_BLANKS = (b"\n ", b" \n", b" :")
+"""Folds, and blanks behind values and names."""
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{0,15})[ \t]*(?:[;\r]|\Z)")
 _FRAMING = frozenset(
     {
@@ -280,6 +284,14 @@ def _status(head: bytes) -> int:
 
 def _headers(text: bytes) -> list[tuple[bytes, bytes]]:
     """The fields of a head, in order; what is no field is left out."""
+    lines = text.replace(b"\r\n", b"\n")
+    if _is_plain(lines):
+        return _PLAIN_FIELD.findall(lines)
+    return _read_by_line(text)
+
+
+def _read_by_line(text: bytes) -> list[tuple[bytes, bytes]]:
+    """The same, of any head: folded lines, blanks where none belong, control characters."""
     fields: list[tuple[bytes, bytes]] = []
     unfolded = _FOLD.sub(b" ", text)
     for line in unfolded.split(b"\n"):
@@ -289,6 +301,13 @@ def _headers(text: bytes) -> list[tuple[bytes, bytes]]:
             value = _NOT_IN_VALUES.sub(b"", value)
             fields.append((name, value.strip(b" \t")))
     return fields
+
+
+def _is_plain(lines: bytes) -> bool:
+    """Whether fields need only be cut at their colons, as those of nearly every head."""
+    if lines.translate(None, _CONTROLS) != lines or lines != lines.strip(b" "):
+        return False
+    return not any(blank in lines for blank in _ODD_BLANKS)
 
 
 def _written(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -135,22 +135,21 @@ def hourly_rates(activity: Sequence[float], *, now: datetime) -> tuple[float, ..
     days = activity[_DAYS]
     daily = (sum(counts) + PRIOR_ENTRIES) / (days + PRIOR_DAYS)
     prior = HOUR_PRIOR_DAYS * daily / HOURS
-    rates = [
-        (_smoothed(counts, hour) + prior) / (days + HOUR_PRIOR_DAYS)
-        for hour in range(HOURS)
-    ]
+    span = days + HOUR_PRIOR_DAYS
+    rates = [(count + prior) / span for count in _smoothed(counts)]
     silence_days = max(1e-6, (now.timestamp() - activity[_NEWEST]) / _DAY)
     # A feed that fell silent is believed as slow as its silence, though its counts fade only with the half-life.
     most_in_a_day = SILENCE_ENTRIES / silence_days
     quieter = min(1.0, most_in_a_day / max(1e-9, sum(rates)))
-    return tuple(rate * quieter for rate in rates)
+    return tuple([rate * quieter for rate in rates])
 
 
-def _smoothed(counts: Sequence[float], hour: int) -> float:
-    """An hour's count shared with its neighbours, around midnight, too."""
-    before = counts[hour - 1]
-    after = counts[(hour + 1) % HOURS]
-    return (before + 2 * counts[hour] + after) / 4
+def _smoothed(counts: Sequence[float]) -> list[float]:
+    """Each hour's count shared with its neighbours, around midnight, too."""
+    before = (counts[-1], *counts[:-1])
+    after = (*counts[1:], counts[0])
+    neighbours = zip(before, counts, after, strict=True)
+    return [(left + 2 * own + right) / 4 for left, own, right in neighbours]
 
 
 def change_gap(rates: Sequence[float]) -> timedelta:

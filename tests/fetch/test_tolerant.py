@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.fetch import tolerant
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.fetch.tolerant import MAX_HEAD_BYTES, AnswerReader, BadAnswer
 from aggregator.model import FailureKind, FetchResult, FetchSettings, Validators
@@ -370,3 +371,40 @@ def test_a_million_chunks_cost_no_more_than_their_bytes():
     )
     assert out.count(b"6\r\nxxxxxx\r\n") == 400_000
     assert reader.is_over
+
+
+HEAD_PIECES = st.sampled_from(
+    [
+        b"ETag",
+        b"X-Y",
+        b":",
+        b": ",
+        b" ",
+        b"\t",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"a b",
+        b"\x00",
+        b"\x7f",
+        b"\xff",
+        b"(",
+        b"max-age=3, public",
+    ]
+)
+
+
+@given(st.lists(HEAD_PIECES, max_size=24).map(b"".join))
+def test_a_plain_head_is_read_as_line_by_line(head: bytes):
+    assert tolerant._headers(head) == tolerant._read_by_line(head)
+
+
+def test_usual_heads_are_plain():
+    head = b'ETag: "1"\r\nServer:nginx\r\nX-Empty:\r\nVary: A, B'
+    assert tolerant._is_plain(head.replace(b"\r\n", b"\n"))
+    assert tolerant._headers(head) == [
+        (b"ETag", b'"1"'),
+        (b"Server", b"nginx"),
+        (b"X-Empty", b""),
+        (b"Vary", b"A, B"),
+    ]
