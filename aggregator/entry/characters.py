@@ -79,15 +79,22 @@ def one_line(
 
     A run of white space becomes one SPACE unless it is all SPACE, U+3000 and NBSP (those carry layout in CJK titles).
     """
+    # Nearly all lines: what goes is printable nowhere, nor is any white space but SPACE.
+    if not text.isprintable():
+        text = _clean_line(text)
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+
+
+def _clean_line(text: str) -> str:
     text = _allowed(text, _LINE_NEVER, _ASCII_LINE_NEVER)
     if "\u200c" in text or "\u200d" in text:
         text = _JOINERS.sub("", text)
     if _WHITE.search(text):
         text = _RUN.sub(_one_space, text)
-    text = text.strip()
-    if len(text) <= limit:
-        return text
-    return text[: limit - 1].rstrip(" \u00a0\u3000\u200c\u200d") + "…"
+    return text
 
 
 def _one_space(run: re.Match[str]) -> str:

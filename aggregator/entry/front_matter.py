@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
+from aggregator.entry.short_texts import remembering
+
 _NULL_OR_BOOL = re.compile(
     r"~|null|Null|NULL|[yYnN]|(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)|<<|="
 )
@@ -74,6 +76,7 @@ def quoted_title(title: str) -> str:
     return "'" + title.replace("'", "''") + "'"
 
 
+@remembering
 def plain_or_quoted(name: str) -> str:
     """The name without quotes where every YAML reader takes it for that string, else single-quoted."""
     return name if _reads_as_itself(name) else "'" + name.replace("'", "''") + "'"

@@ -38,6 +38,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from aggregator.entry.dates import instant
 from aggregator.entry.urls import absolute_url, canonical_url
@@ -82,8 +83,7 @@ _FIRST_REASONS = (
 _CHANGED_ONCE = "changed for most entries at once"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """One item's answer. `rejected` is '' or why it is left out (EMPTY, REPEATED), then all else is ''.
 
     `found_by` says how a known entry was recognised, '' for a new one. `guid_key`, `link_key` (16 hex) and `title_key`
@@ -108,8 +108,7 @@ class Identified:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What an item can be known by, as short hashes; '' where it has none. `date` and `title` are '00000000' then."""
 
     guid: str
@@ -185,10 +184,11 @@ def identified_by_facts(
     if len(matched) >= _FEWEST and len(matched) >= _MOST * len(items):
         rule, detail = _after_renaming(rule, len(matched), len(items))
         notices = (Notice("reidentified", feed_id, host, detail),)
-    answers = _answers(items, names, found, feed_id)
-    identities = [Identity(rejected=reason) for reason in rejected]
-    for position, answer in zip(live, answers, strict=True):
-        identities[position] = answer
+    answers = iter(_answers(items, names, found, feed_id))
+    identities = []
+    for reason in rejected:
+        identity = Identity(rejected=reason) if reason else next(answers)
+        identities.append(identity)
     return Identified(rule, _without_collisions(identities), notices)
 
 

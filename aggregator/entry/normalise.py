@@ -8,9 +8,9 @@ It begins with the number of the rules it was made by (HASH_RULES), so that bett
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 from aggregator.entry.boilerplate import matching_text, without_counters
 from aggregator.entry.characters import one_line
@@ -74,8 +74,7 @@ _CLOCK_SLACK = timedelta(minutes=30)
 """A clock error is known to the whole hour; half an hour either way is the same hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryText:
+class EntryText(NamedTuple):
     """What of an entry's texts is worked out once: the body that its document shows, the summary that stands in where
     nothing of it can be shown, the text of them as read, and as matched and hashed."""
 
@@ -85,8 +84,7 @@ class EntryText:
     matching: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFacts:
+class EntryFacts(NamedTuple):
     """What an entry's outcome is decided by, and its document made of."""
 
     text: EntryText
@@ -94,8 +92,7 @@ class EntryFacts:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Dates:
+class _Dates(NamedTuple):
     stated_at: datetime | None
     matched_at: datetime | None
     source: DateSource
@@ -162,8 +159,7 @@ def entry(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Labels:
+class _Labels(NamedTuple):
     """What the entry and its document say alike."""
 
     title: str

@@ -492,8 +492,9 @@ def _summary(entry: FeedDict) -> tuple[Markup, FeedDict]:
     detail = dict.get(entry, "summary_detail") or {}
     value = _string(entry, "summary")
     if value and value != _copied(entry):
-        is_plain = _string(detail, "type") == "text/plain"
-        return replace(_text_of(detail, value), html=not is_plain), detail
+        kind = _string(detail, "type")
+        is_xhtml = kind == "application/xhtml+xml"
+        return Markup(value, html=kind != "text/plain", xhtml=is_xhtml), detail
     apart = _string(entry, "itunes_summary")
     if apart:
         return _text_or_markup(apart), {}

@@ -14,6 +14,7 @@ import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aggregator.entry.identity import NO_HASH, Facts
 
@@ -26,12 +27,12 @@ _HAS_TIME, _IS_EMPTY = 1, 2
 _CONTENT_DIGITS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SeenItem:
-    """`content` are the first digits of its content hash, '' for an item that was rejected."""
+class SeenItem(NamedTuple):
+    """`content` are the first digits of its content hash, '' for an item that was rejected. `row`: as it was kept."""
 
     facts: Facts
     content: str = ""
+    row: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,9 @@ def packed(
     items: Iterable[tuple[str, SeenItem]],
 ) -> str:
     """`frame` is a text of any length, an item comes with the hash of its bytes (16 hex digits)."""
-    rows = {
-        digest: _ITEM.pack(bytes.fromhex(digest), *_columns(item))
-        for digest, item in items
-    }
+    rows: dict[str, bytes] = {}
+    for digest, item in items:
+        rows[digest] = item.row or _row(digest, item)
     kept = list(rows.values())[:MOST_ITEMS]
     return b64encode(b"".join((bytes.fromhex(frame), *kept))).decode()
 
@@ -67,17 +67,30 @@ def unpacked(text: str) -> Remembered:
         rows = list(_ITEM.iter_unpack(data[_FRAME_BYTES:]))
     except (ValueError, struct.error):
         return Remembered()
-    return Remembered(
-        data[:_FRAME_BYTES].hex(), {row[0].hex(): _item(*row[1:]) for row in rows}
-    )
+    items: dict[str, SeenItem] = {}
+    at = _FRAME_BYTES
+    for digest, *columns in rows:
+        row = data[at : at + _ITEM.size]
+        items[digest.hex()] = SeenItem(*_item(*columns), row)
+        at += _ITEM.size
+    return Remembered(data[:_FRAME_BYTES].hex(), items)
 
 
-def _columns(item: SeenItem) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, int]:
+def _row(digest: str, item: SeenItem) -> bytes:
     facts = item.facts
     flags = _HAS_TIME * facts.has_time + _IS_EMPTY * facts.is_empty
     hashes = (facts.guid, facts.link, facts.title, facts.date, facts.text, item.content)
     guid, link, title, date, text, content = map(bytes.fromhex, hashes)
-    return guid, link, title, date, text, content, flags
+    return _ITEM.pack(
+        bytes.fromhex(digest),
+        guid,
+        link,
+        title,
+        date,
+        text,
+        content,
+        flags,
+    )
 
 
 def _item(
@@ -88,7 +101,7 @@ def _item(
     text: bytes,
     content: bytes,
     flags: int,
-) -> SeenItem:
+) -> tuple[Facts, str]:
     facts = Facts(
         guid=_hex(guid),
         link=_hex(link),
@@ -98,7 +111,7 @@ def _item(
         text=_hex(text),
         is_empty=bool(flags & _IS_EMPTY),
     )
-    return SeenItem(facts, _hex(content))
+    return facts, _hex(content)
 
 
 def _hex(digest: bytes) -> str:

@@ -156,7 +156,7 @@ def stated_url(text: str) -> str:
     Templates break a line inside it, put a whole address behind the site's own, leave out a slash, a colon or the
     scheme. Links in a text are none of this: a browser shows where they lead.
     """
-    if len(text) > 2 * MAX_URL_CHARS:
+    if len(text) > 2 * MAX_URL_CHARS or _PLAIN.fullmatch(text):
         return text
     address = _LINE_BREAK.sub("", text.strip(_EDGE))
     address = _TWICE.sub("", address, count=1)

@@ -13,6 +13,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import NamedTuple
 
 from aggregator.entry import normalise
 from aggregator.entry.identity import (
@@ -82,8 +83,7 @@ class ReadRequest:
     """What the last reading of the feed's document said of its items (`FeedRead.seen_items`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _EntryOutcome:
+class _EntryOutcome(NamedTuple):
     """One entry's outcome, with what follows from it. `lag_s`: first seen minus stated time, of a new dated entry;
     `content_hash`: of an entry that is known by it from now on, which need not be read again as long as it stays."""
 
@@ -97,14 +97,13 @@ class _EntryOutcome:
     content_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One item of the document: `parsed` None where it stood in the last one and was left out, `content` then being
-    the beginning of its content hash."""
+class _Item(NamedTuple):
+    """One item of the document: `parsed` None where it stood in the last one and was left out, `seen` then being what
+    was remembered of it."""
 
     facts: Facts
     parsed: ParsedEntry | None
-    content: str = ""
+    seen: SeenItem | None = None
 
 
 class _NeedsReadingError(Exception):
@@ -169,7 +168,7 @@ def _read_rest(
     for digest in parsed.items:
         seen = remembered.items.get(digest)
         if seen is not None:
-            items.append(_Item(seen.facts, None, seen.content))
+            items.append(_Item(seen.facts, None, seen))
         else:
             entry = next(entries)
             items.append(_Item(facts_of(entry), entry))
@@ -255,7 +254,10 @@ def _remembered(
     for digest, item, outcome in zip(parsed.items, items, outcomes, strict=True):
         if _is_settled_by_its_bytes(outcome):
             start = content_start(outcome.content_hash)
-            seen.append((digest, SeenItem(item.facts, start)))
+            remembered = item.seen
+            if remembered is None or remembered.content != start:
+                remembered = SeenItem(item.facts, start)
+            seen.append((digest, remembered))
     return packed(_frame(context.request, parsed, context.language), seen)
 
 
@@ -343,7 +345,7 @@ def _first_sighting(
         content_hash=known.content_hash,
     )
     if _is_suppressed(request, stated_at):
-        return replace(outcome, outcome=Outcome.SEEN, reason="backlog")
+        return outcome._replace(outcome=Outcome.SEEN, reason="backlog")
     entry = _entry(
         context,
         parsed,
@@ -352,9 +354,9 @@ def _first_sighting(
         known,
     )
     if stated_at is None:
-        return replace(outcome, entry=entry)
+        return outcome._replace(entry=entry)
     lag = request.now - stated_at
-    return replace(outcome, entry=entry, lag_s=lag.total_seconds())
+    return outcome._replace(entry=entry, lag_s=lag.total_seconds())
 
 
 def _is_suppressed(request: ReadRequest, stated_at: datetime | None) -> bool:
@@ -439,9 +441,10 @@ def _left_out(
     known: KnownEntry | None,
 ) -> _EntryOutcome:
     """An entry whose bytes are as they were: seen, if what is known of it is what they say."""
-    if known is None or not item.content:
+    content = item.seen.content if item.seen else ""
+    if known is None or not content:
         raise _NeedsReadingError
-    if content_start(known.content_hash) != item.content:
+    if content_start(known.content_hash) != content:
         # Its record was written since, by other bytes: an edit that the feed's hub delivered.
         raise _NeedsReadingError
     return _seen(context, identity, known, known.content_hash)
@@ -505,4 +508,4 @@ def _muted(
     title = normalise.clean_title(parsed.title) or parsed.link
     detail = f"edited more than {EDITS_TOLD} times in 24 h; further edits wait until then: {title[:200]}"
     notice = Notice("muted", context.request.feed.feed_id, "", detail)
-    return replace(outcome, notice=notice)
+    return outcome._replace(notice=notice)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.entry import language as languages
 from aggregator.entry.language import _SMALL_WORDS, language_of, tag_of
 
 GERMAN = (
@@ -180,3 +181,20 @@ def test_a_text_in_two_languages_is_left_to_the_detector() -> None:
 def test_no_small_word_is_of_two_languages() -> None:
     words = [word for listed in _SMALL_WORDS.values() for word in listed.split()]
     assert len(words) == len(set(words))
+
+
+def test_three_small_words_are_enough_where_no_other_language_has_them() -> None:
+    english = "The harbour of Ostend reopened with a parade"
+    german = " ".join(SMALL["de"].split()[:9])
+    polish = "Na rynku w Krakowie nie ma wolnych miejsc"
+    assert languages._is_confirmed("en", english)
+    assert not languages._is_confirmed("en", english.replace("with", "and" * 2))
+    assert not languages._is_confirmed("en", f"{english} {german}")
+    assert not languages._is_confirmed("pl", polish)
+
+
+@pytest.mark.parametrize("claim", list(SMALL))
+def test_the_likeliest_of_all_is_the_likeliest_of_its_script(claim: str) -> None:
+    text = SMALL[claim]
+    script, _ = languages._script(text)
+    assert languages._likeliest(text) == languages._classified(text, script)[0] == claim

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -52,6 +53,41 @@ def test_what_xml_forbids_is_seen_in_the_bytes() -> None:
 def test_a_tail_is_told_by_the_same_marks_in_ascii(end: str) -> None:
     is_marked = boilerplate._TAIL_MARK.search(end) is not None
     assert boilerplate._may_have_tail(end) is is_marked
+
+
+def test_what_is_printable_stays_in_a_line() -> None:
+    for code in (*_ODD, *_ENDS):
+        line = f"a{chr(code)}b"
+        if line.isprintable():
+            assert characters._clean_line(line) == characters.one_line(line) == line
+
+
+_PIECES = ["Read more", "DEVAMINI OKU", "devamını oku", "en savoir plus", "5K", "12 ", "views", "Comments: ", "评论", "3 days ago", "ALL RIGHTS RESERVED.", "QQ空间", "The End", "İ", "ı", "ſ", "K", "ᲂ", "ß", "Σ", " ", "阅读全文", "ещё по теме", "ЧИТАЙТЕ НАС"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=4).map("".join))
+@example("DEVAMINI OKU")
+@example("ſhare on")
+def test_phrases_are_known_in_any_case(line: str) -> None:
+    whole = boilerplate._LINE.fullmatch(line) is not None
+    assert boilerplate.is_boilerplate(line) is whole
+    counted = boilerplate._COUNT_FIRST.sub(" ", line)
+    if boilerplate._DIGIT.search(line):
+        counted = boilerplate._NAME_FIRST.sub(" ", counted)
+        assert boilerplate.without_counters(line) == counted
+
+
+def test_letters_of_patterns_are_those_of_lower_case() -> None:
+    """Of every character: a pattern for any case and one of small letters on the text in lower case say the same."""
+    patterns = (boilerplate._LINE, boilerplate._COUNT_FIRST, boilerplate._NAME_FIRST)
+    written = "".join(pattern.pattern for pattern in patterns)
+    letters = "".join(sorted({letter.lower() for letter in written}))
+    known = re.compile(f"[{re.escape(letters)}]", re.IGNORECASE)
+    for code in range(sys.maxunicode + 1):
+        small = boilerplate._in_small_letters(chr(code))
+        if small:
+            assert len(small) == 1
+            assert (known.match(chr(code)) is not None) is (small in letters)
 
 
 @given(st.text(st.characters(max_codepoint=0x7F), max_size=40))
