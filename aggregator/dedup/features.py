@@ -961,6 +961,9 @@ def _directions(
     table[:, INDEX["directions_agree"]] = 0
     table[:, INDEX["directions_conflict"]] = 0
     some = np.flatnonzero((mine > 0) & (theirs > 0))
+    # Few titles name a direction.
+    if not len(some):
+        return
     shift = 2 * np.arange(len(lexicon.OPPOSITES), dtype=np.uint32)
     one, other = (side[some, None] >> shift & np.uint32(3) for side in (mine, theirs))
     told = (one == 1) | (one == 2)

@@ -155,7 +155,10 @@ class _InBatch:
         reports = np.arange(len(keys), dtype=np.uint64)[:, None]
         codes = keys.astype(np.uint64) << _REPORT_BITS | reports
         is_posted = keys[:, POSTED] > 0
-        posted = np.unique(codes[:, POSTED][is_posted])
+        posted = codes[:, POSTED][is_posted]
+        posted.sort()
+        # A report may hold a key twice.
+        posted = posted[run_starts(posted)]
         ends = np.searchsorted(posted, codes)
         first_codes = codes >> _REPORT_BITS << _REPORT_BITS
         starts = np.searchsorted(posted, first_codes)
