@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress, islice, repeat
 from typing import NamedTuple
@@ -190,6 +190,8 @@ class _Foreseen:
     events: dict[int, int] = field(default_factory=dict)
     joining: dict[int, list[int]] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
+    between: list[tuple[int, int]] = field(default_factory=list)
+    """Pairs of reports of events that will be asked whether they are one."""
 
     def join(
         self,
@@ -224,6 +226,8 @@ class Batch:
         """The log-odds of each entry's best pair so far."""
         self._refills: list[dict[int, Refill]] = [{} for _ in self._at]
         self._touched: set[int] = set()
+        self._between: dict[tuple[int, int], float] = {}
+        """The log-odds of pairs of reports that were compared to tell whether two events are one."""
         wanted: list[tuple[int, int]] = []
         for i, plan in enumerate(self._plans):
             wanted += self._missing(i, plan)
@@ -253,6 +257,7 @@ class Batch:
             if number is not None:
                 foreseen.join(slot, number)
         self._compare(wanted)
+        self._compare_between(foreseen.between)
 
     def _likeliest(
         self,
@@ -284,7 +289,29 @@ class Batch:
         likeliest = max(log_odds)
         if likeliest < join:
             return None
-        return numbers[log_odds.index(likeliest)]
+        number = numbers[log_odds.index(likeliest)]
+        self._foresee_merges(
+            number, dict(zip(known, standings, strict=True)), foreseen, join
+        )
+        return number
+
+    def _foresee_merges(
+        self,
+        number: int,
+        standings: Mapping[int, Standing],
+        foreseen: _Foreseen,
+        join: float,
+    ) -> None:
+        """Note what is to be compared when an entry joins the event of this number: which others it may absorb."""
+        size = standings[number].size
+        own = self._newest(number, foreseen)
+        for other, standing in standings.items():
+            if other == number:
+                continue
+            supported = support(standing)
+            if _may_be_absorbed(supported, standing.size, size, join):
+                theirs = self._newest(other, foreseen)
+                foreseen.between.extend(_crossed(own, theirs))
 
     def standings(self, i: int) -> dict[int, Standing]:
         """The events, by number, that entry `i` is weighed against as the index stands now."""
@@ -468,9 +495,12 @@ class Batch:
         """Those of the rivals that the event which the entry joins will absorb."""
         likely: list[Scored] = []
         for event in rivals:
-            # One report that is like both does not bring two big events together so easily as two small ones.
-            asked = join + MERGE + CROWD * math.log2(min(event.size, best.size))
-            if event.support >= asked:
+            if _may_be_absorbed(
+                event.support,
+                event.size,
+                best.size,
+                join,
+            ):
                 likely.append(event)
         if not likely:
             return []
@@ -484,27 +514,43 @@ class Batch:
     ) -> list[bool]:
         """Whether the newest reports of an event and of each of the others are of one by themselves, without the entry
         that is like both."""
-        own = self._newest(event)
-        theirs = [self._newest(other) for other in others]
-        flat = list(chain.from_iterable(theirs))
-        reports = self._others([*own, *flat])
-        which = np.repeat(np.arange(len(own)), len(flat))
-        beside = np.tile(np.arange(len(own), len(own) + len(flat)), len(own))
-        pairs = compared(reports[: len(own)], which, reports[beside])
-        log_odds = self._log_odds(quick_features(pairs), pairs)
-        of_each = log_odds.reshape(len(own), len(flat))
+        nothing = _Foreseen()
+        own = self._newest(event.number, nothing)
+        wanted: list[list[tuple[int, int]]] = []
+        for other in others:
+            theirs = self._newest(other.number, nothing)
+            wanted.append(_crossed(own, theirs))
+        self._compare_between(chain.from_iterable(wanted))
         answers: list[bool] = []
-        start = 0
-        for slots in theirs:
-            end = start + len(slots)
-            likest = np.sort(of_each[:, start:end], axis=None)[-BEST:]
+        for pairs in wanted:
+            log_odds = sorted(map(self._between.__getitem__, pairs))
+            likest = np.array(log_odds[-BEST:], np.float32)
             answers.append(float(likest.mean()) >= join + BETWEEN)
-            start = end
         return answers
 
-    def _newest(self, event: Scored) -> Sequence[int]:
+    def _newest(
+        self,
+        number: int,
+        foreseen: _Foreseen,
+    ) -> list[int]:
         """The newest slots of an event, at most `MEMBERS`."""
-        return self._index.members(event.number)[-MEMBERS:]
+        slots = [*self._index.members(number), *foreseen.joining.get(number, ())]
+        return slots[-MEMBERS:]
+
+    def _compare_between(self, wanted: Iterable[tuple[int, int]]) -> None:
+        """Score pairs of (slot, slot) into `_between`."""
+        lacking = [pair for pair in dict.fromkeys(wanted) if pair not in self._between]
+        for start in range(0, len(lacking), PAIRS_AT_ONCE):
+            some = lacking[start : start + PAIRS_AT_ONCE]
+            places: dict[int, int] = {}
+            which = [places.setdefault(slot, len(places)) for slot, _ in some]
+            pairs = compared(
+                self._others(list(places)),
+                np.array(which, np.intp),
+                self._others([slot for _, slot in some]),
+            )
+            log_odds = self._log_odds(quick_features(pairs), pairs)
+            self._between.update(zip(some, log_odds.tolist(), strict=True))
 
     def _missing(
         self,
@@ -695,6 +741,30 @@ class Batch:
         add_slow(table, pairs, hopeful)
         log_odds[hopeful] = self._model.log_odds(table[hopeful])
         return adjusted(log_odds, table)
+
+
+def _may_be_absorbed(
+    supported: float,
+    size: int,
+    best_size: int,
+    join: float,
+) -> bool:
+    """Whether an event of this size and support is to be compared with the event that the entry joins."""
+    # One report that is like both does not bring two big events together so easily as two small ones.
+    crowd = CROWD * math.log2(min(size, best_size))
+    return supported >= join + MERGE + crowd
+
+
+def _crossed(
+    slots: Sequence[int],
+    others: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Each of the slots beside each of the others, the older one first."""
+    pairs: list[tuple[int, int]] = []
+    for slot in slots:
+        for other in others:
+            pairs.append((min(slot, other), max(slot, other)))
+    return pairs
 
 
 def _reason(best: Pair) -> str:
