@@ -2,10 +2,11 @@
 
 Rules: NFKC, zero-width characters dropped, Chinese folded to simplified characters and the mainland's words and names,
 quarters of a year written as Q1 to Q4, case folded, accents dropped (but not in Vietnamese, where they make the word).
-Latin and Cyrillic words lose their endings and are cut at `STEM_LENGTH` letters; runs of scripts without spaces become
-character bigrams. A word of `lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic
-compound that ends in one of `lexicon.COMPOUND_HEADS` becomes two tokens ("Bahnstreik": Bahn, strike). A letter with
-digits is one token ("S24", "G20", "F-16"), but for a magnitude's.
+Latin, Cyrillic and Hindi words lose their endings, Arabic ones their article and the prepositions written with it, and
+all are cut at `STEM_LENGTH` letters; runs of scripts without spaces become character bigrams. A word of
+`lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic compound that ends in one of
+`lexicon.COMPOUND_HEADS` becomes two tokens ("Bahnstreik": Bahn, strike). A letter with digits is one token ("S24",
+"G20", "F-16"), but for a magnitude's.
 
 Why no dictionary stemmer: cutting at a fixed length is nearly as good for matching in inflected languages (n-prefix
 stemming, McNamee and Mayfield 2004), needs no data for a language, and costs a slice.
@@ -176,6 +177,9 @@ _FOLDED = str.maketrans(
         "ø": "o",
         "ł": "l",
         "đ": "d",
+        "ı": "i",
+        "œ": "oe",
+        "æ": "ae",
     }
 )
 """Letters that Unicode does not take apart."""
@@ -203,17 +207,38 @@ def _without_accents(word: str) -> str:
 
 
 def stem(word: str) -> str:
-    """A folded Latin or Cyrillic word without its ending, at most `STEM_LENGTH` letters."""
+    """A folded word without its ending or what is written before it as one word, at most `STEM_LENGTH` letters."""
     if word.isascii():
         return _latin_stem(word)
     # Russian and its neighbours decline by the last one or two letters.
     if "а" <= word[0] <= "я":
         length = max(4, len(word) - 2)
         return word[: min(STEM_LENGTH, length)]
-    # Arabic writes its article and the noun as one word.
-    if word.startswith("ال") and len(word) > 4:
-        word = word[2:]
+    if "\u0620" <= word[0] <= "\u064a":
+        word = _arabic_stem(word)
+    elif "\u0900" <= word[0] <= "\u097f":
+        word = _hindi_stem(word)
     return word[:STEM_LENGTH]
+
+
+_ARABIC_PREFIXES = ("وال", "بال", "كال", "فال", "لل", "ال")
+
+
+def _arabic_stem(word: str) -> str:
+    """Without the article, and "and", "in" or "for" before it."""
+    for prefix in _ARABIC_PREFIXES:
+        if word.startswith(prefix) and len(word) - len(prefix) > 2:
+            return word[len(prefix) :]
+    return word
+
+
+_HINDI_ENDINGS = "\u0902\u093e\u093f\u0940\u0941\u0942\u0947\u0948\u094b\u094c"
+
+
+def _hindi_stem(word: str) -> str:
+    """Without the vowel signs at its end, by which number, gender and case are told."""
+    bare = word.rstrip(_HINDI_ENDINGS)
+    return bare if len(bare) > 1 else word
 
 
 _ENDINGS = ("ing", "ed", "es", "s")

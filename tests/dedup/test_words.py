@@ -112,14 +112,35 @@ def test_a_word_is_not_cut_at_its_vowel_signs(lang: str, text: str) -> None:
         ("hi", "बढ़ी", "बढी"),
         ("hi", "मुँह", "मुंह"),
         ("ar", "مُحَمَّد", "محمد"),
+        ("tr", "IŞIK", "ışık"),
+        ("fr", "Sacré-Cœur", "sacre-coeur"),
+        ("ar", "بالقاهرة", "القاهرة"),
+        ("ar", "للبرلمان", "والبرلمان"),
+        ("hi", "गिरी", "गिरा"),
+        ("hi", "मौतें", "मौत"),
     ],
 )
-def test_a_word_spelled_with_and_without_its_points_is_one(
-    lang: str, one: str, other: str
-) -> None:
+def test_spellings_and_forms_of_a_word_are_one(lang: str, one: str, other: str) -> None:
     first, second = (
         [word.token for word in words(cleaned(word, lang=lang), lang=lang, limit=LIMIT)]
         for word in (one, other)
     )
-    assert len(first) == 1
+    assert first
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("lang", "one", "other"),
+    [
+        ("ar", "الي", "ي"),
+        ("ar", "بالغ", "غ"),
+        ("hi", "वे", "वो"),
+        ("hi", "नदी", "नई"),
+    ],
+)
+def test_of_a_short_word_nothing_is_cut_off(lang: str, one: str, other: str) -> None:
+    first, second = (
+        [word.token for word in words(cleaned(word, lang=lang), lang=lang, limit=LIMIT)]
+        for word in (one, other)
+    )
+    assert first != second
