@@ -136,6 +136,7 @@ OWNERS: dict[str, set[str]] = {
     "click": {"cli.*"},
     "compression": {"fetch.decoding"},
     "feedparser": {"entry.xml_feed"},
+    "hiredis": {"engine.client"},
     "idna": {"hosts"},
     "jinja2": {"watch.page"},
     "lxml": {"opml", "subscriptions"},

@@ -8,7 +8,7 @@ of the URL are the data server's; a Sentinel's own go into the query as `sentine
 Every write of ours is a gated script, so that the retries set here are safe. They are few: redis-py's own defaults
 block 4–5 s when the server is down, and the daemon has an outer loop with back-off around them.
 
-redis is owned by this module, scripts.py and embedded.py.
+redis is owned by this module, scripts.py and embedded.py, hiredis by this one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from inspect import signature
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+import hiredis
 from redis import exceptions as failed
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -137,8 +138,8 @@ class _Retry(Retry):
 
 
 class _QuickPacking(AbstractConnection):
-    """Packs commands in a third of redis-py's time: a publication has sixty words, each of which redis-py looks at in
-    several calls."""
+    """Packs commands by hiredis, in half the time: of a publication's sixty words redis-py looks at each in several
+    calls. Its blocking connections do the same."""
 
     def pack_command(self, *words: Any) -> list[bytes]:
         """The same bytes as redis-py's."""
@@ -146,19 +147,11 @@ class _QuickPacking(AbstractConnection):
         # redis-py cuts names in two: "CONFIG GET".
         if not isinstance(name, str) or " " in name:
             return super().pack_command(*words)
-        parts = [b"*%d\r\n" % len(words)]
-        for word in words:
-            if type(word) is str:
-                packed = word.encode()
-            elif type(word) is bytes:
-                packed = word
-            elif type(word) is int:
-                packed = b"%d" % word
-            else:
-                number = self.encoder.encode(word)  # type: ignore[no-untyped-call]
-                packed = bytes(number)
-            parts.append(b"$%d\r\n%b\r\n" % (len(packed), packed))
-        return [b"".join(parts)]
+        try:
+            return [hiredis.pack_command(words)]
+        except TypeError:
+            # redis-py takes more kinds of words, and names the one that it refuses.
+            return super().pack_command(*words)
 
 
 class _QuickConnection(_QuickPacking, Connection):

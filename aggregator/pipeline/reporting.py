@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from aggregator import mentions
@@ -28,6 +28,7 @@ from aggregator.model import (
     Publication,
     Queue,
     Source,
+    replace,
 )
 
 SOURCES_KEPT = 50
