@@ -12,11 +12,12 @@ import operator
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from itertools import compress
+from itertools import compress, starmap
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -251,31 +252,91 @@ def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:
     `meaning` holds the vectors of `told_by` the entry, where they are asked for. Raises ValueError when `entry_id` is
     longer than `ID_BYTES` bytes.
     """
+    [only] = fingerprints([entry], [meaning])
+    return only
+
+
+def fingerprints(
+    entries: Sequence[Entry],
+    meanings: Sequence[bytes],
+) -> list[Fingerprint]:
+    """The same of many, with the meaning of each: for a tenth less of the processor."""
+    pairs = list(zip(entries, meanings, strict=True))
+    ready: list[Fingerprint] = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        ready += _fingerprints(pairs[start : start + _AT_ONCE])
+    return ready
+
+
+_AT_ONCE = 32
+"""Entries whose tokens are held at once, about 10 kB for each; with 16 to 256 each costs the same."""
+
+
+class _Reading(NamedTuple):
+    """What the steps of a fingerprint read of an entry: cleaned texts, tokens of the title and how they are written,
+    tokens of the body."""
+
+    lang: str
+    title: str
+    body: str
+    title_words: dict[int, str]
+    body_tokens: Tokens
+
+
+def _fingerprints(pairs: Sequence[tuple[Entry, bytes]]) -> Iterator[Fingerprint]:
+    # A step after the other, not an entry after the other: what a step looks up in its tables stays in the processor's
+    # cache.
+    readings = [_reading(entry) for entry, _ in pairs]
+    names = list(map(_name_bits, readings))
+    body_tokens = list(map(_weightiest, readings))
+    shingles = list(map(_shingles, readings))
+    numbers = list(map(_numbers, readings))
+    steps = zip(pairs, readings, names, body_tokens, shingles, numbers, strict=True)
+    return starmap(_assembled, steps)
+
+
+def _reading(entry: Entry) -> _Reading:
+    lang, title, body = _texts(entry)
+    return _Reading(
+        lang,
+        title,
+        body,
+        _title_words(title, lang),
+        tokens(body, lang=lang, limit=BODY_WORDS),
+    )
+
+
+def _assembled(
+    pair: tuple[Entry, bytes],
+    reading: _Reading,
+    names: int,
+    body_tokens: tuple[int, ...],
+    shingles: tuple[int, ...],
+    numbers: tuple[tuple[int, float], ...],
+) -> Fingerprint:
+    entry, meaning = pair
     if len(entry.entry_id.encode()) > ID_BYTES:
         raise ValueError(f"entry_id {entry.entry_id!r} is longer than {ID_BYTES} bytes")
-    lang, title, body = _texts(entry)
-    title_words = _title_words(title, lang)
-    body_tokens = tokens(body, lang=lang, limit=BODY_WORDS)
-    folded_letters = folded_title(title)
+    folded_letters = folded_title(reading.title)
     # "Lottery numbers of 3 May" and "of 4 May" have one shape.
     shape = _DIGITS.sub("0", folded_letters)
     published = entry.matched_at
     return Fingerprint(
         entry_id=entry.entry_id,
-        lang=lang,
+        lang=reading.lang,
         site=_hash32(entry.site),
         url=_url_hash(entry.canonical_url),
         matched=None if published is None else _seconds(published),
         first_seen=_seconds(entry.first_seen_at),
-        body_words=len(body_tokens.numbers),
-        directions=facts.direction(map(folded, title_words.values())),
+        body_words=len(reading.body_tokens.numbers),
+        directions=facts.direction(map(folded, reading.title_words.values())),
         shape=_hash32(shape),
-        names=_name_bits(title_words, body, body_tokens, lang),
+        names=names,
         title=_cut(folded_letters),
-        title_tokens=tuple(title_words),
-        body_tokens=_weightiest(body_tokens.numbers, title_words.keys(), lang),
-        shingles=_shingles(body_tokens.numbers),
-        numbers=_numbers(title, body),
+        title_tokens=tuple(reading.title_words),
+        body_tokens=body_tokens,
+        shingles=shingles,
+        numbers=numbers,
         meaning=meaning,
         feed=_hash32(entry.feed_id),
     )
@@ -404,19 +465,17 @@ def _seconds(instant: datetime) -> int:
     return min(max(seconds, 0), _NEVER - 1)
 
 
-def _numbers(
-    title: str,
-    body: str,
-) -> tuple[tuple[int, float], ...]:
+def _numbers(reading: _Reading) -> tuple[tuple[int, float], ...]:
     """Numbers of the title, marked so, then of the lead, in the precision they are kept in; then the persons named."""
-    in_title = facts.numbers(title, limit=NUMBERS)
-    in_lead = facts.numbers(body[:LEAD_CHARACTERS], limit=NUMBERS)
+    lead = reading.body[:LEAD_CHARACTERS]
+    in_title = facts.numbers(reading.title, limit=NUMBERS)
+    in_lead = facts.numbers(lead, limit=NUMBERS)
     numbers = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
     # A lead repeats the title's numbers: told once, there is room for others.
     numbers += [number for number in in_lead if number not in in_title]
     # Persons have what room the numbers leave: without any, none need be looked for.
     if len(numbers) < NUMBERS:
-        numbers += persons(title, body[:LEAD_CHARACTERS], limit=MOST_PERSONS)
+        numbers += persons(reading.title, lead, limit=MOST_PERSONS)
     return tuple((kind, _single(value)) for kind, value in numbers[:NUMBERS])
 
 
@@ -426,28 +485,22 @@ def _single(value: float) -> float:
     return float(struct.unpack("<f", packed)[0])
 
 
-def _name_bits(
-    title_words: dict[int, str],
-    body: str,
-    body_tokens: Tokens,
-    lang: str,
-) -> int:
+def _name_bits(reading: _Reading) -> int:
     """Which title words look like names: capital letters where the sentence does not ask for them.
 
     In a headline that capitalises every word, the body is asked instead: a word written in lower case there is none.
     Names of the prior are names at the start of a sentence too.
     """
-    is_all_capital = is_title_case(title_words.values())
-    sure, unsure = _may_be_names(title_words, lang, is_all_capital=is_all_capital)
+    sure, unsure = _may_be_names(reading.title_words, reading.lang)
     asked = sure.keys() | unsure.keys()
     # Headlines of many scripts have none: then the body need not be asked.
     if not asked:
         return 0
-    written = _written(body_tokens, asked)
+    written = _written(reading.body_tokens, asked)
     lower = {number for surface, number in written if surface[0].islower()}
     doubtful = unsure.keys() - lower
     of_doubtful = [pair for pair in written if pair[1] in doubtful]
-    inside = _capitals_inside(body, body_tokens, lang, of_doubtful)
+    inside = _capitals_inside(reading, of_doubtful)
     bits = 0
     for number in sure.keys() - lower:
         bits |= 1 << sure[number]
@@ -459,11 +512,10 @@ def _name_bits(
 def _may_be_names(
     title_words: dict[int, str],
     lang: str,
-    *,
-    is_all_capital: bool,
 ) -> tuple[dict[int, int], dict[int, int]]:
     """The places of title words that are names unless the body writes them in lower case, and of those that are only if
     it writes them with a capital inside a sentence."""
+    is_all_capital = is_title_case(title_words.values())
     known = learned.names(lang.partition("-")[0])
     sure: dict[int, int] = {}
     unsure: dict[int, int] = {}
@@ -498,15 +550,14 @@ def _written(
 
 
 def _capitals_inside(
-    body: str,
-    body_tokens: Tokens,
-    lang: str,
+    reading: _Reading,
     written: Iterable[tuple[str, int]],
 ) -> set[int]:
     """Those of the tokens `written` so in a body that stand there with a capital in the middle of a sentence."""
     asked = {surface: number for surface, number in written if surface[0].isupper()}
     if not asked:
         return set()
+    lang, _, body, _, body_tokens = reading
     read = None
     if body_tokens.are_runs and not any(map(_may_be_left_out, asked)):
         read = body
@@ -551,20 +602,17 @@ def is_capital_inside(word: Word, body: str) -> bool:
     return before.strip(" ").isalpha()
 
 
-def _weightiest(
-    numbers: list[int],
-    known: Set[int],
-    lang: str,
-) -> tuple[int, ...]:
+def _weightiest(reading: _Reading) -> tuple[int, ...]:
     """The body's tokens that tell most: often and rare; ties by first appearance. Title tokens are not repeated."""
     # Words of the lead count twice: news tells first what it is about.
+    numbers = reading.body_tokens.numbers
     counts = Counter(numbers + numbers[:LEAD_WORDS])
-    for token in known & counts.keys():
+    for token in reading.title_words.keys() & counts.keys():
         del counts[token]
     candidates = list(counts)
     if len(candidates) <= BODY_TOKENS:
         return tuple(candidates)
-    rarity = prior_rarity(candidates, lang)
+    rarity = prior_rarity(candidates, reading.lang)
     # A word that is said more often than four times says no more by it (a guess).
     often = np.minimum(np.fromiter(counts.values(), np.int64, len(counts)), 4)
     weights = rarity * (0.4 + often)
@@ -572,11 +620,12 @@ def _weightiest(
     return tuple(map(candidates.__getitem__, order[:BODY_TOKENS].tolist()))
 
 
-def _shingles(numbers: list[int]) -> tuple[int, ...]:
+def _shingles(reading: _Reading) -> tuple[int, ...]:
     """The smallest hashes of all runs of `SHINGLE_WORDS` tokens, a sample that two equal texts share (Broder 1997).
 
     Half are of the lead, since one source's summary is often the start of another's full text.
     """
+    numbers = reading.body_tokens.numbers
     if len(numbers) < 2 * SHINGLE_WORDS:
         return ()
     hashes = _run_hashes(numbers)

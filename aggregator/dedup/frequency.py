@@ -13,7 +13,6 @@ of fixed size: collisions make a rare token look a little less rare, never more.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,7 +60,9 @@ _UNHEARD = -math.log(UNSEEN / PRIOR_DOCUMENTS)
 @cache
 def _prior_rarities(lang: str) -> dict[int, float]:
     tokens, shares = learned.prior(lang)
-    rarities = map(operator.neg, map(math.log, shares.tolist()))
+    # Shares are of 256 values: tokens of one share have one number in memory.
+    rarity_of_share = {share: -math.log(share) for share in set(shares.tolist())}
+    rarities = map(rarity_of_share.__getitem__, shares.tolist())
     return dict(zip(tokens.tolist(), rarities, strict=True))
 
 

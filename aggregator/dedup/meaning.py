@@ -22,7 +22,12 @@ from numpy.typing import NDArray
 
 from aggregator.dedup import learned
 from aggregator.dedup.encoder import encoded
-from aggregator.dedup.fingerprint import MEANING_AXES, Fingerprint, fingerprint, told_by
+from aggregator.dedup.fingerprint import (
+    MEANING_AXES,
+    Fingerprint,
+    fingerprints,
+    told_by,
+)
 from aggregator.model import DedupSettings, Entry
 
 
@@ -60,10 +65,9 @@ def prints_of(
 ) -> list[Fingerprint]:
     """The fingerprints of entries, with their meanings where the settings ask for them."""
     if not settings.meaning:
-        return [fingerprint(entry) for entry in some]
+        return fingerprints(some, [b""] * len(some))
     meanings = vectors([told_by(entry) for entry in some])
-    pairs = zip(some, meanings, strict=True)
-    return [fingerprint(entry, meaning) for entry, meaning in pairs]
+    return fingerprints(some, meanings)
 
 
 def whitened(raw: NDArray[np.float32]) -> NDArray[np.int8]:

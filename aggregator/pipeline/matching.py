@@ -12,7 +12,7 @@ from datetime import datetime
 
 from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign_all
-from aggregator.dedup.fingerprint import Fingerprint, fingerprint
+from aggregator.dedup.fingerprint import Fingerprint, fingerprints
 from aggregator.dedup.index import Index
 from aggregator.dedup.nearest import Nearest, nearest
 from aggregator.dedup.rows import is_readable, unpacked_rows
@@ -65,18 +65,15 @@ class Matcher:
         """
         if embeddings is None:
             embeddings = [b""] * len(entries)
-        fingerprints = [
-            fingerprint(entry, embedding)
-            for entry, embedding in zip(entries, embeddings, strict=True)
-        ]
+        marks = fingerprints(entries, embeddings)
         assignments = assign_all(
-            fingerprints,
+            marks,
             self._index,
             self._settings,
             new_event=event_id_of,
             obey=self._obedient,
         )
-        for mark, assignment in zip(fingerprints, assignments, strict=True):
+        for mark, assignment in zip(marks, assignments, strict=True):
             # What was held apart from an absorbed event is held apart from its survivor.
             for absorbed in assignment.absorbs:
                 self._apart.merge(assignment.event_id or "", absorbed)

@@ -13,6 +13,7 @@ from aggregator.dedup.fingerprint import (
     MEANING_BYTES,
     Fingerprint,
     fingerprint,
+    fingerprints,
     headline,
 )
 from aggregator.dedup.rows import is_readable, unpacked_rows
@@ -42,6 +43,20 @@ def made(title: str, text: str = "", lang: str = "en", **more: object) -> Finger
 def test_a_packed_fingerprint_unpacks_to_itself(row: dict[str, object]) -> None:
     one = fingerprint(entry_of(row))
     assert Fingerprint.unpack(one.pack()) == one
+
+
+@given(st.lists(rows, max_size=70))
+def test_many_at_once_are_those_of_each(some: list[dict[str, object]]) -> None:
+    entries = [entry_of(row) for row in some]
+    meanings = [bytes([number]) * MEANING_BYTES for number in range(len(entries))]
+    one_by_one = list(map(fingerprint, entries, meanings))
+    assert fingerprints(entries, meanings) == one_by_one
+
+
+def test_each_entry_has_a_meaning_of_its_own() -> None:
+    entry = entry_of({"id": "a", "title": "Ferry sinks"})
+    with pytest.raises(ValueError, match="zip"):
+        fingerprints([entry, entry], [b""])
 
 
 @given(rows)
