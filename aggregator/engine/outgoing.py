@@ -65,15 +65,16 @@ def message_arguments(
             streams.append(keys.queue(target.name))
         else:
             lists.append(keys.queue(target.name))
+    told = wire.told_of(message)
     fields: list[Argument] = []
     if streams:
-        fields = flattened(wire.message_fields(message).items())
+        fields = flattened(wire.message_fields(told, message.document).items())
     queued = channel = notification = b""
     if lists:
         queued = wire.message_json(message, pushed_at=pushed_at)
     if is_public:
         channel = f"{keys.event_channel}{wire.channel_tail(message)}".encode()
-        notification = wire.notification_json(message)
+        notification = wire.notification_json(told)
     return [
         *counted(fields),
         *counted(streams),

@@ -341,8 +341,12 @@ def _source(source: Source) -> dict[str, str]:
     }
 
 
-def _notification(message: Message) -> dict[str, Any]:
-    """Everything but the document, in the order of design.md, as JSON values."""
+Told = dict[str, Any]
+"""What a message says but for its document, by name, as JSON values."""
+
+
+def told_of(message: Message) -> Told:
+    """Everything but the document, in the order of design.md: what each way of writing the message begins with."""
     return {
         "v": VERSION,
         "id": message.id,
@@ -380,10 +384,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def message_fields(message: Message) -> dict[str, str]:
+def message_fields(told: Told, document: str) -> dict[str, str]:
     """The fields of a stream message; lists are JSON, the unknown is ''."""
-    fields = {name: _text(value) for name, value in _notification(message).items()}
-    return {**fields, "document": message.document}
+    fields = {name: _text(value) for name, value in told.items()}
+    fields["document"] = document
+    return fields
 
 
 def message_of_fields(fields: Mapping[str, str]) -> Message:
@@ -474,19 +479,21 @@ def message_json(
 ) -> bytes:
     """The whole message as one JSON object, its document included: what a list queue holds. `pushed_at`: when it comes
     into the queue, from which its age there counts."""
-    value = {**_notification(message), "document": message.document}
+    value = {**told_of(message), "document": message.document}
     if pushed_at is not None:
         value["pushed_at"] = iso(pushed_at)
     return orjson.dumps(value)
 
 
-def notification_json(message: Message) -> bytes:
+def notification_json(told: Told) -> bytes:
     """The message as JSON under 16,000 bytes, without its document: the first source and as many new ones as fit."""
-    value = _notification(message)
-    whole = orjson.dumps(value)
+    whole = orjson.dumps(told)
     if len(whole) < NOTIFICATION_BYTES:
         return whole
-    sources = value.pop("sources")
+    sources = told["sources"]
+    value = dict(told)
+    del value["sources"]
+    # Behind the others, as ever.
     value["sources"] = []
     if len(orjson.dumps(value)) >= NOTIFICATION_BYTES:
         value = _shortened(value)

@@ -241,8 +241,10 @@ def bench_wire(rounds: int) -> None:
         "fingerprint record, read": lambda: wire.fingerprint_record(
             written["fingerprint"]
         ),
-        "message fields": lambda: wire.message_fields(message),
-        "notification": lambda: wire.notification_json(message),
+        "message fields": lambda: wire.message_fields(
+            wire.told_of(message), message.document
+        ),
+        "notification": lambda: wire.notification_json(wire.told_of(message)),
     }
     print(
         "bytes: " + ", ".join(f"{name} {len(data)}" for name, data in written.items())

@@ -312,7 +312,8 @@ async def test_a_message_reaches_streams_queues_and_channel(store: Store) -> Non
         heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
     assert heard is not None
     assert heard["channel"] == b"{agg}:ch:event:new:en:f0"
-    assert heard["data"] == wire.notification_json(one.messages[0])
+    told = wire.told_of(one.messages[0])
+    assert heard["data"] == wire.notification_json(told)
     for stream in ("events", "reports", "queue:q"):
         assert [
             found async for found in store.watch.messages(making.EPOCH, stream=stream)
