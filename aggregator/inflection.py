@@ -35,6 +35,14 @@ BREAKING = RANGES["hangul"] + RANGES["katakana"] + RANGES["unspaced"]
 """Letters that do not run together with those of other scripts into one word: `AI` is one in "AI가"."""
 
 
+ARABIC_LETTERS: dict[int, str | None] = {
+    0x0640: None,
+    0x0649: "ي",
+    0x06CC: "ي",
+    0x06A9: "ك",
+    0x0629: "ه",
+}
+"""Tatweel, and letters that Arabic, Persian and hurried writers exchange (ى and ی for ي, ک for ك, ة and ه)."""
 _DEVANAGARI = re.compile(f"[{RANGES['devanagari']}]")
 _NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d(?=[\u0915-\u0939])")
 

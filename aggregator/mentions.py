@@ -26,6 +26,7 @@ from functools import cache, lru_cache
 import opencc
 
 from aggregator.inflection import (
+    ARABIC_LETTERS,
     BREAKING,
     RANGES,
     pattern_of,
@@ -63,14 +64,6 @@ _UNTYPED_SIGNS: dict[int, str | None] = {
 _UNTYPED = re.compile(f"[{re.escape(''.join(map(chr, _UNTYPED_SIGNS)))}]")
 _MAY_BE_RESPELLED = re.compile("[^\x00-\x7f\u3001-\u30ff\u3400-\u9fff]")
 """A letter that may have an accent: none of ASCII, of the kana (whose marks make the letter), or Chinese."""
-_ARABIC_LETTERS = {
-    0x0640: None,
-    0x0649: "ي",
-    0x06CC: "ي",
-    0x06A9: "ك",
-    0x0629: "ه",
-}
-"""Tatweel, and letters that Arabic, Persian and hurried writers exchange (ى and ی for ي, ک for ك, ة and ه)."""
 _OWN = {
     "\u0131": "i",
     "ø": "o",
@@ -171,7 +164,7 @@ def _respelled(letter: str) -> str:
     """A letter without accents, in the spelling that stands for all."""
     plain = letter.translate(_LETTERS)
     bare = "".join(_bare(part) or "" for part in plain)
-    return bare.translate(_ARABIC_LETTERS)
+    return bare.translate(ARABIC_LETTERS)
 
 
 _BARE = _Table(_respelled)

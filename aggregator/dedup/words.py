@@ -25,7 +25,7 @@ from zlib import crc32
 import opencc
 
 from aggregator.dedup import lexicon
-from aggregator.inflection import plain_devanagari
+from aggregator.inflection import ARABIC_LETTERS, plain_devanagari
 
 STEM_LENGTH = 6
 """Letters kept of a Latin or Cyrillic word."""
@@ -113,15 +113,27 @@ def cleaned(
     *,
     lang: str,
 ) -> str:
-    """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4."""
+    """`text` in NFKC without invisible characters, Chinese in simplified characters, quarters as Q1 to Q4, digits as
+    0 to 9 where a language writes them in two ways."""
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
         # Chinese, Cantonese or a language that is not known; Japanese has characters of its own.
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
             text = _simplified(text)
+        if lang[:2] in _WITH_DIGITS:
+            text = text.translate(_DIGITS)
     if _may_hold_quarter(text):
         text = _QUARTER.sub(_quarter, text)
     return text
+
+
+_WITH_DIGITS = frozenset(("ar", "fa", "ur", "ps", "ck", "hi", "mr", "ne", "bn", "as"))
+"""Languages that have digits of their own, and write others' as well (ckb by its first letters)."""
+_DIGITS = {
+    zero + digit: str(digit)
+    for zero in (0x660, 0x6F0, 0x966, 0x9E6)
+    for digit in range(10)
+}
 
 
 def _may_hold_quarter(text: str) -> bool:
@@ -170,7 +182,7 @@ def token(word: str) -> int:
     return crc32(word.encode())
 
 
-_FOLDED = str.maketrans(
+_FOLDED = ARABIC_LETTERS | str.maketrans(
     {
         "’": "'",
         "ß": "ss",
@@ -182,7 +194,7 @@ _FOLDED = str.maketrans(
         "æ": "ae",
     }
 )
-"""Letters that Unicode does not take apart."""
+"""Letters that Unicode does not take apart, and such as are written for one another."""
 
 
 def folded(word: str) -> str:
