@@ -4,7 +4,8 @@
 
 The families of tests/bench/exam_families were written when all that ships had been learned, by two writers who had not
 seen another family, so that they are no more of one hand with those that were learned from (tests/bench/families) than
-news are. Never learn from them, and choose no number by them: then they say nothing any more.
+news are. Never learn from them, and choose no number by them: then they say nothing any more. They were run while
+`features.objections` were chosen (by other families), and more than once: new families would say more by now.
 
 Other programs' rules (`rivals`) stand beside ours. Without `--meaning` titles and texts are compared by their words.
 """
