@@ -156,34 +156,47 @@ def _align_crossed(
     rows: Numbers,
 ) -> None:
     """Say which tokens stand in line of the pairs whose common words are not in one order."""
+    if not len(rows):
+        return
     count = len(tokens) // 2
-    in_line[rows] = False
-    in_line[rows + count] = False
-    for row, mine, theirs in zip(
-        rows.tolist(),
+    one: list[int] = []
+    other: list[int] = []
+    for mine, theirs in zip(
         tokens[rows].tolist(),
         tokens[rows + count].tolist(),
         strict=True,
     ):
-        for start, other_start, length in _runs(mine, theirs):
-            in_line[row, start : start + length] = True
-            in_line[row + count, other_start : other_start + length] = True
+        bits, other_bits = _in_line(mine, theirs)
+        one.append(bits)
+        other.append(other_bits)
+    column = np.arange(tokens.shape[1], dtype=np.uint32)
+    both = np.array([one, other], np.uint32)
+    are_in_line = (both[:, :, None] >> column & np.uint32(1)) > 0
+    in_line[rows] = are_in_line[0]
+    in_line[rows + count] = are_in_line[1]
 
 
-def _runs(
+def _in_line(
     one: list[int],
     other: list[int],
-) -> list[tuple[int, int, int]]:
-    """Where runs that are alike begin in the one title and in the other, and how long they are."""
+) -> tuple[int, int]:
+    """Which tokens of the one title and of the other stand in line, a bit for each."""
     # Behind their ends stand zeros.
     mine = list(filter(None, one))
     theirs = list(filter(None, other))
     # Of several alignments as long as each other one is taken by the order of the sides: always the same one.
-    if mine > theirs:
-        blocks = Indel.editops(theirs, mine).as_matching_blocks()
-        return [(block.b, block.a, block.size) for block in blocks]
-    blocks = Indel.editops(mine, theirs).as_matching_blocks()
-    return [(block.a, block.b, block.size) for block in blocks]
+    is_turned = mine > theirs
+    if is_turned:
+        mine, theirs = theirs, mine
+    bits = 0
+    other_bits = 0
+    for block in Indel.editops(mine, theirs).as_matching_blocks():
+        run = (1 << block.size) - 1
+        bits |= run << block.a
+        other_bits |= run << block.b
+    if is_turned:
+        return other_bits, bits
+    return bits, other_bits
 
 
 # --- slots ------------------------------------------------------------------------------------------------------
