@@ -297,7 +297,7 @@ _SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PAT
 """Of ours what the server needs: the secrets of feeds are none of its business."""
 _ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
 """A script makes hundreds of small strings at once and gives them back at once. The C library keeps seven freed pieces
-of each size at hand: with 1,000 a commit that found nothing takes the server 43 µs instead of 50 (medians of eight in
+of each size at hand: with 1,000 a commit that found nothing takes the server 43 µs instead of 50 (means of eight in
 turn), for 6 MB more of memory. Other C libraries and allocators pass over it."""
 
 
