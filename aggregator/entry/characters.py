@@ -136,3 +136,11 @@ def _is_hidden(reference: re.Match[str]) -> bool:
     if code in (9, 10, 12, 13) or 0x7F <= code <= 0x9F:
         return False
     return code > 0x10FFFF or not _allowed(chr(code), _BODY_NEVER, _ASCII_BODY_NEVER)
+
+
+def collapsed(text: str) -> str:
+    """The text stripped, with one SPACE for each run of white space."""
+    # A printable text holds no other white space.
+    if "  " not in text and text.isascii() and text.isprintable():
+        return text.strip()
+    return " ".join(text.split())

@@ -40,6 +40,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple
 
+from aggregator.entry.characters import collapsed
 from aggregator.entry.dates import instant
 from aggregator.entry.urls import absolute_url, canonical_url
 from aggregator.model import IdentityRule, KnownEntry, Notice, ParsedEntry
@@ -206,7 +207,7 @@ def facts_of(entry: ParsedEntry) -> Facts:
         link = ""
     raw = entry.published_raw or entry.updated_raw
     date = instant(raw, language=entry.language) if raw else None
-    title = " ".join(entry.title.value.split()).casefold()
+    title = collapsed(entry.title.value).casefold()
     text = entry.content.value or entry.summary.value
     return Facts(
         guid=_hash(_guid(entry.guid), 16),
@@ -214,7 +215,7 @@ def facts_of(entry: ParsedEntry) -> Facts:
         title=_hash(title, 8) or NO_HASH,
         date=_hash(date.isoformat(), 8) if date else NO_HASH,
         has_time=_HAS_TIME.search(raw) is not None,
-        text=_hash(" ".join(text.split()), 16),
+        text=_hash(collapsed(text), 16),
         is_empty=not (title or text.strip() or stated),
     )
 

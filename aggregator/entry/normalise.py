@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from aggregator.entry.boilerplate import matching_text, without_counters
-from aggregator.entry.characters import one_line
+from aggregator.entry.characters import collapsed, one_line
 from aggregator.entry.dates import instant
 from aggregator.entry.edits import base_of
 from aggregator.entry.front_matter import (
@@ -294,7 +294,7 @@ def _content_hash(
 ) -> str:
     link = parsed.link if parsed.known_link is None else parsed.known_link
     parts = (
-        " ".join(clean_title(parsed.title).split()),
+        collapsed(clean_title(parsed.title)),
         canonical_url(link).partition("?")[0],
         published_at.isoformat() if published_at else "",
         " ".join(without_counters(text).split()),
@@ -399,7 +399,10 @@ def _readable_text(markup: Markup) -> Markup:
 
 
 def _shows_media(markup: Markup) -> bool:
-    return markup.html and shows_media(markup.value[:_MAX_READ_CHARS])
+    # Most entries have a summary or a content, and nothing in the other.
+    if not markup.html or "<" not in markup.value:
+        return False
+    return shows_media(markup.value[:_MAX_READ_CHARS])
 
 
 def _plain(markup: Markup) -> str:

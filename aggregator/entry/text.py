@@ -9,6 +9,7 @@ import re
 from html import escape, unescape
 from html.entities import html5
 
+from aggregator.entry.characters import collapsed
 from aggregator.entry.short_texts import remembering
 from aggregator.entry.tokens import Piece, Token, attributes, tokens, without_tags
 
@@ -236,7 +237,7 @@ def plain_text(html: str) -> str:
             mark=_LINE_END,
         )
     # References last: `&lt;b&gt;` is text about a tag.
-    lines = (" ".join(line.split()) for line in unescape(text).split(_LINE_END))
+    lines = map(collapsed, unescape(text).split(_LINE_END))
     return "\n".join(filter(None, lines))
 
 

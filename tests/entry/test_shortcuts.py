@@ -14,6 +14,7 @@ from aggregator.entry import (
     characters,
     decode,
     language,
+    markdown,
     newest,
     repair,
 )
@@ -182,3 +183,33 @@ def test_a_document_of_few_tags_is_whole_without_being_looked_through(
         if text.count("<") <= limit:
             assert len(starts) <= limit
             assert newest.newest_entries(text, limit) == (text, 0)
+
+
+_TAGGED = st.lists(
+    st.sampled_from(["<a ", "<img ", "<p>", "</p>", "<PRE>", "<prefix>", "<listing>", "href", "HREF", "src", "style='White-Space: x'", "=", "'x'", '"src"', " ", ">", "/>", "hrefs", "-src", "```", "~~~", "`", "\n", "\n\n", "a"]),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(_TAGGED)
+@example("<a src src>")
+@example('<img src="/src/x.png">')
+@example("<pre>a\n\nb</pre>")
+@example("x\n```")
+def test_what_markdown_would_edit_is_looked_for_first(html: str) -> None:
+    if markdown._SIMPLE.fullmatch(html):
+        repeats = markdown._REPEATED.search(html) is not None
+        assert markdown._repeats_a_name(html) is repeats
+    may_be = markdown._MAY_BE_PREFORMATTED.search(html) is not None
+    assert markdown._may_be_preformatted(html) is may_be
+    if markdown._FENCE.search(html):
+        assert any(fence in html for fence in markdown._FENCES)
+
+
+@given(
+    st.text(st.sampled_from(" \t\n\x0b\x1c\x7f\u00a0\u3000\u200bab<é中"), max_size=8)
+)
+@example("  a b ")
+@example(" a\tb")
+def test_runs_of_white_space_become_one(text: str) -> None:
+    assert characters.collapsed(text) == " ".join(text.split())
