@@ -69,7 +69,6 @@ class Word(NamedTuple):
     surface: str
     token: int
     start: int
-    is_unspaced: bool
 
 
 _LONGEST_FIRST = sorted(lexicon.VARIANTS, key=len, reverse=True)
@@ -346,11 +345,11 @@ def words(
     for run in _runs(text):
         at = text.index(run, at)
         start = at
-        unspaced = _is_unspaced(run)
+        # Of a script without spaces each letter begins a token of its own.
+        step = int(_is_unspaced(run))
         for surface, number in _read(run, vietnamese, compounding):
-            read.append(Word(surface, number, start, unspaced))
-            # Each letter begins a token of its own.
-            start += unspaced
+            read.append(Word(surface, number, start))
+            start += step
         if len(read) >= limit:
             break
         at += len(run)
@@ -367,8 +366,8 @@ def _runs(text: str) -> list[str]:
 class Tokens(NamedTuple):
     """The tokens of a text, as it writes them and as numbers.
 
-    `are_runs` says that each is a run of a spaced script, written as it stands there; `is_all` that none was cut off
-    by the limit.
+    `are_runs` says that each is known to be a run of a spaced script, written as it stands there; `is_all` that none is
+    known to be cut off by the limit.
     """
 
     surfaces: list[str]
@@ -426,8 +425,7 @@ def _run_by_run(
         if len(numbers) >= limit:
             break
     _leave_out_dates(surfaces, numbers)
-    is_all = len(numbers) <= limit
-    return Tokens(surfaces[:limit], numbers[:limit], are_runs=False, is_all=is_all)
+    return Tokens(surfaces[:limit], numbers[:limit], are_runs=False, is_all=False)
 
 
 def beginning(
