@@ -119,7 +119,7 @@ def cleaned(
         # Chinese, Cantonese or a language that is not known; Japanese has characters of its own.
         if lang[:2] in ("zh", "un", "yu", "") and _HAN.search(text):
             text = _simplified(text)
-        if lang[:2] in _WITH_DIGITS:
+        if lang[:2] in _WITH_DIGITS and _OTHER_DIGIT.search(text):
             text = text.translate(_DIGITS)
     if _may_hold_quarter(text):
         text = _QUARTER.sub(_quarter, text)
@@ -133,6 +133,8 @@ _DIGITS = {
     for zero in (0x660, 0x6F0, 0x966, 0x9E6)
     for digit in range(10)
 }
+_OTHER_DIGIT = re.compile(f"[{''.join(map(chr, _DIGITS))}]")
+"""Looked for first, since to translate a text takes a look at each of its letters."""
 
 
 def _may_hold_quarter(text: str) -> bool:
