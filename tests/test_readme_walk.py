@@ -95,6 +95,7 @@ class Place:
             env=self.environment,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=_hears_ctrl_c,
         )
         self.waiting[line] = process
         return process
@@ -103,6 +104,11 @@ class Place:
         process = self.waiting.pop(line)
         process.send_signal(signal.SIGINT)
         return process.communicate(timeout=30)[0]
+
+
+def _hears_ctrl_c() -> None:
+    """A shell without job control starts what runs in the background, such as these tests, deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def free_port() -> int:
