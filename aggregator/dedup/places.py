@@ -125,6 +125,7 @@ def _places_at(tokens: Tokens) -> tuple[Numbers, Numbers]:
 
 
 TWO_COUNTRIES = 3
+"""The distance of places that no country holds both of."""
 
 
 def distance(

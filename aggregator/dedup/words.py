@@ -235,10 +235,11 @@ def stem(word: str) -> str:
 
 
 _ARABIC_PREFIXES = ("وال", "بال", "كال", "فال", "لل", "ال")
+"""And the, in the, like the, so the, for the, the."""
 
 
 def _arabic_stem(word: str) -> str:
-    """Without the article, and "and", "in" or "for" before it."""
+    """Without the article and what is written before it."""
     for prefix in _ARABIC_PREFIXES:
         if word.startswith(prefix) and len(word) - len(prefix) > 2:
             return word[len(prefix) :]
@@ -246,6 +247,7 @@ def _arabic_stem(word: str) -> str:
 
 
 _HINDI_ENDINGS = "\u0902\u093e\u093f\u0940\u0941\u0942\u0947\u0948\u094b\u094c"
+"""The vowel signs, from aa to au, and the dot of a nasal vowel."""
 
 
 def _hindi_stem(word: str) -> str:
