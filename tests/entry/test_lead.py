@@ -35,6 +35,13 @@ def test_a_text_without_sentences_is_cut_after_a_word():
     assert LEAD_CHARS - 6 <= len(lead) <= LEAD_CHARS
 
 
+def test_blanks_take_no_room_of_a_lead():
+    spread = "The ferry sails again. ".replace(" ", " " * 12) * 30
+    assert lead_of("", spread) == lead_of("", SENTENCES)
+    title = "Ferry   " * 60
+    assert lead_of(title, title + spread) == lead_of("", SENTENCES)
+
+
 @given(st.text(), st.text(max_size=3000))
 def test_a_lead_is_one_line_within_its_bound(title, text):
     lead = lead_of(title, text)
