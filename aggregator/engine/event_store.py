@@ -21,6 +21,7 @@ from aggregator.engine.back_pressure import NOT_LEADING, raise_if_not_leading
 from aggregator.engine.codec import ALIAS, ENTRY, EVENT, Unreadable, decode
 from aggregator.engine.notices import notice_arguments
 from aggregator.engine.outgoing import (
+    counted,
     deliveries,
     event_arguments,
     message_arguments,
@@ -344,6 +345,7 @@ class EventStore:
             span_ms(retention.events),
             span_ms(retention.digest),
             self._engine.list_cap,
+            *counted(wire.MESSAGE_FIELDS),
             len(batch),
         ]
         for publication in batch:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aggregator.engine import wire
 from aggregator.engine.keys import Keys
-from aggregator.engine.scripts import Argument, Engine, flattened
+from aggregator.engine.scripts import Argument, Engine
 from aggregator.model import Event, Kind, Message, Queue
 
 
@@ -53,7 +53,8 @@ def message_arguments(
     targets: Sequence[str | Queue],
     pushed_at: datetime,
 ) -> list[Argument]:
-    """As publish.lua takes it. Only what goes to the public streams is told on a channel."""
+    """As publish.lua takes it, which is told the names of its fields (`wire.MESSAGE_FIELDS`) once for all messages.
+    Only what goes to the public streams is told on a channel."""
     streams: list[str] = []
     lists: list[str] = []
     is_public = False
@@ -66,9 +67,9 @@ def message_arguments(
         else:
             lists.append(keys.queue(target.name))
     told = wire.told_of(message)
-    fields: list[Argument] = []
+    values: list[Argument] = []
     if streams:
-        fields = flattened(wire.message_fields(told, message.document).items())
+        values = wire.message_values(told, message.document)
     queued = channel = notification = b""
     if lists:
         queued = wire.message_json(message, pushed_at=pushed_at)
@@ -76,7 +77,7 @@ def message_arguments(
         channel = f"{keys.event_channel}{wire.channel_tail(message)}".encode()
         notification = wire.notification_json(told)
     return [
-        *counted(fields),
+        *counted(values),
         *counted(streams),
         *counted(lists),
         queued,

@@ -24,6 +24,7 @@ from aggregator.engine.codec import (
     decode,
 )
 from aggregator.engine.outgoing import (
+    counted,
     deliveries,
     event_arguments,
     message_arguments,
@@ -145,6 +146,7 @@ class RulingStore:
             publication.stream_id,
             wire.encode(publication.answer),
             span_ms(ANSWER_KEPT),
+            *counted(wire.MESSAGE_FIELDS),
         ]
         arguments += self._ruling_arguments(publication, now or datetime.now(UTC))
         answer = await self._engine.script("rule", written, arguments)

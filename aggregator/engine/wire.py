@@ -314,8 +314,10 @@ def fingerprint_record(data: bytes, decision: bytes = b"") -> FingerprintRecord:
 # --- messages -------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=INSTANTS_KEPT)
 def iso(at: datetime | None) -> str:
-    """ISO 8601 in UTC with a `Z`; '' for an unknown instant."""
+    """ISO 8601 in UTC with a `Z`; '' for an unknown instant. A message says most of its instants twice, and entries of
+    one poll were seen at one."""
     if at is None:
         return ""
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
@@ -380,15 +382,23 @@ def told_of(message: Message) -> Told:
     }
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+_ANY = Message("", Kind.NEW, "")
+MESSAGE_FIELDS = (*told_of(_ANY), "document")
+"""The names of a stream message's fields, in their order."""
 
 
-def message_fields(told: Told, document: str) -> dict[str, str]:
-    """The fields of a stream message; lists are JSON, the unknown is ''."""
-    fields = {name: _text(value) for name, value in told.items()}
-    fields["document"] = document
-    return fields
+def message_values(told: Told, document: str) -> list[str | bytes | int]:
+    """The values of a stream message's fields; lists are JSON, the unknown is ''."""
+    values = [_word(value) for value in told.values()]
+    values.append(document)
+    return values
+
+
+def _word(value: Any) -> str | bytes | int:
+    """As commands take it."""
+    if isinstance(value, str | int):
+        return value
+    return orjson.dumps(value)
 
 
 def message_of_fields(fields: Mapping[str, str]) -> Message:

@@ -241,7 +241,7 @@ def bench_wire(rounds: int) -> None:
         "fingerprint record, read": lambda: wire.fingerprint_record(
             written["fingerprint"]
         ),
-        "message fields": lambda: wire.message_fields(
+        "message values": lambda: wire.message_values(
             wire.told_of(message), message.document
         ),
         "notification": lambda: wire.notification_json(wire.told_of(message)),

@@ -11,6 +11,7 @@ import pytest
 from aggregator.engine import wire
 from aggregator.engine.codec import Unreadable
 from aggregator.engine.fingerprint_store import PAGE
+from aggregator.engine.scripts import text
 from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken, UnreadableRecord
 from aggregator.model import Decision, Kind, Message, Notice, Publication, Queue
@@ -323,6 +324,31 @@ async def test_a_message_reaches_streams_queues_and_channel(store: Store) -> Non
         == report.document
     )
     assert await length(store, "{agg}:queue:other") == 0
+
+
+async def test_rows_of_streams_have_the_fields_in_their_order(store: Store) -> None:
+    """Also of two messages in one script, of which one goes to a list alone."""
+    store.use(
+        retention=store.engine.retention,
+        queues=[Queue("q"), Queue("l", kind="list")],
+    )
+    ((stream_id, report),) = await waiting(store, entry(1))
+    late = replace(message(Kind.NEW, report, "e1"), id="late", tags=("a", "b"))
+    one = publication(stream_id, report, event_id="e1", kind=Kind.JOINED)
+    one = replace(one, queued=(("l", late), ("q", replace(late, id="later"))))
+    await store.events.publish(await leading(store), [one])
+    for stream, sent in (
+        ("reports", one.messages[0]),
+        ("queue:q", replace(late, id="later")),
+    ):
+        rows = await store.engine.command("XRANGE", f"{{agg}}:{stream}", "-", "+")
+        [(_, fields)] = rows
+        values = wire.message_values(wire.told_of(sent), sent.document)
+        words = [text(value).encode() for value in values]
+        names = [name.encode() for name in wire.MESSAGE_FIELDS]
+        assert list(fields.items()) == list(zip(names, words, strict=True))
+    told = orjson.loads(await store.engine.command("RPOP", "{agg}:queue:l"))
+    assert (told["id"], told["tags"]) == ("late", ["a", "b"])
 
 
 async def test_a_queue_of_its_own_message_is_not_told_on_a_channel(

@@ -147,7 +147,15 @@ local function take()
   return ARGV[position]
 end
 
+-- Lua cannot unpack more than about 8,000 values.
+local MOST_UNPACKED = 2000
+
 local function take_many(count)
+  if count <= MOST_UNPACKED then
+    local first = position + 1
+    position = position + count
+    return { unpack(ARGV, first, position) }
+  end
   local values = {}
   for i = 1, count do
     values[i] = take()
@@ -155,10 +163,9 @@ local function take_many(count)
   return values
 end
 
--- Lua cannot unpack more than about 8,000 values.
 local function hset_many(key, pairs_flat)
-  for first = 1, #pairs_flat, 2000 do
-    redis.call('HSET', key, unpack(pairs_flat, first, math.min(first + 1999, #pairs_flat)))
+  for first = 1, #pairs_flat, MOST_UNPACKED do
+    redis.call('HSET', key, unpack(pairs_flat, first, math.min(first + MOST_UNPACKED - 1, #pairs_flat)))
   end
 end
 
@@ -199,11 +206,31 @@ local function takes(queue, kind, dropped_key)
   return false
 end
 
--- Messages for consumers, as _message_arguments in event_store.py writes them.
-local function take_messages(number)
+-- What rows of messages are made of: their fields' names, each before its value. The names are sent once, since of the
+-- words of a message, each of which the server has to make and to free, they would be a third.
+local function take_row_form()
+  local form = {}
+  for i, name in ipairs(take_many(tonumber(take()))) do
+    form[2 * i - 1], form[2 * i] = name, ''
+  end
+  return form
+end
+
+-- A row of a message; one that goes to no stream has no values.
+local function take_row(form)
+  local count = tonumber(take())
+  local row = { unpack(form, 1, 2 * count) }
+  for i = 1, count do
+    row[2 * i] = take()
+  end
+  return row
+end
+
+-- Messages for consumers, as `message_arguments` in outgoing.py writes them.
+local function take_messages(number, form)
   local messages = {}
   for i = 1, number do
-    local message = { fields = take_many(tonumber(take())) }
+    local message = { fields = take_row(form) }
     message.streams = take_many(tonumber(take()))
     message.lists = take_many(tonumber(take()))
     message.json, message.channel, message.payload = take(), take(), take()

@@ -1,13 +1,14 @@
 -- Publishes entries in their order, each whole, until one may not be.
 -- KEYS: leader, entries, events, reports, fingerprints, merged, dropped. ARGV: prefix, token, now, ms to keep gates and
--- events, ms to keep counts, cap of lists, number of publications; of each: stream id, entry id, revision, event id,
--- packed record ('' = none), why it was put there, numbers of events, messages and counts; events as id, JSON, merged into ('' = lives);
--- messages as number of fields, fields, number of streams, streams, number of lists, lists, JSON for them, channel,
--- payload; counts as field, number.
+-- events, ms to keep counts, cap of lists, number and names of a message's fields, number of publications; of each:
+-- stream id, entry id, revision, event id, packed record ('' = none), why it was put there, numbers of events, messages
+-- and counts; events as id, JSON, merged into ('' = lives); messages as number of values (0 = it goes to no stream),
+-- values, number of streams, streams, number of lists, lists, JSON for them, channel, payload; counts as field, number.
 -- Answers {{event id, 0 or 1 = published before}…, why it stopped}; why: done, stale, order, gone.
 local leader_key, entries_key, events_key, reports_key, fingerprints_key, merged_key, dropped_key = unpack(KEYS)
 local prefix, token, now = take(), take(), now_ms(take())
 local keep_ms, keep_counts_ms, cap = take(), take(), tonumber(take())
+local form = take_row_form()
 local wanted = {
   { leader_key, 'hash' }, { entries_key, 'stream' }, { events_key, 'stream' }, { reports_key, 'stream' },
   { fingerprints_key, 'stream' }, { merged_key, 'hash' }, { dropped_key, 'hash' },
@@ -19,7 +20,7 @@ local function take_publication()
   local event_count, message_count, stat_count = tonumber(take()), tonumber(take()), tonumber(take())
   p.gate = prefix .. ':gate:' .. p.entry_id
   p.events = take_many(event_count * 3)
-  p.messages = take_messages(message_count)
+  p.messages = take_messages(message_count, form)
   p.stats = take_many(stat_count)
   return p
 end

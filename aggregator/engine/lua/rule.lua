@@ -1,14 +1,17 @@
 -- Applies an operator's word whole, and answers it. KEYS: leader, asked, rulings, examples, events, reports, merged,
 -- dropped, ruling.
 -- ARGV: prefix, token, now, ms to keep gates and events, ms to keep counts, cap of lists, stream id of the request,
--- answer, ms to keep that, ruling ('' = nothing changes), event of the moved reports, numbers of moved reports,
--- examples, events, messages and counts; these, examples as entry id, JSON, the others as in publish.lua.
+-- answer, ms to keep that, number and names of a message's fields, ruling ('' = nothing changes), event of the moved
+-- reports, numbers of moved reports, examples, events, messages and counts; these, examples as entry id, JSON, the
+-- others as in publish.lua.
 -- Answers done, repeated or stale.
 local leader_key, asked_key, rulings_key, examples_key, events_key, reports_key = unpack(KEYS)
 local merged_key, dropped_key, ruling_key = unpack(KEYS, 7)
 local prefix, token, now = take(), take(), now_ms(take())
 local keep_ms, keep_counts_ms, cap = take(), take(), tonumber(take())
-local stream_id, answer, keep_answer_ms, ruling, event_id = take(), take(), take(), take(), take()
+local stream_id, answer, keep_answer_ms = take(), take(), take()
+local form = take_row_form()
+local ruling, event_id = take(), take()
 local moved_count, example_count, event_count = tonumber(take()), tonumber(take()), tonumber(take())
 local message_count, stat_count = tonumber(take()), tonumber(take())
 local wanted = {
@@ -22,7 +25,7 @@ for i, entry_id in ipairs(take_many(moved_count)) do
 end
 local examples = take_many(example_count * 2)
 local events = take_many(event_count * 3)
-local messages = take_messages(message_count)
+local messages = take_messages(message_count, form)
 local stats = take_many(stat_count)
 local bad = wrong_type(wanted)
 if bad then
