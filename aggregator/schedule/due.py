@@ -7,8 +7,9 @@ changes, in `schedule.rate`), 13 (a feed whose hub delivers is polled slowly).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from aggregator.model import Feed, FeedRead, Health, PollState, replace
+from aggregator.model import Feed, FeedRead, Health, PollState
 from aggregator.schedule import rate
 from aggregator.schedule.bounds import (
     Bound,
@@ -27,15 +28,22 @@ NET_LEAST = timedelta(hours=2)
 """A feed whose hub delivers is asked this many times more seldom, and no more often than this. A guess."""
 
 
-def with_rate(
+class Habit(NamedTuple):
+    """How often a feed changes, as `PollState` keeps it."""
+
+    activity: tuple[float, ...]
+    change_gap: timedelta
+    interval: timedelta
+
+
+def habit_after(
     feed: Feed,
     before: PollState,
-    state: PollState,
     read: FeedRead | None,
     *,
     now: datetime,
-) -> PollState:
-    """The state with this poll's evidence of how often the feed changes; `before` is the feed's before it."""
+) -> Habit:
+    """What is known of how often the feed changes, with this poll's evidence; `before` is its state before it."""
     new_count = 0
     lags: tuple[float, ...] = ()
     if read is not None:
@@ -52,12 +60,8 @@ def with_rate(
         now=now,
     )
     rates = rate.hourly_rates(activity, now=now)
-    return replace(
-        state,
-        activity=activity,
-        change_gap=rate.change_gap(rates),
-        interval=_interval_of(feed, rates, now=now),
-    )
+    interval = _interval_of(feed, rates, now=now)
+    return Habit(activity, rate.change_gap(rates), interval)
 
 
 def own_interval(
@@ -72,7 +76,7 @@ def own_interval(
 
 def _interval_of(
     feed: Feed,
-    rates: tuple[float, ...],
+    rates: rate.Rates,
     *,
     now: datetime,
 ) -> timedelta:
@@ -81,16 +85,34 @@ def _interval_of(
     return min(max(waiting, low), high)
 
 
-def with_due(
+class Due(NamedTuple):
+    """When a feed is asked next, and why then."""
+
+    at: datetime
+    reason: str
+    not_before_at: datetime | None
+
+
+def due_of(
     feed: Feed,
     state: PollState,
     server: Bound | None,
     *,
     now: datetime,
+    health: Health,
+    interval: timedelta,
     pushed: bool,
-) -> PollState:
-    """The next due time: our interval, then what server and document ask for, then the hours they skip."""
-    interval, reason = _chosen_interval(feed, state, pushed=pushed)
+) -> Due:
+    """The next due time: our interval, then what server and document ask for, then the hours they skip.
+
+    `health` and `interval` are those from now on, whatever `state` holds.
+    """
+    interval, reason = _chosen_interval(
+        feed,
+        health,
+        interval,
+        pushed=pushed,
+    )
     at = now + jittered(interval, feed, seed=(state.poll_count,))
     asked = _bounds_asked_for(state, server, now=now)
     for bound in asked:
@@ -106,26 +128,22 @@ def with_due(
     moved_at = outside_skipped(at, state.hints, now=now, feed_id=feed.feed_id)
     if moved_at != at:
         at, reason = moved_at, f"{reason}, then skipHours or skipDays"
-    return replace(
-        state,
-        next_poll_at=at,
-        next_poll_reason=reason,
-        not_before_at=None if server is None else server.at,
-    )
+    return Due(at, reason, None if server is None else server.at)
 
 
 def _chosen_interval(
     feed: Feed,
-    state: PollState,
+    health: Health,
+    interval: timedelta,
     *,
     pushed: bool,
 ) -> tuple[timedelta, str]:
-    if state.health is Health.QUARANTINED:
+    if health is Health.QUARANTINED:
         return feed.max_interval, "quarantined: asked as seldom as allowed"
     if pushed:
-        net = min(max(state.interval * NET_FACTOR, NET_LEAST), feed.max_interval)
+        net = min(max(interval * NET_FACTOR, NET_LEAST), feed.max_interval)
         return net, f"its hub delivers: asked every {_minutes(net)} as a net"
-    return state.interval, f"own interval of {_minutes(state.interval)}"
+    return interval, f"own interval of {_minutes(interval)}"
 
 
 def _bounds_asked_for(

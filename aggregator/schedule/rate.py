@@ -1,8 +1,9 @@
 """How often a feed changes, and how long to wait for its next entry.
 
 Rules: evidence is 27 numbers: new entries by UTC hour of publication (24), days observed, and the times (epoch
-seconds) of the last observation and of the newest entry. Counts and days fade with a half-life, so that a feed that
-changes its habits is followed.
+seconds) at which these held and of the newest entry. Counts and days fade with a half-life, so that a feed that
+changes its habits is followed. A poll that finds nothing new leaves the evidence as it is: what has faded since, and
+the days that have passed, follow from the time alone.
 
 The rate of an hour of the day is the posterior mean of a Poisson process under a Gamma prior: (entries + prior
 entries) / (days + prior days). The prior of an hour is the rate of the whole day; that of the day is half an entry,
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 HOURS = 24
@@ -63,9 +65,13 @@ def observed(
     this is the first one, and the backlog is the evidence). An entry older than the gap, or without a date, is taken
     as published in the middle of the gap: what counts is that it came since then.
     """
+    is_known = len(activity) == SIZE
+    is_silent = gap is not None and not lags and not undated_count
+    if is_known and is_silent:
+        return tuple(activity)
     at = now.timestamp()
     before = activity
-    if len(activity) != SIZE:  # never observed, or a record of another version
+    if not is_known:  # never observed, or a record of another version
         before = _nothing_observed(at)
     if gap is None:
         # The first poll: its backlog is as much evidence as it reaches back.
@@ -74,8 +80,7 @@ def observed(
         fading = 1.0
     else:
         ages = _ages(lags, undated_count, gap)
-        # Never below 0: the clock may have been set back since the poll before.
-        span = max(0.0, at - before[_SEEN])
+        span = _span(before, at)
         fading = _weight(span)
     counts = [count * fading for count in before[:HOURS]]
     for age in ages:
@@ -92,6 +97,12 @@ def observed(
 def _nothing_observed(at: float) -> tuple[float, ...]:
     hours = (0.0,) * HOURS
     return (*hours, 0.0, at, at)
+
+
+def _span(activity: Sequence[float], at: float) -> float:
+    """Seconds from when the evidence held until `at`."""
+    # Never below 0: the clock may have been set back since.
+    return max(0.0, at - activity[_SEEN])
 
 
 def _backlog_ages(lags: Sequence[float]) -> list[float]:
@@ -127,38 +138,57 @@ def _hour(at: datetime) -> int:
     return at.astimezone(UTC).hour
 
 
-def hourly_rates(activity: Sequence[float], *, now: datetime) -> tuple[float, ...]:
-    """Expected new entries for each UTC hour of the day; neighbouring hours share their evidence."""
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Expected new entries for each UTC hour of the day: `least` and `weight` times what the hours around it brought.
+
+    An hour's rate is worked out when it is asked for, since a wait mostly ends within an hour or two.
+    """
+
+    counts: Sequence[float]
+    weight: float
+    least: float
+
+    def at(self, hour: int) -> float:
+        """Of this hour; neighbouring hours share their evidence, around midnight, too."""
+        counts = self.counts
+        around = counts[hour - 1] + 2 * counts[hour] + counts[(hour + 1) % HOURS]
+        return self.least + self.weight * around / 4
+
+    def daily(self) -> float:
+        """Of the whole day."""
+        return HOURS * self.least + self.weight * sum(self.counts)
+
+
+def hourly_rates(activity: Sequence[float], *, now: datetime) -> Rates:
+    """The rates that the evidence shows at `now`."""
     if len(activity) != SIZE:
-        return (PRIOR_ENTRIES / PRIOR_DAYS / HOURS,) * HOURS
+        return Rates((0.0,) * HOURS, 0.0, PRIOR_ENTRIES / PRIOR_DAYS / HOURS)
+    at = now.timestamp()
+    span = _span(activity, at)
+    fading = _weight(span)
     counts = activity[:HOURS]
-    days = activity[_DAYS]
-    daily = (sum(counts) + PRIOR_ENTRIES) / (days + PRIOR_DAYS)
+    days = activity[_DAYS] * fading + _faded_days(span)
+    daily = (sum(counts) * fading + PRIOR_ENTRIES) / (days + PRIOR_DAYS)
     prior = HOUR_PRIOR_DAYS * daily / HOURS
-    span = days + HOUR_PRIOR_DAYS
-    rates = [(count + prior) / span for count in _smoothed(counts)]
-    silence_days = max(1e-6, (now.timestamp() - activity[_NEWEST]) / _DAY)
+    weighed_days = days + HOUR_PRIOR_DAYS
+    rates = Rates(counts, fading / weighed_days, prior / weighed_days)
+    silence_days = max(1e-6, (at - activity[_NEWEST]) / _DAY)
     # A feed that fell silent is believed as slow as its silence, though its counts fade only with the half-life.
     most_in_a_day = SILENCE_ENTRIES / silence_days
-    quieter = min(1.0, most_in_a_day / max(1e-9, sum(rates)))
-    return tuple([rate * quieter for rate in rates])
+    quieter = most_in_a_day / max(1e-9, rates.daily())
+    if quieter >= 1:
+        return rates
+    return Rates(counts, rates.weight * quieter, rates.least * quieter)
 
 
-def _smoothed(counts: Sequence[float]) -> list[float]:
-    """Each hour's count shared with its neighbours, around midnight, too."""
-    before = (counts[-1], *counts[:-1])
-    after = (*counts[1:], counts[0])
-    neighbours = zip(before, counts, after, strict=True)
-    return [(left + 2 * own + right) / 4 for left, own, right in neighbours]
-
-
-def change_gap(rates: Sequence[float]) -> timedelta:
-    """Estimated mean time between two new entries, over the whole day; `rates` as of `hourly_rates`."""
-    return timedelta(hours=HOURS / max(1e-6, sum(rates)))
+def change_gap(rates: Rates) -> timedelta:
+    """Estimated mean time between two new entries, over the whole day."""
+    return timedelta(hours=HOURS / max(1e-6, rates.daily()))
 
 
 def wait(
-    rates: Sequence[float],
+    rates: Rates,
     *,
     now: datetime,
     longest: timedelta,
@@ -171,7 +201,7 @@ def wait(
     while passed < limit:
         # The density is constant within an hour, so its integral is a sum over hours.
         left_of_hour = _seconds_left_of_hour(at)
-        density = rates[at.hour] ** EXPONENT / BASE.total_seconds()
+        density = rates.at(at.hour) ** EXPONENT / BASE.total_seconds()
         if density * left_of_hour >= wanted:
             seconds = passed + wanted / density
             return timedelta(seconds=min(limit, seconds))

@@ -25,7 +25,7 @@ from aggregator.schedule.bounds import (
     cron_due_at,
     first_due_at,
 )
-from aggregator.schedule.due import own_interval, with_due
+from aggregator.schedule.due import due_of, own_interval
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """A last poll that lies this much in the future was another worker's; beyond, the clock was set back. A guess."""
@@ -118,16 +118,17 @@ def _worked_out_again(
             return at
         return cron_due_at(feed, feed.cron, after=max(at, now))
     interval = own_interval(feed, state.activity, now=polled_at)
-    asked = replace(state, interval=interval)
     pushed = state.lease is not None and state.lease.delivers(now=now)
     after = polled_at
     if feed.cron is not None:
         # The next time the expression names is ahead of us, not one missed since the poll.
         after = now
-    return with_due(
+    return due_of(
         feed,
-        asked,
+        state,
         server,
         now=after,
+        health=state.health,
+        interval=interval,
         pushed=pushed,
-    ).next_poll_at
+    ).at

@@ -20,7 +20,7 @@ from aggregator.model import (
     replace,
 )
 from aggregator.schedule.bounds import caching_bound
-from aggregator.schedule.due import with_due, with_rate
+from aggregator.schedule.due import due_of, habit_after
 from aggregator.schedule.holds import with_hold
 from aggregator.schedule.notices import RUNAWAY_ENTRIES, success_notices
 from aggregator.schedule.publisher_clock import with_clock
@@ -46,31 +46,36 @@ def succeeded(
     withhold = runaway or state.health is Health.QUARANTINED
     after = _with_read(after, read, withhold=withhold, now=now)
     after = _with_validators(after, result, before=state)
-    after = _with_success(after, withhold=withhold, now=now)
-    after = with_rate(feed, state, after, read, now=now)
-    server = caching_bound(result.caching, now=now)
-    after = with_due(feed, after, server, now=now, pushed=pushed)
-    notices = success_notices(feed, state, after, read, runaway=runaway)
-    poll = Poll(state, after, after.next_poll_at, (*notices, *moved), withhold=withhold)
-    return with_hold(poll, feed, result, now=now)
-
-
-def _with_success(
-    state: PollState,
-    *,
-    withhold: bool,
-    now: datetime,
-) -> PollState:
     health = Health.QUARANTINED if withhold else Health.OK
-    return replace(
-        state,
+    habit = habit_after(feed, state, read, now=now)
+    due = due_of(
+        feed,
+        after,
+        caching_bound(result.caching, now=now),
+        now=now,
+        health=health,
+        interval=habit.interval,
+        pushed=pushed,
+    )
+    # In one step: a state has fifty fields to copy, and of most polls these are all that changes.
+    after = replace(
+        after,
         health=health,
         failure_count=0,
         failure_kind=None,
         failure_detail="",
         failure_status=None,
         last_success_at=now,
+        activity=habit.activity,
+        change_gap=habit.change_gap,
+        interval=habit.interval,
+        next_poll_at=due.at,
+        next_poll_reason=due.reason,
+        not_before_at=due.not_before_at,
     )
+    notices = success_notices(feed, state, after, read, runaway=runaway)
+    poll = Poll(state, after, after.next_poll_at, (*notices, *moved), withhold=withhold)
+    return with_hold(poll, feed, result, now=now)
 
 
 def _with_validators(
@@ -162,15 +167,12 @@ def after_push(
         withhold=withhold,
         now=now,
     )
-    after = with_rate(
-        feed,
-        state,
-        after,
-        read,
-        now=now,
-    )
+    habit = habit_after(feed, state, read, now=now)
     after = replace(
         after,
+        activity=habit.activity,
+        change_gap=habit.change_gap,
+        interval=habit.interval,
         hints=state.hints,
         seen_items=state.seen_items,
         health=Health.QUARANTINED if withhold else state.health,

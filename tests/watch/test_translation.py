@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aggregator.model import Caching, FailureKind, Feed, FeedHints, FetchFailed, Health
 from aggregator.schedule.bounds import Bound
-from aggregator.schedule.due import with_due
+from aggregator.schedule.due import due_of
 from aggregator.schedule.excuse import not_its_fault
 from aggregator.schedule.failure import failed
 from aggregator.schedule.request import first_state
@@ -164,10 +164,16 @@ def reasons_of_polls() -> set[str]:
         (plain, by_cron), (state, held), bounds, hints
     ):
         for pushed in (False, True):
-            after = with_due(
-                feed, replace(before, hints=hint), bound, now=NOW, pushed=pushed
+            due = due_of(
+                feed,
+                replace(before, hints=hint),
+                bound,
+                now=NOW,
+                health=before.health,
+                interval=before.interval,
+                pushed=pushed,
             )
-            reasons.add(after.next_poll_reason)
+            reasons.add(due.reason)
     return reasons
 
 
