@@ -91,13 +91,20 @@ class Identity(NamedTuple):
     (8 hex of the title, 8 of the date) belong into the known entry, and are to be written there whenever they differ.
     """
 
-    entry_id: str = ""
+    feed_id: str = ""
     identity_key: str = ""
     guid_key: str = ""
     link_key: str = ""
     title_key: str = ""
     found_by: str = ""
     rejected: str = ""
+
+    @property
+    def entry_id(self) -> str:
+        """Made when it is asked for: of nearly every item of nearly every poll nobody asks."""
+        if not self.identity_key:
+            return ""
+        return entry_id(self.feed_id, self.identity_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -644,7 +651,7 @@ def _answers(
     ):
         key, how = found.get(position, (name, ""))
         identity = Identity(
-            entry_id=entry_id(feed_id, key),
+            feed_id=feed_id,
             identity_key=key,
             # Not kept where it is the name itself: a feed of thousands keeps as many.
             guid_key="" if key == f"g{item.guid}" else item.guid,

@@ -10,7 +10,6 @@ in Redis, `unpacked` answers: it only costs a reading.
 
 from __future__ import annotations
 
-import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,9 @@ MOST_ITEMS = 200
 """Items kept of a document, 12 KB; the rest of a longer one is read at each change. A guess: of the real feeds of the
 corpus nineteen of twenty have fewer."""
 _FRAME_BYTES = 8
-_ITEM = struct.Struct(">8s8s8s4s4s8s4sB")
+_ROW_BYTES = 45
+"""Digest, guid and link 8 each, title and date 4 each, text 8, content 4, flags 1."""
+_NO_LONG_HASH = "0000000000000000"
 _HAS_TIME, _IS_EMPTY = 1, 2
 _CONTENT_DIGITS = 8
 
@@ -64,56 +65,50 @@ def unpacked(text: str) -> Remembered:
     """What `packed` wrote; nothing for any other text."""
     try:
         data = b64decode(text, validate=True)
-        rows = list(_ITEM.iter_unpack(data[_FRAME_BYTES:]))
-    except (ValueError, struct.error):
+    except ValueError:
         return Remembered()
+    rows = data[_FRAME_BYTES:]
+    if len(rows) % _ROW_BYTES:
+        return Remembered()
+    digits = rows.hex()
     items: dict[str, SeenItem] = {}
-    at = _FRAME_BYTES
-    for digest, *columns in rows:
-        row = data[at : at + _ITEM.size]
-        items[digest.hex()] = SeenItem(*_item(*columns), row)
-        at += _ITEM.size
+    for at in range(0, len(rows), _ROW_BYTES):
+        row = rows[at : at + _ROW_BYTES]
+        written = digits[2 * at : 2 * (at + _ROW_BYTES)]
+        items[written[:16]] = _item(written, row)
     return Remembered(data[:_FRAME_BYTES].hex(), items)
 
 
 def _row(digest: str, item: SeenItem) -> bytes:
     facts = item.facts
     flags = _HAS_TIME * facts.has_time + _IS_EMPTY * facts.is_empty
-    hashes = (facts.guid, facts.link, facts.title, facts.date, facts.text, item.content)
-    guid, link, title, date, text, content = map(bytes.fromhex, hashes)
-    return _ITEM.pack(
-        bytes.fromhex(digest),
-        guid,
-        link,
-        title,
-        date,
-        text,
-        content,
-        flags,
+    digits = (
+        digest,
+        facts.guid or _NO_LONG_HASH,
+        facts.link or _NO_LONG_HASH,
+        facts.title,
+        facts.date,
+        facts.text or _NO_LONG_HASH,
+        item.content or NO_HASH,
+        f"{flags:02x}",
     )
+    return bytes.fromhex("".join(digits))
 
 
-def _item(
-    guid: bytes,
-    link: bytes,
-    title: bytes,
-    date: bytes,
-    text: bytes,
-    content: bytes,
-    flags: int,
-) -> tuple[Facts, str]:
+def _item(digits: str, row: bytes) -> SeenItem:
+    """The item of a row, given its hex digits, too: all rows are turned into digits at once."""
+    flags = row[-1]
+    guid = digits[16:32]
+    link = digits[32:48]
+    text = digits[64:80]
+    content = digits[80:88]
     facts = Facts(
-        guid=_hex(guid),
-        link=_hex(link),
-        title=_hex(title) or NO_HASH,
-        date=_hex(date) or NO_HASH,
+        guid="" if guid == _NO_LONG_HASH else guid,
+        link="" if link == _NO_LONG_HASH else link,
+        title=digits[48:56],
+        date=digits[56:64],
         has_time=bool(flags & _HAS_TIME),
-        text=_hex(text),
+        text="" if text == _NO_LONG_HASH else text,
         is_empty=bool(flags & _IS_EMPTY),
     )
-    return facts, _hex(content)
-
-
-def _hex(digest: bytes) -> str:
-    """The digits; '' for none, which stands as zeros."""
-    return digest.hex() if digest.strip(b"\0") else ""
+    return SeenItem(facts, "" if content == NO_HASH else content, row)

@@ -80,7 +80,12 @@ _CONTROLS = re.compile("[\x80-\x9f]")
 _WITH_SPACE = ("math", "svg")
 """Elements that feedparser gives their name space as an attribute."""
 
+_NAMES_KEPT = 2048
+"""Names of elements that are known from one document to the next; those of 60 real outlets are 300."""
+
 FeedDict = dict[str, Any]
+_Spaces = tuple[tuple[str, str], ...]
+"""The name spaces of a document: prefix and address of each."""
 
 _NO_DATE = (1970, 1, 1, 0, 0, 0, 3, 1, 0)
 _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
@@ -351,10 +356,10 @@ class _Named:
     It works that out at each tag from the name spaces known by then, for a tenth of the time of reading.
     """
 
-    def __init__(self, reader: StrictFeedParser) -> None:
+    def __init__(self, spaces: _Spaces) -> None:
         self.decls: dict[str, str] = {}
-        self.namespaces_in_use = reader.namespaces_in_use
-        self._matchnamespaces = reader._matchnamespaces
+        self.namespaces_in_use = dict(spaces)
+        self._matchnamespaces = StrictFeedParser._matchnamespaces
         self.tag = ""
 
     def unknown_starttag(
@@ -366,6 +371,27 @@ class _Named:
 
     def unknown_endtag(self, tag: str) -> None:
         self.tag = tag
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _start_name(name: str, spaces: _Spaces) -> str:
+    """feedparser's name for the start tag of an element that expat writes so."""
+    named = _Named(spaces)
+    StrictFeedParser.startElementNS(
+        named,
+        name_and_space(name),
+        None,
+        attributes({}),
+    )
+    return named.tag
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _end_name(name: str, spaces: _Spaces) -> str:
+    """The same for end tags, which it works out by another way."""
+    named = _Named(spaces)
+    StrictFeedParser.endElementNS(named, name_and_space(name), None)
+    return named.tag
 
 
 class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
@@ -383,7 +409,7 @@ class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
         self._starts: dict[str, str] = {}
         """Names as expat writes them to those of feedparser's start tags."""
         self._ends: dict[str, str] = {}
-        """The same for end tags, which it works out by another way."""
+        """The same for end tags."""
 
     def track_namespace(self, prefix: str | None, uri: str) -> None:
         # What an element is called may depend on it.
@@ -407,18 +433,17 @@ class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
         self.unknown_endtag(tag)
 
     def _learned_start(self, name: str) -> str:
-        named = _Named(self)
-        StrictFeedParser.startElementNS(
-            named, name_and_space(name), None, attributes({})
-        )
-        self._starts[name] = named.tag
-        return named.tag
+        tag = _start_name(name, self._spaces())
+        self._starts[name] = tag
+        return tag
 
     def _learned_end(self, name: str) -> str:
-        named = _Named(self)
-        StrictFeedParser.endElementNS(named, name_and_space(name), None)
-        self._ends[name] = named.tag
-        return named.tag
+        tag = _end_name(name, self._spaces())
+        self._ends[name] = tag
+        return tag
+
+    def _spaces(self) -> _Spaces:
+        return tuple(self.namespaces_in_use.items())
 
 
 class _LooseReader(_Extras, LooseFeedParser):  # type: ignore[misc]
