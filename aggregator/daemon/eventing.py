@@ -547,7 +547,7 @@ class EventStage:
             entry,
             answer.assignment,
             stream_id=answer.stream_id,
-            packed=answer.fingerprint.pack(),
+            packed=answer.fingerprint.packed,
             events=events,
             queues=self._settings.queues,
         )

@@ -71,11 +71,10 @@ of og2021 and ecbplus, in sample, was 0.712 and 0.847 with 0 and 0.698 and 0.854
 0.906, at a precision of 0.979 and 0.982."""
 RELATED = -1.5
 MAX_RELATED = 5
-HOPELESS = -2.5
-"""Log-odds by the gate from which on a pair is looked at more closely: by words alone B-cubed F1 of families.dev was
-0.797, 0.840, 0.843 and 0.843 at -1, -2, -2.5 and -4, for 43, 60, 67 and 89 in 100 of all pairs."""
-NEAR = 0.5
-"""Likeness in meaning from which on a pair is looked at whatever the gate says of its words (a guess)."""
+HOPELESS = -2.0
+"""Log-odds foretold by the gate from which on a pair is looked at more closely. Of the pairs that a day of ten outlets
+brings up (tests/bench/outlets.py) 65 in 100 are below, of families.dev 28, none of them one that the forest would have
+joined (1,496); with -1.5 73 and 33, and one of these."""
 AHEAD = 16
 """Entries whose comparisons are made with those that one before them lacks: of 2,000 of og2021_multi in batches of 256
 there are 368 comparisons without, 161 with 16, 154 with 64, and a seventh less time."""
@@ -274,7 +273,9 @@ class Batch:
         known: dict[int, list[Pair]] = {}
         for number, slots in plan.items():
             compared_pairs = [pairs[slot] for slot in slots if slot in pairs]
-            if compared_pairs:
+            best = max(compared_pairs, default=_UNLIKE)
+            # What is out of the question is no rival either.
+            if best.log_odds > AWAY:
                 known[number] = compared_pairs
         # The best pair may be with a report that the plan has left out meanwhile.
         if max(chain.from_iterable(known.values()), default=_UNLIKE).log_odds < join:
@@ -376,7 +377,8 @@ class Batch:
 
         The best one is always named, others from `RELATED` on.
         """
-        plan, pairs = self._judged(i), self._pairs[i]
+        pairs = self._pairs[i]
+        plan = _in_question(self._judged(i), pairs)
         if self._index.are_lone(plan):
             return self._scored_lone(plan, pairs)
         numbers = list(plan)
@@ -572,12 +574,15 @@ class Batch:
         posted = flat < rows.next
         # A report of this batch stands for itself.
         numbers[posted] = rows.events_at(flat[posted])
-        each = iter(numbers.tolist())
+        each = numbers.tolist()
         nothing = _Foreseen()
-        return [
-            self._plan(i, islice(each, len(slots)), nothing)
-            for i, slots in enumerate(self._candidates)
-        ]
+        plans: list[dict[int, list[int]]] = []
+        start = 0
+        for i, slots in enumerate(self._candidates):
+            end = start + len(slots)
+            plans.append(self._plan(i, each[start:end], nothing))
+            start = end
+        return plans
 
     def _members(
         self,
@@ -601,18 +606,39 @@ class Batch:
         """The slots to compare with, by event: candidates, of which the numbers of the events are given, and further
         members of these events."""
         chosen: dict[int, list[int]] = {}
-        for slot, number in zip(self._candidates[i], numbers, strict=True):
+        told = zip(self._candidates[i], numbers, strict=True)
+        for slot, number in told:
             members = chosen.get(number)
             if members is None:
-                if len(chosen) < EVENTS:
-                    chosen[number] = [slot]
+                chosen[number] = [slot]
+                if len(chosen) == EVENTS:
+                    break
             elif len(members) < MEMBERS:
                 members.append(slot)
-        for number, members in chosen.items():
-            # Most events are one report, which is chosen already.
-            if number in foreseen.joining or self._index.has_several(number):
-                self._add_newest(i, number, foreseen, members)
+        # Most events are one report, which is chosen already.
+        is_joined = not foreseen.joining.keys().isdisjoint(chosen)
+        if is_joined or not self._index.are_lone(chosen):
+            self._fill(i, chosen, told, foreseen)
         return chosen
+
+    def _fill(
+        self,
+        i: int,
+        chosen: dict[int, list[int]],
+        told: Iterable[tuple[int, int]],
+        foreseen: _Foreseen,
+    ) -> None:
+        """Add further reports to the chosen events of several: of the candidates told, then the newest."""
+        several: dict[int, list[int]] = {}
+        for number, members in chosen.items():
+            if number in foreseen.joining or self._index.has_several(number):
+                several[number] = members
+        for slot, number in told:
+            if number in several and len(several[number]) < MEMBERS:
+                several[number].append(slot)
+        for number, members in several.items():
+            if len(members) < BEST:
+                self._add_newest(i, number, foreseen, members)
 
     def _add_newest(
         self,
@@ -736,11 +762,34 @@ class Batch:
     ) -> Floats:
         """The gate's log-odds of the hopeless, the whole model's of the others, whose slow features are added."""
         log_odds = self._model.gate.log_odds(table)
-        is_near = table[:, INDEX["meaning"]] >= NEAR
-        hopeful = np.flatnonzero((log_odds > HOPELESS) | is_near)
-        add_slow(table, pairs, hopeful)
-        log_odds[hopeful] = self._model.log_odds(table[hopeful])
+        hopeful = np.flatnonzero(log_odds > HOPELESS)
+        if len(hopeful):
+            add_slow(table, pairs, hopeful)
+            log_odds[hopeful] = self._model.log_odds(table[hopeful])
         return adjusted(log_odds, table)
+
+
+def _in_question(
+    plan: dict[int, list[int]],
+    pairs: Mapping[int, Pair],
+) -> dict[int, list[int]]:
+    """The events of a plan that are not out of the question; where all are, the likest of them, which is named."""
+    found: dict[int, list[int]] = {}
+    for number, slots in plan.items():
+        for slot in slots:
+            pair = pairs[slot]
+            # What is lost by a namesake an event may get back.
+            if pair.log_odds > AWAY or pair.is_namesake:
+                found[number] = slots
+                break
+    if found or not plan:
+        return found
+    falling: list[tuple[float, int]] = []
+    for number, slots in plan.items():
+        best = max(pairs[slot].log_odds for slot in slots)
+        falling.append((-best, number))
+    _, likest = min(falling)
+    return {likest: plan[likest]}
 
 
 def _may_be_absorbed(

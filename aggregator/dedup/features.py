@@ -269,8 +269,8 @@ def features(
 
 
 def quick_features(pairs: Compared) -> Floats:
-    """All but those that look at the titles letter by letter and word by word (`SLOW`), which are -1: they cost more
-    than all others."""
+    """All but those that look at the titles letter by letter and slot by slot, and the network over their embeddings
+    (`SLOW`), which are -1: they cost more than all others."""
     query, others = pairs.query, pairs.others
     table = np.full((len(others), len(NAMES)), -1, np.float32)
     _tokens(table, pairs)
@@ -278,6 +278,7 @@ def quick_features(pairs: Compared) -> Floats:
     _facts(table, query, others)
     _circumstances(table, query, others)
     _meaning(table, query, others)
+    _word_cosines(table, pairs)
     # Rounded, so that sums made in another order fall on the same side of every threshold of the trees.
     return np.round(table, 3)
 
@@ -287,10 +288,9 @@ def add_slow(
     pairs: Compared,
     chosen: NDArray[np.intp],
 ) -> None:
-    """The features of `SLOW`, for the `chosen` pairs."""
+    """The features of `SLOW`, for the `chosen` pairs, one at least."""
     _letters(table, pairs.query, pairs.others, chosen)
     _differences(table, pairs, chosen)
-    _word_cosines(table, pairs, chosen)
     _meaning_pair(table, pairs.query[chosen], pairs.others[chosen], chosen)
 
 
@@ -604,9 +604,7 @@ _SCORERS = (
 
 
 _LETTERS = tuple(name for name, _ in _SCORERS)
-SLOW = tuple(
-    INDEX[name] for name in (*_LETTERS, *DIFFERENCES, *WORD_COSINES, "meaning_pair")
-)
+SLOW = tuple(INDEX[name] for name in (*_LETTERS, *DIFFERENCES, "meaning_pair"))
 _LETTER_COLUMNS = slice(INDEX[_LETTERS[0]], INDEX[_LETTERS[-1]] + 1)
 _DIFFERENCE_COLUMNS = slice(INDEX[DIFFERENCES[0]], INDEX[DIFFERENCES[-1]] + 1)
 _WORD_VECTOR_COLUMNS = slice(INDEX[WORD_COSINES[0]], INDEX[WORD_COSINES[-1]] + 1)
@@ -644,8 +642,6 @@ def _differences(
     chosen: NDArray[np.intp],
 ) -> None:
     """What stands in one title where the other has something else (see `differences`)."""
-    if not len(chosen):
-        return
     of_both: slice | NDArray[np.intp] = slice(None)
     # Nearly always all of them are chosen, and need not be copied.
     if len(chosen) < len(table):
@@ -666,18 +662,19 @@ def _differences(
 def _word_cosines(
     table: Floats,
     pairs: Compared,
-    chosen: NDArray[np.intp],
 ) -> None:
-    """What the words say of one meaning (see `word_vectors`), for those of the `chosen` pairs that no encoder has read:
-    of what it says the words repeat a part."""
-    unread = chosen[table[chosen, INDEX["meaning"]] < 0]
+    """What the words say of one meaning (see `word_vectors`), for those pairs that no encoder has read: of what it says
+    the words repeat a part."""
+    unread = np.flatnonzero(table[:, INDEX["meaning"]] < 0)
+    if not len(unread):
+        return
     mine = pairs.tokens[unread]
     theirs = pairs.tokens[unread + len(table)]
     # The pairs of a query stand one behind the other.
     is_first = np.ones(len(unread), bool)
     is_first[1:] = (mine[1:] != mine[:-1]).any(1)
     values = word_cosines(mine[is_first], np.cumsum(is_first) - 1, theirs)
-    table[unread, _WORD_VECTOR_COLUMNS] = np.round(values, 3)
+    table[unread, _WORD_VECTOR_COLUMNS] = values
 
 
 def _shingles(
@@ -733,7 +730,7 @@ def _meaning_pair(
 
     For the `chosen` rows of the table, of which `query` and `others` are the rows.
     """
-    if not (has_meanings(query) and has_meanings(others)) or not len(chosen):
+    if not (has_meanings(query) and has_meanings(others)):
         return
     mine, theirs = meanings(query), meanings(others)
     known = mine[:, 0].any(1) & theirs[:, 0].any(1)

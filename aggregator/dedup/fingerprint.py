@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from itertools import compress, starmap
 from typing import NamedTuple
@@ -70,7 +71,7 @@ _LENGTHS = struct.calcsize("<B20sIQIIHII")
 _NEVER = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fingerprint:
     """See the module. Times are epoch seconds; `matched` is None without evidence of when. Hashes are 32 bit, `url` 64.
 
@@ -103,8 +104,10 @@ class Fingerprint:
         """The time matching uses: when it was published, else first seen."""
         return self.first_seen if self.matched is None else self.matched
 
-    def pack(self) -> bytes:
-        """All of it in at most about 500 bytes, little endian, version first."""
+    @cached_property
+    def packed(self) -> bytes:
+        """All of it in at most about 500 bytes, little endian, version first: made once, and wanted by the index and by
+        the log."""
         title = self.title.encode()
         lang = self.lang.encode()[:16]
         header = _HEADER.pack(
@@ -135,7 +138,7 @@ class Fingerprint:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Fingerprint:
-        """The fingerprint `pack` was given, or one of version 1. Raises ValueError on bytes of no known version."""
+        """The fingerprint that was `packed`, or one of version 1. Raises ValueError on bytes of no known version."""
         packed = upgraded(packed)
         parts = parts_of(packed)
         lang, title, titles, bodies, shingles, kinds, values, meaning = parts

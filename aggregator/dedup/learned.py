@@ -74,20 +74,18 @@ def model() -> Model:
 def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
     """A model from the arrays of its forests, `<forest>_columns` and so on, and the weights `joining`."""
     return Model(
-        _forest(archive, "gate"),
-        _forest(archive, "pair"),
-        _forest(
-            archive,
-            "meant",
-        ),
+        forest_of(archive, "gate"),
+        forest_of(archive, "pair"),
+        forest_of(archive, "meant"),
         archive["joining"].astype(float).tolist(),
     )
 
 
-def _forest(
+def forest_of(
     a: Mapping[str, NDArray[np.generic]],
     name: str,
 ) -> Forest:
+    """One of the forests of `model_from`."""
     columns = a[f"{name}_columns"]
     thresholds = a[f"{name}_thresholds"]
     values = a[f"{name}_values"]

@@ -187,7 +187,7 @@ def row_array(
     kind: np.dtype[np.void] = ROW,
 ) -> Rows:
     """Fingerprints as an array of a kind of row. Title tokens fill the first `TITLE_TOKENS` columns of `tokens`."""
-    return unpacked_rows((fingerprint.pack() for fingerprint in prints), kind)
+    return unpacked_rows((fingerprint.packed for fingerprint in prints), kind)
 
 
 class _Block:

@@ -40,7 +40,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintRecord:
-    """One line of the fingerprint log, from which the matching index is rebuilt. `packed` is `Fingerprint.pack()`.
+    """One line of the fingerprint log, from which the matching index is rebuilt. `packed` is `Fingerprint.packed`.
 
     `absorbs` are the events that were merged into `event_id` on this entry's evidence. `decision` is None in records of
     versions that did not keep it.

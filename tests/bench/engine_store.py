@@ -188,7 +188,7 @@ async def bench_publish(store: Store, entries: int) -> None:
 async def bench_rebuild(store: Store, records: int) -> None:
     """The fingerprint log is filled in batches, and read into an index as the event stage does at its start."""
     packed = [
-        fingerprint(entry).pack() for entry in islice(stream(1), min(records, DISTINCT))
+        fingerprint(entry).packed for entry in islice(stream(1), min(records, DISTINCT))
     ]
     for start in range(0, records, 1000):
         rows = [
@@ -228,7 +228,7 @@ def bench_wire(rounds: int) -> None:
         "state": wire.encode(state),
         "known": wire.known_bytes(known),
         "fingerprint": wire.record_bytes(
-            record(1, next(map(fingerprint, stream(1))).pack())
+            record(1, next(map(fingerprint, stream(1))).packed)
         ),
     }
     work: dict[str, Callable[[], object]] = {

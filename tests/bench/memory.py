@@ -46,7 +46,7 @@ def records(count: int) -> Iterator[bytes]:
                 event_id(entry.entry_id),
                 entry.feed_id,
                 at,
-                fingerprint(entry).pack(),
+                fingerprint(entry).packed,
             )
         )
 

@@ -88,7 +88,7 @@ def test_what_means_the_same_is_near_and_what_does_not_is_not():
     prints = []
     for number, (name, title) in enumerate(titles.items()):
         one = replace(entry(number), title=title)
-        prints.append((name, fingerprint(one, vectors([(title, "")])[0]).pack()))
+        prints.append((name, fingerprint(one, vectors([(title, "")])[0]).packed))
     known = embedded([*prints, ("damaged", b"\x09")])
     near = nearest_by_meaning("terremoto en Japón", known)
     assert max(near, key=near.__getitem__) == "quake"

@@ -42,7 +42,7 @@ def made(title: str, text: str = "", lang: str = "en", **more: object) -> Finger
 @given(rows)
 def test_a_packed_fingerprint_unpacks_to_itself(row: dict[str, object]) -> None:
     one = fingerprint(entry_of(row))
-    assert Fingerprint.unpack(one.pack()) == one
+    assert Fingerprint.unpack(one.packed) == one
 
 
 @given(st.lists(rows, max_size=70))
@@ -61,7 +61,7 @@ def test_each_entry_has_a_meaning_of_its_own() -> None:
 
 @given(rows)
 def test_a_packed_fingerprint_is_at_most_512_bytes(row: dict[str, object]) -> None:
-    assert len(fingerprint(entry_of(row)).pack()) <= 512
+    assert len(fingerprint(entry_of(row)).packed) <= 512
 
 
 def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
@@ -78,7 +78,7 @@ def test_a_full_fingerprint_is_at_most_512_bytes() -> None:
         40,
         10,
     )
-    assert len(full.pack()) <= 512
+    assert len(full.packed) <= 512
 
 
 def test_other_bytes_are_refused() -> None:
@@ -94,7 +94,7 @@ def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() ->
         source="a",
         url="https://example.org/x/y",
     )
-    packed = now.pack()
+    packed = now.packed
     head = bytearray(packed[: HEADER_BYTES - 4])
     head[0], head[HEADER_BYTES - 9] = 1, 128  # the version, and how long the vector is
     old = bytes(head) + packed[HEADER_BYTES:] + bytes(range(128))
@@ -105,7 +105,7 @@ def test_a_fingerprint_of_version_1_is_read_without_its_vector_and_its_feed() ->
 
 def test_a_fingerprint_of_version_2_is_read_without_its_vectors() -> None:
     now = made("Ferry sinks off Samoa", "Forty were aboard.", source="a")
-    packed = now.pack()
+    packed = now.packed
     head = bytearray(packed[:HEADER_BYTES])
     head[0], head[HEADER_BYTES - 9] = 2, MEANING_BYTES
     old = bytes(head) + packed[HEADER_BYTES:] + bytes(range(MEANING_BYTES))

@@ -227,7 +227,7 @@ def test_an_index_rebuilt_from_packed_fingerprints_answers_the_same() -> None:
         put(index, printed(title, number))
     for number, title in enumerate(TITLES):
         one = printed(title, number)
-        again.add(Fingerprint.unpack(one.pack()), index.event_of(one.entry_id) or "")
+        again.add(Fingerprint.unpack(one.packed), index.event_of(one.entry_id) or "")
     assert state(again, []) == state(index, [])
 
 

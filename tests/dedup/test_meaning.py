@@ -51,7 +51,7 @@ def likeness(one: Fingerprint, other: Fingerprint) -> float:
 @given(vectors)
 def test_a_meaning_survives_packing(vector: bytes) -> None:
     one = printed("A ship runs aground", vector)
-    assert Fingerprint.unpack(one.pack()) == one
+    assert Fingerprint.unpack(one.packed) == one
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -77,13 +77,13 @@ def test_a_row_without_a_meaning_has_a_vector_of_zeros() -> None:
 
 def test_a_fingerprint_from_before_meanings_is_read_beside_one_with() -> None:
     old, new = printed("A ship runs aground"), printed("A ship sinks", towards(3))
-    rows = unpacked_rows([old.pack(), new.pack()], MEANT_ROW)
+    rows = unpacked_rows([old.packed, new.packed], MEANT_ROW)
     assert rows["meaning"].any(1).tolist() == [False, True]
     assert rows["title"].tolist() == [b"a ship runs aground", b"a ship sinks"]
 
 
 def test_a_fingerprint_with_a_part_of_a_meaning_is_refused() -> None:
-    assert not is_readable(printed("A ship runs aground", towards(3)).pack()[:-1])
+    assert not is_readable(printed("A ship runs aground", towards(3)).packed[:-1])
 
 
 @given(vectors, vectors)
@@ -119,7 +119,7 @@ def test_an_index_with_embeddings_takes_in_records_without() -> None:
         {"id": "1", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"}
     )
     matcher = Matcher(MEANT)
-    record = FingerprintRecord("1", "e1", "a", EPOCH, fingerprint(entry).pack())
+    record = FingerprintRecord("1", "e1", "a", EPOCH, fingerprint(entry).packed)
     assert matcher.learn([record]) == 0
     again = entry_of(
         {"id": "2", "title": "Ferry sinks off Samoa with 40 aboard", "lang": "en"}

@@ -22,7 +22,7 @@ def axis(*values: int) -> bytes:
 
 
 def packed(meaning: bytes) -> bytes:
-    return replace(PRINT, meaning=meaning).pack()
+    return replace(PRINT, meaning=meaning).packed
 
 
 def test_an_event_is_as_near_as_its_nearest_headline():

@@ -218,6 +218,6 @@ def test_an_explanation_names_what_tells_namesakes_apart() -> None:
 )
 def test_persons_are_kept_as_they_are_packed(words: list[str]) -> None:
     one = report(1, "A title", " ".join(words))
-    assert Fingerprint.unpack(one.pack()) == one
+    assert Fingerprint.unpack(one.packed) == one
     assert len(one.numbers) <= NUMBERS
     assert sum(value < 0 for _, value in one.numbers) <= MOST_PERSONS

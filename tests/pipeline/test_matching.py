@@ -128,7 +128,7 @@ class Desk:
         for made, event_id in self.log:
             standing = self.standing(self.moved.get(made.entry_id, event_id))
             fresh.learn(
-                [FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.pack())]
+                [FingerprintRecord(made.entry_id, standing, "f", EPOCH, made.packed)]
             )
         return fresh
 
