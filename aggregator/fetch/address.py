@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from aggregator.fetch.guard import literal_address
+from aggregator.fetch.guard import ADDRESSES_KEPT, literal_address
 from aggregator.hosts import ascii_host
 
 _SENT_AS_WRITTEN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"<>')
@@ -50,6 +51,7 @@ class Target:
         return "/" + self.url.split("/", 3)[3]
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def target_of(url: str) -> Target:
     """The address to ask for `url`. Raises BadUrl."""
     try:

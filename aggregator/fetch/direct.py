@@ -15,9 +15,11 @@ aiohappyeyeballs is used because aiohttp itself connects by it: both ways try ad
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +34,9 @@ from aggregator.fetch.tolerant import AnswerReader, BadAnswer
 
 _NEXT_ADDRESS_AFTER_S = 0.25
 """RFC 8305 section 5: how long one address may take before the next is tried beside it."""
+_MAY_WRITE_EARLY = sys.platform == "linux"
+"""Whether a request may be handed over before the connection stands: Linux says "not now", others that there is none.
+Not to wait for it spares an eighth of a request that is answered by a 304 (tests/bench/fetch_cost.py)."""
 _NOT_IN_A_HEAD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
@@ -76,11 +81,13 @@ class DirectConnections:
             try:
                 return await exchange.answer
             finally:
-                _drop(transport)
+                # The answer is read, or nobody wants it any more. Closed politely, TLS would wait up to 30 s for the
+                # other side's farewell, and a request that could not be sent for its connection, descriptors open.
+                transport.abort()
 
     async def _connected(
         self, target: Target, exchange: _Exchange
-    ) -> asyncio.BaseTransport:
+    ) -> asyncio.Transport:
         addresses = await self._addresses(target)
         is_tls = target.origin[0] == "https"
         loop = asyncio.get_running_loop()
@@ -102,7 +109,7 @@ class DirectConnections:
                     raise
 
     async def _socket(self, addresses: list[AddressInfo]) -> socket.socket:
-        """A socket connected to one of the addresses. Raises OSError."""
+        """A socket connected, or about to be, to one of the addresses. Raises OSError."""
         if len(addresses) > 1:
             return await start_connection(
                 addresses,
@@ -115,8 +122,7 @@ class DirectConnections:
         connection = self._guard.socket(address)
         try:
             connection.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(connection, address[4])
+            await _connect(connection, address[4])
         except BaseException:
             connection.close()
             raise
@@ -153,15 +159,14 @@ def _head(target: Target, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _drop(transport: asyncio.BaseTransport) -> None:
-    """End a connection whose answer is read, or is not wanted any more."""
-    if isinstance(transport, asyncio.Transport) and transport.get_extra_info(
-        "ssl_object"
-    ):
-        # Closed politely it would wait up to 30 s for the other side's farewell, its descriptor open.
-        transport.abort()
-    else:
-        transport.close()
+async def _connect(connection: socket.socket, address: tuple[Any, ...]) -> None:
+    """Begin to connect, and where the system makes us wait for the connection's end, do. Raises OSError."""
+    if not _MAY_WRITE_EARLY:
+        await asyncio.get_running_loop().sock_connect(connection, address)
+        return
+    # Begun is enough; what becomes of it the transport is told.
+    with contextlib.suppress(BlockingIOError):
+        connection.connect(address)
 
 
 class _Exchange(asyncio.Protocol):

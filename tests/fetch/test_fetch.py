@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gzip
+import os
 import socket
 import ssl
 import zlib
@@ -656,6 +658,27 @@ async def test_the_time_limit_covers_all_redirects_together(origin: Origin):
             await impatient.fetch(asking(origin.url("/0"))), FailureKind.TIMEOUT
         )
     assert 1 <= len(result.redirects) <= 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_connection_that_never_stands_is_given_up_and_closed(scheme: str):
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
+        contextlib.ExitStack() as stack,
+    ):
+        # Those that wait to be accepted fill its queue: to who comes after them it does not answer.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        before = len(os.listdir("/dev/fd"))
+        url = f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/feed"
+        async with fetcher_with(timeout=timedelta(seconds=0.3)) as impatient:
+            failed(await impatient.fetch(asking(url)), FailureKind.TIMEOUT)
+            # What the transport closes it closes in the loop's next turn.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert len(os.listdir("/dev/fd")) == before
 
 
 async def test_an_answer_that_is_not_http_is_a_failure(fetcher: Fetcher):
