@@ -560,14 +560,17 @@ class EventStage:
         seconds: float,
     ) -> None:
         counts: Counter[str] = Counter()
+        kinds: Counter[Kind] = Counter()
         # The server answers up to the first it refused: there may be fewer answers.
         for publication, answer in zip(publications, answers, strict=False):
             if answer.repeated:
                 counts["repeated"] += 1
                 continue
             for message in publication.messages:
-                counts[_OUTCOME_OF[message.kind]] += 1
-                self._metrics.count_message(message.kind.value)
+                kinds[message.kind] += 1
+        for kind, number in kinds.items():
+            counts[_OUTCOME_OF[kind]] = number
+            self._metrics.count_message(kind.value, number)
         for outcome, count in counts.items():
             self._metrics.count_report(outcome, count)
         each_s = seconds / max(len(publications), 1)

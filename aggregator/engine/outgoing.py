@@ -40,7 +40,7 @@ def _targets_of(
     """Where the message goes already; of a new one nowhere yet."""
     for known, targets in sent:
         # The script gets it once, however many queues take it: with its document it has some 5 KB.
-        if known == message:
+        if known is message or known == message:
             return targets
     targets = []
     sent.append((message, targets))

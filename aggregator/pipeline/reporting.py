@@ -418,11 +418,14 @@ def queued_reports(
             else:
                 matched.append(queue.name)
     waiting = [name for name in dict.fromkeys(matched) if name not in served]
-    event = replace(
-        event,
-        queues_served=tuple(served),
-        queues_matched=tuple(waiting),
-    )
+    standing = (event.queues_served, event.queues_matched)
+    # Most reports change nothing for queues.
+    if standing != (tuple(served), tuple(waiting)):
+        event = replace(
+            event,
+            queues_served=tuple(served),
+            queues_matched=tuple(waiting),
+        )
     return event, tuple(told)
 
 

@@ -9,10 +9,12 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from aggregator.engine import codec, wire
 from aggregator.engine.scripts import text
 from aggregator.model import (
+    DateSource,
     Decision,
     Entry,
     Event,
@@ -149,6 +151,30 @@ def test_an_entry_reads_back_as_it_was_written(
         making.entry(number), title=title, document=document, published_at=at
     )
     assert wire.decode(Entry, wire.encode(entry)) == entry
+
+
+@given(TEXT, TEXTS, st.none() | INSTANTS, COUNTS)
+def test_an_entry_and_an_event_are_written_as_pydantic_writes_them(
+    title: str, names: tuple[str, ...], at: datetime | None, number: int
+) -> None:
+    """Workers of earlier versions wrote them so."""
+    entry = replace(
+        making.entry(number),
+        title=title,
+        tags=names,
+        published_at=at,
+        date_source=DateSource.CLAMPED,
+    )
+    event = replace(making.event("e1", entry, entry), related=names)
+    for record in (entry, event):
+        written: bytes = TypeAdapter(type(record)).dump_json(record)
+        assert wire.encode(record) == b'{"v":1,' + written[1:]
+
+
+def test_half_a_character_cannot_be_written() -> None:
+    broken = replace(making.entry(1), title="\ud83d")
+    with pytest.raises(ValueError, match="UTF-8"):
+        wire.encode(broken)
 
 
 @given(KNOWN)
