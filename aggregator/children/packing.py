@@ -33,6 +33,8 @@ class _Reducers(dict[type, _Reducer]):
 
 def _reducer_of(cls: type) -> _Reducer | None:
     """None of what is no record, or cannot be made anew from its fields in their order."""
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return _reduced_tuple
     # One without slots may hold more than its fields.
     if not is_dataclass(cls) or "__slots__" not in vars(cls):
         return None
@@ -48,6 +50,11 @@ def _reducer_of(cls: type) -> _Reducer | None:
         return cls, values(record)
 
     return reducer
+
+
+def _reduced_tuple(record: Any) -> tuple[Any, ...]:
+    """A named tuple, which by itself is asked for its values by a function in Python."""
+    return record.__class__, tuple(record)
 
 
 _reducers = _Reducers()

@@ -248,17 +248,19 @@ def known_entry(data: bytes) -> KnownEntry:
         content,
     ) = fields
     _check_version("known entry", version)
+    edits_since_at = _stored_instant(edits) if edits else None
+    # By place, since a feed has thousands: names would take longer.
     return KnownEntry(
-        content_hash=content,
-        first_seen_at=_stored_instant(first),
-        revision=whole(revision),
-        link_key=link_key,
-        title_key=title_key,
-        last_seen_at=_stored_instant(last),
-        edits_since_at=_stored_instant(edits) if edits else None,
-        edit_count=whole(edit_count),
-        date_stated=stated == "1",
-        guid_key=guid_key,
+        content,
+        _stored_instant(first),
+        whole(revision),
+        link_key,
+        title_key,
+        _stored_instant(last),
+        edits_since_at,
+        whole(edit_count),
+        stated == "1",
+        guid_key,
     )
 
 

