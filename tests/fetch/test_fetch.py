@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import gzip
-import os
 import socket
 import ssl
 import zlib
@@ -671,14 +670,14 @@ async def test_a_connection_that_never_stands_is_given_up_and_closed(scheme: str
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(deaf.getsockname())
-        before = len(os.listdir("/dev/fd"))
+        before = len(list(Path("/dev/fd").iterdir()))
         url = f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/feed"
         async with fetcher_with(timeout=timedelta(seconds=0.3)) as impatient:
             failed(await impatient.fetch(asking(url)), FailureKind.TIMEOUT)
             # What the transport closes it closes in the loop's next turn.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            assert len(os.listdir("/dev/fd")) == before
+            assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 async def test_an_answer_that_is_not_http_is_a_failure(fetcher: Fetcher):
