@@ -78,6 +78,11 @@ class Bodies:
             return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
         known = await over_gaps(lambda: self._store.polls.known(feed.feed_id))
+        seen_items = state.seen_items
+        if seen_items is None:
+            seen_items = await over_gaps(
+                lambda: self._store.polls.seen_items(feed.feed_id)
+            )
         request = ReadRequest(
             feed=feed,
             url=result.url,
@@ -92,7 +97,7 @@ class Bodies:
             language=state.language,
             clock_error=state.clock_error,
             first_poll=state.last_success_at is None and not known,
-            seen_items=state.seen_items,
+            seen_items=seen_items,
         )
         read = await self.turns.read(
             self._read,

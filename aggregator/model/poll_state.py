@@ -190,8 +190,9 @@ class PollState:
     """The feed's WebSub subscription, if its document or its server names a hub."""
     dropped_count: int = 0
     """Entries that lay beyond `max_entries` when the document was last read."""
-    seen_items: str = ""
-    """The items of the document that was read last (`entry.remembered`): those that still stand are not read again."""
+    seen_items: str | None = None
+    """The items of the document that was read last (`entry.remembered`): those that still stand are not read again.
+    None: those that stand in a field of their own beside the state, which only who reads a body asks for."""
     history: tuple[str, ...] = ()
     """One letter for each of the newest 48 polls: `n` new entries, `u` unchanged, `f` failed."""
 

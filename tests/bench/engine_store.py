@@ -225,7 +225,7 @@ def bench_wire(rounds: int) -> None:
     message: Message = making.message(Kind.NEW, entry, "e1")
     written = {
         "entry": wire.encode(entry),
-        "state": wire.encode(state),
+        "state": wire.state_bytes(state),
         "known": wire.known_bytes(known),
         "fingerprint": wire.record_bytes(
             record(1, next(map(fingerprint, stream(1))).packed)
@@ -234,7 +234,7 @@ def bench_wire(rounds: int) -> None:
     work: dict[str, Callable[[], object]] = {
         "entry, write": lambda: wire.encode(entry),
         "entry, read": lambda: wire.decode(Entry, written["entry"]),
-        "state, write": lambda: wire.encode(state),
+        "state, write": lambda: wire.state_bytes(state),
         "state, read": lambda: wire.decode(PollState, written["state"]),
         "known entry, write": lambda: wire.known_bytes(known),
         "known entry, read": lambda: wire.known_entry(written["known"]),

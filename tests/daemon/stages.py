@@ -54,13 +54,14 @@ class Stages:
         self.now = now
         self.bodies: dict[str, bytes | FetchResult] = {}
         self.requests: list[PollRequest] = []
+        self.readings: list[ReadRequest] = []
         self.settings = settings or Settings()
         self.clock = Clock(lambda: self.now, moved=True)
         store.use(retention=self.settings.retention, queues=self.settings.queues)
         self.poll_stage = PollStage(
             store=store,
             fetch=self._fetch,
-            read=read_here,
+            read=self._read,
             settings=self.settings,
             metrics=Metrics(),
             clock=self.clock,
@@ -88,6 +89,12 @@ class Stages:
         self.requests.append(request)
         body = self.bodies[request.feed_id]
         return body if not isinstance(body, bytes) else answer(request.url, body)
+
+    async def _read(
+        self, request: ReadRequest, wall: timedelta | None = None
+    ) -> ReadResult:
+        self.readings.append(request)
+        return await read_here(request, wall)
 
     async def poll(self, feed_id: str) -> Poll:
         """Poll one feed now, due or not."""

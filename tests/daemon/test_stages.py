@@ -130,6 +130,23 @@ async def test_another_body_with_the_same_entries_is_seen(store: Store):
     assert len(await stages.messages()) == 1
 
 
+async def test_a_reader_is_told_what_the_document_before_held_though_polls_lie_between(
+    store: Store,
+):
+    stages = Stages(store, feed("a"))
+    first = await stages.run("a", rss(("1", QUAKE)))
+    assert isinstance(first.read, FeedRead)
+    assert first.read.seen_items
+    for _ in range(2):
+        stages.now += timedelta(hours=1)
+        await stages.run("a", rss(("1", QUAKE)))
+    stages.now += timedelta(hours=1)
+    last = await stages.run("a", rss(("1", QUAKE), ("2", BUDGET)))
+    assert outcomes(last) == {"new": 1, "seen": 1}
+    told = [request.seen_items for request in stages.readings]
+    assert told == ["", first.read.seen_items]
+
+
 async def test_an_edit_is_a_revision_of_its_own_event(store: Store):
     stages = Stages(store, feed("a"))
     await stages.run("a", rss(("1", QUAKE)))

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from aggregator.engine import wire
 from aggregator.engine.poll_store import Skip
 from aggregator.engine.store import Store
 from aggregator.errors import EngineRefused, StaleToken
@@ -549,3 +550,49 @@ async def test_the_server_counts_feeds_by_health_and_no_text_of_a_state_counts(
     await store.engine.command("SET", store.engine.keys.feed("f1"), "of another type")
     assert await store.polls.healths(ids) == {"ok": 1, "quarantined": 1, "new": 508}
     assert await store.polls.healths([]) == {}
+
+
+# --- the items of a document ---
+
+
+async def test_items_seen_stand_beside_the_state_until_others_are_written(
+    store: Store,
+) -> None:
+    async def committed(seen_items: str | None) -> str:
+        poll = commit(await claimed(store))
+        after = replace(poll.state, seen_items=seen_items)
+        await store.polls.commit(replace(poll, state=after))
+        return await store.polls.seen_items("f0")
+
+    assert await store.polls.seen_items("f0") == ""
+    assert await committed("of the first") == "of the first"
+    assert await committed(None) == "of the first"
+    # Who does not read a body is not given them.
+    assert (await claimed(store)).state == state("f0")
+
+
+async def test_a_document_without_items_takes_those_of_the_one_before_away(
+    store: Store,
+) -> None:
+    for seen_items in ("of the first", ""):
+        poll = commit(await claimed(store))
+        after = replace(poll.state, seen_items=seen_items)
+        await store.polls.commit(replace(poll, state=after))
+    assert await store.polls.seen_items("f0") == ""
+
+
+async def test_items_in_a_state_of_an_earlier_version_are_believed_and_move_out_of_it(
+    store: Store,
+) -> None:
+    poll = commit(await claimed(store))
+    stale = replace(poll.state, seen_items="stale")
+    await store.polls.commit(replace(poll, state=stale))
+    key = store.engine.keys.feed("f0")
+    earlier = wire.encode(replace(poll.state, seen_items="of the last"))
+    await store.engine.command("HSET", key, "state", earlier)
+    claim = await claimed(store)
+    assert claim.state is not None
+    assert claim.state.seen_items == "of the last"
+    await store.polls.commit(replace(commit(claim), state=claim.state))
+    assert await store.polls.seen_items("f0") == "of the last"
+    assert await store.polls.states(["f0"]) == {"f0": state("f0")}

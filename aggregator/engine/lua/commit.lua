@@ -1,7 +1,7 @@
 -- Writes all that one poll found, under its claim; of many polls one after the other, each whole or not at all.
 -- KEYS, of each poll: due, feed, known, entries, trouble, host to hold. ARGV, of each poll: prefix, feed id, token, now,
--- state, due ('+inf': never), hold until ('' = no), ms to keep counts, numbers of entries, known values, notices, counts;
--- then these. Answers for each: done, repeated (it was written before), stale, or an error.
+-- state, due ('+inf': never), hold until ('' = no), ms to keep counts, numbers of entries, known values, notices, counts,
+-- items seen (0 leaves those that stand); then these. Answers for each: done, repeated (it was written before), stale, or an error.
 local KEYS_EACH = 6
 
 local function take_poll(first_key)
@@ -11,9 +11,10 @@ local function take_poll(first_key)
   p.prefix, p.feed_id, p.token, p.now = take(), take(), take(), now_ms(take())
   p.state, p.due, p.hold, p.keep_ms = take(), take(), take(), take()
   local entry_count, known_count = tonumber(take()), tonumber(take())
-  local notice_count, stat_count = tonumber(take()), tonumber(take())
+  local notice_count, stat_count, seen_count = tonumber(take()), tonumber(take()), tonumber(take())
   p.entries, p.known = take_many(entry_count), take_many(known_count)
   p.notices, p.stats = take_notices(notice_count), take_many(stat_count)
+  p.seen = take_many(seen_count)
   return p
 end
 
@@ -39,6 +40,9 @@ local function write(p, slot_key)
     redis.call('XADD', p.entries_key, '*', 'e', entry)
   end
   hset_many(p.known_key, p.known)
+  if p.seen[1] then
+    redis.call('HSET', p.feed_key, 'seen', p.seen[1])
+  end
   redis.call('HSET', p.feed_key, 'state', p.state, 'done', p.token, 'lease', '0', 'nonce', '')
   redis.call('ZADD', p.due_key, 'XX', p.due, p.feed_id)
   tell(p.trouble_key, p.notices)
