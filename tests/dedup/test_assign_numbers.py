@@ -162,7 +162,7 @@ def test_at_most_five_events_are_related() -> None:
 # --- what is compared ---
 
 
-@pytest.mark.parametrize(("gate", "event_id"), [(-1.95, "near"), (-2.05, None)])
+@pytest.mark.parametrize(("gate", "event_id"), [(-2.45, "near"), (-2.55, None)])
 def test_a_pair_that_the_gate_finds_hopeless_is_not_looked_at_again(
     gate: float, event_id: str | None
 ) -> None:
