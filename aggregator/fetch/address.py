@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from aggregator.fetch.guard import ADDRESSES_KEPT, literal_address
-from aggregator.hosts import ascii_host
+from aggregator.fetch.guard import literal_address
+from aggregator.hosts import ADDRESSES_KEPT, ascii_host
 
 _SENT_AS_WRITTEN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"<>')
 _NOT_IN_A_HOST = '%<>"\\^`{|}#?@\x7f'

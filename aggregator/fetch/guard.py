@@ -26,6 +26,8 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from aggregator.hosts import ADDRESSES_KEPT
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -46,11 +48,6 @@ _NOT_PUBLIC = (
 )
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 """RFC 5214: the second half of an address that carries an IPv4 one behind it."""
-
-
-ADDRESSES_KEPT = 4096
-"""Feeds whose addresses are taken apart once, not at each of their polls: a kilobyte each. A guess: most installations
-have fewer."""
 
 
 class PrivateAddress(OSError):
