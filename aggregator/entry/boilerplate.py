@@ -57,14 +57,19 @@ _NAMES = {
 def _any_of(
     table: str,
     *,
+    signs: str = "",
     end: str = "",
 ) -> re.Pattern[str]:
-    """One pattern out of a table of them; `<NAME>` stands for an entry of `_NAMES`."""
+    """One pattern out of a table of them; `<NAME>` stands for an entry of `_NAMES`.
+
+    `signs`: a class that the first character of each is of; where none stands no pattern is tried, one after the other.
+    """
     lines = [line.strip() for line in table.splitlines() if line.strip()]
     joined = "|".join(lines)
     for name, value in _NAMES.items():
         joined = joined.replace(f"<{name}>", f"(?:{value})")
-    return re.compile(f"(?:{joined}){end}", re.IGNORECASE)
+    start = f"(?={signs})" if signs else ""
+    return re.compile(f"{start}(?:{joined}){end}", re.IGNORECASE)
 
 
 def _of_small_letters(pattern: re.Pattern[str]) -> re.Pattern[str]:
@@ -164,18 +169,24 @@ _TAIL_MARK = re.compile(
 _ASCII_TAIL_MARKS = ("...", "&hellip;", "&raquo;", "read", "the post")
 """Those of them that ASCII can write: in a tenth of that again."""
 
-_COUNT_FIRST = _any_of(r"""
+_COUNT_FIRST = _any_of(
+    r"""
     <NUMBER>\s?(?:views?|reads?|comments?|likes?|shares?|votes?|points?|replies|reactions?|retweets?|plays?|downloads?)\b
     <NUMBER>\s?(?:min(?:utes?)? read|vues|commentaires|aufrufe|kommentare)\b
     <NUMBER>\s?(?:visitas|comentarios|visualizações|comentários)\b
     <NUMBER>\s?(?:просмотр|комментари)\w{0,4}\b
     <NUMBER>\s?(?:次|条|條|个|人)?(?:阅读|閱讀|浏览|瀏覽|评论|評論|点赞|播放|观看|收藏|转发)(?:量|数)?
     \d{1,4}\s(?:second|minute|hour|day|week|month)s?\sago\b|\d{1,4}\s?(?:秒|分钟|分鐘|小时|小時|天|日)前
-""")
-_NAME_FIRST = _any_of(r"""
+""",
+    signs=r"\d",
+)
+_NAME_FIRST = _any_of(
+    r"""
     \b(?:views?|reads?|comments?|likes?|shares?)\s?[:(]\s?<NUMBER>\)?
     (?:点击|點擊|阅读|閱讀|浏览|瀏覽|评论|評論|点赞|讚|转发|收藏|热度|播放|조회)<COUNT>
-""")
+""",
+    signs="[vrcls点點阅閱浏瀏评評讚转收热播조]",
+)
 
 _DIGIT = re.compile(r"\d")
 _SMALL_LINE = _of_small_letters(_LINE)

@@ -297,7 +297,7 @@ def _content_hash(
         collapsed(clean_title(parsed.title)),
         canonical_url(link).partition("?")[0],
         published_at.isoformat() if published_at else "",
-        " ".join(without_counters(text).split()),
+        collapsed(without_counters(text).replace("\n", " ")),
     )
     digest = sha256("\x00".join(parts).encode(errors="ignore")).hexdigest()
     return f"{HASH_RULES}.{digest[:32]}"

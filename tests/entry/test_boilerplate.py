@@ -73,6 +73,19 @@ def test_counters_of_short_lines_are_no_text() -> None:
     assert without_counters(prose) == prose
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "views", "Reads", "comment", "Likes", "shares", "点击", "點擊", "阅读", "閱讀", "浏览", "瀏覽", "评论", "評論", "点赞", "讚",
+        "转发", "收藏", "热度", "播放", "조회",
+    ],
+)  # fmt: skip
+def test_every_kind_of_count_is_no_text(name: str) -> None:
+    assert without_counters(f"A {name}: 12").split() == ["A"]
+    if name not in ("点击", "點擊", "讚", "热度", "조회"):
+        assert without_counters(f"A 1,2k {name}").split() == ["A"]
+
+
 @given(st.text(max_size=400))
 def test_matching_text_only_leaves_out(text: str) -> None:
     assert len(matching_text(text)) <= len(text)
