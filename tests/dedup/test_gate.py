@@ -17,7 +17,7 @@ from tests.bench.train import candidate_table
 @pytest.fixture(scope="module")
 def met() -> Floats:
     """All features of the pairs that a stream of families brings up which neither the gate nor the forests learned from."""
-    rows = exam.read(sorted(exam.FAMILIES.glob("*.jsonl")))
+    rows = exam.read(sorted(exam.FIRST.glob("*.jsonl")))
     return candidate_table("exam", rows, 1.0, DedupSettings(meaning=False)).features
 
 

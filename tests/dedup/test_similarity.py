@@ -186,6 +186,10 @@ def test_an_explanation_names_every_feature_and_the_verdict() -> None:
         ({"slot_places_apart": 3}, 0.0),
         ({"directions_conflict": 2}, 0.5),
         ({"labels_conflict": 1}, 0.5),
+        ({"same_site": 1, "all_cosine": 0.59}, 0.5),
+        ({"same_site": 1, "all_cosine": 0.61}, 0.0),
+        ({"same_site": 1, "shingles_shared": 0.8}, 0.0),
+        ({"same_site": -1}, 0.0),
         ({"slot_places_apart": 1, "directions_conflict": 1, "namesakes": 1}, 4.25),
     ],
 )
