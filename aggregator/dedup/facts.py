@@ -35,13 +35,30 @@ IN_TITLE = 0x8000
 """Set in the kind of a number that stands in the title."""
 
 _SCALE_WORDS = {
-    1e3: "k thousand mil tausend тыс 千",
-    1e4: "万",
-    1e6: "m mn mln million millions millones millon milhoes milhao millionen млн миллион миллионов миллиона",
-    1e8: "亿",
-    1e9: "b bn billion billions milliard milliards milliarden bilhoes bilhao млрд миллиард миллиардов",
-    1e12: "trillion tn 万亿 兆",
+    1e3: (
+        "k thousand mil mila mille tausend тыс тысяч тысячи тис тисяч тисячі bin ribu rb nghìn ngàn duizend tysięcy "
+        "tusen हजार हज़ार ألف آلاف هزار χιλιάδες χιλ אלף হাজার 千 천"
+    ),
+    1e4: "万 만",
+    1e5: "lakh lakhs लाख লাখ لاکھ",
+    1e6: (
+        "m mn mln mio million millions millones millón millon milhoes milhões milhao milhão millionen milione "
+        "milioni млн миллион миллиона миллионов мільйон мільйона мільйонів milyon juta jt triệu miljoen milion "
+        "milionów miljon miljoner مليون ملايين میلیون εκατ εκατομμύρια εκατομμύριο מיליון"
+    ),
+    1e7: "crore crores करोड़ कोटी কোটি کروڑ",
+    1e8: "亿 億 억",
+    1e9: (
+        "b bn md mld mrd mds billion billions milliard milliards milliarde milliarden miliardo miliardi bilhoes "
+        "bilhões bilhao bilhão млрд миллиард миллиарда миллиардов мільярд мільярда мільярдів milyar miliar tỷ tỉ "
+        "miljard miliard miliardów miljarder مليار مليارات میلیارد δισ δισεκατομμύρια מיליארד अरब"
+    ),
+    1e12: (
+        "trillion tn trilhão trilhões billones billionen трлн триллион триллиона триллионов трильйон трильйона "
+        "trilyon triliun biljoen تريليون ترليون 万亿 兆 조"
+    ),
 }
+"""What multiplies a number, as the CLDR has it in its compact decimals, and short forms that newspapers write."""
 _SCALE: dict[str, float] = {}
 for _factor, _words_of_it in _SCALE_WORDS.items():
     _SCALE |= dict.fromkeys(_words_of_it.split(), _factor)
@@ -53,7 +70,7 @@ def _either(words: str) -> str:
 
 
 _SCALES = "|".join(sorted(_SCALE, key=len, reverse=True))
-_TIMES = rf"(?:{_SCALES})(?![a-zа-я])"
+_TIMES = rf"(?:{_SCALES})(?![^\W\d_{UNSPACED}]|[{MARKS}])"
 _N = r"\d++(?:[.,]\d++)*+"
 
 
@@ -69,15 +86,24 @@ def _first_letters(*alternatives: str) -> str:
 
 
 _CURRENCY = _either(
-    r"dollars? euros? pounds? yuan usd eur rmb cny yen reais pesos dolares рубл\w* доллар\w* евро "
-    "美元 欧元 日元 港元 人民币 元"
+    r"dollars? euros? pounds? yuan usd eur rmb cny yen reais pesos d[oó]lares рубл\w* доллар\w* евро "
+    r"dollari dollar lira\w* liralık tl\b rupiah rupees? đồng vnd\b грив\w* złotych zł\b kronor kroner kr\b "
+    r"رियाल ريال دولار درهم دينار جنيه يورو تومان रुपये रुपए रुपयों डॉलर টাকা ευρώ שקל\w* "
+    "美元 欧元 日元 港元 人民币 元 円 ドル ユーロ 원 달러 유로 위안 บาท"
 )
 _HURT = _either(
     r"people_dead dead killed deaths? die[sd]? injured wounded hurt missing victims? fatalities "
     r"muertos? heridos? mortos? feridos? morts? bless[eé]s? tote verletzte погиб\w* пострада\w* ранен\w* "
+    r"morti feriti vittime dispersi ölü\w* yaralı\w* tewas meninggal luka terluka hilang chết bị_thương thương_vong "
+    r"قتيل\w* قتلى جريح\w* جرحى मृत\w* मरे घायल\w* मौत\w* загинул\w* поранен\w* постражда\w* gewonden doden "
+    r"zabitych rannych döda skadade νεκρο\w* τραυματίες "
+    "사망 부상 숨져 숨지고 다쳐 人?死傷 人?負傷 人?けが "
     "人?死亡? 死 人?受伤 伤 人遇难 人失踪 人?身亡"
 )
-_WHO = _either("people_ persons_ others_ civilians_ soldiers_ children_ 人")
+_WHO = _either(
+    "people_ persons_ others_ civilians_ soldiers_ children_ kişi_ orang_ người_ persone_ लोगों_की_ लोग_ человек_ "
+    "人が 人 명_ 명"
+)
 _ACCENTED = {
     "março": 3,
     "février": 2,
@@ -86,13 +112,20 @@ _ACCENTED = {
     "décembre": 12,
 }
 _MONTHS = "|".join([*lexicon.MONTH_OF, *_ACCENTED])
+_ENDS = rf"(?![^\W\d_]|[{MARKS}])"
 _CAUSED = _either("kill(?:s|ed)? injur(?:es|ed|ing) killing wounds? deja 致 造成")
 _ABOUT = _either("at_least_ nearly_ more_than_ about_ 至少")
 _WORD = rf"(?:[^\W\d_{UNSPACED}][{MARKS}]*+){{1,20}}+"
-_PERCENT = r"%|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|个百分点"
+_PERCENT = (
+    r"%|٪|percent\b|per cent\b|pct\b|por ciento|por cento|pour cent|prozent\b|процент|відсот|per cento|percento"
+    r"|persen\b|procent|prosent|peratus|phần trăm|प्रतिशत|फीसदी|फ़ीसदी|শতাংশ|சதவீதம்|درصد|فیصد|في المئة|في المائة"
+    r"|بالمئة|بالمائة"
+    r"|אחוז|τοις εκατό|เปอร์เซ็นต์|퍼센트|パーセント|个百分点"
+)
+"""As the CLDR's units have it, and as newspapers do."""
 _TYPED = (
-    rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|月\d|级)"
-    rf"|(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?:{_MONTHS})\b"
+    rf"\s*(?:{_PERCENT}|basis|bps?\b|个?基点|(?:{_SCALES})?\s*(?:{_CURRENCY})|(?:{_WHO})?(?:{_HURT})|[月월] ?\d|级)"
+    rf"|(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?:{_MONTHS}){_ENDS}"
     r"|[ -](?:magnitude|mag)\b|\s?[-–:比]\s?\d|[人名例个只辆部台家种项条张票倍岁天次起架艘座所户头吨米位枚件场명개건]"
 )
 """What after a number says that it is not the number of the word before it."""
@@ -102,16 +135,16 @@ _DIGITS_FIRST = _one_of(
     rf"(?P<sum>{_N})\s*(?P<sumscale>{_SCALES})?\s*(?:de )?(?:{_CURRENCY})",
     r"(?P<mag2>\d[.,]\d)[ -]?(?:magnitude|-mag\b|级|балл\w*)",
     r"(?P<mag3>\d)级(?=.{0,6}地震|震)",
-    r"(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]",
-    rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of )?(?P<month2>{_MONTHS})\b",
+    r"(?P<month>\d{1,2})[月월]\s?(?P<day>\d{1,2})[日号일]",
+    rf"(?<!\d)(?P<day2>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de |of |tháng |ב)?(?P<month2>{_MONTHS}){_ENDS}",
     rf"(?P<hurt>{_N})\s*(?:{_WHO})?(?:were |are |reported |feared )?(?:{_HURT})",
     r"(?<![\d.,/-])(?P<us>\d{1,3})\s?[-–:]\s?(?P<them>\d{1,3})(?![\d.,/%-]|\s?[ap]m)",
     r"(?<!\d)(?P<won>\d{1,3})比(?P<lost>\d{1,3})",
-    r"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d)",
+    rf"\b(?P<year>(?:19|20)\d\d)(?!\d|[.,]\d|\s?{_TIMES})",
 )
 _SIGN_FIRST = _one_of(
-    rf"百分之(?P<pct2>{_N})",
-    rf"[$€£¥₽]\s?(?P<cash>{_N})\s*(?P<cashscale>{_TIMES})?",
+    rf"(?:百分之|yüzde |%)(?P<pct2>{_N})",
+    rf"(?:[$€£¥₽₹₩₺₫₴₪฿]|rp\.?|rs\.?)\s?(?P<cash>{_N})\s*(?P<cashscale>{_TIMES})?",
     r"(?:\bm|magnitude|magnitud\w*|mag|магнитуд\w*)[ -]?(?P<mag>\d(?:[.,]\d)?)(?!\d|[.,]\d)",
     r"(?<![a-z\d])q(?P<quarter>[1-4])(?![a-z\d])",
     r"第(?P<quarter2>[一二三四1-4])季",
@@ -120,7 +153,7 @@ _SIGN_FIRST = _one_of(
     r"(?P<series>[\u4e00-\u9fff]{2})(?P<numeral>[一二三四五六七八九十]{1,3})号",
     rf"(?:{_CAUSED})\s?(?:{_ABOUT})?(?P<hurt2>{_N})(?!\s*(?:{_SCALES})?\s*(?:{_CURRENCY}))",
 )
-_SIGNS = _first_letters(_MONTHS, _CAUSED, "m|м|q") + r"$€£¥₽\u4e00-\u9fff"
+_SIGNS = _first_letters(_MONTHS, _CAUSED, "m|м|q|y|r") + r"$€£¥₽₹₩₺₫₴₪฿%\u4e00-\u9fff"
 """What those of `_SIGN_FIRST` begin with: elsewhere they need not be tried one by one."""
 _PATTERN = re.compile(
     "|".join(
@@ -239,6 +272,27 @@ def _worded(
     return label_kind(unit[:6]), value
 
 
+_DAY_FIRST = frozenset(("vi", "id", "ms"))
+"""Languages in whose news 5/8 is the fifth of August."""
+_SLASHED = re.compile(
+    r"(?<![\d/.,])(0?[1-9]|[12]\d|3[01])(?:/| tháng )(0?[1-9]|1[0-2])(?:/\d{2,4})?(?![\d/%])"
+)
+_PART = rf"{_N}\s?(?:[兆조亿億억万만千천]|bin\b)"
+_MAY_HAVE_PARTS = re.compile(r"[兆조亿億억万만千천]\s?\d|bin \d")
+_IN_PARTS = re.compile(
+    rf"{_PART}(?:\s?{_PART})*+(?:\s?{_N}(?!\s?[兆조亿億억万만천千]))?+(?<!\D)|{_PART}(?:\s?{_PART})++"
+)
+"""A number that is written in parts: 2만1천, 1亿2000万, 28 bin 250. Half a part is none: 2만1 in 2만1천."""
+_EACH_PART = re.compile(rf"({_N})\s?([兆조亿億억万만千천]|bin\b)?")
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    """A number in parts as one in digits."""
+    parts = _EACH_PART.findall(match.group())
+    value = sum(_value(number, scale) for number, scale in parts)
+    return f"{value:.0f}"
+
+
 _HINT = re.compile(r"[\d第号]")
 """What no typed number is without."""
 _REACH = 40
@@ -249,11 +303,17 @@ def numbers(
     text: str,
     *,
     limit: int,
+    lang: str = "",
 ) -> list[tuple[int, float]]:
     """The first `limit` different typed numbers of a cleaned text."""
     # A dict for the order in which they stand.
     typed: dict[tuple[int, float], None] = {}
-    for groups in _matches(text.casefold()):
+    small = text.casefold()
+    if lang[:2] in _DAY_FIRST:
+        small = _SLASHED.sub(r"\2月\1日", small)
+    if _MAY_HAVE_PARTS.search(small):
+        small = _IN_PARTS.sub(_in_digits, small)
+    for groups in _matches(small):
         typed[_typed(groups)] = None
         if len(typed) == limit:
             break

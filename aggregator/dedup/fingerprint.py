@@ -471,8 +471,8 @@ def _seconds(instant: datetime) -> int:
 def _numbers(reading: _Reading) -> tuple[tuple[int, float], ...]:
     """Numbers of the title, marked so, then of the lead, in the precision they are kept in; then the persons named."""
     lead = reading.body[:LEAD_CHARACTERS]
-    in_title = facts.numbers(reading.title, limit=NUMBERS)
-    in_lead = facts.numbers(lead, limit=NUMBERS)
+    in_title = facts.numbers(reading.title, limit=NUMBERS, lang=reading.lang)
+    in_lead = facts.numbers(lead, limit=NUMBERS, lang=reading.lang)
     numbers = [(kind | facts.IN_TITLE, value) for kind, value in in_title]
     # A lead repeats the title's numbers: told once, there is room for others.
     numbers += [number for number in in_lead if number not in in_title]

@@ -145,18 +145,22 @@ def _lines(text: str) -> list[tuple[str, str]]:
 
 
 _MONTHS = """
-january jan enero janeiro janvier januar января
-february feb febrero fevereiro fevrier februar февраля
-march mar marzo marco mars marz марта
-april apr abril avril апреля
-may mayo maio mai мая
-june jun junio junho juin juni июня
-july jul julio julho juillet juli июля
-august aug agosto aout августа
-september sep sept septiembre setembro septembre сентября
-october oct octubre outubro octobre oktober октября
-november nov noviembre novembro novembre ноября
-december dec diciembre dezembro decembre dezember декабря
+january jan enero janeiro janvier januar января gennaio ocak januari січня stycznia يناير जनवरी ינואר ιανουαρίου
+february feb febrero fevereiro fevrier februar февраля febbraio şubat februari лютого lutego فبراير
+    फरवरी פברואר φεβρουαρίου
+march mar marzo marco mars marz марта mart maret maart березня مارس मार्च מרץ μαρτίου
+april apr abril avril апреля aprile nisan квітня kwietnia أبريل ابريل अप्रैल אפריל απριλίου
+may mayo maio mai мая maggio mayıs mei травня maja maj مايو मई מאי μαΐου
+june jun junio junho juin juni июня giugno haziran червня czerwca يونيو जून יוני ιουνίου
+july jul julio julho juillet juli июля luglio temmuz липня lipca يوليو जुलाई יולי ιουλίου
+august aug agosto aout августа ağustos agustus augustus augusti серпня sierpnia أغسطس अगस्त אוגוסט αυγούστου
+september sep sept septiembre setembro septembre сентября settembre eylül вересня września سبتمبر
+    सितंबर ספטמבר σεπτεμβρίου
+october oct octubre outubro octobre oktober октября ottobre ekim жовтня października أكتوبر अक्टूबर
+    אוקטובר οκτωβρίου
+november nov noviembre novembro novembre ноября kasım листопада listopada نوفمبر नवंबर נובמבר νοεμβρίου
+december dec diciembre dezembro decembre dezember декабря dicembre aralık desember грудня grudnia
+    ديسمبر दिसंबर דצמבר δεκεμβρίου
 """
 """A line for each month: only beside a day's number is one of these words a date."""
 
@@ -168,6 +172,8 @@ third 3rd troisi[eè]me tercer terceiro dritte[ns]? 3\\. третий треть
 fourth 4th quatri[eè]me cuarto quarto vierte[ns]? 4\\. четв[её]ртый четв[её]ртом четв[её]ртого
 """
 """A line for each quarter of a year, of patterns."""
+HAN_PARTICLES = "的了在与和及被把等"
+"""Small words of one character that Chinese writes between others, in simplified ones."""
 HAN_DIGITS = {"一": "1", "二": "2", "三": "3", "四": "4"}
 
 _VARIANTS = """
@@ -224,7 +230,7 @@ def _opposites() -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
 OPPOSITES = tuple(_opposites())
 """Names of the pairs, and the words of either side."""
 MONTH_OF: dict[str, int] = {}
-for _month, _names in enumerate(_MONTHS.strip().split("\n"), 1):
+for _month, _names in enumerate(_MONTHS.strip().replace("\n    ", " ").split("\n"), 1):
     MONTH_OF |= dict.fromkeys(_names.split(), _month)
 ORDINALS = tuple("|".join(line.split()) for line in _ORDINALS.strip().split("\n"))
 """A pattern for each quarter, of the words before "quarter"."""

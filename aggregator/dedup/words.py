@@ -2,8 +2,9 @@
 
 Rules: NFKC, zero-width characters dropped, Chinese folded to simplified characters and the mainland's words and names,
 quarters of a year written as Q1 to Q4, case folded, accents dropped (but not in Vietnamese, where they make the word).
-Latin, Cyrillic and Hindi words lose their endings, Arabic ones their article and the prepositions written with it, and
-all are cut at `STEM_LENGTH` letters; runs of scripts without spaces become character bigrams. A word of
+Latin, Cyrillic and Hindi words lose their endings, Arabic ones their article and the prepositions written with it,
+Indonesian verbs their prefix, and all are cut at `STEM_LENGTH` letters; runs of scripts without spaces become character
+bigrams, but for Japanese endings and particles and the small words of Chinese. A word of
 `lexicon.CONCEPTS` becomes its concept, the same number in every language; a Germanic compound that ends in one of
 `lexicon.COMPOUND_HEADS` becomes two tokens ("Bahnstreik": Bahn, strike). A letter with digits is one token ("S24",
 "G20", "F-16"), but for a magnitude's.
@@ -47,10 +48,43 @@ _CODE = r"(?![Mm]-?\d\b)[A-Za-z]-?\d{1,4}(?:s\b)?(?![A-Za-z\d]|[.,]\d)"
 _NUMBER = r"\d+(?:[.,:/]\d+)*%?"
 _TAIL = rf"(?:['’]{_LETTER}+|[{MARKS}](?:{_LETTER}|[{MARKS}])*)?"
 """What else a word may hold. Marks are asked for where its letters end, since most texts have none."""
-_RUN = re.compile(
+
+
+def _run_of(unspaced: str) -> re.Pattern[str]:
+    """What finds runs, with a pattern for those of scripts without spaces."""
     # Most runs are words of two letters and more, so they come first; no code begins so.
-    rf"{_LETTER}{{2,}}{_TAIL}|[{UNSPACED}]+|{_CODE}|{_NUMBER}|{_LETTER}{_TAIL}",
+    return re.compile(
+        rf"{_LETTER}{{2,}}{_TAIL}|{unspaced}|{_CODE}|{_NUMBER}|{_LETTER}{_TAIL}"
+    )
+
+
+_RUN = _run_of(f"[{UNSPACED}]+")
+_JAPANESE_RUN = _run_of(
+    "[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
+    "|[\u30a1-\u30fa\u30fc-\u30ff]+|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uac00-\ud7af]+"
 )
+"""In Japanese words end where the script changes, and what is in hiragana is endings, particles and small words."""
+
+
+def _without(letters: str) -> str:
+    """`UNSPACED` without some Chinese characters, which a pattern passes over faster so than one by one."""
+    parts: list[str] = []
+    start = "\u4e00"
+    for letter in sorted(letters):
+        parts.append(f"{start}-{chr(ord(letter) - 1)}")
+        start = chr(ord(letter) + 1)
+    parts.append(f"{start}-\u9fff")
+    return UNSPACED.replace("\u4e00-\u9fff", "".join(parts))
+
+
+_CHINESE_RUN = _run_of(f"被[捕拒]|[{_without(lexicon.HAN_PARTICLES)}]+")
+"""In Chinese small words of one character end the others' runs: the two letters across are no word. Arrested and
+refused are concepts."""
+_RUNS_OF = {
+    "ja": _JAPANESE_RUN,
+    "zh": _CHINESE_RUN,
+    "yu": _CHINESE_RUN,
+}
 _ASCII_RUN = re.compile(
     rf"[A-Za-z]{{2,}}(?:'[A-Za-z]+)?|{_CODE}|{_NUMBER}|[A-Za-z](?:'[A-Za-z]+)?",
     re.ASCII,
@@ -198,14 +232,20 @@ _FOLDED = ARABIC_LETTERS | str.maketrans(
 """Letters that Unicode does not take apart, and such as are written for one another."""
 
 
-def folded(word: str) -> str:
-    """`word` in one case, without accents and without a possessive ending."""
+def folded(word: str, rules: str = "") -> str:
+    """`word` in one case, without accents and without a possessive ending; `rules` are those of `_RULES`."""
     word = word.casefold()
     if not word.isascii():
         word = _without_accents(word)
     head, apostrophe, tail = word.partition("'")
     if not apostrophe:
         return word
+    # Ukrainian writes it inside words: об'єкт, п'ять.
+    if "а" <= head[:1] <= "ґ":
+        return head + tail
+    # Turkish writes it behind names, however short: AB'nin.
+    if rules == "tr":
+        return head
     # l'Iran, d'Argent, qu'il keep the second part; Iran's, don't keep the first.
     if len(head) <= 2 and len(tail) > 2:
         return tail
@@ -219,9 +259,11 @@ def _without_accents(word: str) -> str:
     return "".join(letters).translate(_FOLDED)
 
 
-def stem(word: str) -> str:
+def stem(word: str, rules: str = "") -> str:
     """A folded word without its ending or what is written before it as one word, at most `STEM_LENGTH` letters."""
     if word.isascii():
+        if rules == "id":
+            word = _indonesian_stem(word)
         return _latin_stem(word)
     # Russian and its neighbours decline by the last one or two letters.
     if "а" <= word[0] <= "я":
@@ -256,6 +298,28 @@ def _hindi_stem(word: str) -> str:
     return bare if len(bare) > 1 else word
 
 
+_VERBAL = re.compile("memper|diper|me(?:ng|ny|[nm])?|[bt]er|di")
+"""What Indonesian verbs begin with: who does it, who it is done to, or how it is."""
+_LEAST_ROOT = 4
+"""Letters behind that at least: 3 are left of Medan and Berlin (a guess)."""
+_VOICED = {"men": "t", "mem": "p", "meny": "s"}
+"""What a root begins with that begins with a vowel behind these: menangkap, of tangkap."""
+
+
+def _indonesian_stem(word: str) -> str:
+    """Without a verb's prefix and the possessive: menangkap, ditangkap and tertangkap are of tangkap. Cut at their
+    beginning, most would be their prefix alone."""
+    if word.endswith("nya") and len(word) > 6:
+        word = word.removesuffix("nya")
+    verbal = _VERBAL.match(word)
+    if verbal is None or len(word) - verbal.end() < _LEAST_ROOT:
+        return word
+    root = word[verbal.end() :]
+    if root[0] in "aeiou":
+        return _VOICED.get(verbal.group(), "") + root
+    return root
+
+
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
@@ -279,14 +343,28 @@ def _without_ending(word: str) -> str:
     return word
 
 
-def _spaced_token(surface: str, is_vietnamese: bool) -> int:
+_OPEN = re.compile("(?<!q)(?:o[àáảãạèéẻẽẹ]|u[ỳýỷỹỵ])$")
+"""The end of a Vietnamese syllable whose tone some write on the first of its vowels, others on the second."""
+
+
+def _vietnamese(word: str) -> str:
+    """A word in small letters, its tone written where most write it: hoà is hòa."""
+    small = unicodedata.normalize("NFC", word.casefold())
+    if not _OPEN.search(small):
+        return small
+    vowel_and_tone = unicodedata.normalize("NFD", small[-1])
+    moved = small[:-1] + vowel_and_tone[1] + vowel_and_tone[0]
+    return unicodedata.normalize("NFC", moved)
+
+
+def _spaced_token(surface: str, rules: str) -> int:
     # Accents make the word, and there are no endings to cut.
-    if is_vietnamese:
-        return token(unicodedata.normalize("NFC", surface.casefold()))
-    word = folded(surface)
+    if rules == "vi":
+        return token(_vietnamese(surface))
+    word = folded(surface, rules)
     if not word:
         return token(surface)
-    return _CONCEPT_TOKENS.get(word) or token(stem(word))
+    return _CONCEPT_TOKENS.get(word) or token(stem(word, rules))
 
 
 def _bigram_tokens(bigrams: list[str]) -> list[int]:
@@ -306,7 +384,21 @@ _CONCEPT_TOKENS = {
 """Of the words that are a concept."""
 
 
-_COMPOUNDING = frozenset(("de", "nl", "sv", "da", "nb", "nn", "no"))
+_RULES: dict[str, str] = {
+    **dict.fromkeys(("de", "nl", "sv", "da", "nb", "nn", "no"), "de"),
+    **dict.fromkeys(("id", "ms"), "id"),
+    **dict.fromkeys(("tr", "az"), "tr"),
+    "vi": "vi",
+}
+"""Language → the one whose rules its words are cut by, where these are not those of most."""
+
+
+@cache
+def _rules(lang: str) -> str:
+    """By which language's rules words are cut: empty for those of most."""
+    return _RULES.get(lang[:2], "")
+
+
 _LEAST_PART = 4
 """Letters before a compound's head at least (a guess): "Auswahl" is none."""
 _LONGEST_HEAD = max(map(len, lexicon.COMPOUND_HEADS))
@@ -327,11 +419,11 @@ def _parts(run: str) -> list[tuple[str, int]]:
     # A concept is known as a whole: "Waldbrand" is a wildfire, not a "Brand" beside a "Wald".
     cut = 0 if word in lexicon.CONCEPT_OF else _compound(word)
     if not cut:
-        return [(run, _spaced_token(run, False))]
+        return [(run, _spaced_token(run, "de"))]
     # Folding may lengthen a word ("ß"): then the cut fits only the folded one.
     spelled = run if len(run) == len(word) else word
     parts = (spelled[:cut], spelled[cut:])
-    return [(part, _spaced_token(part, False)) for part in parts]
+    return [(part, _spaced_token(part, "de")) for part in parts]
 
 
 def words(
@@ -341,17 +433,16 @@ def words(
     limit: int,
 ) -> list[Word]:
     """The first `limit` tokens of a cleaned text, in order."""
-    vietnamese = lang[:2] == "vi"
-    compounding = lang[:2] in _COMPOUNDING
+    rules = _rules(lang)
     read: list[Word] = []
     at = 0
     # And where each stands: twice as fast as `finditer`.
-    for run in _runs(text):
+    for run in _runs(text, lang):
         at = text.index(run, at)
         start = at
         # Of a script without spaces each letter begins a token of its own.
         step = int(_is_unspaced(run))
-        for surface, number in _read(run, vietnamese, compounding):
+        for surface, number in _read(run, rules):
             read.append(Word(surface, number, start))
             start += step
         if len(read) >= limit:
@@ -361,9 +452,11 @@ def words(
     return [word for i, word in enumerate(read) if i not in dates][:limit]
 
 
-def _runs(text: str) -> list[str]:
+def _runs(text: str, lang: str) -> list[str]:
     """What a text's tokens are made of."""
-    pattern = _ASCII_RUN if text.isascii() else _RUN
+    if text.isascii():
+        return _ASCII_RUN.findall(text)
+    pattern = _RUNS_OF.get(lang[:2], _RUN)
     return pattern.findall(text)
 
 
@@ -395,7 +488,7 @@ def tokens(
     surfaces = pairs[::2]
     numbers = pairs[1::2]
     is_all = len(numbers) <= limit
-    compounding = lang[:2] in _COMPOUNDING
+    compounding = _rules(lang) == "de"
     if not is_all:
         # Of a compound at the limit both parts are looked at.
         if compounding:
@@ -413,17 +506,16 @@ def _run_by_run(
     limit: int,
 ) -> Tokens:
     """The same, for a text that is no row of words with spaces between them."""
-    vietnamese = lang[:2] == "vi"
-    compounding = lang[:2] in _COMPOUNDING
+    rules = _rules(lang)
     surfaces: list[str] = []
     numbers: list[int] = []
-    for run in _runs(text):
+    for run in _runs(text, lang):
         if _is_unspaced(run):
             bigrams = _bigrams(run)
             surfaces += bigrams
             numbers += _bigram_tokens(bigrams)
         else:
-            for surface, number in _read(run, vietnamese, compounding):
+            for surface, number in _read(run, rules):
                 surfaces.append(surface)
                 numbers.append(number)
         if len(numbers) >= limit:
@@ -459,10 +551,9 @@ class _Chunks(dict[str, tuple[Any, ...]]):
     No token holds a space, and none depends on what stands behind one.
     """
 
-    def __init__(self, is_vietnamese: bool, is_compounding: bool) -> None:
+    def __init__(self, rules: str) -> None:
         super().__init__()
-        self._is_vietnamese = is_vietnamese
-        self._is_compounding = is_compounding
+        self._rules = rules
 
     def __missing__(self, chunk: str) -> tuple[Any, ...]:
         # Most are known but for what stands around them ("more."), and one place for all of these leaves room.
@@ -483,11 +574,11 @@ class _Chunks(dict[str, tuple[Any, ...]]):
 
     def _pairs(self, chunk: str) -> tuple[Any, ...]:
         # Most are one word and one token, which no pattern need find.
-        if chunk.isalpha() and len(chunk) > 1 and not self._is_compounding:
-            return chunk, _spaced_token(chunk, self._is_vietnamese)
+        if chunk.isalpha() and len(chunk) > 1 and self._rules != "de":
+            return chunk, _spaced_token(chunk, self._rules)
         pairs: list[str | int] = []
-        for run in _runs(chunk):
-            for pair in _read(run, self._is_vietnamese, self._is_compounding):
+        for run in _runs(chunk, self._rules):
+            for pair in _read(run, self._rules):
                 pairs += pair
         return tuple(pairs)
 
@@ -497,19 +588,17 @@ _AROUND_WORDS = '.,;:!?()"“”«»…'
 _LONGEST_KEPT = 30
 """Characters of a chunk that is kept: longer ones, most of them addresses, seldom come again."""
 _CHUNKS_KEPT = 1 << 14
-"""In each of three: 3.0 MB when full. Of chunks of real feeds 82 in 100 were known so, 88 with four times as many."""
-_PLAIN_CHUNKS = _Chunks(is_vietnamese=False, is_compounding=False)
-_VIETNAMESE_CHUNKS = _Chunks(is_vietnamese=True, is_compounding=False)
-_COMPOUNDING_CHUNKS = _Chunks(is_vietnamese=False, is_compounding=True)
+"""In each of five: 3.0 MB when full. Of chunks of real feeds 82 in 100 were known so, 88 with four times as many."""
+
+
+@cache
+def _chunks_by(rules: str) -> _Chunks:
+    return _Chunks(rules)
 
 
 def _chunks(lang: str) -> _Chunks:
     """What is known of a language's chunks."""
-    if lang[:2] == "vi":
-        return _VIETNAMESE_CHUNKS
-    if lang[:2] in _COMPOUNDING:
-        return _COMPOUNDING_CHUNKS
-    return _PLAIN_CHUNKS
+    return _chunks_by(_rules(lang))
 
 
 _PLAIN = re.compile(rf"{_LETTER}{{2,}}|{_LETTER}+['’]{_LETTER}+")
@@ -540,8 +629,7 @@ def stands_behind_word(run: str, text: str) -> bool:
 
 def _read(
     run: str,
-    vietnamese: bool,
-    compounding: bool,
+    rules: str,
 ) -> list[tuple[str, int]]:
     """Surface and number of each token of one run, none of a single letter."""
     if _is_unspaced(run):
@@ -554,11 +642,11 @@ def _read(
         code = run.removesuffix("s")
         return [(code, token(code.replace("-", "").casefold()))]
     # Vietnamese has words of one letter ("ý", "ở").
-    if len(run) == 1 and not vietnamese:
+    if len(run) == 1 and rules != "vi":
         return []
-    if compounding:
+    if rules == "de":
         return _parts(run)
-    return [(run, _spaced_token(run, vietnamese))]
+    return [(run, _spaced_token(run, rules))]
 
 
 _DAYS = frozenset(str(day) for day in range(100)) | {f"0{day}" for day in range(10)}
@@ -596,9 +684,12 @@ def _around(
     return []
 
 
+_MONTHS = frozenset(map(folded, lexicon.MONTH_OF))
+
+
 def is_month(surface: str) -> bool:
     """Whether a token may be the month of a date."""
-    return surface[0] == "月" or folded(surface) in lexicon.MONTH_OF
+    return surface[0] in "月월" or folded(surface) in _MONTHS
 
 
 def _is_unspaced(run: str) -> bool:

@@ -227,7 +227,7 @@ def regions(gazetteer: Gazetteer) -> Iterator[Name]:
         for city, names in around.items():
             place = gazetteer.by_name[country, city] >> CITY_BITS << CITY_BITS
             for name in names.split():
-                for lang in languages(name):
+                for lang in languages(name, country):
                     yield Name(name.replace("-", " "), lang, place, REGION)
 
 
@@ -239,7 +239,7 @@ def cities(gazetteer: Gazetteer) -> Iterator[Name]:
                 continue
             is_other_word = name.isascii() and (name.isupper() or name[0].islower())
             if not is_other_word and city["population"] >= least_people(name):
-                for lang in languages(name):
+                for lang in languages(name, city["countrycode"]):
                     yield Name(
                         name,
                         lang,
@@ -252,13 +252,14 @@ def code(country: int, region: int, city: int) -> int:
     return (country << REGION_BITS | region) << CITY_BITS | city
 
 
-def languages(name: str) -> tuple[str, ...]:
-    """Languages by whose rules a name is cut into words: Han characters are simplified in Chinese alone."""
-    return (
-        ("zh", "ja")
-        if any("\u4e00" <= letter <= "\u9fff" for letter in name)
-        else ("en",)
-    )
+def languages(name: str, country: str) -> tuple[str, ...]:
+    """Languages by whose rules a name is cut into words: Han characters are simplified in Chinese alone, accents are
+    kept in Vietnamese alone, and Indonesian takes the first letters of some for a prefix."""
+    if any("\u4e00" <= letter <= "\u9fff" for letter in name):
+        return "zh", "ja"
+    if country == "VN":
+        return "en", "id", "vi"
+    return "en", "id"
 
 
 def least_people(name: str) -> int:

@@ -27,12 +27,41 @@ from aggregator.dedup.words import words
         ("致38人遇难", facts.CASUALTIES, 38),
         ("record Q2", facts.PERIOD, 2),
         ("3月5日", facts.DATE, 305),
+        ("3월 5일", facts.DATE, 305),
+        ("5 şubat", facts.DATE, 205),
+        ("12 gennaio", facts.DATE, 112),
+        ("5 मार्च", facts.DATE, 305),
+        ("5 يناير", facts.DATE, 105),
+        ("21 березня", facts.DATE, 321),
+        ("yüzde 43'e indi", facts.PERCENT, 43),
+        ("7 persen", facts.PERCENT, 7),
+        ("7 प्रतिशत", facts.PERCENT, 7),
+        ("12 في المئة", facts.PERCENT, 12),
+        ("2,4 bilhões de reais", facts.MONEY, 2.4e9),
+        ("rp 2,4 triliun", facts.MONEY, 2.4e12),
+        ("500 करोड़ रुपये", facts.MONEY, 5e9),
+        ("94억원", facts.MONEY, 9.4e9),
+        ("2만1천원", facts.MONEY, 21_000),
+        ("1조2300억원", facts.MONEY, 1.23e12),
+        ("12億円", facts.MONEY, 1.2e9),
+        ("1万2千円", facts.MONEY, 12_000),
+        ("28 bin 250 lira", facts.MONEY, 28_250),
+        ("4 triệu đồng", facts.MONEY, 4e6),
+        ("3명 사망", facts.CASUALTIES, 3),
+        ("7 morti", facts.CASUALTIES, 7),
+        ("2000万", facts.LABEL, 20_000_000),
     ],
 )
 def test_a_number_has_its_kind(text: str, kind: int, value: float) -> None:
     ((found_kind, found_value),) = facts.numbers(text, limit=8)
     assert found_kind == kind
     assert found_value == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["sạt lở 31/10", "ngày 31/10/2025", "31 tháng 10"])
+def test_a_day_before_a_stroke_is_a_date_where_it_is_written_so(text: str) -> None:
+    assert (facts.DATE, 1031) in facts.numbers(text, limit=8, lang="vi")
+    assert (facts.DATE, 1031) not in facts.numbers(text, limit=8, lang="en")
 
 
 def test_a_number_is_of_the_kind_of_its_word() -> None:

@@ -20,7 +20,8 @@ SAME_PLACE = [
     ("en", "Iowa", "en", "Iowa"), ("en", "Munich", "de", "München"), ("ru", "в Екатеринбурге", "en", "in Yekaterinburg"),
     ("zh", "花莲", "zh-Hant", "花蓮"), ("en", "Porto", "pt", "Porto"), ("en", "South Carolina", "en", "South Carolina"),
     ("hi", "इन्दौर", "hi", "इंदौर"), ("hi", "मुंबई", "en", "Mumbai"), ("bn", "ঢাকা", "en", "Dhaka"), ("zh", "冲绳", "ja", "沖縄"),
-    ("ar", "بالقاهرة", "en", "Cairo"),
+    ("ar", "بالقاهرة", "en", "Cairo"), ("vi", "Biên Hòa", "en", "Biên Hòa"), ("id", "Semarang", "en", "Semarang"),
+    ("id", "Denpasar", "en", "Denpasar"), ("id", "Merauke", "en", "Merauke"),
 ]  # fmt: skip
 WITHIN = [
     ("en", "Paris", "en", "France"), ("de", "München", "de", "Bayern"), ("en", "Glasgow", "en", "Scotland"),

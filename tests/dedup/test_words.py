@@ -30,7 +30,7 @@ _PARTS = st.sampled_from(
 _TEXTS = st.lists(_PARTS | st.text(max_size=3), max_size=3 * LIMIT).map(" ".join)
 
 
-@given(_TEXTS, st.sampled_from(["en", "de", "vi", "zh", "ru", "und", ""]))
+@given(_TEXTS, st.sampled_from(["en", "de", "vi", "zh", "ja", "id", "tr", "ru", ""]))
 @example("May 5 and 5 March, the 5th of May", "en")
 @example("May ٥", "ar")
 def test_all_tokens_at_once_are_those_one_by_one(text: str, lang: str) -> None:
@@ -42,7 +42,7 @@ def test_all_tokens_at_once_are_those_one_by_one(text: str, lang: str) -> None:
 
 
 def test_what_is_kept_of_words_is_bounded() -> None:
-    known = module._PLAIN_CHUNKS
+    known = module._chunks_by("")
     known.clear()
     known.update((f"w{number}", ()) for number in range(module._CHUNKS_KEPT))
     address = "https://feed.test/" + "news/" * 9
@@ -129,6 +129,15 @@ def numbers_of(lang: str, text: str) -> list[int]:
         ("bn", "১২", "12"),
         ("hi", "गिरी", "गिरा"),
         ("hi", "मौतें", "मौत"),
+        ("id", "menangkap", "ditangkap"),
+        ("id", "Memukul", "dipukul"),
+        ("id", "mendukung", "didukung"),
+        ("id", "memperkuat", "diperkuat"),
+        ("id", "rumahnya", "rumah"),
+        ("vi", "Hoà Bình", "Hòa Bình"),
+        ("vi", "thuỷ", "thủy"),
+        ("tr", "AB'nin", "AB"),
+        ("uk", "об'єкт", "об’єкт"),
     ],
 )
 def test_spellings_and_forms_of_a_word_are_one(lang: str, one: str, other: str) -> None:
@@ -142,7 +151,31 @@ def test_spellings_and_forms_of_a_word_are_one(lang: str, one: str, other: str) 
         ("ar", "الغد", "غد"),
         ("ar", "بالغد", "غد"),
         ("hi", "वे", "वो"),
+        ("id", "Medan", "dan"),
+        ("id", "memperkuat", "memperoleh"),
+        ("vi", "hòa", "hóa"),
+        ("uk", "п'ять", "ять"),
     ],
 )
 def test_of_a_short_word_nothing_is_cut_off(lang: str, one: str, other: str) -> None:
     assert numbers_of(lang, one) != numbers_of(lang, other)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "expected"),
+    [
+        ("ja", "備後バスがスト突入", ["備後", "バス", "スト", "突入"]),
+        ("ja", "三重・大紀の山川で", ["三重", "大紀", "山川"]),
+        ("ja", "打ち上げは再延期", ["打", "上", "再延", "延期"]),
+        ("zh", "美国和中国的关税", ["美国", "中国", "关税"]),
+        ("zh-Hant", "與日本簽署協議", ["日本", "本签", "签署", "署协", "协议"]),
+        ("zh", "两人被捕", ["两人", "被捕"]),
+        ("zh", "三人被判", ["三人", "判"]),
+        ("ko", "3월 5일 서울", ["일", "서울"]),
+    ],
+)
+def test_of_scripts_without_spaces_small_words_are_no_part_of_others(
+    lang: str, text: str, expected: list[str]
+) -> None:
+    read = words(cleaned(text, lang=lang), lang=lang, limit=LIMIT)
+    assert [word.surface for word in read] == expected
