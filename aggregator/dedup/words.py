@@ -61,9 +61,11 @@ def _run_of(unspaced: str) -> re.Pattern[str]:
 _RUN = _run_of(f"[{UNSPACED}]+")
 _JAPANESE_RUN = _run_of(
     "[\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
-    "|[\u30a1-\u30fa\u30fc-\u30ff]+|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uac00-\ud7af]+"
+    "|[\u30a1-\u30fa\u30fc-\u30ff]+|[\u3041-\u3096]{3,}(?=[市町村区駅])"
+    "|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uac00-\ud7af]+"
 )
-"""In Japanese words end where the script changes, and what is in hiragana is endings, particles and small words."""
+"""In Japanese words end where the script changes, and what is in hiragana is endings, particles and small words, but
+for towns' names (いわき市)."""
 
 
 def _without(letters: str) -> str:
@@ -457,7 +459,8 @@ def _runs(text: str, lang: str) -> list[str]:
     if text.isascii():
         return _ASCII_RUN.findall(text)
     pattern = _RUNS_OF.get(lang[:2], _RUN)
-    return pattern.findall(text)
+    # A headline may be of small words alone: さくらまつり.
+    return pattern.findall(text) or _RUN.findall(text)
 
 
 class Tokens(NamedTuple):
