@@ -188,6 +188,9 @@ class _NothingKnown(PollStore):
     async def known(self, feed_id: str) -> dict[str, KnownEntry]:
         return {}
 
+    async def seen_items(self, feed_id: str) -> str:
+        return ""
+
 
 async def _store(
     stack: AsyncExitStack,

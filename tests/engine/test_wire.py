@@ -119,6 +119,7 @@ KNOWN = st.builds(
     edits_since_at=st.none() | INSTANTS,
     edit_count=COUNTS,
     date_stated=st.booleans(),
+    guid_key=IDS | st.just(""),
 )
 RECORDS = st.builds(
     FingerprintRecord,
