@@ -77,13 +77,35 @@ class Bodies:
         if is_killed_again(state, result, now=self._clock.now()):
             return KILLED_AGAIN
         started = asyncio.get_running_loop().time()
-        known = await over_gaps(lambda: self._store.polls.known(feed.feed_id))
+        request = await self._request(feed, state, result)
+        read = await self.turns.read(
+            self._read,
+            request,
+            keep=lambda: over_gaps(
+                lambda: self._store.polls.renew_claim(
+                    claim, lease, now=self._clock.for_engine()
+                )
+            ),
+            keep_every=lease / KEEPS_IN_LEASE,
+        )
+        elapsed_s = asyncio.get_running_loop().time() - started
+        self._metrics.observe("parse", timedelta(seconds=elapsed_s))
+        return read
+
+    async def _request(
+        self,
+        feed: Feed,
+        state: PollState,
+        result: Fetched,
+    ) -> ReadRequest:
+        """What a child is asked of a body, with all that is known of its feed."""
+        polls = self._store.polls
+        known = await over_gaps(lambda: polls.known(feed.feed_id))
         seen_items = state.seen_items
+        # Earlier versions kept them in the state.
         if seen_items is None:
-            seen_items = await over_gaps(
-                lambda: self._store.polls.seen_items(feed.feed_id)
-            )
-        request = ReadRequest(
+            seen_items = await over_gaps(lambda: polls.seen_items(feed.feed_id))
+        return ReadRequest(
             feed=feed,
             url=result.url,
             body=result.body,
@@ -99,19 +121,6 @@ class Bodies:
             first_poll=state.last_success_at is None and not known,
             seen_items=seen_items,
         )
-        read = await self.turns.read(
-            self._read,
-            request,
-            keep=lambda: over_gaps(
-                lambda: self._store.polls.renew_claim(
-                    claim, lease, now=self._clock.for_engine()
-                )
-            ),
-            keep_every=lease / KEEPS_IN_LEASE,
-        )
-        elapsed_s = asyncio.get_running_loop().time() - started
-        self._metrics.observe("parse", timedelta(seconds=elapsed_s))
-        return read
 
 
 def _process_count(settings: Settings) -> int:

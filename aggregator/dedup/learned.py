@@ -82,17 +82,17 @@ def model_from(archive: Mapping[str, NDArray[np.generic]]) -> Model:
 
 
 def forest_of(
-    a: Mapping[str, NDArray[np.generic]],
+    archive: Mapping[str, NDArray[np.generic]],
     name: str,
 ) -> Forest:
     """One of the forests of `model_from`."""
-    columns = a[f"{name}_columns"]
-    thresholds = a[f"{name}_thresholds"]
-    values = a[f"{name}_values"]
-    children = a[f"{name}_children"]
-    roots = a[f"{name}_roots"]
-    depth = a[f"{name}_depth"]
-    bias = a[f"{name}_bias"]
+    columns = archive[f"{name}_columns"]
+    thresholds = archive[f"{name}_thresholds"]
+    values = archive[f"{name}_values"]
+    children = archive[f"{name}_children"]
+    roots = archive[f"{name}_roots"]
+    depth = archive[f"{name}_depth"]
+    bias = archive[f"{name}_bias"]
     return Forest(
         columns=columns.astype(np.intp),
         thresholds=thresholds.astype(np.float32),

@@ -643,16 +643,16 @@ def model(
     found = _forest("meant", x, y, w, max_iter=500, learning_rate=0.03, **shape)
     meaning_columns = [INDEX[name] for name in MEANINGS]
     usual_meanings = np.median(x[~y][:, meaning_columns], 0)
+    meant_features = x
     x, y, w = _gathered(plain, without_fold)
     found |= _forest("pair", x, y, w, max_iter=300, learning_rate=0.06, **shape)
     found["usual"] = np.median(x[~y], 0)
     found["usual"][meaning_columns] = usual_meanings
     for name in ("meant", "pair"):
         found[f"{name}_bias"] = np.float32(found[f"{name}_bias"] + LEAN[name])
-    judges = [(plain, "pair"), (meant, "meant")]
     taught = [
-        (_gathered(some, without_fold)[0], learned.forest_of(found, name))
-        for some, name in judges
+        (x, learned.forest_of(found, "pair")),
+        (meant_features, learned.forest_of(found, "meant")),
     ]
     return found | gate(taught)
 
@@ -877,12 +877,9 @@ def main() -> None:
 def write_gate(shared: Path) -> None:
     """Learn the gate anew from the forests in the package, which stay as they are."""
     judges = learned.model()
-    taught = []
-    for tables, judge in (
-        (plain_tables(shared), judges.pair),
-        (streamed_tables(shared), judges.meant),
-    ):
-        taught.append((_gathered(tables, None)[0], judge))
+    plain, *_ = _gathered(plain_tables(shared), None)
+    streamed, *_ = _gathered(streamed_tables(shared), None)
+    taught = [(plain, judges.pair), (streamed, judges.meant)]
     path = PACKAGE / "weights.npz"
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
