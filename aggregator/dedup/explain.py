@@ -96,8 +96,6 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "order": _share("pairs of words of both titles that stand in the same order"),
     "letters": _share("the titles are alike letter by letter"),
     "letters_sorted": _share("the titles are alike with their words sorted"),
-    "letters_set": _share("the titles are alike as sets of words"),
-    "letters_partial": _share("the shorter title is like a part of the longer"),
     "shingles_shared": _share("the bodies are word for word the same (sampled)"),
     "numbers_equal": _count(
         "kinds of number (percent, money, magnitude, score…) that agree",

@@ -7,8 +7,8 @@ sets by the model of a fold that has not seen their events; real reports of days
 among those that the forests learned from, stand for the strangers that most reports of a day are to one another. Each
 event that a report was weighed against, with what was known at that moment, is one example.
 
-With `--meaning` the families that came after what ships was learned (`states.FRESH`) are judged with embeddings, too,
-which needs that extra: neither the encoder nor the forest for meanings has seen them.
+With `--meaning` the families that the encoder has not seen (`states.FRESH`) are judged with embeddings, too, which
+needs that extra.
 """
 
 from __future__ import annotations
@@ -257,12 +257,14 @@ def _of_fold(stream: Stream, fold: int) -> Stream:
     )
 
 
-def by_meanings() -> Iterator[Example]:
-    """The examples of families that neither the encoder nor the forest for meanings has seen."""
+def by_meanings(folds: Path) -> Iterator[Example]:
+    """The examples of families that the encoder has not seen, with embeddings."""
     settings = DedupSettings(meaning=True)
     rows = states.strewn(states.fresh_families(), seed="joining")
-    prints = prints_of(list(entries(rows)), settings)
-    yield from examples(Stream(rows, prints, weight=MEANT), settings, learned.model())
+    stream = Stream(rows, prints_of(list(entries(rows)), settings), weight=MEANT)
+    for fold in range(FOLDS):
+        model = load(folds / f"fold{fold}.npz")
+        yield from examples(_of_fold(stream, fold), settings, model)
 
 
 def main() -> None:
@@ -275,7 +277,7 @@ def main() -> None:
     asked = parser.parse_args()
     found = list(by_words(asked.shared, asked.folds))
     if asked.meaning:
-        found += by_meanings()
+        found += by_meanings(asked.folds)
     weights = learned_weights(found)
     weights[FEATURES.index("several")] += SEVERAL
     for name, weight in zip(FEATURES, weights, strict=True):

@@ -11,6 +11,7 @@ import pytest
 from aggregator.dedup.extra import is_installed
 from aggregator.dedup.index import Index
 from aggregator.dedup.scores import clustering
+from aggregator.dedup.words import words
 from aggregator.model import DedupSettings
 from tests.bench.bilingual import WAYS
 from tests.bench.bilingual import pairs as bilingual
@@ -180,6 +181,24 @@ def test_a_prior_holds_the_commonest_tokens() -> None:
     learned = prior([("en", f"the number {i}", "") for i in range(100)])
     assert len(learned["en_tokens"]) == 2
     assert learned["en_shares"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("families", "is_common"), [(1, False), (4, False), (5, True)])
+def test_a_word_is_common_that_stands_in_several_families(
+    families: int, is_common: bool
+) -> None:
+    reports = [
+        {
+            "lang": "zh-Hant",
+            "title": f"{n} Zanzibar",
+            "text": "",
+            "family": n % families,
+        }
+        for n in range(100)
+    ]
+    (word,) = words("Zanzibar", lang="zh", limit=1)
+    learned = prior([], reports)
+    assert (word.token in learned["zh_tokens"].tolist()) == is_common
 
 
 def test_pairs_that_share_a_report_are_in_one_fold() -> None:

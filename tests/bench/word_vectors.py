@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from aggregator.dedup.encoder import encoded
 from aggregator.dedup.fingerprint import TITLE_TOKENS
 from aggregator.dedup.words import cleaned, words
 from tests.bench import SHARED, states
-from tests.bench.train import PACKAGE, Text, texts
+from tests.bench.train import PACKAGE, Text, each_once, texts
 
 AXES = 48
 """Axes of a vector, a byte each. Of pairs of titles of ../shared/data/families.dev.jsonl and of strangers, by a small forest
@@ -41,7 +41,8 @@ over shared tokens and these vectors, average precision was 0.494 with 48 and 0.
 LEARNED_AXES = 96
 """Axes while learning: 96 in 100 of the variance of titles."""
 LEAST_TEXTS = 3
-"""Texts that a token must stand in."""
+"""Texts that a token must stand in, those of one family counting once: a name that one family is about has no vector among
+what is met later either."""
 TRUSTED_TEXTS = 8
 """Texts at which a token's learned vector counts as much as the one that is carried over."""
 LEAD_WORDS = 120
@@ -62,23 +63,13 @@ class Corpus(NamedTuple):
     spellings: dict[int, str]
 
 
-def family_texts() -> Iterator[Text]:
-    """The texts of all families, those that are held back from the encoder among them."""
-    for held_back in (False, True):
-        for row in states.families(held_back=held_back):
-            yield str(row["lang"]), str(row["title"]), str(row["text"] or "")
-
-
-def corpus(found: Iterable[Text]) -> Corpus:
+def corpus(found: Iterable[Text], families: Iterable[states.Row]) -> Corpus:
     """What is learned from, each text once."""
     titles: dict[str, list[int]] = {}
     counts: Counter[int] = Counter()
+    stands_in: dict[int, set[object]] = defaultdict(set)
     spellings: dict[int, Counter[str]] = defaultdict(Counter)
-    seen: set[tuple[str, str]] = set()
-    for lang, raw_title, raw_text in found:
-        if (raw_title, raw_text[:50]) in seen:
-            continue
-        seen.add((raw_title, raw_text[:50]))
+    for (lang, raw_title, raw_text), of in each_once(found, families):
         title = cleaned(raw_title, lang=lang)
         text = cleaned(raw_text[:1000], lang=lang)
         head = words(title, lang=lang, limit=TITLE_TOKENS)
@@ -87,8 +78,11 @@ def corpus(found: Iterable[Text]) -> Corpus:
         for token, surface in {word.token: word.surface for word in both}.items():
             counts[token] += 1
             spellings[token][surface] += 1
+            # More than are asked for need not be kept.
+            if len(stands_in[token]) < LEAST_TEXTS:
+                stands_in[token].add(of)
         titles.setdefault(title, [word.token for word in head])
-    common = {token for token, count in counts.items() if count >= LEAST_TEXTS}
+    common = {token for token, some in stands_in.items() if len(some) >= LEAST_TEXTS}
     kept = {
         title: [token for token in tokens if token in common]
         for title, tokens in titles.items()
@@ -243,7 +237,7 @@ def main() -> None:
         "--add", action="store_true", help="only to tokens that have no vector yet"
     )
     asked = parser.parse_args()
-    found = corpus([*texts(asked.shared), *family_texts()])
+    found = corpus(texts(asked.shared), states.all_families())
     print(f"{len(found.titles)} titles, {len(found.counts)} tokens", flush=True)
     if asked.add:
         with np.load(PACKAGE / "word_vectors.npz") as shipped:
