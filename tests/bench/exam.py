@@ -2,13 +2,13 @@
 
     python -m tests.bench.exam [--meaning] [--by lang|kind] [FAMILIES.jsonl …]
 
-The families of tests/bench/second_exam were written when all that ships had been learned, by four writers who had not
-seen another family, so that they are no more of one hand with those that were learned from (tests/bench/families) than
-news are; three others read them without the labels, and what they placed otherwise, or not at all, is left out. Never
-learn from them, and choose no number by them: then they say nothing any more.
+Of the families of tests/bench/second_exam nothing was learned, and no number was chosen by them: four writers wrote
+them who had not seen another family, so that they are no more of one hand with those that were learned from
+(tests/bench/families) than news are; three others read them without the labels, and what they placed otherwise, or not
+at all, is left out. Never learn from them, and choose no number by them: then they say nothing any more.
 
 Those of tests/bench/exam_families, by two other writers, were the first exam. They were run while `features.objections`
-were chosen (by other families), and often: by now they say little more than what numbers were chosen by.
+and the weights of what the forests learn from were chosen, and often: they say no more than what numbers are chosen by.
 
 Other programs' rules (`rivals`) stand beside ours. Without `--meaning` titles and texts are compared by their words.
 """
