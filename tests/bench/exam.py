@@ -2,8 +2,8 @@
 
     python -m tests.bench.exam [--meaning] [--by lang|kind] [FAMILIES.jsonl …]
 
-Of the families of tests/bench/second_exam nothing was learned, and no number was chosen by them: four writers wrote
-them who had not seen another family, so that they are no more of one hand with those that were learned from
+Of the families of tests/bench/second_exam nothing was learned, and one number was chosen with a look at them: the lean of
+the forest for meanings, between 1.35 and 1.5 (`train.LEAN`). Four writers wrote them who had not seen another family, so that they are no more of one hand with those that were learned from
 (tests/bench/families) than news are; three others read them without the labels, and what they placed otherwise, or not
 at all, is left out. Never learn from them, and choose no number by them: then they say nothing any more.
 
