@@ -168,13 +168,18 @@ class PollStage:
         begun_count = 0
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST_ROUND.total_seconds()
-        while loop.time() < end and await self._may_claim():
+        while loop.time() < end and not self._stopping:
+            if not self._free_count() and self._running:
+                # Not left to the next tick: readers would have nothing to do till then.
+                await self._until_one_ends()
+                continue
+            if not await self._may_claim():
+                break
             claims = await self._begin_due()
             begun_count += len(claims)
             if not claims:
                 # What else is due waits for its host: the next tick looks again.
                 break
-            await self._until_free()
         return begun_count
 
     async def once(self) -> tuple[int, tuple[Skipped, ...]]:
@@ -250,8 +255,6 @@ class PollStage:
         return claims
 
     async def _may_claim(self) -> bool:
-        if not self._free_count():
-            return False
         back_pressure = await self._store.back_pressure.standing()
         self._metrics.show_waiting(back_pressure.waiting_count)
         reason = back_pressure.why_not_poll

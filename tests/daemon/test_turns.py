@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -105,6 +105,56 @@ async def test_nothing_more_is_claimed_while_many_bodies_wait():
     go_on.set()
     await asyncio.gather(*reading)
     assert not turns.is_full
+
+
+async def test_a_round_goes_on_when_readers_that_had_enough_are_free_again(
+    store: Store,
+):
+    """Left to the next tick, a second later, they would have nothing to do till then."""
+    fetch = replace(Settings().fetch, parse_processes=1, concurrency=MOST_WAITING + 4)
+    names = [f"f{number}" for number in range(3 * MOST_WAITING)]
+    stages = Stages(store, *map(feed, names), settings=Settings(fetch=fetch))
+    most_waiting = 0
+
+    async def read(_: ReadRequest, wall: timedelta | None = None) -> ReadResult:
+        nonlocal most_waiting
+        most_waiting += stages.poll_stage._bodies.turns.is_full
+        await asyncio.sleep(0.002)
+        return Unparsable(FailureKind.NOT_A_FEED, "read")
+
+    stages.poll_stage._bodies._read = read
+    stages.bodies = {name: rss(("1", QUAKE)) for name in names}
+    await stages.poll_stage.register(at_once=True)
+    assert await stages.poll_stage.round() == len(names)
+    assert most_waiting, "they had enough for a time"
+    await stages.poll_stage.stop()
+
+
+async def test_a_round_ends_where_what_readers_have_enough_of_is_none_of_its_polls(
+    store: Store,
+):
+    """What hubs deliver is read beside the rounds: a round waits for its own polls alone, and here it has none."""
+    fetch = replace(Settings().fetch, parse_processes=1)
+    stages = Stages(store, feed("f"), settings=Settings(fetch=fetch))
+    turns, go_on = stages.poll_stage._bodies.turns, asyncio.Event()
+
+    async def read(_: ReadRequest, wall: timedelta | None) -> ReadResult:
+        await go_on.wait()
+        return Unparsable(FailureKind.NOT_A_FEED, "read")
+
+    reading = [
+        asyncio.create_task(
+            turns.read(read, request(QUICK), keep=kept, keep_every=SECOND)
+        )
+        for _ in range(MOST_WAITING + 1)
+    ]
+    while not turns.is_full:
+        await asyncio.sleep(0)
+    await stages.poll_stage.register(at_once=True)
+    async with asyncio.timeout(5):
+        assert await stages.poll_stage.round() == 0
+    go_on.set()
+    await asyncio.gather(*reading)
 
 
 async def test_a_claim_is_kept_while_its_body_waits_and_dropped_when_it_passed_to_another():
