@@ -2,13 +2,16 @@
 
     python -m tests.bench.exam [--meaning] [--by lang|kind] [FAMILIES.jsonl …]
 
-Of the families of tests/bench/second_exam nothing was learned, and one number was chosen with a look at them: the lean of
-the forest for meanings, between 1.35 and 1.5 (`train.LEAN`). Four writers wrote them who had not seen another family, so that they are no more of one hand with those that were learned from
-(tests/bench/families) than news are; three others read them without the labels, and what they placed otherwise, or not
-at all, is left out. Never learn from them, and choose no number by them: then they say nothing any more.
+Of the families of tests/bench/third_exam nothing was learned, and they were run before the last numbers were chosen: by
+words B-cubed F1 was 0.825 at a precision of 0.950, with meanings 0.852 at 0.965. Five writers wrote them who had not seen
+another family, so that they are no more of one hand with those that were learned from (tests/bench/families) than news
+are; five others read them without the labels, and the 16 of 1,170 reports that these placed otherwise, or could not
+place, are left out. Never learn from them, and choose no number by them: then they say nothing any more.
 
-Those of tests/bench/exam_families, by two other writers, were the first exam. They were run while `features.objections`
-and the weights of what the forests learn from were chosen, and often: they say no more than what numbers are chosen by.
+Those of tests/bench/second_exam were the exam before. The lean of the forest for meanings (`train.LEAN`), between 1.35 and
+1.5, was chosen with a look at them. Those of tests/bench/exam_families were the first: they were run while
+`features.objections` and the weights of what the forests learn from were chosen, and often. Of neither was anything
+learned, but they say no more than what numbers are chosen by.
 
 Other programs' rules (`rivals`) stand beside ours. Without `--meaning` titles and texts are compared by their words.
 """
@@ -32,7 +35,8 @@ from tests.bench import states
 from tests.bench.rivals import RIVALS, clusters
 from tests.bench.states import Row
 
-FAMILIES = Path(__file__).with_name("second_exam")
+FAMILIES = Path(__file__).with_name("third_exam")
+SECOND = Path(__file__).with_name("second_exam")
 FIRST = Path(__file__).with_name("exam_families")
 
 

@@ -5,12 +5,16 @@ import pytest
 from aggregator.dedup.backtest import backtest
 from aggregator.model import DedupSettings
 from tests.bench import states
-from tests.bench.exam import FAMILIES, FIRST, read, result_of
+from tests.bench.exam import FAMILIES, FIRST, SECOND, read, result_of
 from tests.bench.rivals import RIVALS, Rival, clusters
 from tests.bench.states import Row
 
 
-@pytest.fixture(scope="module", params=[FIRST, FAMILIES], ids=["first", "second"])
+@pytest.fixture(
+    scope="module",
+    params=[FIRST, SECOND, FAMILIES],
+    ids=["first", "second", "third"],
+)
 def exam(request: pytest.FixtureRequest) -> list[Row]:
     return read(sorted(request.param.glob("*.jsonl")))
 

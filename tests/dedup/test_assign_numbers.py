@@ -119,14 +119,14 @@ def test_look_alikes_are_not_absorbed_for_a_report_that_is_like_both(
     assert (answer.event_id, answer.absorbs) == ("best", absorbs)
 
 
-@pytest.mark.parametrize(("log_odds", "event_id"), [(0.35, "near"), (0.25, None)])
+@pytest.mark.parametrize(("log_odds", "event_id"), [(0.3, "near"), (0.2, None)])
 def test_a_report_in_another_language_must_be_likelier(
     log_odds: float, event_id: str | None
 ) -> None:
     foreign = replace(report("near", 1), lang="und")
     assert answered(judge(log_odds), [foreign]).event_id == event_id
     comparison = compared(asking(), foreign, model=judge(log_odds))
-    assert comparison.score == pytest.approx(1 / (1 + math.exp(0.3 - log_odds)))
+    assert comparison.score == pytest.approx(1 / (1 + math.exp(0.25 - log_odds)))
 
 
 @pytest.mark.parametrize(("own", "event_id"), [(-0.95, "event"), (-1.05, None)])
