@@ -169,12 +169,17 @@ class PollStage:
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST_ROUND.total_seconds()
         while loop.time() < end and not self._stopping:
-            if not self._free_count() and self._running:
+            if not self._free_count():
+                if not self._running:
+                    break
                 # Not left to the next tick: readers would have nothing to do till then.
                 await self._until_one_ends()
                 continue
             if not await self._may_claim():
                 break
+            # Bodies may have come to their readers meanwhile.
+            if not self._free_count():
+                continue
             claims = await self._begin_due()
             begun_count += len(claims)
             if not claims:
