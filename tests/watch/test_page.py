@@ -197,19 +197,21 @@ def test_the_first_of_an_order_are_those_of_the_whole_order(order, count):
 
 
 @pytest.mark.slow
-def test_a_page_of_20_000_events_is_quick_and_small():
-    pages, events = Pages(version="", has_digests=False), busy_day(20_000)
-    choices = {
-        Choice(): 0.13,
-        Choice(order="newest"): 0.13,
-    }
-    for choice, most in choices.items():
-        taken = []
-        for _ in range(3):
+@pytest.mark.parametrize("order", ["top", "newest"])
+def test_a_page_of_ten_times_the_events_is_small_and_costs_far_less_than_ten_times(
+    order,
+):
+    pages, choice = Pages(version="", has_digests=False), Choice(order=order)
+    days = {count: busy_day(count) for count in (2_000, 20_000)}
+    taken = {count: [] for count in days}
+    # In turn, so that what else the machine does troubles both.
+    for _ in range(5):
+        for count, events in days.items():
             started = time.process_time()
             text = pages.front(
                 Look(), events=events, feeds=[], choice=choice, now=NOW, reasons=[]
             )
-            taken.append(time.process_time() - started)
-        assert min(taken) < most, choice
-        assert len(gzip.compress(text.encode())) < 29_000
+            taken[count].append(time.process_time() - started)
+    # 2.1 and 3.7 times where it was measured.
+    assert min(taken[20_000]) < 7 * min(taken[2_000])
+    assert len(gzip.compress(text.encode())) < 29_000
