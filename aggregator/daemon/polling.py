@@ -170,6 +170,7 @@ class PollStage:
         end = loop.time() + LONGEST_ROUND.total_seconds()
         while loop.time() < end and not self._stopping:
             if not self._free_count():
+                # What hubs delivered fills the readers: no poll of ours would end and tell that they have room.
                 if not self._running:
                     break
                 # Not left to the next tick: readers would have nothing to do till then.

@@ -86,9 +86,8 @@ async def test_forty_slow_documents_leave_the_others_their_turn():
     assert turns.long_count == 0
 
 
-async def test_nothing_more_is_claimed_while_many_bodies_wait():
-    turns = Turns(1)
-    go_on = asyncio.Event()
+async def filled(turns: Turns, go_on: asyncio.Event) -> list[asyncio.Task[ReadResult]]:
+    """Bodies for one process until it has enough; they are read when told to go on."""
 
     async def read(_: ReadRequest, wall: timedelta | None) -> ReadResult:
         await go_on.wait()
@@ -102,6 +101,13 @@ async def test_nothing_more_is_claimed_while_many_bodies_wait():
     ]
     while not turns.is_full:
         await asyncio.sleep(0)
+    return reading
+
+
+async def test_nothing_more_is_claimed_while_many_bodies_wait():
+    turns = Turns(1)
+    go_on = asyncio.Event()
+    reading = await filled(turns, go_on)
     go_on.set()
     await asyncio.gather(*reading)
     assert not turns.is_full
@@ -114,11 +120,11 @@ async def test_a_round_goes_on_when_readers_that_had_enough_are_free_again(
     fetch = replace(Settings().fetch, parse_processes=1, concurrency=MOST_WAITING + 4)
     names = [f"f{number}" for number in range(3 * MOST_WAITING)]
     stages = Stages(store, *map(feed, names), settings=Settings(fetch=fetch))
-    most_waiting = 0
+    full_count = 0
 
     async def read(_: ReadRequest, wall: timedelta | None = None) -> ReadResult:
-        nonlocal most_waiting
-        most_waiting += stages.poll_stage._bodies.turns.is_full
+        nonlocal full_count
+        full_count += stages.poll_stage._bodies.turns.is_full
         await asyncio.sleep(0.002)
         return Unparsable(FailureKind.NOT_A_FEED, "read")
 
@@ -126,7 +132,7 @@ async def test_a_round_goes_on_when_readers_that_had_enough_are_free_again(
     stages.bodies = {name: rss(("1", QUAKE)) for name in names}
     await stages.poll_stage.register(at_once=True)
     assert await stages.poll_stage.round() == len(names)
-    assert most_waiting, "they had enough for a time"
+    assert full_count, "they had enough for a time"
     await stages.poll_stage.stop()
 
 
@@ -137,19 +143,7 @@ async def test_a_round_ends_where_what_readers_have_enough_of_is_none_of_its_pol
     fetch = replace(Settings().fetch, parse_processes=1)
     stages = Stages(store, feed("f"), settings=Settings(fetch=fetch))
     turns, go_on = stages.poll_stage._bodies.turns, asyncio.Event()
-
-    async def read(_: ReadRequest, wall: timedelta | None) -> ReadResult:
-        await go_on.wait()
-        return Unparsable(FailureKind.NOT_A_FEED, "read")
-
-    reading = [
-        asyncio.create_task(
-            turns.read(read, request(QUICK), keep=kept, keep_every=SECOND)
-        )
-        for _ in range(MOST_WAITING + 1)
-    ]
-    while not turns.is_full:
-        await asyncio.sleep(0)
+    reading = await filled(turns, go_on)
     await stages.poll_stage.register(at_once=True)
     async with asyncio.timeout(5):
         assert await stages.poll_stage.round() == 0
