@@ -316,9 +316,11 @@ BROAD_EXCEPTS = {
     "daemon.ruling",
     "daemon.housekeeping",
     "children.sandbox",
+    "pipeline.fingerprinting",
 }
 """The guard around one feed's poll; around one batch of the event stage, since one entry must not stop all behind it;
-around one operator's word and one step of housekeeping, likewise; and the child's boundary, where a document's failure becomes a value."""
+around one operator's word and one step of housekeeping, likewise; the child's boundary, where a document's failure becomes a value;
+and around the fingerprints made there: what fails is made again by the event stage, whose guard sets that entry alone aside."""
 
 
 def test_a_broad_except_stands_only_where_a_failure_must_end():

@@ -68,6 +68,8 @@ _OLD_HEADER_BYTES = HEADER_BYTES - 4
 """Version 1 named no feed and hashed addresses otherwise; versions 1 and 2 had vectors of other axes."""
 _LENGTHS = struct.calcsize("<B20sIQIIHII")
 """Where the header says how long the parts behind it are."""
+_MEANING_LENGTH = _LENGTHS + 6
+"""Where it says how long the vectors are, the last of the parts."""
 _NEVER = 0xFFFFFFFF
 
 
@@ -243,10 +245,20 @@ def upgraded(packed: bytes) -> bytes:
     header = bytearray(packed[:header_bytes])
     header[0] = VERSION
     # Vectors of other axes say nothing beside ours.
-    meaning_at = _LENGTHS + 6
-    end = len(packed) - header[meaning_at]
-    header[meaning_at] = 0
+    end = len(packed) - header[_MEANING_LENGTH]
+    header[_MEANING_LENGTH] = 0
     return bytes(header) + feed + packed[header_bytes:end]
+
+
+def with_meaning(packed: bytes, meaning: bytes) -> bytes:
+    """A packed fingerprint without vectors as one with these. Raises ValueError where it has some, or is none."""
+    if len(packed) < HEADER_BYTES or packed[0] != VERSION or packed[_MEANING_LENGTH]:
+        raise ValueError(f"not a fingerprint of version {VERSION} without vectors")
+    if not meaning:
+        return packed
+    with_vectors = bytearray(packed + meaning)
+    with_vectors[_MEANING_LENGTH] = len(meaning)
+    return bytes(with_vectors)
 
 
 def fingerprint(entry: Entry, meaning: bytes = b"") -> Fingerprint:

@@ -144,6 +144,9 @@ class Entry:
     """Registrable name of the page's host, as the link claims it: it may lower a count of sources, never raise it."""
     publisher: str = ""
     """Registrable name of the feed's own address, the unit of independence; of a feed that `aggregates`, its link's."""
+    fingerprint: str = ""
+    """What matching remembers of a new entry (`dedup.fingerprint`), in base64, as the child made it that read it. It is
+    derived from the rest, so an entry without it loses nothing."""
 
 
 class Outcome(StrEnum):

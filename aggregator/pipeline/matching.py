@@ -12,7 +12,7 @@ from datetime import datetime
 
 from aggregator.dedup.apart import Apart, without_forbidden
 from aggregator.dedup.assign import assign_all
-from aggregator.dedup.fingerprint import Fingerprint, fingerprints
+from aggregator.dedup.fingerprint import Fingerprint
 from aggregator.dedup.index import Index
 from aggregator.dedup.nearest import Nearest, nearest
 from aggregator.dedup.rows import is_readable, unpacked_rows
@@ -25,6 +25,7 @@ from aggregator.model import (
     Ruling,
     Verb,
 )
+from aggregator.pipeline.fingerprinting import taken_up
 from aggregator.pipeline.reporting import event_id_of
 
 
@@ -65,7 +66,7 @@ class Matcher:
         """
         if embeddings is None:
             embeddings = [b""] * len(entries)
-        marks = fingerprints(entries, embeddings)
+        marks = taken_up(entries, embeddings)
         assignments = assign_all(
             marks,
             self._index,

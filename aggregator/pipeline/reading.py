@@ -1,6 +1,6 @@
 """The poll stage's reading: a body and what is known of its feed to each entry's outcome.
 
-Runs in a child process, so it loads nothing of the event stage.
+Runs in a child process, so it loads nothing of the event stage but what makes fingerprints.
 
 Rules: every parsed entry has exactly one outcome, and they add up; what is muted or backlog is `seen`
 with a reason; only new and edited entries are made into documents, since that is what costs.
@@ -51,6 +51,7 @@ from aggregator.model import (
     ReadResult,
     Unparsable,
 )
+from aggregator.pipeline.fingerprinting import with_fingerprints
 
 SIGHTING_STEP = timedelta(days=1)
 """How stale `last_seen_at` may grow before it is written: it serves a retention of months, a day is exact enough."""
@@ -220,7 +221,7 @@ def _read_feed(
         version=parsed.version,
         hints=parsed.hints,
         identity=identified.rule,
-        entries=_oldest_first(outcomes),
+        entries=with_fingerprints(_oldest_first(outcomes)),
         known={outcome.key: outcome.known for outcome in outcomes if outcome.known},
         outcomes=Counter(outcome.outcome.value for outcome in outcomes),
         reasons=Counter(outcome.reason for outcome in outcomes if outcome.reason),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -37,6 +38,7 @@ from aggregator.model import (
     Queue,
     Settings,
 )
+from aggregator.pipeline.fingerprinting import with_fingerprints
 from tests.daemon.stages import START, Stages
 
 QUAKE = "Strong earthquake of magnitude 6.8 hits the south of Northland, dozens injured in Port Selby"
@@ -435,6 +437,27 @@ async def test_an_entry_that_breaks_the_event_stage_is_rejected_alone_and_the_re
     [trouble] = await store.watch.trouble(START - timedelta(days=1))
     assert (trouble.notice.kind, trouble.notice.feed_id) == ("dropped", "a")
     assert "longer than 20 bytes" in trouble.notice.detail
+
+
+async def test_the_fingerprint_that_the_reader_made_is_the_one_that_is_matched(
+    store: Store,
+):
+    stages = Stages(store, feed("a"))
+    stages.bodies["a"] = rss(("1", QUAKE))
+    read = (await stages.poll("a")).read
+    assert isinstance(read, FeedRead)
+    entry = read.entries[0]
+    key = store.engine.keys.entries
+    assert (await store.events.next_entries(1)).entries[0][1] == entry
+    # Of the same report with another title, so that the log tells which of the two was taken.
+    [other] = with_fingerprints([replace(entry, title=BUDGET)])
+    await store.engine.command("DEL", key)
+    carried = replace(entry, fingerprint=other.fingerprint)
+    await store.engine.command("XADD", key, "*", "e", encode(carried))
+    await stages.assign()
+    logged = await store.fingerprints.of([entry.entry_id])
+    packed = b64encode(logged[entry.entry_id].packed).decode()
+    assert packed == other.fingerprint != entry.fingerprint
 
 
 async def test_a_fingerprint_of_another_version_does_not_keep_the_index_from_loading(
