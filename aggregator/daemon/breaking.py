@@ -4,7 +4,8 @@ Rules: a batch that breaks is taken again one entry at a time. The entry that br
 those behind it goes through and it breaks once more by itself, because then the fault lies with the entry and not in a
 moment of ours. When those behind it break, too, or nothing waits behind it, the fault may be ours or lie in what all of
 them meet: nothing is rejected then, the stage waits, longer each time, and says so. An entry that is not at fault (a
-later version wrote it, its event's record cannot be read, or this machine was short of something) is never rejected.
+later version wrote it, its event's record cannot be read, or this machine was short of something) is never rejected. A
+row that no version of ours wrote is rejected at once.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ Tried = Callable[[str, Entry], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The entry that broke alone: `is_blameless` when it is not at fault, `is_later` when a later version is needed."""
+    """The entry that broke alone: `is_blameless` when it is not at fault, `is_later` when a later version is needed,
+    `is_foreign` when it is none of ours."""
 
     stream_id: str
     why: str
@@ -52,6 +54,7 @@ class Suspect:
     name: str = ""
     is_blameless: bool = False
     is_later: bool = False
+    is_foreign: bool = False
 
 
 class Breaker:
@@ -130,7 +133,7 @@ class Breaker:
         waiting = await self._store.events.next_entries(ROW)
         rows = waiting.rows
         if rows and rows[0][0] == suspect.stream_id:
-            if suspect.is_blameless or not await _any_goes_through(rows[1:], tried):
+            if not await _is_at_fault(suspect, rows[1:], tried):
                 await self._hold(token, suspect, len(rows))
             if not await self._goes_through_now(*rows[0], tried):
                 await self._reject(token, suspect)
@@ -169,7 +172,8 @@ class Breaker:
         raise EventsHeld(self.held_by, is_later=suspect.is_later)
 
     async def _reject(self, token: int, suspect: Suspect) -> None:
-        why = f"an entry on the entries stream cannot be used: {suspect.name} {suspect.why}"
+        what = f"{suspect.name} {suspect.why}".strip()
+        why = f"an entry on the entries stream cannot be used: {what}"
         notice = Notice(
             "dropped",
             suspect.feed_id,
@@ -227,6 +231,17 @@ class Breaker:
                 return
 
 
+async def _is_at_fault(
+    suspect: Suspect,
+    behind: Sequence[tuple[str, Entry | Unreadable]],
+    tried: Tried,
+) -> bool:
+    # Nobody will ever read what is none of ours: nothing behind it need show that.
+    if suspect.is_foreign:
+        return True
+    return not suspect.is_blameless and await _any_goes_through(behind, tried)
+
+
 async def _any_goes_through(
     rows: Sequence[tuple[str, Entry | Unreadable]], tried: Tried
 ) -> bool:
@@ -264,6 +279,9 @@ def _suspect(
 
 def _unreadable_suspect(stream_id: str, row: Entry | Unreadable) -> Suspect:
     why = row.why if isinstance(row, Unreadable) else ""
+    if isinstance(row, Unreadable) and row.is_foreign:
+        why = f"row {stream_id} is none of ours, another program wrote it ({why})"
+        return Suspect(stream_id, why, is_foreign=True)
     if isinstance(row, Unreadable) and row.is_later:
         # A roll-back: the version that wrote it can publish it, so it is kept for that.
         why = (

@@ -52,10 +52,12 @@ _FAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What stands in place of a record that cannot be read; `is_later`: a later version wrote it."""
+    """What stands in place of a record that cannot be read; `is_later`: a later version wrote it; `is_foreign`: no
+    version did."""
 
     why: str
     is_later: bool = False
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,11 @@ def decode(kind: RecordKind[T], data: Any) -> T | Unreadable:
         return kind.read(data)
     except _FAULTS as error:
         why = _why(error)
-        is_later = isinstance(error, wire.LaterVersionError)
-        return Unreadable(why[:WHY_CHARS], is_later)
+        return Unreadable(
+            why[:WHY_CHARS],
+            is_later=isinstance(error, wire.LaterVersionError),
+            is_foreign=isinstance(error, wire.ForeignRecordError),
+        )
 
 
 def _why(error: Exception) -> str:
@@ -106,7 +111,13 @@ def _field(
     cls: type[T],
 ) -> Callable[[Any], T]:
     """A record that is one field of a stream's row."""
-    return lambda fields: wire.decode(cls, fields[name])
+
+    def read(fields: Mapping[bytes, bytes]) -> T:
+        if name not in fields:
+            raise wire.ForeignRecordError(f"it has no field {name.decode()}")
+        return wire.decode(cls, fields[name])
+
+    return read
 
 
 def _count(data: bytes) -> int:

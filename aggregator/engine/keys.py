@@ -175,7 +175,7 @@ class Keys:
 
     @property
     def dropped(self) -> str:
-        """Hash: key of a list queue → messages its cap dropped that have not been told of."""
+        """Hash: key (and group), or ` <type> <key>` of a queue that holds another type → messages lost, not told of yet."""
         return f"{self.prefix}:dropped"
 
     @property

@@ -270,11 +270,13 @@ class RetentionStore:
             return []
         at = now or await self._engine.server_time()
         # `<stream> <group>` says what one group lost of it: that is part of the stream's notice.
-        streams = sorted(field for field in counts if " " not in field)
-        notices = [
-            Notice("dropped", "", "", _dropped_detail(stream, counts))
-            for stream in streams
-        ]
+        details = []
+        for field in sorted(counts):
+            if field.startswith(" "):
+                details.append(_misplaced_detail(field, counts[field]))
+            elif " " not in field:
+                details.append(_dropped_detail(field, counts))
+        notices = [Notice("dropped", "", "", detail) for detail in details]
         expected: list[Argument] = []
         for field, count in counts.items():
             expected += [field, str(count)]
@@ -529,6 +531,15 @@ def _after(stream_id: str) -> str:
 
 def _slip_detail(slip: Slip) -> str:
     return f"{slip.place} cannot be read and is passed over: no {slip.kind.replace('_', ' ')} of ours ({slip.why})"
+
+
+def _misplaced_detail(field: str, count: int) -> str:
+    """One sentence on a queue whose key holds another type (`takes` in common.lua), ` <type> <key>`."""
+    kind, _, key = field[1:].partition(" ")
+    return (
+        f"{key} holds a {kind}, not what its queue is configured to be: {count} messages were lost to it; let its "
+        "consumers read what is in it and delete the key, or give the queue another name"
+    )
 
 
 def _dropped_detail(key: str, counts: dict[str, int]) -> str:

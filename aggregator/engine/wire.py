@@ -81,6 +81,10 @@ class LaterVersionError(ValueError):
     """A later version of this program wrote the record."""
 
 
+class ForeignRecordError(ValueError):
+    """No version of this program wrote it: it does not begin as a record of any does, or has none of its fields."""
+
+
 # --- records --------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +163,9 @@ def decode(cls: type[R], data: bytes) -> R:
         return record
     message = f"not a {cls.__name__} of version {VERSION}: {data[:40]!r}"
     head = _ANY_HEAD.match(data)
-    if head and int(head[1]) > VERSION:
+    if head is None:
+        raise ForeignRecordError(message)
+    if int(head[1]) > VERSION:
         raise LaterVersionError(message)
     raise ValueError(message)
 

@@ -92,6 +92,23 @@ async def test_four_bad_entries_in_a_row_are_rejected_one_by_one(store: Store):
     assert await trouble(store) == ["dropped"] * 4
 
 
+@pytest.mark.parametrize(
+    "row", [("hello", "world"), ("e", "world"), ("e", "{}"), ("e", '{"entry_id":"x"}')]
+)
+async def test_rows_that_are_none_of_ours_go_at_once_however_many_there_are(
+    store: Store, row: tuple[str, str]
+):
+    stages = Stages(store, feed("a"))
+    for _ in range(6):
+        await store.engine.command("XADD", store.engine.keys.entries, "*", *row)
+    await stages.assign()
+    assert await store.events.waiting_count() == 0
+    assert await trouble(store) == ["dropped"] * 6
+    told = await store.watch.trouble(START - timedelta(days=1))
+    assert all("another program wrote it" in one.notice.detail for one in told)
+    assert (await store.back_pressure.standing()).event_stage == ""
+
+
 async def test_five_entries_that_break_in_a_row_stop_the_stage_and_none_is_lost(
     store: Store,
 ):

@@ -381,6 +381,31 @@ async def test_a_list_queue_holds_no_more_than_its_cap(
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "standing"),
+    [
+        ("stream", "a list", ("RPUSH", "x")),
+        ("list", "a stream", ("XADD", "*", "f", "v")),
+        ("stream", "a string", ("SET", "x")),
+    ],
+)
+async def test_a_queue_whose_key_holds_another_type_is_told_of_as_that(
+    store: Store, later: datetime, kind: str, other: str, standing: tuple[str, ...]
+) -> None:
+    key = store.engine.keys.queue("q")
+    command, *values = standing
+    await store.engine.command(command, key, *values)
+    await queue(store, kind, 1, 2)
+    await store.retention.trim(now=NOW)
+    (detail,) = [one.notice.detail for one in await store.watch.trouble(making.EPOCH)]
+    assert detail.startswith(f"{key} holds {other}, not what its queue is")
+    assert "2 messages were lost to it" in detail
+    # Told once.
+    await store.retention.trim(now=NOW)
+    assert len(await store.watch.trouble(making.EPOCH)) == 1
+    assert await store.engine.command("HLEN", store.engine.keys.dropped) == 0
+
+
 @pytest.mark.parametrize("kind", ["stream", "list"])
 async def test_a_queue_taken_out_of_the_configuration_is_emptied_with_time(
     store: Store, later: datetime, kind: str

@@ -192,7 +192,8 @@ local function count(prefix, now, flat, keep_ms)
 end
 
 -- Whether a queue can take messages of this kind. Its key may hold another type: its kind was changed in feeds.toml, or
--- a consumer made it first. Its messages are counted as dropped then, and nothing else waits for it.
+-- a consumer made it first. Its messages are counted as lost to it then (the field begins with a blank, as no key does),
+-- and nothing else waits for it.
 local function takes(queue, kind, dropped_key)
   if sound[queue] == kind then
     return true
@@ -202,7 +203,7 @@ local function takes(queue, kind, dropped_key)
     sound[queue] = kind
     return true
   end
-  add(dropped_key, queue, 1)
+  add(dropped_key, ' ' .. found .. ' ' .. queue, 1)
   return false
 end
 
