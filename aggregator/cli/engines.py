@@ -61,7 +61,11 @@ async def owned_engine(
 def _log(event: str, facts: Mapping[str, Any]) -> None:
     import structlog  # which costs 30 ms, and commands that only read log nothing
 
-    structlog.get_logger().info(event, **facts)
+    log = structlog.get_logger()
+    if event == "state_dir_gone":
+        log.error(event, **facts)
+    else:
+        log.info(event, **facts)
 
 
 @asynccontextmanager

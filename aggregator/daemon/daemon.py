@@ -76,7 +76,9 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Server(Protocol):
-    """The embedded server, as the daemon sees it."""
+    """The embedded server, as the daemon sees it: `trouble` says what is wrong about its directory, '' for nothing."""
+
+    trouble: str
 
     async def supervise(self) -> None:
         """Start it again whenever it ends, until cancelled."""
@@ -173,6 +175,8 @@ class Daemon:
         reasons: list[str] = []
         if self._engine_error:
             reasons.append(self._engine_error)
+        if self._parts.server is not None and self._parts.server.trouble:
+            reasons.append(self._parts.server.trouble)
         if self._parts.poll is not None and self._registration.trouble:
             reasons.append(self._registration.trouble)
         if self._parts.event is not None and self._parts.event.held_by:

@@ -46,7 +46,8 @@ WATCH_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
 Report = Callable[[str, Mapping[str, object]], None]
-"""Called with an event's name and facts: server_started, server_attached, server_died, server_start_failed."""
+"""Called with an event's name and facts: server_started, server_attached, server_died, server_start_failed,
+state_dir_gone."""
 
 
 def _silent(_event: str, _facts: Mapping[str, object]) -> None:
@@ -132,6 +133,9 @@ class EmbeddedServer:
         self._report = report
         self._child: subprocess.Popen[bytes] | None = None
         self._running: Running | None = None
+        self._lock_inode = 0
+        self.trouble = ""
+        """What is wrong about the state directory while the server runs, and what to do; '' when it is as it was."""
 
     @property
     def running(self) -> Running:
@@ -162,6 +166,7 @@ class EmbeddedServer:
             if self._child is None:
                 self._start_if_free()
             if await self._is_ready():
+                self._lock_inode = _inode(self._place.lock)
                 event = "server_started" if self.is_owner else "server_attached"
                 self._report(
                     event,
@@ -181,6 +186,8 @@ class EmbeddedServer:
             await asyncio.sleep(pause)
             # The server holds the lock: where it is taken, another daemon's server runs.
             runs_elsewhere = self._child is None and is_locked(self._place)
+            if self.is_owner:
+                self._look_at_place()
             if self.is_owner or runs_elsewhere:
                 continue
             code = self._child.returncode if self._child else None
@@ -225,6 +232,19 @@ class EmbeddedServer:
         self._place.running.unlink(missing_ok=True)
 
     # --- steps ---
+
+    def _look_at_place(self) -> None:
+        """Whether the directory is the one that the server was started on: without it the server goes on as if nothing
+        were, but what it writes is gone with its end."""
+        trouble = ""
+        if _inode(self._place.lock) != self._lock_inode:
+            trouble = (
+                f"the state directory {self._place.directory} was removed or moved while its server runs: what it "
+                "holds is lost when it ends, and no command finds it; move the directory back, or stop and start anew"
+            )
+        if trouble and not self.trouble:
+            self._report("state_dir_gone", {"error": trouble})
+        self.trouble = trouble
 
     def _start_if_free(self) -> None:
         """Starts our own server if the lock is free. The child keeps the locked descriptor, we close ours."""
@@ -291,6 +311,14 @@ class EmbeddedServer:
                 f"the embedded server ended at start (code {code}); its log {self._place.log} says: "
                 f"{self._place.last_log_lines()}"
             )
+
+
+def _inode(path: Path) -> int:
+    """Which file stands there, 0 for none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 _SERVER_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")

@@ -175,7 +175,8 @@ class Keys:
 
     @property
     def dropped(self) -> str:
-        """Hash: key (and group), or ` <type> <key>` of a queue that holds another type → messages lost, not told of yet."""
+        """Hash: key (and group), or ` <type> <key>` of a queue that holds another type → messages lost that nobody was
+        told of yet."""
         return f"{self.prefix}:dropped"
 
     @property

@@ -63,6 +63,8 @@ class File:
 class Server:
     """A supervisor that breaks the first time."""
 
+    trouble = ""
+
     def __init__(self) -> None:
         self.starts = 0
 
@@ -125,6 +127,19 @@ async def test_what_breaks_beside_the_jobs_is_told_and_started_again(
     [told] = [line for line in lines if line["event"] == "part_broke"]
     assert told["part"] == "server"
     assert isinstance(told["exc_info"], PermissionError)
+
+
+async def test_a_state_directory_that_is_gone_is_why_the_daemon_is_not_ready(
+    store: Store, tmp_path: Path
+):
+    server = Server()
+    server.starts = 1
+    made, file = parts(Stages(store), tmp_path, server=server)
+    assert isinstance(file.now, Configuration)
+    daemon = Daemon(made, file.now)
+    before = daemon.troubles()
+    server.trouble = "the state directory was removed"
+    assert daemon.troubles() == ["the state directory was removed", *before]
 
 
 async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_running(

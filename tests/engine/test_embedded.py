@@ -189,6 +189,26 @@ async def test_an_attached_daemon_is_quiet_while_the_owner_lives(
     await owner.stop()
 
 
+async def test_a_directory_that_was_moved_away_is_told_of_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    told = Told()
+    async with supervised(server_on(tmp_path / "state", report=told)) as server:
+        for _ in range(2):
+            (tmp_path / "state").rename(tmp_path / "elsewhere")
+            await told.until("state_dir_gone")
+            assert "was removed or moved while its server runs" in server.trouble
+            async with opened(server.url) as store:
+                with pytest.raises(EngineDown):
+                    await store.engine.command("PING")
+            (tmp_path / "elsewhere").rename(tmp_path / "state")
+            async with asyncio.timeout(SECONDS):
+                while server.trouble:
+                    await asyncio.sleep(0.01)
+        async with opened(server.url) as store:
+            assert await store.engine.command("PING")
+
+
 DAEMON = """
 import asyncio, pathlib, sys
 from aggregator.engine.embedded import EmbeddedServer
