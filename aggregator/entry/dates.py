@@ -5,10 +5,13 @@ How a text is read:
 1. Only digits: seconds, milliseconds or microseconds since 1970, `YYYYMMDD` or `YYYYMMDDhhmmss`.
 2. The time of day is found and taken out, with the zone after it and a.m./p.m. around it (in eight languages).
 3. What is left must be one date and nothing else that holds digits: year-month-day with any separator (also 年月日 and
-   년월일), ISO week and ordinal dates, day-month-year in numbers, or a month's name with a day and a year.
+   년월일), ISO week and ordinal dates, day-month-year in numbers, or a month's name with a day and a year. Which word
+   is the month is judged by its place (`month_place`); what it means in two languages, by the feed's language or else
+   by the weekday beside it, or it is refused.
 4. `05/03/2019` is decided by a number over 12, else by the weekday beside it, else by the feed's language where its
    writers agree (en-US month first, en-GB and most others day first); plain `en`, Chinese and none decide nothing.
-5. A missing zone is the feed's own (zh +8, ja and ko +9, otherwise UTC); an unknown or impossible zone refuses.
+5. A missing zone is the feed's own (zh +8, ja and ko +9, otherwise UTC); an unknown or impossible zone refuses,
+   and so does a time that clocks of a named place never showed, or showed twice.
 6. Years outside 1902..2199 and the first days of 1970 are what programs write for "no date", and are refused.
 
 Libraries were tried (tests/bench/parse_table.py --dates 20000). Of 12 forms of schema.md in a Chinese feed we read 12
@@ -27,9 +30,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from aggregator.entry.date_words import folded
 from aggregator.entry.hour_words import hour_meant, without_hour_words
-from aggregator.entry.month_names import CROATIAN, CZECH_OR_POLISH, MONTHS, TWO_WORDS
-from aggregator.entry.zones import local_offset, zone_at_start
+from aggregator.entry.month_names import MONTHS, TWO_WORDS
+from aggregator.entry.month_place import FILLERS, month_meant
+from aggregator.entry.weekday_names import WEEKDAYS
+from aggregator.entry.zones import Zone, local_offset, offset_at, zone_at_start
 from aggregator.model import EPOCH
 
 _LONGEST = 100
@@ -66,31 +72,18 @@ _BASIC = re.compile(
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:t?(\d\d)(\d\d)(\d\d)?)?")
 
 _TIME = re.compile(
-    r"(?<![\d:.])(?P<h>\d{1,2})(?:\s?(?::|[時时点點시h](?![a-z]))\s?(?P<m>\d{2})?(?:\s?[:分분](?:\s?(?P<s>\d{2})(?:[.,]\d{1,12})?(?:\s?[秒초])?)?)?"
-    r"(?:\s?(?P<half>[ap]\.?\s?m\b\.?|[ap](?=\s|$)))?|\s?(?P<only>[ap]\.?\s?m\b\.?))(?![\d])"
+    r"""(?<![\d:.])(?P<h>\d{1,2})
+    (?:
+        \s?(?::|[時时点點시h](?![a-z]))
+        # Five minutes past are written with one digit only before seconds or a sign of minutes: "9:5" may be cut off.
+        \s?(?P<m>\d{2}|\d(?=\s?[分분]|:\d))?
+        (?:\s?[:分분](?:\s?(?P<s>\d{1,2})(?:[.,]\d{1,12})?(?:\s?[秒초])?)?)?
+        (?:\s?(?P<half>[ap]\.?\s?m\b\.?|[ap](?=\s|$)))?
+    |
+        \s?(?P<only>[ap]\.?\s?m\b\.?)
+    )(?!\d)""",
+    re.VERBOSE,
 )
-_FILLERS = frozenset(
-    {
-        "uhr",
-        "hrs",
-        "hr",
-        "h",
-        "at",
-        "um",
-        "kl",
-        "klo",
-        "a",
-        "de",
-        "alle",
-        "ore",
-        "le",
-        "del",
-        "of",
-        "the",
-        "en",
-    }
-)
-
 _YEAR_FIRST = re.compile(
     r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)\s?[日号號일]?\.?"
 )
@@ -100,9 +93,10 @@ _YEAR_LAST = re.compile(
     r"(?<!\d)(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d)\.?"
 )
 _NUMBERED_MONTH = re.compile(
-    r"(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]"
+    r"(?<!\w)(?:tháng|thang|thg|th)\.?\s?(\d{1,2})(?!\d)|(?<!\d)(\d{1,2})\s?[月월]"
 )
-_TOKEN = re.compile(r"\d+|[^\s\d,()/+:;|\u2013-]+")
+_SEVERAL_WORDS = re.compile("|".join(sorted(TWO_WORDS, key=len, reverse=True)))
+_TOKEN = re.compile(r"\d+|[^\s\d,،()/+:;|\u2013-]+")
 
 _MISSPELT = {
     "cn": "zh-cn",
@@ -129,25 +123,13 @@ _UNDECIDED = frozenset(
         "lt",
     }
 )
-_WEEKDAY_WORDS = (
-    "mon monday lun lunedi lundi lunes montag mo seg segunda пн понедельник maandag",
-    "tue tues tuesday mardi martes martedi dienstag di ter terca вт вторник dinsdag",
-    "wed wednesday mercredi mer mie miercoles mercoledi mittwoch mi qua quarta ср среда woensdag",
-    "thu thur thurs thursday jeudi jeu jueves giovedi gio donnerstag qui quinta чт четверг donderdag",
-    "fri friday vendredi ven viernes vie venerdi freitag fr sex sexta пт пятница vrijdag",
-    "sat saturday samedi sam sabado sab sabato samstag sa сб суббота zaterdag",
-    "sun sunday dimanche dim domingo dom domenica sonntag so вс воскресенье zondag",
-)
-_WEEKDAYS: dict[str, int] = {}
-for _number, _words in enumerate(_WEEKDAY_WORDS):
-    _WEEKDAYS |= dict.fromkeys(_words.split(), _number)
 
 
 class _Clock(NamedTuple):
     """Time of day as a span from midnight, the zone (None: not stated), and the text without both."""
 
     since_midnight: timedelta
-    zone: timedelta | None
+    zone: Zone | None
     rest: str
 
 
@@ -187,9 +169,11 @@ def _respelled(text: str) -> str:
     """The text with years, times and months in the forms that the rules know."""
     text = _ERA.sub(_common_year, _BASIC.sub(_extended, text))
     text = _DOTTED_TIME.sub(_with_colons, text)
-    for words, month in TWO_WORDS.items():
-        text = text.replace(words, month)
-    return text
+    return _SEVERAL_WORDS.sub(_one_word, text)
+
+
+def _one_word(several: re.Match[str]) -> str:
+    return TWO_WORDS[several[0]]
 
 
 def _since_christ(buddhist: re.Match[str]) -> str:
@@ -241,16 +225,15 @@ def _ascii_digit(letter: str) -> str:
 
 
 def _checked(
-    day: date, since_midnight: timedelta, zone: timedelta | None, tag: str
+    day: date, since_midnight: timedelta, zone: Zone | None, tag: str
 ) -> datetime | None:
-    midnight = datetime(
-        day.year,
-        day.month,
-        day.day,
-        tzinfo=UTC,
-    )
-    offset = local_offset(tag) if zone is None else zone
-    at = midnight + since_midnight - offset
+    local = datetime(day.year, day.month, day.day) + since_midnight  # noqa: DTZ001
+    if zone is None:
+        zone = local_offset(tag)
+    offset = offset_at(zone, local)
+    if offset is None:
+        return None
+    at = local.replace(tzinfo=UTC) - offset
     if abs(at - EPOCH) <= _NO_DATE:
         return None
     return at
@@ -301,7 +284,7 @@ def _clock(text: str, tag: str) -> _Clock | None:
         return None
     head = without_hour_words(text[: match.start()])
     tail = without_hour_words(text[match.end() :])
-    zone, rest = _zone(tail.lstrip(" ,.("), tag)
+    zone, rest = _zone(tail.lstrip(" ,.(["), tag)
     if rest is None:
         return None
     return _Clock(span, zone, f"{re.sub('t$', ' ', head)} {rest}")
@@ -345,7 +328,7 @@ def _span(
 def _zone(
     tail: str,
     tag: str,
-) -> tuple[timedelta | None, str | None]:
+) -> tuple[Zone | None, str | None]:
     """The zone at the start of what follows a time, and what is left; nothing left (None) where a zone is wrong."""
     stated = zone_at_start(tail, tag)
     if stated is None:
@@ -353,9 +336,11 @@ def _zone(
     zone, end = stated
     if zone is None:
         # "10:30 uhr" and "10:30 monday" state no zone, "10:30 xyz" an unknown one.
-        return None, (tail if _is_known_word(tail[:end]) else None)
-    # "+0800 (China Standard Time)".
-    rest = re.sub(r"\([^()]*\)?|^[^\d]*\)", " ", tail[end:])
+        if not _is_known_word(tail[:end]):
+            return None, None
+        return _zone_behind(tail, end, tag)
+    # "+0800 (China Standard Time)", "+01:00[Europe/Paris]".
+    rest = re.sub(r"\([^()]*\)?|\[[^\[\]]*\]|^[^\d]*[)\]]", " ", tail[end:])
     following = zone_at_start(rest.lstrip(), tag)
     # Two offsets; a name behind an offset is only its name.
     if following and following[0] is not None and not re.match(r"\s*[a-z]", rest):
@@ -363,11 +348,22 @@ def _zone(
     return zone, rest
 
 
+def _zone_behind(tail: str, end: int, tag: str) -> tuple[Zone | None, str]:
+    """The zone behind a word that is none ("10:30 uhr MEZ"), and what is left."""
+    behind = tail[end:].lstrip(" (")
+    stated = zone_at_start(behind, tag)
+    # "Monday -5 Feb" has no offset.
+    if stated is None or stated[0] is None or not behind[0].isalpha():
+        return None, tail
+    return stated[0], behind[stated[1] :]
+
+
 def _is_known_word(word: str) -> bool:
     """Whether it is of those that stand beside times: a filler, a month, a weekday."""
     if not word.isalpha():
         return False
-    return word in _FILLERS or _fold(word) in MONTHS or _fold(word) in _WEEKDAYS
+    name = folded(word)
+    return word in FILLERS or name in MONTHS or name in WEEKDAYS
 
 
 def _day(text: str, tag: str) -> date | None:
@@ -454,8 +450,7 @@ def _in_order(
     # 12/12, or a number over 12.
     if day_first == month_first or day_first is None or month_first is None:
         return day_first or month_first
-    words = map(_fold, _TOKEN.findall(rest))
-    weekdays = [_WEEKDAYS[word] for word in words if word in _WEEKDAYS]
+    weekdays = _weekdays(_TOKEN.findall(rest), tag)
     if weekdays:
         dates = (day_first, month_first)
         fitting = [each for each in dates if each.weekday() in weekdays]
@@ -481,7 +476,7 @@ def _year(digits: str) -> int:
 
 
 def _worded(text: str, tag: str) -> date | None:
-    """A date with the month in words: one name, one day, one year."""
+    """A date with the month in words: one name (or its number, 2月), one day, one year."""
     numbered = _NUMBERED_MONTH.search(text)
     if numbered:
         text = f"{text[: numbered.start()]} \x00 {text[numbered.end() :]}"
@@ -489,57 +484,42 @@ def _worded(text: str, tag: str) -> date | None:
     numbers = [position for position, token in enumerate(tokens) if token.isdigit()]
     if len(numbers) != 2:
         return None
-    month = _month(tokens, numbers[0], tag)
-    if numbered:
-        month = int(numbered[1] or numbered[2])
-    day = tokens[numbers[0]]
-    year = tokens[numbers[1]]
+    first, second = numbers
+    day = tokens[first]
+    year = tokens[second]
     if len(day) == 4:
         day, year = year, day
-    if len(day) > 2 or len(year) not in (2, 4) or month is None:
+    if len(day) > 2 or len(year) not in (2, 4):
         return None
     number = _year(year)
     # Thai letters in a feed that does not say its language: years of the Buddha.
     if number > 2400 and re.search("[\u0e00-\u0e7f]", text):
         number -= 543
-    return _calendar(number, month, int(day))
+    if numbered:
+        return _calendar(number, int(numbered[1] or numbered[2]), int(day))
+    return _with_month(tokens, numbers, (number, int(day)), tag)
 
 
-def _month(
+def _with_month(
     tokens: list[str],
-    first_number: int,
+    numbers: list[int],
+    year_and_day: tuple[int, int],
     tag: str,
-) -> int | None:
-    """The month's number: the first name after the first number, else the last before it (`mar` is a weekday)."""
-    before = None
-    for position, token in enumerate(tokens):
-        number = _month_number(token, tag)
-        if not number:
-            continue
-        if position > first_number:
-            return number
-        before = number
-    return before
+) -> date | None:
+    """The one date that the month's name and the weekday leave; None if none or several are left."""
+    month = month_meant(tokens, numbers[0], numbers[1], tag)
+    if month is None:
+        return None
+    year, day = year_and_day
+    dates = [_calendar(year, each, day) for each in month.numbers]
+    # A word that names the month for sure is believed, whatever weekday stands beside it: those are often wrong.
+    if month.is_guess or len(dates) > 1:
+        others = tokens[: month.position] + tokens[month.position + 1 :]
+        weekdays = _weekdays(others, tag) or set(range(7))
+        dates = [each for each in dates if each and each.weekday() in weekdays]
+    return dates[0] if len(dates) == 1 else None
 
 
-def _month_number(token: str, tag: str) -> int | None:
-    word = _fold(token)
-    if word not in CROATIAN:
-        return MONTHS.get(word)
-    # `listopad` is October to Croats, November to Czechs and Poles.
-    primary = tag.partition("-")[0]
-    if primary in ("hr", "bs"):
-        return CROATIAN[word]
-    if primary in ("cs", "pl", "sk"):
-        return CZECH_OR_POLISH.get(word)
-    return None
-
-
-def _fold(word: str) -> str:
-    """As the tables have it: without dots and accents."""
-    word = word.replace(".", "")
-    if word.isascii():
-        return word
-    letters = unicodedata.normalize("NFD", word)
-    bare = re.sub("[\u0300-\u036f]+", "", letters)
-    return unicodedata.normalize("NFC", bare)
+def _weekdays(tokens: list[str], tag: str) -> set[int]:
+    """The days of the week that are named, from Monday, 0."""
+    return {number for token in tokens for number in WEEKDAYS.meant(folded(token), tag)}
