@@ -331,14 +331,13 @@ def _zone(
 ) -> tuple[Zone | None, str | None]:
     """The zone at the start of what follows a time, and what is left; nothing left (None) where a zone is wrong."""
     stated = zone_at_start(tail, tag)
-    if stated is None:
-        return None, tail
-    zone, end = stated
+    zone, end = stated or (None, 0)
     if zone is None:
         # "10:30 uhr" and "10:30 monday" state no zone, "10:30 xyz" an unknown one.
-        if not _is_known_word(tail[:end]):
-            return None, None
-        return _zone_behind(tail, end, tag)
+        word = re.match(r"[^\W\d_]*", tail)
+        if word and _is_known_word(word[0]):
+            return _zone_behind(tail, word.end(), tag)
+        return None, (None if stated else tail)
     # "+0800 (China Standard Time)", "+01:00[Europe/Paris]".
     rest = re.sub(r"\([^()]*\)?|\[[^\[\]]*\]|^[^\d]*[)\]]", " ", tail[end:])
     following = zone_at_start(rest.lstrip(), tag)

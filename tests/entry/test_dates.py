@@ -600,6 +600,7 @@ def test_words_mean_one_thing_or_are_told_apart_by_language() -> None:
         ("US/Eastern", 5, 4),
         ("Uhr MEZ", -1, -1),
         ("Uhr (MEZ)", -1, -1),
+        ("Thursday EST", 5, 5),
         ("мск", -3, -3),
         ("по мск", -3, -3),
     ],
