@@ -28,7 +28,12 @@ from aiohappyeyeballs import pop_addr_infos_interleave, start_connection
 
 from aggregator.fetch.address import Target
 from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
-from aggregator.fetch.exchange import Answer, AnswerCollector, joined_fields
+from aggregator.fetch.exchange import (
+    REFUSAL_BODY_S,
+    Answer,
+    AnswerCollector,
+    joined_fields,
+)
 from aggregator.fetch.guard import Guard, GuardedResolver, literal_address
 from aggregator.fetch.tolerant import AnswerReader, BadAnswer
 
@@ -174,6 +179,8 @@ class _Exchange(asyncio.Protocol):
 
     _transport: asyncio.BaseTransport
     _collector: AnswerCollector | None = None
+    _patience: asyncio.TimerHandle | None = None
+    """Runs while the body of a refusal is waited for."""
 
     def __init__(self, request: bytes, limit: int) -> None:
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -209,6 +216,21 @@ class _Exchange(asyncio.Protocol):
             self._collector.feed(piece)
         if reader.is_over or self._collector.has_enough:
             self.answer.set_result(self._collector.answer())
+        elif not self._collector.may_be_feed and self._patience is None:
+            # The body tells only whose wall it is: it may stall, and the answer counts without it.
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(
+                REFUSAL_BODY_S, self._settle, self._collector
+            )
+            self.answer.add_done_callback(self._lose_patience)
+
+    def _settle(self, refusal: AnswerCollector) -> None:
+        if not self.answer.done():
+            self.answer.set_result(refusal.answer())
+
+    def _lose_patience(self, _: asyncio.Future[Answer]) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.answer.done():
@@ -220,6 +242,8 @@ class _Exchange(asyncio.Protocol):
 
     def _at_the_end(self, error: Exception | None) -> Answer:
         """The answer of a connection that ended by itself."""
+        if self._collector is not None and not self._collector.may_be_feed:
+            return self._collector.answer()
         if error is not None:
             raise error
         if self._collector is None:

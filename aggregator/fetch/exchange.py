@@ -1,7 +1,9 @@
 """An answer as it comes from the wire: header bytes kept exactly, the body read within its limit.
 
 Rules: a header value is one character for each byte (latin-1), both ways. The body of an answer that may be a feed is
-read whole or refused; of any other only the beginning is read, enough to tell what it is.
+read whole or refused. Any other answer is decided by its head: a redirect or a Retry-After counts, whatever becomes of
+the body behind it. Of a refusal that may be a bot wall's the beginning of the body is read, as far as it comes and can
+be read within REFUSAL_BODY_S; no other body is waited for.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from aiohttp.client_reqrep import ClientRequest, ClientResponse
 
-from aggregator.fetch.botwall import LOOKED_AT_BYTES
+from aggregator.fetch.botwall import LOOKED_AT_BYTES, REFUSALS
 from aggregator.fetch.decoding import BadEncoding, BodyReader, CutShort, TooLarge
 
 BODIES = frozenset(range(200, 300)) - {204, 205}
 """Statuses whose body may be a feed; whether it is one, the reader of it says. Some servers say 202 with it."""
+REFUSAL_BODY_S = 1.0
+"""A guess: the page of a wall, of some kB, comes with its head or shortly after it."""
 _SINGLE = frozenset(
     {
         "etag",
@@ -90,18 +95,26 @@ class AnswerCollector:
         """`announced_bytes`: what the answer says of its body's length, 0 for nothing."""
         self._status = status
         self._headers = headers
-        self._may_be_feed = status in BODIES
+        self.may_be_feed = status in BODIES
+        """Whether the body counts; else the answer is good without it."""
         # Refused at its first byte: a body of a gigabyte is not read up to the limit.
-        if self._may_be_feed and announced_bytes > limit:
+        if self.may_be_feed and announced_bytes > limit:
             raise TooLarge
-        if not self._may_be_feed:
-            limit = LOOKED_AT_BYTES
-        # A 304 has no body, whatever it says of one.
         self._body: BodyReader | None = None
-        if status != 304:
-            self._body = BodyReader(headers.get("content-encoding", ""), limit=limit)
-        self.has_enough = status == 304
+        if self.may_be_feed or status in REFUSALS:
+            self._body = self._reader(limit)
+        self.has_enough = self._body is None
         """Whether no more is to be read, though the answer goes on."""
+
+    def _reader(self, limit: int) -> BodyReader | None:
+        encoding = self._headers.get("content-encoding", "")
+        if self.may_be_feed:
+            return BodyReader(encoding, limit=limit)
+        try:
+            return BodyReader(encoding, limit=LOOKED_AT_BYTES)
+        except BadEncoding:
+            # What stands in it cannot be told; what its head says can.
+            return None
 
     def feed(self, piece: bytes) -> None:
         """Take in the next piece of the body, as it was sent."""
@@ -110,7 +123,7 @@ class AnswerCollector:
         try:
             self._body.feed(piece)
         except (TooLarge, BadEncoding, CutShort):
-            if self._may_be_feed:
+            if self.may_be_feed:
                 raise
             self.has_enough = True
 
@@ -131,7 +144,7 @@ class AnswerCollector:
         try:
             return body.body()
         except (TooLarge, BadEncoding, CutShort):
-            if self._may_be_feed:
+            if self.may_be_feed:
                 raise
             return body.collected()
 
@@ -145,14 +158,29 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
             announced_bytes=int(response.content_length or 0),
             limit=limit,
         )
-        async for piece in response.content.iter_any():
-            collector.feed(piece)
-            if collector.has_enough:
-                break
+        await _collect(response, collector)
         return collector.answer()
     except (TooLarge, BadEncoding, CutShort):
         response.close()
         raise
+
+
+async def _collect(response: ClientResponse, collector: AnswerCollector) -> None:
+    if collector.has_enough:
+        return
+    if collector.may_be_feed:
+        async for piece in response.content.iter_any():
+            collector.feed(piece)
+        return
+    try:
+        async with asyncio.timeout(REFUSAL_BODY_S):
+            async for piece in response.content.iter_any():
+                collector.feed(piece)
+                if collector.has_enough:
+                    break
+    except (aiohttp.ClientError, OSError):
+        # Cut off or stalled (TimeoutError is an OSError): its head is all that counts.
+        response.close()
 
 
 def joined_fields(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -341,15 +341,20 @@ class _Fetch:
         # Loops and chains without end are seen in the field (miniflux/v2#1512, liferea#903).
         if following.url in seen:
             words = f"{target.host} redirects in a circle"
-            failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
-            raise _Failed(failure, status=status)
+            raise self._lost(answer, words)
         if len(self._redirects) > MOST_HOPS:
             words = f"more than {MOST_HOPS} redirects, the last at {target.host}"
-            failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
-            raise _Failed(failure, status=status)
+            raise self._lost(answer, words)
         seen.add(following.url)
         self._at = following.url
         return following
+
+    @staticmethod
+    def _lost(answer: Answer, words: str) -> _Failed:
+        failure = Failure(FailureKind.TOO_MANY_REDIRECTS, words)
+        # A redirect, too, may ask with Retry-After for quiet.
+        caching = caching_of(answer.headers, now=datetime.now(UTC))
+        return _Failed(failure, status=answer.status, caching=caching)
 
     # --- what is sent ---
 

@@ -11,6 +11,7 @@ Rules (RFC 9112):
   ASCII stay.
 - What has no meaning (two different lengths, chunks that are none, no status line) raises BadAnswer, whose text says
   what was sent instead. The text holds nothing of the head but its first line.
+- But an answer that is no success is decided by its head: of a body behind it that has no meaning the rest is left out.
 - One connection serves one request, so a reader serves one answer; answers before it (1xx) are passed over.
 - What is sent beside the body is bounded: all heads together, the number of answers before the one that counts, and the
   lines between chunks. A body in crumbs of one byte costs the event loop, and every other feed, what ten costs whole.
@@ -208,7 +209,12 @@ class AnswerReader:
         if b"chunked" in _listed(headers, b"transfer-encoding"):
             self._part = _Part.CHUNK_SIZE
             return b"Transfer-Encoding: chunked\r\n"
-        length = _length(headers)
+        try:
+            length = _length(headers)
+        except BadAnswer:
+            if self._may_be_feed:
+                raise
+            length = None
         if length is None:
             self._part = _Part.UNTIL_CLOSE
             return b""
@@ -233,13 +239,13 @@ class AnswerReader:
         size = _CHUNK_SIZE.match(line)
         if size is None or len(line) == _MAX_CHUNK_LINE_BYTES:
             words = f"says that its body comes in chunks, but sends {_shown(line)} where a size belongs"
-            raise BadAnswer(words)
+            return self._without_meaning(words)
         if not has_ended:
             return None
         self._framing_bytes += end + 1 - self._at + len(b"\r\n")
         if self._framing_bytes > MAX_FRAMING_BYTES + self._body_bytes:
             words = "sends its body in crumbs: more lines between chunks than body"
-            raise BadAnswer(words)
+            return self._without_meaning(words)
         self._at = end + 1
         # A line without digits is taken for the last chunk.
         self._left = int(size[1] or b"0", 16)
@@ -247,8 +253,7 @@ class AnswerReader:
             self._part = _Part.CHUNK
             return b""
         # Fields after the last chunk tell nothing we use.
-        self._part = _Part.OVER
-        return b"0\r\n\r\n" if self._is_framed else b""
+        return self._ended()
 
     def _chunk(self) -> bytes | None:
         piece = self._taken(self._left)
@@ -272,7 +277,21 @@ class AnswerReader:
         if rest in (b"", b"\r"):
             return None
         words = f"says that its body comes in chunks, but sends {_shown(rest)} where one ends"
-        raise BadAnswer(words)
+        return self._without_meaning(words)
+
+    @property
+    def _may_be_feed(self) -> bool:
+        return 200 <= self.status < 300
+
+    def _without_meaning(self, words: str) -> bytes:
+        """The end of a body that goes on in no way that HTTP knows. Raises BadAnswer where it may be a feed."""
+        if self._may_be_feed:
+            raise BadAnswer(words)
+        return self._ended()
+
+    def _ended(self) -> bytes:
+        self._part = _Part.OVER
+        return b"0\r\n\r\n" if self._is_framed else b""
 
 
 def _status(head: bytes) -> int:

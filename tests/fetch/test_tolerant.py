@@ -17,8 +17,15 @@ from hypothesis import strategies as st
 from aggregator.fetch import tolerant
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.fetch.tolerant import MAX_HEAD_BYTES, AnswerReader, BadAnswer
-from aggregator.model import FailureKind, FetchResult, FetchSettings, Validators
+from aggregator.model import (
+    FailureKind,
+    FetchFailed,
+    FetchResult,
+    FetchSettings,
+    Validators,
+)
 from tests.fetch.asking import asking, failed, fetched, not_modified
+from tests.fetch.conftest import LOOPBACK
 from tests.origin import ENCODERS, feed_document
 
 BODY = feed_document(items=[("1", "The weir is mended", "")])
@@ -320,6 +327,111 @@ async def test_a_server_that_closes_between_two_hops_is_asked_once_each_on_fresh
                 == BODY
             )
             assert asked == [b"/%d" % left for left in range(hops, -1, -1)]
+
+
+# --- what the head decides ---
+
+CUT_GZIP = gzip.compress(b"x" * 500, mtime=0)[:12]
+BODIES_OF_NO_USE: dict[str, tuple[tuple[str, ...], bytes]] = {
+    "shorter than its length": (("Content-Length: 5000",), b"abc"),
+    "none of its length": (("Content-Length: 5000",), b""),
+    "chunks, and none": (("Transfer-Encoding: chunked",), b""),
+    "plain instead of chunks": (("Transfer-Encoding: chunked",), b"<html>slow down</html>"),
+    "a chunk that does not end where it should": (("Transfer-Encoding: chunked",), b"3\r\nslow down"),
+    "no last chunk": (("Transfer-Encoding: chunked",), b"4\r\nslow\r\n"),
+    "two lengths": (("Content-Length: 5", "Content-Length: 6"), b"abcdef"),
+    "two codings": (("Content-Encoding: gzip, br", "Content-Length: 1"), b"x"),
+    "a coding that is none": (("Content-Encoding: foo", "Content-Length: 5"), b"\x01\x02\x03\x04\x05"),
+    "not what its coding says": (("Content-Encoding: gzip", "Content-Length: 8"), b"not gzip"),
+    "a cut coding": (("Content-Encoding: gzip", f"Content-Length: {len(CUT_GZIP)}"), CUT_GZIP),
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def asking_by(way: str, url: str) -> AsyncIterator[Fetcher]:
+    """A fetcher that asks the server itself, or takes it for its proxy."""
+    settings = LOOPBACK
+    if way == "proxy":
+        settings = replace(settings, proxy=url.removesuffix("/feed"))
+    async with Fetcher(settings, contact="", version="0") as fetcher:
+        yield fetcher
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+@pytest.mark.parametrize(
+    ("headers", "body"), BODIES_OF_NO_USE.values(), ids=BODIES_OF_NO_USE.keys()
+)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (429, FailureKind.THROTTLED),
+        (503, FailureKind.THROTTLED),
+        (410, FailureKind.GONE),
+        (404, FailureKind.NOT_FOUND),
+    ],
+)
+async def test_a_refusal_counts_whatever_becomes_of_its_body(
+    way: str, status: int, kind: FailureKind, headers: tuple[str, ...], body: bytes
+):
+    raw = answer(
+        "Retry-After: 7200", *headers, body=body, status=f"HTTP/1.1 {status} Whatever"
+    )
+    async with serving(raw) as url, asking_by(way, url) as fetcher:
+        result = failed(await fetcher.fetch(asking(url)), kind)
+    assert result.status == status
+    assert result.caching.retry_after == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"), BODIES_OF_NO_USE.values(), ids=BODIES_OF_NO_USE.keys()
+)
+async def test_a_redirect_is_followed_whatever_becomes_of_its_body(
+    fetcher: Fetcher, headers: tuple[str, ...], body: bytes
+):
+    async with serving(sized()) as there:
+        moved = answer(
+            f"Location: {there}", *headers, body=body, status="HTTP/1.1 302 Found"
+        )
+        assert fetched(await asked(fetcher, moved)).body == BODY
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 50", "Transfer-Encoding: chunked", "X: y"]
+)
+@pytest.mark.parametrize("status", [429, 410, 301])
+async def test_a_body_that_stalls_behind_a_head_that_decides_is_not_waited_for(
+    way: str, framing: str, status: int
+):
+    """301 leads nowhere here: what counts is that it is told, and not that time ran out."""
+    raw = answer(
+        "Retry-After: 7200", framing, body=b"", status=f"HTTP/1.1 {status} Whatever"
+    )
+    async with serving(raw, stays_open=True) as url, asking_by(way, url) as fetcher:
+        result = await fetcher.fetch(asking(url))
+    assert isinstance(result, FetchFailed)
+    assert (result.status, result.caching.retry_after) == (status, timedelta(hours=2))
+    assert result.elapsed < timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+async def test_a_wall_is_known_by_as_much_of_its_body_as_comes(way: str):
+    page = b"<!doctype html><html><script>window._cf_chl_opt={}</script>"
+    raw = answer("Content-Length: 5000", body=page, status="HTTP/1.1 403 Forbidden")
+    for stays_open in (False, True):
+        async with (
+            serving(raw, stays_open=stays_open) as url,
+            asking_by(way, url) as fetcher,
+        ):
+            failed(await fetcher.fetch(asking(url)), FailureKind.BOT_WALL)
+
+
+async def test_a_circle_of_redirects_may_ask_for_quiet(fetcher: Fetcher):
+    moved = answer(
+        "Location: /feed", "Retry-After: 7200", body=b"", status="HTTP/1.1 302 Found"
+    )
+    result = failed(await asked(fetcher, moved), FailureKind.TOO_MANY_REDIRECTS)
+    assert (result.status, result.caching.retry_after) == (302, timedelta(hours=2))
 
 
 # --- the reader by itself ---
