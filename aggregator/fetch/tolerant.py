@@ -38,6 +38,7 @@ MAX_FRAMING_BYTES = 64 * 1024
 """Of the lines between chunks, beyond as many bytes as the body has: chunks of six bytes and more are never refused."""
 _MAX_CHUNK_LINE_BYTES = 16 * 1024
 _SHOWN_BYTES = 40
+_LAST_CHUNK = b"0\r\n\r\n"
 
 _BLANK_LINES = re.compile(rb"[\r\n]*")
 """Before the status line (2.2)."""
@@ -45,14 +46,15 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _STATUS_LINE = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
-_LENGTH = re.compile(rb"\d{1,18}")
+_LENGTH = re.compile(rb"0*\d{1,18}")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUES = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
 _PLAIN_FIELD = re.compile(rb"(?m)^([!#$%&'*+.^_`|~0-9A-Za-z-]+): *(.*)$")
 _CONTROLS = bytes(code for code in range(0x20) if code != 0x0A) + b"\x7f"
 _ODD_BLANKS = (b"\n ", b" \n", b" :")
 """Folds, and blanks behind values and names."""
-_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{0,15})[ \t]*(?:[;\r]|\Z)")
+_CHUNK_SIZE = re.compile(rb"[ \t]*(0*[0-9A-Fa-f]{0,16})[ \t]*(?:[;\r]|\Z)")
+"""Of 64 bits, as servers count, with zeros in front."""
 _FRAMING = frozenset(
     {
         b"content-length",
@@ -103,6 +105,8 @@ class AnswerReader:
         self._head_bytes = 0
         self._body_bytes = 0
         self._framing_bytes = 0
+        self._is_size_missing = False
+        """Whether a line without a size stood where one belongs."""
 
     @property
     def is_over(self) -> bool:
@@ -112,7 +116,15 @@ class AnswerReader:
     @property
     def may_end(self) -> bool:
         """Whether the answer is whole if the connection ends here."""
-        return self._part in (_Part.OVER, _Part.UNTIL_CLOSE)
+        return self._part in (_Part.OVER, _Part.UNTIL_CLOSE) or bool(self.unsaid_end)
+
+    @property
+    def unsaid_end(self) -> bytes:
+        """What the connection's end adds to a body in chunks whose last size line was empty: its last chunk."""
+        has_more = self._data[self._at :].strip(b"\r\n")
+        if self._part is _Part.CHUNK_SIZE and self._is_size_missing and not has_more:
+            return _LAST_CHUNK
+        return b""
 
     @property
     def announced_bytes(self) -> int:
@@ -247,8 +259,14 @@ class AnswerReader:
             words = "sends its body in crumbs: more lines between chunks than body"
             return self._without_meaning(words)
         self._at = end + 1
-        # A line without digits is taken for the last chunk.
-        self._left = int(size[1] or b"0", 16)
+        if not size[1]:
+            # The last chunk, if the connection ends here. If more follows, taking it for that would lose the rest.
+            self._is_size_missing = True
+            return b""
+        self._left = int(size[1], 16)
+        if self._left and self._is_size_missing:
+            words = "says that its body comes in chunks, but sends an empty line where a size belongs"
+            return self._without_meaning(words)
         if self._left:
             self._part = _Part.CHUNK
             return b""
@@ -291,7 +309,7 @@ class AnswerReader:
 
     def _ended(self) -> bytes:
         self._part = _Part.OVER
-        return b"0\r\n\r\n" if self._is_framed else b""
+        return _LAST_CHUNK if self._is_framed else b""
 
 
 def _status(head: bytes) -> int:
@@ -391,6 +409,12 @@ class TolerantProtocol(ResponseHandler):
             return
         if regular:
             super().data_received(regular)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Say what the end of the connection says."""
+        if exc is None and self._reader.unsaid_end:
+            super().data_received(self._reader.unsaid_end)
+        super().connection_lost(exc)
 
     def _refuse(self, error: BadAnswer) -> None:
         self.set_exception(error)
