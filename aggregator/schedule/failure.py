@@ -1,8 +1,9 @@
 """What a failed poll leads to: back-off, holds, notices.
 
 Rules: politeness.md 5 (a second 403 in a row is taken for throttling), 7 (an adopted address that fails is given up for
-the configured one) and 8 (410 stops a feed with a notice; any other failure backs off up to max_interval and never
-ends). Whatever is known of the feed (validators, body hash, rate, identity) stays. Pure.
+the configured one) and 8 (410 stops a feed with a notice, unless a temporary redirect led there; any other failure
+backs off up to max_interval and never ends). Whatever is known of the feed (validators, body hash, rate, identity)
+stays. Pure.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from aggregator.schedule.bounds import (
 )
 from aggregator.schedule.holds import with_hold
 from aggregator.schedule.notices import failure_notices, feed_notice
+from aggregator.schedule.redirects import are_permanent
 
 GIVE_UP_ADOPTED_AFTER = 5
 
@@ -39,7 +41,7 @@ def failed(
     now: datetime,
 ) -> Poll:
     """What a failed poll leads to; `state` has it counted already."""
-    result = _as_throttling(state, result)
+    result = _as_passing(_as_throttling(state, result))
     after = _with_failure(state, result)
     if result.kind is FailureKind.GONE:
         return _gone(feed, state, after, now=now)
@@ -61,6 +63,14 @@ def _as_throttling(state: PollState, result: FetchFailed) -> FetchFailed:
         return result
     detail = f"{result.detail} Again: taken for throttling."
     return replace(result, kind=FailureKind.THROTTLED, detail=detail)
+
+
+def _as_passing(result: FetchFailed) -> FetchFailed:
+    """A 410 that a redirect led to only for now says nothing of the feed's own address."""
+    if result.kind is not FailureKind.GONE or are_permanent(result.redirects):
+        return result
+    detail = f"{result.detail}, but a temporary redirect led there: asked again"
+    return replace(result, kind=FailureKind.NOT_FOUND, detail=detail)
 
 
 def _with_failure(state: PollState, result: FetchFailed) -> PollState:

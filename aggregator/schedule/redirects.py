@@ -30,6 +30,11 @@ def permanent_target(redirects: tuple[Redirect, ...]) -> str:
     return target
 
 
+def are_permanent(redirects: tuple[Redirect, ...]) -> bool:
+    """Whether each of the hops was meant for good."""
+    return all(hop.status in _PERMANENT for hop in redirects)
+
+
 def after_redirects(
     feed: Feed,
     state: PollState,
