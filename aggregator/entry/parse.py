@@ -38,8 +38,9 @@ from aggregator.entry.json_feed import is_json_feed, json_object, parsed_json_fe
 from aggregator.entry.page import description, root_name
 from aggregator.entry.text import decoded_references, without_cdata_marks
 from aggregator.entry.urls import absolute_url, stated_url
-from aggregator.entry.xml_feed import TRUNCATED, FeedDict, RawFeed, Refused, raw_feed
+from aggregator.entry.xml_feed import FeedDict, RawFeed, Refused, raw_feed
 from aggregator.model import (
+    TRUNCATED,
     FailureKind,
     FeedHints,
     Markup,

@@ -43,6 +43,7 @@ from aggregator.entry.sax import (
     told,
 )
 from aggregator.entry.text import without_cdata_marks
+from aggregator.model import TRUNCATED
 
 MAX_DEPTH = 300
 """Levels of nested elements; a guess, the deepest of 2,087 corpus documents has 26."""
@@ -51,8 +52,6 @@ MAX_LOOSE_DEPTH = 5000
 MAX_NAMES = 1000
 """Name spaces of a document, attributes of an element; a guess, 40 and 22 in the corpora."""
 
-TRUNCATED = "truncated"
-"""The note of a document that ends in the middle."""
 _AT_THE_END = (
     "no element found",
     "unclosed token",

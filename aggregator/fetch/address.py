@@ -3,6 +3,8 @@
 Rules: only http and https; the path and query are sent as written, except for what HTTP cannot carry (blanks, control
 characters, `"<>`, and characters beyond ASCII, which are percent-encoded as UTF-8); names are sent in their ASCII form
 (IDN); a host written as a number becomes the address it means; a fragment is not sent; user and password are taken off.
+What a Location says is resolved as browsers do (WHATWG URL; RFC 3986 section 5.2 where that reads it): the feed's own
+address was written by someone who tried it, a Location often by a program that joins texts.
 Pure but for the C library's reading of numeric hosts.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from aggregator.fetch.guard import literal_address
 from aggregator.hosts import ADDRESSES_KEPT, ascii_host
@@ -20,6 +22,13 @@ _SENT_AS_WRITTEN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"
 _NOT_IN_A_HOST = '%<>"\\^`{|}#?@\x7f'
 _ENDS_IN_A_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\Z")
 _PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_BEFORE_PATH = re.compile(r"[^:/?#]+://[^/?#]*")
+_PATH = re.compile(r"[^?#]*")
+_OUTER_BLANKS = "".join(map(chr, range(0x21)))
+_LINE_PARTS = str.maketrans("", "", "\t\r\n")
+_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
+"""A percent sign hides no dot: `%2e%2e` leads up, as for browsers and curl."""
 
 
 class BadUrl(ValueError):
@@ -115,12 +124,68 @@ def redirected(base: Target, location: str) -> Target:
         text = location.encode("latin-1").decode("utf-8")
     except UnicodeError:
         text = location
-    try:
-        joined = urljoin(base.url, text.strip())
-    except ValueError as error:
-        raise BadUrl(f"the redirect leads nowhere ({error})") from None
-    target = target_of(joined)
+    target = target_of(joined(base.url, text))
     return Target(target.url, target.origin)
+
+
+def joined(base: str, reference: str) -> str:
+    """Where `reference` leads from `base`, an address of ours (http or https); not yet checked to be one."""
+    text = reference.strip(_OUTER_BLANKS).translate(_LINE_PARTS)
+    base_scheme, _, _ = base.partition(":")
+    stated = _SCHEME.match(text)
+    scheme = base_scheme
+    if stated is not None:
+        scheme = stated[1].lower()
+        if scheme not in _PORTS:
+            return text
+        text = text[stated.end() :]
+    text = _with_slashes(text)
+    # `https:/a` of a page of https is a path of its own host; of any other it can only have lost a slash.
+    has_host = text.startswith("//") or scheme != base_scheme
+    if has_host:
+        text = f"{scheme}://{text.lstrip('/')}"
+        place = _BEFORE_PATH.match(text)
+        if place is None:
+            # No host: the address says so.
+            return text
+        return place[0] + _without_dots(text[place.end() :])
+    place = _BEFORE_PATH.match(base)
+    assert place is not None, "an address of ours has a host"
+    rest, _, _ = base[place.end() :].partition("#")
+    path, _, _ = rest.partition("?")
+    if not text or text.startswith("#"):
+        return place[0] + rest
+    if text.startswith("?"):
+        return place[0] + path + text
+    if not text.startswith("/"):
+        folder, _, _ = path.rpartition("/")
+        text = f"{folder}/{text}"
+    return place[0] + _without_dots(text)
+
+
+def _with_slashes(text: str) -> str:
+    """Backslashes of the path as slashes, as browsers take them."""
+    path = _PATH.match(text)
+    end = path.end() if path else 0
+    return text[:end].replace("\\", "/") + text[end:]
+
+
+def _without_dots(text: str) -> str:
+    """The path, whatever follows it, without `.` and `..` (RFC 3986 section 5.2.4); empty segments stay."""
+    path = _PATH.match(text)
+    end = path.end() if path else 0
+    segments = text[:end].split("/")
+    kept = segments[:1]
+    for segment in segments[1:]:
+        dots = _DOT.sub(".", segment)
+        if dots == ".." and len(kept) > 1:
+            kept.pop()
+        if dots not in (".", ".."):
+            kept.append(segment)
+    # What ends in dots is a folder.
+    if _DOT.sub(".", segments[-1]) in (".", ".."):
+        kept.append("")
+    return "/".join(kept) + text[end:]
 
 
 def may_have_credentials(first: Target, hop: Target) -> bool:

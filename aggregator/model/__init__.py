@@ -17,6 +17,7 @@ from aggregator.model.digest import (
     Totals,
 )
 from aggregator.model.entry import (
+    TRUNCATED,
     DateSource,
     Entry,
     KnownEntry,
@@ -103,6 +104,7 @@ else:
 
 __all__ = [
     "EPOCH",
+    "TRUNCATED",
     "UNDETERMINED",
     "Assignment",
     "Auth",

@@ -49,6 +49,10 @@ class ParsedEntry:
     known_link: str | None = None
 
 
+TRUNCATED = "truncated"
+"""The note of a document that ends in the middle."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
     """One feed document as published. `dropped_count` entries lay beyond the limit; `notes` tell what was repaired."""

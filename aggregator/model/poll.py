@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from aggregator.model.entry import Entry, KnownEntry, Outcome, Unparsable
+from aggregator.model.entry import (
+    TRUNCATED,
+    Entry,
+    KnownEntry,
+    Outcome,
+    Unparsable,
+)
 from aggregator.model.fetch import FetchResult
 from aggregator.model.poll_state import Claim, FeedHints, IdentityRule, PollState
 
@@ -58,6 +64,11 @@ class FeedRead:
     def change_count(self) -> int:
         """How many entries are to be published: the new and the edited ones."""
         return self.new_count + self.outcomes.get(Outcome.EDITED, 0)
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the document ended in the middle: what it held behind that did not come."""
+        return TRUNCATED in self.notes
 
 
 ReadResult = FeedRead | Unparsable

@@ -5,7 +5,8 @@ Rules, by number of politeness.md:
 - 4, 5, 11: what a server or its document asks for is a lower bound (`schedule.bounds`).
 - 5: 429 and 503 hold the whole host; a second 403 in a row is taken for throttling.
 - 7: redirects are adopted slowly (`schedule.redirects`), and an adopted address that fails is given up again.
-- 8: 410 stops a feed with a notice; any other failure backs off up to max_interval and never ends.
+- 8: 410 stops a feed with a notice, unless a temporary redirect led there; any other failure backs off up to
+  max_interval and never ends.
 - 12: the interval follows how often the feed really changes (`schedule.rate`).
 - 15: while our own network is down, health and schedule stay; the feed is tried again soon, later each time.
 - situation 16: a feed with more than RUNAWAY_ENTRIES new entries in an hour is quarantined until an operator releases

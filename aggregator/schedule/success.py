@@ -1,7 +1,8 @@
 """What a good poll leads to: what is remembered of the feed, and when it is asked next.
 
 Rules: politeness.md 7 (redirects) and situations 11 (validators of a 304 refresh the old ones) and 16 (a runaway feed
-is quarantined). Pure.
+is quarantined). Of a document that ends in the middle validators and hash are not kept: a 304, or the same body again,
+would hide for ever what did not come; those of the last whole one stay. Pure.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ def succeeded(
     runaway = is_runaway(state, read, now=now)
     withhold = runaway or state.health is Health.QUARANTINED
     after = _with_read(after, read, withhold=withhold, now=now)
-    after = _with_validators(after, result, before=state)
+    if read is not None and read.is_truncated:
+        after = replace(after, seen_items=state.seen_items)
+    else:
+        after = _with_validators(after, result, before=state)
     health = Health.QUARANTINED if withhold else Health.OK
     habit = habit_after(feed, state, read, now=now)
     due = due_of(

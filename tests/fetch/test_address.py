@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.fetch.address import BadUrl, may_have_credentials, redirected, target_of
+from aggregator.fetch.fetcher import Fetcher
 from aggregator.fetch.websub import links_of
 from aggregator.hosts import host_of, share
+from aggregator.model import FailureKind, FetchSettings
+from tests.fetch.asking import asking, failed, fetched
+from tests.origin import Answer, Origin, moved
 
 
 @pytest.mark.parametrize(
@@ -65,6 +71,89 @@ def test_any_bytes_of_a_location_lead_somewhere_or_are_told_as_bad(location: byt
         return
     assert target.origin[0] in ("http", "https")
     assert (target.user, target.password) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("location", "led_to"),
+    [
+        ("http:///there.example/t", "http://there.example/t"),
+        ("http:////there.example/t", "http://there.example/t"),
+        ("///there.example/t", "http://there.example/t"),
+        ("https:/there.example/t", "https://there.example/t"),
+        ("https:there.example/t", "https://there.example/t"),
+        ("http:/t", "http://a.example/t"),
+        ("http:t", "http://a.example/p/t"),
+        ("HTTP://there.example/t", "http://there.example/t"),
+        ("http:\\\\there.example\\t?a\\b", "http://there.example/t?a\\b"),
+        ("/\\there.example/t", "http://there.example/t"),
+        ("\\t", "http://a.example/t"),
+        ("/\tt\r\n", "http://a.example/t"),
+        ("ht\ntp://there.example/t", "http://there.example/t"),
+        ("http://there.example/a/../t", "http://there.example/t"),
+        ("http://there.example?x=/../1", "http://there.example/?x=/../1"),
+        ("/a/./b/%2E%2e/.%2e/t", "http://a.example/t"),
+        ("/../../t", "http://a.example/t"),
+        ("/a/b/..", "http://a.example/a/"),
+        ("..", "http://a.example/"),
+        (".", "http://a.example/p/"),
+        ("/a/...", "http://a.example/a/..."),
+        ("get/http://x/t", "http://a.example/p/get/http://x/t"),
+        ("//", ""),
+        ("http://", ""),
+        ("mailto:me@a.example", ""),
+        ("there.example:80/t", ""),
+        ("t;a=1?b/../c#d", "http://a.example/p/t;a=1?b/../c"),
+        ("?", "http://a.example/p/feed?"),
+        ("?y", "http://a.example/p/feed?y"),
+        ("#y", "http://a.example/p/feed?x=1"),
+        ("", "http://a.example/p/feed?x=1"),
+    ],
+)
+def test_a_location_leads_where_browsers_go(location: str, led_to: str):
+    base = target_of("http://a.example/p/feed?x=1")
+    if led_to:
+        assert redirected(base, location).url == led_to
+        return
+    with pytest.raises(BadUrl):
+        redirected(base, location)
+
+
+def test_empty_segments_of_the_base_stay():
+    base = target_of("http://a.example/p/http://x/feed")
+    assert redirected(base, "t").url == "http://a.example/p/http://x/t"
+    assert redirected(base, "../t").url == "http://a.example/p/http://t"
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        ("http:///127.0.0.2:{port}/t", "/t"),
+        ("///127.0.0.2:{port}/t", "/t"),
+        ("http:\\\\127.0.0.2:{port}\\t", "/t"),
+        ("http://127.0.0.2:{port}/a/../t", "/t"),
+        ("//127.0.0.2:{port}//x/%2e/t", "//x/t"),
+    ],
+)
+async def test_an_odd_location_is_followed(
+    origin: Origin, fetcher: Fetcher, location: str, asked: str
+):
+    origin.script("/feed", moved(location.format(port=origin.port), 302))
+    origin.script(asked, Answer(body=b"<rss/>"), host=2)
+    fetched(await fetcher.fetch(asking(origin.url("/feed"))))
+    assert [seen.target for seen in origin.requests] == ["/feed", asked]
+
+
+async def test_a_location_hides_no_private_address(origin: Origin):
+    settings = FetchSettings(
+        per_host_interval=timedelta(0), allowed_networks=("127.0.0.1/32",)
+    )
+    async with Fetcher(settings, contact="", version="0") as narrow:
+        for location in ("http:///127.0.0.2/t", "https:/127.0.0.2/t", "/\\127.0.0.2/t"):
+            origin.script("/feed", moved(location, 302))
+            failed(
+                await narrow.fetch(asking(origin.url("/feed"))),
+                FailureKind.PRIVATE_ADDRESS,
+            )
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from itertools import pairwise
 
 import pytest
 
+from aggregator.entry.parse import parsed_feed
 from aggregator.fetch.fetcher import Fetcher
 from aggregator.model import (
     FailureKind,
@@ -44,7 +45,9 @@ from aggregator.model import (
     FetchSettings,
     Health,
     NotModified,
+    ParsedFeed,
     Unparsable,
+    Validators,
 )
 from aggregator.schedule.bounds import first_due_at
 from aggregator.schedule.outage import host_outcome, is_local_outage
@@ -451,3 +454,78 @@ async def test_a_failed_unconditional_poll_counts_as_the_one_of_the_day(
         isinstance(a.result, FetchFailed) and a.decision.due_at is None
         for a in living.polls
     )
+
+
+# --- a document that ends in the middle ---
+
+
+@pytest.mark.parametrize("status", [200, 226])
+async def test_a_document_that_was_cut_does_not_hide_its_rest(
+    origin: Origin, living: LivingFeed, status: int
+):
+    """HTTP/1.0 without a length: the transfer shows nothing of the cut; the reading does."""
+    items = [(str(n), f"Title {n}", "") for n in range(3)]
+    whole = feed_document(items=items)
+    cut = whole[: whole.rindex(b"<item>") + 20]
+    for body in (cut, whole):
+        parsed = parsed_feed(body, content_type="", url=origin.url("/feed"))
+        assert isinstance(parsed, ParsedFeed)
+        count = len(parsed.entries)
+        living.readings[body] = reading(count, notes=parsed.notes, seen_items="x")
+    answers = Answer(body=cut, status=status, etag='"a"', unsized=True)
+    origin.script("/feed", answers, Answer(body=whole, etag='"a"'))
+    first = await living.poll()
+    fetched(first.result)
+    assert living.state.health is Health.OK
+    assert (living.state.validators, living.state.body_hash) == (Validators(), "")
+    assert living.state.seen_items is None
+    assert fetched((await living.poll()).result).body == whole
+    assert living.state.validators.etag == '"a"'
+    not_modified_since = await living.poll()
+    assert isinstance(not_modified_since.result, NotModified)
+
+
+async def test_validators_of_the_last_whole_document_outlive_one_that_was_cut(
+    origin: Origin, living: LivingFeed
+):
+    whole, cut = feed_document(title="Old"), feed_document(title="New")[:-9]
+    living.readings[cut] = reading(1, notes=("truncated",))
+    origin.script(
+        "/feed", Answer(body=whole, etag='"old"'), Answer(body=cut, etag='"new"')
+    )
+    for _ in range(3):
+        await living.poll()
+    sent = [request.header("if-none-match") for request in origin.requests]
+    assert sent == [None, '"old"', '"old"']
+
+
+# --- 410 behind redirects ---
+
+
+@pytest.mark.parametrize(
+    ("statuses", "health"),
+    [
+        ((301,), Health.GONE),
+        ((308, 301), Health.GONE),
+        ((302,), Health.FAILING),
+        ((303,), Health.FAILING),
+        ((307,), Health.FAILING),
+        ((301, 302), Health.FAILING),
+        ((307, 308), Health.FAILING),
+    ],
+)
+async def test_only_permanent_redirects_lead_to_the_end_of_a_feed(
+    origin: Origin, living: LivingFeed, statuses: tuple[int, ...], health: Health
+):
+    path = "/feed"
+    for number, status in enumerate(statuses):
+        origin.script(path, moved(f"/{number}", status))
+        path = f"/{number}"
+    origin.script(path, Answer(status=410))
+    decision = (await living.poll()).decision
+    assert living.state.health is health
+    assert (decision.due_at is None) is (health is Health.GONE)
+    if health is Health.FAILING:
+        origin.script("/feed", Answer(body=feed_document()))
+        await living.poll()
+        assert living.state.health is Health.OK
