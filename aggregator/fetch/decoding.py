@@ -2,7 +2,8 @@
 
 Rules: at most one layer; gzip (also x-gzip), deflate with or without its header, br, zstd. Each call asks a decoder
 for no more than is still allowed plus one byte, so a bomb costs its limit and not its content. A stream that ends too
-early is refused, because half a feed saved with its validators would hide the other half.
+early is refused, because half a feed saved with its validators would hide the other half. The checksum behind the last
+block of gzip and deflate may be missing, or a part of it: the block says that it is the last, and curl reads that, too.
 
 The first bytes count more than the name: what begins like gzip or zstd is that, whatever it says, and a document that
 begins in plain sight is plain; all of it is served in the field. Names that are no compression (`aws-chunked`, `UTF-8`,
@@ -12,6 +13,7 @@ begins in plain sight is plain; all of it is served in the field. Names that are
 from __future__ import annotations
 
 import codecs
+import struct
 import sys
 import zlib
 from typing import Protocol
@@ -54,15 +56,15 @@ class _Decoder(Protocol):
     def decoded(self, data: bytes, limit: int) -> bytes:
         """What `data` decodes to; more than `limit` bytes only by a little."""
 
-    def is_complete(self) -> bool:
-        """Whether the stream has reached its end mark."""
+    def is_complete(self, body: bytes) -> bool:
+        """Whether the stream, which was decoded to `body`, has reached its end mark."""
 
 
 class _Plain:
     def decoded(self, data: bytes, limit: int) -> bytes:
         return data
 
-    def is_complete(self) -> bool:
+    def is_complete(self, body: bytes) -> bool:
         return True
 
 
@@ -72,7 +74,12 @@ class _Zlib:
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._fed = False
+        self._is_raw = False
+        """Whether the stream is deflate without header and checksum."""
         self._member_count = 1
+        self._member_at = 0
+        """Where the output of the member that is being read begins in all of it."""
+        self._size = 0
         self._start_of_next = b""
 
     def decoded(self, data: bytes, limit: int) -> bytes:
@@ -104,20 +111,43 @@ class _Zlib:
         except zlib.error:
             if self._fed:
                 raise
+            self._is_raw = True
             # RFC 9110 section 8.4.1.2: some send deflate without the zlib header.
             self._inner = zlib.decompressobj(_RAW)
             piece = self._inner.decompress(data, limit)
         self._fed = True
+        self._size += len(piece)
         return piece
 
     def _next_member(self) -> None:
         self._member_count += 1
         if self._member_count > _MOST_MEMBERS:
             raise BadEncoding("more than a thousand gzip members")
+        self._member_at = self._size
         self._inner = zlib.decompressobj(_GZIP_OR_ZLIB)
 
-    def is_complete(self) -> bool:
-        return self._inner.eof
+    def is_complete(self, body: bytes) -> bool:
+        if self._inner.eof or self._is_raw:
+            return self._inner.eof
+        return self._lacks_only_checksum(body[self._member_at :])
+
+    def _lacks_only_checksum(self, member: bytes) -> bool:
+        """Whether the member is whole once what is missing of its checksum is put behind it.
+
+        A stream that was really cut takes these bytes for blocks, and does not come to an end.
+        """
+        gzip_sum = struct.pack("<II", zlib.crc32(member), len(member) & 0xFFFFFFFF)
+        zlib_sum = struct.pack(">I", zlib.adler32(member))
+        for checksum in (gzip_sum, zlib_sum):
+            for present in range(len(checksum)):
+                rest = self._inner.copy()
+                try:
+                    more = rest.decompress(checksum[present:])
+                except zlib.error:
+                    continue
+                if rest.eof and not more and not rest.unused_data:
+                    return True
+        return False
 
 
 class _Brotli:
@@ -142,7 +172,7 @@ class _Brotli:
             return False
         return not self._inner.can_accept_more_data()
 
-    def is_complete(self) -> bool:
+    def is_complete(self, body: bytes) -> bool:
         return bool(self._inner.is_finished())
 
 
@@ -172,7 +202,7 @@ class _Zstd:
             raise BadEncoding("more than a thousand zstd frames")
         self._inner = ZstdDecompressor()
 
-    def is_complete(self) -> bool:
+    def is_complete(self, body: bytes) -> bool:
         return self._inner.eof
 
 
@@ -220,9 +250,9 @@ class BodyReader:
         if self._decoder is None:
             self._decoder = self._chosen(self._start)
             self._take(self._start)
-        if self.sent_bytes and not self._decoder.is_complete():
-            raise CutShort
         body = b"".join(self._parts)
+        if self.sent_bytes and not self._decoder.is_complete(body):
+            raise CutShort
         if self._is_stated_twice and body[:2] == GZIP_MAGIC:
             raise BadEncoding(f"two layers of content encoding ({self._layer})")
         return body

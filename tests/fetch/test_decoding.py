@@ -76,6 +76,69 @@ def test_a_stream_without_its_end_is_cut_short(name: str):
         read(name, data[: len(data) // 2])
 
 
+SUMMED = {
+    "gzip": (lambda data: gzip.compress(data, mtime=0), 8),
+    "deflate": (zlib.compress, 4),
+}
+
+
+@pytest.mark.parametrize("name", SUMMED)
+@pytest.mark.parametrize("piece", [1, 7, 65536])
+def test_a_checksum_may_be_missing_and_no_more(name: str, piece: int):
+    encode, sum_bytes = SUMMED[name]
+    data = encode(TEXT)
+    for missing in range(1, sum_bytes + 1):
+        assert read(name, data[:-missing], piece=piece) == TEXT
+    for missing in range(sum_bytes + 1, 400):
+        with pytest.raises(CutShort):
+            read(name, data[:-missing], piece=piece)
+
+
+@pytest.mark.parametrize("name", SUMMED)
+@given(body=st.binary(min_size=1, max_size=300), data=st.data())
+def test_no_cut_is_taken_for_a_missing_checksum(
+    name: str, body: bytes, data: st.DataObject
+):
+    encode, sum_bytes = SUMMED[name]
+    sent = encode(body)
+    cut = sent[: data.draw(st.integers(4, len(sent) - sum_bytes - 1))]
+    with pytest.raises(CutShort):
+        read(name, cut)
+
+
+def test_deflate_without_its_header_has_no_checksum_that_could_be_missing():
+    for seed in range(300):
+        packer = zlib.compressobj(wbits=-15)
+        raw = packer.compress(TEXT[seed : 2 * seed + 50]) + packer.flush()
+        with pytest.raises((CutShort, BadEncoding)):
+            read("deflate", raw[:-1])
+
+
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_a_wrong_or_half_a_checksum_of_another_text_is_refused(missing: int):
+    data = gzip.compress(TEXT, mtime=0)
+    wrong = data[:-8] + bytes(byte ^ 0xFF for byte in data[-8:])
+    if missing == 8:
+        assert read("gzip", wrong[:-missing]) == TEXT
+        return
+    with pytest.raises((CutShort, BadEncoding)):
+        read("gzip", wrong[:-missing])
+
+
+def test_the_last_of_several_members_may_lack_its_checksum():
+    """curl#3796: an empty member without one behind the whole text."""
+    empty = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01\x00\x00\xff\xff"
+    first, second = (gzip.compress(part, mtime=0) for part in (TEXT[:99], TEXT[99:]))
+    assert read("gzip", first + second + empty) == TEXT
+    assert read("gzip", first + second[:-8]) == TEXT
+    with pytest.raises(CutShort):
+        read("gzip", first + second[:-9])
+    packer = zlib.compressobj(wbits=31)
+    flushed = packer.compress(TEXT) + packer.flush(zlib.Z_SYNC_FLUSH)
+    with pytest.raises(CutShort):
+        read("gzip", flushed)
+
+
 def test_a_flood_of_empty_members_is_refused():
     with pytest.raises(BadEncoding):
         read("gzip", gzip.compress(b"") * 5000)

@@ -332,6 +332,23 @@ async def test_several_gzip_members_are_one_body(origin: Origin, fetcher: Fetche
     assert fetched(await fetcher.fetch(asking(origin.url("/feed")))).body == BODY
 
 
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("gzip", gzip.compress(BODY, mtime=0)[:-8]),
+        ("gzip", gzip.compress(BODY, mtime=0)[:-3]),
+        ("deflate", zlib.compress(BODY)[:-4]),
+    ],
+)
+async def test_a_compressed_body_may_lack_its_checksum(
+    origin: Origin, fetcher: Fetcher, encoding: str, sent: bytes
+):
+    headers = (("Content-Encoding", encoding),)
+    for unsized in (False, True):
+        origin.script("/feed", Answer(body=sent, headers=headers, unsized=unsized))
+        assert fetched(await fetcher.fetch(asking(origin.url("/feed")))).body == BODY
+
+
 async def test_raw_deflate_is_understood(origin: Origin, fetcher: Fetcher):
     packer = zlib.compressobj(wbits=-15)
     raw = packer.compress(BODY) + packer.flush()
