@@ -120,7 +120,9 @@ def _inner(address: Address) -> list[Address]:
         # Both of its server and of its client.
         inner.extend(address.teredo)
     last = IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _NAT64 or address in _COMPATIBLE:
+    # `::` and `::1` lie in that range and carry nothing (RFC 4291 section 2.5.3); neither is public by itself.
+    is_compatible = address in _COMPATIBLE and int(address) > 1
+    if address in _NAT64 or is_compatible:
         inner.append(last)
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         inner.append(last)

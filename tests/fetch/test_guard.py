@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from datetime import timedelta
 from ipaddress import ip_address
@@ -60,6 +61,40 @@ def test_a_single_network_may_be_allowed_also_as_it_hides_in_ipv6():
     assert [guard.allows(ip_address(a)) for a in allowed + refused] == [True] * 4 + [
         False
     ] * 4
+
+
+def test_the_loopback_address_of_ipv6_may_be_allowed_and_opens_nothing_else():
+    guard = Guard(allow_private=False, allowed=("::1/128",))
+    assert guard.allows(ip_address("::1"))
+    for text in PRIVATE:
+        assert guard.allows(ip_address(text)) is (text == "::1")
+    wide = Guard(allow_private=False, allowed=("::/96",))
+    for text in ("::2", "::10.0.0.1", "::127.0.0.1", "::ffff:10.0.0.1"):
+        assert not wide.allows(ip_address(text))
+
+
+async def test_a_server_at_the_loopback_address_of_ipv6_is_asked_where_that_is_allowed():
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<rss/>")
+        await writer.drain()
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(serve, "::1", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6 address of its own")
+    settings = FetchSettings(allowed_networks=("::1/128",))
+    async with server, Fetcher(settings, contact="", version="0") as able:
+        port = server.sockets[0].getsockname()[1]
+        assert (
+            fetched(await able.fetch(asking(f"http://[::1]:{port}/"))).body == b"<rss/>"
+        )
+        refused = await able.fetch(asking(f"http://[::127.0.0.1]:{port}/"))
+        failed(refused, FailureKind.PRIVATE_ADDRESS)
 
 
 @pytest.mark.parametrize(
