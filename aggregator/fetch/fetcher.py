@@ -22,6 +22,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import TracebackType
 
 import aiohttp
@@ -45,7 +46,13 @@ from aggregator.fetch.credentials import (
 )
 from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
 from aggregator.fetch.direct import DirectConnections
-from aggregator.fetch.exchange import BODIES, Answer, ExactRequest, answer_of
+from aggregator.fetch.exchange import (
+    BODIES,
+    Answer,
+    ExactRequest,
+    answer_of,
+    joined_fields,
+)
 from aggregator.fetch.failures import (
     EXPECTED_ERRORS,
     Failure,
@@ -62,7 +69,7 @@ from aggregator.fetch.guard import (
 )
 from aggregator.fetch.slots import HostBusy, HostSlots
 from aggregator.fetch.tolerant import MAX_HEAD_BYTES, MAX_HEADERS, TolerantConnector
-from aggregator.fetch.websub import links_of
+from aggregator.fetch.websub import keeps_secrets, links_of
 from aggregator.model import (
     Caching,
     FailureKind,
@@ -83,6 +90,8 @@ ACCEPT = (
 )
 _NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SAME_METHOD = frozenset({307, 308})
+"""Redirects that ask for the same request again, with its method and body (RFC 9110 section 15.4)."""
 _NOT_CONFIGURABLE = frozenset(
     {
         "host",
@@ -203,7 +212,8 @@ class Fetcher:
     async def post(self, url: str, form: Mapping[str, str]) -> int | FetchFailed:
         """Send a form, as a WebSub subscriber does, inside the host's slot; the answer's status, or why there is none.
 
-        Redirects are not followed.
+        A 307 or 308 is followed, as W3C WebSub asks, with the same form; other redirects are not. What is said where
+        nobody else listens is not said again where everyone does: the form may hold a secret.
         """
         return await _Fetch(self, PollRequest("", url, Validators())).posted(form)
 
@@ -222,7 +232,8 @@ class Fetcher:
             allow_redirects=False,
             proxy=self._settings.proxy,
         ) as response:
-            return await answer_of(response, LOOKED_AT_BYTES)
+            # The head says it all: what a hub writes behind it is not waited for.
+            return Answer(response.status, joined_fields(response.raw_headers), b"", 0)
 
     async def _get(
         self,
@@ -291,16 +302,26 @@ class _Fetch:
         try:
             target = target_of(self._request.url)
             self._at = target.url
-            headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
-            answer = await self._slotted(
-                target,
-                lambda: self._fetcher._post(target, headers, form),
-            )
+            return await self._posted(target, form)
         except BadUrl as error:
             return self._failed(Failure(FailureKind.BAD_URL, str(error)))
         except _Failed as error:
             return self._failed_as(error)
-        return answer.status
+
+    async def _posted(self, target: Target, form: Mapping[str, str]) -> int:
+        headers = CIMultiDict({"User-Agent": self._fetcher._user_agent})
+        seen = {target.url}
+        while True:
+            exchange = partial(self._fetcher._post, target, headers, form)
+            answer = await self._slotted(target, exchange)
+            is_redirect = answer.status in _SAME_METHOD
+            if not is_redirect or "location" not in answer.headers:
+                return answer.status
+            following = self._next(target, answer, seen)
+            if keeps_secrets(target.url) and not keeps_secrets(following.url):
+                words = f"{target.host} redirects to an address where everyone can read what is sent"
+                raise _Failed(Failure(FailureKind.BAD_URL, words), status=answer.status)
+            target = following
 
     def _authorization(self, first: Target) -> str:
         if self._request.auth is not None:

@@ -180,13 +180,13 @@ def secret_of(
     hub: Hub,
 ) -> str:
     """The feed's secret, 64 hex digits; another hub or topic has another one. '' for a hub that everyone listens to."""
-    if not _keeps_secrets(hub.hub_url):
+    if not keeps_secrets(hub.hub_url):
         return ""
     purpose = f"secret\0{feed_id}\0{hub.topic_url}\0{hub.hub_url}"
     return _derived(installation_secret, purpose)
 
 
-def _keeps_secrets(hub_url: str) -> bool:
+def keeps_secrets(hub_url: str) -> bool:
     """Whether what is said to the hub stays between us: by https, or on this machine."""
     parts = urlsplit(hub_url)
     if parts.scheme == "https":

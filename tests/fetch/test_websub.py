@@ -32,9 +32,11 @@ from aggregator.fetch.websub import (
     request_form,
     secret_of,
 )
-from aggregator.model import FeedHints, Lease
+from aggregator.model import FailureKind, FeedHints, FetchFailed, FetchSettings, Lease
 from aggregator.schedule.success import after_push
+from tests.fetch.asking import names
 from tests.fetch.hub import Hub as TestHub
+from tests.origin import Answer, Origin, moved
 from tests.schedule.given import (
     DAY,
     FEED,
@@ -257,6 +259,76 @@ async def test_a_subscription_is_asked_for_verified_and_trusted(bench: Bench):
     assert lease.until_at == NOW + 10 * DAY
     await bench.tend()
     assert len(bench.hub.forms) == 1
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_hub_that_has_moved_is_asked_with_the_same_form(
+    bench: Bench, origin: Origin, status: int
+):
+    origin.script("/hub", moved("/hub2", status))
+    origin.script("/hub2", moved(bench.hub.url, status))
+    hub = Hub(origin.url("/hub"), URL)
+    await bench.subscriber.tend("f", hub)
+    await bench.hub.settled()
+    assert bench.is_pushed("f")
+    asked = [(seen.method, seen.body) for seen in origin.requests]
+    assert [method for method, _ in asked] == ["POST", "POST"]
+    assert asked[0][1] == asked[1][1]
+    assert bench.hub.forms[0]["hub.secret"] == secret_of(b"s", "f", hub)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_no_other_redirect_of_a_hub_is_followed(
+    fetcher: Fetcher, origin: Origin, status: int
+):
+    origin.script("/hub", moved("/hub2", status))
+    assert await fetcher.post(origin.url("/hub"), {"a": "b"}) == status
+    assert len(origin.requests) == 1
+
+
+async def test_redirects_of_a_hub_have_an_end(fetcher: Fetcher, origin: Origin):
+    origin.script("/circle", moved("/circle", 307))
+    result = await fetcher.post(origin.url("/circle"), {"a": "b"})
+    assert isinstance(result, FetchFailed)
+    assert result.kind is FailureKind.TOO_MANY_REDIRECTS
+    assert len(origin.requests) == 1
+    for number in range(20):
+        origin.script(f"/{number}", moved(f"/{number + 1}", 308))
+    result = await fetcher.post(origin.url("/0"), {"a": "b"})
+    assert isinstance(result, FetchFailed)
+    assert len(origin.requests) == 1 + 6
+    origin.script("/nowhere", Answer(status=307))
+    assert await fetcher.post(origin.url("/nowhere"), {"a": "b"}) == 307
+
+
+async def test_a_redirect_of_a_hub_leads_to_no_private_address_and_betrays_no_secret(
+    origin: Origin,
+):
+    settings = FetchSettings(
+        per_host_interval=timedelta(0), allowed_networks=("127.0.0.1/32",)
+    )
+    lookup = names({"hub.example": "127.0.0.1"})
+    async with Fetcher(settings, contact="", version="0", lookup=lookup) as narrow:
+        for place, kind in (
+            (origin.url("/x", host=2), FailureKind.PRIVATE_ADDRESS),
+            (origin.url("/x", name="hub.example"), FailureKind.BAD_URL),
+            ("gopher://hub.example/", FailureKind.BAD_URL),
+        ):
+            origin.script("/hub", moved(place, 307))
+            result = await narrow.post(origin.url("/hub"), {"hub.secret": "s"})
+            assert isinstance(result, FetchFailed)
+            assert result.kind is kind
+    assert origin.seen("/x") == []
+
+
+@pytest.mark.parametrize(
+    "shape", [{"cut": 1}, {"body": b"x" * 100_000}, {"encoding": "gzip", "cut": 3}]
+)
+async def test_what_a_hub_writes_behind_its_answer_does_not_matter(
+    fetcher: Fetcher, origin: Origin, shape: dict[str, object]
+):
+    origin.script("/hub", Answer(status=202, body=b"accepted").but(**shape))
+    assert await fetcher.post(origin.url("/hub"), {"a": "b"}) == 202
 
 
 async def test_a_lease_is_renewed_before_it_ends_and_kept_by_restore(bench: Bench):
