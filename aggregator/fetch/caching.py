@@ -15,6 +15,7 @@ from aggregator.http_dates import http_date
 from aggregator.model import Caching
 
 _YEAR = 365 * 86400
+_MOST_DIGITS = 12
 _DIRECTIVE = re.compile(r"([A-Za-z-]+)\s*(?:=\s*(?:\"([^\"]*)\"|([^\s,;]*)))?")
 _ZERO = timedelta(0)
 
@@ -83,11 +84,12 @@ def _bounded(span: timedelta) -> timedelta:
 
 def _seconds(text: str) -> timedelta | None:
     """A count of seconds; a fraction is rounded up, so that no one asks early."""
-    match = re.fullmatch(r"\s*(\d{1,20})(\.\d+)?\s*(?:,.*)?", text, re.ASCII)
+    match = re.fullmatch(r"\s*(\d+)(\.\d+)?\s*(?:,.*)?", text, re.ASCII)
     if match is None:
         return None
     whole, fraction = match.groups()
-    seconds = int(whole)
+    # What has more digits is longer than a year; of some thousands Python makes no number.
+    seconds = int(whole.lstrip("0")[:_MOST_DIGITS] or "0")
     if fraction:
         seconds += 1
     return timedelta(seconds=min(seconds, _YEAR))

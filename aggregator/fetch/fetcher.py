@@ -491,9 +491,10 @@ class _Fetch:
         headers = answer.headers
         caching = caching_of(headers, now=datetime.now(UTC))
         elapsed = timedelta(seconds=self._used)
+        # An empty field tells of no version; sent back, it would ask for one that has none.
         validators = Validators(
-            headers.get("etag"),
-            headers.get("last-modified"),
+            headers.get("etag") or None,
+            headers.get("last-modified") or None,
             target.url,
         )
         if answer.status == 304 and conditional:
@@ -612,6 +613,6 @@ def _as_bytes(text: str) -> str:
 
 def _sendable(value: str | None) -> str | None:
     """A stored validator, unless it cannot go into a header; then the request is made without it."""
-    if value is None or _NOT_IN_A_HEADER.search(value):
+    if not value or _NOT_IN_A_HEADER.search(value):
         return None
     return value

@@ -27,9 +27,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from aggregator.fetch.address import joined
 from aggregator.fetch.guard import literal_address
 from aggregator.model import FeedHints, Lease
 
@@ -271,7 +271,7 @@ def _granted(lease_seconds: str) -> timedelta:
     if not lease_seconds.isascii() or not lease_seconds.isdigit():
         return LEASE_UNSAID
     # Twelve digits are more than LEASE_MOST, and fit into a timedelta.
-    seconds = int(lease_seconds[:12])
+    seconds = int(lease_seconds.lstrip("0")[:12] or "0")
     if not seconds:
         return LEASE_UNSAID
     return min(timedelta(seconds=seconds), LEASE_MOST)
@@ -316,10 +316,11 @@ def is_signed(
 
 # --- Link headers (RFC 8288) --------------------------------------------------------------------------------
 
-_LINK = re.compile(
-    r"<([^<>]{0,2000})>((?:\s*;\s*[^\s=;,]{1,60}\s*(?:=\s*(?:\"[^\"]{0,500}\"|[^\s;,\"]{0,500}))?)*)"
+_TARGET = re.compile(r"<([^<>]{0,2000})>")
+_PARAMETER = re.compile(
+    r"\s*;\s*(?:([^\s=;,\"]{1,60})\s*(?:=\s*(\"(?:[^\"\\]|\\.){0,500}\"|[^\s;,\"]{0,500}))?)?"
 )
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]*))", re.IGNORECASE)
+"""A name with its value; none between two semicolons."""
 _MOST = 20
 _MOST_LINKS = 200
 _READ_CHARS = 20_000
@@ -328,24 +329,41 @@ _READ_CHARS = 20_000
 def links_of(header: str, *, base_url: str) -> tuple[tuple[str, str], ...]:
     """Each relation of each link, in order, with its absolute URL; at most 20."""
     relations: list[tuple[str, str]] = []
-    links = _LINK.finditer(header[:_READ_CHARS])
-    for link in islice(links, _MOST_LINKS):
-        target, parameters = link.groups()
-        url = _absolute(base_url, target)
-        rel = _REL.search(parameters)
-        if rel is None or not url:
-            continue
-        names = rel[1] or rel[2] or ""
-        for name in names.lower().split():
-            relations.append((name, url))
+    header = header[:_READ_CHARS]
+    at = 0
+    for _ in range(_MOST_LINKS):
+        target = _TARGET.search(header, at)
+        if target is None:
+            break
+        names, at = _relations(header, target.end())
+        url = _absolute(base_url, target[1])
+        if url:
+            relations.extend((name, url) for name in names)
     return tuple(relations[:_MOST])
 
 
+def _relations(header: str, at: int) -> tuple[list[str], int]:
+    """The names in the `rel` of the parameters that begin at `at`, and where these end."""
+    # One by one: a semicolon in another one's quotes begins none. Of several `rel` the first counts.
+    rel: str | None = None
+    while parameter := _PARAMETER.match(header, at):
+        name, value = parameter.groups(default="")
+        if rel is None and name.lower() == "rel":
+            rel = _unquoted(value)
+        at = parameter.end()
+    return (rel or "").lower().split(), at
+
+
+def _unquoted(value: str) -> str:
+    """A value without its quotes; single ones are no quotes to RFC 8288, but are written for them."""
+    if value.startswith('"'):
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value.strip("'")
+
+
 def _absolute(base_url: str, target: str) -> str:
-    try:
-        url = urljoin(base_url, target.strip())
-    except ValueError:
-        return ""
+    # Otherwise as it is written: a hub knows its topics by that.
+    url = joined(base_url, target)
     if not url.startswith(("http://", "https://")):
         return ""
     return url

@@ -181,6 +181,15 @@ def test_credentials_stay_at_their_origin(first: str, hop: str, allowed: bool):
         ("<javascript:1>; rel=hub, <x", ()),
         ("<https://hub.example/>", ()),
         ('<https://hub.example/>; rel=""', ()),
+        ('<https://hub.example/>; title="a;rel=self"; rel=hub', (("hub", "https://hub.example/"),)),
+        ('<https://hub.example/>; title="x \\" y, <z>; rel=self"; rel=hub', (("hub", "https://hub.example/"),)),
+        ('<https://hub.example/>; rel="h\\ub"', (("hub", "https://hub.example/"),)),
+        ("<https://hub.example/>;;rel=hub;;, </f>; ;rel=self", (("hub", "https://hub.example/"), ("self", "https://a.example/f"))),
+        ("<HTTPS://hub.example/>; REL=Hub", (("hub", "https://hub.example/"),)),
+        ("<https:///hub.example/>; rel='hub'", (("hub", "https://hub.example/"),)),
+        ("<https://hub.example>; rel=hub; rel=self", (("hub", "https://hub.example"),)),
+        ("<https://hub.example/>; xrel=self; nofollow; rel=hub", (("hub", "https://hub.example/"),)),
+        ('<https://hub.example/>; rel="hub, <https://b.example/>; rel=self', (("self", "https://b.example/"),)),
     ],
 )  # fmt: skip
 def test_link_headers_are_read(header: str, links: tuple[tuple[str, str], ...]):

@@ -222,6 +222,31 @@ async def test_an_etag_of_any_bytes_comes_back_unchanged(
     first.validators.etag.encode("utf-8")  # it can be stored as text
 
 
+async def test_an_empty_validator_is_none(origin: Origin, fetcher: Fetcher):
+    since = "Sun, 06 Nov 1994 08:49:37 GMT"
+    for etag, last_modified in (("", ""), ("", since), ('"1"', " ")):
+        answer = Answer(body=BODY, etag=etag, last_modified=last_modified)
+        origin.script("/feed", answer.but(stubborn=True))
+        first = fetched(await fetcher.fetch(asking(origin.url("/feed"))))
+        assert first.validators.etag == (etag or None)
+        assert first.validators.last_modified == (last_modified.strip() or None)
+        for kept in (first.validators, Validators(etag, last_modified.strip())):
+            await fetcher.fetch(asking(origin.url("/feed"), validators=kept))
+            seen = origin.requests[-1]
+            assert seen.header("if-none-match") == (etag or None)
+            assert seen.header("if-modified-since") == (last_modified.strip() or None)
+
+
+async def test_an_empty_validator_of_a_304_takes_the_old_one_away_from_nobody(
+    origin: Origin, fetcher: Fetcher
+):
+    origin.script("/feed", Answer(304, content_type=None, headers=(("ETag", ""),)))
+    result = await fetcher.fetch(
+        asking(origin.url("/feed"), validators=Validators('"1"'))
+    )
+    assert not_modified(result).validators.etag is None
+
+
 async def test_a_stored_validator_with_a_line_break_is_not_sent(
     origin: Origin, fetcher: Fetcher
 ):
@@ -610,6 +635,17 @@ async def test_retry_after_is_read_in_both_forms(
     )
     assert result.caching.retry_after is not None
     assert timedelta(minutes=59) < result.caching.retry_after <= timedelta(hours=1)
+
+
+@pytest.mark.parametrize("digits", [21, 400, 5000])
+async def test_a_retry_after_of_any_number_of_digits_is_the_longest(
+    origin: Origin, fetcher: Fetcher, digits: int
+):
+    origin.script("/feed", throttled("9" * digits))
+    result = failed(
+        await fetcher.fetch(asking(origin.url("/feed"))), FailureKind.THROTTLED
+    )
+    assert result.caching.retry_after == timedelta(days=365)
 
 
 # --- failures ---

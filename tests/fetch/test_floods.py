@@ -97,6 +97,12 @@ def test_small_chunks_are_no_crumbs(size: int):
         "<a>" + " " * 20_000,
         "<a>; " * 4_000,
         "<a>; " + "x" * 20_000,
+        '<a>; x="' + '\\"' * 10_000,
+        '<a>; x="' * 2_000,
+        "<a>;;" * 4_000,
+        "<a>; rel" + " " * 20_000,
+        "<a>" + ";" * 20_000,
+        "<a>" + "; " * 10_000,
     ],
 )
 def test_a_link_header_takes_linear_time(text: str):
@@ -108,4 +114,4 @@ def test_a_link_header_takes_linear_time(text: str):
 def test_links_behind_odd_ones_are_found():
     assert links_of(
         "<<</b>; rel=hub, <x>;;; rel=self", base_url="https://h.example/"
-    ) == (("hub", "https://h.example/b"),)
+    ) == (("hub", "https://h.example/b"), ("self", "https://h.example/x"))
