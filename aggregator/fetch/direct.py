@@ -29,10 +29,10 @@ from aiohappyeyeballs import pop_addr_infos_interleave, start_connection
 from aggregator.fetch.address import Target
 from aggregator.fetch.decoding import BadEncoding, CutShort, TooLarge
 from aggregator.fetch.exchange import (
-    REFUSAL_BODY_S,
     Answer,
     AnswerCollector,
     joined_fields,
+    refusal_patience,
 )
 from aggregator.fetch.guard import Guard, GuardedResolver, literal_address
 from aggregator.fetch.tolerant import AnswerReader, BadAnswer
@@ -69,13 +69,15 @@ class DirectConnections:
         target: Target,
         headers: Mapping[str, str],
         limit: int,
+        *,
+        deadline: float,
     ) -> Answer:
-        """The answer, its body of `limit` bytes at most once decoded.
+        """The answer, its body of `limit` bytes at most once decoded; its time ends at `deadline` of the loop.
 
         Raises ValueError for a header that HTTP cannot carry, TooLarge, BadEncoding, CutShort, aiohttp.ClientError,
         OSError.
         """
-        exchange = _Exchange(_head(target, headers), limit)
+        exchange = _Exchange(_head(target, headers), limit, deadline)
         async with self._places:
             try:
                 transport = await self._connected(target, exchange)
@@ -182,10 +184,11 @@ class _Exchange(asyncio.Protocol):
     _patience: asyncio.TimerHandle | None = None
     """Runs while the body of a refusal is waited for."""
 
-    def __init__(self, request: bytes, limit: int) -> None:
+    def __init__(self, request: bytes, limit: int, deadline: float) -> None:
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._request = request
         self._limit = limit
+        self._deadline = deadline
         self._reader = AnswerReader(framed=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -219,9 +222,9 @@ class _Exchange(asyncio.Protocol):
         elif not self._collector.may_be_feed and self._patience is None:
             # The body tells only whose wall it is: it may stall, and the answer counts without it.
             loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(
-                REFUSAL_BODY_S, self._settle, self._collector
-            )
+            left = self._deadline - loop.time()
+            patience = refusal_patience(left)
+            self._patience = loop.call_later(patience, self._settle, self._collector)
             self.answer.add_done_callback(self._lose_patience)
 
     def _settle(self, refusal: AnswerCollector) -> None:

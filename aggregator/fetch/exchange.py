@@ -23,6 +23,13 @@ BODIES = frozenset(range(200, 300)) - {204, 205}
 """Statuses whose body may be a feed; whether it is one, the reader of it says. Some servers say 202 with it."""
 REFUSAL_BODY_S = 1.0
 """A guess: the page of a wall, of some kB, comes with its head or shortly after it."""
+
+
+def refusal_patience(seconds_left: float) -> float:
+    """How long the body of a refusal is waited for; always an end before the time of the request, so that it counts."""
+    return min(REFUSAL_BODY_S, max(0.0, seconds_left) / 2)
+
+
 _SINGLE = frozenset(
     {
         "etag",
@@ -149,8 +156,16 @@ class AnswerCollector:
             return body.collected()
 
 
-async def answer_of(response: ClientResponse, limit: int) -> Answer:
-    """The library's answer with its body, read within the limit. Raises what AnswerCollector raises."""
+async def answer_of(
+    response: ClientResponse,
+    limit: int,
+    *,
+    deadline: float,
+) -> Answer:
+    """The library's answer with its body, read within the limit; what time it has ends at `deadline` of the loop.
+
+    Raises what AnswerCollector raises.
+    """
     try:
         collector = AnswerCollector(
             response.status,
@@ -158,14 +173,19 @@ async def answer_of(response: ClientResponse, limit: int) -> Answer:
             announced_bytes=int(response.content_length or 0),
             limit=limit,
         )
-        await _collect(response, collector)
+        left = deadline - asyncio.get_running_loop().time()
+        await _collect(response, collector, refusal_patience(left))
         return collector.answer()
     except (TooLarge, BadEncoding, CutShort):
         response.close()
         raise
 
 
-async def _collect(response: ClientResponse, collector: AnswerCollector) -> None:
+async def _collect(
+    response: ClientResponse,
+    collector: AnswerCollector,
+    patience: float,
+) -> None:
     if collector.has_enough:
         return
     if collector.may_be_feed:
@@ -173,7 +193,7 @@ async def _collect(response: ClientResponse, collector: AnswerCollector) -> None
             collector.feed(piece)
         return
     try:
-        async with asyncio.timeout(REFUSAL_BODY_S):
+        async with asyncio.timeout(patience):
             async for piece in response.content.iter_any():
                 collector.feed(piece)
                 if collector.has_enough:

@@ -240,10 +240,12 @@ class Fetcher:
         target: Target,
         headers: CIMultiDict[str],
         limit: int,
+        seconds: float,
     ) -> Answer:
-        """One hop, inside its host's slot."""
+        """One hop, inside its host's slot, for which there are so many seconds."""
+        deadline = asyncio.get_running_loop().time() + seconds
         if self._direct is not None:
-            return await self._direct.get(target, headers, limit)
+            return await self._direct.get(target, headers, limit, deadline=deadline)
         assert self._session is not None, "use `async with Fetcher(...)`"
         url = URL(target.url, encoded=True)
         async with self._session.get(
@@ -253,7 +255,7 @@ class Fetcher:
             proxy=self._settings.proxy,
             skip_auto_headers=("User-Agent",),
         ) as response:
-            return await answer_of(response, limit)
+            return await answer_of(response, limit, deadline=deadline)
 
 
 def _tls(ca_file: str | None) -> ssl.SSLContext:
@@ -429,7 +431,7 @@ class _Fetch:
         limit = self._request.max_body_bytes
         return await self._slotted(
             target,
-            lambda: self._fetcher._get(target, headers, limit),
+            lambda: self._fetcher._get(target, headers, limit, self._left),
         )
 
     async def _slotted(self, target: Target, exchange: Exchange) -> Answer:

@@ -357,9 +357,9 @@ BODIES_OF_NO_USE: dict[str, tuple[tuple[str, ...], bytes]] = {
 
 
 @asynccontextmanager
-async def asking_by(way: str, url: str) -> AsyncIterator[Fetcher]:
+async def asking_by(way: str, url: str, **changes: object) -> AsyncIterator[Fetcher]:
     """A fetcher that asks the server itself, or takes it for its proxy."""
-    settings = LOOPBACK
+    settings = replace(LOOPBACK, **changes)
     if way == "proxy":
         settings = replace(settings, proxy=url.removesuffix("/feed"))
     async with Fetcher(settings, contact="", version="0") as fetcher:
@@ -421,6 +421,19 @@ async def test_a_body_that_stalls_behind_a_head_that_decides_is_not_waited_for(
     assert isinstance(result, FetchFailed)
     assert (result.status, result.caching.retry_after) == (status, timedelta(hours=2))
     assert result.elapsed < timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("way", ["direct", "proxy"])
+async def test_what_a_head_says_counts_however_little_time_is_left(way: str):
+    raw = answer(
+        "Retry-After: 7200", "Content-Length: 50", body=b"", status="HTTP/1.1 429 Slow"
+    )
+    async with (
+        serving(raw, stays_open=True) as url,
+        asking_by(way, url, timeout=timedelta(seconds=0.4)) as fetcher,
+    ):
+        result = failed(await fetcher.fetch(asking(url)), FailureKind.THROTTLED)
+    assert result.caching.retry_after == timedelta(hours=2)
 
 
 @pytest.mark.parametrize("way", ["direct", "proxy"])
