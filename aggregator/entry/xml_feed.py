@@ -35,6 +35,7 @@ from feedparser.util import FeedParserDict
 
 from aggregator.entry import repair
 from aggregator.entry.items import Items, items_of
+from aggregator.entry.nesting import nested
 from aggregator.entry.newest import newest_entries
 from aggregator.entry.sax import (
     are_without_spaces,
@@ -501,8 +502,12 @@ def _whole(
     truncated = bool(run.error) and repair.is_truncated(text)
     if truncated:
         notes.append(TRUNCATED)
-    if run.error and not (truncated and run.error.startswith(_AT_THE_END)):
+    if run.error and not _is_cut_off(run, truncated):
         notes.append(f"not well-formed: {run.error}")
+        mended, text = text, nested(text)
+        if text != mended:
+            run = _strict(text, url, max_entries)
+    if run.error and not _is_cut_off(run, truncated):
         run = _loose(text, url, max_entries)
     entries = run.reader.entries
     if truncated and run.reader.inentry and entries:
@@ -514,6 +519,11 @@ def _whole(
     return RawFeed(
         run.reader.version, run.reader.feeddata, entries, dropped, tuple(notes)
     )
+
+
+def _is_cut_off(run: _Run, truncated: bool) -> bool:
+    """Whether nothing is wrong with the document but that its end is missing."""
+    return truncated and run.error.startswith(_AT_THE_END)
 
 
 def _unseen(
