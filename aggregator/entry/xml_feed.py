@@ -9,6 +9,8 @@ from them gives what `parse` cannot:
 - guids stay as published, instead of being made absolute (a feed that moves would get new ones);
 - `media:description` and `itunes:summary` no longer take the place of the entry's own text;
 - addresses stay as published, unless an `xml:base` says otherwise: what they are relative to, the caller knows;
+- what stands inside an element of another vocabulary (activity:object, app:control) or of an Atom source, which have
+  titles, authors and texts of their own, says nothing of the entry;
 - whether a guid is a permalink, pictures in an item's `<image>`, the text behind an empty `<link/>`;
 - language and base address of each entry, all hours and days of `skipHours` and `skipDays`;
 - it is known whether the last entry was complete, so that half an entry of a truncated document is dropped.
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -77,6 +79,20 @@ _BREAKS = (TypeError, ValueError, LookupError, ArithmeticError)
 """What feedparser raises at an element it does not expect: a stray `</height>` is `int(None)`."""
 _NO_ELEMENT = "unread"
 _CONTROLS = re.compile("[\x80-\x9f]")
+_READ_INSIDE = frozenset(
+    {
+        "",
+        "content",
+        "dc",
+        "dcterms",
+        "googleplay",
+        "itunes",
+        "media",
+        "rdf",
+        "xhtml",
+    }
+)
+"""Prefixes of the vocabularies whose elements may hold what is the entry's own: `media:group` its pictures."""
 _WITH_SPACE = ("math", "svg")
 """Elements that feedparser gives their name space as an attribute."""
 
@@ -177,10 +193,19 @@ class _Extras:
     namespaces_in_use: dict[str, str]
     elementstack: list[list[Any]]
     inimage: int
+    incontent: int
+    title_depth: int
+    namespacemap: dict[str | None, str]
+    _matchnamespaces: dict[str, str]
     contentparams: FeedDict
     url: str
     """Of the document."""
     after_empty_link = False
+    foreign = ""
+    """The element, open in an entry, in which nothing is the entry's own."""
+    foreign_depth = 0
+    has_foreign_default = False
+    """Whether the next element has an unknown vocabulary for its own, without a prefix."""
 
     def resolve_uri(self, uri: str) -> str:
         uri = without_cdata_marks(uri).strip()
@@ -197,14 +222,44 @@ class _Extras:
             raise TooDeep(f"elements are nested more than {self.max_depth} deep")
         if len(attrs) > MAX_NAMES or len(self.namespaces_in_use) > MAX_NAMES:
             raise Refused(_TOO_MANY)
-        self.after_empty_link = False
-        try:
-            super().unknown_starttag(tag, attrs)  # type: ignore[misc]
-        except _BREAKS:
-            # Left out where feedparser breaks: what it has entered by then is what the end tag leaves.
+        if self.foreign:
+            self.foreign_depth += self._is_counted(tag)
             return
+        self.after_empty_link = False
+        # Left out where feedparser breaks: what it has entered by then is what the end tag leaves.
+        with suppress(*_BREAKS):
+            super().unknown_starttag(tag, attrs)  # type: ignore[misc]
+        # A text is read whatever its vocabulary is, and so is the markup in it.
+        if self.inentry and not self.incontent and self._is_foreign(tag):
+            self.foreign = tag
+            self.foreign_depth = 1
+        self.has_foreign_default = False
+
+    def _is_foreign(self, tag: str) -> bool:
+        """Whether what stands inside the element says nothing of the entry."""
+        if self.has_foreign_default or tag == "source":
+            return True
+        prefix, colon, name = tag.partition(":")
+        if not colon:
+            return False
+        prefix = self.namespacemap.get(prefix, prefix)
+        return prefix not in _READ_INSIDE or (not prefix and name == "source")
+
+    def _is_counted(self, tag: str) -> bool:
+        """Whether a tag inside a foreign element is counted to find its end: of what nests, every one."""
+        return True
+
+    def track_namespace(self, prefix: str | None, uri: str) -> None:
+        if self.inentry and not prefix:
+            self.has_foreign_default = uri.lower() not in self._matchnamespaces
+        super().track_namespace(prefix, uri)  # type: ignore[misc]
 
     def unknown_endtag(self, tag: str) -> None:
+        if self.foreign:
+            self.foreign_depth -= self._is_counted(tag)
+            if self.foreign_depth:
+                return
+            self.foreign = ""
         try:
             super().unknown_endtag(tag)  # type: ignore[misc]
         except _BREAKS:
@@ -212,6 +267,8 @@ class _Extras:
             super().unknown_endtag(_NO_ELEMENT)  # type: ignore[misc]
 
     def handle_data(self, text: str, escape: int = 1) -> None:
+        if self.foreign_depth > 1:
+            return
         if (
             self.after_empty_link
             and self.elementstack
@@ -242,6 +299,12 @@ class _Extras:
             self.entries[-1]["x_permalink"] = permalink not in ("false", "0", "no")
 
     _start_id = _start_guid
+
+    def _start_source(self, attrs: dict[str, str]) -> None:
+        title_depth = self.title_depth
+        super()._start_source(attrs)  # type: ignore[misc]
+        # feedparser forgets that the entry has its title, and takes that of a picture behind the source.
+        self.title_depth = title_depth
 
     def _start_image(self, attrs: dict[str, str]) -> None:
         super()._start_image(attrs)  # type: ignore[misc]
@@ -449,6 +512,28 @@ class _StrictReader(_Extras, StrictFeedParser):  # type: ignore[misc]
 class _LooseReader(_Extras, LooseFeedParser):  # type: ignore[misc]
     max_depth = MAX_LOOSE_DEPTH
     can_be_relative_uri = LooseFeedParser.can_be_relative_uri - {"id"}
+
+    def unknown_starttag(
+        self,
+        tag: str,
+        attrs: list[tuple[str, str]],
+    ) -> None:
+        self._leave_foreign(tag)
+        super().unknown_starttag(tag, attrs)
+
+    def unknown_endtag(self, tag: str) -> None:
+        self._leave_foreign(tag)
+        super().unknown_endtag(tag)
+
+    def _is_counted(self, tag: str) -> bool:
+        # Others need not be closed.
+        return tag == self.foreign
+
+    def _leave_foreign(self, tag: str) -> None:
+        """Nothing reaches beyond its entry, though it is never closed."""
+        if self.foreign and _ENTRY_TAG.fullmatch(f"<{tag}>"):
+            self.foreign = ""
+            self.foreign_depth = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,68 @@ def test_dublin_core_gives_author_date_and_language() -> None:
     )
 
 
+OBJECT = (
+    "<published>2019-01-01T00:00:00Z</published><author><name>Bob</name></author><title>Other</title><id>o</id>"
+    "<link href='/o'/><category term='o'/><content type='html'>other text</content><summary>other</summary>"
+)
+OWN = (
+    "<id>1</id><title>Own</title><link href='/1'/><author><name>Ann</name></author><category term='x'/>"
+    "<updated>2026-03-01T10:00:00Z</updated><content type='html'>own text</content>"
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("<a:object xmlns:a='http://activitystrea.ms/spec/1.0/'>", "</a:object>"),
+        ("<object xmlns='http://activitystrea.ms/spec/1.0/'>", "</object>"),
+        ("<a:x xmlns:a='urn:a'><a:x xmlns:a='urn:b'>", "</a:x></a:x>"),
+        ("<app:control xmlns:app='http://www.w3.org/2007/app'>", "</app:control>"),
+        ("<thr:in-reply-to ref='r' xmlns:thr='urn:thr'>", "</thr:in-reply-to>"),
+        ("<sx:sync xmlns:sx='urn:sx'><entry>", "</entry></sx:sync>"),
+        ("<source>", "</source>"),
+        ("<atom:source xmlns:atom='http://www.w3.org/2005/Atom'>", "</atom:source>"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["", "</b>"])
+def test_what_stands_in_an_element_of_others_says_nothing_of_the_entry(
+    start: str, end: str, wrong: str
+) -> None:
+    expected = only(f"<feed {ATOM}><entry>{OWN}</entry></feed>")
+    foreign = f"{start}{OBJECT}{end}"
+    for inside in (foreign + OWN, OWN + foreign):
+        document = f"<feed {ATOM}><entry>{inside}{wrong}</entry><entry><title>Next</title></entry></feed>"
+        if wrong and "<entry>" in start:
+            # In what does not nest the start of an entry ends the one before.
+            continue
+        entry, following = feed(document).entries
+        assert entry == expected
+        assert following.title.value == "Next"
+
+
+def test_what_is_read_on_purpose_may_stand_in_another_element() -> None:
+    entry = only(
+        f"<feed {ATOM} {MEDIA}><entry>{OWN}<source><title>Source</title></source><media:group><media:title>Pic</media:title>"
+        "<media:description>Cap</media:description><media:thumbnail url='/t.jpg'/><media:content url='/c.jpg' medium='image'>"
+        "<media:thumbnail url='/u.jpg'/></media:content></media:group></entry></feed>"
+    )
+    assert entry.title.value == "Own"
+    assert [image.rpartition("/")[2] for image in entry.images] == [
+        "t.jpg",
+        "u.jpg",
+        "c.jpg",
+    ]
+
+
+def test_a_text_is_read_whatever_name_space_it_states() -> None:
+    entry = only(
+        rss(
+            "<item><title xmlns='urn:x'>A</title><description xmlns='urn:x'><p>Text</p></description></item>"
+        )
+    )
+    assert (entry.title.value, entry.summary.value) == ("A", "<p>Text</p>")
+
+
 def test_images_come_in_the_order_of_preference() -> None:
     entry = only(
         rss(
