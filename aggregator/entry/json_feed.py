@@ -125,6 +125,7 @@ def _entry(
     # The specification would have an id be the item's address.
     named = absolute_url("", _text(item.get("id")))
     link = _resolved(stated, base) or named or _attached(item, base)
+    pictures = (_resolved(one, base) for one in _images(item))
     content = Markup(_text(item.get("content_html")), html=True)
     if not content.value:
         content = Markup(_text(item.get("content_text")), html=False)
@@ -139,7 +140,7 @@ def _entry(
         published_raw=_text(item.get("date_published")),
         updated_raw=_text(item.get("date_modified")),
         language=_text(item.get("language")) or None,
-        images=tuple(_resolved(one, base) for one in _images(item)),
+        images=tuple(filter(None, pictures)),
         base_url=base,
         known_link=None if link == stated else _known_link(stated),
     )

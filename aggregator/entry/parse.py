@@ -3,9 +3,10 @@
 `parsed_feed` answers for any bytes. JSON Feed is read by `json_feed`, everything else by `xml_feed`; what both give
 is mapped here to the same records. Rules of the mapping:
 
-- link: the first alternate that is a page; FeedBurner's original link before its redirecting one; without one that
-  leads anywhere a guid that is an address and says nothing against it; else what Atom calls related; else what is
-  enclosed. guid: as published.
+- link: the item's own `<link>` in RSS, else the first alternate that is a page, of several the one in the entry's
+  language; FeedBurner's original link before its redirecting one; what stands for none ("N/A") is none; without one
+  that leads anywhere a guid that is an address and says nothing against it; else what Atom calls related; else what
+  is enclosed. guid: as published.
 - relative addresses: `xml:base` first; in RSS the channel's link (feeds come from feed hosts, where the path does not
   exist: https://cyber.harvard.edu/rss/relativeURI.html), else the feed's address.
 - title and texts keep their markup. An RSS title always counts as HTML (half the feeds escape it, and the reader of
@@ -258,14 +259,15 @@ def _from_xml(
     raw: RawFeed, *, url: str, encoding: str, notes: tuple[str, ...]
 ) -> ParsedFeed:
     language = _string(raw.feed, "language") or None
-    home = absolute_url(url, stated_url(_string(raw.feed, "link")))
+    stated = stated_url(_string(raw.feed, "link"))
+    home = absolute_url(url, stated)
     is_rss = raw.version.startswith("rss")
     bases = _Bases(url, home if is_rss and home else url)
     atom = raw.version.startswith("atom")
     return ParsedFeed(
         version=raw.version,
         title=_unmarked(_string(raw.feed, "title")),
-        link=home or _string(raw.feed, "link"),
+        link=home or stated,
         language=language,
         encoding=encoding,
         entries=tuple(
@@ -313,17 +315,19 @@ def _entry(
     # feedparser gives every entry the feed's address where nothing is stated.
     own_base = "" if stated_base == bases.feed_url else stated_base
     base = own_base or bases.site_url
-    page = _resolved(_page(entry, guid), base)
-    link = page or _enclosed(entry, base) or _resolved(_stated(entry, guid), base)
-    known_link = _known_link(entry, guid, own_base or bases.feed_url)
-    text_base = _string(chosen, "base") or stated_base
-    if not text_base or text_base == bases.feed_url:
-        text_base = page or bases.site_url
-    stated = (
+    spoken = (
         _string(entry, "language")
         or _string(chosen, "language")
         or _string(entry, "x_lang")
     )
+    stated = _stated(entry, guid, spoken or language or "", atom=atom)
+    page = _resolved(_page(entry, guid, stated), base)
+    link = page or _enclosed(entry, base) or _resolved(stated, base)
+    known_link = _known_link(entry, guid, own_base or bases.feed_url)
+    text_base = _string(chosen, "base") or stated_base
+    if not text_base or text_base == bases.feed_url:
+        text_base = page or bases.site_url
+    pictures = (_resolved(address, base) for address in _images(entry))
     return ParsedEntry(
         guid=guid,
         link=link,
@@ -334,8 +338,8 @@ def _entry(
         tags=_tags(entry),
         published_raw=_string(entry, "published") or _string(entry, "created"),
         updated_raw=_string(entry, "updated"),
-        language=stated if stated and stated != language else None,
-        images=tuple(_resolved(address, base) for address in _images(entry)),
+        language=spoken if spoken and spoken != language else None,
+        images=tuple(filter(None, pictures)),
         base_url=text_base,
         known_link=None if known_link == link else known_link,
     )
@@ -362,30 +366,32 @@ def _list(holder: FeedDict, key: str) -> Sequence[FeedDict]:
     return [member for member in value if isinstance(member, dict)]
 
 
-def _page(entry: FeedDict, guid: str) -> str:
-    """The address of the entry's page as published, '' where it names none."""
-    stated = _stated(entry, guid)
+def _page(entry: FeedDict, guid: str, stated: str) -> str:
+    """The address of the entry's page as published, '' where it names none; `stated` is what it calls its link."""
     if stated and not _LEADS_NOWHERE.match(stated):
         return stated
     # RSS 2.0: a guid is an address unless it says that it is none.
     is_permalink = dict.get(entry, "x_permalink", True)
-    if is_permalink and _ADDRESS.fullmatch(guid):
+    if is_permalink and _ADDRESS.fullmatch(guid) and stated_url(guid):
         return guid
     related = (*_linked(entry, "related"), *_linked(entry, "via"))
     return next((_string(each, "href") for each in related), "")
 
 
-def _stated(entry: FeedDict, guid: str) -> str:
-    """What the entry calls its link, wherever that leads."""
+def _stated(entry: FeedDict, guid: str, language: str, *, atom: bool) -> str:
+    """What the entry calls its link, wherever that leads; `language` is the entry's own."""
     original = _string(entry, "feedburner_origlink")
     if original.startswith("http"):
         return original
-    stated = _alternate(entry) or _string(entry, "x_link")
-    if stated:
-        return stated
+    alternates = _linked(entry, "alternate")
+    own = "" if atom else _own(alternates)
+    stated = own or _preferred(_in_language(alternates, language) or alternates)
+    for link in (stated, _string(entry, "x_link")):
+        if stated_url(link):
+            return link
     link = _string(entry, "link")
     # feedparser puts a guid here, too.
-    return "" if link == guid else link
+    return link if link != guid and stated_url(link) else ""
 
 
 def _linked(entry: FeedDict, relation: str) -> list[FeedDict]:
@@ -393,7 +399,7 @@ def _linked(entry: FeedDict, relation: str) -> list[FeedDict]:
     return [
         each
         for each in _list(entry, "links")
-        if _string(each, "href") and _relation(each) == relation
+        if stated_url(_string(each, "href")) and _relation(each) == relation
     ]
 
 
@@ -402,14 +408,44 @@ def _relation(link: FeedDict) -> str:
     return stated.lower() or "alternate"
 
 
-def _alternate(entry: FeedDict) -> str:
-    return _preferred(_linked(entry, "alternate"))
+def _own(alternates: Sequence[FeedDict]) -> str:
+    """The address in an RSS item's own `<link>`, beside which others are Atom's; '' where it leads nowhere."""
+    for link in alternates:
+        address = _string(link, "href")
+        if dict.get(link, "x_own") and not _LEADS_NOWHERE.match(address):
+            return address
+    return ""
+
+
+def _in_language(alternates: Sequence[FeedDict], language: str) -> list[FeedDict]:
+    """Of several pages those in a language, by the whole of its tag (`pt-BR`), else by its first part."""
+    pages = list(filter(_is_page, alternates))
+    if len(pages) < 2:
+        return []
+    wanted = _language_parts(language)
+    for length in (len(wanted), 1):
+        found = []
+        for page in pages:
+            parts = _language_parts(_string(page, "hreflang"))
+            if parts[0] and parts[:length] == wanted[:length]:
+                found.append(page)
+        if found:
+            return found
+    return []
+
+
+def _language_parts(tag: str) -> list[str]:
+    return tag.lower().replace("_", "-").split("-")
+
+
+def _is_page(link: FeedDict) -> bool:
+    return _string(link, "type") in ("text/html", "application/xhtml+xml", "")
 
 
 def _preferred(alternates: Sequence[FeedDict]) -> str:
     """The first that is a page, else the first; '' without any."""
     for link in alternates:
-        if _string(link, "type") in ("text/html", "application/xhtml+xml", ""):
+        if _is_page(link):
             return _string(link, "href")
     return _string(alternates[0], "href") if alternates else ""
 
@@ -430,7 +466,7 @@ def _enclosed(entry: FeedDict, base: str) -> str:
     if isinstance(player, dict):
         enclosures.append(_string(player, "url"))
     for address in filter(None, (*enclosures, *pictures)):
-        absolute = absolute_url(base, address)
+        absolute = absolute_url(base, stated_url(address))
         if absolute:
             return absolute
     return ""

@@ -118,6 +118,12 @@ _SCHEME_SLIP = re.compile(r"\A(https?)(?::/(?!/)|:/{3,}|//)", re.IGNORECASE)
 _WWW = re.compile(r"www\d?\.[\w-]+\.[\w.-]+(?:[:/?#]|\Z)", re.IGNORECASE)
 
 
+_NO_ADDRESSES = _names(
+    "n/a n.a. none null (null) nil nan undefined # - -- \u2013 \u2014 ? about:blank http:// https://"
+)
+"""What templates write where they have no address, lower case. A name such as `post.html` is a relative one."""
+
+
 class _Parts(NamedTuple):
     """An http(s) address taken apart: `host` lower case without userinfo and port, `port` with its colon or ''."""
 
@@ -154,11 +160,13 @@ def stated_url(text: str) -> str:
     """What a publisher's field for an address means, its slips mended; a relative address stays one.
 
     Templates break a line inside it, put a whole address behind the site's own, leave out a slash, a colon or the
-    scheme. Links in a text are none of this: a browser shows where they lead.
+    scheme, or say in words that there is none (''). Links in a text are none of this: a browser shows where they lead.
     """
     if len(text) > 2 * MAX_URL_CHARS or _PLAIN.fullmatch(text):
         return text
     address = _LINE_BREAK.sub("", text.strip(_EDGE))
+    if address.lower() in _NO_ADDRESSES:
+        return ""
     address = _TWICE.sub("", address, count=1)
     address = _SCHEME_SLIP.sub(r"\1://", address, count=1)
     return f"//{address}" if _WWW.match(address) else address

@@ -286,6 +286,13 @@ class _Extras:
             )
         super().handle_data(text, escape)  # type: ignore[misc]
 
+    def _start_link(self, attrs: dict[str, str]) -> None:
+        super()._start_link(attrs)  # type: ignore[misc]
+        # Its address is its text, as in RSS: of Atom's links it is an attribute.
+        is_own = "href" not in attrs and not (self.inentry and self.inimage)
+        if is_own:
+            self._get_context()["links"][-1]["x_own"] = True  # type: ignore[attr-defined]
+
     def _end_link(self) -> None:
         super()._end_link()  # type: ignore[misc]
         self.after_empty_link = bool(self.inentry) and not dict.get(

@@ -103,6 +103,92 @@ def test_what_an_rss_link_is_relative_to(link: str, attributes: str, url: str) -
     )
 
 
+NOTHING = ["N/A", "n/a", "None", "null", "undefined", "#", " - ", "about:blank", "http://"]  # fmt: skip
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ("", ""),
+        ("<guid isPermaLink='false'>e1</guid>", ""),
+        (f"<guid>{PAGE}</guid>", PAGE),
+        ('<enclosure url="/a/1.mp3"/>', "https://town.example/a/1.mp3"),
+        (f'<atom:link href="{PAGE}"/>', PAGE),
+        (f'<atom:link rel="related" href="{PAGE}"/>', PAGE),
+    ],
+)
+def test_what_stands_for_no_address_is_none(nothing: str, more: str, url: str) -> None:
+    assert only(rss(f"<title>T</title><link>{nothing}</link>{more}")).url == url
+    assert only(rss(f"<title>T</title>{more}<link>{nothing}</link>")).url == url
+    assert only(rss(f"<title>T</title><guid>{nothing}</guid>{more}")).url == url
+
+
+@pytest.mark.parametrize("name", ["post.html", "none.html", "n/1", "nothing"])
+def test_the_name_of_a_file_is_an_address(name: str) -> None:
+    url = only(rss(f"<title>T</title><link>{name}</link>")).url
+    assert url == f"https://town.example/{name}"
+
+
+def test_a_json_item_may_have_no_address_either() -> None:
+    item = {"id": PAGE, "url": "N/A", "title": "T", "image": "null"}
+    feed = {"version": "https://jsonfeed.org/version/1.1", "items": [item]}
+    assert only(json.dumps(feed)).url == PAGE
+
+
+@pytest.mark.parametrize(
+    ("links", "known"),
+    [
+        ('<atom:link href="/other"/><link>/n/1</link>', "/other"),
+        ('<link>/n/1</link><atom:link href="/other"/>', "/n/1"),
+        ('<atom:link rel="alternate" href="/other"/><link>/n/1</link>', "/other"),
+        ('<atom:link href="/n/1"/><link></link>', "/n/1"),
+        ('<atom:link href="/n/1"/><link>javascript:void(0)</link>', "/n/1"),
+        ('<image><link>/picture</link></image><atom:link href="/n/1"/>', "/n/1"),
+    ],
+)
+def test_an_rss_items_own_link_goes_first_and_renames_nothing(
+    links: str, known: str
+) -> None:
+    document = rss(f"<title>T</title>{links}")
+    assert only(document).url == PAGE
+    assert known_by(document) == f"https://feeds.host.example{known}"
+
+
+def known_by(document: str) -> str:
+    """The link by which the only entry is known."""
+    parsed = parsed_feed(document.encode(), content_type=None, url=URL)
+    assert isinstance(parsed, ParsedFeed)
+    (entry,) = parsed.entries
+    return entry.link if entry.known_link is None else entry.known_link
+
+
+@pytest.mark.parametrize(
+    ("feed", "entry", "found"),
+    [
+        ("en", "", "en"),
+        ("en-GB", "", "en"),
+        ("", "", "de"),
+        ("fr", "", "de"),
+        ("en", "de", "de"),
+        ("de", "en_US", "en"),
+        ("pt", "", "pt-PT"),
+        ("pt-BR", "", "pt-BR"),
+        ("pt-br", "", "pt-BR"),
+    ],
+)
+def test_of_several_pages_the_one_in_the_entrys_language(
+    feed: str, entry: str, found: str
+) -> None:
+    links = '<link rel="alternate" hreflang="it" type="application/pdf" href="https://town.example/it"/>'
+    for tag in ("de", "en", "pt-PT", "pt-BR"):
+        links += f'<link rel="alternate" hreflang="{tag}" href="https://town.example/{tag}"/>'
+    document = atom(f"<title>T</title>{links}", attributes=f'xml:lang="{feed}"')
+    document = document.replace("<entry>", f'<entry xml:lang="{entry or feed}">')
+    assert only(document).url == f"https://town.example/{found}"
+    assert known_by(document) == "https://town.example/de"
+
+
 def test_the_channel_link_counts_wherever_it_stands() -> None:
     document = rss("<title>T</title><link>n/1</link>", link="").replace(
         "<link></link>", ""
