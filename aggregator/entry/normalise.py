@@ -53,7 +53,7 @@ from aggregator.model import (
     replace,
 )
 
-HASH_RULES = "3"
+HASH_RULES = "4"
 """Goes up whenever the same bytes of a feed may give another title, address, time or text than before. What is known
 under other rules is not compared but taken as it is now: after an upgrade no entry that stands is published as edited.
 Hashes of the first rules have no number."""
@@ -66,6 +66,12 @@ _EMPTY_VOID = re.compile(
 )
 """XHTML's `<br/>` as feedparser writes it, `<br></br>`: HTML reads two line breaks."""
 _BLANK_LINES = re.compile(r"(?<![^\S\n])[^\S\n]*+\n(?:[^\S\n]*+\n)+[^\S\n]*+")
+_LINE_END = re.compile(r"(?<![^\S\n])[^\S\n]*+\n")
+_LIST_LINE = re.compile(
+    r"^[^\S\n]*+(?:[-*+\u2022\u2013\u2014]|\d{1,3}[.)])[^\S\n]++\S", re.MULTILINE
+)
+"""A line that begins as that of a list does: `- Fix a`, `* Fix a`, `1. Fix a`. A year (`2026. …`) is none."""
+_FEWEST_IN_A_LIST = 2
 _MAX_NAME_CHARS = 200
 _MAX_TAGS = 50
 _LANGUAGE_SAMPLE_CHARS = 1_000
@@ -387,10 +393,13 @@ def _readable(markup: Markup) -> Markup:
 
 
 def _paragraphed(html: str) -> str:
-    """Text without a tag where markup was due: its blank lines part paragraphs."""
+    """Text without a tag where markup was due: its blank lines part paragraphs, the lines of a list stay lines."""
     if "<" in html or "\n" not in html:
         return html
-    return _BLANK_LINES.sub("<br><br>\n", html.strip())
+    paragraphs = _BLANK_LINES.split(html.strip())
+    if len(_LIST_LINE.findall(html)) >= _FEWEST_IN_A_LIST:
+        paragraphs = [_LINE_END.sub("<br>\n", part) for part in paragraphs]
+    return "<br><br>\n".join(paragraphs)
 
 
 def _readable_text(markup: Markup) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from html import escape
 
@@ -323,6 +324,27 @@ def test_blank_lines_part_the_paragraphs_of_a_description_without_tags(
 ) -> None:
     one = only(rss(f"<title>T</title><description>{escape(text)}</description>"))
     assert body(one) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("- Fix a\n- Fix b", "- Fix a<br>\n- Fix b"),
+        ("* a \n* b", "* a<br>\n* b"),
+        ("1. a\n2. b\n", "1. a<br>\n2. b"),
+        ("• a\n• b", "• a<br>\n• b"),
+        ("New:\n  1) a\n  2) b\n\nEnd", "New:<br>\n1) a<br>\n2) b<br><br>\nEnd"),
+        ("Old\n- and new", "Old\n- and new"),
+        ("-5 degrees\n-6 degrees", "-5 degrees\n-6 degrees"),
+        ("In\n2025. Then\n2026. Now", "In\n2025. Then\n2026. Now"),
+        ("*bold*\n*text*", "*bold*\n*text*"),
+    ],
+)
+def test_the_lines_of_a_list_without_tags_are_kept_as_lines(
+    text: str, shown: str
+) -> None:
+    one = only(rss(f"<title>T</title><description>{text}</description>"))
+    assert re.sub(r"\n +", "\n", body(one)) == shown
 
 
 def test_a_summary_for_podcasts_is_plain_text_unless_it_is_markup() -> None:
