@@ -25,6 +25,7 @@ from aggregator.entry.front_matter import (
 from aggregator.entry.images import fallback_image, lead_image, shows_media
 from aggregator.entry.language import language_of
 from aggregator.entry.markup import escaped_text, safe_body
+from aggregator.entry.spoken import spoken_escaped
 from aggregator.entry.text import (
     decoded_references,
     escaped_once,
@@ -388,7 +389,8 @@ def _readable(markup: Markup) -> Markup:
         value = _EMPTY_VOID.sub(r"<\1\2/>", value)
     if not markup.html:
         return _readable_text(replace(markup, value=value))
-    value = _paragraphed(single_references(escaped_once(value)))
+    value = spoken_escaped(escaped_once(value))
+    value = _paragraphed(single_references(value))
     return markup if value == markup.value else replace(markup, value=value)
 
 
@@ -403,8 +405,9 @@ def _paragraphed(html: str) -> str:
 
 
 def _readable_text(markup: Markup) -> Markup:
-    is_html = is_markup_as_text(markup.value[:_MAX_READ_CHARS])
-    return replace(markup, html=True) if is_html else markup
+    if not is_markup_as_text(markup.value[:_MAX_READ_CHARS]):
+        return markup
+    return replace(markup, value=spoken_escaped(markup.value), html=True)
 
 
 def _shows_media(markup: Markup) -> bool:

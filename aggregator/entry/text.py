@@ -13,7 +13,7 @@ from aggregator.entry.characters import collapsed
 from aggregator.entry.short_texts import remembering
 from aggregator.entry.tokens import Piece, Token, attributes, tokens, without_tags
 
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     {
         "address",
         "article",
@@ -157,7 +157,7 @@ _INLINE = frozenset(
         "frameset",
     }
 )
-_KNOWN = _BLOCKS | _SILENT | _INLINE
+KNOWN_ELEMENTS = BLOCKS | _SILENT | _INLINE
 _NEVER_CLOSED = frozenset({"br", "hr", "img", "wbr"})
 _READABLE_RAW = frozenset({"title", "textarea", "noscript"})
 _MOST_SPOKEN_OF_RAW = 10
@@ -232,7 +232,7 @@ def plain_text(html: str) -> str:
     if "<" in html:
         text = without_tags(
             html.replace(_LINE_END, ""),
-            line_ends=_BLOCKS,
+            line_ends=BLOCKS,
             silent=_SILENT,
             mark=_LINE_END,
         )
@@ -329,7 +329,7 @@ def _is_spoken_of(title: str, token: Token) -> bool:
     if token.name in _NEVER_CLOSED or inside.strip(" /") != ">":
         return False
     leads_into_text = title[token.end : token.end + 1].isalnum()
-    if leads_into_text and token.name in _BLOCKS:
+    if leads_into_text and token.name in BLOCKS:
         return False
     return not (leads_into_text and not title[: token.start].strip())
 
@@ -353,12 +353,12 @@ def _shown(
         case Piece.TEXT | Piece.UNCLOSED:
             return text
         case Piece.START | Piece.END:
-            if token.name not in _KNOWN or token.start in spoken_of:
+            if token.name not in KNOWN_ELEMENTS or token.start in spoken_of:
                 return text
             if token.name == "img":
                 return _alternative(title, token)
             # Words of two blocks are two words.
-            return " " if token.name in _BLOCKS else ""
+            return " " if token.name in BLOCKS else ""
         case Piece.COMMENT:
             # `<?` and `</ ` are comments to a browser, and signs to a writer.
             return "" if text.startswith("<!--") else text

@@ -95,10 +95,10 @@ class Attribute:
     end: int
 
 
-def tokens(html: str) -> Iterator[Token]:
-    """The input cut into tokens, in order, without a gap."""
-    at = 0
-    for found in _MARKUP.finditer(html):
+def tokens(html: str, start: int = 0) -> Iterator[Token]:
+    """The input from `start` on, which is text, cut into tokens, in order, without a gap."""
+    at = start
+    for found in _MARKUP.finditer(html, start):
         if found.start() > at:
             yield Token(Piece.TEXT, at, found.start())
         at = found.end()
