@@ -47,23 +47,32 @@ _BEACON_NAMES = (
 )
 _NO_PICTURE = r"gif|png|php|aspx?|ashx|cgi|jsp|pl|js"
 """How the names of counters end, where they end in something; a photograph is no gif."""
-_COUNTER = re.compile(
+_COUNTING_SERVICE = re.compile(
     rf"//(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, f'{_SERVICES} {_ADVERTISERS}'.split()))})(?:[/?:]|$)"
     r"|assoc-amazon\.[a-z.]+/(?:e|s)/(?:ir|noscript)\?|blogger(?:\.googleusercontent)?\.com/tracker/|/mf\.gif(?:$|\?)"
     r"|/wf/open\?|/open\.aspx\?|st-hatena\.com/images/(?:append|entry-button)"
     r"|//feeds\.(?:feedburner|wordpress)\.com/|feedburner\.com/~|//feedproxy\.google\.com/|//(?:feeds?|rss)\d?\.[^/?]+/~[a-z]{1,2}/"
     r"|facebook\.com/tr/?(?:\?|$)|//media\.npr\.org/include/images/tracking/|//t\.co/i/adsct"
     r"|/(?:matomo|piwik)(?:\.php|\.js)?/?\?|/__utm\.gif|/b/ss/|/hm\.gif\?|[?&](?:feed-stats-post-id|republication-pixel)="
-    rf"|//(?:pixel|beacon|counter|count|track|tracker|tracking|analytics|metrics|telemetry)\d*\.[^/?]+/"
-    r"(?![^?]*\.(?:jpe?g|png|webp|avif|svg)(?:$|\?))"
-    rf"|//[^?#]+/(?:{_BEACON_NAMES})(?:\.(?:{_NO_PICTURE}))?/?(?:$|[?;])"
-    r"|//[^?#]+/(?:track|trk)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:gif|php|aspx?|ashx|cgi|jsp))?(?:$|\?)"
-    rf"|//[^?#]+/(?:tracking|beacon)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:{_NO_PICTURE}))?(?:$|\?)"
-    r"|//[^/?#]+/?\?|/[a-z0-9]{1,3}\.gif\?"
     r"|/smil(?:ies|eys?)/|//s\.w\.org/images/core/emoji/",
     re.IGNORECASE,
 )
-"""Known services, then forms: a last segment named so, a query without a path, `b.gif?…`."""
+_PROXIED = (
+    r"(?:[^#]*&)?(?:url|uri|src|source|image|img|pic|photo|file|path|u)=(?:https?(?::|%3a)|//|%2f%2f|"
+    r"[^&#]*\.(?:jpe?g|png|webp|avif|gif|svg)(?:[?&#;]|%3f|$))"
+)
+"""A query that names a picture, or another address: what is asked shows that one, smaller or from nearer by."""
+_FORM_OF_COUNTER = re.compile(
+    rf"//(?:pixel|beacon|counter|count|track|tracker|tracking|analytics|metrics|telemetry)\d*\.[^/?]+/"
+    r"(?![^?]*\.(?:jpe?g|png|webp|avif|svg)(?:$|\?))"
+    rf"|//[^?#]+/(?:{_BEACON_NAMES})(?:\.(?:{_NO_PICTURE}))?/?(?:$|[?;](?!{_PROXIED}))"
+    r"|//[^?#]+/(?:track|trk)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:gif|php|aspx?|ashx|cgi|jsp))?(?:$|\?)"
+    rf"|//[^?#]+/(?:tracking|beacon)/(?:[^?#]*/)?[^/?#.]*(?:\.(?:{_NO_PICTURE}))?(?:$|\?)"
+    # The twelfth picture of a strip is no counter.
+    rf"|//[^/?#]+/?\?(?!{_PROXIED})|/(?!\d+\.)[a-z0-9]{{1,3}}\.gif\?",
+    re.IGNORECASE,
+)
+"""A last segment named so, a query without a path, `b.gif?…`."""
 _SUSPECT = re.compile(
     r"\.gif\?(?!(?:itok|w|width|h|height|raw|resize|fit|size|quality|format|v|ver|t|ssl|auto|crop)=)|[-_](?:pixel|tracker|counter|beacon)\.(?:gif|png)(?:$|\?)"
     r"|/(?:facebook|twitter|linkedin|pinterest|whatsapp|telegram|reddit|rss|e?mail|share|print)(?:[_-]?(?:icon|logo|button|share))?\d*"
@@ -141,7 +150,12 @@ def usable_image(url: str, *, base_url: str) -> str:
 
 def is_counter(url: str) -> bool:
     """Whether an address is known for counting readers, by its service or by a form that no picture has."""
-    return bool(_COUNTER.search(url))
+    return is_of_counting_service(url) or bool(_FORM_OF_COUNTER.search(url))
+
+
+def is_of_counting_service(url: str) -> bool:
+    """Whether an address is of a service that counts readers. A player may have any form: `/embed/track/1`."""
+    return bool(_COUNTING_SERVICE.search(url))
 
 
 def fallback_image(entry_id: str) -> str:

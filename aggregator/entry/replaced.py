@@ -22,7 +22,12 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from aggregator.entry.edits import shown_source
-from aggregator.entry.images import is_counter, is_tiny, shows_media
+from aggregator.entry.images import (
+    is_counter,
+    is_of_counting_service,
+    is_tiny,
+    shows_media,
+)
 from aggregator.entry.safety import MEDIA, is_embeddable
 from aggregator.entry.text import plain_text
 from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
@@ -301,11 +306,18 @@ class _Telling:
     def _link(self, token: Token) -> str:
         held = self._held(token)
         address = shown_source(held)
-        if is_tiny(held) or is_counter(address) or _BUTTONS.search(address):
+        if is_tiny(held) or _counts(token, address) or _BUTTONS.search(address):
             return ""
         # Of a frame the title is what it shows; of a film it is the tooltip.
         title = _address(held, "title") if token.name == "iframe" else ""
         return _link(address, title or address)
+
+
+def _counts(token: Token, address: str) -> bool:
+    """Whether what an element shows is there to count readers; of a player and of a film the form tells nothing."""
+    if token.name == "iframe" and not _PLAYER.search(address):
+        return is_counter(address)
+    return is_of_counting_service(address)
 
 
 def secured(url: str) -> str:

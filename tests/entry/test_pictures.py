@@ -71,6 +71,11 @@ COUNTERS = [
     "https://b.hatena.ne.jp/entry/image/https://town.example/1",
     "http://b.st-hatena.com/images/append.gif",
     "https://static.addtoany.com/buttons/share_save_171_16.png",
+    "https://c.example/?id=1&ref=https%3A%2F%2Ftown.example%2Fn%2F1",
+    "https://c.example/?p=/n/1.html",
+    "https://t.example/pixel?u=17",
+    "https://stats.town.example/matomo.php?url=https%3A%2F%2Ftown.example%2Fa.jpg&rec=1",
+    "https://t.example/p1.gif?a",
 ]
 
 
@@ -114,6 +119,26 @@ def test_what_may_be_a_counter_gives_way_to_the_thumbnail_and_serves_without_one
 )  # fmt: skip
 def test_pictures_that_look_a_little_like_counters_are_pictures(url: str) -> None:
     assert lead_image(f'<img src="{escape(url)}">', base_url=PAGE) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://images.weserv.nl/?url=https%3A%2F%2Fpbs.example%2Fabc.jpg",
+        "https://images.weserv.nl/?w=600&url=pbs.example/abc.jpg&h=300",
+        "https://wsrv.nl/?url=https://pbs.example/photo/17",
+        "https://wsrv.nl?url=//pbs.example/photo/17",
+        "https://img.example?src=/2026/photo.jpg",
+        "https://img.example/?image=%2F2026%2Fphoto.png%3Fv%3D2",
+        "https://img.example/px?src=/2026/photo.webp",
+        "https://town.example/strips/12.gif?v=3",
+        "https://town.example/strips/120.gif?width=600",
+    ],
+)
+def test_a_proxy_of_pictures_and_a_numbered_strip_are_pictures(url: str) -> None:
+    one = only(item(f'<p>Eels.</p><img src="{escape(url)}">'))
+    assert image(one) == url
+    assert escape(url) in body(one)
 
 
 @pytest.mark.parametrize(
