@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from aggregator.entry.boilerplate import matching_text, without_counters
 from aggregator.entry.characters import collapsed, one_line
+from aggregator.entry.components import without_components
 from aggregator.entry.dates import instant
 from aggregator.entry.edits import base_of
 from aggregator.entry.front_matter import (
@@ -389,7 +390,7 @@ def _readable(markup: Markup) -> Markup:
         value = _EMPTY_VOID.sub(r"<\1\2/>", value)
     if not markup.html:
         return _readable_text(replace(markup, value=value))
-    value = spoken_escaped(escaped_once(value))
+    value = spoken_escaped(without_components(escaped_once(value)))
     value = _paragraphed(single_references(value))
     return markup if value == markup.value else replace(markup, value=value)
 
