@@ -1,10 +1,11 @@
-"""What sanitising would swallow, in words it keeps: formulas, check boxes, frames, objects, film and sound.
+"""What sanitising would swallow, in words it keeps: formulas, drawings, controls, frames, objects, film and sound.
 
 HTML calls most of these replaced elements: what they show comes from elsewhere, and none of it may stand in a
 document. A post without them says less, or something else ("Growth is per day"), so each leaves what it says behind:
 
 - a formula its TeX (`alttext`, an annotation, MathJax' scripts), else its text;
-- a check box ☑ or ☐;
+- a check box ☑ or ☐, any other control its words: a button its label, a text area its text, a list its choices;
+- a drawing the words in it;
 - an object, film and sound of other hosts the link inside them, else a link to them; so does a frame that is a player
   by its address, any other without a link inside only where the post shows nothing else, since most frames beside a
   text are advertisements;
@@ -16,7 +17,7 @@ Works on tokens, in time linear in their number; what comes out is sanitised aft
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from html import escape, unescape
 from typing import NamedTuple
@@ -33,7 +34,8 @@ from aggregator.entry.text import plain_text
 from aggregator.entry.tokens import Attribute, Piece, Token, attributes, tokens
 
 _WORTH = re.compile(
-    r"<(?:iframe|video|audio|object|applet|embed|math|input|script)\b", re.IGNORECASE
+    r"<(?:iframe|video|audio|object|applet|embed|math|input|script|button|textarea|select|svg|datalist)\b",
+    re.IGNORECASE,
 )
 _BUTTONS = re.compile(
     r"//(?:[\w-]+\.)*(?:facebook\.com/plugins/(?!video|post)|platform\.twitter\.com/widgets|plusone\.google\.com|"
@@ -93,6 +95,25 @@ class _Step(NamedTuple):
     next: int
 
 
+_CHOICES = frozenset({"select", "option", "optgroup"})
+_HIDEABLE = frozenset({"button", "select"})
+_LABELLED = ("submit", "button", "reset")
+"""Kinds of `<input>` that show their value as a button does."""
+_DRAWN_WORDS = frozenset({"text", "foreignobject"})
+_NOT_DRAWN = frozenset(
+    {
+        "clippath",
+        "defs",
+        "desc",
+        "marker",
+        "mask",
+        "metadata",
+        "pattern",
+        "symbol",
+        "template",
+    }
+)
+"""Parts of a drawing that show nothing where they stand."""
 _STEPS = {Piece.START: 1, Piece.END: -1}
 
 
@@ -112,6 +133,20 @@ class _Telling:
         """Links to the frames that go."""
         self._dropping = ""
         """The film or sound of another host that is open: of it only the text inside stays."""
+        self._by_name: dict[str, Callable[[int, Token], _Step]] = {
+            "math": self._formula,
+            "script": self._script,
+            "iframe": self._frame,
+            "svg": self._drawing,
+            "textarea": self._text_area,
+            "datalist": self._without,
+        }
+        """Element → what tells it with all that it holds."""
+        self._never_closed: set[str] = set()
+        self._has_choice = False
+        """Whether the list of choices that is open has told one."""
+        self._drawn_to = 0
+        """The token up to which the words of drawings are told."""
         self._told_katex = False
         """Whether the next HTML of KaTeX repeats a formula that is told."""
 
@@ -138,23 +173,24 @@ class _Telling:
             return self._end(at, token)
         if token.piece is not Piece.START:
             return _Step(self._text(token), at + 1)
-        match token.name:
-            case "math":
-                return self._formula(at, token)
-            case "script":
-                return self._script(at, token)
-            case "iframe":
-                return self._frame(at, token)
-            case "span" if self._repeats_katex(token):
-                return _Step("", self._closing(at) + 1)
-            case _:
-                return _Step(self._instead(token), at + 1)
+        told = self._by_name.get(token.name)
+        if told is not None:
+            return told(at, token)
+        if token.name in _HIDEABLE and is_tiny(self._held(token)):
+            return self._without(at, token)
+        if token.name == "span" and self._repeats_katex(token):
+            return _Step("", self._closing(at) + 1)
+        return _Step(self._instead(token), at + 1)
 
     def _instead(self, token: Token) -> str:
         """What stands in place of one start tag."""
         match token.name:
             case "input":
-                return self._check_box(token)
+                return self._input(token)
+            case "button":
+                return ""
+            case "select" | "option" | "optgroup":
+                return self._choice(token)
             case "object" | "applet" | "param" | "embed":
                 return self._object(token)
             case "video" | "audio" | "source" | "track":
@@ -165,7 +201,12 @@ class _Telling:
     def _end(self, at: int, token: Token) -> _Step:
         if token.name in ("object", "applet") and self._objects:
             return _Step(self._closed_object(), at + 1)
-        if token.name in ("embed", "param", "input") or token.name == self._dropping:
+        if token.name in _CHOICES:
+            return _Step(" " if token.name == "select" else "", at + 1)
+        if (
+            token.name in ("embed", "param", "input", "button")
+            or token.name == self._dropping
+        ):
             self._dropping = "" if token.name == self._dropping else self._dropping
             return _Step("", at + 1)
         if self._dropping and token.name in ("source", "track"):
@@ -190,7 +231,7 @@ class _Telling:
                 return place
         return len(self._tokens) - 1
 
-    # --- formulas and check boxes ---
+    # --- formulas, drawings and controls ---
 
     def _formula(self, at: int, token: Token) -> _Step:
         end = self._closing(at)
@@ -238,9 +279,67 @@ class _Telling:
         """The next token; of the last one itself."""
         return self._tokens[min(at + 1, len(self._tokens) - 1)]
 
-    def _check_box(self, token: Token) -> str:
+    def _drawing(self, at: int, token: Token) -> _Step:
+        """The words in a drawing, in front of it: it goes with all that it holds."""
+        drawing = self._text(token)
+        if at < self._drawn_to or is_tiny(self._held(token)):
+            return _Step(drawing, at + 1)
+        end = self._drawn_to = self._closing(at)
+        words: list[str] = []
+        shown = silent = 0
+        for part in self._tokens[at + 1 : end]:
+            step = _STEPS.get(part.piece, 0)
+            if step and self._html[part.end - 2] != "/":
+                shown = max(0, shown + step * (part.name in _DRAWN_WORDS))
+                silent = max(0, silent + step * (part.name in _NOT_DRAWN))
+            is_told = part.piece is Piece.TEXT and shown and not silent
+            # The next words stand elsewhere in the drawing.
+            words.append(self._text(part) if is_told else " " * (not shown))
+        said = escape(" ".join(unescape("".join(words)).split()), quote=False)
+        return _Step(f"{said} {drawing}" if said else drawing, at + 1)
+
+    def _without(self, at: int, token: Token) -> _Step:
+        """Past an element that shows nothing; one that nothing closes is left to the sanitiser."""
+        if token.name not in self._never_closed:
+            end = self._closing(at)
+            last = self._tokens[end]
+            if last.piece is Piece.END and last.name == token.name:
+                return _Step("", end + 1)
+            # Looked for once, however many are open.
+            self._never_closed.add(token.name)
+        return _Step(self._text(token), at + 1)
+
+    def _text_area(self, at: int, token: Token) -> _Step:
+        """Its text, which is none of markup; the lines of it are shown as lines."""
+        content = self._following(at)
+        is_hidden = is_tiny(self._held(token))
+        if is_hidden or content.piece is not Piece.RAW:
+            return _Step(self._text(token), at + 1)
+        text = self._text(content).replace("<", "&lt;").replace(">", "&gt;")
+        if "\n" in text.strip():
+            text = f"<pre>{text}</pre>"
+        return _Step(text, self._closing(at) + 1)
+
+    def _choice(self, token: Token) -> str:
+        """Where a choice begins, which is a line of its own."""
+        if token.name == "select":
+            self._has_choice = False
+            return ""
+        words = ""
+        if token.name == "optgroup":
+            words = escape(_address(self._held(token), "label"), quote=False)
+            if not words:
+                return ""
+        line_end = "<br>" if self._has_choice else ""
+        self._has_choice = True
+        return line_end + words
+
+    def _input(self, token: Token) -> str:
         held = self._held(token)
-        if "type" not in held or held["type"].value.strip().lower() != "checkbox":
+        kind = _address(held, "type").lower()
+        if kind in _LABELLED and not is_tiny(held):
+            return escape(_address(held, "value"), quote=False)
+        if kind != "checkbox":
             return self._text(token)
         mark = "☑" if "checked" in held else "☐"
         is_apart = self._html[token.end : token.end + 1].isspace()

@@ -127,6 +127,7 @@ _DROPPED = frozenset(
         "math",
         "select",
         "button",
+        "datalist",
         "object",
         "applet",
         "noscript",

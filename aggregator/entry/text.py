@@ -57,6 +57,7 @@ BLOCKS = frozenset(
         "summary",
         "table",
         "td",
+        "textarea",
         "th",
         "tr",
         "ul",
@@ -66,7 +67,6 @@ _SILENT = frozenset(
     {
         "script",
         "style",
-        "textarea",
         "title",
         "iframe",
         "noembed",

@@ -143,7 +143,8 @@ def without_tags(
         # A comment, or a script whose content nobody reads.
         if not raw or raw.lower() in silent:
             return ""
-        return str(found["content"])
+        line_end = mark if raw.lower() in line_ends else ""
+        return f"{line_end}{found['content']}"
 
     return _MARKUP.sub(shown, html)
 

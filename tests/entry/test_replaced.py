@@ -80,6 +80,29 @@ def test_done_and_open_tasks_are_told_apart(markup: str, said: str) -> None:
     assert shown(f"<ul>{markup}</ul>") == f"<ul>{said}</ul>"
 
 
+@pytest.mark.parametrize(
+    ("markup", "said"),
+    [
+        ('<a href="https://q.example/buy"><button>Buy tickets</button></a>', '<a href="https://q.example/buy">Buy tickets</a>'),
+        ('<a href="https://q.example/buy"><input type=submit value="Buy &amp; go"></a>', '<a href="https://q.example/buy">Buy &amp; go</a>'),
+        ("<button onclick=x()>Go <b>on</b> <script>x()</script></button>", "Go <b>on</b>"),
+        ("<p>x</p><button hidden>no</button><select style='display:none'><option>no</select><textarea hidden>no</textarea>", "<p>x</p>"),
+        ("<p>x</p><datalist><option>no</option></datalist>", "<p>x</p>"),
+        ("<p>x</p><button>Go", "<p>x</p>Go"),
+        ("<label>Pick <select><option>Red<option selected>Green</option></select></label>!", "Pick Red<br>Green !"),
+        ("<select><optgroup label='Of &lt;the&gt; tree'><option>Pear</option></optgroup></select>", "Of &lt;the&gt; tree<br>Pear"),
+        ("<p>See</p><textarea rows=2>if a &lt; b:\n    <b>x</b></textarea>", "<p>See</p><pre>if a &lt; b:\n    &lt;b&gt;x&lt;/b&gt;</pre>"),
+        ("<p>See</p><textarea>one <script>alert(1)</script></textarea>", "<p>See</p>one &lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("<p>See</p><textarea>cut <b>", "<p>See</p>"),
+        ("<p>x</p><svg><style>.a{}</style><title>no</title><defs><text>no</text></defs><text x=1>Sales up <tspan>40</tspan> percent</text><text>&lt;b> Q1</text><path/></svg><p>y</p>", "<p>x</p>Sales up 40 percent &lt;b&gt; Q1 <p>y</p>"),
+        ("<p>x</p><svg><text/><script>alert(1)</script><foreignObject><p>Inner <b>words</b></p></foreignObject></svg>", "<p>x</p>Inner words"),
+        ("<p>x</p><svg style='display:none'><text>no</text></svg><svg><path></svg>", "<p>x</p>"),
+    ],
+)  # fmt: skip
+def test_controls_and_drawings_leave_their_words(markup: str, said: str) -> None:
+    assert shown(markup) == said
+
+
 LINK = '<a href="https://band.example/lock">Lock by The Weirs</a>'
 
 
@@ -145,6 +168,13 @@ def test_frames_objects_and_films_leave_a_link_or_what_is_inside_them(
         "<embed src=x>",
         "<script type=math/tex>",
         "<video><source src=x>",
+        "<svg>",
+        "<svg><text>x",
+        "<svg></svg>",
+        "<button hidden>",
+        "<datalist><select hidden>",
+        "<select><option>",
+        "<textarea>",
     ],
 )
 def test_many_of_them_cost_no_more_than_their_length(piece: str) -> None:
