@@ -97,9 +97,13 @@ class _Step(NamedTuple):
 
 _CHOICES = frozenset({"select", "option", "optgroup"})
 _HIDEABLE = frozenset({"button", "select"})
+_LETTER = re.compile(r"[^\W\d_]")
+_AROUND_SIGNS = frozenset({"b", "i", "path", "span", "strong", "svg"})
+_MOST_OF_A_BUTTON = 40
 _LABELLED = ("submit", "button", "reset")
 """Kinds of `<input>` that show their value as a button does."""
 _DRAWN_WORDS = frozenset({"text", "foreignobject"})
+_FEWEST_DRAWN = 2
 _NOT_DRAWN = frozenset(
     {
         "clippath",
@@ -142,6 +146,7 @@ class _Telling:
             "datalist": self._without,
         }
         """Element → what tells it with all that it holds."""
+        self._in_link = False
         self._never_closed: set[str] = set()
         self._has_choice = False
         """Whether the list of choices that is open has told one."""
@@ -176,7 +181,7 @@ class _Telling:
         told = self._by_name.get(token.name)
         if told is not None:
             return told(at, token)
-        if token.name in _HIDEABLE and is_tiny(self._held(token)):
+        if token.name in _HIDEABLE and self._says_nothing(at, token):
             return self._without(at, token)
         if token.name == "span" and self._repeats_katex(token):
             return _Step("", self._closing(at) + 1)
@@ -184,6 +189,7 @@ class _Telling:
 
     def _instead(self, token: Token) -> str:
         """What stands in place of one start tag."""
+        self._in_link = self._in_link or token.name == "a"
         match token.name:
             case "input":
                 return self._input(token)
@@ -201,6 +207,8 @@ class _Telling:
     def _end(self, at: int, token: Token) -> _Step:
         if token.name in ("object", "applet") and self._objects:
             return _Step(self._closed_object(), at + 1)
+        if token.name == "a":
+            self._in_link = False
         if token.name in _CHOICES:
             return _Step(" " if token.name == "select" else "", at + 1)
         if (
@@ -296,7 +304,26 @@ class _Telling:
             # The next words stand elsewhere in the drawing.
             words.append(self._text(part) if is_told else " " * (not shown))
         said = escape(" ".join(unescape("".join(words)).split()), quote=False)
-        return _Step(f"{said} {drawing}" if said else drawing, at + 1)
+        # One letter is a sign, as of a site.
+        if len(said) < _FEWEST_DRAWN:
+            return _Step(drawing, at + 1)
+        return _Step(f"{said} {drawing}", at + 1)
+
+    def _says_nothing(self, at: int, token: Token) -> bool:
+        """Whether a control is hidden, or a button of a player (`▶`, `1×`). In a link a price is what it says."""
+        if is_tiny(self._held(token)):
+            return True
+        if token.name != "button" or self._in_link:
+            return False
+        for part in self._tokens[at + 1 : at + _MOST_OF_A_BUTTON]:
+            if part.piece is Piece.END and part.name == "button":
+                return True
+            if part.piece is Piece.TEXT and _LETTER.search(unescape(self._text(part))):
+                return False
+            # What it shows may be a picture.
+            if part.piece is Piece.START and part.name not in _AROUND_SIGNS:
+                return False
+        return False
 
     def _without(self, at: int, token: Token) -> _Step:
         """Past an element that shows nothing; one that nothing closes is left to the sanitiser."""
@@ -337,7 +364,8 @@ class _Telling:
     def _input(self, token: Token) -> str:
         held = self._held(token)
         kind = _address(held, "type").lower()
-        if kind in _LABELLED and not is_tiny(held):
+        # Elsewhere it sends a form, which is gone.
+        if kind in _LABELLED and self._in_link and not is_tiny(held):
             return escape(_address(held, "value"), quote=False)
         if kind != "checkbox":
             return self._text(token)
