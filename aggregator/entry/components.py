@@ -69,11 +69,18 @@ def _is_component(token: Token) -> bool:
     return is_tag and token.name.startswith(("amp-", "lite-"))
 
 
-def _last(names: list[str], name: str) -> int:
+def _last(
+    names: list[str],
+    name: str,
+) -> int:
     return len(names) - 1 - names[::-1].index(name)
 
 
-def _start(html: str, token: Token, open_names: list[str]) -> str | None:
+def _start(
+    html: str,
+    token: Token,
+    open_names: list[str],
+) -> str | None:
     """What stands in place of a start tag; None where it stays."""
     held = {one.name: one for one in attributes(html, token)}
     rest = html[token.start + 1 + len(token.name) : token.end]
@@ -100,14 +107,19 @@ def _end(token: Token) -> str | None:
     return "" if is_told or token.name == _FRAME else None
 
 
-def _unclosed(rest: str) -> str:
+def _unclosed(
+    rest: str,
+) -> str:
     """The rest of a start tag without the slash that XHTML lets stand at its end."""
     return (
         f"{rest[:-1].rstrip(' /')}>" if rest.endswith((" />", '"/>', "'/>")) else rest
     )
 
 
-def _film(token: Token, held: dict[str, Attribute]) -> str | None:
+def _film(
+    token: Token,
+    held: dict[str, Attribute],
+) -> str | None:
     film = _value(held, *_FILM_ATTRIBUTES)
     if not _ID.fullmatch(film):
         return None
@@ -117,7 +129,10 @@ def _film(token: Token, held: dict[str, Attribute]) -> str | None:
     return f'<iframe src="{address}"{named} allowfullscreen></iframe>'
 
 
-def _post(token: Token, held: dict[str, Attribute]) -> str | None:
+def _post(
+    token: Token,
+    held: dict[str, Attribute],
+) -> str | None:
     attribute, address = _POSTS[token.name]
     value = _value(held, attribute)
     is_address = address == "{}" and bool(_WEB.match(value))
@@ -127,7 +142,10 @@ def _post(token: Token, held: dict[str, Attribute]) -> str | None:
     return f'<a href="{target}">{target}</a> '
 
 
-def _value(held: dict[str, Attribute], *names: str) -> str:
+def _value(
+    held: dict[str, Attribute],
+    *names: str,
+) -> str:
     """The first of the attributes that holds something."""
     for name in names:
         value = held[name].value.strip() if name in held else ""

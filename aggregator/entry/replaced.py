@@ -287,29 +287,54 @@ class _Telling:
         """The next token; of the last one itself."""
         return self._tokens[min(at + 1, len(self._tokens) - 1)]
 
-    def _drawing(self, at: int, token: Token) -> _Step:
+    def _drawing(
+        self,
+        at: int,
+        token: Token,
+    ) -> _Step:
         """The words in a drawing, in front of it: it goes with all that it holds."""
         drawing = self._text(token)
         if at < self._drawn_to or is_tiny(self._held(token)):
             return _Step(drawing, at + 1)
         end = self._drawn_to = self._closing(at)
-        words: list[str] = []
-        shown = silent = 0
-        for part in self._tokens[at + 1 : end]:
-            step = _STEPS.get(part.piece, 0)
-            if step and self._html[part.end - 2] != "/":
-                shown = max(0, shown + step * (part.name in _DRAWN_WORDS))
-                silent = max(0, silent + step * (part.name in _NOT_DRAWN))
-            is_told = part.piece is Piece.TEXT and shown and not silent
-            # The next words stand elsewhere in the drawing.
-            words.append(self._text(part) if is_told else " " * (not shown))
-        said = escape(" ".join(unescape("".join(words)).split()), quote=False)
+        said = self._drawn_words(at, end)
         # One letter is a sign, as of a site.
         if len(said) < _FEWEST_DRAWN:
             return _Step(drawing, at + 1)
         return _Step(f"{said} {drawing}", at + 1)
 
-    def _says_nothing(self, at: int, token: Token) -> bool:
+    def _drawn_words(
+        self,
+        start: int,
+        end: int,
+    ) -> str:
+        words: list[str] = []
+        shown = 0
+        silent = 0
+        for part in self._tokens[start + 1 : end]:
+            step = _STEPS.get(part.piece, 0)
+            is_empty = self._html[part.end - 2] == "/"
+            if step and not is_empty:
+                if part.name in _DRAWN_WORDS:
+                    shown = max(0, shown + step)
+                elif part.name in _NOT_DRAWN:
+                    silent = max(0, silent + step)
+            if not shown:
+                # The next words stand elsewhere in the drawing.
+                words.append(" ")
+            elif part.piece is Piece.TEXT and not silent:
+                words.append(self._text(part))
+        said = unescape("".join(words))
+        return escape(
+            " ".join(said.split()),
+            quote=False,
+        )
+
+    def _says_nothing(
+        self,
+        at: int,
+        token: Token,
+    ) -> bool:
         """Whether a control is hidden, or a button of a player (`▶`, `1×`). In a link a price is what it says."""
         if is_tiny(self._held(token)):
             return True
@@ -325,7 +350,11 @@ class _Telling:
                 return False
         return False
 
-    def _without(self, at: int, token: Token) -> _Step:
+    def _without(
+        self,
+        at: int,
+        token: Token,
+    ) -> _Step:
         """Past an element that shows nothing; one that nothing closes is left to the sanitiser."""
         if token.name not in self._never_closed:
             end = self._closing(at)
@@ -336,7 +365,11 @@ class _Telling:
             self._never_closed.add(token.name)
         return _Step(self._text(token), at + 1)
 
-    def _text_area(self, at: int, token: Token) -> _Step:
+    def _text_area(
+        self,
+        at: int,
+        token: Token,
+    ) -> _Step:
         """Its text, which is none of markup; the lines of it are shown as lines."""
         content = self._following(at)
         is_hidden = is_tiny(self._held(token))
@@ -440,7 +473,10 @@ class _Telling:
         return _link(address, title or address)
 
 
-def _counts(token: Token, address: str) -> bool:
+def _counts(
+    token: Token,
+    address: str,
+) -> bool:
     """Whether what an element shows is there to count readers; of a player and of a film the form tells nothing."""
     if token.name == "iframe" and not _PLAYER.search(address):
         return is_counter(address)

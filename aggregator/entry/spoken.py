@@ -135,13 +135,20 @@ def _read_through(html: str) -> tuple[list[Token], set[int]]:
     return [], set()
 
 
-def _name(html: str, token: Token) -> str:
+def _name(
+    html: str,
+    token: Token,
+) -> str:
     """The name of a tag, of one that the end cuts off too."""
     named = _NAME.match(html, token.start)
     return named[1].lower() if named else ""
 
 
-def _is_odd(html: str, token: Token, ended: frozenset[str]) -> bool:
+def _is_odd(
+    html: str,
+    token: Token,
+    ended: frozenset[str],
+) -> bool:
     """Whether a tag is written like none; `ended` are the elements that some end tag ends."""
     name = _name(html, token)
     if token.piece is Piece.COMMENT or not name:
@@ -163,7 +170,11 @@ def _is_odd(html: str, token: Token, ended: frozenset[str]) -> bool:
     return any(one.name not in _BOOLEAN and "-" not in one.name for one in held)
 
 
-def _unclosed(html: str, pieces: list[Token], odd: set[int]) -> set[int]:
+def _unclosed(
+    html: str,
+    pieces: list[Token],
+    odd: set[int],
+) -> set[int]:
     """Where the tags stand that have no partner, and the comments that have no end or are none."""
     left: set[int] = set()
     open_tags: dict[str, list[int]] = {}
@@ -179,17 +190,27 @@ def _unclosed(html: str, pieces: list[Token], odd: set[int]) -> set[int]:
     return left
 
 
-def _is_no_comment(html: str, token: Token) -> bool:
+def _is_no_comment(
+    html: str,
+    token: Token,
+) -> bool:
     """Whether it is one to a browser alone: `<?php ?>`, `a </ b>`. At the head of a page stands its type."""
     is_written = html.startswith(("<!--", "<![", "<?xml"), token.start)
     return not is_written and not _is_at_head(html, token)
 
 
-def _is_at_head(html: str, token: Token) -> bool:
+def _is_at_head(
+    html: str,
+    token: Token,
+) -> bool:
     return _BLANK.fullmatch(html, 0, token.start) is not None
 
 
-def _is_meant(html: str, token: Token, unclosed: set[int]) -> bool:
+def _is_meant(
+    html: str,
+    token: Token,
+    unclosed: set[int],
+) -> bool:
     """Whether a piece is surely markup: a comment, an element that is closed or never is, one with attributes."""
     if token.start not in unclosed:
         return True
@@ -208,12 +229,18 @@ def _is_meant(html: str, token: Token, unclosed: set[int]) -> bool:
     return name in BLOCKS - _SWALLOWING and not _is_within_words(html, token)
 
 
-def _has_values(html: str, token: Token) -> bool:
+def _has_values(
+    html: str,
+    token: Token,
+) -> bool:
     held = attributes(html, token._replace(name=_name(html, token)))
     return any(one.place for one in held)
 
 
-def _is_within_words(html: str, token: Token) -> bool:
+def _is_within_words(
+    html: str,
+    token: Token,
+) -> bool:
     before = html[max(0, token.start - _LONGEST_BEFORE) : token.start]
     end = token.end
     if token.piece is Piece.UNCLOSED:
@@ -222,7 +249,10 @@ def _is_within_words(html: str, token: Token) -> bool:
     return is_followed and _SENTENCE_BEFORE.search(before) is not None
 
 
-def _is_in_a_sentence(html: str, token: Token) -> bool:
+def _is_in_a_sentence(
+    html: str,
+    token: Token,
+) -> bool:
     """Whether an unclosed tag among markup is text all the same."""
     if token.piece is Piece.UNCLOSED:
         is_comment = html.startswith("<!--", token.start)
@@ -242,7 +272,10 @@ def _is_in_a_sentence(html: str, token: Token) -> bool:
     return token.name not in _CODE or bool(_FURTHER_TAG.search(html, token.end))
 
 
-def _leads_into_text(html: str, token: Token) -> bool:
+def _leads_into_text(
+    html: str,
+    token: Token,
+) -> bool:
     """Whether a tag in a text without other markup begins an element that the end of the text cuts off.
 
     A writer who speaks of a tag leaves a space behind it; one that swallows is spoken of even so, but at the head.
@@ -261,7 +294,10 @@ def _leads_into_text(html: str, token: Token) -> bool:
     return leads
 
 
-def _escaped(html: str, token: Token) -> list[Edit]:
+def _escaped(
+    html: str,
+    token: Token,
+) -> list[Edit]:
     start, end = token.start, token.end
     changes: list[Edit] = [(start, start + 1, "&lt;")]
     # What stands in it may be a tag of its own, or go on to the end.
