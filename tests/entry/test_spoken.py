@@ -62,6 +62,7 @@ TEXTS = [
     "The <script> tag, the <style> tag and <title>.",
     "Escape </script> in JSON, and <?php too.",
     "The payload <script>alert(1) ran.",
+    "A crafted <svg onload=alert(1)> in the name, or <iframe src=x> there.",
     "Write x <y, or a <-b, or <>.",
 ]  # fmt: skip
 
@@ -83,6 +84,7 @@ def test_a_text_without_markup_is_whole(text: str) -> None:
         ("<p>for $a<b$ we prove</p><p>it</p>", "<p>for $a&lt;b$ we prove</p><p>it</p>"),
         ("<p>if a<b and c>d</p>", "<p>if a&lt;b and c&gt;d</p>"),
         ("<p>See List<String>, <me@town.example>.</p>", "<p>See List&lt;String&gt;, &lt;me@town.example&gt;.</p>"),
+        ("<p>A crafted <svg onload=x()> in it</p><p>x</p>", "<p>A crafted &lt;svg onload=x()&gt; in it</p><p>x</p>"),
         ("<p>Use <!-- to begin</p><p>x</p>", "<p>Use &lt;!-- to begin</p><p>x</p>"),
         ("<p>See <changelog> for more</p>", "<p>See &lt;changelog&gt; for more</p>"),
     ],
@@ -106,6 +108,7 @@ MARKUP = [
     "Text <a hr" + "ef",
     "Text <img src=x onerror=alert(1)> <script>",
     "Text <iframe src=\"https://www.youtube.com/embed/x\">",
+    "<p>See</p> this <iframe src=\"https://www.youtube.com/embed/x\"> film",
     "<b>Breaking: a ferry ran aground",
     "One<br>two <b>three",
     "One<p>two<p>three",
