@@ -41,8 +41,11 @@ class StatusPort:
             await self._server.start(*self._place)
         except OSError as error:
             if not self._is_shared or error.errno != errno.EADDRINUSE:
+                remedy = "choose another"
+                if error.errno == errno.EADDRINUSE:
+                    remedy = "if another aggregator runs here, stop that one first; else choose another"
                 raise AggregatorError(
-                    f"{where} cannot be opened: {error.strerror or error}; choose another"
+                    f"{where} cannot be opened: {error.strerror or error}; {remedy}"
                 ) from None
             log.info(
                 "status_port_taken",

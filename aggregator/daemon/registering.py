@@ -165,13 +165,20 @@ def _loss_notice(
     missing: int,
     count: int,
 ) -> Notice:
+    known_count = count - missing
     what = "is another one, or lost data"
     if missing == count and not standing.mark:
         what = "came back empty"
     detail = (
-        f"the Redis server {what}: it knew {count - missing} of {count} feeds; they are registered again, what their "
+        f"the Redis server {what}: it knew {known_count} of {count} feeds; they are registered again, what their "
         "publishers still list is published again; consumer groups that are gone have to be made again"
     )
+    others_count = standing.feed_count - known_count
+    if others_count > 0:
+        detail += (
+            f"; {others_count} feeds there are not ours: if another aggregator with another feeds.toml works on it, "
+            "each takes the other's out: give one of them a state_dir (or redis_url, or key_prefix) of its own"
+        )
     return Notice(
         "dropped",
         "",

@@ -162,7 +162,7 @@ async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_r
             status_address=place,
         )
         assert isinstance(file.now, Configuration)
-        with pytest.raises(AggregatorError, match="cannot be opened: "):
+        with pytest.raises(AggregatorError, match="if another aggregator runs here"):
             await Daemon(made, file.now).run()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 

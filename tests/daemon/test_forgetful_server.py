@@ -73,6 +73,25 @@ async def test_feeds_are_registered_again_and_that_is_told(
     [told] = await store.watch.trouble(EPOCH)
     assert told.notice.kind == "dropped"
     assert "it knew 0 of 2 feeds" in told.notice.detail
+    are_others = "3 feeds there are not ours" in told.notice.detail
+    assert are_others is (lose is replaced)
+
+
+async def test_two_lists_of_feeds_on_one_server_are_told_of_as_that(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(registering, "PATIENCE", timedelta(0))
+    ours, theirs = Stages(store, feed("a"), feed("b")), Stages(store, feed("c"))
+    first = registering.Registration(store, clock=ours.clock)
+    second = registering.Registration(store, clock=theirs.clock)
+    one, other = object(), object()
+    await first.keep(one, ours.poll_stage.feeds, ours.poll_stage.register)
+    await second.keep(other, theirs.poll_stage.feeds, theirs.poll_stage.register)
+    for _ in range(2):
+        await first.keep(one, ours.poll_stage.feeds, ours.poll_stage.register)
+    [told] = await store.watch.trouble(EPOCH)
+    assert "1 feeds there are not ours" in told.notice.detail
+    assert "give one of them a state_dir" in told.notice.detail
 
 
 async def test_a_reload_with_fewer_feeds_elsewhere_is_no_loss(
