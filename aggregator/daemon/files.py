@@ -62,8 +62,12 @@ def config_path(given: str | None, *, environment: Mapping[str, str]) -> Path:
 
 
 def found_path(*, environment: Mapping[str, str] | None = None) -> Path | None:
-    """The first feeds.toml that exists in the usual places."""
-    return next((place for place in places(environment) if place.is_file()), None)
+    """The first feeds.toml that stands in the usual places; a directory or a link to nothing, too: whoever made it is
+    to hear that it cannot be read."""
+    for place in places(environment):
+        if place.is_symlink() or place.exists():
+            return place
+    return None
 
 
 def places(environment: Mapping[str, str] | None = None) -> list[Path]:

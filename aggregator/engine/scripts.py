@@ -31,6 +31,7 @@ from aggregator.engine.codec import RecordKind, Unreadable, decode
 from aggregator.engine.keys import Keys
 from aggregator.engine.slips import Slips
 from aggregator.engine.wire import milliseconds, span_ms
+from aggregator.errors import EngineRefused
 from aggregator.model import EPOCH, Queue, RetentionSettings
 
 Argument = str | bytes | int
@@ -112,8 +113,23 @@ class Engine:
 
     async def command(self, *words: Argument) -> Any:
         """One command that may be repeated without harm. Raises EngineDown, EngineRefused."""
-        with engine_errors():
-            return await self.client.execute_command(*words)
+        try:
+            with engine_errors():
+                return await self.client.execute_command(*words)
+        except EngineRefused as error:
+            raise self._with_keys(error, words) from error
+
+    def _with_keys(
+        self,
+        error: EngineRefused,
+        words: Sequence[Argument],
+    ) -> EngineRefused:
+        """The error with the keys that a command named, where one of them holds another type: the server says not
+        which."""
+        if "WRONGTYPE" not in str(error):
+            return error
+        keys = [word for word in map(str, words) if word.startswith(self.keys.prefix)]
+        return EngineRefused(f"{error}: {', '.join(keys)}")
 
     async def script(
         self,

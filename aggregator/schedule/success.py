@@ -1,8 +1,9 @@
 """What a good poll leads to: what is remembered of the feed, and when it is asked next.
 
 Rules: politeness.md 7 (redirects) and situations 11 (validators of a 304 refresh the old ones) and 16 (a runaway feed
-is quarantined). Of a document that ends in the middle validators and hash are not kept: a 304, or the same body again,
-would hide for ever what did not come; those of the last whole one stay. Pure.
+is quarantined). Of a document that ends in the middle the validators are not kept: a 304 would hide for ever what did
+not come; those of the last whole one stay. The same bytes once more are what its publisher writes, and count as whole:
+a feed that never says `</rss>` is not fetched anew at each poll. Pure.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def succeeded(
     withhold = runaway or state.health is Health.QUARANTINED
     after = _with_read(after, read, withhold=withhold, now=now)
     if read is not None and read.is_truncated:
-        after = replace(after, seen_items=state.seen_items)
+        after = _with_cut_document(after, result, before=state)
     else:
         after = _with_validators(after, result, before=state)
     health = Health.QUARANTINED if withhold else Health.OK
@@ -80,6 +81,19 @@ def succeeded(
     notices = success_notices(feed, state, after, read, runaway=runaway)
     poll = Poll(state, after, after.next_poll_at, (*notices, *moved), withhold=withhold)
     return with_hold(poll, feed, result, now=now)
+
+
+def _with_cut_document(
+    state: PollState,
+    result: Fetched | NotModified,
+    *,
+    before: PollState,
+) -> PollState:
+    """Of a document that ends in the middle its hash alone, by which it is known when it comes again."""
+    state = replace(state, seen_items=before.seen_items)
+    if isinstance(result, NotModified) or result.partial:
+        return state
+    return replace(state, body_hash=result.body_hash)
 
 
 def _with_validators(

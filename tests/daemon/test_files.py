@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from aggregator.daemon import files
+from aggregator.errors import ConfigError
 
 HOMELESS = """
 import json, os, sys
@@ -46,3 +51,14 @@ def test_a_user_without_a_home_is_asked_for_a_directory_where_none_is_given() ->
         "aggregator.state_dir: this user has no home to keep the state in: name a directory"
     )
     assert places == ["feeds.toml", "/etc/a/feeds.toml", "/etc/aggregator/feeds.toml"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda at: at.symlink_to("nowhere")])
+def test_what_stands_in_place_of_the_file_is_read_and_refused_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "feeds.toml")
+    assert files.found_path(environment={}) == Path("feeds.toml")
+    with pytest.raises(ConfigError, match=r"feeds\.toml.*(directory|no such file)"):
+        files.loaded(None, environment={})

@@ -533,3 +533,13 @@ async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
+
+
+async def test_a_key_of_another_type_is_named(store: Store) -> None:
+    key = store.engine.keys.entries
+    await store.engine.command("SET", key, "another program's")
+    with pytest.raises(
+        EngineRefused, match="another program uses this key_prefix"
+    ) as told:
+        await store.events.next_entries(1)
+    assert str(told.value).endswith(f": {key}")
