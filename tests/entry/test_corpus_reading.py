@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import feedparser
 import pytest
@@ -70,6 +71,17 @@ def entry_count(body: bytes) -> int:
         )
 
 
+def nested_count(body: bytes) -> int:
+    """How many items stand in another item, as the copies do that lost a conflict (Simple Sharing Extensions): they are
+    no entries of the feed, though feedparser finds them. None are counted where the library cannot read the XML."""
+    try:
+        root = ElementTree.fromstring(body)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return 0
+    items = root.findall(".//item")
+    return len({inner for item in items for inner in item.findall(".//item")})
+
+
 @pytest.mark.parametrize("kind", ["testcase", "real", "nonfeed"])
 def test_no_entry_is_lost_that_feedparser_finds(
     shared: Path, documents: list[Document], kind: str
@@ -82,9 +94,10 @@ def test_no_entry_is_lost_that_feedparser_finds(
                 if isinstance(document.found, ParsedFeed)
                 else 0
             )
-            theirs = entry_count((shared / "corpus" / document.path).read_bytes())
+            body = (shared / "corpus" / document.path).read_bytes()
+            theirs = entry_count(body)
             count += theirs
-            if ours < theirs:
+            if ours < theirs and ours < theirs - nested_count(body):
                 lost.append((document.path, theirs, ours))
     assert lost == []
     assert count > 0
