@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aggregator.entry.word_set import word_set
+
 _TAG = re.compile(
     r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)"
     r"|<(?P<slash>/?)(?P<name>[A-Za-z_][\w.:-]*)"
@@ -28,25 +30,21 @@ _TAG = re.compile(
 """A tag, or what holds none. A quotation mark that is never closed ends with the tag."""
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_ENTRIES = _names("item entry")
-_CONTAINERS = _names("rss rdf channel feed")
-_TEXTS = _names(
+_ENTRIES = word_set("item entry")
+_CONTAINERS = word_set("rss rdf channel feed")
+_TEXTS = word_set(
     """
     title link guid id description summary content encoded body pubdate published updated issued modified created date
     creator category comments name email uri url subtitle rights copyright language generator keywords
     """
 )
 """Local names of elements that hold a text."""
-_OTHERS = _names("author contributor source enclosure image item entry")
-_PREFIXES = _names(
+_OTHERS = word_set("author contributor source enclosure image item entry")
+_PREFIXES = word_set(
     "atom content dc dcterms feedburner georss googleplay itunes media rss slash sy thr wfw"
 )
-_HOLDERS = _names("group owner")
-_HOLDERS_OF_ATOM = _names("author contributor source group owner")
+_HOLDERS = word_set("group owner")
+_HOLDERS_OF_ATOM = word_set("author contributor source group owner")
 """Elements that hold others of a feed: one that is never closed ends with its entry."""
 _MOST_NAMED = 20
 """Tags of entries that a text may speak of; a guess. Each text looks at so many, at most."""

@@ -22,18 +22,14 @@ from html import unescape
 from typing import NamedTuple
 
 from aggregator.entry.safety import is_safe_attribute
+from aggregator.entry.word_set import word_set
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_TEXT_LEVEL = _names(
+_TEXT_LEVEL = word_set(
     "a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub sup tt u var"
 )
-_OF_TEXT = _names("p h1 h2 h3 h4 h5 h6 pre")
+_OF_TEXT = word_set("p h1 h2 h3 h4 h5 h6 pre")
 """Blocks that hold text-level elements alone."""
-_OF_BLOCKS = _names("div blockquote section article figure figcaption li")
+_OF_BLOCKS = word_set("div blockquote section article figure figcaption li")
 _LISTS = frozenset({"ul", "ol"})
 _VOID = frozenset({"br", "wbr", "hr", "img"})
 _TEXT_LEVEL_VOID = frozenset({"br", "wbr", "img"})
@@ -56,7 +52,7 @@ _EDITED_IN_LINKS = re.compile(r"[\"']|href\s*=", re.IGNORECASE)
 """What builders' patterns would take for the end of a value, or for another address (see `markdown`)."""
 _WEB = re.compile(r"https?://[^\s/?#]")
 _ADDRESSES = frozenset({"href", "src"})
-_OF_PICTURES = _names(
+_OF_PICTURES = word_set(
     "src alt title class width height referrerpolicy decoding loading align border id"
 )
 _NOT_PLAIN = re.compile(r"\n\s*\n|```|~~~|\ufffc")

@@ -21,32 +21,28 @@ import re
 from aggregator.entry.edits import Edit, applied
 from aggregator.entry.text import BLOCKS, KNOWN_ELEMENTS
 from aggregator.entry.tokens import RAW_TEXT, Piece, Token, attributes, tokens
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from aggregator.entry.word_set import word_set
 
 _MAX_CHARS = 1 << 17
 """Who writes more than that writes markup."""
 _MOST_READINGS = 64
 """Each reads the rest of the text once more."""
-_SWALLOWING = RAW_TEXT | _names(
+_SWALLOWING = RAW_TEXT | word_set(
     "applet audio button datalist dialog form frameset head math object plaintext select svg template video"
 )
 """Elements that hide what follows them, or are taken out with it."""
-_CODE = _names("script style")
-_HIDING = RAW_TEXT | _names("math svg template")
+_CODE = word_set("script style")
+_HIDING = RAW_TEXT | word_set("math svg template")
 """Those of which nothing is seen, whatever attributes they have: `a crafted <svg onload=x()> in the name`."""
-_NEVER_CLOSED = _names(
+_NEVER_CLOSED = word_set(
     "br hr wbr p li dt dd tr td th thead tbody tfoot col area source"
 )
 """What real markup leaves open without meaning anything by it."""
-_ELEMENTS = KNOWN_ELEMENTS | _names(
+_ELEMENTS = KNOWN_ELEMENTS | word_set(
     "canvas data datalist dir figure frame hgroup image keygen legend listing meter optgroup output progress rb rtc "
     "search slot track"
 )
-_BOOLEAN = _names(
+_BOOLEAN = word_set(
     "allowfullscreen async autofocus autoplay checked compact controls default defer disabled hidden inert ismap loop "
     "multiple muted nohref noshade novalidate nowrap open playsinline readonly required reversed selected"
 )

@@ -21,6 +21,7 @@ from publicsuffixlist import PublicSuffixList
 from w3lib.url import canonicalize_url
 
 from aggregator.entry.short_texts import remembering
+from aggregator.entry.word_set import word_set
 
 MAX_URL_CHARS = 4096
 """Longer ones are not used: a cut address is a wrong one. The longest of 31,097 links of real feeds has 437."""
@@ -49,11 +50,7 @@ _NEVER_IN_URL = re.compile(
 """Quotes and braces, which the front matter and templates read; what no URL carries; what YAML has no place for."""
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_TRACKING = _names(
+_TRACKING = word_set(
     """
     fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ymclid igshid igsh twclid ttclid li_fat_id mc_cid
     mc_eid mkt_tok vero_id vero_conv _hsenc _hsmi __hssc __hstc __hsfp hsctatracking oly_anon_id oly_enc_id
@@ -77,7 +74,7 @@ _FAMILY = re.compile(
     re.IGNORECASE,
 )
 
-_REFERRERS = _names(
+_REFERRERS = word_set(
     "from source src ref referer referrer feed campaign partner rss via origin nav mc kc fr oc"
 )
 """Names that carry content on some sites: dropped only with a value of `_REFERRER_VALUE`."""
@@ -118,7 +115,7 @@ _SCHEME_SLIP = re.compile(r"\A(https?)(?::/(?!/)|:/{3,}|//)", re.IGNORECASE)
 _WWW = re.compile(r"www\d?\.[\w-]+\.[\w.-]+(?:[:/?#]|\Z)", re.IGNORECASE)
 
 
-_NO_ADDRESSES = _names(
+_NO_ADDRESSES = word_set(
     "n/a n.a. none null (null) nil nan undefined # - -- \u2013 \u2014 ? about:blank http:// https://"
 )
 """What templates write where they have no address, lower case. A name such as `post.html` is a relative one."""
