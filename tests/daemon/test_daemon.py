@@ -132,14 +132,20 @@ async def test_what_breaks_beside_the_jobs_is_told_and_started_again(
 async def test_a_state_directory_that_is_gone_is_why_the_daemon_is_not_ready(
     store: Store, tmp_path: Path
 ):
-    server = Server()
-    server.starts = 1
+    server = EmbeddedServer(tmp_path / "state")
+    await server.start()
     made, file = parts(Stages(store), tmp_path, server=server)
     assert isinstance(file.now, Configuration)
     daemon = Daemon(made, file.now)
-    before = daemon.troubles()
-    server.trouble = "the state directory was removed"
-    assert daemon.troubles() == ["the state directory was removed", *before]
+    async with running(daemon):
+        await until(lambda: daemon.troubles() == [])
+        (tmp_path / "state").rename(tmp_path / "elsewhere")
+        await until(lambda: daemon.troubles() != [])
+        [reason] = daemon.troubles()
+        assert "was removed or moved while its server runs" in reason
+        (tmp_path / "elsewhere").rename(tmp_path / "state")
+        await until(lambda: daemon.troubles() == [])
+    await server.stop()
 
 
 async def test_a_status_port_that_is_taken_is_told_in_words_and_leaves_nothing_running(
